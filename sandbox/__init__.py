@@ -1,0 +1,1 @@
+"""Applied reinforcement learning on real simulators."""

@@ -1,0 +1,90 @@
+"""Everything a plugin author imports.
+
+A domain plugin describes itself with frozen data (`Domain`, `Task`, `RewardSpec`, `Metric`,
+`Baseline`), an algorithm plugin with an `Algorithm`; both name their heavy parts as
+``"module:attribute"`` strings so that listing plugins stays cheap.
+
+Names are resolved on first use: a ``plugin.py`` that needs only `Domain` and `Task` does not pay
+for importing NumPy or pydantic.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+API_VERSION = 1
+"""Version of this contract. A plugin built for another version is listed as broken, not loaded."""
+
+_HOMES = {
+    "Algorithm": "algorithm",
+    "Capabilities": "algorithm",
+    "StopTraining": "algorithm",
+    "TrainContext": "algorithm",
+    "Domain": "domain",
+    "Task": "domain",
+    "BrokenFileError": "errors",
+    "DamagedRunError": "errors",
+    "InvalidValueError": "errors",
+    "MisfitError": "errors",
+    "MissingExtraError": "errors",
+    "PluginError": "errors",
+    "RunFailedError": "errors",
+    "SandboxError": "errors",
+    "StorageError": "errors",
+    "UnknownNameError": "errors",
+    "Metric": "metric",
+    "Baseline": "policy",
+    "Policy": "policy",
+    "RewardBreakdown": "reward",
+    "RewardSpec": "reward",
+    "RewardTerm": "reward",
+    "Evaluation": "scenario",
+    "InputFile": "scenario",
+    "Preset": "scenario",
+    "Reference": "scenario",
+    "RewardChoice": "scenario",
+    "Scenario": "scenario",
+    "Seeds": "scenario",
+}
+
+__all__ = ["API_VERSION", *sorted(_HOMES)]  # noqa: PLE0604 - the names are the keys above
+
+if TYPE_CHECKING:
+    from sandbox.api.algorithm import Algorithm, Capabilities, StopTraining, TrainContext
+    from sandbox.api.domain import Domain, Task
+    from sandbox.api.errors import (
+        BrokenFileError,
+        DamagedRunError,
+        InvalidValueError,
+        MisfitError,
+        MissingExtraError,
+        PluginError,
+        RunFailedError,
+        SandboxError,
+        StorageError,
+        UnknownNameError,
+    )
+    from sandbox.api.metric import Metric
+    from sandbox.api.policy import Baseline, Policy
+    from sandbox.api.reward import RewardBreakdown, RewardSpec, RewardTerm
+    from sandbox.api.scenario import (
+        Evaluation,
+        InputFile,
+        Preset,
+        Reference,
+        RewardChoice,
+        Scenario,
+        Seeds,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'sandbox.api' has no attribute {name!r}")
+    return getattr(import_module(f"sandbox.api.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,136 @@
+"""What an algorithm backend offers and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from sandbox.api import API_VERSION
+
+if TYPE_CHECKING:
+    import gymnasium as gym
+    from pydantic import BaseModel
+
+    from sandbox.api.policy import Policy
+
+Family = Literal[
+    "policy-gradient", "value-based", "actor-critic", "model-based", "planning", "imitation", "offline"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an algorithm can be trained on; a misfit is refused before anything starts.
+
+    Args:
+        observation_spaces: Names of Gymnasium space classes, for example ``"Box"``.
+        action_spaces: Likewise.
+        masks: Whether invalid actions are kept out of the policy's distribution while it learns.
+            An algorithm without it may still be trained on a masked task: the environment must then
+            treat a forbidden action as harmless.
+        agents: Which settings it can be trained in; ``"parallel"`` is by parameter sharing.
+        vectorised: Whether more than one environment copy can be used.
+        data: Whether it learns from interaction or from a dataset.
+    """
+
+    observation_spaces: frozenset[str]
+    action_spaces: frozenset[str]
+    masks: bool = False
+    agents: frozenset[str] = frozenset({"single", "parallel"})
+    vectorised: bool = True
+    data: Literal["online", "offline"] = "online"
+
+
+class StopTraining(Exception):
+    """Raised by `TrainContext.update` to end training early; algorithms let it pass."""
+
+
+class Update(Protocol):
+    """How an algorithm tells of its progress; see `TrainContext.update`."""
+
+    def __call__(
+        self,
+        steps: int,
+        policy: Callable[[], Policy],
+        values: Mapping[str, float] | None = None,
+        state: Callable[[Path], None] | None = None,
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrainContext:
+    """All that training is given. An algorithm never sees the run directory.
+
+    Attributes:
+        make_envs: Vector environment with the given number of copies, in SAME_STEP autoreset mode,
+            seeded for training; the caller of ``make_envs`` closes it. In a parallel task every
+            agent of every copy is one of its ``num_envs`` rows, with padded spaces;
+            ``info["active"]`` (boolean, shape ``(num_envs,)``) marks rows whose agent is present.
+            On masked tasks ``info["action_mask"]`` has shape ``(num_envs, n)``. When a row's episode
+            ends, ``info["final_obs"][row]`` is its true last observation and
+            ``info["final_info"]`` the last info.
+        observation_space: Space of one row.
+        action_space: Space of one row.
+        config: The algorithm's validated hyperparameters.
+        steps: Environment steps to train for, counted over all rows.
+        seed: Seeds everything the algorithm draws at random.
+        num_envs: Environment copies to use.
+        masks: Whether the task gives action masks.
+        update: To be called at least once an iteration with the number of steps done, a function
+            that gives the current policy for inference, the algorithm's own scalar diagnostics, and
+            optionally a function that writes the full training state to a folder. It logs,
+            validates, writes checkpoints and may raise `StopTraining`.
+        initial: Folder of a saved policy to start from, or None.
+        dataset: Path of a dataset for offline learning and imitation, or None.
+    """
+
+    make_envs: Callable[[int], gym.vector.VectorEnv[Any, Any, Any]]
+    observation_space: gym.Space[Any]
+    action_space: gym.Space[Any]
+    config: Any
+    steps: int
+    seed: int
+    num_envs: int
+    update: Update
+    masks: bool = False
+    initial: Path | None = None
+    dataset: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """What an entry point of the group ``sandbox.algorithms`` points to.
+
+    Every ``str | …`` field may be a ``"module:attribute"`` string, resolved when it is needed.
+
+    Args:
+        name: The name that ``--algo`` takes.
+        family: Where it belongs in the taxonomy of methods.
+        backend: The library that implements it.
+        capabilities: What it can be trained on.
+        config: Pydantic model of its hyperparameters, defaults included.
+        train: ``(TrainContext) -> Policy``; returns the final policy.
+        load: ``(directory) -> Policy``; reads what the policy's ``save`` wrote, without pickle.
+        masked_by: The algorithm that takes over by itself when the task has action masks.
+        requires: Importable modules that it needs.
+        extra: The extra of ``sandbox-rl`` that installs them.
+        description: One sentence.
+        sources: Papers.
+        api_version: The contract that the plugin was written for.
+    """
+
+    name: str
+    family: Family
+    backend: str
+    capabilities: Capabilities
+    config: str | type[BaseModel]
+    train: str | Callable[[TrainContext], Policy]
+    load: str | Callable[[Path], Policy]
+    masked_by: str | None = None
+    requires: tuple[str, ...] = ()
+    extra: str | None = None
+    description: str = ""
+    sources: tuple[str, ...] = ()
+    api_version: int = field(default=API_VERSION)

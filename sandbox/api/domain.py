@@ -1,0 +1,89 @@
+"""Domains and the tasks they offer: frozen data, cheap to import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from sandbox.api import API_VERSION
+from sandbox.api.metric import Metric
+from sandbox.api.policy import Baseline
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from sandbox.api.reward import RewardSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A family of environments that share dynamics; a scenario picks one of them.
+
+    Every ``str | …`` field may be a ``"module:attribute"`` string, resolved when it is needed.
+
+    Args:
+        name: Unique in its domain; ``<domain>/<name>`` is the task's full name.
+        version: Raised whenever dynamics, observation or reward change.
+        title: One line of what it is.
+        config: Pydantic model of the task's parameters; every field has bounds, and a unit in its
+            description.
+        make: ``(config, reward, render_mode) -> gymnasium.Env | pettingzoo.ParallelEnv``.
+        rewards: Reward presets by name, a mapping from name to `RewardSpec`.
+        default_reward: The preset used when a scenario names none.
+        metrics: What ``info["metrics"]`` holds at the end of an episode.
+        agents: ``"single"`` for Gymnasium, ``"parallel"`` for PettingZoo's parallel API.
+        make_vec: ``(config, reward, num_envs) -> gymnasium.vector.VectorEnv`` where the dynamics can
+            be batched natively; its autoreset mode must be SAME_STEP or DISABLED, its ``reset`` takes
+            a list of seeds, and copy i with seed s plays the episode of the single environment.
+        masks: Whether ``info["action_mask"]`` (boolean, shape ``(n,)``) comes with every reset and
+            step. In a parallel task each agent's info carries its own.
+        baselines: The classical methods, best-tuned form.
+        sources: Papers, standards and simulators behind it.
+
+    At the end of an episode the environment's info holds ``metrics``; at every step it holds
+    ``reward_terms``, the unweighted values of the reward's terms. In a parallel task the metrics
+    concern the whole system and are given to every agent that is left.
+    """
+
+    name: str
+    version: int
+    title: str
+    config: str | type[BaseModel]
+    make: str | Callable[..., Any]
+    rewards: str | Mapping[str, RewardSpec]
+    default_reward: str
+    metrics: tuple[Metric, ...]
+    agents: Literal["single", "parallel"] = "single"
+    make_vec: str | Callable[..., Any] | None = None
+    masks: bool = False
+    baselines: tuple[Baseline, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What an entry point of the group ``sandbox.domains`` points to.
+
+    Args:
+        name: Short and unique; first part of every scenario id.
+        title: One line of what it is.
+        tasks: At least one.
+        default_scenario: What ``sandbox run <name>`` runs, as ``<name>/<scenario>``.
+        scenarios: Folder with the domain's scenario files, for a plugin that ships its own: a path
+            relative to the plugin's file. None where the files lie on the common search path.
+        requires: Importable modules that the domain needs, to say what is missing without importing.
+        extra: The extra of ``sandbox-rl`` that installs them.
+        sources: Papers, standards and simulators behind it.
+        api_version: The contract that the plugin was written for.
+    """
+
+    name: str
+    title: str
+    tasks: tuple[Task, ...]
+    default_scenario: str
+    scenarios: str | None = None
+    requires: tuple[str, ...] = ()
+    extra: str | None = None
+    sources: tuple[str, ...] = ()
+    api_version: int = field(default=API_VERSION)

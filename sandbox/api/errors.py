@@ -1,0 +1,123 @@
+"""Errors for the person who made the mistake: what was given, what is allowed, how to fix it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+
+class SandboxError(Exception):
+    """A failure that is explained in a sentence and never shown as a traceback.
+
+    Args:
+        message: What went wrong and where, one sentence.
+        hint: What to do about it; may be empty.
+
+    Attributes:
+        kind: Stable machine-readable name, the ``kind`` of the JSON error document.
+        exit_code: What the command line exits with: 1 a run failed, 2 an impossible request.
+    """
+
+    kind = "error"
+    exit_code = 2
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, str, str]]:
+        # Worker processes send their errors to the parent by pickle; the default would drop the hint
+        # and, for subclasses with another signature, fail to rebuild.
+        return (_rebuild, (type(self), self.message, self.hint))
+
+
+def _rebuild(cls: type[SandboxError], message: str, hint: str) -> SandboxError:
+    error = cls.__new__(cls)
+    SandboxError.__init__(error, message, hint)
+    return error
+
+
+class UnknownNameError(SandboxError):
+    """A name that nothing answers to; the message offers the nearest known ones."""
+
+    kind = "unknown-name"
+
+    def __init__(self, what: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        known = sorted(known)
+        near = get_close_matches(name, known, n=3, cutoff=0.5)
+        if not hint:
+            if near:
+                hint = f"Did you mean {' or '.join(near)}?"
+            elif known:
+                hint = f"Known: {', '.join(known)}."
+            else:
+                hint = f"No {what} is available."
+        super().__init__(f"Unknown {what} '{name}'.", hint)
+
+
+class InvalidValueError(SandboxError):
+    """A value of the wrong type or outside its range."""
+
+    kind = "invalid-value"
+
+
+class MisfitError(SandboxError):
+    """An algorithm, policy or dataset that does not fit the task it was asked to work on."""
+
+    kind = "misfit"
+
+
+class MissingExtraError(SandboxError):
+    """An optional dependency that is not installed; the hint is the command that installs it."""
+
+    kind = "missing-extra"
+
+    def __init__(self, what: str, modules: Iterable[str], extra: str | None) -> None:
+        listed = ", ".join(modules)
+        command = f'pip install "sandbox-rl[{extra}]"' if extra else f"pip install {listed}"
+        super().__init__(f"{what} needs {listed}, which is not installed.", command)
+
+
+class BrokenFileError(SandboxError):
+    """A file that cannot be read as what it should be.
+
+    Args:
+        path: The file.
+        reason: What is wrong with it.
+        line: 1-based line, where one is known.
+        hint: What to do about it.
+    """
+
+    kind = "broken-file"
+
+    def __init__(self, path: object, reason: str, line: int | None = None, hint: str = "") -> None:
+        where = f"{path}, line {line}" if line is not None else f"{path}"
+        super().__init__(f"{where}: {reason}", hint)
+
+
+class PluginError(SandboxError):
+    """A plugin that cannot be loaded or breaks the contract."""
+
+    kind = "plugin"
+
+
+class DamagedRunError(SandboxError):
+    """A run directory that is incomplete, damaged or made by another version."""
+
+    kind = "damaged-run"
+
+
+class RunFailedError(SandboxError):
+    """Training or evaluation started and then failed."""
+
+    kind = "run-failed"
+    exit_code = 1
+
+
+class StorageError(SandboxError):
+    """The run directory cannot be written: full disk, no permission, input/output error."""
+
+    kind = "storage"
+    exit_code = 1

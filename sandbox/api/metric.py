@@ -1,0 +1,25 @@
+"""What a practitioner of the domain reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A figure of merit of one episode, given by the environment in ``info["metrics"]`` at its end.
+
+    Metrics are never part of the reward; agents are ranked by the scenario's metric, not by return.
+
+    Args:
+        name: Key in ``info["metrics"]``.
+        unit: For example ``"s"`` or ``"vehicles"``; ``"1"`` for a pure number.
+        better: Which direction is better.
+        description: Definition in one sentence.
+    """
+
+    name: str
+    unit: str
+    better: Literal["lower", "higher"]
+    description: str = ""

@@ -1,0 +1,76 @@
+"""What plays: learned policies and classical baselines behind one protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Maps a batch of observations to a batch of actions; batch first, always.
+
+    A row of the batch is one environment copy or, in a multi-agent task, one agent (in the order of
+    ``possible_agents``, observations padded to a common shape). A policy owns its observation
+    normaliser and its recurrent state. All rows start their episodes together: `reset` is called
+    before the first step of a batch of episodes, and rows whose episode has ended are ignored.
+    """
+
+    def reset(self, num_envs: int, seed: int | None = None) -> None:
+        """Forget all recurrent state and prepare for ``num_envs`` rows.
+
+        Args:
+            num_envs: Rows of the batches that follow.
+            seed: Seeds the policy's own generator, used for stochastic actions.
+        """
+        ...
+
+    def act(
+        self, observation: Any, mask: NDArray[np.bool_] | None = None, deterministic: bool = True
+    ) -> NDArray[Any]:
+        """Choose an action for every row.
+
+        Args:
+            observation: Array of shape ``(num_envs, *observation_shape)``; a dict of such arrays for
+                a Dict space.
+            mask: Shape ``(num_envs, n)``, true where a discrete action is allowed, or None.
+            deterministic: Take the mode of the policy's distribution instead of sampling.
+
+        Returns:
+            Actions of shape ``(num_envs, *action_shape)``, within the action space.
+        """
+        ...
+
+    def save(self, directory: Path) -> None:
+        """Write ``policy.json``, ``weights.safetensors`` and, if normalised, ``normaliser.npz``.
+
+        ``policy.json`` holds at least ``{"algorithm": NAME}``, the algorithm whose ``load`` reads
+        the directory back.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A classical method of the domain, played beside every learned agent.
+
+    Args:
+        name: The agent's name on the command line and in tables.
+        make: ``"module:callable"`` (or the callable) from the environment to a `Policy`. It is given
+            the unwrapped environment that will be played (``gymnasium.Env``,
+            ``gymnasium.vector.VectorEnv`` or ``pettingzoo.ParallelEnv``) and may read its simulator.
+            ``save`` of such a policy may raise ``NotImplementedError``.
+        description: What it does, one sentence.
+        source: Paper or handbook.
+    """
+
+    name: str
+    make: str | Callable[[Any], Policy]
+    description: str = ""
+    source: str = ""

@@ -1,0 +1,97 @@
+"""Rewards as sums of named terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sandbox.api.errors import InvalidValueError, UnknownNameError
+
+
+@dataclass(frozen=True, slots=True)
+class RewardTerm:
+    """One named summand of a reward.
+
+    Args:
+        name: Unique in its spec; the name that ``--reward name=weight`` takes.
+        fn: Pure function of the task's transition object, returning a scalar, or an array of shape
+            ``(num_envs,)`` where the task works on a batch.
+        weight: Factor of the term in the reward.
+        unit: Unit of the unweighted value.
+        source: Where the term comes from (paper, equation), if anywhere.
+        description: Definition in one sentence.
+    """
+
+    name: str
+    fn: Callable[[Any], Any]
+    weight: float
+    unit: str
+    source: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RewardBreakdown:
+    """A reward and what it is made of.
+
+    Attributes:
+        total: Σ weight · term; scalar or shape ``(num_envs,)``.
+        terms: Unweighted value by name; what environments put in ``info["reward_terms"]``.
+    """
+
+    total: Any
+    terms: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RewardSpec:
+    """The reward of a task: Σᵢ weightᵢ · termᵢ, with nothing added, scaled or clipped after.
+
+    Terms with weight zero are still computed and reported, so runs with different weights can be
+    compared term by term.
+
+    Raises:
+        ValueError: If two terms share a name.
+    """
+
+    terms: tuple[RewardTerm, ...]
+
+    def __post_init__(self) -> None:
+        names = [term.name for term in self.terms]
+        if len(set(names)) != len(names):
+            raise ValueError(f"reward terms with the same name: {names}")
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight by term name."""
+        return {term.name: term.weight for term in self.terms}
+
+    def __call__(self, transition: Any) -> RewardBreakdown:
+        """Evaluate every term on ``transition`` and sum them by weight."""
+        values = {term.name: term.fn(transition) for term in self.terms}
+        return RewardBreakdown(self.total(values), values)
+
+    def total(self, values: Mapping[str, Any]) -> Any:
+        """The reward that belongs to unweighted term ``values``."""
+        total: Any = 0.0
+        for term in self.terms:
+            total = total + term.weight * values[term.name]
+        return total
+
+    def reweighted(self, weights: Mapping[str, float]) -> RewardSpec:
+        """A copy with some weights replaced.
+
+        Raises:
+            UnknownNameError: For a name that is not a term; lists the known ones.
+            InvalidValueError: For a weight that is not finite.
+        """
+        known = self.weights
+        for name, weight in weights.items():
+            if name not in known:
+                raise UnknownNameError("reward term", name, known)
+            if not abs(weight) < float("inf"):
+                raise InvalidValueError(f"The weight of reward term '{name}' must be finite, not {weight}.")
+        return RewardSpec(
+            tuple(replace(term, weight=float(weights.get(term.name, term.weight))) for term in self.terms)
+        )
