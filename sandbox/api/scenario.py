@@ -62,7 +62,9 @@ class Evaluation(_Frozen):
     def _enough_seeds(self) -> Evaluation:
         low, high = self.seeds.test
         if self.episodes > high - low:
-            raise ValueError(f"{self.episodes} episodes need as many test seeds, but only {high - low} are given")
+            raise ValueError(
+                f"{self.episodes} episodes need as many test seeds, but only {high - low} are given"
+            )
         low, high = self.seeds.validation
         if self.validation_episodes > high - low:
             raise ValueError(

@@ -1,0 +1,46 @@
+"""How long work tells of itself, without knowing who listens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+Phase = Literal["train", "validate", "evaluate"]
+
+
+class Progress(Protocol):
+    """A listener to training and evaluation; the command line shows what it hears."""
+
+    def start(self, phase: Phase, title: str, total: int, unit: str) -> None:
+        """A phase of ``total`` ``unit``s begins; phases do not nest, but validate may fall within train."""
+        ...
+
+    def advance(self, phase: Phase, done: int, values: Mapping[str, float]) -> None:
+        """``done`` of the total are done; ``values`` holds what is known, such as ``steps_per_second``,
+        ``return`` and the scenario's metric by name.
+        """
+        ...
+
+    def message(self, text: str) -> None:
+        """Something that the user should read, now and later."""
+        ...
+
+    def finish(self, phase: Phase) -> None:
+        """The phase has ended, well or not."""
+        ...
+
+
+class Silent:
+    """Listens to nothing."""
+
+    def start(self, phase: Phase, title: str, total: int, unit: str) -> None:
+        return None
+
+    def advance(self, phase: Phase, done: int, values: Mapping[str, float]) -> None:
+        return None
+
+    def message(self, text: str) -> None:
+        return None
+
+    def finish(self, phase: Phase) -> None:
+        return None

@@ -1,0 +1,359 @@
+"""Finds domain and algorithm plugins, loads them lazily and keeps a broken one from harming the rest.
+
+Plugins come from the entry-point groups ``sandbox.domains`` and ``sandbox.algorithms`` of installed
+distributions, and from ``SANDBOX_PLUGINS`` (what ``--plugin`` sets): a comma-separated list of
+``path/to/plugin.py``, ``path/to/plugin.py:attribute``, ``module`` or ``module:attribute``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from sandbox.api import API_VERSION
+from sandbox.api.algorithm import Algorithm
+from sandbox.api.domain import Domain, Task
+from sandbox.api.errors import MissingExtraError, PluginError, SandboxError, UnknownNameError
+
+PLUGINS_VARIABLE = "SANDBOX_PLUGINS"
+GROUPS: dict[str, type] = {"sandbox.domains": Domain, "sandbox.algorithms": Algorithm}
+
+
+@dataclass(frozen=True, slots=True)
+class PluginStatus:
+    """What became of one plugin: listed whether it works or not."""
+
+    name: str
+    group: Literal["domain", "algorithm"]
+    distribution: str
+    version: str
+    status: Literal["ok", "broken"]
+    error: str | None = None
+
+
+class Plugins:
+    """One kind of plugin by name; loads each when it is first asked for.
+
+    A plugin whose module raises, that was written for another contract, is of the wrong type or
+    repeats a name that is taken, is kept as broken with the reason.
+    """
+
+    def __init__(self, group: str) -> None:
+        self._group = group
+        self._sources: dict[str, _Source] = {}
+        self._rejected: list[PluginStatus] = []
+        self._loaded: dict[str, Any] = {}
+        self._errors: dict[str, str] = {}
+
+    @property
+    def kind(self) -> Literal["domain", "algorithm"]:
+        return "domain" if self._group == "sandbox.domains" else "algorithm"
+
+    def add(self, name: str, source: _Source) -> None:
+        """Offer a plugin; the first of a name wins and later ones are rejected."""
+        taken = self._sources.get(name)
+        if taken is None:
+            self._sources[name] = source
+        elif taken != source:
+            self.reject(
+                name,
+                source,
+                f"the name is already taken by {taken.distribution} {taken.version} ({taken.target})",
+            )
+
+    def reject(self, name: str, source: _Source, reason: str) -> None:
+        """List a plugin as broken without ever offering it."""
+        self._rejected.append(
+            PluginStatus(name, self.kind, source.distribution, source.version, "broken", reason)
+        )
+
+    def names(self) -> list[str]:
+        """Names of all plugins that may work; broken ones are found out when loaded."""
+        return sorted(self._sources)
+
+    def get(self, name: str) -> Any:
+        """The plugin called ``name``.
+
+        Raises:
+            UnknownNameError: If nothing has that name.
+            PluginError: If it is there but broken; carries the reason.
+        """
+        if name not in self._sources:
+            for status in self._rejected:
+                if status.name == name:
+                    raise PluginError(f"The plugin '{name}' is broken: {status.error}", "See sandbox doctor.")
+            raise UnknownNameError(self.kind, name, self.names())
+        self._load(name)
+        if name in self._errors:
+            source = self._sources[name]
+            raise PluginError(
+                f"The plugin '{name}' of {source.distribution} is broken: {self._errors[name]}",
+                "See sandbox doctor; all other plugins still work.",
+            )
+        return self._loaded[name]
+
+    def working(self) -> Iterator[Any]:
+        """All plugins that load, in order of name."""
+        for name in self.names():
+            self._load(name)
+            if name in self._loaded:
+                yield self._loaded[name]
+
+    def statuses(self) -> list[PluginStatus]:
+        """Every plugin with what became of it."""
+        found = []
+        for name in self.names():
+            self._load(name)
+            source, error = self._sources[name], self._errors.get(name)
+            state: Literal["ok", "broken"] = "ok" if error is None else "broken"
+            found.append(PluginStatus(name, self.kind, source.distribution, source.version, state, error))
+        return sorted(found + self._rejected, key=lambda status: (status.name, status.status != "ok"))
+
+    def source(self, name: str) -> _Source:
+        """Where the plugin comes from."""
+        return self._sources[name]
+
+    def _load(self, name: str) -> None:
+        if name in self._loaded or name in self._errors:
+            return
+        try:
+            self._loaded[name] = self._checked(name, self._sources[name].load())
+        except SandboxError as error:
+            self._errors[name] = error.message
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # a plugin may even call sys.exit() when imported
+            self._errors[name] = f"{type(error).__name__}: {error}"
+
+    def _checked(self, name: str, plugin: Any) -> Any:
+        wanted = GROUPS[self._group]
+        version = getattr(plugin, "api_version", None)
+        if isinstance(version, int) and version != API_VERSION:
+            raise PluginError(f"it was written for API version {version}, this is version {API_VERSION}")
+        if not isinstance(plugin, wanted):
+            raise PluginError(
+                f"it should be a sandbox.api.{wanted.__name__}, but is a {type(plugin).__name__}"
+            )
+        if plugin.name != name:  # type: ignore[attr-defined]
+            raise PluginError(
+                f"it calls itself '{plugin.name}', but is offered as '{name}'"  # type: ignore[attr-defined]
+            )
+        return plugin
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a plugin comes from and how to get it."""
+
+    target: str
+    distribution: str
+    version: str
+    load: Callable[[], Any]
+
+    def __eq__(self, other: object) -> bool:
+        # The same entry point is seen twice when a distribution is found by two metadata folders.
+        return isinstance(other, _Source) and (self.target, self.distribution) == (
+            other.target,
+            other.distribution,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.target, self.distribution))
+
+    def module_file(self) -> Path | None:
+        """The file that defines the plugin."""
+        module = sys.modules.get(self.target.partition(":")[0])
+        file = getattr(module, "__file__", None)
+        return Path(file) if file else None
+
+
+class Registry:
+    """All domains and algorithms that this process can see."""
+
+    def __init__(self) -> None:
+        self.domains = Plugins("sandbox.domains")
+        self.algorithms = Plugins("sandbox.algorithms")
+        self._unloadable: list[PluginStatus] = []
+        for plugins in (self.domains, self.algorithms):
+            for entry in entry_points(group=plugins._group):
+                plugins.add(entry.name, _from_entry_point(entry))
+        for target in filter(None, os.environ.get(PLUGINS_VARIABLE, "").split(",")):
+            self._add_target(target.strip())
+
+    def domain(self, name: str) -> Domain:
+        """The domain called ``name``; see `Plugins.get` for what is raised."""
+        domain: Domain = self.domains.get(name)
+        return domain
+
+    def algorithm(self, name: str) -> Algorithm:
+        """The algorithm called ``name``; see `Plugins.get` for what is raised."""
+        algorithm: Algorithm = self.algorithms.get(name)
+        return algorithm
+
+    def task(self, full_name: str) -> Task:
+        """The task called ``<domain>/<task>``."""
+        domain_name, _, name = full_name.partition("/")
+        domain = self.domain(domain_name)
+        for task in domain.tasks:
+            if task.name == name:
+                return task
+        raise UnknownNameError("task", full_name, [f"{domain.name}/{task.name}" for task in domain.tasks])
+
+    def scenario_folder(self, domain: Domain) -> Path | None:
+        """The folder of scenario files that a domain plugin ships itself, if it does."""
+        if domain.scenarios is None:
+            return None
+        file = self.domains.source(domain.name).module_file()
+        return (file.parent / domain.scenarios).resolve() if file else None
+
+    def statuses(self) -> list[PluginStatus]:
+        """Every plugin, working or not."""
+        return [*self.domains.statuses(), *self.algorithms.statuses(), *self._unloadable]
+
+    def _add_target(self, target: str) -> None:
+        try:
+            module, attributes = _load_target(target)
+            found = [getattr(module, name) for name in attributes] if attributes else _plugins_of(module)
+            if not found:
+                raise PluginError("it defines no Domain and no Algorithm")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            reason = error.message if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
+            self._unloadable.append(PluginStatus(target, "domain", target, "", "broken", reason))
+            return
+        for plugin in found:
+            source = _Source(module.__name__, target, "", lambda plugin=plugin: plugin)
+            plugins = self.algorithms if isinstance(plugin, Algorithm) else self.domains
+            plugins.add(getattr(plugin, "name", target), source)
+
+
+@lru_cache(maxsize=1)
+def registry() -> Registry:
+    """The registry of this process; made once."""
+    return Registry()
+
+
+def add_plugins(targets: list[str]) -> None:
+    """Make plugins visible to this process and, through the environment, to its workers."""
+    if not targets:
+        return
+    known = [name for name in os.environ.get(PLUGINS_VARIABLE, "").split(",") if name]
+    fresh = [_absolute(target) for target in targets]
+    os.environ[PLUGINS_VARIABLE] = ",".join([*known, *(name for name in fresh if name not in known)])
+    registry.cache_clear()
+
+
+def resolve(reference: Any) -> Any:
+    """The object behind a ``"module:attribute"`` string; anything else is returned as it is.
+
+    Raises:
+        PluginError: If the module or the attribute does not exist.
+        MissingExtraError: If the module needs a package that is not installed.
+    """
+    if not isinstance(reference, str):
+        return reference
+    module_name, _, attribute = reference.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if not missing or missing == module_name.partition(".")[0]:
+            raise PluginError(f"'{reference}' cannot be imported: {error}") from error
+        raise MissingExtraError(f"'{reference}'", [missing], None) from error
+    for part in attribute.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError as error:
+            raise PluginError(f"'{reference}' does not exist: {error}") from error
+    return found
+
+
+def missing_modules(requires: tuple[str, ...]) -> list[str]:
+    """Those of ``requires`` that are not installed, found without importing them."""
+    return [name for name in requires if not _is_installed(name)]
+
+
+def require(plugin: Domain | Algorithm) -> None:
+    """Refuse a plugin whose packages are missing.
+
+    Raises:
+        MissingExtraError: Names the packages and the command that installs them.
+    """
+    missing = missing_modules(plugin.requires)
+    if missing:
+        kind = "domain" if isinstance(plugin, Domain) else "algorithm"
+        raise MissingExtraError(f"The {kind} '{plugin.name}'", missing, plugin.extra)
+
+
+@cache
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _from_entry_point(entry: EntryPoint) -> _Source:
+    distribution = entry.dist
+    name = distribution.name if distribution else "?"
+    version = distribution.version if distribution else ""
+    return _Source(entry.value, name, version, entry.load)
+
+
+def _absolute(target: str) -> str:
+    path, attribute = _split_target(target)
+    if path is None:
+        return target
+    return f"{path.resolve()}:{attribute}" if attribute else str(path.resolve())
+
+
+def _split_target(target: str) -> tuple[Path | None, str]:
+    """The file and the attribute of a plugin given by path; no file for a module name."""
+    head, colon, attribute = target.rpartition(":")
+    if colon and (head.endswith(".py") or not target.endswith(".py")):
+        candidate, name = head, attribute
+    else:
+        candidate, name = target, ""
+    if candidate.endswith(".py") or os.sep in candidate:
+        return Path(candidate), name
+    return None, name
+
+
+def _load_target(target: str) -> tuple[ModuleType, list[str]]:
+    path, attribute = _split_target(target)
+    if path is None:
+        module_name = target.partition(":")[0]
+        return importlib.import_module(module_name), [attribute] if attribute else []
+    if path.is_dir():
+        path = path / "plugin.py"
+    if not path.is_file():
+        raise PluginError(f"there is no file {path}")
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:  # its "module:attribute" strings are found beside it
+        sys.path.append(folder)
+    name = f"sandbox_path_plugin_{path.resolve().parent.name}_{path.stem}".replace("-", "_")
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module, [attribute] if attribute else []
+
+
+def _plugins_of(module: ModuleType) -> list[Any]:
+    return [value for value in vars(module).values() if isinstance(value, Domain | Algorithm)]
