@@ -29,7 +29,8 @@ def _numbers_as_people_write_them() -> None:
     }
     # YAML 1.1 reads 3e-4 as text and 1:30 as the number 90.
     number = re.compile(
-        r"[-+]?(?:\d[\d_]*\.?[\d_]*(?:[eE][-+]?\d+)|\d[\d_]*\.[\d_]*|\.\d[\d_]*(?:[eE][-+]?\d+)?|\.(?:inf|Inf|INF))$|\.(?:nan|NaN|NAN)$"
+        r"[-+]?(?:\d[\d_]*\.?[\d_]*(?:[eE][-+]?\d+)|\d[\d_]*\.[\d_]*"
+        r"|\.\d[\d_]*(?:[eE][-+]?\d+)?|\.(?:inf|Inf|INF))$|\.(?:nan|NaN|NAN)$"
     )
     whole = re.compile(r"[-+]?(?:0|[1-9][\d_]*)$")
     truth = re.compile(r"(?:true|True|TRUE|false|False|FALSE)$")

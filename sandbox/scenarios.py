@@ -274,11 +274,12 @@ def _apply(raw: dict[str, Any], assignments: Mapping[str, Any], problem: Problem
     """Put ``--set`` pairs where they belong, refusing keys that nothing knows."""
     fields = set(resolve(problem.task.config).model_fields)
     files = _file_fields(resolve(problem.task.config))
-    for key, value in assignments.items():
+    for key, given in assignments.items():
         plain = key.removeprefix("config.")
         first = plain.partition(".")[0]
-        if first in files and isinstance(value, str) and value and not _has_scheme(value):
-            value = str(Path(value).expanduser().resolve())
+        value = given
+        if first in files and isinstance(given, str) and given and not _has_scheme(given):
+            value = str(Path(given).expanduser().resolve())
         if first in fields:
             raw["config"] = merged(raw["config"], {plain: value})
             # The command means every episode, also where the file's evaluation says otherwise.

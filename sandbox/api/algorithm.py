@@ -43,7 +43,7 @@ class Capabilities:
     data: Literal["online", "offline"] = "online"
 
 
-class StopTraining(Exception):
+class StopTraining(Exception):  # noqa: N818 - a signal, not an error
     """Raised by `TrainContext.update` to end training early; algorithms let it pass."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -40,7 +41,7 @@ class Seeds(_Frozen):
         for (low, high), name in ranges:
             if not 0 <= low < high <= SEED_LIMIT:
                 raise ValueError(f"seed range {name} [{low}, {high}) must satisfy 0 <= low < high <= 2**31")
-        for ((_, high), first), ((low, _), second) in zip(ranges, ranges[1:], strict=False):
+        for ((_, high), first), ((low, _), second) in pairwise(ranges):
             if low < high:
                 raise ValueError(f"seed ranges {first} and {second} overlap")
         return self

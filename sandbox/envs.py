@@ -1,0 +1,333 @@
+"""Environments from scenarios: single, vectorised and multi-agent, with seeds that never mix."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
+
+from sandbox.api.errors import InvalidValueError, PluginError, SandboxError
+from sandbox.registry import registry, resolve
+from sandbox.scenarios import Problem, entries, load_problem
+
+
+def make(
+    scenario: str | Path | Problem,
+    *,
+    changes: Sequence[str] = (),
+    reward: Sequence[str] = (),
+    render_mode: str | None = None,
+    evaluation: bool = False,
+) -> Any:
+    """One environment.
+
+    Args:
+        scenario: Name, file or resolved problem.
+        changes: ``key=value`` pairs, as ``--set`` takes them.
+        reward: Preset and ``term=weight`` pairs, as ``--reward`` takes them.
+        render_mode: As in Gymnasium.
+        evaluation: Use the parameters of evaluation instead of those of training.
+
+    Returns:
+        A ``gymnasium.Env``, or a ``pettingzoo.ParallelEnv`` where the task has several agents.
+
+    Raises:
+        SandboxError: Explains what is wrong with the scenario or its files.
+    """
+    problem = as_problem(scenario, changes, reward)
+    config = problem.evaluation_config if evaluation else problem.config
+    return resolve(problem.task.make)(config, problem.reward, render_mode)
+
+
+def make_vec(
+    scenario: str | Path | Problem,
+    num_envs: int,
+    *,
+    changes: Sequence[str] = (),
+    reward: Sequence[str] = (),
+    workers: bool | None = None,
+) -> VectorEnv[Any, Any, Any]:
+    """A vector environment in SAME_STEP autoreset mode.
+
+    Native where the task batches its own dynamics; otherwise one worker process a copy. In a
+    multi-agent task every agent of every copy is a row (see `sandbox.multiagent`).
+
+    Args:
+        scenario: Name, file or resolved problem.
+        num_envs: Copies, at least 1.
+        changes: As for `make`.
+        reward: As for `make`.
+        workers: False keeps all copies of a task without native batches in this process.
+    """
+    problem = as_problem(scenario, changes, reward)
+    if num_envs < 1:
+        raise InvalidValueError(f"num_envs must be at least 1, not {num_envs}.")
+    if problem.task.make_vec is not None:
+        return native(problem, num_envs, evaluation=False)
+    return _from_copies(problem, [EnvFactory(problem) for _ in range(num_envs)], workers is not False)
+
+
+def make_training(problem: Problem, num_envs: int, seed: int) -> VectorEnv[Any, Any, Any]:
+    """The vector environment of a training run.
+
+    Every episode of a copy has a seed of its own from the scenario's training range, drawn from a
+    stream that belongs to the run's seed and the copy; a natively batched task seeds each copy from
+    that range once and goes on from there.
+    """
+    low, high = problem.scenario.evaluation.seeds.train
+    if problem.task.make_vec is not None:
+        seeds = np.random.default_rng([seed, 0]).integers(low, high, num_envs)
+        return _SeededReset(native(problem, num_envs, evaluation=False), [int(value) for value in seeds])
+    factories = [EnvFactory(problem, seeds=(seed, copy, low, high)) for copy in range(num_envs)]
+    return _from_copies(problem, factories, workers=True)
+
+
+def native(problem: Problem, num_envs: int, *, evaluation: bool) -> VectorEnv[Any, Any, Any]:
+    """The task's own vector environment, in SAME_STEP autoreset mode.
+
+    Raises:
+        PluginError: If it is in NEXT_STEP mode, whose reset steps learners cannot tell from others.
+    """
+    config = problem.evaluation_config if evaluation else problem.config
+    envs: VectorEnv[Any, Any, Any] = resolve(problem.task.make_vec)(config, problem.reward, num_envs)
+    mode = envs.metadata.get("autoreset_mode")
+    if mode == AutoresetMode.SAME_STEP:
+        return envs
+    if mode == AutoresetMode.DISABLED:
+        return SameStep(envs)
+    raise PluginError(
+        f"The native vector environment of {problem.scenario.task} must have autoreset mode SAME_STEP or "
+        f"DISABLED, not {getattr(mode, 'value', mode)}."
+    )
+
+
+@dataclass(frozen=True)
+class EnvFactory:
+    """Makes one environment, here or in a worker process.
+
+    Args:
+        problem: What to make.
+        seeds: Run seed, copy, and the half-open range of its episode seeds; None leaves seeding alone.
+        evaluation: Use the parameters of evaluation.
+        in_worker: Whether this runs in a process of its own.
+    """
+
+    problem: Problem
+    seeds: tuple[int, int, int, int] | None = None
+    evaluation: bool = False
+    in_worker: bool = False
+
+    def __call__(self) -> gym.Env[Any, Any]:
+        if self.in_worker:
+            # Ctrl-C reaches the whole process group; only the main process answers it.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        env = make(self.problem, evaluation=self.evaluation)
+        if self.problem.task.agents == "parallel":
+            from sandbox.multiagent import JointEnv
+
+            env = JointEnv(env)
+        if self.seeds is not None:
+            env = EpisodeSeeds(env, *self.seeds)
+        checked: gym.Env[Any, Any] = env
+        return checked
+
+
+class EpisodeSeeds(gym.Wrapper[Any, Any, Any, Any]):
+    """Gives every episode an explicit seed from a range, so that no other range is ever touched.
+
+    Args:
+        env: The environment.
+        seed: The run's seed.
+        copy: Index of this copy among the run's environments.
+        low: Smallest episode seed.
+        high: One above the largest.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any], seed: int, copy: int, low: int, high: int) -> None:
+        super().__init__(env)
+        self._stream = np.random.default_rng([seed, copy])
+        self._range = (low, high)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start the next episode; a given ``seed`` restarts the stream instead of being used itself."""
+        if seed is not None:
+            self._stream = np.random.default_rng([seed])
+        return self.env.reset(seed=int(self._stream.integers(*self._range)), options=options)
+
+
+class SameStep(VectorWrapper[Any, Any, Any, Any, Any]):
+    """Turns a vector environment without autoreset into one that resets in the step that ends an episode."""
+
+    def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
+        super().__init__(env)
+        self._metadata = {**env.metadata, "autoreset_mode": AutoresetMode.SAME_STEP}
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Step all copies; those that ended are reset, their last observation is in ``final_obs``."""
+        observation, reward, terminated, truncated, info = self.env.step(actions)
+        done = np.asarray(terminated) | np.asarray(truncated)
+        if not done.any():
+            return observation, reward, terminated, truncated, info
+        final = np.full(self.num_envs, None, dtype=object)
+        for copy in np.flatnonzero(done):
+            final[copy] = _row(observation, copy)
+        reward, terminated, truncated = np.copy(reward), np.copy(terminated), np.copy(truncated)
+        observation, fresh = self.env.reset(options={"reset_mask": done})
+        combined = {**info, **fresh, "final_obs": final, "_final_obs": done}
+        combined |= {"final_info": info, "_final_info": done}
+        return observation, reward, terminated, truncated, combined
+
+
+class _SeededReset(VectorWrapper[Any, Any, Any, Any, Any]):
+    """Uses fixed seeds for the first reset that names none."""
+
+    def __init__(self, env: VectorEnv[Any, Any, Any], seeds: list[int]) -> None:
+        super().__init__(env)
+        self._seeds: list[int] | None = seeds
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        if seed is None and self._seeds is not None:
+            seed, self._seeds = self._seeds, None
+        return self.env.reset(seed=seed, options=options)
+
+
+def as_problem(
+    scenario: str | Path | Problem, changes: Sequence[str] = (), reward: Sequence[str] = ()
+) -> Problem:
+    """``scenario`` resolved and checked.
+
+    Raises:
+        InvalidValueError: If a resolved problem is to be changed.
+    """
+    if isinstance(scenario, Problem):
+        if changes or reward:
+            raise InvalidValueError("A resolved problem cannot be changed; load it again with the changes.")
+        return scenario
+    return load_problem(str(scenario), changes, reward)
+
+
+@contextmanager
+def main_module_hidden() -> Iterator[None]:
+    """Start processes without their importing the user's script.
+
+    The spawn method imports the main module in every child, so a script without an
+    ``if __name__ == "__main__"`` guard would run again in each. The children here need nothing from it.
+    """
+    main = sys.modules["__main__"]
+    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    main.__spec__ = None
+    if file is not None:
+        del main.__file__
+    try:
+        yield
+    finally:
+        main.__spec__ = spec
+        if file is not None:
+            main.__file__ = file
+
+
+def register_envs() -> list[str]:
+    """Register every single-agent scenario with Gymnasium as ``sandbox/<domain>-<name>-v<task version>``.
+
+    Returns:
+        The ids. Scenarios that cannot be read and multi-agent ones are left out.
+    """
+    ids = []
+    for entry in entries():
+        if entry.error is not None or entry.agents != "single":
+            continue
+        task = registry().task(entry.task)
+        env_id = f"sandbox/{entry.id.replace('/', '-')}-v{task.version}"
+        if env_id not in gym.registry:
+            gym.register(env_id, entry_point=_GymnasiumEntry(entry.id), order_enforce=True)
+        ids.append(env_id)
+    return ids
+
+
+@dataclass(frozen=True)
+class _GymnasiumEntry:
+    """Makes the environment of a scenario with Gymnasium's calling convention."""
+
+    scenario: str
+
+    def __call__(self, render_mode: str | None = None, **config: Any) -> gym.Env[Any, Any]:
+        changes = [f"{key}={value}" for key, value in config.items()]
+        env: gym.Env[Any, Any] = make(self.scenario, changes=changes, render_mode=render_mode)
+        return env
+
+
+def _from_copies(problem: Problem, factories: list[EnvFactory], workers: bool) -> VectorEnv[Any, Any, Any]:
+    if workers:
+        factories = [
+            EnvFactory(made.problem, made.seeds, made.evaluation, in_worker=True) for made in factories
+        ]
+        envs: VectorEnv[Any, Any, Any] = Workers(factories)
+    else:
+        envs = SyncVectorEnv(factories, autoreset_mode=AutoresetMode.SAME_STEP)
+    if problem.task.agents == "parallel":
+        from sandbox.multiagent import Rows
+
+        envs = Rows(envs, EnvFactory(problem))
+    return envs
+
+
+class Workers(AsyncVectorEnv[Any, Any]):
+    """One process a copy; what goes wrong in one is told in its own words.
+
+    Raises:
+        RunFailedError: From `step` and `reset`, when a worker process dies.
+    """
+
+    def __init__(self, factories: Sequence[EnvFactory]) -> None:
+        import warnings
+
+        with main_module_hidden(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            super().__init__(
+                list(factories), context="spawn", autoreset_mode=AutoresetMode.SAME_STEP, copy=True
+            )
+
+    def step_wait(self, timeout: float | None = None) -> Any:
+        with self._deaths_explained():
+            return super().step_wait(timeout)
+
+    def step_async(self, actions: Any) -> None:
+        with self._deaths_explained():
+            super().step_async(actions)
+
+    def reset_wait(self, timeout: float | None = None) -> Any:
+        with self._deaths_explained():
+            return super().reset_wait(timeout)
+
+    @contextmanager
+    def _deaths_explained(self) -> Iterator[None]:
+        from sandbox.api.errors import RunFailedError
+
+        try:
+            yield
+        except SandboxError:
+            raise
+        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+            dead = [index for index, process in enumerate(self.processes) if not process.is_alive()]
+            codes = ", ".join(str(self.processes[index].exitcode) for index in dead)
+            self.close(terminate=True)
+            raise RunFailedError(
+                f"Environment worker {', '.join(map(str, dead)) or '?'} died (exit code {codes or '?'}).",
+                "The run's checkpoints are kept.",
+            ) from error
+
+
+def _row(observation: Any, index: int) -> Any:
+    if isinstance(observation, dict):
+        return {key: np.copy(value[index]) for key, value in observation.items()}
+    return np.copy(observation[index])

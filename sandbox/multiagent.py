@@ -1,0 +1,258 @@
+"""Multi-agent tasks for single-agent learners: parameter sharing over padded rows.
+
+SuperSuit pads the agents' spaces to a common shape. Its vectoriser assumes that all agents live as
+long as the episode and drops each agent's own ending; here a row keeps it, and says when its agent
+is gone (see ``docs/decisions/0003-parameter-sharing.md``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from sandbox.api.errors import MisfitError
+
+
+def padded(env: Any) -> Any:
+    """The PettingZoo environment with all observation and action spaces padded to common ones.
+
+    Raises:
+        MisfitError: If the agents' spaces cannot be padded to a common shape.
+        MissingExtraError: If SuperSuit is not installed.
+    """
+    try:
+        from supersuit import pad_action_space_v0, pad_observations_v0
+    except ModuleNotFoundError as error:
+        from sandbox.api.errors import MissingExtraError
+
+        raise MissingExtraError("A multi-agent task", ["supersuit"], "multi-agent") from error
+    observation_spaces = [env.observation_space(agent) for agent in env.possible_agents]
+    action_spaces = [env.action_space(agent) for agent in env.possible_agents]
+    try:
+        if any(space != observation_spaces[0] for space in observation_spaces):
+            env = pad_observations_v0(env)
+        if any(space != action_spaces[0] for space in action_spaces):
+            env = pad_action_space_v0(env)
+    except AssertionError as error:
+        raise MisfitError(f"The agents cannot share one policy: {error}.") from error
+    return env
+
+
+class JointEnv(gym.Env[Any, Any]):
+    """All agents of a PettingZoo environment as the rows of one Gymnasium environment.
+
+    Observations and actions are stacked in the order of ``possible_agents``, k rows. ``info`` holds,
+    for the step just taken and one entry a row: ``agent_rewards``, ``agent_terminated``,
+    ``agent_truncated``; ``active``, whose agents take part in the next step; and ``action_mask`` of
+    shape ``(k, n)`` where the agents have masks, with padded actions false. An agent that is absent
+    has a zero observation, reward 0 and, in its mask, only action 0.
+
+    Args:
+        env: The parallel environment.
+    """
+
+    def __init__(self, env: Any) -> None:
+        self.parallel = env
+        self._env = padded(env)
+        self.agents: list[str] = list(env.possible_agents)
+        first = self.agents[0]
+        self.row_observation_space = self._env.observation_space(first)
+        self.row_action_space = self._env.action_space(first)
+        self.padded_actions = any(
+            env.action_space(agent) != self.row_action_space for agent in env.possible_agents
+        ) and isinstance(self.row_action_space, gym.spaces.Discrete)
+        self.observation_space = batch_space(self.row_observation_space, len(self.agents))
+        self.action_space = batch_space(self.row_action_space, len(self.agents))
+        self.metadata = dict(env.metadata)
+        self.render_mode = getattr(env, "render_mode", None)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start an episode of all agents."""
+        observations, infos = self._env.reset(seed=seed, options=options)
+        present = set(self.parallel.agents)
+        return self._stack(observations), self._joint_info(infos, present)
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Step the agents that are present; the scalar reward is the sum over agents.
+
+        The episode ends with its last agent: terminated if every agent of the last step terminated,
+        truncated otherwise.
+        """
+        before = list(self.parallel.agents)
+        chosen = {agent: action[self.agents.index(agent)] for agent in before}
+        observations, rewards, terminated, truncated, infos = self._env.step(chosen)
+        # An agent that has just left is not in `agents` any more, whatever the wrapper's list says.
+        after = {agent for agent in self.parallel.agents if not (terminated[agent] or truncated[agent])}
+        info = self._joint_info(infos, after)
+        info["agent_rewards"] = self._row_values(rewards, np.float64)
+        info["agent_terminated"] = self._row_values(terminated, np.bool_)
+        info["agent_truncated"] = self._row_values(truncated, np.bool_)
+        info["acted"] = np.array([agent in before for agent in self.agents])
+        over = not after
+        ended_by_itself = over and not any(truncated[agent] for agent in before)
+        total = float(info["agent_rewards"].sum())
+        return self._stack(observations), total, ended_by_itself, over and not ended_by_itself, info
+
+    def render(self) -> Any:
+        """A frame of the wrapped environment."""
+        return self.parallel.render()
+
+    def close(self) -> None:
+        """Close the wrapped environment."""
+        self.parallel.close()
+
+    def _stack(self, observations: dict[str, Any]) -> Any:
+        stacked = np.zeros(self.observation_space.shape, self.observation_space.dtype)
+        for row, agent in enumerate(self.agents):
+            if agent in observations:
+                stacked[row] = observations[agent]
+        return stacked
+
+    def _row_values(self, values: dict[str, Any], dtype: Any) -> NDArray[Any]:
+        return np.array([values.get(agent, 0) for agent in self.agents], dtype)
+
+    def _joint_info(self, infos: dict[str, dict[str, Any]], present: set[str]) -> dict[str, Any]:
+        joint: dict[str, Any] = {"active": np.array([agent in present for agent in self.agents])}
+        masks = {agent: info["action_mask"] for agent, info in infos.items() if "action_mask" in info}
+        if masks or self.padded_actions:
+            joint["action_mask"] = self._masks(masks, present)
+        names = {name for info in infos.values() for name in info.get("reward_terms", {})}
+        if names:
+            joint["reward_terms"] = {
+                name: np.array(
+                    [infos.get(agent, {}).get("reward_terms", {}).get(name, 0.0) for agent in self.agents]
+                )
+                for name in sorted(names)
+            }
+        for info in infos.values():
+            if "metrics" in info:
+                joint["metrics"] = info["metrics"]
+                break
+        return joint
+
+    def _masks(self, masks: dict[str, Any], present: set[str]) -> NDArray[np.bool_]:
+        """Masks padded with false; without a mask of its own, an agent's unpadded actions are allowed."""
+        stacked = np.zeros((len(self.agents), int(self.row_action_space.n)), np.bool_)
+        for row, agent in enumerate(self.agents):
+            if agent not in present:
+                stacked[row, 0] = True
+            elif agent in masks:
+                stacked[row, : len(masks[agent])] = masks[agent]
+            else:
+                stacked[row, : int(self.parallel.action_space(agent).n)] = True
+        return stacked
+
+
+class Rows(VectorEnv[Any, Any, Any]):
+    """Copies of a `JointEnv`, flattened: every agent of every copy is one row, copy by copy.
+
+    ``info["active"]`` marks rows whose agent takes part in the coming step, ``info["acted"]`` those
+    whose agent took part in the step just taken. A row is terminated or truncated when its agent is;
+    a row whose agent left early is terminated again when the episode of its copy ends, so that
+    nothing is carried from one episode into the next.
+
+    Args:
+        envs: Vector environment over `JointEnv`, in SAME_STEP mode.
+        factory: Makes one copy, to learn its spaces.
+    """
+
+    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
+
+    def __init__(self, envs: VectorEnv[Any, Any, Any], factory: Callable[[], Any]) -> None:
+        joint = factory()
+        try:
+            self.single_observation_space = joint.row_observation_space
+            self.single_action_space = joint.row_action_space
+            self.agents: list[str] = list(joint.agents)
+        finally:
+            joint.close()
+        self._envs = envs
+        self.copies = envs.num_envs
+        self.num_envs = self.copies * len(self.agents)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self.render_mode = None
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start an episode in every copy."""
+        observation, info = self._envs.reset(seed=seed, options=options)
+        return self._flat(observation), self._row_info(info)
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Step every copy with the actions of all rows, shape ``(num_envs, *action_shape)``."""
+        k = len(self.agents)
+        shaped = np.asarray(actions).reshape(self.copies, k, *self.single_action_space.shape)
+        observation, _, copy_terminated, copy_truncated, info = self._envs.step(shaped)
+        over = np.asarray(copy_terminated) | np.asarray(copy_truncated)
+        final = info.get("final_info", {})
+        reward, terminated, truncated, acted = (
+            self._of_step(info, final, over, name)
+            for name in ("agent_rewards", "agent_terminated", "agent_truncated", "acted")
+        )
+        gone = ~acted & np.repeat(over, k)  # left earlier: close the empty stretch with the episode
+        terminated = terminated.astype(bool) | gone
+        truncated = truncated.astype(bool) & ~gone
+        flat = self._flat(observation)
+        rows = self._row_info(info)
+        rows["acted"] = acted.astype(bool)
+        self._add_finals(rows, info, flat, terminated | truncated, over)
+        return flat, reward.astype(np.float64), terminated, truncated, rows
+
+    def close(self, **kwargs: Any) -> None:
+        """Close all copies."""
+        self._envs.close(**kwargs)
+
+    def _of_step(self, info: Any, final: Any, over: NDArray[np.bool_], name: str) -> NDArray[Any]:
+        """A per-agent value of the step just taken; for copies that ended it is in the final info."""
+        k = len(self.agents)
+        values = np.zeros((self.copies, k))
+        if name in info:
+            values[~over] = np.asarray(info[name])[~over]
+        if name in final:
+            values[over] = np.asarray(final[name])[over]
+        flat = values.reshape(-1)
+        return flat.astype(bool) if name != "agent_rewards" else flat
+
+    def _row_info(self, info: dict[str, Any]) -> dict[str, Any]:
+        rows: dict[str, Any] = {"active": np.asarray(info["active"], bool).reshape(-1)}
+        if "action_mask" in info:
+            mask = np.asarray(info["action_mask"], bool)
+            rows["action_mask"] = mask.reshape(self.num_envs, mask.shape[-1])
+        return rows
+
+    def _add_finals(
+        self, rows: dict[str, Any], info: dict[str, Any], flat: Any, done: NDArray[np.bool_], over: Any
+    ) -> None:
+        if not done.any():
+            return
+        k = len(self.agents)
+        final = np.full(self.num_envs, None, dtype=object)
+        for row in np.flatnonzero(done):
+            copy, agent = divmod(int(row), k)
+            final[row] = np.copy(info["final_obs"][copy][agent] if over[copy] else flat[row])
+        rows["final_obs"], rows["_final_obs"] = final, done
+        rows["final_info"], rows["_final_info"] = {}, done.copy()
+        # The metrics are the copy's, so they are given once, with its first row.
+        metrics = info.get("final_info", {}).get("metrics")
+        if metrics is not None:
+            first = np.zeros(self.num_envs, bool)
+            first[np.flatnonzero(over) * k] = True
+            rows["final_info"]["metrics"] = {
+                name: np.repeat(np.asarray(values), k)
+                for name, values in metrics.items()
+                if not name.startswith("_")
+            }
+            rows["final_info"]["_metrics"] = first
+
+    def _flat(self, observation: Any) -> Any:
+        return np.asarray(observation).reshape(self.num_envs, *self.single_observation_space.shape)
