@@ -106,7 +106,8 @@ def play(
         total += float(reward)
         if not np.isfinite(total):
             raise RunFailedError(
-                f"The reward became {reward} in step {length} of the episode with seed {seed} played by {agent}."
+                f"The reward became {reward} in step {length} of the episode with seed {seed} "
+                f"played by {agent}."
             )
         terms.add(info.get("reward_terms", {}), rows)
         if terminated or truncated:

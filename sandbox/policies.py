@@ -1,0 +1,38 @@
+"""Saved policies: which algorithm reads them back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sandbox.api.errors import DamagedRunError
+from sandbox.api.policy import Policy
+from sandbox.registry import registry, require, resolve
+
+
+def load_policy(folder: Path) -> Policy:
+    """Read a policy saved by any algorithm, without pickle.
+
+    Raises:
+        DamagedRunError: If it is incomplete or damaged.
+        MissingExtraError: If its backend is not installed.
+    """
+    algorithm = registry().algorithm(algorithm_of(folder))
+    require(algorithm)
+    policy: Policy = resolve(algorithm.load)(folder)
+    return policy
+
+
+def algorithm_of(folder: Path) -> str:
+    """The algorithm that made a saved policy.
+
+    Raises:
+        DamagedRunError: If ``policy.json`` is missing or damaged.
+    """
+    file = folder / "policy.json"
+    try:
+        document: Any = json.loads(file.read_text(encoding="utf-8"))
+        return str(document["algorithm"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedRunError(f"'{folder}' holds no readable policy: {error}.") from error
