@@ -1,1 +1,63 @@
-"""Applied reinforcement learning on real simulators."""
+"""sandbox-rl: applied reinforcement learning on real simulators, beside the classical methods.
+
+>>> import sandbox
+>>> env = sandbox.make("traffic/single-intersection")
+>>> run = sandbox.train("traffic/single-intersection", "ppo", seed=0, steps=40_000)
+>>> table = sandbox.evaluate([run.policy, "max-pressure"], run.scenario)
+
+Names are loaded on first use, so importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+_HOMES = {
+    "evaluate": "sandbox.evaluation",
+    "list_algorithms": "sandbox.listing",
+    "list_baselines": "sandbox.listing",
+    "list_domains": "sandbox.listing",
+    "list_plugins": "sandbox.listing",
+    "list_scenarios": "sandbox.listing",
+    "load": "sandbox.listing",
+    "make": "sandbox.envs",
+    "make_vec": "sandbox.envs",
+    "register_envs": "sandbox.envs",
+    "run": "sandbox.workflow",
+    "train": "sandbox.training",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604 - the names are the keys above
+
+if TYPE_CHECKING:
+    from sandbox.envs import make, make_vec, register_envs
+    from sandbox.evaluation import evaluate
+    from sandbox.listing import (
+        list_algorithms,
+        list_baselines,
+        list_domains,
+        list_plugins,
+        list_scenarios,
+        load,
+    )
+    from sandbox.training import train
+    from sandbox.workflow import run
+
+    __version__: str
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        try:
+            return version("sandbox-rl")
+        except PackageNotFoundError:  # used from a source tree that is not installed
+            return "0+unknown"
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sandbox' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

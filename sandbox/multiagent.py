@@ -110,7 +110,8 @@ class JointEnv(gym.Env[Any, Any]):
         self.parallel.close()
 
     def _stack(self, observations: dict[str, Any]) -> Any:
-        stacked = np.zeros(self.observation_space.shape, self.observation_space.dtype)
+        space: Any = self.observation_space
+        stacked = np.zeros(space.shape, space.dtype)
         for row, agent in enumerate(self.agents):
             if agent in observations:
                 stacked[row] = observations[agent]
@@ -185,13 +186,15 @@ class Rows(VectorEnv[Any, Any, Any]):
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         """Start an episode in every copy."""
-        observation, info = self._envs.reset(seed=seed, options=options)
+        envs: Any = self._envs  # Gymnasium types the seed as an int, and takes lists
+        observation, info = envs.reset(seed=seed, options=options)
         return self._flat(observation), self._row_info(info)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Step every copy with the actions of all rows, shape ``(num_envs, *action_shape)``."""
         k = len(self.agents)
-        shaped = np.asarray(actions).reshape(self.copies, k, *self.single_action_space.shape)
+        shape: Any = self.single_action_space.shape
+        shaped = np.asarray(actions).reshape(self.copies, k, *shape)
         observation, _, copy_terminated, copy_truncated, info = self._envs.step(shaped)
         over = np.asarray(copy_terminated) | np.asarray(copy_truncated)
         final = info.get("final_info", {})
@@ -255,4 +258,5 @@ class Rows(VectorEnv[Any, Any, Any]):
             rows["final_info"]["_metrics"] = first
 
     def _flat(self, observation: Any) -> Any:
-        return np.asarray(observation).reshape(self.num_envs, *self.single_observation_space.shape)
+        shape: Any = self.single_observation_space.shape
+        return np.asarray(observation).reshape(self.num_envs, *shape)

@@ -93,8 +93,9 @@ def play(
     Raises:
         RunFailedError: If a reward is not finite; says after how many steps.
     """
-    joint = hasattr(env, "agents")
-    rows = len(env.agents) if joint else 1
+    agents = getattr(env, "agents", None)
+    joint = agents is not None
+    rows = len(agents) if agents is not None else 1
     observation, info = env.reset(seed=seed)
     policy.reset(rows, seed)
     total, length, terms = 0.0, 0, _Terms()
@@ -147,7 +148,8 @@ def play_batch(
 def _play_chunk(
     envs: VectorEnv[Any, Any, Any], policy: Policy, agent: str, seeds: list[int], deterministic: bool
 ) -> list[Episode]:
-    observation, info = envs.reset(seed=seeds)
+    seeded: Any = envs  # Gymnasium types the seed as an int, and takes lists
+    observation, info = seeded.reset(seed=seeds)
     policy.reset(len(seeds), seeds[0])
     returns, lengths = np.zeros(len(seeds)), np.zeros(len(seeds), int)
     sums: dict[str, NDArray[Any]] = {}
@@ -166,7 +168,7 @@ def _play_chunk(
             )
         done = np.asarray(terminated) | np.asarray(truncated)
         _add_terms(sums, info, running, done)
-        for row in np.flatnonzero(done & running):
+        for row in np.flatnonzero(done & running).tolist():
             episodes[row] = Episode(
                 agent,
                 seeds[row],
@@ -175,7 +177,7 @@ def _play_chunk(
                 bool(terminated[row]),
                 bool(truncated[row]),
                 {name: float(values[row]) for name, values in sums.items()},
-                final_metrics(info, int(row)),
+                final_metrics(info, row),
             )
     return [episode for episode in episodes if episode is not None]
 

@@ -1,0 +1,240 @@
+"""Watches training: logs, validates, keeps the best policy, writes checkpoints, ends on request."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import VectorEnv, VectorWrapper
+from numpy.typing import NDArray
+
+from sandbox.api.errors import RunFailedError
+from sandbox.api.policy import Policy
+from sandbox.evaluation import validation_seeds
+from sandbox.players import Agent, Players
+from sandbox.progress import Progress
+from sandbox.rollout import final_metrics
+from sandbox.scenarios import Problem
+from sandbox.store import RunWriter
+from sandbox.tracking import TensorBoard
+
+LOG_EVERY = 1.0
+"""Seconds between two records; the last state is always recorded."""
+
+RECENT_EPISODES = 100
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best policy so far on the validation seeds."""
+
+    folder: Path
+    steps: int
+    value: float
+
+
+class Monitor:
+    """What stands behind `TrainContext.update`.
+
+    Args:
+        problem: What is trained on.
+        total: Steps to train for.
+        writer: The run directory.
+        table: Plays validation episodes.
+        progress: Hears how it goes.
+    """
+
+    def __init__(
+        self, problem: Problem, total: int, writer: RunWriter, table: Players, progress: Progress
+    ) -> None:
+        self.steps = 0
+        self.best: Best | None = None
+        self.interrupted = False
+        self.validation_seconds = 0.0
+        self._problem, self._total = problem, total
+        self._writer, self._table, self._progress = writer, table, progress
+        self._returns: deque[float] = deque(maxlen=RECENT_EPISODES)
+        self._metrics: deque[dict[str, float]] = deque(maxlen=RECENT_EPISODES)
+        self._board = TensorBoard(writer.path / "tensorboard")
+        self._policy: Callable[[], Policy] | None = None
+        self._begun = self._logged = time.perf_counter()
+        self._ended: float | None = None
+        self._validated = 0
+        self._saved_at: int | None = None
+        self._values: dict[str, float] = {}
+
+    @property
+    def train_seconds(self) -> float:
+        """Wall time of training without validation."""
+        return (self._ended or time.perf_counter()) - self._begun - self.validation_seconds
+
+    def begin(self) -> None:
+        """Training starts now."""
+        self._begun = self._logged = time.perf_counter()
+        self._progress.start("train", self._problem.scenario.id, self._total, "steps")
+
+    def watch(self, envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
+        """``envs`` with its finished episodes recorded here."""
+        return EpisodeLog(envs, self._returns.append, self._metrics.append)
+
+    def update(
+        self,
+        steps: int,
+        policy: Callable[[], Policy],
+        values: Mapping[str, float] | None = None,
+        state: Callable[[Path], None] | None = None,
+    ) -> None:
+        """See `sandbox.api.TrainContext.update`."""
+        self.steps, self._policy = steps, policy
+        if values:
+            self._values.update(values)
+            self._refuse_divergence(values)
+        now = time.perf_counter()
+        if now - self._logged >= LOG_EVERY:
+            self._log(now)
+        if self.interrupted:
+            raise KeyboardInterrupt
+        due = self._validations_due(steps)
+        if due > self._validated and steps < self._total:
+            self._validated = due
+            self._validate()
+
+    def last_policy(self) -> Policy:
+        """The policy of the last update.
+
+        Raises:
+            RunFailedError: If there was none.
+        """
+        if self._policy is None:
+            raise RunFailedError("Training stopped before the first update.")
+        return self._policy()
+
+    def finish(self, policy: Policy) -> None:
+        """Training has ended with this policy; it takes part in the choice of the best one."""
+        self._ended_now()
+        self._policy = lambda: policy
+        if self._problem.scenario.evaluation.validations:
+            self._validate()
+        self._log(time.perf_counter())
+        self._progress.finish("train")
+
+    def save_checkpoint(self) -> Path | None:
+        """Write the current policy as a checkpoint, if there is one and it is not there yet."""
+        if self._policy is None or self._saved_at == self.steps:
+            return None
+        policy = self._policy()
+        keep = self.best.steps if self.best else None
+        folder = self._writer.checkpoint(self.steps, policy.save, keep)
+        self._saved_at = self.steps
+        return folder
+
+    def close(self) -> None:
+        """Flush and close the logs."""
+        self._ended_now()
+        self._board.close()
+
+    def _ended_now(self) -> None:
+        if self._ended is None:
+            self._ended = time.perf_counter()
+
+    def _validations_due(self, steps: int) -> int:
+        """How many of the evenly spaced validations lie at or before ``steps``."""
+        wanted = self._problem.scenario.evaluation.validations
+        return steps * wanted // self._total
+
+    def _validate(self) -> None:
+        """Play the current policy on the validation seeds; the best one so far is kept."""
+        start = time.perf_counter()
+        seeds = validation_seeds(self._problem)
+        folder = self.save_checkpoint() or self._checkpoint_now()
+        metric = self._problem.metric
+        self._progress.start("validate", f"{len(seeds)} validation episodes", len(seeds), "episodes")
+        try:
+            episodes = self._table.play([Agent("policy", folder=folder)], seeds)
+        finally:
+            self._progress.finish("validate")
+        values = [episode.metrics.get(metric.name, float("nan")) for episode in episodes]
+        value = float(np.mean(values))
+        sign = 1.0 if metric.better == "lower" else -1.0
+        if self.best is None or sign * value < sign * self.best.value or np.isnan(self.best.value):
+            self.best = Best(folder, self.steps, value)
+        record = {
+            f"validation/{metric.name}": value,
+            "validation/return": float(np.mean([episode.ret for episode in episodes])),
+        }
+        self._record(record)
+        if self._ended is None:
+            self.validation_seconds += time.perf_counter() - start
+
+    def _checkpoint_now(self) -> Path:
+        return self._writer.path / "checkpoints" / f"{self.steps:012d}"
+
+    def _log(self, now: float) -> None:
+        self._logged = now
+        record = {"steps_per_second": self.steps / max(self.train_seconds, 1e-9)}
+        if self._returns:
+            record["return"] = float(np.mean(self._returns))
+        if self._metrics:
+            names = self._metrics[-1]
+            record |= {
+                name: float(np.mean([one[name] for one in self._metrics if name in one])) for name in names
+            }
+        self._progress.advance("train", self.steps, record)
+        self._record(record | {f"train/{name}": value for name, value in self._values.items()})
+
+    def _record(self, values: Mapping[str, float]) -> None:
+        seconds = round(time.perf_counter() - self._begun, 3)
+        self._writer.append_progress({"steps": self.steps, "seconds": seconds, **values})
+        self._board.add(self.steps, values)
+
+    def _refuse_divergence(self, values: Mapping[str, float]) -> None:
+        """A loss that is NaN or infinite stays so: stop at once and say it."""
+        for name, value in values.items():
+            if "loss" in name and not np.isfinite(value):
+                raise RunFailedError(
+                    f"Training diverged after {self.steps} steps: {name} became {value}.",
+                    "Try a lower learning rate or normalised observations and rewards.",
+                )
+
+
+class EpisodeLog(VectorWrapper[Any, Any, Any, Any, Any]):
+    """Tells of every episode that ends in a vector environment.
+
+    Rows whose agent is absent (``info["acted"]``) do not count.
+    """
+
+    def __init__(
+        self,
+        env: VectorEnv[Any, Any, Any],
+        heard_return: Callable[[float], None],
+        heard_metrics: Callable[[dict[str, float]], None],
+    ) -> None:
+        super().__init__(env)
+        self._heard_return, self._heard_metrics = heard_return, heard_metrics
+        self._sums: NDArray[np.float64] = np.zeros(env.num_envs)
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Start over."""
+        self._sums[:] = 0.0
+        return self.env.reset(seed=seed, options=options)
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Step and note the episodes that ended."""
+        observation, reward, terminated, truncated, info = self.env.step(actions)
+        self._sums += reward
+        done = np.asarray(terminated) | np.asarray(truncated)
+        if done.any():
+            acted = info.get("acted")
+            for row in np.flatnonzero(done):
+                if acted is None or acted[row]:
+                    self._heard_return(float(self._sums[row]))
+                metrics = final_metrics(info, int(row))
+                if metrics:
+                    self._heard_metrics(metrics)
+            self._sums[done] = 0.0
+        return observation, reward, terminated, truncated, info

@@ -1,0 +1,41 @@
+"""Scalars for TensorBoard."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sandbox.registry import missing_modules
+
+
+class TensorBoard:
+    """Writes scalars to a folder that TensorBoard reads; nothing where TensorBoard is not installed.
+
+    Args:
+        folder: The event files' folder; made with the first scalar.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writer: Any = None
+        self._available = not missing_modules(("tensorboard", "torch"))
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Add scalars; values that are not finite are left out."""
+        if not self._available:
+            return
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(self._folder), flush_secs=10)
+        for name, value in values.items():
+            if math.isfinite(value):
+                self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Flush and close."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
