@@ -1,0 +1,1 @@
+"""Traffic: signal control on SUMO."""

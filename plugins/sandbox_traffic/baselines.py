@@ -1,0 +1,157 @@
+"""Classical controllers. They read the simulator's snapshots and choose phases under the same rules."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox_traffic.control import SignalControl
+
+PASSAGE_TIME = 3.0
+"""Green is extended while a vehicle crossed a served loop in the last so many seconds."""
+
+ACTUATED_MAX_GREEN = 50
+"""Longest green of the actuated controller where the configuration sets none, s."""
+
+
+class Controller(ABC):
+    """A rule for one signal at a time, played as a policy of one row a signal."""
+
+    def __init__(self, env: Any) -> None:
+        self.control: SignalControl = env.control
+
+    def reset(self, num_envs: int, seed: int | None = None) -> None:
+        """Nothing is remembered between decisions."""
+
+    def act(
+        self, observation: Any, mask: NDArray[np.bool_] | None = None, deterministic: bool = True
+    ) -> NDArray[np.int64]:
+        """Choose a phase for every signal, shape ``(signals,)``; see `sandbox.api.Policy`."""
+        return np.array([self.choose(index) for index in range(len(self.control.signals))], dtype=np.int64)
+
+    def save(self, directory: Path) -> None:
+        """A classical controller is not saved."""
+        raise NotImplementedError("a baseline is made from its environment, not saved")
+
+    @abstractmethod
+    def choose(self, index: int) -> int:
+        """Phase for signal ``index``."""
+
+    def best(self, index: int, values: NDArray[np.float64]) -> int:
+        """The allowed phase of highest value; the present one where it ties."""
+        clock, mask = self.control.clocks[index], self.control.mask(index)
+        values = np.where(mask, values, -np.inf)
+        if mask[clock.phase] and values[clock.phase] >= values.max():
+            return clock.phase
+        return int(np.argmax(values))
+
+
+class FixedTime(Controller):
+    """The network's own program at the grain of decisions.
+
+    A phase's slot is its green and the states that follow it up to the next green; at each decision
+    the phase whose slot the program is in is requested. Cycle, order and splits are the program's;
+    yellow and all-red are the environment's, like everybody's.
+    """
+
+    def __init__(self, env: Any) -> None:
+        super().__init__(env)
+        self._slots = [_slots(signal.program, signal.greens) for signal in self.control.signals]
+
+    def choose(self, index: int) -> int:
+        """Phase whose slot the program is in."""
+        slots = self._slots[index]
+        cycle = slots[-1][0]
+        position = (self.control.now - self.control.signals[index].offset) % cycle
+        return next(phase for end, phase in slots if position < end)
+
+
+def _slots(program: tuple[tuple[str, float], ...], greens: tuple[str, ...]) -> list[tuple[float, int]]:
+    """``(end of slot, phase)`` over one cycle; states before the first green belong to the last one."""
+    last = next(greens.index(state) for state, _ in reversed(program) if state in greens)
+    slots, end, phase = [], 0.0, last
+    for state, seconds in program:
+        phase = greens.index(state) if state in greens else phase
+        end += seconds
+        slots.append((end, phase))
+    return slots
+
+
+class MaxPressure(Controller):
+    """Varaiya's max-pressure: argmax over phases of Σ over movements of incoming − outgoing vehicles.
+
+    The demand of an incoming lane is shared equally among its movements, as turning ratios are not
+    known.
+    """
+
+    def choose(self, index: int) -> int:
+        """The phase of largest pressure."""
+        signal, view = self.control.signals[index], self.control.views[index]
+        snapshot = self.control.snapshot
+        assert snapshot is not None
+        incoming = (view.approach @ snapshot.count)[signal.movements[:, 0]]
+        outgoing = snapshot.count[view.outgoing][signal.movements[:, 1]]
+        return self.best(index, signal.moves @ (incoming - outgoing))
+
+
+class MaxWave(Controller):
+    """Greedy: the phase that serves most vehicles, standing or approaching."""
+
+    def choose(self, index: int) -> int:
+        """The phase with the largest wave."""
+        view, snapshot = self.control.views[index], self.control.snapshot
+        assert snapshot is not None
+        return self.best(index, self.control.signals[index].serves @ (view.approach @ snapshot.count))
+
+
+class Actuated(Controller):
+    """Vehicle-actuated control with gap-out, max-out and phase skipping.
+
+    Green is extended while some served loop was crossed within the passage time, up to the longest
+    green. Then the next phase of the program's order with a call (a vehicle within the detection
+    range of a lane that the present phase does not serve) follows; without any call green rests.
+    """
+
+    def choose(self, index: int) -> int:
+        """The present phase or the next one with a call."""
+        control, signal = self.control, self.control.signals[index]
+        clock, view, snapshot = control.clocks[index], control.views[index], control.snapshot
+        assert snapshot is not None
+        mask = control.mask(index)
+        served = signal.serves[clock.phase] > 0
+        flowing = bool((snapshot.gap[view.loops][served] <= PASSAGE_TIME).any())
+        longest = control.config.max_green or ACTUATED_MAX_GREEN
+        maxed = control.now + control.config.decision_interval - clock.green_since > longest
+        if mask[clock.phase] and flowing and not maxed:
+            return clock.phase
+        calls = (view.approach @ snapshot.count > 0) & ~served
+        count = len(signal.greens)
+        for step in range(1, count):
+            phase = (clock.phase + step) % count
+            if mask[phase] and (signal.serves[phase] * calls).any():
+                return phase
+        return clock.phase if mask[clock.phase] else int(np.argmax(mask))
+
+
+def fixed_time(env: Any) -> FixedTime:
+    """The baseline ``fixed-time``."""
+    return FixedTime(env)
+
+
+def max_pressure(env: Any) -> MaxPressure:
+    """The baseline ``max-pressure``."""
+    return MaxPressure(env)
+
+
+def max_wave(env: Any) -> MaxWave:
+    """The baseline ``max-wave``."""
+    return MaxWave(env)
+
+
+def actuated(env: Any) -> Actuated:
+    """The baseline ``actuated``."""
+    return Actuated(env)

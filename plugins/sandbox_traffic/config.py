@@ -1,0 +1,60 @@
+"""Parameters of the signal tasks, with units and bounds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sandbox.api import InputFile
+
+GENERATED = "generated:"
+"""Scheme of networks and demands that the plugin makes itself."""
+
+
+class SignalConfig(BaseModel):
+    """One network, its demand, and the rules that every controller of its signals obeys.
+
+    Files are paths, or ``generated:single-intersection``, or ``sumo-rl:PATH``, a file of the
+    installed sumo-rl package below its ``nets`` folder.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    net: Annotated[str, InputFile()] = Field(
+        "generated:single-intersection", min_length=1, description="SUMO network (.net.xml)"
+    )
+    routes: Annotated[str, InputFile()] = Field(
+        "generated:single-intersection", min_length=1, description="SUMO routes, trips or flows (.rou.xml)"
+    )
+    begin: int = Field(0, ge=0, le=604_800, description="start of the episode in the routes' time, s")
+    duration: int = Field(3600, ge=10, le=604_800, description="length of the episode, s")
+    decision_interval: int = Field(5, ge=1, le=60, description="time between decisions, s")
+    min_green: int = Field(5, ge=1, le=120, description="shortest green, s")
+    max_green: int | None = Field(None, ge=5, le=600, description="longest green, s; no limit if absent")
+    yellow: int = Field(3, ge=1, le=10, description="yellow of links that lose green, s")
+    all_red: int = Field(0, ge=0, le=10, description="clearance after yellow, s")
+    demand: float = Field(1.0, gt=0, le=5, description="factor on the number of vehicles, 1")
+    depart_jitter: int = Field(
+        30, ge=0, le=600, description="departures from a routes file are delayed by U[0, this], s"
+    )
+    detection_range: float = Field(
+        150.0, ge=0, le=1000, description="how far upstream of the stop line lanes are followed, m"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SignalConfig:
+        if self.max_green is not None and self.max_green < self.min_green + self.decision_interval:
+            raise ValueError(
+                f"max_green ({self.max_green} s) must be at least min_green + decision_interval "
+                f"({self.min_green + self.decision_interval} s)"
+            )
+        if self.decision_interval > self.duration:
+            raise ValueError("decision_interval must not exceed duration")
+        generated = self.routes.startswith(GENERATED)
+        if generated and self.routes != self.net:
+            raise ValueError(
+                f"routes {self.routes!r} only fit the network of the same name; "
+                "give routes (a .rou.xml file) together with net"
+            )
+        return self

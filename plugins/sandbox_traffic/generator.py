@@ -1,0 +1,206 @@
+"""Networks and demands that the plugin makes itself.
+
+``single-intersection`` is a four-arm junction with two lanes for straight on (the outer one also for
+right turns) and one for left turns on each arm, four protected phases, and demand whose direction
+shifts during the episode: west-to-east heavy at first, east-to-west in the end, the side road highest
+in between. Arrivals are Poisson; every episode draws its own level for each arm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.api import MissingExtraError, RunFailedError, StorageError
+
+ARMS = ("n", "e", "s", "w")
+"""Clockwise, so that from arm k: left is k+1, straight on k+2, right k+3."""
+
+ARM_LENGTH = 400.0
+SPEED = 13.89
+
+SATURATION = 1800.0
+"""Saturation flow of a lane, vehicles/h."""
+
+LOST_TIME = 4.0
+"""Time lost at each change of phase, s: yellow and start-up less the part of yellow that is used."""
+
+INTERVAL = 300
+"""The demand's rates are constant over so many seconds."""
+
+ARM_SPREAD = 0.1
+"""Standard deviation of the logarithm of an arm's level, drawn once an episode (mean level 1)."""
+
+MEAN_FLOW = {
+    "n": (90.0, 320.0, 80.0),
+    "e": (130.0, 540.0, 100.0),
+    "s": (90.0, 320.0, 80.0),
+    "w": (130.0, 540.0, 100.0),
+}
+"""Mean flow left, straight on and right from every arm, vehicles/h."""
+
+
+def time_profile(phase: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Factor on each arm's flow over the episode, ``phase`` running from 0 to 1; mean 1."""
+    tide = 0.4 * np.cos(np.pi * phase)
+    noon = 1.0 - 0.3 * np.cos(2 * np.pi * phase)
+    return {"n": noon, "e": 1.0 - tide, "s": noon, "w": 1.0 + tide}
+
+
+def webster(critical: list[float], lost: float = LOST_TIME, slot: int = 5) -> list[int]:
+    """Webster's plan: the time of each phase, its clearance included, in s.
+
+    C = (1.5 L + 5)/(1 − Y) with L the lost time of a cycle and Y the sum of the phases' critical
+    ratios of flow to saturation flow; effective green is shared in proportion to the ratios
+    (Webster 1958). Times are rounded to ``slot`` seconds.
+    """
+    total, lost_cycle = sum(critical), lost * len(critical)
+    cycle = (1.5 * lost_cycle + 5) / (1 - total)
+    shares = [lost + (cycle - lost_cycle) * ratio / total for ratio in critical]
+    return [max(slot * round(share / slot), 2 * slot) for share in shares]
+
+
+def single_intersection_program() -> list[tuple[str, int]]:
+    """States of the generated junction's fixed program and their times, s."""
+    ratios = []
+    for axis in (("e", "w"), ("n", "s")):
+        ratios.append(max((MEAN_FLOW[arm][1] + MEAN_FLOW[arm][2]) / 2 for arm in axis) / SATURATION)
+        ratios.append(max(MEAN_FLOW[arm][0] for arm in axis) / SATURATION)
+    slots = webster(ratios)
+    program = []
+    for (axis, lanes), slot in zip(
+        (("ew", "sr"), ("ew", "l"), ("ns", "sr"), ("ns", "l")), slots, strict=True
+    ):
+        green = "".join("G" if arm in axis and turn in lanes else "r" for arm, turn, *_ in _links())
+        program += [(green, slot - 3), (green.replace("G", "y"), 3)]
+    return program
+
+
+def _links() -> list[tuple[str, str, int, str, int]]:
+    """Links of the junction: arm, turn, lane, arm of exit, lane of exit."""
+    links = []
+    for index, arm in enumerate(ARMS):
+        left, ahead, right = (ARMS[(index + turn) % 4] for turn in (1, 2, 3))
+        links += [
+            (arm, "r", 0, right, 0),
+            (arm, "s", 0, ahead, 0),
+            (arm, "s", 1, ahead, 1),
+            (arm, "l", 2, left, 1),
+        ]
+    return links
+
+
+def _sources() -> dict[str, str]:
+    """netconvert's input files by name."""
+    places = {"n": (0.0, 1.0), "e": (1.0, 0.0), "s": (0.0, -1.0), "w": (-1.0, 0.0)}
+    nodes = ['<node id="c" x="0" y="0" type="traffic_light" tl="c"/>']
+    edges, connections, controlled = [], [], []
+    for arm in ARMS:
+        x, y = places[arm]
+        nodes.append(f'<node id="{arm}" x="{x * ARM_LENGTH}" y="{y * ARM_LENGTH}" type="dead_end"/>')
+        edges.append(f'<edge id="{arm}_in" from="{arm}" to="c" numLanes="3" speed="{SPEED}"/>')
+        edges.append(f'<edge id="{arm}_out" from="c" to="{arm}" numLanes="2" speed="{SPEED}"/>')
+    for index, (arm, _, lane, exit_arm, exit_lane) in enumerate(_links()):
+        link = f'from="{arm}_in" to="{exit_arm}_out" fromLane="{lane}" toLane="{exit_lane}"'
+        connections.append(f"<connection {link}/>")
+        controlled.append(f'<connection {link} tl="c" linkIndex="{index}"/>')
+    phases = [f'<phase duration="{time}" state="{state}"/>' for state, time in single_intersection_program()]
+    logic = ['<tlLogic id="c" type="static" programID="0" offset="0">', *phases, "</tlLogic>", *controlled]
+    return {
+        "nod.xml": "\n".join(["<nodes>", *nodes, "</nodes>"]),
+        "edg.xml": "\n".join(["<edges>", *edges, "</edges>"]),
+        "con.xml": "\n".join(["<connections>", *connections, "</connections>"]),
+        "tll.xml": "\n".join(["<tlLogics>", *logic, "</tlLogics>"]),
+    }
+
+
+def cache_folder() -> Path:
+    """Where generated networks are kept: ``$SANDBOX_CACHE`` or the user's cache folder."""
+    base = os.environ.get("SANDBOX_CACHE") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "sandbox-rl" / "traffic"
+
+
+def single_intersection_network() -> Path:
+    """Network file of the generated junction, made on first use.
+
+    Its name is a hash of what it is made from, and it appears in one piece, so any number of
+    processes may ask at once. Where the cache cannot be written, the temporary folder serves.
+    """
+    sources = _sources()
+    netconvert = _sumo_binary("netconvert")
+    version = importlib.util.find_spec("sumo")
+    digest = hashlib.sha256(repr((sources, version and version.origin)).encode()).hexdigest()[:16]
+    fallback = Path(tempfile.gettempdir()) / f"sandbox-rl-traffic-{os.getuid()}"
+    for folder in (cache_folder(), fallback):
+        target = folder / f"single-intersection-{digest}.net.xml"
+        if target.is_file():
+            return target
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as making:
+                os.replace(_netconvert(netconvert, sources, Path(making)), target)
+        except OSError:
+            continue
+        return target
+    raise StorageError(f"The generated network can be written neither to {cache_folder()} nor to {fallback}.")
+
+
+def _netconvert(binary: Path, sources: dict[str, str], folder: Path) -> Path:
+    for name, text in sources.items():
+        (folder / name).write_text(text)
+    target = folder / "network.net.xml"
+    options = {
+        "--node-files": "nod.xml", "--edge-files": "edg.xml", "--connection-files": "con.xml",
+        "--tllogic-files": "tll.xml", "--output-file": target.name, "--no-turnarounds": "true",
+    }  # fmt: skip
+    command = [str(binary), *(part for option in options.items() for part in option)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode or not target.is_file():
+        raise RunFailedError(f"netconvert could not make the network: {' '.join(done.stderr.split())}")
+    return target
+
+
+def _sumo_binary(name: str) -> Path:
+    spec = importlib.util.find_spec("sumo")
+    if spec is None or spec.origin is None:
+        raise MissingExtraError("A generated network", ["eclipse-sumo"], "traffic")
+    return Path(spec.origin).parent / "bin" / name
+
+
+def sample_departures(
+    rng: np.random.Generator, duration: int, scale: float = 1.0
+) -> list[tuple[float, str, str]]:
+    """Departures of one episode in order of time: ``(s from the beginning, arm, arm of exit)``."""
+    starts = np.arange(0, duration, INTERVAL)
+    lengths = np.minimum(starts + INTERVAL, duration) - starts
+    profile = time_profile((starts + lengths / 2) / duration)
+    departures: list[tuple[float, str, str]] = []
+    for index, arm in enumerate(ARMS):
+        level = scale * rng.lognormal(-(ARM_SPREAD**2) / 2, ARM_SPREAD)
+        for turn, flow in zip((1, 2, 3), MEAN_FLOW[arm], strict=True):
+            counts = rng.poisson(level * flow / 3600.0 * profile[arm] * lengths)
+            times = np.repeat(starts, counts) + rng.random(int(counts.sum())) * np.repeat(lengths, counts)
+            exit_arm = ARMS[(index + turn) % 4]
+            departures += [(float(time), arm, exit_arm) for time in times]
+    return sorted(departures)
+
+
+def write_routes(path: Path, departures: list[tuple[float, str, str]], begin: int) -> None:
+    """Write a SUMO routes file of ``departures``."""
+    routes = [
+        f'<route id="{a}{b}" edges="{a}_in {b}_out"/>' for a in ARMS for b in ARMS if a != b
+    ]  # fmt: skip
+    vehicles = [
+        f'<vehicle id="{number}" type="car" route="{arm}{exit_arm}" depart="{begin + time:.2f}" '
+        'departLane="best" departSpeed="max"/>'
+        for number, (time, arm, exit_arm) in enumerate(departures)
+    ]
+    head = '<vType id="car" length="5" minGap="2.5"/>'
+    path.write_text("\n".join(["<routes>", head, *routes, *vehicles, "</routes>"]))

@@ -1,0 +1,231 @@
+"""Reads a SUMO network: its signals, their green phases, and the lanes that each phase serves."""
+
+from __future__ import annotations
+
+import gzip
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.api import BrokenFileError, InvalidValueError
+from sandbox_traffic.phases import is_green_phase
+
+VEHICLE_SPACE = 7.5
+"""Length of road that a standing vehicle takes, 5 m and a gap of 2.5 m (SUMO's default vehicle)."""
+
+LOOP_HEADWAY = 2.0
+"""Induction loops lie this many seconds at the speed limit before the stop line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A lane of the network; ``length`` in m, ``speed`` limit in m/s."""
+
+    id: str
+    edge: str
+    length: float
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A traffic signal that can be controlled: at least two green phases.
+
+    Attributes:
+        id: SUMO's id.
+        greens: States of the green phases, in the program's order, without repetition.
+        program: The network's own program as ``(state, seconds)``.
+        offset: Offset of the program, s.
+        incoming: Incoming lanes, in the order of the links.
+        outgoing: Outgoing lanes, likewise.
+        movements: Incoming and outgoing lane of every link, as indices into the two.
+        serves: Shape ``(phases, incoming)``; 1 where some link of the lane has green.
+        moves: Shape ``(phases, movements)``; 1 where the movement has green.
+    """
+
+    id: str
+    greens: tuple[str, ...]
+    program: tuple[tuple[str, float], ...]
+    offset: float
+    incoming: tuple[str, ...]
+    outgoing: tuple[str, ...]
+    movements: NDArray[np.intp]
+    serves: NDArray[np.float64]
+    moves: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Lanes, lane connections and signals of a network file."""
+
+    path: Path
+    lanes: dict[str, Lane]
+    upstream: dict[str, tuple[str, ...]]
+    signalled: frozenset[str]
+    signals: tuple[Signal, ...]
+
+    def approach(self, lane: str, distance: float) -> list[str]:
+        """``lane`` and the lanes that feed it, upstream to ``distance`` m or another signal.
+
+        A lane belongs to the approach if its downstream end lies within ``distance``.
+        """
+        found, front = [lane], [(lane, self.lanes[lane].length)]
+        while front:
+            current, covered = front.pop(0)
+            if covered > distance:
+                continue
+            for feeder in self.upstream.get(current, ()):
+                if feeder not in found and feeder not in self.signalled:
+                    found.append(feeder)
+                    front.append((feeder, covered + self.lanes[feeder].length))
+        return found
+
+    def loops(self, lanes: Iterable[str]) -> list[tuple[str, float]]:
+        """Induction loop of each lane as ``(lane, metres from the lane's start)``."""
+        spots = []
+        for name in lanes:
+            lane = self.lanes[name]
+            spots.append((name, max(lane.length - LOOP_HEADWAY * lane.speed, min(1.0, lane.length / 2))))
+        return spots
+
+
+def read_network(path: Path) -> Network:
+    """Read the network file ``path`` (plain or gzipped).
+
+    Raises:
+        BrokenFileError: If the file is missing, not XML, or not a network with signals.
+    """
+    lanes: dict[str, Lane] = {}
+    upstream: dict[str, list[str]] = defaultdict(list)
+    links: dict[str, dict[int, list[tuple[str, str]]]] = defaultdict(lambda: defaultdict(list))
+    programs: dict[str, tuple[float, list[tuple[str, float]]]] = {}
+    try:
+        for element in _elements(path):
+            if element.tag == "edge":
+                _read_edge(element, lanes)
+            elif element.tag == "connection":
+                _read_connection(element, lanes, upstream, links)
+            elif element.tag == "tlLogic":
+                phases = [
+                    (phase.attrib["state"], float(phase.attrib["duration"]))
+                    for phase in element.iter("phase")
+                ]
+                programs[element.attrib["id"]] = (float(element.get("offset", 0)), phases)
+    except (KeyError, ValueError) as error:
+        raise BrokenFileError(path, f"not a SUMO network: {error!r} in <{element.tag}>") from None
+    if not lanes:
+        raise BrokenFileError(path, "not a SUMO network: it has no <edge> with lanes.")
+    signals = tuple(
+        _signal(path, name, *programs[name], links[name]) for name in sorted(programs) if links.get(name)
+    )
+    signalled = frozenset(lane for signal in signals for lane in signal.incoming)
+    return Network(
+        path=path,
+        lanes=lanes,
+        upstream={lane: tuple(dict.fromkeys(feeders)) for lane, feeders in upstream.items()},
+        signalled=signalled,
+        signals=tuple(signal for signal in signals if len(signal.greens) > 1),
+    )
+
+
+def _elements(path: Path) -> Iterator[ElementTree.Element]:
+    """Top-level elements of an XML file, each complete when it is given."""
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            depth = 0
+            root: Any = None
+            for event, element in ElementTree.iterparse(file, ("start", "end")):
+                depth += 1 if event == "start" else -1
+                if root is None:
+                    root = element
+                if event == "end" and depth == 1:
+                    yield element
+                    root.clear()
+    except ElementTree.ParseError as error:
+        line = error.position[0]
+        raise BrokenFileError(path, f"not well-formed XML ({error}).", line) from None
+    except FileNotFoundError:
+        raise BrokenFileError(path, "no such file.") from None
+    except (OSError, EOFError) as error:
+        raise BrokenFileError(path, f"cannot be read ({error}).") from None
+
+
+def _read_edge(element: ElementTree.Element, lanes: dict[str, Lane]) -> None:
+    if element.get("function") in {"internal", "crossing", "walkingarea", "connector"}:
+        return
+    for lane in element.iter("lane"):
+        name = lane.attrib["id"]
+        lanes[name] = Lane(
+            name, element.attrib["id"], float(lane.attrib["length"]), float(lane.attrib["speed"])
+        )
+
+
+def _read_connection(
+    element: ElementTree.Element,
+    lanes: dict[str, Lane],
+    upstream: dict[str, list[str]],
+    links: dict[str, dict[int, list[tuple[str, str]]]],
+) -> None:
+    source = f"{element.attrib['from']}_{element.attrib['fromLane']}"
+    target = f"{element.attrib['to']}_{element.attrib['toLane']}"
+    if source not in lanes or target not in lanes:
+        return
+    upstream[target].append(source)
+    if "tl" in element.attrib:
+        links[element.attrib["tl"]][int(element.attrib["linkIndex"])].append((source, target))
+
+
+def _signal(
+    path: Path,
+    name: str,
+    offset: float,
+    program: list[tuple[str, float]],
+    links: dict[int, list[tuple[str, str]]],
+) -> Signal:
+    greens = tuple(dict.fromkeys(state for state, _ in program if is_green_phase(state)))
+    if any(index >= len(state) for index in links for state in greens):
+        raise BrokenFileError(path, f"signal '{name}' has more links than its phases have characters.")
+    flat = [(index, pair) for index in sorted(links) for pair in links[index]]
+    incoming = tuple(dict.fromkeys(source for _, (source, _) in flat))
+    outgoing = tuple(dict.fromkeys(target for _, (_, target) in flat))
+    movements = np.array([(incoming.index(a), outgoing.index(b)) for _, (a, b) in flat], dtype=np.intp)
+    moves = np.array([[state[index] in "Gg" for index, _ in flat] for state in greens], dtype=np.float64)
+    serves = np.zeros((len(greens), len(incoming)))
+    for phase, link in zip(*np.nonzero(moves), strict=True):
+        serves[phase, movements[link, 0]] = 1.0
+    return Signal(
+        name,
+        greens,
+        tuple(program),
+        offset,
+        incoming,
+        outgoing,
+        movements,
+        serves,
+        moves.reshape(len(greens), -1),
+    )
+
+
+def only_signal(network: Network) -> None:
+    """Check that the network has exactly one signal to control.
+
+    Raises:
+        InvalidValueError: Otherwise; says how many there are.
+    """
+    count = len(network.signals)
+    if count == 1:
+        return
+    if count == 0:
+        raise InvalidValueError(
+            f"The network {network.path} has no signal with two or more green phases, so nothing to control."
+        )
+    raise InvalidValueError(
+        f"The network {network.path} has {count} signals to control, and the task traffic/signal takes one.",
+        "Use a scenario of the task traffic/signals, which controls them all.",
+    )

@@ -1,0 +1,84 @@
+"""What the traffic domain offers; importing this file loads neither SUMO nor NumPy."""
+
+from __future__ import annotations
+
+from sandbox.api import Baseline, Domain, Metric, Task
+
+METRICS = (
+    Metric("delay", "s", "lower", "time lost and time waited outside, per scheduled vehicle"),
+    Metric("trip_time", "s", "lower", "time from the scheduled departure, per scheduled vehicle"),
+    Metric("waiting", "s", "lower", "time standing or outside, per scheduled vehicle"),
+    Metric("queue", "vehicles", "lower", "mean number of vehicles standing or outside"),
+    Metric("throughput", "vehicles/h", "higher", "vehicles that reached their destination"),
+    Metric("unfinished", "vehicles", "lower", "vehicles on the road when the episode ends"),
+    Metric("undeparted", "vehicles", "lower", "vehicles still outside when the episode ends"),
+    Metric("teleports", "vehicles", "lower", "vehicles that SUMO moved out of the way"),
+    Metric("collisions", "1", "lower", "collisions counted by SUMO"),
+    Metric("emergency_stops", "1", "lower", "emergency stops counted by SUMO"),
+    Metric("gridlock", "1", "lower", "1 if vehicles were left and none arrived during the last 300 s"),
+)
+
+BASELINES = (
+    Baseline(
+        "fixed-time",
+        "sandbox_traffic.baselines:fixed_time",
+        "the network's own program: its order of phases, splits and cycle",
+        "Webster 1958, Traffic Signal Settings, for generated networks; the map's authors otherwise",
+    ),
+    Baseline(
+        "max-pressure",
+        "sandbox_traffic.baselines:max_pressure",
+        "the phase with the largest sum of incoming minus outgoing vehicles",
+        "Varaiya 2013, Transportation Research Part C 36",
+    ),
+    Baseline(
+        "max-wave",
+        "sandbox_traffic.baselines:max_wave",
+        "greedy: the phase that serves most vehicles standing or approaching",
+        "Ault and Sharon 2021 (RESCO), its greedy controller",
+    ),
+    Baseline(
+        "actuated",
+        "sandbox_traffic.baselines:actuated",
+        "extends green while vehicles keep crossing the loops, skips phases without a call",
+        "Traffic Signal Timing Manual (FHWA-HOP-08-024), chapter 5",
+    ),
+)
+
+SOURCES = (
+    "SUMO 1.28 (Lopez et al. 2018, ITSC; eclipse.dev/sumo)",
+    "Ault and Sharon 2021, Reinforcement Learning Benchmarks for Traffic Signal Control (RESCO)",
+)
+
+
+def _task(name: str, title: str, agents: str, make: str) -> Task:
+    return Task(
+        name=name,
+        version=1,
+        title=title,
+        config="sandbox_traffic.config:SignalConfig",
+        make=make,
+        rewards="sandbox_traffic.reward:PRESETS",
+        default_reward="queue",
+        metrics=METRICS,
+        agents="parallel" if agents == "parallel" else "single",
+        masks=True,
+        baselines=BASELINES,
+        sources=SOURCES,
+    )
+
+
+domain = Domain(
+    name="traffic",
+    title="Traffic signal control on SUMO",
+    tasks=(
+        _task("signal", "Control of one traffic signal", "single", "sandbox_traffic.env:make_signal"),
+        _task(
+            "signals", "Control of all signals of a network", "parallel", "sandbox_traffic.env:make_signals"
+        ),
+    ),
+    default_scenario="traffic/single-intersection",
+    requires=("libsumo", "sumolib", "sumo"),
+    extra="traffic",
+    sources=SOURCES,
+)

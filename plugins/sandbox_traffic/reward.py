@@ -1,0 +1,100 @@
+"""Reward terms of signal control: pure functions of what one signal's surroundings look like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.api import RewardSpec, RewardTerm
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One signal at the end of a decision interval.
+
+    Attributes:
+        queue: Standing vehicles on each approach, shape ``(approaches,)``.
+        outside: Vehicles waiting to enter, attributed to each approach.
+        waiting: Sum of present waiting times on each approach, s.
+        slowness: Vehicles on each approach, each weighted by 1 − speed/limit.
+        previous_waiting: ``waiting`` one interval earlier.
+        incoming: Vehicles on each incoming lane, shape ``(incoming,)``.
+        outgoing: Vehicles on each outgoing lane, shape ``(outgoing,)``.
+    """
+
+    queue: NDArray[np.float64]
+    outside: NDArray[np.float64]
+    waiting: NDArray[np.float64]
+    slowness: NDArray[np.float64]
+    previous_waiting: NDArray[np.float64]
+    incoming: NDArray[np.float64]
+    outgoing: NDArray[np.float64]
+
+
+def queue(transition: Transition) -> float:
+    """Vehicles slower than 0.1 m/s on the approaches."""
+    return float(transition.queue.sum())
+
+
+def outside(transition: Transition) -> float:
+    """Vehicles that wait to enter: what a full lane hides from the queue."""
+    return float(transition.outside.sum())
+
+
+def waiting(transition: Transition) -> float:
+    """Sum of the waiting times of the vehicles on the approaches, s."""
+    return float(transition.waiting.sum())
+
+
+def waiting_difference(transition: Transition) -> float:
+    """Growth of the waiting time over the interval, s."""
+    return float(transition.waiting.sum() - transition.previous_waiting.sum())
+
+
+def pressure(transition: Transition) -> float:
+    """Vehicles on incoming less vehicles on outgoing lanes."""
+    return float(transition.incoming.sum() - transition.outgoing.sum())
+
+
+def delay(transition: Transition) -> float:
+    """Seconds lost each second, on the approaches and outside: Σ (1 − speed/limit) + outside."""
+    return float(transition.slowness.sum() + transition.outside.sum())
+
+
+def _spec(**weights: float) -> RewardSpec:
+    """All terms, zero-weighted unless named, so that runs compare term by term."""
+    terms = (
+        RewardTerm("queue", queue, 0.0, "vehicles", "", "standing vehicles on the approaches"),
+        RewardTerm("outside", outside, 0.0, "vehicles", "", "vehicles waiting to enter"),
+        RewardTerm("waiting", waiting, 0.0, "s", "", "sum of present waiting times"),
+        RewardTerm(
+            "waiting_difference",
+            waiting_difference,
+            0.0,
+            "s",
+            "sumo-rl, diff-waiting-time",
+            "growth of waiting",
+        ),
+        RewardTerm(
+            "pressure",
+            pressure,
+            0.0,
+            "vehicles",
+            "Wei et al. 2019, PressLight, eq. 2",
+            "incoming less outgoing",
+        ),
+        RewardTerm("delay", delay, 0.0, "vehicles", "", "rate at which time is lost, outside included"),
+    )
+    return RewardSpec(terms).reweighted(weights)
+
+
+PRESETS = {
+    "queue": _spec(queue=-0.1, outside=-0.1),
+    "waiting": _spec(waiting=-0.002, outside=-0.1),
+    "waiting-difference": _spec(waiting_difference=-0.01, outside=-0.1),
+    "pressure": _spec(pressure=-0.1, outside=-0.1),
+    "delay": _spec(delay=-0.1),
+}
+"""Reward presets. Each counts vehicles outside: without, holding one green for ever can pay."""

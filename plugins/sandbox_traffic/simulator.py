@@ -1,0 +1,271 @@
+"""SUMO behind four coarse methods: start, advance, finish, close.
+
+libsumo holds one simulation a process. The first `open_simulation` of a process runs in it, every
+other one in a child process of its own with the same methods and one exchange a decision.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tempfile
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.api import BrokenFileError, MissingExtraError, RunFailedError
+from sandbox_traffic.trips import Trips, read_trips
+
+Switch = tuple[int, str, str]
+"""``(time in s, signal, state)``: the signal shows the state from that time on."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationSpec:
+    """What to simulate and which values to read.
+
+    Attributes:
+        net: Network file.
+        begin: Start of every episode, s.
+        lanes: Lanes whose values are read, in the order of the snapshots' arrays.
+        loops: Induction loops as ``(lane, position in m)``, likewise.
+        edges: Edges on which vehicles may wait to enter, likewise.
+        scale: Factor on the number of vehicles.
+        jitter: Departures are delayed by U[0, jitter], s.
+    """
+
+    net: str
+    begin: int
+    lanes: tuple[str, ...]
+    loops: tuple[tuple[str, float], ...] = ()
+    edges: tuple[str, ...] = ()
+    scale: float = 1.0
+    jitter: int = 0
+
+
+class Snapshot(NamedTuple):
+    """What an observer beside the road sees at one time.
+
+    Attributes:
+        time: Simulated time, s.
+        count: Vehicles on each lane, shape ``(lanes,)``.
+        halting: Vehicles on it slower than 0.1 m/s.
+        waiting: Sum of the present waiting times of its vehicles, s.
+        speed: Mean speed on it, m/s; the speed limit where it is empty.
+        gap: Time since a vehicle was last on each loop, s, shape ``(loops,)``.
+        outside: Vehicles that wait to enter on each edge, shape ``(edges,)``.
+    """
+
+    time: int
+    count: NDArray[np.float64]
+    halting: NDArray[np.float64]
+    waiting: NDArray[np.float64]
+    speed: NDArray[np.float64]
+    gap: NDArray[np.float64]
+    outside: NDArray[np.float64]
+
+
+class Simulation(Protocol):
+    """One SUMO simulation, in this process or another."""
+
+    def start(self, seed: int, routes: str) -> Snapshot:
+        """Begin an episode with the demand of file ``routes``; ends the one before."""
+        ...
+
+    def advance(self, switches: Sequence[Switch], until: int) -> Snapshot:
+        """Simulate to time ``until``, changing signals at the times given (in order)."""
+        ...
+
+    def finish(self) -> Trips:
+        """End the episode and give its trips, those of vehicles on the road and outside too."""
+        ...
+
+    def close(self) -> None:
+        """Free the simulator."""
+        ...
+
+
+class LocalSimulation:
+    """SUMO in this process."""
+
+    def __init__(self, spec: SimulationSpec) -> None:
+        self._spec = spec
+        self._sumo = import_libsumo()
+        self._folder = tempfile.TemporaryDirectory(prefix="sandbox-traffic-")
+        self._trips = Path(self._folder.name, "trips.xml")
+        self._statistics = Path(self._folder.name, "statistics.xml")
+        self._routes = ""
+        self._time = spec.begin
+        self._loops = [f"loop-{index}" for index in range(len(spec.loops))]
+        self._command = self._base_command()
+
+    def _base_command(self) -> list[str]:
+        spec = self._spec
+        command = [
+            "sumo", "--net-file", spec.net, "--begin", str(spec.begin),
+            "--time-to-teleport", "-1", "--max-depart-delay", "-1",
+            "--no-warnings", "true", "--no-step-log", "true", "--duration-log.disable", "true",
+            "--tripinfo-output", str(self._trips),
+            "--tripinfo-output.write-unfinished", "true",
+            "--tripinfo-output.write-undeparted", "true",
+            "--statistic-output", str(self._statistics),
+        ]  # fmt: skip
+        if spec.loops:
+            loops = Path(self._folder.name, "loops.add.xml")
+            lines = [
+                f'<inductionLoop id="{name}" lane={quoteattr(lane)} pos="{position:.2f}" '
+                'period="1000000" file="NUL" friendlyPos="true"/>'
+                for name, (lane, position) in zip(self._loops, spec.loops, strict=True)
+            ]
+            loops.write_text("<additional>\n" + "\n".join(lines) + "\n</additional>\n")
+            command += ["--additional-files", str(loops)]
+        if spec.scale != 1.0:
+            command += ["--scale", repr(spec.scale)]
+        if spec.jitter:
+            command += ["--random-depart-offset", str(spec.jitter)]
+        return command
+
+    def start(self, seed: int, routes: str) -> Snapshot:
+        """Begin an episode; see `Simulation`."""
+        self._end()
+        self._routes, self._time = routes, self._spec.begin
+        with self._in_own_words():
+            self._sumo.start([*self._command, "--route-files", routes, "--seed", str(seed)])
+        return self._read()
+
+    def advance(self, switches: Sequence[Switch], until: int) -> Snapshot:
+        """Simulate to time ``until``; see `Simulation`."""
+        with self._in_own_words():
+            for time, signal, state in switches:
+                if time > self._time:
+                    self._sumo.simulationStep(float(time))
+                    self._time = time
+                self._sumo.trafficlight.setRedYellowGreenState(signal, state)
+            self._sumo.simulationStep(float(until))
+            self._time = until
+            return self._read()
+
+    def finish(self) -> Trips:
+        """End the episode; see `Simulation`."""
+        with self._in_own_words():
+            self._sumo.close()
+        return read_trips(self._trips, self._statistics)
+
+    def close(self) -> None:
+        """Free the simulator."""
+        self._end()
+        self._folder.cleanup()
+
+    def _end(self) -> None:
+        if self._sumo.isLoaded():
+            with contextlib.suppress(Exception):
+                self._sumo.close()
+
+    def _read(self) -> Snapshot:
+        sumo, spec = self._sumo, self._spec
+        lane, lanes, size = sumo.lane, spec.lanes, len(spec.lanes)
+        outside = np.zeros(len(spec.edges))
+        if sumo.simulation.getPendingVehicles():
+            for index, edge in enumerate(spec.edges):
+                outside[index] = len(sumo.edge.getPendingVehicles(edge))
+        return Snapshot(
+            time=self._time,
+            count=np.fromiter(map(lane.getLastStepVehicleNumber, lanes), np.float64, size),
+            halting=np.fromiter(map(lane.getLastStepHaltingNumber, lanes), np.float64, size),
+            waiting=np.fromiter(map(lane.getWaitingTime, lanes), np.float64, size),
+            speed=np.fromiter(map(lane.getLastStepMeanSpeed, lanes), np.float64, size),
+            gap=np.fromiter(
+                map(sumo.inductionloop.getTimeSinceDetection, self._loops), np.float64, len(self._loops)
+            ),
+            outside=outside,
+        )
+
+    @contextlib.contextmanager
+    def _in_own_words(self) -> Iterator[None]:
+        try:
+            yield
+        except (self._sumo.TraCIException, self._sumo.FatalTraCIError) as error:
+            self._end()
+            said = " ".join(str(error).split()) or "SUMO stopped without giving a reason."
+            raise explain(said, self._spec.net, self._routes) from None
+
+
+def explain(said: str, net: str, routes: str) -> BrokenFileError | RunFailedError:
+    """Turn what SUMO ``said`` into an error that names the file and, where it can be found, the line."""
+    from sandbox_traffic.files import line_of
+
+    for kind in ("trip", "vehicle", "flow", "route", "person"):
+        _, found, rest = said.partition(f"{kind} '")
+        if found:
+            name = rest.split("'")[0]
+            return BrokenFileError(routes, f"SUMO says: {said}", line_of(Path(routes), kind, name))
+    for path in (routes, net):
+        if path and path in said:
+            return BrokenFileError(path, f"SUMO says: {said}")
+    return RunFailedError(f"SUMO stopped: {said}", f"The network was {net}, the demand {routes}.")
+
+
+def import_libsumo() -> Any:
+    """The module ``libsumo``; its import-time talk is kept from the console.
+
+    Raises:
+        MissingExtraError: If it is not installed.
+    """
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            import libsumo
+    except ImportError:
+        raise MissingExtraError("Traffic", ["libsumo"], "traffic") from None
+    return libsumo
+
+
+class _Slot:
+    """Which simulation has this process's libsumo; a forked child does not own its parent's."""
+
+    def __init__(self) -> None:
+        self.pid = -1
+        self.owner: weakref.ref[LocalSimulation] | None = None
+
+    def taken(self) -> bool:
+        holder = self.owner() if self.owner is not None else None
+        if self.pid == os.getpid():
+            return holder is not None
+        # A simulation that we did not start: the user's own, or a parent's from before a fork.
+        return bool(import_libsumo().isLoaded())
+
+    def take(self, spec: SimulationSpec) -> LocalSimulation:
+        simulation = LocalSimulation(spec)
+        self.pid, self.owner = os.getpid(), weakref.ref(simulation)
+        return simulation
+
+    def release(self, simulation: LocalSimulation) -> None:
+        if self.owner is not None and self.owner() is simulation:
+            self.owner, self.pid = None, -1
+
+
+_slot = _Slot()
+
+
+def open_simulation(spec: SimulationSpec) -> Simulation:
+    """A simulation in this process if libsumo is free, else in a child process."""
+    if _slot.taken():
+        from sandbox_traffic.remote import RemoteSimulation
+
+        return RemoteSimulation(spec)
+    return _slot.take(spec)
+
+
+def close_simulation(simulation: Simulation) -> None:
+    """Close ``simulation`` and, if it was this process's own, free libsumo for the next."""
+    if isinstance(simulation, LocalSimulation):
+        if _slot.pid != os.getpid():
+            return  # a parent's, seen after a fork
+        _slot.release(simulation)
+    simulation.close()
