@@ -179,7 +179,7 @@ class SameStep(VectorWrapper[Any, Any, Any, Any, Any]):
         if not done.any():
             return observation, reward, terminated, truncated, info
         final = np.full(self.num_envs, None, dtype=object)
-        for copy in np.flatnonzero(done):
+        for copy in np.flatnonzero(done).tolist():
             final[copy] = _row(observation, copy)
         reward, terminated, truncated = np.copy(reward), np.copy(terminated), np.copy(truncated)
         observation, fresh = self.env.reset(options={"reset_mask": done})

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from types import TracebackType
@@ -147,13 +148,8 @@ class Players:
 
         episodes = []
         for agent in agents:
-            for episode in play_batch(
-                make,
-                lambda envs, agent=agent: _policy(self._problem, agent, envs, envs.single_action_space),
-                agent.name,
-                seeds,
-                agent.deterministic,
-            ):
+            policy_for = partial(_native_policy, self._problem, agent)
+            for episode in play_batch(make, policy_for, agent.name, seeds, agent.deterministic):
                 heard(episode)
                 episodes.append(episode)
         return episodes
@@ -202,6 +198,10 @@ def _policy(problem: Problem, agent: Agent, env: Any, action_space: Any) -> Poli
             return policy
     known = [baseline.name for baseline in problem.task.baselines]
     raise UnknownNameError("baseline", str(agent.baseline), [*known, "random"])
+
+
+def _native_policy(problem: Problem, agent: Agent, envs: Any) -> Policy:
+    return _policy(problem, agent, envs, envs.single_action_space)
 
 
 _worker_table: _Table | None = None

@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -232,7 +232,7 @@ class Registry:
             self._unloadable.append(PluginStatus(target, "domain", target, "", "broken", reason))
             return
         for plugin in found:
-            source = _Source(module.__name__, target, "", lambda plugin=plugin: plugin)
+            source = _Source(module.__name__, target, "", partial(_itself, plugin))
             plugins = self.algorithms if isinstance(plugin, Algorithm) else self.domains
             plugins.add(getattr(plugin, "name", target), source)
 
@@ -301,6 +301,10 @@ def _is_installed(name: str) -> bool:
         return importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):
         return False
+
+
+def _itself(plugin: Any) -> Any:
+    return plugin
 
 
 def _from_entry_point(entry: EntryPoint) -> _Source:

@@ -104,7 +104,7 @@ def _check_events(text: str) -> None:
             if event.anchor:
                 raise _refused("anchors (&name) are not allowed", event)
             if getattr(event, "tag", None):
-                raise _refused(f"tags ({event.tag}) are not allowed", event)
+                raise _refused(f"tags ({getattr(event, 'tag')}) are not allowed", event)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):

@@ -150,7 +150,8 @@ class Problem:
             value = resolved.get(name)
             if isinstance(value, str) and value and not _has_scheme(value):
                 resolved[name] = str((self.folder / Path(value).expanduser()).resolve())
-        return validate(model, resolved, f"the config of {self.scenario.id}", self.path)
+        config: BaseModel = validate(model, resolved, f"the config of {self.scenario.id}", self.path)
+        return config
 
 
 def load_problem(
@@ -324,11 +325,11 @@ def _entry(scenario_id: str, path: Path) -> ScenarioEntry:
         document = load_file(path)
         if not isinstance(document, dict):
             raise BrokenFileError(path, "is not a scenario")
-        texts = [str(document.get(key, "")) for key in ("title", "task", "metric")]
-        agents = registry().task(texts[1]).agents
+        title, task, metric = (str(document.get(key, "")) for key in ("title", "task", "metric"))
+        agents = registry().task(task).agents
     except SandboxError as error:
         return ScenarioEntry(scenario_id, path, "", "", "", "", error.message)
-    return ScenarioEntry(scenario_id, path, *texts, agents)
+    return ScenarioEntry(scenario_id, path, title, task, metric, agents)
 
 
 def _files(search: Sequence[Path]) -> Iterator[tuple[str, Path]]:
