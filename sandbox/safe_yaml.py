@@ -103,8 +103,9 @@ def _check_events(text: str) -> None:
             nodes += 1
             if event.anchor:
                 raise _refused("anchors (&name) are not allowed", event)
-            if getattr(event, "tag", None):
-                raise _refused(f"tags ({getattr(event, 'tag')}) are not allowed", event)
+            tag = getattr(event, "tag", None)
+            if tag is not None:
+                raise _refused(f"tags ({tag}) are not allowed", event)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
