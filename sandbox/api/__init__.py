@@ -48,7 +48,38 @@ _HOMES = {
     "Seeds": "scenario",
 }
 
-__all__ = ["API_VERSION", *sorted(_HOMES)]  # noqa: PLE0604 - the names are the keys above
+__all__ = [  # written out, so that type checkers see what is exported
+    "API_VERSION",
+    "Algorithm",
+    "Baseline",
+    "BrokenFileError",
+    "Capabilities",
+    "DamagedRunError",
+    "Domain",
+    "Evaluation",
+    "InputFile",
+    "InvalidValueError",
+    "Metric",
+    "MisfitError",
+    "MissingExtraError",
+    "PluginError",
+    "Policy",
+    "Preset",
+    "Reference",
+    "RewardBreakdown",
+    "RewardChoice",
+    "RewardSpec",
+    "RewardTerm",
+    "RunFailedError",
+    "SandboxError",
+    "Scenario",
+    "Seeds",
+    "StopTraining",
+    "StorageError",
+    "Task",
+    "TrainContext",
+    "UnknownNameError",
+]
 
 if TYPE_CHECKING:
     from sandbox.api.algorithm import Algorithm, Capabilities, StopTraining, TrainContext
