@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ ACTUATED_MAX_GREEN = 50
 """Longest green of the actuated controller where the configuration sets none, s."""
 
 
-class Controller(ABC):
+class Controller:
     """A rule for one signal at a time, played as a policy of one row a signal."""
 
     def __init__(self, env: Any) -> None:
@@ -37,9 +36,9 @@ class Controller(ABC):
         """A classical controller is not saved."""
         raise NotImplementedError("a baseline is made from its environment, not saved")
 
-    @abstractmethod
     def choose(self, index: int) -> int:
         """Phase for signal ``index``."""
+        raise NotImplementedError
 
     def best(self, index: int, values: NDArray[np.float64]) -> int:
         """The allowed phase of highest value; the present one where it ties."""

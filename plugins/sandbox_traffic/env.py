@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -69,7 +69,7 @@ class SignalEnv(gym.Env[Observation, np.int64]):
     - **Termination**: never; the time limit truncates.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - Gymnasium declares it so
 
     def __init__(self, config: SignalConfig, reward: RewardSpec, render_mode: str | None = None) -> None:
         _no_render(render_mode)
@@ -106,7 +106,7 @@ class SignalsEnv(ParallelEnv):  # type: ignore[misc]
     Agents all stay to the end; the metrics concern the whole network.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {
+    metadata: dict[str, Any] = {  # noqa: RUF012 - as PettingZoo declares it
         "name": "traffic_signals",
         "render_modes": [],
         "is_parallelizable": True,

@@ -66,7 +66,7 @@ def check_routes(path: Path, begin: int, end: int) -> None:
     if not any(first < end and last >= begin for first, last in departs):
         raise InvalidValueError(
             f"No vehicle of {path} departs between begin = {begin} s and {end} s.",
-            f"The first departs at {min(first for first, _ in departs):g} s: set begin and duration to match.",
+            f"The first departs at {min(departs)[0]:g} s: set begin and duration to match.",
         )
 
 

@@ -70,9 +70,9 @@ def webster(critical: list[float], lost: float = LOST_TIME, slot: int = 5) -> li
 def single_intersection_program() -> list[tuple[str, int]]:
     """States of the generated junction's fixed program and their times, s."""
     ratios = []
-    for axis in (("e", "w"), ("n", "s")):
-        ratios.append(max((MEAN_FLOW[arm][1] + MEAN_FLOW[arm][2]) / 2 for arm in axis) / SATURATION)
-        ratios.append(max(MEAN_FLOW[arm][0] for arm in axis) / SATURATION)
+    for arms in (("e", "w"), ("n", "s")):
+        ratios.append(max((MEAN_FLOW[arm][1] + MEAN_FLOW[arm][2]) / 2 for arm in arms) / SATURATION)
+        ratios.append(max(MEAN_FLOW[arm][0] for arm in arms) / SATURATION)
     slots = webster(ratios)
     program = []
     for (axis, lanes), slot in zip(

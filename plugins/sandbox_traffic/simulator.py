@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -50,7 +50,8 @@ class SimulationSpec:
     jitter: int = 0
 
 
-class Snapshot(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Snapshot:
     """What an observer beside the road sees at one time.
 
     Attributes:
