@@ -1,0 +1,1 @@
+"""REINFORCE, the likelihood-ratio policy gradient, written to be read; start at `train`."""

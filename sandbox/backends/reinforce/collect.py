@@ -1,0 +1,148 @@
+"""Plays whole episodes of one policy, without favouring short ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
+
+from sandbox.api.errors import MisfitError
+from sandbox.backends.reinforce.estimator import Episodes
+from sandbox.backends.reinforce.observations import flatten
+
+Array = NDArray[Any]
+Draw = Callable[[NDArray[np.float32], Array | None], Array]
+
+
+class Collector:
+    """Plays a fixed number of episodes in every copy of a vector environment.
+
+    All copies are reset when a collection starts, so that every step comes from the policy at hand,
+    and how many episodes each plays is settled before: taking the first N episodes to finish
+    would favour short ones. A copy that is through plays on unrecorded until the others are.
+
+    In a multi-agent task every agent's stretch in an episode is an episode of its own; an agent that
+    leaves ends it, and rows of absent agents are not recorded.
+
+    Args:
+        envs: In SAME_STEP autoreset mode.
+        copies: Environment copies in it; each has ``envs.num_envs / copies`` rows.
+        action: From raw draws to actions.
+        longest: Steps after which an episode is taken to be endless.
+    """
+
+    def __init__(
+        self, envs: VectorEnv[Any, Any, Any], copies: int, action: Callable[[Array], Array], longest: int
+    ) -> None:
+        self._envs, self._copies, self._action, self._longest = envs, copies, action, longest
+        self._space = envs.single_observation_space
+        self._observation: Any = None
+        self._info: dict[str, Any] = {}
+        self._fresh = False
+
+    def collect(self, draw: Draw, count: int) -> tuple[Episodes, int]:
+        """Play ``count`` episodes.
+
+        Args:
+            draw: ``(rows, mask) -> raw draws`` of the policy.
+            count: Episodes of the environment, spread evenly over the copies.
+
+        Returns:
+            The episodes, and the environment steps they took, over all rows, recorded or not.
+
+        Raises:
+            MisfitError: If an episode does not end.
+        """
+        if not self._fresh:
+            self._observation, self._info = self._envs.reset()
+        rows = self._envs.num_envs
+        share = np.full(self._copies, count // self._copies)
+        share[: count % self._copies] += 1
+        record = _Record(np.repeat(share, rows // self._copies))
+        steps = 0
+        while (recorded := record.wanted(self._active())).any():
+            seen, mask = flatten(self._space, self._observation), self._info.get("action_mask")
+            raw = draw(seen, mask)
+            was_active = self._active()
+            step = self._envs.step(self._action(raw))
+            self._observation, reward, terminated, truncated, self._info = step
+            done = np.asarray(terminated) | np.asarray(truncated)
+            record.add(recorded, seen, raw, mask, np.asarray(reward))
+            for row in map(int, np.flatnonzero(done & recorded)):
+                record.end(row, self._last(row), bool(terminated[row]))
+            self._fresh = bool((done | ~was_active).all())
+            steps += rows
+            if record.clock.max() > self._longest:
+                raise MisfitError(
+                    f"reinforce learns from whole episodes, but one did not end in {self._longest} steps.",
+                    "Give the task a time limit, or choose an algorithm that does not wait for the end.",
+                )
+        return record.episodes(), steps
+
+    def _active(self) -> Array:
+        active = self._info.get("active")
+        if active is None:
+            return np.ones(self._envs.num_envs, np.bool_)
+        return np.asarray(active, np.bool_)
+
+    def _last(self, row: int) -> Array:
+        """The true last observation of a row whose episode just ended, flattened."""
+        last = self._info["final_obs"][row]
+        batch = {key: _batch(part) for key, part in last.items()} if isinstance(last, dict) else _batch(last)
+        row_of_numbers: Array = flatten(self._space, batch)[0]
+        return row_of_numbers
+
+
+class _Record:
+    """Recorded steps, and which episode every row is playing."""
+
+    def __init__(self, share: Array) -> None:
+        self._left = share.copy()
+        self._playing = np.full(len(share), -1)
+        self.clock = np.zeros(len(share), np.int64)
+        self._steps: list[tuple[Array, Array, Array, Array, Array]] = []
+        self._masks: list[Array] = []
+        self._ends: dict[int, tuple[Array, bool]] = {}
+        self._started = 0
+
+    def wanted(self, active: Array) -> Array:
+        """Rows whose next step is to be recorded."""
+        rows: Array = active & (self._left > 0)
+        return rows
+
+    def add(self, rows: Array, seen: Array, raw: Array, mask: Array | None, reward: Array) -> None:
+        new = rows & (self._playing < 0)
+        self._playing[new] = self._started + np.arange(new.sum())
+        self._started += int(new.sum())
+        self._steps.append((seen[rows], raw[rows], reward[rows], self._playing[rows], self.clock[rows]))
+        if mask is not None:
+            self._masks.append(np.asarray(mask, np.bool_)[rows])
+        self.clock += rows
+
+    def end(self, row: int, last: Array, terminated: bool) -> None:
+        self._ends[int(self._playing[row])] = (last, terminated)
+        self._playing[row], self.clock[row] = -1, 0
+        self._left[row] -= 1
+
+    def episodes(self) -> Episodes:
+        seen, raw, reward, episode, time = (np.concatenate(part) for part in zip(*self._steps, strict=True))
+        ends = [self._ends[number] for number in range(self._started)]
+        return Episodes(
+            observations=seen,
+            actions=raw,
+            masks=np.concatenate(self._masks) if self._masks else None,
+            rewards=reward.astype(np.float64),
+            episode=episode,
+            time=time,
+            last_observations=np.stack([last for last, _ in ends]),
+            terminated=np.array([terminated for _, terminated in ends]),
+        )
+
+
+def _batch(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {key: _batch(value) for key, value in part.items()}
+    return np.asarray(part)[None]

@@ -1,0 +1,114 @@
+"""From observations of any space to rows of numbers, and their running normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.api.errors import MisfitError
+
+
+def flat_size(space: gym.Space[Any]) -> int:
+    """Numbers in a flattened observation.
+
+    Raises:
+        MisfitError: For a space that `flatten` does not take.
+    """
+    if isinstance(space, gym.spaces.Dict):
+        return sum(flat_size(part) for part in space.spaces.values())
+    if isinstance(
+        space, gym.spaces.Box | gym.spaces.Discrete | gym.spaces.MultiDiscrete | gym.spaces.MultiBinary
+    ):
+        return int(gym.spaces.flatdim(space))
+    raise MisfitError(
+        f"reinforce cannot observe a space of type {type(space).__name__}.",
+        "It takes Box, Discrete, MultiDiscrete, MultiBinary, and Dict of these.",
+    )
+
+
+def flatten(space: gym.Space[Any], observation: Any) -> NDArray[np.float32]:
+    """Rows of numbers, as ``gymnasium.spaces.flatten`` makes them, for a whole batch.
+
+    Args:
+        space: Space of one row.
+        observation: Batch of n observations.
+
+    Returns:
+        Shape ``(n, flat_size(space))``; choices are one-hot.
+    """
+    if isinstance(space, gym.spaces.Dict):
+        parts = [flatten(part, observation[key]) for key, part in space.spaces.items()]
+        return np.concatenate(parts, axis=1)
+    if isinstance(space, gym.spaces.Discrete):
+        return _one_hot(np.asarray(observation).reshape(-1, 1) - space.start, np.array([space.n]))
+    if isinstance(space, gym.spaces.MultiDiscrete):
+        chosen = np.asarray(observation) - space.start
+        return _one_hot(chosen.reshape(len(chosen), -1), space.nvec.ravel())
+    numbers = np.asarray(observation, np.float32)
+    return numbers.reshape(len(numbers), -1)
+
+
+def _one_hot(chosen: NDArray[Any], sizes: NDArray[Any]) -> NDArray[np.float32]:
+    """One-hot codes side by side, for choices of shape ``(n, k)`` among ``sizes`` of shape ``(k,)``."""
+    ends = np.cumsum(sizes)
+    codes = np.zeros((len(chosen), int(ends[-1])), np.float32)
+    np.put_along_axis(codes, chosen.astype(np.int64) + (ends - sizes), 1.0, axis=1)
+    return codes
+
+
+class Normaliser:
+    """Running mean and variance of flattened observations.
+
+    Combines batches by the parallel formula of Chan, Golub & LeVeque (1983). Until the first
+    `update` it changes nothing.
+
+    Args:
+        size: Numbers in an observation.
+    """
+
+    CLIP = 10.0
+
+    def __init__(self, size: int) -> None:
+        self._set(np.zeros(size), np.ones(size), 0.0)
+
+    def _set(self, mean: NDArray[Any], var: NDArray[Any], count: float) -> None:
+        self.mean, self.var, self.count = mean, var, count
+        self._shift = mean.astype(np.float32)
+        self._scale = (1.0 / np.sqrt(var + 1e-8)).astype(np.float32)
+
+    def __call__(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Rows in units of deviations from the mean, at most `CLIP` of them."""
+        scaled: NDArray[np.float32] = np.clip((rows - self._shift) * self._scale, -self.CLIP, self.CLIP)
+        return scaled
+
+    def update(self, rows: NDArray[Any]) -> None:
+        """Take in a batch of rows, shape ``(n, size)``."""
+        count = self.count + len(rows)
+        batch = rows.astype(np.float64)
+        delta = batch.mean(0) - self.mean
+        spread = self.var * self.count + batch.var(0) * len(rows)
+        spread += delta**2 * self.count * len(rows) / count
+        self._set(self.mean + delta * len(rows) / count, spread / count, count)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Content of ``normaliser.npz``."""
+        return {"mean": self.mean, "var": self.var, "count": np.array(self.count)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], size: int) -> Normaliser:
+        """The normaliser that `arrays` described.
+
+        Raises:
+            MisfitError: If it is for observations of another size.
+        """
+        if set(arrays) != {"mean", "var", "count"} or not (
+            arrays["mean"].shape == arrays["var"].shape == (size,)
+        ):
+            raise MisfitError(f"The saved normaliser is not one for observations of {size} numbers.")
+        made = cls(size)
+        made._set(arrays["mean"].astype(np.float64), arrays["var"].astype(np.float64), float(arrays["count"]))
+        return made
