@@ -1,0 +1,150 @@
+"""SB3's model from hyperparameters and a vector environment, all of it checked first."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.noise import NormalActionNoise
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+
+from sandbox.api.algorithm import TrainContext
+from sandbox.api.errors import InvalidValueError
+from sandbox.backends.sb3.config import Config
+from sandbox.backends.sb3.networks import ACTOR_CRITIC, OFF_POLICY, Network, model_class, policy_alias
+from sandbox.backends.sb3.spaces import normalisable
+from sandbox.backends.sb3.vec_env import VecEnvAdapter
+
+_HANDLED = frozenset(
+    {
+        *("learning_rate_schedule", "clip_range_schedule", "normalize_observation", "normalize_reward"),
+        *("action_noise_std", "ortho_init", "log_std_init", "policy", *Network.model_fields),
+    }
+)
+"""Fields that are not arguments of SB3's constructors under the same name."""
+
+
+def build_model(context: TrainContext, env: VecEnvAdapter) -> BaseAlgorithm:
+    """The SB3 model, ready to learn.
+
+    Raises:
+        InvalidValueError: If hyperparameters contradict each other or the number of rows.
+    """
+    config: Config = context.config
+    rows = env.num_envs
+    arguments = {name: value for name, value in config if name not in _HANDLED} | _fitted_to_budget(
+        config, rows, context.steps
+    )
+    arguments["learning_rate"] = _scheduled(config.learning_rate, config.learning_rate_schedule)
+    if "clip_range" in arguments:
+        arguments["clip_range"] = _scheduled(arguments["clip_range"], getattr(config, "clip_range_schedule"))  # noqa: B009
+    if (std := getattr(config, "action_noise_std", 0.0)) > 0:
+        shape = env.action_space.shape
+        assert shape is not None
+        arguments["action_noise"] = NormalActionNoise(np.zeros(shape), np.full(shape, std))
+    network = Network.of(config)
+    if (
+        getattr(config, "n_steps", 1) > 1
+        and config.algorithm in OFF_POLICY
+        and isinstance(env.observation_space, spaces.Dict)
+    ):
+        raise InvalidValueError("n_steps above 1 is not possible with Dict observations.", "Use n_steps=1.")
+    with warnings.catch_warnings():
+        # What SB3 warns of here is either checked before or of no concern (its advice on devices).
+        warnings.simplefilter("ignore", UserWarning)
+        model = model_class(config.algorithm)(
+            policy_alias(config.algorithm, env.observation_space, network),
+            _normalised(config, env),
+            policy_kwargs=network.policy_kwargs() | _initial_weights(config),
+            seed=context.seed,
+            device="cpu",
+            verbose=0,
+            **arguments,
+        )
+    model.set_logger(Logger(folder=None, output_formats=[]))
+    return model
+
+
+def _normalised(config: Config, env: VecEnvAdapter) -> VecEnv:
+    """The environment behind SB3's `VecNormalize`, if the hyperparameters ask for it."""
+    rewards = bool(getattr(config, "normalize_reward", False))
+    if not config.normalize_observation and not rewards:
+        return env
+    keys = normalisable(env.observation_space) if config.normalize_observation else None
+    if config.normalize_observation and not keys:
+        raise InvalidValueError(
+            f"normalize_observation needs observations that are numbers, not {env.observation_space}.",
+            "Use normalize_observation=false.",
+        )
+    return VecNormalize(
+        env,
+        norm_obs=config.normalize_observation,
+        norm_reward=rewards,
+        gamma=getattr(config, "gamma", 0.99),
+        norm_obs_keys=keys if isinstance(keys, list) else None,
+    )
+
+
+def _initial_weights(config: Config) -> dict[str, Any]:
+    """Arguments of the policy's constructor that matter only for untrained weights."""
+    if config.algorithm not in ACTOR_CRITIC:
+        return {}
+    kwargs = {"ortho_init": getattr(config, "ortho_init", True)}
+    if config.algorithm != "maskable-ppo":  # it has no continuous actions
+        kwargs["log_std_init"] = getattr(config, "log_std_init", 0.0)
+    return kwargs
+
+
+def _fitted_to_budget(config: Config, rows: int, steps: int) -> dict[str, Any]:
+    """Rollout and replay sizes that fit the number of rows and of steps.
+
+    A rollout longer than the whole training would overspend the steps that were asked for; a replay
+    buffer larger than them would reserve memory that is never used, and changes nothing else.
+    """
+    if config.algorithm in OFF_POLICY:
+        capacity = steps + rows * (config.train_freq + 1)  # type: ignore[attr-defined]
+        return {"buffer_size": min(config.buffer_size, capacity)}  # type: ignore[attr-defined]
+    if config.algorithm not in ACTOR_CRITIC:
+        return {}
+    n_steps: int = config.n_steps  # type: ignore[attr-defined]
+    normalised: bool = config.normalize_advantage  # type: ignore[attr-defined]
+    batch: int | None = getattr(config, "batch_size", None)
+    if normalised and n_steps * rows < 2:
+        raise InvalidValueError(
+            "normalize_advantage needs rollouts of at least two transitions, but n_steps × rows is 1.",
+            "Raise n_steps or num-envs.",
+        )
+    if batch is not None and batch > n_steps * rows:
+        raise InvalidValueError(
+            f"batch_size ({batch}) is larger than a rollout of n_steps × rows = "
+            f"{n_steps} × {rows} = {n_steps * rows} transitions.",
+            "Lower batch_size, or raise n_steps or num-envs.",
+        )
+    longest = max(-(-steps // rows), 2 if rows == 1 else 1)
+    if n_steps > longest:
+        warnings.warn(
+            f"A rollout of n_steps={n_steps} on {rows} rows is longer than the training of {steps} steps: "
+            f"n_steps={longest} is used instead.",
+            stacklevel=2,
+        )
+        n_steps = longest
+        batch = None if batch is None else min(batch, n_steps * rows)
+    elif batch is not None and n_steps * rows % batch:
+        warnings.warn(
+            f"batch_size={batch} does not divide a rollout of {n_steps} × {rows} = {n_steps * rows} "
+            f"transitions: the last minibatch has {n_steps * rows % batch}.",
+            stacklevel=2,
+        )
+    return {"n_steps": n_steps} | ({} if batch is None else {"batch_size": batch})
+
+
+def _scheduled(value: float, schedule: str) -> float | Callable[[float], float]:
+    """A constant, or a function of the share of the training that remains (1 to 0)."""
+    if schedule == "constant":
+        return value
+    return lambda remaining: remaining * value

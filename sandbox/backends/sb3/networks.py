@@ -1,0 +1,135 @@
+"""Which SB3 class belongs to an algorithm, and its policy network from plain data.
+
+A policy network is rebuilt from the algorithm's name, the spaces and a `Network`: nothing that is read
+from a file names a class or a function, it only chooses among those listed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import gymnasium as gym
+import torch
+from gymnasium import spaces
+from pydantic import BaseModel, ConfigDict, Field
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.policies import BasePolicy
+from torch import nn
+
+from sandbox.backends.sb3.config import Activation, Config, Layers
+
+MODELS = {
+    "ppo": "stable_baselines3:PPO",
+    "a2c": "stable_baselines3:A2C",
+    "dqn": "stable_baselines3:DQN",
+    "sac": "stable_baselines3:SAC",
+    "td3": "stable_baselines3:TD3",
+    "qr-dqn": "sb3_contrib:QRDQN",
+    "tqc": "sb3_contrib:TQC",
+    "trpo": "sb3_contrib:TRPO",
+    "crossq": "sb3_contrib:CrossQ",
+    "ars": "sb3_contrib:ARS",
+    "recurrent-ppo": "sb3_contrib:RecurrentPPO",
+    "maskable-ppo": "sb3_contrib:MaskablePPO",
+}
+
+ACTOR_CRITIC = frozenset({"ppo", "a2c", "trpo", "recurrent-ppo", "maskable-ppo"})
+"""Policy-gradient algorithms: one network with a policy head and a value head."""
+
+OFF_POLICY = frozenset({"dqn", "qr-dqn", "sac", "td3", "tqc", "crossq"})
+
+ACTIVATIONS: dict[Activation, type[nn.Module]] = {
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "leaky_relu": nn.LeakyReLU,
+    "silu": nn.SiLU,
+}
+
+
+class Network(BaseModel):
+    """All that is needed, beside algorithm and spaces, to build a policy network of the same shape.
+
+    A field is None where the algorithm has no such thing or SB3's default applies.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    net_arch: Layers | None = None
+    activation: Activation | None = None
+    n_quantiles: int | None = Field(None, ge=1, le=10_000)
+    n_critics: int | None = Field(None, ge=1, le=32)
+    lstm_hidden_size: int | None = Field(None, ge=1, le=8192)
+    n_lstm_layers: int | None = Field(None, ge=1, le=8)
+    shared_lstm: bool | None = None
+    enable_critic_lstm: bool | None = None
+    linear: bool | None = None
+
+    @classmethod
+    def of(cls, config: Config) -> Network:
+        """The network that an algorithm's hyperparameters ask for."""
+        values = {name: getattr(config, name, None) for name in cls.model_fields if name != "linear"}
+        if config.algorithm == "ars":
+            values["linear"] = getattr(config, "policy", None) == "linear"
+        if config.activation is None:
+            values["activation"] = default_activation(config.algorithm)
+        return cls(**values)
+
+    def policy_kwargs(self) -> dict[str, Any]:
+        """Arguments for the constructor of an SB3 policy."""
+        kwargs = self.model_dump(exclude_none=True, exclude={"linear", "activation", "net_arch"})
+        if self.linear:
+            return kwargs
+        if self.activation is not None:
+            kwargs["activation_fn"] = ACTIVATIONS[self.activation]
+        if self.net_arch is not None:
+            kwargs["net_arch"] = list(self.net_arch)
+        return kwargs
+
+
+def default_activation(algorithm: str) -> Activation:
+    """The nonlinearity that SB3 uses when none is asked for."""
+    return "tanh" if algorithm in ACTOR_CRITIC else "relu"
+
+
+def model_class(algorithm: str) -> type[BaseAlgorithm]:
+    """SB3's class of the algorithm with this name."""
+    module, _, name = MODELS[algorithm].partition(":")
+    found: type[BaseAlgorithm] = getattr(import_module(module), name)
+    return found
+
+
+def policy_alias(algorithm: str, observation_space: gym.Space[Any], network: Network) -> str:
+    """SB3's name of the kind of policy, such as ``MlpPolicy``."""
+    if algorithm == "ars":
+        return "LinearPolicy" if network.linear else "MlpPolicy"
+    kind = "MultiInput" if isinstance(observation_space, spaces.Dict) else "Mlp"
+    return f"{kind}LstmPolicy" if algorithm == "recurrent-ppo" else f"{kind}Policy"
+
+
+def build_policy(
+    algorithm: str, observation_space: gym.Space[Any], action_space: gym.Space[Any], network: Network
+) -> BasePolicy:
+    """An untrained policy network for inference, without disturbing the global random generators.
+
+    Args:
+        algorithm: A key of `MODELS`.
+        observation_space: As shown to SB3, images channel first.
+        action_space: As shown to SB3.
+        network: What the algorithm and the spaces leave open.
+    """
+    make: Callable[..., BasePolicy] = model_class(algorithm).policy_aliases[
+        policy_alias(algorithm, observation_space, network)
+    ]
+    schedule = () if algorithm == "ars" else (_no_learning,)
+    with torch.random.fork_rng(devices=[]):
+        policy = make(observation_space, action_space, *schedule, **network.policy_kwargs())
+    policy.set_training_mode(False)
+    return policy.requires_grad_(False)
+
+
+def _no_learning(_: float) -> float:
+    return 0.0

@@ -1,0 +1,191 @@
+"""A trained SB3 policy behind the sandbox's `Policy`: fast, frozen, saved without pickle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.preprocessing import is_image_space, maybe_transpose
+from stable_baselines3.common.vec_env import VecTransposeImage
+
+from sandbox.api.errors import DamagedRunError, SandboxError
+from sandbox.backends.policy_files import misfit, read_policy, write_policy
+from sandbox.backends.sb3.heads import Head, make_head
+from sandbox.backends.sb3.networks import MODELS, Network, build_policy
+from sandbox.backends.sb3.normaliser import Normaliser
+from sandbox.backends.sb3.spaces import (
+    action_writer,
+    observation_reader,
+    shown_action_space,
+    shown_observation_space,
+)
+from sandbox.spaces import space_from_json, space_to_json
+
+
+class SB3Policy:
+    """A policy network of SB3 or sb3-contrib, in evaluation mode, with its own normaliser.
+
+    Args:
+        algorithm: The name that ``--algo`` takes.
+        observation_space: The task's, one row.
+        action_space: The task's, one row.
+        network: What it takes to build the policy network again.
+        policy: SB3's policy in evaluation mode; not shared with a running training.
+        normaliser: Applied to observations first, or None.
+    """
+
+    def __init__(
+        self,
+        algorithm: str,
+        observation_space: gym.Space[Any],
+        action_space: gym.Space[Any],
+        network: Network,
+        policy: BasePolicy,
+        normaliser: Normaliser | None = None,
+    ) -> None:
+        self.algorithm = algorithm
+        self.observation_space = observation_space
+        self.action_space = action_space
+        self.network = network
+        self.policy = policy
+        self.normaliser = normaliser
+        self._read = observation_reader(observation_space)
+        self._write = action_writer(action_space)
+        self._head: Head = make_head(algorithm, policy)
+        self._generator = torch.Generator()
+        self._generator.seed()
+
+    def reset(self, num_envs: int, seed: int | None = None) -> None:
+        """Forget recurrent state; with a seed, make stochastic actions repeatable."""
+        self._head.reset(num_envs)
+        if seed is not None:
+            self._generator.manual_seed(seed)
+
+    def act(
+        self, observation: Any, mask: NDArray[np.bool_] | None = None, deterministic: bool = True
+    ) -> NDArray[Any]:
+        """Choose an action for every row; see `sandbox.api.Policy.act`.
+
+        A mask is honoured by every algorithm with discrete actions, also by those that were trained
+        without. DQN and the like have no distribution to sample from: they act greedily either way, as
+        do TD3 and ARS.
+        """
+        batch = self._read(observation)
+        if self.normaliser is not None:
+            batch = self.normaliser(batch)
+        with torch.inference_mode():
+            allowed = None if mask is None else torch.as_tensor(np.asarray(mask, dtype=np.bool_))
+            actions = self._head(
+                _to_tensor(batch, self.policy.observation_space),
+                allowed,
+                None if deterministic else self._generator,
+            ).numpy()
+        space = self.policy.action_space
+        actions = actions.reshape((-1, *(space.shape or ())))
+        if isinstance(space, spaces.Box):
+            # The same expressions as SB3's, so that the same bits come out.
+            if self.policy.squash_output:
+                actions = space.low + (0.5 * (actions + 1.0) * (space.high - space.low))
+            else:
+                actions = np.clip(actions, space.low, space.high)
+        return self._write(actions)
+
+    def save(self, directory: Path) -> None:
+        """Write the policy's folder; see `sandbox.backends.policy_files`."""
+        document = {
+            "algorithm": self.algorithm,
+            "backend": "sb3",
+            "observation_space": space_to_json(self.observation_space),
+            "action_space": space_to_json(self.action_space),
+            "network": self.network.model_dump(mode="json", exclude_none=True),
+        }
+        arrays = None if self.normaliser is None else self.normaliser.arrays()
+        write_policy(directory, document, self.policy.state_dict(), arrays)
+
+
+def load(directory: Path) -> SB3Policy:
+    """Read what `SB3Policy.save` wrote.
+
+    Raises:
+        DamagedRunError: If the folder is incomplete, damaged, or not of this backend.
+    """
+    files = read_policy(directory)
+    document = files.document
+    algorithm = document["algorithm"]
+    if algorithm not in MODELS or document.get("backend") != "sb3":
+        raise DamagedRunError(
+            f"{directory} holds a policy of '{algorithm}', which is not one of this backend."
+        )
+    try:
+        network = Network.model_validate(document["network"])
+        observation_space = space_from_json(document["observation_space"])
+        action_space = space_from_json(document["action_space"])
+        policy = build_policy(
+            algorithm,
+            network_observation_space(observation_space),
+            shown_action_space(action_space),
+            network,
+        )
+    except DamagedRunError:
+        raise
+    except (
+        KeyError,
+        ValidationError,
+        SandboxError,
+        ValueError,
+        TypeError,
+        AssertionError,
+        NotImplementedError,
+    ) as e:
+        raise DamagedRunError(f"{directory} describes no policy that can be built: {_first_line(e)}.") from e
+    if lines := misfit(_shapes(policy.state_dict()), _shapes(files.tensors)):
+        raise DamagedRunError(
+            f"The weights in {directory} are not those that policy.json describes: {lines[0]}."
+        )
+    policy.load_state_dict(files.tensors)
+    normaliser = None
+    if files.normaliser is not None:
+        normaliser = Normaliser.from_arrays(files.normaliser, observation_space)
+    return SB3Policy(algorithm, observation_space, action_space, network, policy, normaliser)
+
+
+def network_observation_space(space: gym.Space[Any]) -> gym.Space[Any]:
+    """What the network observes in a task with this observation space: images come channel first."""
+    shown = shown_observation_space(space)
+    if isinstance(shown, spaces.Dict):
+        return spaces.Dict([(key, _channel_first(part)) for key, part in shown.spaces.items()])
+    return _channel_first(shown)
+
+
+def _channel_first(space: gym.Space[Any]) -> gym.Space[Any]:
+    from stable_baselines3.common.preprocessing import is_image_space_channels_first
+
+    if isinstance(space, spaces.Box) and is_image_space(space) and not is_image_space_channels_first(space):
+        return VecTransposeImage.transpose_space(space)
+    return space
+
+
+def _to_tensor(batch: Any, space: gym.Space[Any]) -> Any:
+    if isinstance(space, spaces.Dict):
+        return {key: _to_tensor(batch[key], part) for key, part in space.spaces.items()}
+    return torch.from_numpy(maybe_transpose(batch, space) if is_image_space(space) else batch)
+
+
+def _shapes(tensors: dict[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

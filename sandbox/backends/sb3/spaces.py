@@ -1,0 +1,111 @@
+"""The spaces that Stable-Baselines3 is shown, and the way between them and the task's own.
+
+SB3 wants discrete values that start at zero, and it computes in 32-bit floats. Everything else is
+passed through, so that a run through this adapter is the run that bare SB3 would have done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.preprocessing import is_image_space
+
+from sandbox.api.errors import MisfitError
+
+Observation = NDArray[Any] | dict[str, NDArray[Any]]
+
+
+def shown_observation_space(space: gym.Space[Any]) -> gym.Space[Any]:
+    """The observation space in the form SB3 takes.
+
+    Raises:
+        MisfitError: If SB3 cannot observe it (Tuple, nested Dict, …).
+    """
+    if isinstance(space, spaces.Dict):
+        if not space.spaces or any(isinstance(part, (spaces.Dict, spaces.Tuple)) for part in space.values()):
+            raise MisfitError("Stable-Baselines3 takes no empty or nested Dict observations.")
+        return spaces.Dict([(key, shown_observation_space(part)) for key, part in space.spaces.items()])
+    if isinstance(space, spaces.Box):
+        if space.dtype.kind != "f":
+            return deepcopy(space)
+        with np.errstate(over="ignore"):
+            return spaces.Box(space.low.astype(np.float32), space.high.astype(np.float32))
+    if isinstance(space, spaces.MultiDiscrete) and len(space.shape) > 1:
+        raise MisfitError(f"Stable-Baselines3 takes no MultiDiscrete observations of shape {space.shape}.")
+    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)):
+        return _from_zero(space)
+    raise MisfitError(f"Stable-Baselines3 takes no observations of type {type(space).__name__}.")
+
+
+def shown_action_space(space: gym.Space[Any]) -> gym.Space[Any]:
+    """The action space in the form SB3 takes.
+
+    Raises:
+        MisfitError: If SB3 cannot act in it (unbounded or integer Box, more than one dimension, …).
+    """
+    if isinstance(space, spaces.Box):
+        if space.dtype.kind != "f" or not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
+            raise MisfitError(
+                f"Stable-Baselines3 needs continuous actions with finite bounds, not {space}.",
+                "Give the task's action space finite bounds, such as [-1, 1].",
+            )
+        return deepcopy(space)
+    if isinstance(space, (spaces.MultiDiscrete, spaces.MultiBinary)) and len(space.shape) > 1:
+        raise MisfitError(
+            f"Stable-Baselines3 takes no {type(space).__name__} actions of shape {space.shape}."
+        )
+    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)):
+        return _from_zero(space)
+    raise MisfitError(f"Stable-Baselines3 takes no actions of type {type(space).__name__}.")
+
+
+def observation_reader(space: gym.Space[Any]) -> Callable[[Any], Any]:
+    """A function that copies a batch of the task's observations into the form SB3 is shown.
+
+    The copy is needed: SB3 keeps a reference to the last observation, while vector environments may
+    write the next one into the same memory.
+    """
+    if isinstance(space, spaces.Dict):
+        readers = {key: observation_reader(part) for key, part in space.spaces.items()}
+        return lambda batch: {key: read(batch[key]) for key, read in readers.items()}
+    if isinstance(space, spaces.Box) and space.dtype.kind == "f":
+        return lambda batch: np.array(batch, dtype=np.float32)
+    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and np.any(space.start):
+        start = space.start
+        return lambda batch: np.array(batch) - start
+    dtype = cast("np.dtype[Any]", space.dtype)
+    return lambda batch: np.array(batch, dtype=dtype)
+
+
+def action_writer(space: gym.Space[Any]) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """A function that turns a batch of SB3's actions into the task's."""
+    dtype = cast("np.dtype[Any]", space.dtype)
+    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and np.any(space.start):
+        start = space.start
+        return lambda actions: np.asarray(actions, dtype=dtype) + start
+    return lambda actions: np.asarray(actions, dtype=dtype)
+
+
+def normalisable(space: gym.Space[Any]) -> list[str] | bool:
+    """Which parts of observations can be scaled by running statistics.
+
+    Returns:
+        The keys of a Dict space, else whether the space as a whole can be.
+    """
+    if isinstance(space, spaces.Dict):
+        return [key for key, part in space.spaces.items() if normalisable(part) is True]
+    return isinstance(space, spaces.Box) and not is_image_space(space)
+
+
+def _from_zero(space: gym.Space[Any]) -> gym.Space[Any]:
+    if isinstance(space, spaces.Discrete) and space.start != 0:
+        return spaces.Discrete(int(space.n))
+    if isinstance(space, spaces.MultiDiscrete) and np.any(space.start):
+        return spaces.MultiDiscrete(space.nvec, dtype=space.dtype.type)
+    return deepcopy(space)

@@ -1,0 +1,136 @@
+"""Training with Stable-Baselines3 and sb3-contrib."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+
+from sandbox.api.algorithm import TrainContext
+from sandbox.backends.sb3.config import Config
+from sandbox.backends.sb3.initial import start_from
+from sandbox.backends.sb3.model import build_model
+from sandbox.backends.sb3.networks import ACTOR_CRITIC, Network, build_policy
+from sandbox.backends.sb3.normaliser import Normaliser
+from sandbox.backends.sb3.policy import SB3Policy, network_observation_space
+from sandbox.backends.sb3.spaces import shown_action_space
+from sandbox.backends.sb3.vec_env import VecEnvAdapter
+
+UPDATE_STEPS = 1000
+"""Steps after which progress is told, where iterations are shorter than that."""
+
+UPDATE_SECONDS = 2.0
+"""Progress is told at least this often, also in the middle of a long rollout."""
+
+
+def train(context: TrainContext) -> SB3Policy:
+    """Train the algorithm that ``context.config`` belongs to.
+
+    SB3 trains in whole rollouts (on-policy), whole update intervals (off-policy) or whole sets of
+    episodes (ARS): the last one is finished, so up to that many steps more than asked for are done.
+
+    Returns:
+        The final policy.
+
+    Raises:
+        MisfitError, InvalidValueError: Before learning, if spaces, hyperparameters, masks and rows do
+            not go together, or ``context.initial`` does not fit.
+        StopTraining: Passed through from ``context.update``.
+    """
+    threads = torch.get_num_threads()
+    envs = context.make_envs(context.num_envs)
+    try:
+        # One thread is the fastest for networks of this size, and results depend on the number.
+        torch.set_num_threads(1)
+        model = build_model(context, VecEnvAdapter(envs, context.masks))
+        if context.initial is not None:
+            start_from(model, context.config, context.initial)
+        options: dict[str, Any] = {"log_interval": None, "callback": _Progress(context)}
+        if context.config.algorithm == "maskable-ppo":
+            options["use_masking"] = context.masks
+        model.learn(context.steps, **options)
+        return snapshot(model, context)
+    finally:
+        torch.set_num_threads(threads)
+        envs.close()
+
+
+def snapshot(model: BaseAlgorithm, context: TrainContext) -> SB3Policy:
+    """The model's current policy, frozen: it does not change when training goes on."""
+    config: Config = context.config
+    network = Network.of(config)
+    policy = build_policy(
+        config.algorithm,
+        network_observation_space(context.observation_space),
+        shown_action_space(context.action_space),
+        network,
+    )
+    policy.load_state_dict(model.policy.state_dict())
+    normaliser = None
+    if config.normalize_observation and (env := model.get_vec_normalize_env()) is not None:
+        normaliser = Normaliser.of(env)
+    return SB3Policy(
+        config.algorithm, context.observation_space, context.action_space, network, policy, normaliser
+    )
+
+
+class _Progress(BaseCallback):
+    """Tells ``context.update`` of the progress between iterations, when there is enough to tell.
+
+    SB3 calls `_on_rollout_start` before each rollout, that is after all learning from the one before:
+    there, policy, step count and diagnostics belong together.
+    """
+
+    def __init__(self, context: TrainContext) -> None:
+        super().__init__()
+        self._context = context
+        self._interval = min(UPDATE_STEPS, max(1, context.steps // 100))
+        self._within_rollouts = context.config.algorithm in (ACTOR_CRITIC | {"ars"})
+        self._told_steps = 0
+        self._told_at = time.monotonic()
+
+    def _on_rollout_start(self) -> None:
+        steps = self.model.num_timesteps - self._told_steps
+        if steps >= self._interval or (steps and time.monotonic() - self._told_at >= UPDATE_SECONDS):
+            self._tell()
+
+    def _on_step(self) -> bool:
+        # Off-policy rollouts are a few steps long and need no telling within.
+        if self._within_rollouts and time.monotonic() - self._told_at >= UPDATE_SECONDS:
+            self._tell()
+        return True
+
+    def _on_training_end(self) -> None:
+        self._tell()
+
+    def _tell(self) -> None:
+        self._told_steps = self.model.num_timesteps
+        self._context.update(
+            steps=self.model.num_timesteps,
+            policy=lambda: snapshot(self.model, self._context),
+            values=diagnostics(self.model),
+        )
+        self._told_at = time.monotonic()
+
+
+def diagnostics(model: BaseAlgorithm) -> dict[str, float]:
+    """What SB3 last recorded about its learning, and about the latest training episodes.
+
+    Returns:
+        For example ``train/loss``, ``train/approx_kl``, ``rollout/ep_rew_mean`` (mean return of the
+        last 100 training episodes), ``rollout/ep_len_mean``; finite values only.
+    """
+    values = {
+        name: float(value)
+        for name, value in model.logger.name_to_value.items()
+        if not name.startswith("time/") and np.ndim(value) == 0 and not isinstance(value, str)
+    }
+    if episodes := model.ep_info_buffer:
+        values["rollout/ep_rew_mean"] = float(np.mean([episode["r"] for episode in episodes]))
+        values["rollout/ep_len_mean"] = float(np.mean([episode["l"] for episode in episodes]))
+    return {name: value for name, value in values.items() if math.isfinite(value)}

@@ -1,0 +1,222 @@
+"""A Gymnasium vector environment as Stable-Baselines3's `VecEnv`.
+
+The two differ in how an episode ends. SB3 expects, in the step that ends it, the first observation of
+the next episode, the last one in ``info["terminal_observation"]``, and ``info["TimeLimit.truncated"]``
+where it was cut off rather than finished: then, and only then, SB3 bootstraps from its value.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecEnv
+
+from sandbox.api.errors import MisfitError, PluginError
+from sandbox.backends.sb3.spaces import (
+    Observation,
+    action_writer,
+    observation_reader,
+    shown_action_space,
+    shown_observation_space,
+)
+
+
+class VecEnvAdapter(VecEnv):
+    """Every row of a Gymnasium vector environment as one of SB3's environments.
+
+    The wrapped environment is not closed by this adapter: whoever made it closes it.
+
+    Args:
+        envs: In SAME_STEP autoreset mode, or DISABLED, in which case the adapter resets ended rows
+            with ``reset(options={"reset_mask": …})``. Already seeded.
+        masks: Whether the task gives action masks, in ``info["action_mask"]`` of every reset and step.
+
+    Attributes:
+        active: Shape ``(num_envs,)``, false for rows whose agent has left. Such a row's steps count for
+            nothing; the step in which the agent comes back ends them, so that no return or advantage
+            is carried across.
+
+    Raises:
+        MisfitError: For NEXT_STEP autoreset or spaces that SB3 cannot use.
+    """
+
+    def __init__(self, envs: gym.vector.VectorEnv[Any, Any, Any], masks: bool = False) -> None:
+        self.envs = envs
+        self._resets_itself = _resets_itself(envs)
+        self._masked = masks
+        self._masks: NDArray[np.bool_] | None = None
+        self._read = observation_reader(envs.single_observation_space)
+        self._write = action_writer(envs.single_action_space)
+        self._actions: NDArray[Any] | None = None
+        self._nothing: dict[str, Any] = {}
+        super().__init__(
+            envs.num_envs,
+            shown_observation_space(envs.single_observation_space),
+            shown_action_space(envs.single_action_space),
+        )
+        self.active = np.ones(self.num_envs, dtype=np.bool_)
+        self._returns = np.zeros(self.num_envs)
+        self._lengths = np.zeros(self.num_envs, dtype=np.int64)
+        self._started = time.perf_counter()
+
+    def reset(self) -> Any:
+        """Start an episode in every row.
+
+        Returns:
+            Observations of shape ``(num_envs, *observation_shape)``, or a dict of such arrays.
+        """
+        observation, info = self.envs.reset()
+        self._returns[:] = 0
+        self._lengths[:] = 0
+        self.active = _flags(info, "active", self.num_envs)
+        self._take_masks(info, slice(None))
+        return self._read(observation)
+
+    def step_async(self, actions: NDArray[Any]) -> None:
+        self._actions = actions
+
+    def step_wait(self) -> Any:
+        """Step every row.
+
+        Returns:
+            Observations, rewards (float32), dones, and one info a row; rows whose episode goes on
+            share one empty info.
+        """
+        assert self._actions is not None
+        given, rewards, terminated, truncated, info = self.envs.step(self._write(self._actions))
+        dones = np.logical_or(terminated, truncated)
+        # SB3 adds the bootstrapped value to the rewards in place: they must be ours.
+        rewards = np.array(rewards, dtype=np.float32)
+        self._returns += rewards
+        self._lengths += 1
+        infos = [self._nothing] * self.num_envs
+        final = None
+        if dones.any():
+            ended = np.flatnonzero(dones & self.active)
+            final = info.get("final_obs") if self._resets_itself else given
+            cut_off = np.logical_and(truncated, np.logical_not(terminated))
+            for row in ended.tolist():
+                infos[row] = self._last_info(row, final, bool(cut_off[row]))
+            self._returns[dones] = 0
+            self._lengths[dones] = 0
+        observation = self._read(given)
+        if self._resets_itself or not dones.any():
+            self._take_masks(info, slice(None))
+        else:
+            observation, info = self._restart(observation, info, dones)
+        dones = self._follow_agents(info, dones)
+        return observation, rewards, dones, infos
+
+    def _last_info(self, row: int, final: Any, cut_off: bool) -> dict[str, Any]:
+        if final is None:
+            raise PluginError("The environment ended an episode without info['final_obs'].")
+        last = {key: part[row] for key, part in final.items()} if isinstance(final, dict) else final[row]
+        return {
+            "terminal_observation": self._read(last),
+            "TimeLimit.truncated": cut_off,
+            "episode": {
+                "r": float(self._returns[row]),
+                "l": int(self._lengths[row]),
+                "t": time.perf_counter() - self._started,
+            },
+        }
+
+    def _restart(
+        self, observation: Observation, info: dict[str, Any], dones: NDArray[np.bool_]
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begin the next episode in ended rows of an environment that does not do so itself."""
+        self._take_masks(info, ~dones)
+        fresh, fresh_info = self.envs.reset(options={"reset_mask": dones.copy()})
+        fresh = self._read(fresh)
+        if isinstance(observation, dict):
+            for key, part in observation.items():
+                part[dones] = fresh[key][dones]
+        else:
+            observation[dones] = fresh[dones]
+        self._take_masks(fresh_info, dones)
+        active = _flags(info, "active", self.num_envs)
+        active[dones] = _flags(fresh_info, "active", self.num_envs)[dones]
+        return observation, {"active": active}
+
+    def _follow_agents(self, info: dict[str, Any], dones: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        if "active" not in info and self.active.all():
+            return dones
+        active = _flags(info, "active", self.num_envs)
+        returned = active & ~self.active
+        self._returns[~active | returned] = 0
+        self._lengths[~active | returned] = 0
+        self.active = active
+        return dones | returned
+
+    def _take_masks(self, info: dict[str, Any], rows: Any) -> None:
+        if not self._masked:
+            return
+        masks = info.get("action_mask")
+        if masks is None:
+            raise PluginError("The task declares action masks, but its info holds no 'action_mask'.")
+        if self._masks is None:
+            self._masks = np.array(masks, dtype=np.bool_)
+        else:
+            self._masks[rows] = masks[rows]
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions are allowed next, shape ``(num_envs, n)``."""
+        if self._masks is None:
+            raise AttributeError("this environment has no action masks")
+        return self._masks.copy()
+
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any
+    ) -> list[Any]:
+        """Only ``action_masks`` is there to be called, as MaskablePPO does."""
+        if method_name != "action_masks":
+            raise AttributeError(f"environment rows have no method {method_name!r}")
+        masks = self.action_masks()
+        return [masks[row] for row in self._get_indices(indices)]
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        rows: Iterable[int] = self._get_indices(indices)
+        if attr_name == "render_mode":
+            return [None for _ in rows]
+        if attr_name == "action_masks" and self._masked:
+            return [self.action_masks for _ in rows]
+        raise AttributeError(f"environment rows have no attribute {attr_name!r}")
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        raise AttributeError("environment rows take no attributes")
+
+    def env_is_wrapped(
+        self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: Any = None
+    ) -> list[bool]:
+        return [False for _ in self._get_indices(indices)]
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Do nothing: the vector environment came seeded with the scenario's training seeds."""
+        return [None] * self.num_envs
+
+    def close(self) -> None:
+        """Do nothing: whoever made the vector environment closes it."""
+
+
+def _resets_itself(envs: gym.vector.VectorEnv[Any, Any, Any]) -> bool:
+    mode = envs.metadata.get("autoreset_mode")
+    mode = AutoresetMode(mode) if isinstance(mode, str) else mode
+    if mode not in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
+        raise MisfitError(
+            f"Stable-Baselines3 cannot be trained on a vector environment whose autoreset mode is {mode}.",
+            "Make it with autoreset_mode=gymnasium.vector.AutoresetMode.SAME_STEP.",
+        )
+    return bool(mode is AutoresetMode.SAME_STEP)
+
+
+def _flags(info: dict[str, Any], key: str, rows: int) -> NDArray[np.bool_]:
+    """``info[key]`` as booleans of shape ``(rows,)``, all true if absent."""
+    if key not in info:
+        return np.ones(rows, dtype=np.bool_)
+    return np.array(info[key], dtype=np.bool_)
