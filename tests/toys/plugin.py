@@ -15,6 +15,7 @@ corridor = Task(
     title="Short corridor with switched actions",
     config="toy_corridor:CorridorConfig",
     make="toy_corridor:make",
+    make_vec="toy_corridor:make_vec",
     rewards="toy_corridor:REWARDS",
     default_reward="steps",
     metrics=(Metric("steps", "steps", "lower", "Steps until the goal."),),

@@ -160,6 +160,24 @@ def test_native_batch_plays_the_single_copies_step_by_step_infos_included():
             assert_same_info(ours[4], theirs[4])
 
 
+def test_native_corridors_end_one_by_one_as_the_single_copies_do():
+    config, reward = toy_corridor.CorridorConfig(horizon=9), toy_corridor.REWARDS["steps"]
+    native = toy_corridor.make_vec(config, reward, 4)
+    single = SyncVectorEnv(
+        [partial(toy_corridor.make, config, reward)] * 4, autoreset_mode=AutoresetMode.SAME_STEP
+    )
+    np.testing.assert_array_equal(native.reset(seed=0)[0], single.reset(seed=0)[0])
+    rng, ends = np.random.default_rng(0), np.zeros(2)
+    for _ in range(100):
+        actions = rng.integers(0, 2, 4)
+        ours, theirs = native.step(actions), single.step(actions)
+        for mine, other in zip(ours[:4], theirs[:4], strict=True):
+            np.testing.assert_array_equal(mine, other)
+        assert_same_info(ours[4], theirs[4])
+        ends += ours[2].sum(), ours[3].sum()
+    assert (ends > 5).all()
+
+
 def assert_same_info(ours, theirs):
     assert set(ours) == set(theirs)
     for key, value in theirs.items():

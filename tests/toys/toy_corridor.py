@@ -17,6 +17,8 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
 from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.api import RewardSpec, RewardTerm
@@ -45,22 +47,34 @@ class CorridorConfig(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One step: whether the goal was reached."""
+    """One step: whether the goal was reached, one or for each copy."""
 
-    arrived: bool
+    arrived: Any
 
 
 REWARDS = {
     "steps": RewardSpec(
         (
-            RewardTerm("step", lambda transition: 1.0, -1.0, "steps", description="1 for every step"),
-            RewardTerm("goal", lambda transition: float(transition.arrived), 0.0, "1", description="arrival"),
+            RewardTerm(
+                "step",
+                lambda transition: transition.arrived * 0.0 + 1.0,
+                -1.0,
+                "steps",
+                description="1 for every step",
+            ),
+            RewardTerm("goal", lambda transition: transition.arrived * 1.0, 0.0, "1", description="arrival"),
         )
     ),
     "goal": RewardSpec(
         (
-            RewardTerm("step", lambda transition: 1.0, 0.0, "steps", description="1 for every step"),
-            RewardTerm("goal", lambda transition: float(transition.arrived), 1.0, "1", description="arrival"),
+            RewardTerm(
+                "step",
+                lambda transition: transition.arrived * 0.0 + 1.0,
+                0.0,
+                "steps",
+                description="1 for every step",
+            ),
+            RewardTerm("goal", lambda transition: transition.arrived * 1.0, 1.0, "1", description="arrival"),
         )
     ),
 }
@@ -102,6 +116,63 @@ class CorridorEnv(gym.Env[Any, Any]):
         if self.render_mode != "ansi":
             return None
         return "".join("o" if cell == self.cell else "." for cell in range(GOAL)) + "G"
+
+
+class CorridorVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
+    """Many corridors as one array operation; nothing in them is random, so seeds do not matter."""
+
+    metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
+
+    def __init__(self, config: CorridorConfig, reward: RewardSpec, num_envs: int) -> None:
+        single = CorridorEnv(config, reward)
+        self.config, self.reward, self.num_envs = config, reward, num_envs
+        self.single_observation_space, self.single_action_space = (
+            single.observation_space,
+            single.action_space,
+        )
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.cells, self.steps = np.zeros((2, num_envs), np.int64)
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Put every copy into the first cell."""
+        self.cells, self.steps = np.zeros((2, self.num_envs), np.int64)
+        return np.ones((self.num_envs, 1), np.float32), {}
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        move = np.where((np.asarray(actions) == RIGHT) != (self.cells == SWITCHED), 1, -1)
+        self.cells = np.maximum(self.cells + move, 0)
+        self.steps = self.steps + 1
+        terminated = self.cells == GOAL
+        ended = terminated | (self.steps >= self.config.horizon)
+        breakdown = self.reward(Transition(terminated))
+        observation = np.ones((self.num_envs, 1), np.float32)
+        info = _of_rows({"reward_terms": _of_rows(breakdown.terms, ~ended)}, ~ended)
+        if ended.any():
+            final_obs = np.full(self.num_envs, None, object)
+            for row in np.flatnonzero(ended):
+                final_obs[row] = observation[row]
+            metrics = _of_rows({"steps": self.steps * 1.0}, ended)
+            final = {"reward_terms": _of_rows(breakdown.terms, ended), "metrics": metrics}
+            info |= _of_rows({"final_obs": final_obs, "final_info": _of_rows(final, ended)}, ended)
+            self.cells, self.steps = np.where(ended, 0, self.cells), np.where(ended, 0, self.steps)
+        return observation, breakdown.total, terminated, ended & ~terminated, info
+
+
+def _of_rows(values: dict[str, Any], rows: Any) -> dict[str, Any]:
+    """Gymnasium's form of batched infos: beside every ``key`` a boolean ``_key`` of the rows it is for."""
+    zeroed = {
+        name: np.where(rows, value, 0.0) if getattr(value, "dtype", None) == np.float64 else value
+        for name, value in values.items()
+    }
+    return zeroed | {f"_{name}": rows for name in values} if rows.any() else {}
+
+
+def make_vec(config: CorridorConfig, reward: RewardSpec, num_envs: int) -> CorridorVectorEnv:
+    """``num_envs`` copies, batched natively."""
+    return CorridorVectorEnv(config, reward, num_envs)
 
 
 def make(config: CorridorConfig, reward: RewardSpec, render_mode: str | None = None) -> CorridorEnv:
