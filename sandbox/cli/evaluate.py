@@ -1,0 +1,81 @@
+"""``sandbox eval``: play agents on the scenario's test seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sandbox.cli.options import AsJson, Changes, Episodes, Quiet, Reward
+
+if TYPE_CHECKING:
+    from sandbox.scenarios import Problem
+    from sandbox.store import Run
+
+
+def evaluate(
+    agents: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="AGENT...", help="Run directories (DIR or DIR@best), names of baselines, or random."
+        ),
+    ],
+    scenario: Annotated[
+        str | None,
+        typer.Option(metavar="SCENARIO", help="What to play; default: what the first run was trained on."),
+    ] = None,
+    episodes: Episodes = None,
+    changes: Changes = None,
+    reward: Reward = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> dict[str, Any] | None:
+    """Play agents on a scenario's test seeds and compare them."""
+    from sandbox.cli.live import listener
+    from sandbox.cli.render import show_verdict
+    from sandbox.cli.run import facts
+    from sandbox.evaluation import evaluate as carry_out
+
+    runs = _runs(agents)
+    problem = _problem(scenario, runs, changes or (), reward or ())
+    evaluation = carry_out(
+        agents,
+        problem,
+        episodes=episodes,
+        progress=listener(quiet, problem.metric.name, problem.metric.unit),
+    )
+    if as_json:
+        only = facts(runs[0]) if len(runs) == 1 else dict.fromkeys(_FACTS)
+        return {**only, "scenario": problem.scenario.id, "evaluation": evaluation.to_json()}
+    show_verdict(evaluation)
+    return None
+
+
+_FACTS = ("scenario", "run_dir", "algorithm", "seed", "steps", "train_seconds", "steps_per_second")
+
+
+def _runs(agents: list[str]) -> list[Run]:
+    """The runs among the agents, each once."""
+    from sandbox.store import Run
+
+    folders = (agent.removesuffix("@best").removesuffix("@final") for agent in agents)
+    return [Run.open(folder) for folder in dict.fromkeys(folders) if Path(folder).is_dir()]
+
+
+def _problem(scenario: str | None, runs: list[Run], changes: Sequence[str], reward: Sequence[str]) -> Problem:
+    """The scenario that is named, or exactly the one that the first run was trained on."""
+    from sandbox.api.errors import InvalidValueError
+    from sandbox.scenarios import load_problem
+
+    if scenario is not None:
+        return load_problem(scenario, changes, reward)
+    if not runs:
+        raise InvalidValueError(
+            "No scenario is named, and no agent is a run that would tell it.", "Add --scenario SCENARIO."
+        )
+    if changes or reward:
+        raise InvalidValueError("--set and --reward need --scenario.", "Add --scenario SCENARIO.")
+    problem: Problem = runs[0].scenario
+    return problem

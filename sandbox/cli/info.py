@@ -1,0 +1,252 @@
+"""``sandbox info``: all there is to know about a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sandbox.cli.options import AsJson, Changes, Reward, Scenario
+
+if TYPE_CHECKING:
+    from sandbox.scenarios import Problem
+
+_BOUNDS = (("ge", "≥ {}"), ("gt", "> {}"), ("le", "≤ {}"), ("lt", "< {}"), ("min_length", "length ≥ {}"))
+
+
+def info(
+    scenario: Scenario, changes: Changes = None, reward: Reward = None, as_json: AsJson = False
+) -> dict[str, Any] | None:
+    """Show a scenario: spaces, reward, metrics, baselines, known values, parameters, sources."""
+    from sandbox.scenarios import load_problem
+
+    document = describe(load_problem(scenario, changes or (), reward or ()))
+    if as_json:
+        return document
+    _show(document)
+    return None
+
+
+def describe(problem: Problem) -> dict[str, Any]:
+    """The scenario as a JSON document; makes its environment to learn the spaces."""
+    from sandbox.registry import resolve
+
+    scenario, task = problem.scenario, problem.task
+    presets = resolve(task.rewards)
+    return {
+        "scenario": scenario.id,
+        "title": scenario.title,
+        "task": scenario.task,
+        "task_title": task.title,
+        "task_version": task.version,
+        "file": problem.path,
+        "hash": problem.hash,
+        "agents": task.agents,
+        "masks": task.masks,
+        "spaces": _spaces(problem),
+        "metric": problem.metric.name,
+        "metrics": [
+            {"name": one.name, "unit": one.unit, "better": one.better, "description": one.description}
+            for one in task.metrics
+        ],
+        "reward": {
+            "preset": scenario.reward.preset or task.default_reward,
+            "terms": _terms(problem.reward),
+            "presets": {name: _terms(spec) for name, spec in presets.items()},
+        },
+        "baselines": [
+            {"name": one.name, "description": one.description, "source": one.source}
+            for one in task.baselines
+            if one.name in problem.baselines()
+        ],
+        "references": [
+            {"metric": scenario.metric, **one.model_dump(exclude_none=True)} for one in scenario.references
+        ],
+        "presets": {name: one.model_dump(exclude_none=True) for name, one in scenario.presets.items()},
+        "steps": scenario.steps,
+        "evaluation": {
+            "episodes": scenario.evaluation.episodes,
+            "validation_episodes": scenario.evaluation.validation_episodes,
+            "validations": scenario.evaluation.validations,
+        },
+        "seeds": {name: list(span) for name, span in scenario.evaluation.seeds},
+        "config": _parameters(problem),
+        "sources": list(dict.fromkeys([*scenario.sources, *task.sources, *problem.domain.sources])),
+    }
+
+
+def _spaces(problem: Problem) -> dict[str, Any]:
+    """Observation and action of every agent in words; one entry named ``agent`` where there is one."""
+    from sandbox.envs import make
+    from sandbox.spaces import describe as in_words
+
+    env = make(problem)
+    try:
+        if problem.task.agents == "parallel":
+            found = {
+                agent: (env.observation_space(agent), env.action_space(agent))
+                for agent in env.possible_agents
+            }
+        else:
+            found = {"agent": (env.observation_space, env.action_space)}
+    finally:
+        env.close()
+    return {
+        agent: {"observation": in_words(observation), "action": in_words(action)}
+        for agent, (observation, action) in found.items()
+    }
+
+
+def _terms(spec: Any) -> list[dict[str, Any]]:
+    return [
+        {"name": term.name, "weight": term.weight, "unit": term.unit, "description": term.description}
+        for term in spec.terms
+    ]
+
+
+def _parameters(problem: Problem) -> list[dict[str, Any]]:
+    """Every field of the task's config with its value in training and in evaluation."""
+    training = problem.config.model_dump(mode="json")
+    playing = problem.evaluation_config.model_dump(mode="json")
+    return [
+        {
+            "name": name,
+            "value": training[name],
+            "in_evaluation": playing[name],
+            "default": field.get_default(call_default_factory=True)
+            if field.default_factory is None or not field.is_required()
+            else None,
+            "allowed": _allowed(field),
+            "description": field.description or "",
+        }
+        for name, field in type(problem.config).model_fields.items()
+    ]
+
+
+def _allowed(field: Any) -> str:
+    """The bounds of a field, or its type where it has none."""
+    from typing import get_args
+
+    bounds = [
+        text.format(getattr(extra, name))
+        for name, text in _BOUNDS
+        for extra in field.metadata
+        if getattr(extra, name, None) is not None
+    ]
+    if bounds:
+        return ", ".join(bounds)
+    choices = get_args(field.annotation)
+    if choices and all(isinstance(choice, str) for choice in choices):
+        return " | ".join(choices)
+    return getattr(field.annotation, "__name__", str(field.annotation))
+
+
+def _show(document: dict[str, Any]) -> None:
+    from sandbox.cli.output import stdout
+    from sandbox.cli.render import number, table
+
+    console = stdout()
+    console.print(f"{document['scenario']}: {document['title']}", style="bold")
+    console.print(f"Task {document['task']} version {document['task_version']}: {document['task_title']}")
+    if document["file"]:
+        console.print(f"File {document['file']}", soft_wrap=True)
+    console.print(f"Hash {document['hash'][:16]}")
+
+    for title, rows in _sections(document, number).items():
+        if rows:
+            shown = table(title, *rows[0])
+            for row in rows[1:]:
+                shown.add_row(*row)
+            console.print(shown)
+    evaluation = document["evaluation"]
+    console.print(
+        f"Trains {document['steps']:,} steps unless a preset or --steps says otherwise; an agent plays "
+        f"{evaluation['episodes']} test episodes.\nSeeds: "
+        + ", ".join(f"{name} {low:,} to {high - 1:,}" for name, (low, high) in document["seeds"].items())
+    )
+    if document["sources"]:
+        console.print("\nSources", style="bold")
+        for source in document["sources"]:
+            console.print(f"- {source}")
+    console.print(f"\nNext: sandbox run {document['scenario']} --algo ALGORITHM")
+
+
+def _sections(document: dict[str, Any], number: Any) -> dict[str, list[tuple[str, ...]]]:
+    """Table title to header and rows; a section without rows is not shown."""
+    reward = document["reward"]
+    return {
+        "Spaces": [("agent", "observation", "action"), *_space_rows(document)],
+        f"Reward: preset '{reward['preset']}'": [
+            ("term", "weight", "unit", "definition"),
+            *((t["name"], f"{t['weight']:g}", t["unit"], t["description"]) for t in reward["terms"]),
+        ],
+        "Reward presets": [
+            ("preset", "weights other than zero"),
+            *((name, _weights(terms)) for name, terms in reward["presets"].items()),
+        ],
+        f"Metrics (ranked by {document['metric']})": [
+            ("metric", "unit", "better", "definition"),
+            *((m["name"], m["unit"], m["better"], m["description"]) for m in document["metrics"]),
+        ],
+        "Baselines": [
+            ("baseline", "what it does", "source"),
+            *((b["name"], b["description"], b["source"]) for b in document["baselines"]),
+            ("random", "Draws every action at random.", ""),
+        ],
+        "Known values": _if_any(
+            ("name", "metric", "value", "source"),
+            [
+                (r["name"], r["metric"], number(r["value"]), " ".join(filter(None, (r["source"], r["note"]))))
+                for r in document["references"]
+            ],
+        ),
+        "Tuned presets": _if_any(
+            ("algorithm", "steps", "copies", "hyperparameters"),
+            [
+                (
+                    name,
+                    f"{preset['steps']:,}" if "steps" in preset else "-",
+                    str(preset.get("num_envs", "-")),
+                    _pairs(preset["hyperparameters"]),
+                )
+                for name, preset in document["presets"].items()
+            ],
+        ),
+        "Parameters (--set config.NAME=VALUE)": [
+            ("name", "value", "allowed", "meaning"),
+            *((p["name"], _value(p), p["allowed"], p["description"]) for p in document["config"]),
+        ],
+    }
+
+
+def _if_any(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    return [header, *rows] if rows else []
+
+
+def _space_rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Agents with the same spaces share a row."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for agent, space in document["spaces"].items():
+        alike.setdefault((space["observation"], space["action"]), []).append(agent)
+    rows: list[tuple[str, ...]] = []
+    for (observation, action), agents in alike.items():
+        names = ", ".join(agents) if len(agents) <= 3 else f"{len(agents)} agents"
+        rows.append((names, observation, action + (" (masked)" if document["masks"] else "")))
+    return rows
+
+
+def _weights(terms: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{t['name']}={t['weight']:g}" for t in terms if t["weight"]) or "none"
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values.items()) or "defaults"
+
+
+def _value(parameter: dict[str, Any]) -> str:
+    """The value, marked where it is not the default, and evaluation's where that differs."""
+    text = str(parameter["value"])
+    if parameter["value"] != parameter["default"]:
+        text += f" (default {parameter['default']})"
+    if parameter["in_evaluation"] != parameter["value"]:
+        text += f"; in evaluation {parameter['in_evaluation']}"
+    return text

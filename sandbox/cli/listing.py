@@ -1,0 +1,132 @@
+"""``sandbox list``: what there is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sandbox.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+KINDS = ("domains", "scenarios", "algorithms", "baselines", "plugins")
+
+
+def list_(
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="[WHAT]", help="domains, scenarios, algorithms, baselines or plugins."),
+    ] = None,
+    as_json: AsJson = False,
+) -> dict[str, Any] | None:
+    """Show the domains, scenarios, algorithms, baselines and plugins there are."""
+    from sandbox import listing
+    from sandbox.api.errors import UnknownNameError
+
+    if what is not None and what not in KINDS:
+        raise UnknownNameError("kind of thing", what, KINDS)
+    finders = {
+        "domains": listing.list_domains,
+        "scenarios": listing.list_scenarios,
+        "algorithms": listing.list_algorithms,
+        "baselines": listing.list_baselines,
+        "plugins": listing.list_plugins,
+    }
+    found = {kind: finders[kind]() for kind in (KINDS if what is None else (what,))}
+    if as_json:
+        return found
+    _show(found, everything=what is None)
+    return None
+
+
+def _show(found: dict[str, list[dict[str, Any]]], everything: bool) -> None:
+    from sandbox.cli.output import stdout
+
+    console = stdout()
+    for kind, items in found.items():
+        if kind == "plugins" and everything:
+            _summary(console, items)
+        elif items:
+            console.print(_TABLES[kind](items))
+        else:
+            console.print(f"There are no {kind}.")
+    if "scenarios" in found:
+        _unreadable(console)
+    if everything:
+        console.print("\nNext: sandbox info SCENARIO, or sandbox run SCENARIO --algo ALGORITHM.")
+
+
+def _domains(items: list[dict[str, Any]]) -> Any:
+    from sandbox.cli.render import table
+
+    shown = table("Domains", "domain", "what it is", "runs by default")
+    for item in items:
+        note = "" if item["available"] else " (not installed: see sandbox doctor)"
+        shown.add_row(item["name"], item["title"] + note, item["default_scenario"])
+    return shown
+
+
+def _scenarios(items: list[dict[str, Any]]) -> Any:
+    from sandbox.cli.render import table
+
+    shown = table("Scenarios", "scenario", "what it is", "ranked by", "agents")
+    for item in items:
+        agents = "several" if item["agents"] == "parallel" else "one"
+        shown.add_row(item["id"], item["title"], item["metric"], agents)
+    return shown
+
+
+def _algorithms(items: list[dict[str, Any]]) -> Any:
+    from sandbox.cli.render import table
+
+    shown = table("Algorithms", "algorithm", "family", "backend", "installed")
+    for item in items:
+        shown.add_row(item["name"], item["family"], item["backend"], "yes" if item["available"] else "no")
+    return shown
+
+
+def _baselines(items: list[dict[str, Any]]) -> Any:
+    from sandbox.cli.render import table
+
+    by_task: dict[str, list[str]] = {}
+    for item in items:
+        by_task.setdefault(item["task"], []).append(item["name"])
+    shown = table("Baselines", "task", "classical methods")
+    for task, names in by_task.items():
+        shown.add_row(task, ", ".join(names))
+    return shown
+
+
+def _plugins(items: list[dict[str, Any]]) -> Any:
+    from sandbox.cli.render import table
+
+    shown = table("Plugins", "plugin", "kind", "comes from", "status")
+    for item in items:
+        source = f"{item['distribution']} {item['version']}".strip()
+        shown.add_row(item["name"], item["group"], source, item["error"] or "ok")
+    return shown
+
+
+_TABLES = {
+    "domains": _domains,
+    "scenarios": _scenarios,
+    "algorithms": _algorithms,
+    "baselines": _baselines,
+    "plugins": _plugins,
+}
+
+
+def _summary(console: Console, plugins: list[dict[str, Any]]) -> None:
+    broken = [plugin for plugin in plugins if plugin["status"] != "ok"]
+    for plugin in broken:
+        console.print(f"\nThe plugin '{plugin['name']}' is broken: {plugin['error']}", style="red")
+
+
+def _unreadable(console: Console) -> None:
+    from sandbox.scenarios import entries
+
+    for entry in entries():
+        if entry.error is not None:
+            console.print(f"\nThe scenario {entry.id} cannot be used: {entry.error}", style="red")

@@ -1,0 +1,171 @@
+"""Progress as a live line on a terminal, as an occasional plain line elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from sandbox.cli.output import stderr
+from sandbox.progress import Phase, Progress, Silent
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PLAIN_EVERY = 5.0
+"""Seconds between two lines of progress in a log file."""
+
+_TITLES: dict[Phase, str] = {"train": "Training", "validate": "Validating", "evaluate": "Evaluating"}
+
+
+def listener(quiet: bool, metric: str, unit: str) -> Progress:
+    """What shows progress on standard error.
+
+    Args:
+        quiet: Show nothing.
+        metric: The scenario's metric, shown beside speed and return.
+        unit: Its unit.
+    """
+    if quiet:
+        return Silent()
+    console = stderr()
+    facts = _Facts(metric, unit)
+    return LiveProgress(console, facts) if console.is_terminal else PlainProgress(console.print, facts)
+
+
+class _Facts:
+    """Picks what is worth a line: speed, return and the scenario's metric."""
+
+    def __init__(self, metric: str, unit: str) -> None:
+        self._metric = metric
+        self._unit = "" if unit == "1" else f" {unit}"
+
+    def __call__(self, values: Mapping[str, float]) -> list[str]:
+        shown = []
+        if "steps_per_second" in values:
+            shown.append(f"{values['steps_per_second']:,.0f} steps/s")
+        if "return" in values:
+            shown.append(f"return {values['return']:.4g}")
+        if self._metric in values:
+            shown.append(f"{self._metric} {values[self._metric]:.4g}{self._unit}")
+        return shown
+
+
+class PlainProgress:
+    """Lines for logs: one when a phase starts, then every few seconds, one when it ends.
+
+    Args:
+        write: Prints a line.
+        facts: Turns values into words.
+        clock: Seconds; replaced in tests.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        facts: Callable[[Mapping[str, float]], list[str]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._write, self._facts, self._clock = write, facts, clock
+        self._phases: dict[Phase, dict[str, Any]] = {}
+
+    def start(self, phase: Phase, title: str, total: int, unit: str) -> None:
+        now = self._clock()
+        self._phases[phase] = {
+            "begun": now,
+            "told": now,
+            "total": total,
+            "unit": unit,
+            "done": 0,
+            "values": {},
+        }
+        if phase != "validate":  # many small ones: the training lines tell enough
+            what = f"{title}, {total:,} {unit}" if phase == "train" else title
+            self._write(f"{_TITLES[phase]}: {what}")
+
+    def advance(self, phase: Phase, done: int, values: Mapping[str, float]) -> None:
+        state = self._phases[phase]
+        state["done"], state["values"] = done, dict(values)
+        now = self._clock()
+        if now - state["told"] >= PLAIN_EVERY:
+            state["told"] = now
+            self._tell(phase, state, now)
+
+    def message(self, text: str) -> None:
+        self._write(text)
+
+    def finish(self, phase: Phase) -> None:
+        state = self._phases.pop(phase, None)
+        if state is None or phase == "validate":
+            return
+        parts = [f"{state['done']:,} {state['unit']} in {_duration(self._clock() - state['begun'])}"]
+        if phase == "train":
+            parts += self._facts(state["values"])
+        self._write(f"{_TITLES[phase]} ended: {', '.join(parts)}")
+
+    def _tell(self, phase: Phase, state: dict[str, Any], now: float) -> None:
+        done, total = state["done"], state["total"]
+        parts = [f"{done:,} of {total:,} {state['unit']} ({done / max(total, 1):.0%})"]
+        parts += self._facts(state["values"])
+        if 0 < done < total:
+            parts.append(f"{_duration((now - state['begun']) * (total - done) / done)} left")
+        self._write(f"{_TITLES[phase]}: {', '.join(parts)}")
+
+
+class LiveProgress:
+    """One live line a phase, which fits 80 columns."""
+
+    def __init__(self, console: Console, facts: Callable[[Mapping[str, float]], list[str]]) -> None:
+        self._console, self._facts = console, facts
+        self._bars: Any = None
+        self._tasks: dict[Phase, Any] = {}
+
+    def start(self, phase: Phase, title: str, total: int, unit: str) -> None:
+        if self._bars is None:
+            self._bars = self._columns()
+            self._bars.start()
+        if phase == "train":
+            self._console.print(f"Training: {title}, {total:,} {unit}")
+        elif phase == "evaluate":
+            self._console.print(f"Evaluating: {title}")
+        self._tasks[phase] = self._bars.add_task(_TITLES[phase], total=total, facts="")
+
+    def advance(self, phase: Phase, done: int, values: Mapping[str, float]) -> None:
+        facts = " · ".join(self._facts(values))
+        self._bars.update(self._tasks[phase], completed=done, facts=facts)
+
+    def message(self, text: str) -> None:
+        self._console.print(text)
+
+    def finish(self, phase: Phase) -> None:
+        task = self._tasks.pop(phase, None)
+        if task is None:
+            return
+        if phase == "validate":
+            self._bars.remove_task(task)
+        if not self._tasks:
+            self._bars.stop()
+            self._bars = None
+
+    def _columns(self) -> Any:
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
+        from rich.table import Column
+
+        return Bars(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=6, max_width=24)),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[facts]}", table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            console=self._console,
+            refresh_per_second=4,
+        )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -1,0 +1,160 @@
+"""The command ``sandbox``: parses, calls the core, prints, and turns every failure into a sentence.
+
+A command prints for people itself and returns nothing, or returns the document that ``--json`` asked
+for. This module alone writes the document, so that standard output holds it and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from sandbox.cli import doctor, evaluate, info, listing, run, runs, train
+from sandbox.cli.failures import CommandInterruptedError, Failure, explain
+from sandbox.cli.output import print_document, print_failure, stdout_for_documents
+
+HELP = """Train reinforcement learning on real domains and compare it with their classical methods.
+
+Start with: sandbox list, then sandbox run traffic --algo ppo.
+"""
+
+
+class _Group(typer.core.TyperGroup):
+    """Keeps Ctrl-C and a closed pipe apart from the failures that Typer handles in its own way."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise CommandInterruptedError(str(error)) from error
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error
+
+
+class _ReaderGoneError(Exception):
+    """Whoever read our output has closed the pipe, as ``head`` does."""
+
+
+app = typer.Typer(
+    cls=_Group,
+    help=HELP,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+app.command("list")(listing.list_)
+app.command("info")(info.info)
+app.command("run")(run.run)
+app.command("train")(train.train)
+app.command("eval")(evaluate.evaluate)
+app.command("runs")(runs.runs)
+app.command("doctor")(doctor.doctor)
+
+
+@app.callback()
+def _common(
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Load a plugin: path/to/plugin.py, or module:attribute. Repeatable, also after the command.",
+        ),
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if plugin:
+        from sandbox.registry import add_plugins
+
+        add_plugins(plugin)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: Arguments without the program's name; those of the process if absent.
+
+    Returns:
+        0 done, 1 a run failed, 2 an impossible request, 130 interrupted.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in arguments and not {"--help", "-h"} & set(arguments)
+    with stdout_for_documents(as_json) as stdout:
+        try:
+            return _run(arguments, as_json, stdout)
+        except _ReaderGoneError:
+            return _reader_gone()
+        except BaseException as error:
+            if isinstance(error, SystemExit) and error.code in (None, 0):
+                return 0
+            return _failed(explain(error), error, as_json, stdout)
+
+
+def _run(arguments: list[str], as_json: bool, stdout: Any) -> int:
+    if "--version" in arguments[:1]:
+        from importlib.metadata import version
+
+        print(f"sandbox-rl {version('sandbox-rl')}")
+        return 0
+    result = app(args=_plugins_first(arguments) or ["--help"], prog_name="sandbox", standalone_mode=False)
+    try:
+        if as_json and isinstance(result, dict):
+            print_document(result, stdout)
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise _ReaderGoneError from error
+    return result if isinstance(result, int) else 0
+
+
+def _failed(failure: Failure, error: BaseException, as_json: bool, stdout: Any) -> int:
+    if os.environ.get("SANDBOX_DEBUG", "") not in ("", "0"):
+        import traceback
+
+        traceback.print_exception(error, file=sys.stderr)
+    try:
+        if as_json:
+            print_document({"error": failure.document()}, stdout)
+        else:
+            print_failure(failure)
+    except BrokenPipeError:
+        _reader_gone()
+    return failure.exit_code
+
+
+def _reader_gone() -> int:
+    """Leave nothing behind that the interpreter would try to flush, and complain about, at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            os.dup2(nowhere, stream.fileno())
+        except (OSError, ValueError, AttributeError):  # a stream without a descriptor cannot break
+            continue
+    os.close(nowhere)
+    return 0
+
+
+def _plugins_first(arguments: list[str]) -> list[str]:
+    """Move ``--plugin PATH`` before the command, where the parser expects what all commands share."""
+    first: list[str] = []
+    rest: list[str] = []
+    left = iter(arguments)
+    for argument in left:
+        if argument == "--":
+            return [*first, *rest, "--", *left]
+        if argument == "--plugin":
+            first += [argument, *([value] if (value := next(left, None)) is not None else [])]
+        elif argument.startswith("--plugin="):
+            first.append(argument)
+        else:
+            rest.append(argument)
+    if first and first[-1] == "--plugin":  # its value is missing: let the parser say so
+        return [*first[:-1], *rest, "--plugin"] if not rest else first
+    return [*first, *rest]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

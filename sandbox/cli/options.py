@@ -1,0 +1,76 @@
+"""Arguments and options that several commands share, each declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SEED_LIMIT = 2**31  # sandbox.api.scenario.SEED_LIMIT, which costs the import of pydantic
+
+
+def _count(text: str) -> int:
+    """A whole number of at least 1; ``1e6`` and ``1_000_000`` are ones."""
+    number = _whole(text)
+    if number < 1:
+        raise typer.BadParameter(f"it must be at least 1, not {text}.")
+    return number
+
+
+def _seed(text: str) -> int:
+    number = _whole(text)
+    if not 0 <= number < SEED_LIMIT:
+        raise typer.BadParameter(f"it must be at least 0 and less than 2**31, not {text}.")
+    return number
+
+
+def _whole(text: str) -> int:
+    try:
+        number = float(text.replace("_", "")) if "e" in text.lower() else int(text)
+        if number == int(number) and abs(number) < 2**63:
+            return int(number)
+    except (ValueError, OverflowError):
+        pass
+    raise typer.BadParameter(f"it must be a whole number, not '{text[:40]}'.")
+
+
+Scenario = Annotated[
+    str,
+    typer.Argument(metavar="SCENARIO", help="domain, domain/name, or the path of a YAML file."),
+]
+Algo = Annotated[str, typer.Option(metavar="NAME", help="Algorithm; see: sandbox list algorithms.")]
+Seed = Annotated[
+    int, typer.Option(parser=_seed, metavar="N", help="Seeds training; evaluation seeds are the scenario's.")
+]
+Steps = Annotated[
+    int | None,
+    typer.Option(parser=_count, metavar="N", help="Environment steps to train; default: the scenario's."),
+]
+NumEnvs = Annotated[
+    int | None,
+    typer.Option(parser=_count, metavar="N", help="Environment copies to train on; default: the scenario's."),
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change the scenario: config.key=value. Repeatable."),
+]
+Reward = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TERM=W|PRESET", help="Reweight a reward term, or pick a preset. Repeatable."),
+]
+Hp = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", help="Set a hyperparameter of the algorithm. Repeatable."),
+]
+InitFrom = Annotated[
+    Path | None,
+    typer.Option(metavar="RUN", help="Start from the policy of a run (fine-tuning)."),
+]
+Episodes = Annotated[
+    int | None,
+    typer.Option(parser=_count, metavar="N", help="Test episodes per agent; default: the scenario's."),
+]
+RunsDir = Annotated[Path, typer.Option(metavar="DIR", help="Where run directories are kept.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]

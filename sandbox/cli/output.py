@@ -1,0 +1,94 @@
+"""Where output goes: people's text, the one JSON document, and failures."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sandbox.cli.failures import Failure
+
+WIDE = 160
+"""Columns of text that goes to a file or a pipe, where nothing wraps it."""
+
+
+@contextmanager
+def stdout_for_documents(as_json: bool) -> Iterator[IO[str]]:
+    """Standard output, kept for one document: all else that is printed goes to standard error.
+
+    Simulators print from C, and worker processes inherit descriptors, so the descriptor itself is
+    moved, not only ``sys.stdout``.
+    """
+    if not as_json:
+        yield sys.stdout
+        return
+    original = sys.stdout
+    try:
+        sys.stdout.flush()
+        kept, target = os.dup(original.fileno()), sys.stderr.fileno()
+    except (OSError, ValueError, io.UnsupportedOperation):  # captured by a test or an embedding program
+        with redirect_stdout(sys.stderr):
+            yield original
+        return
+    number = original.fileno()
+    os.dup2(target, number)
+    with os.fdopen(kept, "w", encoding="utf-8") as stream:
+        try:
+            yield stream
+        finally:
+            original.flush()
+            os.dup2(stream.fileno(), number)
+
+
+def print_document(document: Mapping[str, Any], stream: IO[str]) -> None:
+    """Write strict JSON: no NaN, no infinity (both become null), nothing but plain types."""
+    from sandbox.store import strict
+
+    text = json.dumps(strict(document), indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        stream.write(text + "\n")
+    except UnicodeEncodeError:  # a terminal or file that is not UTF-8
+        stream.write(json.dumps(strict(document), indent=2, allow_nan=False) + "\n")
+    stream.flush()
+
+
+def print_failure(failure: Failure) -> None:
+    """The sentence and its hint, on standard error."""
+    from rich.text import Text
+
+    console = stderr()
+    if failure.kind == "interrupted":
+        console.print(Text(failure.message, style="yellow"), soft_wrap=True)
+        return
+    console.print(Text.assemble(("Error: ", "bold red"), failure.message), soft_wrap=not console.is_terminal)
+    if failure.hint:
+        console.print(Text(failure.hint, style="dim"), soft_wrap=not console.is_terminal)
+
+
+def stdout() -> Console:
+    """A console on the present standard output, wide where nobody sees it."""
+    return _console(sys.stdout)
+
+
+def stderr() -> Console:
+    """A console on the present standard error."""
+    return _console(sys.stderr)
+
+
+def _console(stream: IO[str]) -> Console:
+    from rich.console import Console
+
+    class _Console(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # main() ends quietly; rich would exit with 1
+
+    terminal = bool(getattr(stream, "isatty", bool)())
+    width = None if terminal or os.environ.get("COLUMNS", "").isdigit() else WIDE
+    return _Console(file=stream, highlight=False, emoji=False, markup=False, width=width)

@@ -1,0 +1,157 @@
+"""Tables and sentences that several commands print."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from sandbox.cli.output import stdout
+
+if TYPE_CHECKING:
+    from sandbox.api.metric import Metric
+    from sandbox.evaluation import Comparison, Evaluation
+    from sandbox.scenarios import Problem
+    from sandbox.store import Run
+
+
+def table(title: str, *columns: str) -> Any:
+    """An empty table whose first column is never wrapped."""
+    from rich import box
+    from rich.table import Table
+
+    shown = Table(
+        title=f"\n{title}", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False
+    )
+    for number, column in enumerate(columns):
+        shown.add_column(column, no_wrap=number == 0, overflow="fold")
+    return shown
+
+
+def number(value: float) -> str:
+    """A figure with the digits that matter: ``16.5``, ``1,204``, ``0.0312``."""
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}"
+    if size >= 100:
+        return f"{value:.1f}"
+    if size >= 1:
+        return f"{value:.2f}"
+    return f"{value:.3g}"
+
+
+def with_unit(value: float, unit: str) -> str:
+    """A figure and its unit; a pure number has none."""
+    return number(value) if unit in ("", "1") else f"{number(value)} {unit}"
+
+
+def show_verdict(evaluation: Evaluation, trained: Run | None = None) -> None:
+    """The agents best first, known values below, and in a sentence who won."""
+    console = stdout()
+    metric = evaluation.metric
+    unit = "" if metric.unit == "1" else f" ({metric.unit})"
+    count = len(evaluation.seeds)
+    title = f"{evaluation.problem.scenario.id}: {metric.name}{unit}, {metric.better} is better"
+    shown = table(title, "agent", "mean [95 % interval]", "against best baseline", "return")
+    summary = evaluation.to_json()["agents"]
+    best = evaluation.best_baseline()
+    learned = [agent.name for agent in evaluation.agents if agent.baseline is None]
+    for name in evaluation.ranking():
+        own = summary[name]
+        shown.add_row(
+            name,
+            _interval(own["mean"], own["ci95"]),
+            "best baseline" if name == best else _difference(own["against_best_baseline"]),
+            number(own["return"]),
+            style="bold" if name in learned else None,
+        )
+    _references(shown, evaluation.problem)
+    console.print(shown)
+    console.print(f"{_plural(count, 'test episode')} an agent, the same ones for all.", style="dim")
+    if trained is not None:
+        _tell_of_best(console, trained, metric)
+    console.print()
+    for name in learned:
+        console.print(verdict(name, evaluation.compare(name), metric, best))
+    if trained is not None:
+        _tell_of_run(console, trained)
+
+
+def verdict(agent: str, comparison: Comparison | None, metric: Metric, best: str | None) -> str:
+    """In plain words, whether an agent beat the best classical method."""
+    if comparison is None:
+        reason = "there is no classical method to compare with" if best is None else "it is the best baseline"
+        return f"{agent}: {reason}."
+    low, high = comparison.ci95
+    span = f"95 % interval {_signed(low)} to {_signed(high)}"
+    size = with_unit(abs(comparison.mean), metric.unit)
+    against = f"the best baseline, {comparison.baseline}"
+    if math.isnan(comparison.mean):
+        return f"{agent} cannot be compared with {against}: {metric.name} is not a number."
+    if comparison.verdict == "unclear":
+        return (
+            f"No clear difference between {agent} and {against}: the interval of the difference in "
+            f"{metric.name}, {_signed(low)} to {_signed(high)}, holds zero."
+        )
+    direction = "lower" if comparison.mean < 0 else "higher"
+    verb = "beats" if comparison.verdict == "better" else "loses to"
+    return f"{agent} {verb} {against}: its {metric.name} is {size} {direction} ({span})."
+
+
+def show_trained(trained: Run, metric: Metric) -> None:
+    """What `sandbox train` leaves behind."""
+    console = stdout()
+    _tell_of_best(console, trained, metric)
+    _tell_of_run(console, trained)
+    console.print(f"Next: sandbox eval {trained.path}", soft_wrap=True)
+
+
+def _tell_of_best(console: Any, trained: Run, metric: Metric) -> None:
+    best = trained.record.get("best")
+    if not best:
+        return
+    name = trained.algorithm
+    value = with_unit(best["metric"], metric.unit) if best["metric"] is not None else "unknown"
+    console.print(
+        f"{name} is the policy at the end of training; {name}-best the one of step {best['steps']:,}, chosen "
+        f"on the validation seeds ({metric.name} there: {value}).",
+        style="dim",
+    )
+
+
+def _tell_of_run(console: Any, trained: Run) -> None:
+    record = trained.record
+    console.print(
+        f"\nTrained {record['steps_done']:,} steps in {record['train_seconds']:,.0f} s "
+        f"({record['steps_per_second']:,.0f} steps/s), seed {record['seed']}."
+    )
+    console.print(f"Everything is in {trained.path}", soft_wrap=True)
+
+
+def _references(shown: Any, problem: Problem) -> None:
+    references = [ref for ref in problem.scenario.references if ref.metric in (None, problem.metric.name)]
+    if references:
+        shown.add_section()
+    for reference in references:
+        note = f"known value: {reference.source}" + (f" ({reference.note})" if reference.note else "")
+        shown.add_row(reference.name, number(reference.value), note, "", style="dim")
+
+
+def _interval(mean: float, ci95: list[float]) -> str:
+    return f"{number(mean)} [{number(ci95[0])}, {number(ci95[1])}]"
+
+
+def _difference(against: dict[str, Any] | None) -> str:
+    if against is None:
+        return "-"
+    low, high = against["ci95"]
+    return f"{_signed(against['difference'])} [{_signed(low)}, {_signed(high)}] {against['verdict']}"
+
+
+def _signed(value: float) -> str:
+    return f"+{number(value)}" if value > 0 else number(value)
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

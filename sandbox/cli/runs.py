@@ -1,0 +1,196 @@
+"""``sandbox runs``: the run directories, what is in them, and removing them."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sandbox.cli.options import AsJson, RunsDir
+
+if TYPE_CHECKING:
+    from sandbox.store import Run
+
+ACTIONS = ("ls", "show", "rm")
+
+
+def runs(
+    action: Annotated[str, typer.Argument(metavar="[ls|show|rm]", help="What to do.")] = "ls",
+    targets: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN...]", help="Run directories to show or remove.")
+    ] = None,
+    runs_dir: RunsDir = Path("runs"),
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
+    as_json: AsJson = False,
+) -> dict[str, Any] | None:
+    """List run directories, show some, or remove some."""
+    from sandbox.api.errors import InvalidValueError, UnknownNameError
+
+    if action not in ACTIONS:
+        raise UnknownNameError("action", action, ACTIONS)
+    names = targets or []
+    if action == "ls":
+        if names:
+            raise InvalidValueError(
+                "sandbox runs ls takes no run.", "To look into one: sandbox runs show RUN."
+            )
+        return _list(runs_dir, as_json)
+    if not names:
+        raise InvalidValueError(
+            f"sandbox runs {action} needs at least one run directory.", "See sandbox runs."
+        )
+    return _show(names, as_json) if action == "show" else _remove(names, yes, as_json)
+
+
+def _list(root: Path, as_json: bool) -> dict[str, Any] | None:
+    from sandbox.api.errors import BrokenFileError, InvalidValueError
+    from sandbox.store import runs as find
+
+    if root.exists() and not root.is_dir():
+        raise InvalidValueError(f"--runs-dir {root} is a file, not a folder.")
+    found = list(find(root))
+    if as_json:
+        return {"runs": [_entry(run) for run in found]}
+    from sandbox.cli.output import stdout
+    from sandbox.cli.render import table
+
+    console = stdout()
+    whole = [run for run in found if not isinstance(run, BrokenFileError)]
+    if not found:
+        console.print(f"There are no runs in '{root}'. Make one: sandbox run SCENARIO --algo ALGORITHM.")
+    if whole:
+        shown = table(f"Runs in {root}, oldest first", "run", "steps", "status", "started")
+        for run in whole:
+            started = str(run.record.get("started", ""))[:16].replace("T", " ")
+            steps = run.record.get("steps_done", 0)
+            shown.add_row(str(run.path.relative_to(root)), f"{steps:,}", run.status, started)
+        console.print(shown)
+    for damaged in found:
+        if isinstance(damaged, BrokenFileError):
+            console.print(f"Damaged: {damaged.message}", style="red")
+    return None
+
+
+def _entry(run: Any) -> dict[str, Any]:
+    from sandbox.api.errors import BrokenFileError
+    from sandbox.cli.run import facts
+
+    if isinstance(run, BrokenFileError):
+        return {"run_dir": None, "status": "damaged", "error": run.message}
+    return {**facts(run), "status": run.status, "started": run.record.get("started"), "error": None}
+
+
+def _show(names: list[str], as_json: bool) -> dict[str, Any] | None:
+    from sandbox.store import Run
+
+    opened = [Run.open(name) for name in names]
+    if as_json:
+        return {
+            "runs": [
+                {**run.record, "run_dir": run.path, "status": run.status, **_results(run)} for run in opened
+            ]
+        }
+    for run in opened:
+        _describe(run)
+    return None
+
+
+def _results(run: Run) -> dict[str, Any]:
+    """The evaluation of the run, where `sandbox run` made one."""
+    import json
+
+    from sandbox.api.errors import DamagedRunError
+
+    file = run.path / "evaluation.json"
+    if not file.is_file():
+        return {"evaluation": None}
+    try:
+        return {"evaluation": json.loads(file.read_text(encoding="utf-8"))}
+    except (OSError, ValueError) as error:
+        raise DamagedRunError(f"{file} cannot be read: {error}.") from error
+
+
+def _describe(run: Run) -> None:
+    from sandbox.cli.output import stdout
+    from sandbox.cli.render import number, table
+
+    record, console = run.record, stdout()
+    shown = table(str(run.path), "", "")
+    shown.show_header = False
+    command = record.get("command")
+    rows = {
+        "scenario": f"{record['scenario_id']} (hash {str(record.get('scenario_hash'))[:12]})",
+        "algorithm": record["algorithm"],
+        "seed": record["seed"],
+        "status": run.status + (f": {record['error']}" if record.get("error") else ""),
+        "steps": f"{record.get('steps_done', 0):,} of {record.get('steps', 0):,}",
+        "started": record.get("started"),
+        "seconds": record.get("seconds"),
+        "hyperparameters": _pairs(record.get("hyperparameters")),
+        "reward": _pairs(record.get("reward")),
+        "packages": _pairs(record.get("packages")),
+        "command": " ".join(["sandbox", *command[1:]]) if command else None,
+        "files": ", ".join(sorted(path.name for path in run.path.iterdir() if path.name[0] != ".")),
+    }
+    for name, value in rows.items():
+        if value is not None:
+            shown.add_row(name, str(value))
+    console.print(shown)
+    evaluation = _results(run)["evaluation"]
+    if evaluation is None:
+        return
+    results = table(f"Results: {evaluation['metric']} ({evaluation['unit']})", "agent", "mean", "return")
+    for name, agent in evaluation["agents"].items():
+        results.add_row(name, *(_figure(agent[key], number) for key in ("mean", "return")))
+    console.print(results)
+
+
+def _figure(value: float | None, number: Any) -> str:
+    return "nan" if value is None else str(number(value))
+
+
+def _pairs(values: Any) -> str | None:
+    return ", ".join(f"{key}={value}" for key, value in values.items()) if isinstance(values, dict) else None
+
+
+def _remove(names: list[str], yes: bool, as_json: bool) -> dict[str, Any] | None:
+    """Remove whole run directories, and nothing that is not one."""
+    from sandbox.api.errors import InvalidValueError
+
+    folders = [_removable(Path(name)) for name in dict.fromkeys(names)]
+    if not yes:
+        if as_json or not sys.stdin.isatty():
+            raise InvalidValueError("Removing runs needs --yes where nobody can be asked.")
+        what = ", ".join(str(folder) for folder in folders)
+        if not typer.confirm(f"Remove {what}?", err=True):
+            raise InvalidValueError("Nothing was removed.")
+    for folder in folders:
+        shutil.rmtree(folder)
+    if as_json:
+        return {"removed": folders}
+    from sandbox.cli.output import stdout
+
+    for folder in folders:
+        stdout().print(f"Removed {folder}", soft_wrap=True)
+    return None
+
+
+def _removable(folder: Path) -> Path:
+    """The folder, if it is a run (damaged ones too) that nobody is writing."""
+    from sandbox.api.errors import DamagedRunError, InvalidValueError
+    from sandbox.store import RECORD, Run
+
+    try:
+        run = Run.open(folder)
+    except DamagedRunError:
+        if folder.is_symlink() or not (folder / RECORD).is_file():
+            raise
+        return folder
+    if folder.is_symlink():
+        raise InvalidValueError(f"'{folder}' is a link; name the run directory itself.")
+    if run.status == "running":
+        raise InvalidValueError(f"'{folder}' is still being written.", "Stop that run first.")
+    return folder

@@ -1,0 +1,62 @@
+"""``sandbox train``: train without evaluating."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from sandbox.cli.options import (
+    Algo,
+    AsJson,
+    Changes,
+    Hp,
+    InitFrom,
+    NumEnvs,
+    Quiet,
+    Reward,
+    RunsDir,
+    Scenario,
+    Seed,
+    Steps,
+)
+
+
+def train(
+    scenario: Scenario,
+    algo: Algo,
+    seed: Seed = 0,
+    steps: Steps = None,
+    num_envs: NumEnvs = None,
+    changes: Changes = None,
+    reward: Reward = None,
+    hp: Hp = None,
+    init_from: InitFrom = None,
+    runs_dir: RunsDir = Path("runs"),
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> dict[str, Any] | None:
+    """Train an agent into a run directory."""
+    from sandbox.cli.live import listener
+    from sandbox.cli.render import show_trained
+    from sandbox.cli.run import facts
+    from sandbox.scenarios import load_problem
+    from sandbox.training import train as carry_out
+
+    problem = load_problem(scenario, changes or (), reward or ())
+    trained = carry_out(
+        problem,
+        algo,
+        seed=seed,
+        steps=steps,
+        num_envs=num_envs,
+        hp=hp or (),
+        runs_dir=runs_dir,
+        init_from=init_from,
+        progress=listener(quiet, problem.metric.name, problem.metric.unit),
+        command=sys.argv,
+    )
+    if as_json:
+        return facts(trained)
+    show_trained(trained, problem.metric)
+    return None
