@@ -89,11 +89,9 @@ class MaxPressure(Controller):
 
     def choose(self, index: int) -> int:
         """The phase of largest pressure."""
-        signal, view = self.control.signals[index], self.control.views[index]
-        snapshot = self.control.snapshot
-        assert snapshot is not None
-        incoming = (view.approach @ snapshot.count)[signal.movements[:, 0]]
-        outgoing = snapshot.count[view.outgoing][signal.movements[:, 1]]
+        signal, view = self.control.signals[index], self.control.layout.views[index]
+        incoming = self.control.approaches.count[view.rows][signal.movements[:, 0]]
+        outgoing = self.control.snapshot.count[view.outgoing][signal.movements[:, 1]]
         return self.best(index, signal.moves @ (incoming - outgoing))
 
 
@@ -102,9 +100,8 @@ class MaxWave(Controller):
 
     def choose(self, index: int) -> int:
         """The phase with the largest wave."""
-        view, snapshot = self.control.views[index], self.control.snapshot
-        assert snapshot is not None
-        return self.best(index, self.control.signals[index].serves @ (view.approach @ snapshot.count))
+        rows = self.control.layout.views[index].rows
+        return self.best(index, self.control.signals[index].serves @ self.control.approaches.count[rows])
 
 
 class Actuated(Controller):
@@ -118,16 +115,15 @@ class Actuated(Controller):
     def choose(self, index: int) -> int:
         """The present phase or the next one with a call."""
         control, signal = self.control, self.control.signals[index]
-        clock, view, snapshot = control.clocks[index], control.views[index], control.snapshot
-        assert snapshot is not None
+        clock, rows = control.clocks[index], control.layout.views[index].rows
         mask = control.mask(index)
         served = signal.serves[clock.phase] > 0
-        flowing = bool((snapshot.gap[view.loops][served] <= PASSAGE_TIME).any())
+        flowing = bool((control.approaches.gap[rows][served] <= PASSAGE_TIME).any())
         longest = control.config.max_green or ACTUATED_MAX_GREEN
         maxed = control.now + control.config.decision_interval - clock.green_since > longest
         if mask[clock.phase] and flowing and not maxed:
             return clock.phase
-        calls = (view.approach @ snapshot.count > 0) & ~served
+        calls = (control.approaches.count[rows] > 0) & ~served
         count = len(signal.greens)
         for step in range(1, count):
             phase = (clock.phase + step) % count

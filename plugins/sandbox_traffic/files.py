@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+import os
+import shutil
+import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +20,22 @@ SUMO_RL = "sumo-rl:"
 """Scheme of the networks that the sumo-rl package brings along (RESCO's maps among them)."""
 
 _DEMAND = {"trip", "vehicle", "flow", "person", "personFlow", "container", "containerFlow"}
+
+
+class Scratch:
+    """A temporary folder, removed when it is closed or forgotten, and only by its own process.
+
+    A forked worker inherits the object; its copy must not take the folder away from the parent.
+    """
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="sandbox-traffic-"))
+        self.close = weakref.finalize(self, _remove, self.path, os.getpid())
+
+
+def _remove(folder: Path, pid: int) -> None:
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def resolve(name: str) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import weakref
@@ -82,9 +83,13 @@ class RemoteSimulation:
 
 
 def _stop(pid: int, process: subprocess.Popen[bytes], send: Connection, receive: Connection) -> None:
+    mine = os.getpid() == pid
+    if mine:  # closing is not enough: a forked worker may hold a copy of the pipe
+        with contextlib.suppress(OSError):
+            send.send(("exit", ()))
     send.close()
     receive.close()
-    if os.getpid() != pid:
+    if not mine:
         return
     try:
         process.wait(timeout=5)
@@ -97,10 +102,13 @@ def main() -> None:
     """Serve one simulation until the parent closes its end of the pipe."""
     receive = Connection(int(sys.argv[1]), writable=False)
     send = Connection(int(sys.argv[2]), readable=False)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt ends
     simulation: Any = None
-    with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
+    with contextlib.suppress(EOFError, OSError):
         while True:
             method, arguments = receive.recv()
+            if method == "exit":
+                break
             answer: Any = None
             try:
                 if method == "open":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api import BrokenFileError, MissingExtraError, RunFailedError
+from sandbox_traffic.files import Scratch, line_of
 from sandbox_traffic.trips import Trips, read_trips
 
 Switch = tuple[int, str, str]
@@ -59,7 +59,7 @@ class Snapshot:
         count: Vehicles on each lane, shape ``(lanes,)``.
         halting: Vehicles on it slower than 0.1 m/s.
         waiting: Sum of the present waiting times of its vehicles, s.
-        speed: Mean speed on it, m/s; the speed limit where it is empty.
+        speed: Mean speed on it, m/s; 0 where it is empty.
         gap: Time since a vehicle was last on each loop, s, shape ``(loops,)``.
         outside: Vehicles that wait to enter on each edge, shape ``(edges,)``.
     """
@@ -99,9 +99,9 @@ class LocalSimulation:
     def __init__(self, spec: SimulationSpec) -> None:
         self._spec = spec
         self._sumo = import_libsumo()
-        self._folder = tempfile.TemporaryDirectory(prefix="sandbox-traffic-")
-        self._trips = Path(self._folder.name, "trips.xml")
-        self._statistics = Path(self._folder.name, "statistics.xml")
+        self._folder = Scratch()
+        self._trips = self._folder.path / "trips.xml"
+        self._statistics = self._folder.path / "statistics.xml"
         self._routes = ""
         self._time = spec.begin
         self._loops = [f"loop-{index}" for index in range(len(spec.loops))]
@@ -119,7 +119,7 @@ class LocalSimulation:
             "--statistic-output", str(self._statistics),
         ]  # fmt: skip
         if spec.loops:
-            loops = Path(self._folder.name, "loops.add.xml")
+            loops = self._folder.path / "loops.add.xml"
             lines = [
                 f'<inductionLoop id="{name}" lane={quoteattr(lane)} pos="{position:.2f}" '
                 'period="1000000" file="NUL" friendlyPos="true"/>'
@@ -162,7 +162,7 @@ class LocalSimulation:
     def close(self) -> None:
         """Free the simulator."""
         self._end()
-        self._folder.cleanup()
+        self._folder.close()
 
     def _end(self) -> None:
         if self._sumo.isLoaded():
@@ -171,22 +171,21 @@ class LocalSimulation:
 
     def _read(self) -> Snapshot:
         sumo, spec = self._sumo, self._spec
-        lane, lanes, size = sumo.lane, spec.lanes, len(spec.lanes)
+        lane, lanes = sumo.lane, spec.lanes
+        count = np.fromiter(map(lane.getLastStepVehicleNumber, lanes), np.float64, len(lanes))
+        halting, waiting, speed = np.zeros((3, len(lanes)))
+        for index in count.nonzero()[0].tolist():  # most lanes are empty most of the time
+            name = lanes[index]
+            halting[index] = lane.getLastStepHaltingNumber(name)
+            waiting[index] = lane.getWaitingTime(name)
+            speed[index] = lane.getLastStepMeanSpeed(name)
         outside = np.zeros(len(spec.edges))
         if sumo.simulation.getPendingVehicles():
             for index, edge in enumerate(spec.edges):
                 outside[index] = len(sumo.edge.getPendingVehicles(edge))
-        return Snapshot(
-            time=self._time,
-            count=np.fromiter(map(lane.getLastStepVehicleNumber, lanes), np.float64, size),
-            halting=np.fromiter(map(lane.getLastStepHaltingNumber, lanes), np.float64, size),
-            waiting=np.fromiter(map(lane.getWaitingTime, lanes), np.float64, size),
-            speed=np.fromiter(map(lane.getLastStepMeanSpeed, lanes), np.float64, size),
-            gap=np.fromiter(
-                map(sumo.inductionloop.getTimeSinceDetection, self._loops), np.float64, len(self._loops)
-            ),
-            outside=outside,
-        )
+        since = map(sumo.inductionloop.getTimeSinceDetection, self._loops)
+        gap = np.fromiter(since, np.float64, len(self._loops))
+        return Snapshot(self._time, count, halting, waiting, speed, gap, outside)
 
     @contextlib.contextmanager
     def _in_own_words(self) -> Iterator[None]:
@@ -200,8 +199,6 @@ class LocalSimulation:
 
 def explain(said: str, net: str, routes: str) -> BrokenFileError | RunFailedError:
     """Turn what SUMO ``said`` into an error that names the file and, where it can be found, the line."""
-    from sandbox_traffic.files import line_of
-
     for kind in ("trip", "vehicle", "flow", "route", "person"):
         _, found, rest = said.partition(f"{kind} '")
         if found:
