@@ -57,7 +57,8 @@ def make_vec(
 ) -> VectorEnv[Any, Any, Any]:
     """A vector environment in SAME_STEP autoreset mode.
 
-    Native where the task batches its own dynamics; otherwise one worker process a copy. In a
+    Native where the task batches its own dynamics; otherwise one worker process a copy, or all copies
+    in this process where the task is cheap. In a
     multi-agent task every agent of every copy is a row (see `sandbox.multiagent`).
 
     Args:
@@ -65,14 +66,18 @@ def make_vec(
         num_envs: Copies, at least 1.
         changes: As for `make`.
         reward: As for `make`.
-        workers: False keeps all copies of a task without native batches in this process.
+        workers: Whether copies run in processes of their own; what the task says if absent.
     """
     problem = as_problem(scenario, changes, reward)
     if num_envs < 1:
         raise InvalidValueError(f"num_envs must be at least 1, not {num_envs}.")
     if problem.task.make_vec is not None:
         return native(problem, num_envs, evaluation=False)
-    return _from_copies(problem, [EnvFactory(problem) for _ in range(num_envs)], workers is not False)
+    return _from_copies(
+        problem,
+        [EnvFactory(problem) for _ in range(num_envs)],
+        not problem.task.cheap if workers is None else workers,
+    )
 
 
 def make_training(problem: Problem, num_envs: int, seed: int) -> VectorEnv[Any, Any, Any]:
@@ -87,7 +92,7 @@ def make_training(problem: Problem, num_envs: int, seed: int) -> VectorEnv[Any, 
         seeds = np.random.default_rng([seed, 0]).integers(low, high, num_envs)
         return _SeededReset(native(problem, num_envs, evaluation=False), [int(value) for value in seeds])
     factories = [EnvFactory(problem, seeds=(seed, copy, low, high)) for copy in range(num_envs)]
-    return _from_copies(problem, factories, workers=True)
+    return _from_copies(problem, factories, workers=not problem.task.cheap)
 
 
 def native(problem: Problem, num_envs: int, *, evaluation: bool) -> VectorEnv[Any, Any, Any]:

@@ -27,7 +27,7 @@ from sandbox.registry import registry, require, resolve
 from sandbox.scenarios import Problem, validate
 from sandbox.store import BEST, POLICY, Run, RunWriter
 
-DEFAULT_NUM_ENVS = 4
+DEFAULT_NUM_ENVS_CHEAP = 8
 DEFAULT_NUM_ENVS_NATIVE = 64
 MAX_SEED = 2**31 - 1
 
@@ -331,7 +331,7 @@ def _default_copies(problem: Problem, algorithm: Algorithm) -> int:
         return 1
     if problem.task.make_vec is not None:
         return DEFAULT_NUM_ENVS_NATIVE
-    return min(DEFAULT_NUM_ENVS, max(1, os.cpu_count() or 1))
+    return DEFAULT_NUM_ENVS_CHEAP if problem.task.cheap else max(1, os.cpu_count() or 1)
 
 
 def _positive(name: str, value: int, given: int | None) -> int:

@@ -36,6 +36,8 @@ class Task:
         make_vec: ``(config, reward, num_envs) -> gymnasium.vector.VectorEnv`` where the dynamics can
             be batched natively; its autoreset mode must be SAME_STEP or DISABLED, its ``reset`` takes
             a list of seeds, and copy i with seed s plays the episode of the single environment.
+        cheap: Whether a step costs less than sending it to another process (some 100 µs) and any number
+            of copies can live in one: then they are stepped in the training process.
         masks: Whether ``info["action_mask"]`` (boolean, shape ``(n,)``) comes with every reset and
             step. In a parallel task each agent's info carries its own.
         baselines: The classical methods, best-tuned form.
@@ -56,6 +58,7 @@ class Task:
     metrics: tuple[Metric, ...]
     agents: Literal["single", "parallel"] = "single"
     make_vec: str | Callable[..., Any] | None = None
+    cheap: bool = False
     masks: bool = False
     baselines: tuple[Baseline, ...] = ()
     sources: tuple[str, ...] = ()
