@@ -191,13 +191,22 @@ class Registry:
 
     def domain(self, name: str) -> Domain:
         """The domain called ``name``; see `Plugins.get` for what is raised."""
-        domain: Domain = self.domains.get(name)
+        domain: Domain = self._get(self.domains, name)
         return domain
 
     def algorithm(self, name: str) -> Algorithm:
         """The algorithm called ``name``; see `Plugins.get` for what is raised."""
-        algorithm: Algorithm = self.algorithms.get(name)
+        algorithm: Algorithm = self._get(self.algorithms, name)
         return algorithm
+
+    def _get(self, plugins: Plugins, name: str) -> Any:
+        try:
+            return plugins.get(name)
+        except UnknownNameError as error:
+            # What was looked for may be in a file that could not be loaded.
+            broken = " ".join(f"The plugin '{bad.name}' is broken: {bad.error}." for bad in self._unloadable)
+            error.hint = f"{error.hint} {broken}".strip()
+            raise
 
     def task(self, full_name: str) -> Task:
         """The task called ``<domain>/<task>``."""

@@ -114,7 +114,7 @@ def _problems(findings: dict[str, Any]) -> list[str]:
 
 def _show(findings: dict[str, Any]) -> None:
     from sandbox.cli.output import stdout
-    from sandbox.cli.render import table
+    from sandbox.cli.render import show, table
 
     console = stdout()
     facts = findings["platform"]
@@ -127,7 +127,7 @@ def _show(findings: dict[str, Any]) -> None:
     machine.add_row("runs are kept in", str(findings["runs_dir"]["path"]))
     for name, version in findings["packages"].items():
         machine.add_row(name, version or "not installed")
-    console.print(machine)
+    show(console, machine)
     for kind in ("domains", "algorithms"):
         ready = [item["name"] for item in findings[kind] if not item["missing"]]
         console.print(f"{kind.capitalize()} ready: {', '.join(ready) or 'none'}")

@@ -142,21 +142,20 @@ def _allowed(field: Any) -> str:
 
 def _show(document: dict[str, Any]) -> None:
     from sandbox.cli.output import stdout
-    from sandbox.cli.render import number, table
+    from sandbox.cli.render import number, show, table
 
     console = stdout()
     console.print(f"{document['scenario']}: {document['title']}", style="bold")
     console.print(f"Task {document['task']} version {document['task_version']}: {document['task_title']}")
     if document["file"]:
         console.print(f"File {document['file']}", soft_wrap=True)
-    console.print(f"Hash {document['hash'][:16]}")
-
+    console.print(f"Hash {document['hash'][:16]}\n")
     for title, rows in _sections(document, number).items():
         if rows:
             shown = table(title, *rows[0])
             for row in rows[1:]:
                 shown.add_row(*row)
-            console.print(shown)
+            show(console, shown)
     evaluation = document["evaluation"]
     console.print(
         f"Trains {document['steps']:,} steps unless a preset or --steps says otherwise; an agent plays "

@@ -43,19 +43,20 @@ def list_(
 
 def _show(found: dict[str, list[dict[str, Any]]], everything: bool) -> None:
     from sandbox.cli.output import stdout
+    from sandbox.cli.render import show
 
     console = stdout()
     for kind, items in found.items():
         if kind == "plugins" and everything:
             _summary(console, items)
         elif items:
-            console.print(_TABLES[kind](items))
+            show(console, _TABLES[kind](items))
         else:
             console.print(f"There are no {kind}.")
     if "scenarios" in found:
         _unreadable(console)
     if everything:
-        console.print("\nNext: sandbox info SCENARIO, or sandbox run SCENARIO --algo ALGORITHM.")
+        console.print("Next: sandbox info SCENARIO, or sandbox run SCENARIO --algo ALGORITHM.")
 
 
 def _domains(items: list[dict[str, Any]]) -> Any:
@@ -121,7 +122,7 @@ _TABLES = {
 def _summary(console: Console, plugins: list[dict[str, Any]]) -> None:
     broken = [plugin for plugin in plugins if plugin["status"] != "ok"]
     for plugin in broken:
-        console.print(f"\nThe plugin '{plugin['name']}' is broken: {plugin['error']}", style="red")
+        console.print(f"The plugin '{plugin['name']}' is broken: {plugin['error']}", style="red")
 
 
 def _unreadable(console: Console) -> None:
@@ -129,4 +130,4 @@ def _unreadable(console: Console) -> None:
 
     for entry in entries():
         if entry.error is not None:
-            console.print(f"\nThe scenario {entry.id} cannot be used: {entry.error}", style="red")
+            console.print(f"The scenario {entry.id} cannot be used: {entry.error}", style="red")

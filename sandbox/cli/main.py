@@ -100,7 +100,8 @@ def _run(arguments: list[str], as_json: bool, stdout: Any) -> int:
 
         print(f"sandbox-rl {version('sandbox-rl')}")
         return 0
-    result = app(args=_plugins_first(arguments) or ["--help"], prog_name="sandbox", standalone_mode=False)
+    shown = _plugins_first(arguments) or ["--help"]
+    result = app(args=shown, prog_name="sandbox", standalone_mode=False, obj=arguments)
     try:
         if as_json and isinstance(result, dict):
             print_document(result, stdout)

@@ -10,7 +10,7 @@ import typer
 SEED_LIMIT = 2**31  # sandbox.api.scenario.SEED_LIMIT, which costs the import of pydantic
 
 
-def _count(text: str) -> int:
+def _count(text: str | int) -> int:
     """A whole number of at least 1; ``1e6`` and ``1_000_000`` are ones."""
     number = _whole(text)
     if number < 1:
@@ -18,14 +18,15 @@ def _count(text: str) -> int:
     return number
 
 
-def _seed(text: str) -> int:
+def _seed(text: str | int) -> int:
     number = _whole(text)
     if not 0 <= number < SEED_LIMIT:
         raise typer.BadParameter(f"it must be at least 0 and less than 2**31, not {text}.")
     return number
 
 
-def _whole(text: str) -> int:
+def _whole(given: str | int) -> int:
+    text = str(given)  # an option's default comes as the number it is
     try:
         number = float(text.replace("_", "")) if "e" in text.lower() else int(text)
         if number == int(number) and abs(number) < 2**63:

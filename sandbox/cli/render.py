@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sandbox.cli.output import stdout
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from sandbox.api.metric import Metric
     from sandbox.evaluation import Comparison, Evaluation
     from sandbox.scenarios import Problem
@@ -19,12 +21,16 @@ def table(title: str, *columns: str) -> Any:
     from rich import box
     from rich.table import Table
 
-    shown = Table(
-        title=f"\n{title}", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False
-    )
+    shown = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False)
     for number, column in enumerate(columns):
         shown.add_column(column, no_wrap=number == 0, overflow="fold")
     return shown
+
+
+def show(console: Console, shown: Any) -> None:
+    """A table with an empty line after it."""
+    console.print(shown)
+    console.print()
 
 
 def number(value: float) -> str:
@@ -67,14 +73,17 @@ def show_verdict(evaluation: Evaluation, trained: Run | None = None) -> None:
             style="bold" if name in learned else None,
         )
     _references(shown, evaluation.problem)
-    console.print(shown)
+    show(console, shown)
     console.print(f"{_plural(count, 'test episode')} an agent, the same ones for all.", style="dim")
     if trained is not None:
+        console.print("One training run: exploratory; other seeds may do otherwise.", style="dim")
         _tell_of_best(console, trained, metric)
     console.print()
-    for name in learned:
+    same = trained is not None and _best_is_last(trained)
+    for name in learned[:1] if same else learned:
         console.print(verdict(name, evaluation.compare(name), metric, best))
     if trained is not None:
+        console.print()
         _tell_of_run(console, trained)
 
 
@@ -91,8 +100,8 @@ def verdict(agent: str, comparison: Comparison | None, metric: Metric, best: str
         return f"{agent} cannot be compared with {against}: {metric.name} is not a number."
     if comparison.verdict == "unclear":
         return (
-            f"No clear difference between {agent} and {against}: the interval of the difference in "
-            f"{metric.name}, {_signed(low)} to {_signed(high)}, holds zero."
+            f"No clear difference between {agent} and {against}: the difference in {metric.name} is "
+            f"{_signed(comparison.mean)} ({span}, which includes zero)."
         )
     direction = "lower" if comparison.mean < 0 else "higher"
     verb = "beats" if comparison.verdict == "better" else "loses to"
@@ -112,6 +121,11 @@ def _tell_of_best(console: Any, trained: Run, metric: Metric) -> None:
     if not best:
         return
     name = trained.algorithm
+    if _best_is_last(trained):
+        console.print(
+            f"The last policy is also the best one on the validation seeds: {name}-best.", style="dim"
+        )
+        return
     value = with_unit(best["metric"], metric.unit) if best["metric"] is not None else "unknown"
     console.print(
         f"{name} is the policy at the end of training; {name}-best the one of step {best['steps']:,}, chosen "
@@ -120,10 +134,15 @@ def _tell_of_best(console: Any, trained: Run, metric: Metric) -> None:
     )
 
 
+def _best_is_last(trained: Run) -> bool:
+    best = trained.record.get("best")
+    return best is not None and best["steps"] == trained.record.get("steps_done")
+
+
 def _tell_of_run(console: Any, trained: Run) -> None:
     record = trained.record
     console.print(
-        f"\nTrained {record['steps_done']:,} steps in {record['train_seconds']:,.0f} s "
+        f"Trained {record['steps_done']:,} steps in {record['train_seconds']:,.0f} s "
         f"({record['steps_per_second']:,.0f} steps/s), seed {record['seed']}."
     )
     console.print(f"Everything is in {trained.path}", soft_wrap=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
+
+import typer
 
 from sandbox.cli.options import (
     Algo,
@@ -24,6 +25,7 @@ from sandbox.cli.options import (
 
 
 def run(
+    context: typer.Context,
     scenario: Scenario,
     algo: Algo,
     seed: Seed = 0,
@@ -56,7 +58,7 @@ def run(
         init_from=init_from,
         episodes=episodes,
         progress=listener(quiet, problem.metric.name, problem.metric.unit),
-        command=sys.argv,
+        command=["sandbox", *context.obj],
     )
     if as_json:
         return {**facts(trained), "evaluation": evaluation.to_json()}

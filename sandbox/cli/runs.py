@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -55,7 +56,7 @@ def _list(root: Path, as_json: bool) -> dict[str, Any] | None:
     if as_json:
         return {"runs": [_entry(run) for run in found]}
     from sandbox.cli.output import stdout
-    from sandbox.cli.render import table
+    from sandbox.cli.render import show, table
 
     console = stdout()
     whole = [run for run in found if not isinstance(run, BrokenFileError)]
@@ -67,7 +68,7 @@ def _list(root: Path, as_json: bool) -> dict[str, Any] | None:
             started = str(run.record.get("started", ""))[:16].replace("T", " ")
             steps = run.record.get("steps_done", 0)
             shown.add_row(str(run.path.relative_to(root)), f"{steps:,}", run.status, started)
-        console.print(shown)
+        show(console, shown)
     for damaged in found:
         if isinstance(damaged, BrokenFileError):
             console.print(f"Damaged: {damaged.message}", style="red")
@@ -115,7 +116,7 @@ def _results(run: Run) -> dict[str, Any]:
 
 def _describe(run: Run) -> None:
     from sandbox.cli.output import stdout
-    from sandbox.cli.render import number, table
+    from sandbox.cli.render import number, show, table
 
     record, console = run.record, stdout()
     shown = table(str(run.path), "", "")
@@ -132,20 +133,20 @@ def _describe(run: Run) -> None:
         "hyperparameters": _pairs(record.get("hyperparameters")),
         "reward": _pairs(record.get("reward")),
         "packages": _pairs(record.get("packages")),
-        "command": " ".join(["sandbox", *command[1:]]) if command else None,
+        "command": shlex.join(command) if command else None,
         "files": ", ".join(sorted(path.name for path in run.path.iterdir() if path.name[0] != ".")),
     }
     for name, value in rows.items():
         if value is not None:
             shown.add_row(name, str(value))
-    console.print(shown)
+    show(console, shown)
     evaluation = _results(run)["evaluation"]
     if evaluation is None:
         return
     results = table(f"Results: {evaluation['metric']} ({evaluation['unit']})", "agent", "mean", "return")
     for name, agent in evaluation["agents"].items():
         results.add_row(name, *(_figure(agent[key], number) for key in ("mean", "return")))
-    console.print(results)
+    show(console, results)
 
 
 def _figure(value: float | None, number: Any) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
+
+import typer
 
 from sandbox.cli.options import (
     Algo,
@@ -23,6 +24,7 @@ from sandbox.cli.options import (
 
 
 def train(
+    context: typer.Context,
     scenario: Scenario,
     algo: Algo,
     seed: Seed = 0,
@@ -54,7 +56,7 @@ def train(
         runs_dir=runs_dir,
         init_from=init_from,
         progress=listener(quiet, problem.metric.name, problem.metric.unit),
-        command=sys.argv,
+        command=["sandbox", *context.obj],
     )
     if as_json:
         return facts(trained)
