@@ -22,6 +22,7 @@ from sandbox.rollout import Episode
 from sandbox.scenarios import Problem
 from sandbox.statistics import bootstrap_mean, paired_difference
 from sandbox.store import Run
+from sandbox.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,8 @@ def play_all(
     total = len(agents) * len(seeds)
     progress.start("evaluate", f"{len(agents)} agents on {len(seeds)} test episodes", total, "episodes")
     try:
-        episodes = table.play(agents, seeds, heard=_teller(progress, problem.metric))
+        with one_thread():
+            episodes = table.play(agents, seeds, heard=_teller(progress, problem.metric))
     finally:
         progress.finish("evaluate")
     for episode in episodes:

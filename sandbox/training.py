@@ -26,6 +26,7 @@ from sandbox.provenance import packages, platform_facts, source_state
 from sandbox.registry import registry, require, resolve
 from sandbox.scenarios import Problem, validate
 from sandbox.store import BEST, POLICY, Run, RunWriter
+from sandbox.threads import one_thread
 
 DEFAULT_NUM_ENVS_CHEAP = 8
 DEFAULT_NUM_ENVS_NATIVE = 64
@@ -179,8 +180,9 @@ def train_plan(
     if plan.algorithm.name != plan.asked:
         progress.message(f"{plan.asked}: the task has action masks, so {plan.algorithm.name} is trained.")
     try:
-        with _interrupts(monitor):
-            policy = _learn(plan, monitor)
+        with one_thread(), _interrupts(monitor):
+            with _warnings_told(progress):
+                policy = _learn(plan, monitor)
         monitor.finish(policy)
         writer.write_folder(POLICY, policy.save)
         if monitor.best is not None:
@@ -268,6 +270,22 @@ def _learn(plan: Plan, monitor: Monitor) -> Policy:
             for envs in made:
                 if not getattr(envs, "closed", False):
                     envs.close()
+
+
+@contextmanager
+def _warnings_told(progress: Progress) -> Iterator[None]:
+    """Warnings raised by training code reach the user as messages, once each."""
+    told: set[str] = set()
+
+    def tell(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        text = f"{category.__name__}: {message}"
+        if text not in told:
+            told.add(text)
+            progress.message(text if category is not UserWarning else str(message))
+
+    with warnings.catch_warnings():
+        warnings.showwarning = tell
+        yield
 
 
 @contextmanager
