@@ -314,10 +314,13 @@ def _id_of(path: Path, document: Any) -> str:
         return own
     task = document.get("task") if isinstance(document, dict) else None
     domain = task.partition("/")[0] if isinstance(task, str) else path.resolve().parent.name
-    stem = "".join(char if char.isascii() and char.isalnum() else "-" for char in path.stem.lower()).strip(
-        "-"
-    )
-    return f"{domain}/{stem or 'scenario'}"
+    return f"{_plain_name(domain, 'scenario')}/{_plain_name(path.stem, 'scenario')}"
+
+
+def _plain_name(text: str, otherwise: str) -> str:
+    """``text`` as a part of a scenario id."""
+    clean = "".join(char if char.isascii() and char.isalnum() else "-" for char in text.lower())
+    return clean.strip("-") or otherwise
 
 
 def _entry(scenario_id: str, path: Path) -> ScenarioEntry:
