@@ -1,0 +1,320 @@
+"""The environments: rules kept in the simulator, seeds, rewards, and several simulations at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from pettingzoo.test import parallel_api_test
+from traffic_support import COLOGNE1, GRID, play_random
+
+from sandbox.api import BrokenFileError, InvalidValueError
+from sandbox_traffic.config import SignalConfig
+from sandbox_traffic.env import SignalEnv, SignalsEnv, make_signal
+from sandbox_traffic.phases import GREEN
+from sandbox_traffic.remote import RemoteSimulation
+from sandbox_traffic.reward import PRESETS
+from sandbox_traffic.simulator import LocalSimulation
+
+MakeOne = Callable[..., SignalEnv]
+MakeAll = Callable[..., SignalsEnv]
+
+
+def test_gymnasium_accepts_the_single_task(signal_env: MakeOne) -> None:
+    check_env(signal_env(duration=60), skip_render_check=True)
+
+
+def test_pettingzoo_accepts_the_parallel_task(signals_env: MakeAll) -> None:
+    parallel_api_test(signals_env(duration=60, **GRID), num_cycles=30)
+
+
+def test_the_parallel_task_takes_a_network_of_one_signal(signals_env: MakeAll) -> None:
+    env = signals_env(duration=60)
+    env.reset(seed=0)
+    assert env.agents == ["c"]
+
+
+def test_the_single_task_refuses_a_grid(signal_env: MakeOne) -> None:
+    with pytest.raises(InvalidValueError, match="16 signals"):
+        signal_env(**GRID)
+
+
+def test_the_same_seed_gives_the_same_episode(signal_env: MakeOne) -> None:
+    env = signal_env(**COLOGNE1)
+    first, second, other = (play_random(env, seed, 7) for seed in (3, 3, 4))
+    assert first == second
+    assert first != other
+
+
+@pytest.mark.parametrize("config", [{}, COLOGNE1], ids=["generated", "routes-file"])
+def test_seeds_differ_in_their_demand(signal_env: MakeOne, config: dict[str, Any]) -> None:
+    env = signal_env(**config)
+    seen = set()
+    for seed in range(3):
+        env.reset(seed=seed)
+        outcome = [env.step(np.int64(0))[0].tobytes() for _ in range(20)]
+        seen.add(tuple(outcome))
+    assert len(seen) == 3
+
+
+def test_reset_without_a_seed_goes_on_with_the_generator(signal_env: MakeOne) -> None:
+    env = signal_env()
+
+    def episodes() -> list[Any]:
+        env.reset(seed=5)
+        return [play_random(env, None, 1), play_random(env, None, 1)]
+
+    first = episodes()
+    assert first[0] != first[1]
+    assert episodes() == first
+
+
+def test_rules_hold_in_the_simulator_whatever_is_asked(signal_env: MakeOne) -> None:
+    """Every second's signal state is recorded under random requests, forbidden ones included."""
+    env = signal_env(min_green=7, yellow=3, all_red=2, **COLOGNE1)
+    env.reset(seed=0)
+    simulation = env.control._simulation
+    assert isinstance(simulation, LocalSimulation)
+    signal, shown = env.control.signals[0], []
+    inner = simulation._sumo
+
+    class Recorder:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(inner, name)
+
+        def simulationStep(self, until: float) -> None:
+            while inner.simulation.getTime() < until:
+                shown.append(inner.trafficlight.getRedYellowGreenState(signal.id))
+                inner.simulationStep(0)
+
+    simulation._sumo = Recorder()
+    rng = np.random.default_rng(0)
+    held = [env.step(rng.integers(4))[4]["held"] for _ in range(60)]
+    assert any(held)
+    assert not all(held)
+    assert len(shown) == 300
+    runs = [[shown[0], 0]]
+    for state in shown:
+        if state != runs[-1][0]:
+            runs.append([state, 0])
+        runs[-1][1] += 1
+    for state, seconds in runs[:-1]:
+        if state in signal.greens:
+            assert seconds >= 7
+        elif "y" in state:
+            assert seconds == 3
+        else:
+            assert seconds == 2
+    for before, after in pairwise(shown):
+        for link, (a, b) in enumerate(zip(before, after, strict=True)):
+            assert not (a in GREEN and b == "r"), f"link {link} lost green without yellow"
+
+
+def test_the_mask_tells_what_will_be_held(signal_env: MakeOne) -> None:
+    env = signal_env()
+    _, info = env.reset(seed=0)
+    rng = np.random.default_rng(1)
+    for _ in range(40):
+        mask, phase = info["action_mask"], info["phase"]
+        assert mask.shape == (4,)
+        assert mask.any()
+        action = rng.integers(4)
+        *_, info = env.step(action)
+        assert info["held"] == (not mask[action])
+        assert info["phase"] == (action if mask[action] else phase)
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_terms_sum_to_the_reward(signal_env: MakeOne, preset: str) -> None:
+    env = signal_env(preset, **COLOGNE1)
+    env.reset(seed=0)
+    weights = PRESETS[preset].weights
+    total = 0.0
+    for _ in range(30):
+        _, reward, _, _, info = env.step(np.int64(0))
+        assert set(info["reward_terms"]) == set(weights)
+        assert reward == PRESETS[preset].total(info["reward_terms"])
+        total += reward
+    assert total < 0
+
+
+def test_waiting_differences_add_up_to_the_waiting_time(signal_env: MakeOne) -> None:
+    env = signal_env(**COLOGNE1)
+    env.reset(seed=0)
+    terms = [env.step(np.int64(0))[4]["reward_terms"] for _ in range(30)]
+    assert sum(term["waiting_difference"] for term in terms) == pytest.approx(terms[-1]["waiting"])
+
+
+def test_each_agent_has_its_own_terms(signals_env: MakeAll) -> None:
+    env = signals_env(**GRID)
+    env.reset(seed=0)
+    for _ in range(40):
+        *_, infos = env.step(dict.fromkeys(env.possible_agents, 0))
+    queues = {infos[name]["reward_terms"]["queue"] for name in env.possible_agents}
+    assert len(queues) > 1
+
+
+def test_the_time_limit_truncates_and_brings_the_metrics(signal_env: MakeOne) -> None:
+    env = signal_env(duration=52)
+    env.reset(seed=0)
+    for step in range(11):
+        _, _, terminated, truncated, info = env.step(np.int64(0))
+        assert not terminated
+        assert truncated is (step == 10)  # 10 decisions of 5 s and one of 2 s
+        assert ("metrics" in info) is truncated
+    assert info["time"] == 52
+    with pytest.raises(gym.error.ResetNeeded):
+        env.step(np.int64(0))
+
+
+def test_observations_show_phase_and_vehicles(signal_env: MakeOne) -> None:
+    env = signal_env(duration=600, demand=1.5)
+    observation, _ = env.reset(seed=0)
+    assert observation.shape == (4 + 1 + 3 * 12,)
+    assert observation.tolist() == [1, 0, 0, 0, 0] + [0] * 36
+    for _ in range(100):
+        observation, *_ = env.step(np.int64(1))
+    assert observation[:5].tolist() == [0, 1, 0, 0, 1]
+    density, queue, _ = observation[5:].reshape(3, 12)
+    assert (density >= queue).all()
+    assert queue.max() > 0.5  # the straight lanes of the main road have had no green
+
+
+def test_vehicles_outside_are_seen_and_felt(signal_env: MakeOne) -> None:
+    env = signal_env(duration=900, demand=2.5)
+    env.reset(seed=0)
+    for _ in range(180):
+        observation, _, _, _, info = env.step(np.int64(1))
+    assert info["reward_terms"]["outside"] > 50
+    assert observation[5:].reshape(3, 12)[2].max() > 0.5
+
+
+def test_two_environments_in_one_program_do_not_disturb_each_other(signal_env: MakeOne) -> None:
+    alone = [play_random(signal_env(**config), 1, 2) for config in ({}, COLOGNE1)]
+    first, second = signal_env(), signal_env(**COLOGNE1)
+    first.reset(seed=1)
+    second.reset(seed=1)
+    kinds = {type(env.control._simulation) for env in (first, second)}
+    assert RemoteSimulation in kinds
+    together: list[list[Any]] = [[], []]
+    generators = [np.random.default_rng(2), np.random.default_rng(2)]
+    over = False
+    while not over:
+        for env, record, rng in zip((first, second), together, generators, strict=True):
+            observation, reward, _, over, info = env.step(rng.integers(4))
+            record.append((observation.tobytes(), reward, info.get("metrics")))
+    assert together == alone
+
+
+def test_closing_ends_the_child_process_and_frees_the_simulator(signal_env: MakeOne) -> None:
+    first, second, third = signal_env(), signal_env(), signal_env()
+    first.reset(seed=0)
+    second.reset(seed=0)
+    remote = second.control._simulation
+    assert isinstance(remote, RemoteSimulation)
+    second.close()
+    assert remote._process.poll() is not None
+    first.close()
+    third.reset(seed=0)
+    assert isinstance(third.control._simulation, LocalSimulation)
+
+
+def test_an_environment_can_be_used_again_after_close(signal_env: MakeOne) -> None:
+    env = signal_env()
+    first = play_random(env, 1, 1)
+    env.close()
+    env.close()
+    assert play_random(env, 1, 1) == first
+
+
+def _play_in_worker(queue: Any) -> None:
+    env = make_signal(SignalConfig(duration=100), PRESETS["queue"])
+    queue.put((play_random(env, 1, 1), os.getpid()))
+    env.close()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_workers_play_beside_a_live_simulation(signal_env: MakeOne, method: str) -> None:
+    env = signal_env(duration=100)
+    env.reset(seed=1)
+    env.step(np.int64(0))
+    context = multiprocessing.get_context(method)
+    queue = context.Queue()
+    worker = context.Process(target=_play_in_worker, args=(queue,), daemon=True)
+    worker.start()
+    record, pid = queue.get(timeout=60)
+    worker.join(timeout=60)
+    assert pid != os.getpid()
+    env.step(np.int64(0))  # the parent's simulation is still there
+    assert play_random(env, 1, 1) == record
+
+
+def test_a_script_without_a_main_guard_may_use_two_environments(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from sandbox_traffic.config import SignalConfig\n"
+        "from sandbox_traffic.env import make_signal\n"
+        "from sandbox_traffic.reward import PRESETS\n"
+        "envs = [make_signal(SignalConfig(duration=60), PRESETS['queue']) for _ in range(2)]\n"
+        "seen = [env.reset(seed=1)[0] for env in envs]\n"
+        "seen = [env.step(0)[0] for env in envs]\n"
+        "print((seen[0] == seen[1]).all())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr == ""
+    assert done.stdout == "True\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["script.py"]
+
+
+def _routes(folder: Path, *vehicles: str) -> str:
+    path = folder / "my.rou.xml"
+    path.write_text("\n".join(["<routes>", *vehicles, "</routes>"]))
+    return str(path)
+
+
+@pytest.mark.parametrize("depart", [25201, 25460], ids=["at-start", "later"])
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside-another"])
+def test_a_broken_route_is_told_in_sumos_words_with_file_and_line(
+    signal_env: MakeOne, tmp_path: Path, depart: int, beside: bool
+) -> None:
+    if beside:
+        signal_env().reset(seed=0)
+    good = '<trip id="ok" depart="25200" from="23429231#1" to="32038051#0"/>'
+    bad = f'<trip id="lost" depart="{depart}" from="nowhere" to="32038051#0"/>'
+    env = signal_env(**{**COLOGNE1, "routes": _routes(tmp_path, good, bad)})
+    with pytest.raises(BrokenFileError, match=r"my\.rou\.xml, line 3: SUMO says: The edge 'nowhere'"):  # noqa: PT012
+        env.reset(seed=0)
+        for _ in range(60):
+            env.step(np.int64(0))
+    good_env = signal_env(duration=50)  # an error leaves nothing behind
+    play_random(good_env, 1, 1)
+
+
+def test_temporary_files_are_removed(signal_env: MakeOne) -> None:
+    env = signal_env()
+    env.reset(seed=0)
+    simulation = env.control._simulation
+    assert isinstance(simulation, LocalSimulation)
+    folders = [simulation._folder.path]
+    assert env.control._folder is not None
+    folders.append(env.control._folder.path)
+    assert all(folder.is_dir() for folder in folders)
+    env.close()
+    assert not any(folder.exists() for folder in folders)
+
+
+def test_no_render_mode_is_offered() -> None:
+    with pytest.raises(InvalidValueError, match="rgb_array"):
+        make_signal(SignalConfig(), PRESETS["queue"], "rgb_array")

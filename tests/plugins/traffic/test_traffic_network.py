@@ -1,0 +1,166 @@
+"""What is read from network files, and what is said of files that are no networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sandbox.api import BrokenFileError, InvalidValueError
+from sandbox_traffic.approaches import gather, make_layout
+from sandbox_traffic.config import SignalConfig
+from sandbox_traffic.files import check_routes, resolve
+from sandbox_traffic.network import only_signal, read_network
+from sandbox_traffic.simulator import Snapshot
+
+COLOGNE1 = "sumo-rl:RESCO/cologne1/cologne1.net.xml"
+GRID = "sumo-rl:RESCO/grid4x4/grid4x4.net.xml"
+
+
+def test_cologne_serves_the_lanes_of_its_green_links() -> None:
+    (signal,) = read_network(resolve(COLOGNE1)).signals
+    assert signal.id == "GS_cluster_357187_359543"
+    assert len(signal.greens) == 4
+    # Links 0-4 belong to the eastern arm's two lanes, 5-9 to the northern one's, and so on.
+    assert signal.incoming[:4] == ("-32038056#3_0", "-32038056#3_1", "23429231#1_0", "23429231#1_1")
+    assert signal.serves.tolist() == [
+        [0, 0, 1, 1, 0, 0, 1, 1],
+        [0, 0, 0, 1, 0, 0, 0, 1],  # left turns only
+        [1, 1, 0, 0, 1, 1, 0, 0],
+        [0, 1, 0, 0, 0, 1, 0, 0],
+    ]
+
+
+def test_an_approach_follows_the_lanes_upstream() -> None:
+    network = read_network(resolve(COLOGNE1))
+    # 41 m of incoming lane, fed by 39 m of the same road and by another road.
+    lanes = network.approach("27115123#3_0", 150)
+    assert {"27115123#3_0", "27115123#2_0"} <= set(lanes)
+    assert network.approach("27115123#3_0", 0) == ["27115123#3_0"]
+    assert network.approach("-32038056#3_0", 150) == ["-32038056#3_0"]  # 351 m long itself
+
+
+def test_a_lane_that_feeds_several_approaches_counts_once_in_all() -> None:
+    network = read_network(resolve(COLOGNE1))
+    layout = make_layout(network, 150)
+    read = layout.approach.sum(axis=0)
+    assert set(np.round(read, 9)) <= {0.0, 1.0}
+    count = np.arange(1.0, len(layout.lanes) + 1)
+    nothing = np.zeros(len(layout.lanes))
+    snapshot = Snapshot(
+        0, count, nothing, nothing, nothing, np.zeros(len(layout.loops)), np.ones(len(layout.edges))
+    )
+    here = gather(snapshot, layout)
+    assert here.count.sum() == pytest.approx(count[read > 0].sum())
+    assert here.outside.sum() == pytest.approx(len(layout.edges))
+    assert here.slowness.sum() == pytest.approx(here.count.sum())  # all at speed 0
+
+
+def test_approaches_end_at_the_next_signal() -> None:
+    network = read_network(resolve(GRID))
+    assert len(network.signals) == 16
+    for signal in network.signals:
+        others = network.signalled - set(signal.incoming)
+        for lane in signal.incoming:
+            assert not others & set(network.approach(lane, float("inf")))
+
+
+def test_several_signals_are_refused_by_the_single_task_with_their_number() -> None:
+    with pytest.raises(InvalidValueError, match="16 signals") as caught:
+        only_signal(read_network(resolve(GRID)))
+    assert "traffic/signals" in caught.value.hint
+
+
+def test_a_signal_with_one_green_phase_is_no_agent(tmp_path: Path) -> None:
+    text = resolve(COLOGNE1).read_text()
+    start, end = text.index("<phase "), text.index("</tlLogic>")
+    single = tmp_path / "one.net.xml"
+    single.write_text(text[:start] + '<phase duration="30" state="GGGGGGGGGGGGGGGGGGGG"/>' + text[end:])
+    network = read_network(single)
+    assert network.signals == ()
+    with pytest.raises(InvalidValueError, match="nothing to control"):
+        only_signal(network)
+
+
+def test_a_network_that_breaks_off_is_named_with_its_line(tmp_path: Path) -> None:
+    lines = resolve(COLOGNE1).read_text().splitlines(keepends=True)
+    broken = tmp_path / "broken.net.xml"
+    broken.write_text("".join(lines[:100]) + "<edge id=")
+    with pytest.raises(BrokenFileError, match=r"broken\.net\.xml, line 101: not well-formed"):
+        read_network(broken)
+
+
+def test_xml_that_is_no_network_is_refused(tmp_path: Path) -> None:
+    other = tmp_path / "other.net.xml"
+    other.write_text("<routes>\n<trip id='a'/>\n</routes>")
+    with pytest.raises(BrokenFileError, match="not a SUMO network"):
+        read_network(other)
+
+
+def test_a_network_without_a_needed_attribute_is_refused(tmp_path: Path) -> None:
+    other = tmp_path / "other.net.xml"
+    other.write_text("<net>\n<edge id='a'><lane id='a_0' speed='3'/></edge>\n</net>")
+    with pytest.raises(BrokenFileError, match="'length'"):
+        read_network(other)
+
+
+@pytest.mark.parametrize("name", ["nowhere.net.xml", "sumo-rl:nowhere.net.xml"])
+def test_a_missing_file_is_named(name: str) -> None:
+    with pytest.raises(BrokenFileError, match=r"nowhere\.net\.xml: no such file"):
+        resolve(name)
+
+
+def test_paths_do_not_leave_sumo_rls_networks() -> None:
+    with pytest.raises(InvalidValueError, match="outside"):
+        resolve("sumo-rl:../environment/env.py")
+
+
+def test_routes_that_break_off_are_named_with_their_line(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.rou.xml"
+    broken.write_text('<routes>\n<trip id="a" depart="1" from="x" to="y"/>\n<trip id="b" dep\n</routes>')
+    with pytest.raises(BrokenFileError, match=r"broken\.rou\.xml, line [34]: not well-formed"):
+        check_routes(broken, 0, 100)
+
+
+def test_routes_without_vehicles_are_refused(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.rou.xml"
+    empty.write_text('<routes>\n<vType id="a"/>\n</routes>')
+    with pytest.raises(BrokenFileError, match="no trip, vehicle or flow"):
+        check_routes(empty, 0, 100)
+
+
+def test_an_episode_without_departures_is_refused_with_the_first_departure() -> None:
+    routes = resolve("sumo-rl:RESCO/cologne1/cologne1.rou.xml")
+    check_routes(routes, 25200, 28800)
+    with pytest.raises(InvalidValueError, match="begin = 0 s") as caught:
+        check_routes(routes, 0, 3600)
+    assert "25205" in caught.value.hint
+
+
+def test_flows_count_as_departures_while_they_last(tmp_path: Path) -> None:
+    flows = tmp_path / "flows.rou.xml"
+    flows.write_text('<routes>\n<flow id="a" begin="0:10:00" end="1200" from="x" to="y"/>\n</routes>')
+    check_routes(flows, 1100, 1300)
+    with pytest.raises(InvalidValueError):
+        check_routes(flows, 0, 600)
+    with pytest.raises(InvalidValueError):
+        check_routes(flows, 1300, 1500)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"yellow": 0},
+        {"decision_interval": 0},
+        {"duration": 5},
+        {"demand": 0.0},
+        {"max_green": 7},
+        {"net": "my.net.xml"},  # generated demand does not fit another network
+        {"duration": 20, "decision_interval": 30},
+        {"unknown": 1},
+    ],
+)
+def test_impossible_configurations_are_refused(values: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(values))):
+        SignalConfig.model_validate(values)
