@@ -16,7 +16,14 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from sandbox.api.algorithm import TrainContext
 from sandbox.api.errors import InvalidValueError
 from sandbox.backends.sb3.config import Config
-from sandbox.backends.sb3.networks import ACTOR_CRITIC, OFF_POLICY, Network, model_class, policy_alias
+from sandbox.backends.sb3.networks import (
+    ACTOR_CRITIC,
+    OFF_POLICY,
+    Network,
+    extractor_kwargs,
+    model_class,
+    policy_alias,
+)
 from sandbox.backends.sb3.spaces import normalisable
 from sandbox.backends.sb3.vec_env import VecEnvAdapter
 
@@ -60,7 +67,9 @@ def build_model(context: TrainContext, env: VecEnvAdapter) -> BaseAlgorithm:
         model = model_class(config.algorithm)(
             policy_alias(config.algorithm, env.observation_space, network),
             _normalised(config, env),
-            policy_kwargs=network.policy_kwargs() | _initial_weights(config),
+            policy_kwargs=network.policy_kwargs()
+            | extractor_kwargs(config.algorithm, env.observation_space)
+            | _initial_weights(config),
             seed=context.seed,
             device="cpu",
             verbose=0,

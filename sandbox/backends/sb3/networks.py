@@ -16,6 +16,7 @@ from gymnasium import spaces
 from pydantic import BaseModel, ConfigDict, Field
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.torch_layers import CombinedExtractor, FlattenExtractor
 from torch import nn
 
 from sandbox.backends.sb3.config import Activation, Config, Layers
@@ -110,6 +111,29 @@ def policy_alias(algorithm: str, observation_space: gym.Space[Any], network: Net
     return f"{kind}LstmPolicy" if algorithm == "recurrent-ppo" else f"{kind}Policy"
 
 
+class _Flatten(FlattenExtractor):
+    def __init__(self, observation_space: gym.Space[Any]) -> None:
+        super().__init__(observation_space)
+        self._features_dim = int(self._features_dim)
+
+
+class _Combine(CombinedExtractor):
+    def __init__(self, observation_space: spaces.Dict) -> None:
+        super().__init__(observation_space)
+        self._features_dim = int(self._features_dim)
+
+
+def extractor_kwargs(algorithm: str, observation_space: gym.Space[Any]) -> dict[str, Any]:
+    """SB3's own feature extractors, with a workaround where they fail.
+
+    For MultiDiscrete observations their size is a NumPy integer, which PyTorch's LSTM refuses.
+    """
+    if algorithm != "recurrent-ppo":
+        return {}
+    is_dict = isinstance(observation_space, spaces.Dict)
+    return {"features_extractor_class": _Combine if is_dict else _Flatten}
+
+
 def build_policy(
     algorithm: str, observation_space: gym.Space[Any], action_space: gym.Space[Any], network: Network
 ) -> BasePolicy:
@@ -125,8 +149,11 @@ def build_policy(
         policy_alias(algorithm, observation_space, network)
     ]
     schedule = () if algorithm == "ars" else (_no_learning,)
+    kwargs = network.policy_kwargs() | extractor_kwargs(algorithm, observation_space)
+    if algorithm in ACTOR_CRITIC:
+        kwargs["ortho_init"] = False  # takes most of the time, for weights that are to be replaced
     with torch.random.fork_rng(devices=[]):
-        policy = make(observation_space, action_space, *schedule, **network.policy_kwargs())
+        policy = make(observation_space, action_space, *schedule, **kwargs)
     policy.set_training_mode(False)
     return policy.requires_grad_(False)
 

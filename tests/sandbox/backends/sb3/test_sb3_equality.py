@@ -39,14 +39,6 @@ def assert_same_weights(policy: Any, model: Any) -> None:
         assert torch.equal(ours[name], theirs[name]), name
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.mark.parametrize(("name", "algorithm", "task", "hyperparameters", "steps", "rows"), CASES)
 def test_the_weights_are_those_of_bare_sb3(
     name: str, algorithm: Any, task: str, hyperparameters: dict[str, Any], steps: int, rows: int
