@@ -66,12 +66,12 @@ def test_max_wave_keeps_green_where_phases_tie(junction: SignalEnv) -> None:
 
 
 def test_max_pressure_sees_the_exits(junction: SignalEnv) -> None:
-    show(junction, {"e1": 3, "n2": 2})
-    # Straight from the east: 1 movement of lane 1, pressure 3; left from the north: pressure 2.
+    show(junction, {"e1": 3, "w2": 2})
+    # Straight on from the east: pressure 3; left from the west: pressure 2.
     assert choice(junction, baselines.max_pressure) == 0
     # The exit of the eastern straight movement holds 2 vehicles: 3 − 2 = 1 < 2.
-    show(junction, {"e1": 3, "n2": 2}, w_out_1=2)
-    assert choice(junction, baselines.max_pressure) == 3
+    show(junction, {"e1": 3, "w2": 2}, w_out_1=2)
+    assert choice(junction, baselines.max_pressure) == 1
 
 
 def test_actuated_extends_green_while_vehicles_come(junction: SignalEnv) -> None:
