@@ -11,7 +11,6 @@ Names are loaded on first use, so importing the package costs next to nothing.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 _HOMES = {
@@ -50,6 +49,8 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version  # costs more than all else here
+
         try:
             return version("sandbox-rl")
         except PackageNotFoundError:  # used from a source tree that is not installed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +77,8 @@ def _torch_threads(versions: dict[str, str]) -> int | None:
 
 def _unwritable(folder: Path) -> str | None:
     """Why runs cannot be written there, found by writing; None if they can."""
+    import tempfile
+
     existing = folder.resolve()
     while not existing.exists():
         existing = existing.parent

@@ -16,7 +16,7 @@ _BOUNDS = (("ge", "≥ {}"), ("gt", "> {}"), ("le", "≤ {}"), ("lt", "< {}"), (
 def info(
     scenario: Scenario, changes: Changes = None, reward: Reward = None, as_json: AsJson = False
 ) -> dict[str, Any] | None:
-    """Show a scenario: spaces, reward, metrics, baselines, known values, parameters, sources."""
+    """Show all there is to know about a scenario."""
     from sandbox.scenarios import load_problem
 
     document = describe(load_problem(scenario, changes or (), reward or ()))

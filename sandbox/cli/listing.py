@@ -21,7 +21,7 @@ def list_(
     ] = None,
     as_json: AsJson = False,
 ) -> dict[str, Any] | None:
-    """Show the domains, scenarios, algorithms, baselines and plugins there are."""
+    """Show what there is to run, and to run it with."""
     from sandbox import listing
     from sandbox.api.errors import UnknownNameError
 

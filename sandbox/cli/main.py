@@ -44,6 +44,7 @@ app = typer.Typer(
     help=HELP,
     no_args_is_help=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich's help imports a Markdown parser: as slow as all the rest
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 app.command("list")(listing.list_)
@@ -96,9 +97,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str], as_json: bool, stdout: Any) -> int:
     if "--version" in arguments[:1]:
-        from importlib.metadata import version
+        from sandbox import __version__
 
-        print(f"sandbox-rl {version('sandbox-rl')}")
+        print(f"sandbox-rl {__version__}")
         return 0
     shown = _plugins_first(arguments) or ["--help"]
     result = app(args=shown, prog_name="sandbox", standalone_mode=False, obj=arguments)

@@ -40,7 +40,7 @@ def run(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:
-    """Train an agent and show whether it beats the scenario's classical methods."""
+    """Train an agent and compare it with classical methods."""
     from sandbox.cli.live import listener
     from sandbox.cli.render import show_verdict
     from sandbox.scenarios import load_problem

@@ -1,0 +1,1 @@
+"""Side-by-side speed runs, one command each: ``python -m benchmarks.NAME``."""
