@@ -180,9 +180,8 @@ def train_plan(
     if plan.algorithm.name != plan.asked:
         progress.message(f"{plan.asked}: the task has action masks, so {plan.algorithm.name} is trained.")
     try:
-        with one_thread(), _interrupts(monitor):
-            with _warnings_told(progress):
-                policy = _learn(plan, monitor)
+        with one_thread(), _interrupts(monitor), _warnings_told(progress):
+            policy = _learn(plan, monitor)
         monitor.finish(policy)
         writer.write_folder(POLICY, policy.save)
         if monitor.best is not None:
@@ -192,7 +191,10 @@ def train_plan(
     except KeyboardInterrupt:
         monitor.save_checkpoint()
         writer.update(status="interrupted", **_timings(monitor, start))
-        raise
+        raise KeyboardInterrupt(
+            f"Interrupted after {monitor.steps:,} steps; the run and its last checkpoint are kept in "
+            f"{writer.path}."
+        ) from None
     except BaseException as error:
         # The record itself may be what cannot be written (a full disk); the first error is the cause.
         try:
