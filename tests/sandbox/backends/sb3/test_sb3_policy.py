@@ -192,10 +192,7 @@ def test_acting_does_not_touch_the_global_generators() -> None:
 
 
 @pytest.mark.parametrize("deterministic", [True, False])
-@pytest.mark.parametrize("action_space", ACTIONS[2:], ids=str)
-@pytest.mark.parametrize(
-    "name", ["ppo", "a2c", "trpo", "recurrent-ppo", "maskable-ppo", "dqn", "qr-dqn", "ars"]
-)
+@pytest.mark.parametrize(("name", "action_space"), claimed(ACTIONS[2:], MODELS), ids=str)
 def test_a_masked_action_is_never_chosen(name: str, action_space: Any, deterministic: bool) -> None:
     task = Corridor(action_space=action_space)
     policy = untrained(name, OBSERVATIONS["box"], action_space)
