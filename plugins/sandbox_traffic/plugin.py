@@ -78,7 +78,7 @@ domain = Domain(
         ),
     ),
     default_scenario="traffic/single-intersection",
-    requires=("libsumo", "sumolib", "sumo"),
+    requires=("libsumo", "sumo", "pettingzoo"),
     extra="traffic",
     sources=SOURCES,
 )
