@@ -105,7 +105,7 @@ class PlainProgress:
 
     def _tell(self, phase: Phase, state: dict[str, Any], now: float) -> None:
         done, total = state["done"], state["total"]
-        parts = [f"{done:,} of {total:,} {state['unit']} ({done / max(total, 1):.0%})"]
+        parts = [f"{done:,} of {total:,} {state['unit']} ({min(1.0, done / max(total, 1)):.0%})"]
         parts += self._facts(state["values"])
         if 0 < done < total:
             parts.append(f"{_duration((now - state['begun']) * (total - done) / done)} left")

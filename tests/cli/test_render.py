@@ -1,0 +1,127 @@
+"""Figures, verdicts and progress as people read them."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from sandbox.api import Metric
+from sandbox.cli.live import LiveProgress, PlainProgress, _Facts
+from sandbox.cli.render import number, verdict, with_unit
+from sandbox.evaluation import Comparison
+
+DELAY = Metric("delay", "s", "lower")
+THROUGHPUT = Metric("throughput", "vehicles/h", "higher")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1234567.8, "1,234,568"),
+        (-591.84, "-591.8"),
+        (16.5, "16.50"),
+        (0.03124, "0.0312"),
+        (0.0, "0"),
+        (float("nan"), "nan"),
+        (float("-inf"), "-inf"),
+    ],
+)
+def test_figures_keep_the_digits_that_matter(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_pure_numbers_have_no_unit() -> None:
+    assert with_unit(2.0, "1") == "2.00"
+    assert with_unit(2.0, "s") == "2.00 s"
+
+
+@pytest.mark.parametrize(
+    ("metric", "comparison", "sentence"),
+    [
+        (
+            DELAY,
+            Comparison("max-wave", -6.6, (-8.1, -5.2), "better"),
+            "ppo beats the best baseline, max-wave: its delay is 6.60 s lower "
+            "(95 % interval -8.10 to -5.20).",
+        ),
+        (
+            DELAY,
+            Comparison("max-wave", 6.6, (5.2, 8.1), "worse"),
+            "ppo loses to the best baseline, max-wave: its delay is 6.60 s higher "
+            "(95 % interval +5.20 to +8.10).",
+        ),
+        (
+            THROUGHPUT,
+            Comparison("fixed", 10.0, (5.0, 15.0), "better"),
+            "ppo beats the best baseline, fixed: its throughput is 10.00 vehicles/h higher "
+            "(95 % interval +5.00 to +15.00).",
+        ),
+        (
+            DELAY,
+            Comparison("max-wave", -1.0, (-3.0, 1.0), "unclear"),
+            "No clear difference between ppo and the best baseline, max-wave: the difference in delay is "
+            "-1.00 (95 % interval -3.00 to +1.00, which includes zero).",
+        ),
+    ],
+)
+def test_verdict_says_who_won(metric: Metric, comparison: Comparison, sentence: str) -> None:
+    assert verdict("ppo", comparison, metric, comparison.baseline) == sentence
+
+
+def test_verdict_without_a_number_claims_nothing() -> None:
+    nan = float("nan")
+    sentence = verdict("ppo", Comparison("fixed", nan, (nan, nan), "unclear"), DELAY, "fixed")
+    assert sentence == "ppo cannot be compared with the best baseline, fixed: delay is not a number."
+
+
+def test_verdict_without_a_baseline_says_so() -> None:
+    assert verdict("ppo", None, DELAY, None) == "ppo: there is no classical method to compare with."
+
+
+def test_plain_progress_writes_one_line_every_five_seconds() -> None:
+    lines: list[str] = []
+    now = 100.0
+    progress = PlainProgress(lines.append, _Facts("delay", "s"), clock=lambda: now)
+    progress.start("train", "traffic/x", 1000, "steps")
+    for second in range(1, 12):
+        now = 100.0 + second
+        progress.advance(
+            "train", 50 * second, {"steps_per_second": 50.0, "return": -2.0, "delay": 16.5, "z": 1.0}
+        )
+    progress.finish("train")
+    assert lines == [
+        "Training: traffic/x, 1,000 steps",
+        "Training: 250 of 1,000 steps (25%), 50 steps/s, return -2, delay 16.5 s, 15 s left",
+        "Training: 500 of 1,000 steps (50%), 50 steps/s, return -2, delay 16.5 s, 10 s left",
+        "Training ended: 550 steps in 11 s, 50 steps/s, return -2, delay 16.5 s",
+    ]
+
+
+def test_plain_progress_says_nothing_of_validation_that_falls_within_training() -> None:
+    lines: list[str] = []
+    progress = PlainProgress(lines.append, _Facts("delay", "s"), clock=lambda: 0.0)
+    progress.start("train", "x", 10, "steps")
+    progress.start("validate", "3 validation episodes", 3, "episodes")
+    progress.finish("validate")
+    progress.message("Look here.")
+    progress.finish("train")
+    assert [line.partition(":")[0] for line in lines] == ["Training", "Look here.", "Training ended"]
+
+
+def test_live_progress_fits_eighty_columns_with_all_its_facts() -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=80, color_system=None)
+    progress = LiveProgress(console, _Facts("delay", "s"))
+    progress.start("train", "traffic/single-intersection", 100_000, "steps")
+    progress.advance("train", 45_000, {"steps_per_second": 3912.0, "return": -123.4, "delay": 16.52})
+    progress.start("validate", "3 validation episodes", 3, "episodes")
+    progress.finish("validate")
+    progress.finish("train")
+    last = [line for line in out.getvalue().replace("\r", "\n").split("\n") if "45%" in line][-1]
+    shown = Console(file=io.StringIO(), width=200).render_str(last).plain
+    assert "Training" in shown
+    assert "3,912 steps/s · return -123.4 · delay 16.52 s" in shown
+    assert "…" not in shown
+    assert "Validating" not in out.getvalue().rsplit("45%", 1)[-1]
