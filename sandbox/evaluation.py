@@ -243,10 +243,10 @@ def resolve_agents(
     resolved: list[Agent] = []
     for given in agents:
         agent = _resolve(given, problem, scratch / str(len(resolved)))
+        if (agent.baseline, agent.folder) in [(other.baseline, other.folder) for other in resolved]:
+            continue
         names = [other.name for other in resolved]
         if agent.name in names:
-            if agent in resolved:
-                continue
             number = 2 + sum(name.startswith(f"{agent.name}#") for name in names)
             agent = Agent(f"{agent.name}#{number}", agent.baseline, agent.folder, agent.deterministic)
         resolved.append(agent)
