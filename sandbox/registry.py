@@ -18,6 +18,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
+from zlib import crc32
 
 from sandbox.api import API_VERSION
 from sandbox.api.algorithm import Algorithm
@@ -258,7 +259,7 @@ def add_plugins(targets: list[str]) -> None:
         return
     known = [name for name in os.environ.get(PLUGINS_VARIABLE, "").split(",") if name]
     fresh = [_absolute(target) for target in targets]
-    os.environ[PLUGINS_VARIABLE] = ",".join([*known, *(name for name in fresh if name not in known)])
+    os.environ[PLUGINS_VARIABLE] = ",".join(dict.fromkeys([*known, *fresh]))
     registry.cache_clear()
 
 
@@ -354,7 +355,8 @@ def _load_target(target: str) -> tuple[ModuleType, list[str]]:
     folder = str(path.resolve().parent)
     if folder not in sys.path:  # its "module:attribute" strings are found beside it
         sys.path.append(folder)
-    name = f"sandbox_path_plugin_{path.resolve().parent.name}_{path.stem}".replace("-", "_")
+    # The same in every process, and another one for each file, whatever the folders are called.
+    name = f"sandbox_path_plugin_{crc32(os.fsencode(path.resolve())):08x}_{path.stem}".replace("-", "_")
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise PluginError(f"{path} is not a Python file")

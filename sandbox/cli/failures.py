@@ -57,8 +57,8 @@ def explain(error: BaseException) -> Failure:
     if isinstance(error, CommandInterruptedError | KeyboardInterrupt | typer.Abort):
         return Failure("interrupted", str(error) or "Interrupted.", "", 130)
     if isinstance(error, OSError) and error.errno in _STORAGE:
-        where = f"{error.filename}: " if error.filename else ""
-        return Failure("storage", f"{where}{_STORAGE[error.errno]}.", "See sandbox doctor.", 1)
+        where = error.filename or "Cannot write"
+        return Failure("storage", f"{where}: {_STORAGE[error.errno]}.", "See sandbox doctor.", 1)
     if isinstance(error, MemoryError):
         return Failure("run-failed", "The memory is used up.", "Try fewer environments: --num-envs.", 1)
     return Failure(

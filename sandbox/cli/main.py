@@ -56,6 +56,14 @@ app.command("runs")(runs.runs)
 app.command("doctor")(doctor.doctor)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from sandbox import __version__
+
+        print(f"sandbox-rl {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _common(
     plugin: Annotated[
@@ -65,7 +73,10 @@ def _common(
             help="Load a plugin: path/to/plugin.py, or module:attribute. Repeatable, also after the command.",
         ),
     ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
 ) -> None:
     if plugin:
         from sandbox.registry import add_plugins
@@ -88,7 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return _run(arguments, as_json, stdout)
         except _ReaderGoneError:
-            return _reader_gone()
+            _silence()
+            return 0
         except BaseException as error:
             if isinstance(error, SystemExit) and error.code in (None, 0):
                 return 0
@@ -96,11 +108,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str], as_json: bool, stdout: Any) -> int:
-    if "--version" in arguments[:1]:
-        from sandbox import __version__
-
-        print(f"sandbox-rl {__version__}")
-        return 0
     shown = _plugins_first(arguments) or ["--help"]
     result = app(args=shown, prog_name="sandbox", standalone_mode=False, obj=arguments)
     try:
@@ -120,14 +127,18 @@ def _failed(failure: Failure, error: BaseException, as_json: bool, stdout: Any) 
     try:
         if as_json:
             print_document({"error": failure.document()}, stdout)
-        else:
-            print_failure(failure)
-    except BrokenPipeError:
-        _reader_gone()
+            return failure.exit_code
+    except OSError:  # the document's own place is what cannot be written
+        pass
+    try:
+        print_failure(failure)
+        sys.stdout.flush()
+    except OSError:
+        _silence()
     return failure.exit_code
 
 
-def _reader_gone() -> int:
+def _silence() -> None:
     """Leave nothing behind that the interpreter would try to flush, and complain about, at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
@@ -136,7 +147,6 @@ def _reader_gone() -> int:
         except (OSError, ValueError, AttributeError):  # a stream without a descriptor cannot break
             continue
     os.close(nowhere)
-    return 0
 
 
 def _plugins_first(arguments: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,12 +39,14 @@ def stdout_for_documents(as_json: bool) -> Iterator[IO[str]]:
         return
     number = original.fileno()
     os.dup2(target, number)
-    with os.fdopen(kept, "w", encoding="utf-8") as stream:
-        try:
-            yield stream
-        finally:
-            original.flush()
-            os.dup2(stream.fileno(), number)
+    stream = os.fdopen(kept, "w", encoding="utf-8")
+    try:
+        yield stream
+    finally:
+        original.flush()
+        os.dup2(kept, number)
+        with suppress(OSError):  # what could not be written has been reported when it was
+            stream.close()
 
 
 def print_document(document: Mapping[str, Any], stream: IO[str]) -> None:
