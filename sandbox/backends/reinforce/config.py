@@ -43,9 +43,10 @@ class ReinforceConfig(BaseModel):
     )
     max_grad_norm: float | None = Field(None, gt=0.0, description="clip the gradient's norm; null does not")
     net_arch: list[Annotated[int, Field(ge=1, le=8192)]] = Field(
-        [64, 64],
-        max_length=16,
-        description="hidden layers of policy and value network; [] is a linear policy",
+        [64, 64], max_length=16, description="hidden layers of the policy; [] makes it linear"
+    )
+    value_net_arch: list[Annotated[int, Field(ge=1, le=8192)]] | None = Field(
+        None, max_length=16, description="hidden layers of the value network; null takes those of the policy"
     )
     activation: Literal["tanh", "relu"] = Field("tanh", description="of the hidden layers")
     log_std_init: float = Field(

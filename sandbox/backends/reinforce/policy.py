@@ -53,6 +53,8 @@ class ReinforcePolicy:
     ) -> None:
         self.observation_space, self.action_space = observation_space, action_space
         self.net_arch, self.activation = list(config.net_arch), config.activation
+        hidden = config.net_arch if config.value_net_arch is None else config.value_net_arch
+        self.value_net_arch = list(hidden)
         self.stochastic = config.stochastic
         self.distribution = distribution_for(action_space)
         size = flat_size(observation_space)
@@ -60,7 +62,7 @@ class ReinforcePolicy:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.actor = Actor(size, self.net_arch, self.distribution.size, self.activation, log_std)
-            self.critic = Critic(size, self.net_arch, self.activation) if config.baseline else None
+            self.critic = Critic(size, hidden, self.activation) if config.baseline else None
         self.normaliser = Normaliser(size) if config.normalize_observation else None
         self._rng = np.random.default_rng(seed)
 
@@ -116,6 +118,7 @@ class ReinforcePolicy:
             "observation_space": space_to_json(self.observation_space),
             "action_space": space_to_json(self.action_space),
             "net_arch": self.net_arch,
+            "value_net_arch": self.value_net_arch,
             "activation": self.activation,
             "stochastic": self.stochastic,
         }
@@ -177,6 +180,7 @@ def load(directory: Path) -> ReinforcePolicy:
     try:
         config = ReinforceConfig(
             net_arch=document["net_arch"],
+            value_net_arch=document["value_net_arch"],
             activation=document["activation"],
             stochastic=document["stochastic"],
             baseline=bool(_part(saved, CRITIC)),

@@ -206,6 +206,23 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(make_envs):
     assert not np.array_equal(weights_of(first), weights_of(other))
 
 
+def test_the_value_network_may_have_layers_of_its_own_and_is_saved_too(tmp_path):
+    policy = trained(regulator, 300, baseline=True, net_arch=[], value_net_arch=[7])
+    policy.save(tmp_path)
+    assert [tuple(p.shape) for p in policy.critic.parameters()] == [(7, 2), (7,), (1, 7), (1,)]
+    rows = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
+    np.testing.assert_array_equal(load(tmp_path).values(rows), policy.values(rows))
+
+
+def test_rescaling_the_value_network_changes_its_units_but_not_its_values():
+    critic = trained(regulator, 300, baseline=True).critic
+    rows = torch.randn(6, 2)
+    before, std = critic(rows), critic.std.clone()
+    critic.rescale(torch.tensor([100.0, -900.0, 3000.0]))
+    assert critic.std > 2 * std
+    torch.testing.assert_close(critic(rows), before, rtol=1e-4, atol=1e-3)
+
+
 def test_training_leaves_the_process_wide_generators_alone():
     torch.manual_seed(5)
     np.random.seed(5)
