@@ -44,6 +44,10 @@ def build_model(context: TrainContext, env: VecEnvAdapter) -> BaseAlgorithm:
     """
     config: Config = context.config
     rows = env.num_envs
+    if config.algorithm == "ars" and rows > 1:
+        raise InvalidValueError(
+            f"ars scores whole episodes of one environment and cannot use {rows} rows.", "Use num-envs 1."
+        )
     arguments = {name: value for name, value in config if name not in _HANDLED} | _fitted_to_budget(
         config, rows, context.steps
     )

@@ -12,6 +12,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
 from sandbox.api.algorithm import TrainContext
+from sandbox.api.errors import RunFailedError
 from sandbox.backends.sb3.config import Config
 from sandbox.backends.sb3.initial import start_from
 from sandbox.backends.sb3.model import build_model
@@ -40,6 +41,7 @@ def train(context: TrainContext) -> SB3Policy:
     Raises:
         MisfitError, InvalidValueError: Before learning, if spaces, hyperparameters, masks and rows do
             not go together, or ``context.initial`` does not fit.
+        RunFailedError: If the weights cease to be finite.
         StopTraining: Passed through from ``context.update``.
     """
     threads = torch.get_num_threads()
@@ -53,11 +55,34 @@ def train(context: TrainContext) -> SB3Policy:
         options: dict[str, Any] = {"log_interval": None, "callback": _Progress(context)}
         if context.config.algorithm == "maskable-ppo":
             options["use_masking"] = context.masks
-        model.learn(context.steps, **options)
+        _learn(model, context.steps, options)
         return snapshot(model, context)
     finally:
         torch.set_num_threads(threads)
         envs.close()
+
+
+def _learn(model: BaseAlgorithm, steps: int, options: dict[str, Any]) -> None:
+    try:
+        model.learn(steps, **options)
+    except ValueError:
+        # PyTorch refuses distributions with NaN parameters; if that is the cause, say what it means.
+        require_finite(model)
+        raise
+    require_finite(model)
+
+
+def require_finite(model: BaseAlgorithm) -> None:
+    """Refuse to go on with weights that are NaN or infinite.
+
+    Raises:
+        RunFailedError: If the training has diverged.
+    """
+    if not all(bool(weights.isfinite().all()) for weights in model.policy.parameters()):
+        raise RunFailedError(
+            f"Training diverged: after {model.num_timesteps} steps the policy's weights are not finite.",
+            "Lower learning_rate, or check the task's rewards and observations for NaN and huge values.",
+        )
 
 
 def snapshot(model: BaseAlgorithm, context: TrainContext) -> SB3Policy:
@@ -109,6 +134,7 @@ class _Progress(BaseCallback):
         self._tell()
 
     def _tell(self) -> None:
+        require_finite(self.model)
         self._told_steps = self.model.num_timesteps
         self._context.update(
             steps=self.model.num_timesteps,

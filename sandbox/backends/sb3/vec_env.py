@@ -38,9 +38,10 @@ class VecEnvAdapter(VecEnv):
         masks: Whether the task gives action masks, in ``info["action_mask"]`` of every reset and step.
 
     Attributes:
-        active: Shape ``(num_envs,)``, false for rows whose agent has left. Such a row's steps count for
-            nothing; the step in which the agent comes back ends them, so that no return or advantage
-            is carried across.
+        active: Shape ``(num_envs,)``, false for rows whose agent has left. Such a row's steps belong to
+            no episode, and the step in which the agent comes back ends them, so that no return or
+            advantage is carried across. SB3 has no notion of an absent agent: the padding of these
+            rows still fills its buffers and is learned from like other transitions.
 
     Raises:
         MisfitError: For NEXT_STEP autoreset or spaces that SB3 cannot use.
@@ -61,8 +62,10 @@ class VecEnvAdapter(VecEnv):
             shown_action_space(envs.single_action_space),
         )
         self.active = np.ones(self.num_envs, dtype=np.bool_)
+        self._all_active = True
         self._returns = np.zeros(self.num_envs)
-        self._lengths = np.zeros(self.num_envs, dtype=np.int64)
+        self._steps = 0
+        self._began = np.zeros(self.num_envs, dtype=np.int64)  # value of _steps when the episode began
         self._started = time.perf_counter()
 
     def reset(self) -> Any:
@@ -72,9 +75,9 @@ class VecEnvAdapter(VecEnv):
             Observations of shape ``(num_envs, *observation_shape)``, or a dict of such arrays.
         """
         observation, info = self.envs.reset()
-        self._returns[:] = 0
-        self._lengths[:] = 0
+        self._begin_episodes(slice(None))
         self.active = _flags(info, "active", self.num_envs)
+        self._all_active = bool(self.active.all())
         self._take_masks(info, slice(None))
         return self._read(observation)
 
@@ -94,24 +97,26 @@ class VecEnvAdapter(VecEnv):
         # SB3 adds the bootstrapped value to the rewards in place: they must be ours.
         rewards = np.array(rewards, dtype=np.float32)
         self._returns += rewards
-        self._lengths += 1
+        self._steps += 1
         infos = [self._nothing] * self.num_envs
-        final = None
-        if dones.any():
-            ended = np.flatnonzero(dones & self.active)
-            final = info.get("final_obs") if self._resets_itself else given
-            cut_off = np.logical_and(truncated, np.logical_not(terminated))
-            for row in ended.tolist():
-                infos[row] = self._last_info(row, final, bool(cut_off[row]))
-            self._returns[dones] = 0
-            self._lengths[dones] = 0
         observation = self._read(given)
-        if self._resets_itself or not dones.any():
-            self._take_masks(info, slice(None))
-        else:
+        any_done = bool(dones.any())
+        if any_done:
+            final = info.get("final_obs") if self._resets_itself else given
+            for row in np.flatnonzero(dones & self.active).tolist():
+                infos[row] = self._last_info(row, final, bool(truncated[row] and not terminated[row]))
+            self._begin_episodes(dones)
+        if any_done and not self._resets_itself:
             observation, info = self._restart(observation, info, dones)
-        dones = self._follow_agents(info, dones)
+        else:
+            self._take_masks(info, slice(None))
+        if not self._all_active or "active" in info:
+            dones = self._follow_agents(info, dones)
         return observation, rewards, dones, infos
+
+    def _begin_episodes(self, rows: Any) -> None:
+        self._returns[rows] = 0
+        self._began[rows] = self._steps
 
     def _last_info(self, row: int, final: Any, cut_off: bool) -> dict[str, Any]:
         if final is None:
@@ -122,7 +127,7 @@ class VecEnvAdapter(VecEnv):
             "TimeLimit.truncated": cut_off,
             "episode": {
                 "r": float(self._returns[row]),
-                "l": int(self._lengths[row]),
+                "l": int(self._steps - self._began[row]),
                 "t": time.perf_counter() - self._started,
             },
         }
@@ -145,13 +150,11 @@ class VecEnvAdapter(VecEnv):
         return observation, {"active": active}
 
     def _follow_agents(self, info: dict[str, Any], dones: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        if "active" not in info and self.active.all():
-            return dones
         active = _flags(info, "active", self.num_envs)
         returned = active & ~self.active
-        self._returns[~active | returned] = 0
-        self._lengths[~active | returned] = 0
+        self._begin_episodes(~active | returned)
         self.active = active
+        self._all_active = bool(active.all())
         return dones | returned
 
     def _take_masks(self, info: dict[str, Any], rows: Any) -> None:

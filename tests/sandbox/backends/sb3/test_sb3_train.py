@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode
 from sb3_tasks import SHORT, Corridor, Recorder, context, example_action_space, vector
 
 import sandbox
-from sandbox.api import DamagedRunError, MisfitError, StopTraining
+from sandbox.api import DamagedRunError, InvalidValueError, MisfitError, RunFailedError, StopTraining
 from sandbox.backends.sb3 import train as module
 from sandbox.backends.sb3.networks import MODELS, OFF_POLICY
 from sandbox.backends.sb3.policy import load
@@ -81,6 +81,27 @@ def test_a_failing_environment_is_closed_and_its_error_kept() -> None:
     with pytest.raises(RuntimeError, match="the simulator died"):
         train(context("ppo", Failing, envs=envs))
     assert envs.closed
+
+
+@pytest.mark.parametrize("name", ["ppo", "a2c", "dqn", "sac"])
+def test_a_training_that_diverges_is_reported_in_a_sentence(name: str) -> None:
+    class Endless(Corridor):
+        def step(self, action: Any) -> Any:
+            observation, _, *rest = super().step(action)
+            return observation, float("nan"), *rest
+
+    def make() -> Corridor:
+        return Endless(5, action_space=example_action_space(name))
+
+    envs = vector(make, 1)
+    with pytest.raises(RunFailedError, match=r"Training diverged: after [0-9]+ steps"):
+        train(context(name, make, steps=400, envs=envs))
+    assert envs.closed
+
+
+def test_ars_refuses_more_than_one_row() -> None:
+    with pytest.raises(InvalidValueError, match="cannot use 2 rows"):
+        train(context("ars", Corridor, rows=2))
 
 
 def test_the_policy_that_an_update_gives_does_not_change_afterwards() -> None:
