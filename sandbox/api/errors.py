@@ -7,6 +7,9 @@ from difflib import get_close_matches
 from typing import Any
 
 
+_LONGEST_NAME = 80
+
+
 class SandboxError(Exception):
     """A failure that is explained in a sentence and never shown as a traceback.
 
@@ -23,14 +26,19 @@ class SandboxError(Exception):
     exit_code = 2
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        # What is quoted may come from a file: no line breaks, no control sequences for the terminal.
+        self.message = _printable(message)
+        self.hint = _printable(hint)
+        super().__init__(self.message)
 
     def __reduce__(self) -> tuple[Any, tuple[Any, str, str]]:
         # Worker processes send their errors to the parent by pickle; the default would drop the hint
         # and, for subclasses with another signature, fail to rebuild.
         return (_rebuild, (type(self), self.message, self.hint))
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def _rebuild(cls: type[SandboxError], message: str, hint: str) -> SandboxError:
@@ -54,7 +62,8 @@ class UnknownNameError(SandboxError):
                 hint = f"Known: {', '.join(known)}."
             else:
                 hint = f"No {what} is available."
-        super().__init__(f"Unknown {what} '{name}'.", hint)
+        shown = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+        super().__init__(f"Unknown {what} '{shown}'.", hint)
 
 
 class InvalidValueError(SandboxError):

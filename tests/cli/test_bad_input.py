@@ -372,3 +372,14 @@ def test_mistake_is_answered_in_one_document(
 
 def test_there_are_more_than_forty_cases_and_no_two_alike() -> None:
     assert len({case.name for case in CASES}) == len(CASES) >= 40
+
+
+def test_what_is_quoted_from_a_file_cannot_steer_the_terminal(
+    sandbox: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.yaml").write_text(SCENARIO + 'reward: "a\\e[2J\\nError: trust me"\n')
+    outcome = sandbox("info", "./mine.yaml")
+    assert outcome.code == 2
+    assert "\x1b" not in outcome.err
+    first, *_ = outcome.err.splitlines()
+    assert first == "Error: Unknown reward preset 'a [2J Error: trust me'."
