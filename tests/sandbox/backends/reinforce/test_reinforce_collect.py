@@ -48,7 +48,7 @@ def test_short_episodes_are_not_preferred():
     play = collector(envs, 8)
     lengths = np.concatenate([play.collect(always(0), 16)[0].lengths for _ in range(40)])
     assert set(lengths) == {1, 50}
-    # Half of 640 episodes are long, ± 4 standard errors; the first 16 to finish would hold about a tenth.
+    # Half of 640 episodes are long, ± 4 standard errors; the first to finish would be short ones.
     assert abs((lengths == 50).mean() - 0.5) < 4 * 0.5 / np.sqrt(640)
 
 

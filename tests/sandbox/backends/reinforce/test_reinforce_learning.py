@@ -147,7 +147,7 @@ def test_a_masked_task_is_learned_and_the_mask_never_broken():
                 ended = terminated or truncated
             assert info["metrics"]["forbidden"] == 0
             durations[name].append(info["metrics"]["duration"])
-    # A uniformly random forager needs about 21 steps, the greedy one about 5.6.
+    # A uniformly random forager needs about 33 of at most 40 steps, the greedy one about 5.6.
     assert np.mean(durations["learned"]) < 1.3 * np.mean(durations["greedy"])
 
 
