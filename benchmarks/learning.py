@@ -1,4 +1,4 @@
-"""Does the learned policy beat the classical methods? Several training seeds, frozen final policies, test seeds.
+"""Does the learned policy beat the classical methods? Several training seeds, final policies, test seeds.
 
     python -m benchmarks.learning [SCENARIO…] [--algo ppo] [--seeds 5] [--steps N] [--runs-dir DIR]
 
@@ -103,7 +103,8 @@ def table(result: dict[str, Any]) -> str:
     ]
     if result["best_validation"]:
         rows.append(
-            f"| {result['algorithm']}, best-validation policies | {statistics.mean(result['best_validation']):.1f} |"
+            f"| {result['algorithm']}, best-validation policies "
+            f"| {statistics.mean(result['best_validation']):.1f} |"
         )
     for name, value in sorted(result["baselines"].items(), key=lambda item: item[1]):
         rows.append(f"| {name}{' (best baseline)' if name == best else ''} | {value:.1f} |")
