@@ -188,8 +188,8 @@ class SameStep(VectorWrapper[Any, Any, Any, Any, Any]):
             final[copy] = _row(observation, copy)
         reward, terminated, truncated = np.copy(reward), np.copy(terminated), np.copy(truncated)
         observation, fresh = self.env.reset(options={"reset_mask": done})
-        combined = {**info, **fresh, "final_obs": final, "_final_obs": done}
-        combined |= {"final_info": info, "_final_info": done}
+        combined = _merged_info(info, fresh, done)
+        combined |= {"final_obs": final, "_final_obs": done, "final_info": info, "_final_info": done}
         return observation, reward, terminated, truncated, combined
 
 
@@ -330,6 +330,19 @@ class Workers(AsyncVectorEnv[Any, Any]):
                 f"Environment worker {', '.join(map(str, dead)) or '?'} died (exit code {codes or '?'}).",
                 "The run's checkpoints are kept.",
             ) from error
+
+
+def _merged_info(info: dict[str, Any], fresh: dict[str, Any], done: Any) -> dict[str, Any]:
+    """Rows that were reset take the fresh info, the others keep the step's."""
+    merged = dict(info)
+    for name, value in fresh.items():
+        old = info.get(name)
+        if isinstance(value, np.ndarray) and isinstance(old, np.ndarray) and value.shape == old.shape:
+            where = done.reshape(-1, *[1] * (value.ndim - 1))
+            merged[name] = np.where(where, value, old)
+        else:
+            merged[name] = value
+    return merged
 
 
 def _row(observation: Any, index: int) -> Any:

@@ -64,8 +64,8 @@ class TrainContext:
     """All that training is given. An algorithm never sees the run directory.
 
     Attributes:
-        make_envs: Vector environment with the given number of copies, in SAME_STEP autoreset mode,
-            seeded for training; the caller of ``make_envs`` closes it. In a parallel task every
+        make_envs: Vector environment with the given number of copies, in SAME_STEP autoreset mode; its
+            first ``reset`` without a seed starts it on the run's training seeds. The caller of ``make_envs`` closes it. In a parallel task every
             agent of every copy is one of its ``num_envs`` rows, with padded spaces;
             ``info["active"]`` (boolean, shape ``(num_envs,)``) marks rows whose agent is present.
             On masked tasks ``info["action_mask"]`` has shape ``(num_envs, n)``. When a row's episode

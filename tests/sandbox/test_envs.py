@@ -89,6 +89,29 @@ def test_same_step_wrapper_agrees_with_gymnasiums_own_same_step_mode() -> None:
                 np.testing.assert_array_equal(a, b)
 
 
+class Masked(Counter):
+    """Allows action 1 only in the first observation of an episode."""
+
+    def reset(self, **options: Any) -> Any:
+        return super().reset(**options)[0], {"action_mask": np.array([True, True])}
+
+    def step(self, action: Any) -> Any:
+        return (*super().step(action)[:4], {"action_mask": np.array([True, False])})
+
+
+def test_after_a_reset_of_some_rows_every_row_has_its_own_current_mask() -> None:
+    class Late(Masked):
+        def __init__(self) -> None:
+            super().__init__()
+            self.episode = 5
+
+    envs = SameStep(SyncVectorEnv([Masked, Late], autoreset_mode=AutoresetMode.DISABLED))
+    envs.reset()
+    _, _, terminated, _, info = envs.step(np.zeros(2, int))
+    np.testing.assert_array_equal(terminated, [True, False])
+    np.testing.assert_array_equal(info["action_mask"], [[True, True], [True, False]])
+
+
 def test_a_native_environment_that_resets_a_step_late_is_refused(
     toys: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
