@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,10 +36,8 @@ def _whole(given: str | int) -> int:
     raise typer.BadParameter(f"it must be a whole number, not '{text[:40]}'.")
 
 
-Scenario = Annotated[
-    str,
-    typer.Argument(metavar="SCENARIO", help="domain, domain/name, or the path of a YAML file."),
-]
+SCENARIO: Any = typer.Argument(metavar="SCENARIO", help="domain, domain/name, or the path of a YAML file.")
+Scenario = Annotated[str, SCENARIO]
 Algo = Annotated[str, typer.Option(metavar="NAME", help="Algorithm; see: sandbox list algorithms.")]
 Seed = Annotated[
     int, typer.Option(parser=_seed, metavar="N", help="Seeds training; evaluation seeds are the scenario's.")

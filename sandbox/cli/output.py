@@ -84,12 +84,24 @@ def stderr() -> Console:
     return _console(sys.stderr)
 
 
+def printable(text: str) -> str:
+    """``text`` without control characters but line breaks: titles come from files and must not steer the
+    terminal.
+    """
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
+
+
 def _console(stream: IO[str]) -> Console:
     from rich.console import Console
 
     class _Console(Console):
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError  # main() ends quietly; rich would exit with 1
+
+        def print(self, *objects: Any, **options: Any) -> None:
+            super().print(
+                *(printable(item) if isinstance(item, str) else item for item in objects), **options
+            )
 
     terminal = bool(getattr(stream, "isatty", bool)())
     width = None if terminal or os.environ.get("COLUMNS", "").isdigit() else WIDE

@@ -134,6 +134,7 @@ def _describe(run: Run) -> None:
         "reward": _pairs(record.get("reward")),
         "packages": _pairs(record.get("packages")),
         "command": shlex.join(command) if command else None,
+        "repeat": f"sandbox run --from {run.path}",
         "files": ", ".join(sorted(path.name for path in run.path.iterdir() if path.name[0] != ".")),
     }
     for name, value in rows.items():

@@ -143,6 +143,8 @@ TYPED = [
     Case("weight infinite", "info toy --reward step=.inf", "invalid-value", ("finite",)),
     Case("no such agent", "eval optmal --scenario toy", "unknown-name", ("agent 'optmal'", "mean optimal?")),
     Case("agents of no scenario", "eval random", "invalid-value", ("No scenario", "--scenario")),
+    Case("repeated and named", "run toy --from r", "invalid-value", ("--from repeats a run exactly",)),
+    Case("repeated from nothing", "run --from r", "damaged-run", ("'r' is not a run directory",)),
     Case("no such action on runs", "runs sho", "unknown-name", ("'sho'", "mean show?")),
     Case("nothing to remove", "runs rm", "invalid-value", ("at least one run directory",)),
 ]

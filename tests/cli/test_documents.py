@@ -136,6 +136,30 @@ def test_run_shows_the_verdict_and_where_everything_is(sandbox: Sandbox) -> None
     assert outcome.err == ""
 
 
+def test_run_from_a_run_repeats_it_to_the_last_digit(sandbox: Sandbox, tmp_path: Path) -> None:
+    options = ("--hp", "learning_rate=0.01", "--set", "horizon=300", "--seed", 5)
+    first = sandbox(
+        "run", "toy/corridor", "--algo", "reinforce", "--episodes", 6, "--json", *options, *SHORT
+    ).document
+    again = sandbox("run", "--from", first["run_dir"], "--json", "--quiet").document
+    assert again["run_dir"] != first["run_dir"]
+    assert (again["seed"], again["steps"]) == (5, first["steps"])
+    assert again["evaluation"]["agents"] == first["evaluation"]["agents"]
+    one, two = (json.loads((tmp_path / doc["run_dir"] / "run.json").read_text()) for doc in (first, again))
+    for key in ("scenario", "scenario_hash", "hyperparameters", "num_envs", "algorithm"):
+        assert one[key] == two[key]
+
+
+def test_run_from_a_run_whose_scenario_has_changed_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    trained = sandbox("train", "toy/corridor", "--algo", "reinforce", "--json", *SHORT).document
+    file = tmp_path / trained["run_dir"] / "run.json"
+    record = json.loads(file.read_text())
+    file.write_text(json.dumps(record | {"scenario_hash": "0" * 64}))
+    outcome = sandbox("run", "--from", trained["run_dir"], "--json")
+    assert outcome.code == 2
+    assert "cannot be repeated" in outcome.document["error"]["message"]
+
+
 @pytest.fixture
 def trained(sandbox: Sandbox) -> dict[str, Any]:
     outcome = sandbox("train", "toy/corridor", "--algo", "reinforce", "--seed", 3, "--json", *SHORT)
@@ -231,3 +255,13 @@ def test_version_and_help(sandbox: Sandbox) -> None:
         outcome = sandbox(*argv)
         assert outcome.code == 0
         assert outcome.out.startswith("Usage: sandbox")
+
+
+def test_titles_from_a_file_cannot_steer_the_terminal(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "scenarios/toy").mkdir(parents=True)
+    text = 'title: "a\\e[2Jb"\ntask: toy/corridor\nmetric: steps\nsources: ["c\\e[2Jd"]\n'
+    (tmp_path / "scenarios/toy/mine.yaml").write_text(text)
+    for argv in (("list", "scenarios"), ("info", "toy/mine")):
+        out = sandbox(*argv).out
+        assert "a [2Jb" in out
+        assert "\x1b[2J" not in out
