@@ -65,8 +65,9 @@ class TrainContext:
 
     Attributes:
         make_envs: Vector environment with the given number of copies, in SAME_STEP autoreset mode; its
-            first ``reset`` without a seed starts it on the run's training seeds. The caller of ``make_envs`` closes it. In a parallel task every
-            agent of every copy is one of its ``num_envs`` rows, with padded spaces;
+            first ``reset`` without a seed starts it on the run's training seeds. The caller of
+            ``make_envs`` closes it. In a parallel task every agent of every copy is one of its
+            ``num_envs`` rows, with padded spaces;
             ``info["active"]`` (boolean, shape ``(num_envs,)``) marks rows whose agent is present.
             On masked tasks ``info["action_mask"]`` has shape ``(num_envs, n)``. When a row's episode
             ends, ``info["final_obs"][row]`` is its true last observation and
