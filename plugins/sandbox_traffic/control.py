@@ -16,11 +16,8 @@ from sandbox_traffic.files import Scratch, check_routes, resolve
 from sandbox_traffic.metrics import episode_metrics
 from sandbox_traffic.network import Network, Signal, read_network
 from sandbox_traffic.phases import PhaseClock
-from sandbox_traffic.reward import Transition
+from sandbox_traffic.reward import FEW, Transition
 from sandbox_traffic.simulator import Simulation, SimulationSpec, Snapshot, close_simulation, open_simulation
-
-FEW = 10.0
-"""Vehicles outside are observed as n/(n + FEW)."""
 
 
 class SignalControl:

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from sandbox.api import RewardSpec, RewardTerm
 
+FEW = 10.0
+"""n vehicles outside an approach are observed as n/(n + FEW) and rewarded as FEW times that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Transition:
@@ -39,8 +42,12 @@ def queue(transition: Transition) -> float:
 
 
 def outside(transition: Transition) -> float:
-    """Vehicles that wait to enter: what a full lane hides from the queue."""
-    return float(transition.outside.sum())
+    """Vehicles that wait to enter, Σ 10·n/(10 + n): what a full lane hides from the queue.
+
+    The sum grows ever less, as the observation of it does. A plain count would be a reward of
+    hundreds that nothing observed explains and no single decision changes; learning drowns in it.
+    """
+    return float((FEW * transition.outside / (FEW + transition.outside)).sum())
 
 
 def waiting(transition: Transition) -> float:
@@ -59,15 +66,15 @@ def pressure(transition: Transition) -> float:
 
 
 def delay(transition: Transition) -> float:
-    """Seconds lost each second, on the approaches and outside: Σ (1 − speed/limit) + outside."""
-    return float(transition.slowness.sum() + transition.outside.sum())
+    """Seconds lost each second on the approaches: Σ (1 − speed/limit)."""
+    return float(transition.slowness.sum())
 
 
 def _spec(**weights: float) -> RewardSpec:
     """All terms, zero-weighted unless named, so that runs compare term by term."""
     terms = (
         RewardTerm("queue", queue, 0.0, "vehicles", "", "standing vehicles on the approaches"),
-        RewardTerm("outside", outside, 0.0, "vehicles", "", "vehicles waiting to enter"),
+        RewardTerm("outside", outside, 0.0, "vehicles", "", "vehicles waiting to enter, Σ 10·n/(10 + n)"),
         RewardTerm("waiting", waiting, 0.0, "s", "", "sum of present waiting times"),
         RewardTerm(
             "waiting_difference",
@@ -85,7 +92,7 @@ def _spec(**weights: float) -> RewardSpec:
             "Wei et al. 2019, PressLight, eq. 2",
             "incoming less outgoing",
         ),
-        RewardTerm("delay", delay, 0.0, "vehicles", "", "rate at which time is lost, outside included"),
+        RewardTerm("delay", delay, 0.0, "vehicles", "", "rate at which time is lost on the approaches"),
     )
     return RewardSpec(terms).reweighted(weights)
 
@@ -95,6 +102,6 @@ PRESETS = {
     "waiting": _spec(waiting=-0.002, outside=-0.1),
     "waiting-difference": _spec(waiting_difference=-0.01, outside=-0.1),
     "pressure": _spec(pressure=-0.1, outside=-0.1),
-    "delay": _spec(delay=-0.1),
+    "delay": _spec(delay=-0.1, outside=-0.1),
 }
 """Reward presets. Each counts vehicles outside: without, holding one green for ever can pay."""

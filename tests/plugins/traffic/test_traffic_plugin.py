@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from sandbox.api import Scenario
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.plugin import domain
 from sandbox_traffic.reward import PRESETS
-
-from sandbox.api import Scenario
 
 SCENARIOS = sorted((Path(__file__).parents[3] / "scenarios" / "traffic").glob("*.yaml"))
 
