@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -34,9 +33,6 @@ SCALARS = {int: "whole number", float: "number", bool: "true or false", str: "te
 
 def main(arguments: list[str]) -> int:
     """Write the pages, or with ``--check`` say which are out of date."""
-    for variable in ("SANDBOX_PLUGINS", "SANDBOX_SCENARIOS"):
-        os.environ.pop(variable, None)
-    os.chdir(ROOT)
     stale = []
     for page in sorted(PAGES.glob("*.md")):
         old = page.read_text(encoding="utf-8")
