@@ -67,9 +67,9 @@ class Run:
                 f"'{folder}' has run format {record['format']}, this version reads format {FORMAT}.",
                 f"It was made by sandbox-rl {record.get('packages', {}).get('sandbox-rl', '?')}.",
             )
-        for key in ("scenario", "algorithm", "seed", "status"):
-            if key not in record:
-                raise DamagedRunError(f"{file} is damaged: '{key}' is missing.")
+        complaint = _complaint(record)
+        if complaint:
+            raise DamagedRunError(f"{file} is damaged: {complaint}.")
         return Run(folder, record)
 
     @property
@@ -275,6 +275,55 @@ def strict(value: Any) -> Any:
     if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+_ENTRIES: dict[str, Any] = {
+    "scenario_id": str,
+    "scenario": dict,
+    "algorithm": str,
+    "seed": int,
+    "status": str,
+    "scenario_hash": str,
+    "scenario_file": str | None,
+    "folder": str,
+    "hyperparameters": dict,
+    "reward": dict,
+    "packages": dict,
+    "process": dict,
+    "steps": int,
+    "steps_done": int,
+    "num_envs": int,
+    "init_from": str | None,
+    "command": list | None,
+    "started": str,
+    "error": str,
+    "seconds": int | float,
+    "train_seconds": int | float,
+    "steps_per_second": int | float,
+    "best": dict | None,
+}
+"""Types of what a record holds; more may be there."""
+
+_REQUIRED = ("scenario", "algorithm", "seed", "status", "scenario_id")
+
+
+def _complaint(record: Mapping[str, Any]) -> str | None:
+    """What is wrong with a record; None where it can be relied on."""
+    for name in _REQUIRED:
+        if name not in record:
+            return f"'{name}' is missing"
+    for name, kind in _ENTRIES.items():
+        value = record.get(name)
+        if name in record and (not isinstance(value, kind) or isinstance(value, bool)):
+            return f"'{name}' is of the wrong type"
+    if not all(isinstance(word, str) for word in record.get("command") or ()):
+        return "'command' holds something that is no text"
+    best = record.get("best")
+    if best is not None and not (
+        type(best.get("steps")) is int and type(best.get("metric", "")) in (int, float, type(None))
+    ):
+        return "'best' must hold steps and metric"
+    return None
 
 
 def _this_process() -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Any
 
 _LONGEST_NAME = 80
@@ -53,7 +53,7 @@ class UnknownNameError(SandboxError):
 
     def __init__(self, what: str, name: str, known: Iterable[str], hint: str = "") -> None:
         known = sorted(known)
-        near = get_close_matches(name, known, n=3, cutoff=0.5)
+        near = _nearest(name, known)
         if not hint:
             if near:
                 hint = f"Did you mean {' or '.join(near)}?"
@@ -63,6 +63,13 @@ class UnknownNameError(SandboxError):
                 hint = f"No {what} is available."
         shown = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
         super().__init__(f"Unknown {what} '{shown}'.", hint)
+
+
+def _nearest(name: str, known: list[str]) -> list[str]:
+    """Names that may have been meant: the most similar one and those nearly as similar."""
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    likeness = [SequenceMatcher(None, other, name).ratio() for other in near]
+    return [other for other, like in zip(near, likeness, strict=True) if like > likeness[0] - 0.15]
 
 
 class InvalidValueError(SandboxError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -90,7 +89,7 @@ def facts(trained: Run) -> dict[str, Any]:
         "run_dir": trained.path,
         "algorithm": record["algorithm"],
         "seed": record["seed"],
-        "steps": record.get("steps_done", record["steps"]),
+        "steps": record.get("steps_done", record.get("steps")),
         "train_seconds": record.get("train_seconds"),
         "steps_per_second": record.get("steps_per_second"),
     }
@@ -119,7 +118,8 @@ def _as_it_was(folder: Path, given: tuple[Any, ...]) -> tuple[Problem, dict[str,
         InvalidValueError: If something else is asked for at the same time, or if the scenario is no
             longer what it was: an input file, a default or the task's version has changed.
     """
-    from sandbox.api.errors import InvalidValueError
+    from sandbox.api.errors import DamagedRunError, InvalidValueError
+    from sandbox.cli.runs import results
     from sandbox.store import Run
 
     if any(value is not None for value in given):
@@ -129,6 +129,11 @@ def _as_it_was(folder: Path, given: tuple[Any, ...]) -> tuple[Problem, dict[str,
         )
     old = Run.open(folder)
     record, problem = old.record, old.scenario
+    missing = {"scenario_hash", "steps", "num_envs", "hyperparameters", "init_from"} - set(record)
+    if missing:
+        raise DamagedRunError(
+            f"'{folder}' cannot be repeated: its record lacks {', '.join(sorted(missing))}."
+        )
     if problem.hash != record["scenario_hash"]:
         raise InvalidValueError(
             f"'{folder}' cannot be repeated: its scenario had the hash {record['scenario_hash'][:12]}, "
@@ -143,9 +148,9 @@ def _as_it_was(folder: Path, given: tuple[Any, ...]) -> tuple[Problem, dict[str,
         "hp": record["hyperparameters"],
         "init_from": _policy_of(record["init_from"]),
     }
-    file = folder / "evaluation.json"
-    if file.is_file():
-        arguments["episodes"] = json.loads(file.read_text(encoding="utf-8"))["episodes"]
+    evaluation = results(old)
+    if evaluation is not None:
+        arguments["episodes"] = evaluation["episodes"]
     return problem, arguments
 
 

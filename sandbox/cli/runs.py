@@ -91,7 +91,8 @@ def _show(names: list[str], as_json: bool) -> dict[str, Any] | None:
     if as_json:
         return {
             "runs": [
-                {**run.record, "run_dir": run.path, "status": run.status, **_results(run)} for run in opened
+                {**run.record, "run_dir": run.path, "status": run.status, "evaluation": results(run)}
+                for run in opened
             ]
         }
     for run in opened:
@@ -99,19 +100,29 @@ def _show(names: list[str], as_json: bool) -> dict[str, Any] | None:
     return None
 
 
-def _results(run: Run) -> dict[str, Any]:
-    """The evaluation of the run, where `sandbox run` made one."""
+def results(run: Run) -> dict[str, Any] | None:
+    """The evaluation that `sandbox run` left in the run directory; None after `sandbox train`.
+
+    Raises:
+        DamagedRunError: If the file is not one.
+    """
     import json
 
     from sandbox.api.errors import DamagedRunError
 
     file = run.path / "evaluation.json"
     if not file.is_file():
-        return {"evaluation": None}
+        return None
     try:
-        return {"evaluation": json.loads(file.read_text(encoding="utf-8"))}
-    except (OSError, ValueError) as error:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        _ = document["metric"], document["unit"], int(document["episodes"])
+        _ = [(agent["mean"], agent["return"]) for agent in document["agents"].values()]
+    except (OSError, ValueError, RecursionError) as error:
         raise DamagedRunError(f"{file} cannot be read: {error}.") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DamagedRunError(f"{file} is not an evaluation.") from error
+    found: dict[str, Any] = document
+    return found
 
 
 def _describe(run: Run) -> None:
@@ -141,13 +152,13 @@ def _describe(run: Run) -> None:
         if value is not None:
             shown.add_row(name, str(value))
     show(console, shown)
-    evaluation = _results(run)["evaluation"]
+    evaluation = results(run)
     if evaluation is None:
         return
-    results = table(f"Results: {evaluation['metric']} ({evaluation['unit']})", "agent", "mean", "return")
+    figures = table(f"Results: {evaluation['metric']} ({evaluation['unit']})", "agent", "mean", "return")
     for name, agent in evaluation["agents"].items():
-        results.add_row(name, *(_figure(agent[key], number) for key in ("mean", "return")))
-    show(console, results)
+        figures.add_row(name, *(_figure(agent[key], number) for key in ("mean", "return")))
+    show(console, figures)
 
 
 def _figure(value: float | None, number: Any) -> str:

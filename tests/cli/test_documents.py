@@ -226,6 +226,18 @@ def test_damaged_run_is_listed_as_such_and_can_be_removed(
     assert not record.parent.exists()
 
 
+@pytest.mark.parametrize("text", ['{"metric": "steps"', "[]", '{"metric": 1, "unit": 2}', '{"agents": [1]}'])
+def test_damaged_evaluation_of_a_run_is_called_so(
+    text: str, trained: dict[str, Any], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    (tmp_path / trained["run_dir"] / "evaluation.json").write_text(text)
+    for argv in (("runs", "show", trained["run_dir"]), ("run", "--from", trained["run_dir"])):
+        outcome = sandbox(*argv, "--json")
+        assert outcome.code == 2
+        assert outcome.document["error"]["kind"] == "damaged-run"
+        assert "evaluation.json" in outcome.document["error"]["message"]
+
+
 def test_removing_one_wrong_name_removes_nothing(
     trained: dict[str, Any], sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -125,9 +125,7 @@ def test_what_a_plugin_prints_stays_out_of_the_document(tmp_path: Path) -> None:
 def test_mistake_exits_with_2_and_prints_to_standard_error_only(tmp_path: Path) -> None:
     done = _process("run", "toy/coridor", "--algo", "ppo", folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    sentence, hint = done.stderr.splitlines()
-    assert sentence == "Error: Unknown scenario 'toy/coridor'."
-    assert hint.startswith("Did you mean toy/corridor")
+    assert done.stderr == "Error: Unknown scenario 'toy/coridor'.\nDid you mean toy/corridor?\n"
     assert list(tmp_path.iterdir()) == []
 
 

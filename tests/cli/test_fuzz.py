@@ -95,9 +95,9 @@ values = st.recursive(
 
 
 @st.composite
-def mutated(draw: st.DrawFn) -> dict[str, Any]:
-    """The valid document with one to three entries, at any depth, replaced, added or removed."""
-    document = json.loads(json.dumps(VALID))
+def mutated(draw: st.DrawFn, valid: dict[str, Any] = VALID) -> dict[str, Any]:
+    """A valid document with one to three entries, at any depth, replaced, added or removed."""
+    document = json.loads(json.dumps(valid))
     for _ in range(draw(st.integers(1, 3))):
         node: Any = document
         while True:
@@ -263,3 +263,60 @@ def test_any_command_line_ends_with_a_known_exit_code(
     assert code in (0, 2), (out, err)
     assert "Traceback" not in out + err
     assert "Unexpected" not in err
+
+
+RECORD: dict[str, Any] = {
+    "format": 1,
+    "scenario_id": "toy/corridor",
+    "scenario": {"id": "toy/corridor", "title": "T", "task": "toy/corridor", "metric": "steps"},
+    "scenario_hash": "0" * 64,
+    "scenario_file": None,
+    "folder": "/",
+    "algorithm": "ppo",
+    "hyperparameters": {"gamma": 0.9},
+    "reward": {"step": -1.0},
+    "packages": {"numpy": "2"},
+    "seed": 0,
+    "steps": 5,
+    "steps_done": 5,
+    "num_envs": 1,
+    "init_from": None,
+    "command": ["sandbox", "run"],
+    "status": "running",
+    "process": {"pid": 1, "host": "h", "started": "1"},
+    "started": "2026-01-01T00:00:00",
+    "train_seconds": 1.0,
+    "seconds": 1.0,
+    "steps_per_second": 5.0,
+    "best": {"steps": 5, "metric": 1.0},
+}
+READERS = [
+    ["runs", "--json"],
+    ["runs"],
+    ["runs", "show", "RUN", "--json"],
+    ["runs", "show", "RUN"],
+    ["eval", "RUN", "--json"],
+    ["run", "--from", "RUN", "--json"],
+    ["train", "toy", "--algo", "ppo", "--init-from", "RUN", "--json"],
+]
+
+
+@FUZZ
+@given(record=st.one_of(mutated(RECORD), values), argv=st.sampled_from(READERS))
+def test_any_record_of_a_run_is_read_or_called_damaged(
+    record: Any,
+    argv: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "runs/toy/corridor/ppo/0-aa"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").write_text(json.dumps(record))
+    code = main([str(folder) if word == "RUN" else word for word in argv])
+    out, err = capsys.readouterr()
+    assert code in (0, 2), (out, err)
+    assert "Traceback" not in out + err
+    assert "Unexpected" not in out + err
+    assert [path.name for path in folder.iterdir()] == ["run.json"]
