@@ -16,19 +16,14 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any
 
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+from docs.markdown import described, fields_table, slug, table
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "reference"
 DISTRIBUTION = "sandbox-rl"
 REGION = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-BOUNDS = (("ge", "≥ {}"), ("gt", "> {}"), ("le", "≤ {}"), ("lt", "< {}"))
-SIZES = (("min_length", "length ≥ {}"), ("max_length", "length ≤ {}"))
-SCALARS = {int: "whole number", float: "number", bool: "true or false", str: "text", type(None): "null"}
 
 
 def main(arguments: list[str]) -> int:
@@ -63,7 +58,7 @@ def scenarios() -> str:
         problem = load_problem(str(file))
         scenario, evaluation = problem.scenario, problem.scenario.evaluation
         facts = [
-            ("task", f"[{scenario.task}](tasks.md#{_slug(scenario.task)}), version {problem.task.version}"),
+            ("task", f"[{scenario.task}](tasks.md#{slug(scenario.task)}), version {problem.task.version}"),
             ("ranked by", f"{scenario.metric} ({problem.metric.unit}), {problem.metric.better} is better"),
             ("agents", "several, one policy for all" if problem.task.agents == "parallel" else "one"),
             ("reward", _weights(problem.reward.weights)),
@@ -77,7 +72,7 @@ def scenarios() -> str:
             ("hash", f"`{problem.hash[:16]}`"),
             ("file", f"`{file.relative_to(ROOT)}`"),
         ]
-        parts += [f"## {scenario.id}", f"{scenario.title}.", _table(("", ""), facts)]
+        parts += [f"## {scenario.id}", f"{scenario.title}.", table(("property", "value"), facts)]
         if scenario.config:
             parts += ["Parameters that the scenario sets:", _settings(scenario.config)]
         if evaluation.config:
@@ -87,10 +82,10 @@ def scenarios() -> str:
                 (name, f"{one.steps:,}" if one.steps else "", one.num_envs or "", _pairs(one.hyperparameters))
                 for name, one in scenario.presets.items()
             ]
-            parts += ["Tuned presets:", _table(("algorithm", "steps", "copies", "hyperparameters"), rows)]
+            parts += ["Tuned presets:", table(("algorithm", "steps", "copies", "hyperparameters"), rows)]
         if scenario.references:
             known = [(r.name, r.metric or scenario.metric, r.value, r.source) for r in scenario.references]
-            parts += ["Known values:", _table(("name", "metric", "value", "source"), known)]
+            parts += ["Known values:", table(("name", "metric", "value", "source"), known)]
         parts += _sources(scenario.sources)
     return "\n\n".join(parts)
 
@@ -99,7 +94,7 @@ def tasks() -> str:
     """Every task: parameters, reward terms, metrics and baselines."""
     parts = []
     for domain in _shipped("domains"):
-        described: dict[Any, str] = {}
+        first_with: dict[Any, str] = {}
         parts += [f"## Domain {domain.name}", f"{domain.title}. Extra: `{domain.extra}`."]
         for task in domain.tasks:
             name = f"{domain.name}/{task.name}"
@@ -107,13 +102,13 @@ def tasks() -> str:
             masks = "action masks" if task.masks else "no action masks"
             parts += [f"### {name}", f"{task.title}; version {task.version}, {agents}, {masks}."]
             same = (task.config, task.rewards, task.default_reward, task.metrics, task.baselines)
-            if same in described:
-                first = described[same]
+            if same in first_with:
+                first = first_with[same]
                 parts.append(
-                    f"Parameters, rewards, metrics and baselines are those of [{first}](#{_slug(first)})."
+                    f"Parameters, rewards, metrics and baselines are those of [{first}](#{slug(first)})."
                 )
             else:
-                described[same] = name
+                first_with[same] = name
                 parts += _task(task)
         parts += _sources(domain.sources)
     return "\n\n".join(parts)
@@ -135,15 +130,15 @@ def _task(task: Any) -> list[str]:
     baselines.append(("random", "a random allowed action; plays every task", ""))
     return [
         "**Parameters** (`--set config.NAME=VALUE`)",
-        _fields(resolve(task.config)),
+        fields_table(resolve(task.config)),
         "**Reward terms** (`--reward TERM=WEIGHT`)",
-        _table(("term", "unit", "definition", "source"), terms),
+        table(("term", "unit", "definition", "source"), terms),
         "**Reward presets** (`--reward PRESET`); terms that are not named have weight 0",
-        _table(("preset", "weights"), presets),
+        table(("preset", "weights"), presets),
         "**Metrics**",
-        _table(("metric", "unit", "better", "definition"), metrics),
+        table(("metric", "unit", "better", "definition"), metrics),
         "**Baselines**",
-        _table(("baseline", "what it does", "source"), baselines),
+        table(("baseline", "what it does", "source"), baselines),
     ]
 
 
@@ -164,8 +159,8 @@ def algorithms() -> str:
             ("environment copies", "any number" if can.vectorised else "one"),
             ("sources", "; ".join(algorithm.sources)),
         ]
-        parts += [f"## {algorithm.name}", algorithm.description, _table(("", ""), facts)]
-        parts.append(_fields(resolve(algorithm.config)))
+        parts += [f"## {algorithm.name}", algorithm.description, table(("property", "value"), facts)]
+        parts.append(fields_table(resolve(algorithm.config)))
     return "\n\n".join(parts)
 
 
@@ -173,7 +168,7 @@ def algorithm_overview() -> str:
     """One row an algorithm."""
     rows = [
         (
-            f"[{one.name}](#{_slug(one.name)})",
+            f"[{one.name}](#{slug(one.name)})",
             one.family,
             one.backend,
             ", ".join(sorted(one.capabilities.action_spaces)),
@@ -181,7 +176,7 @@ def algorithm_overview() -> str:
         )
         for one in _shipped("algorithms")
     ]
-    return _table(("algorithm", "family", "backend", "action spaces", "masks"), rows)
+    return table(("algorithm", "family", "backend", "action spaces", "masks"), rows)
 
 
 def _masks(algorithm: Any) -> str:
@@ -218,7 +213,7 @@ def _options(params: Iterable[Any]) -> str:
             name += f" `{_metavar(one)}`"
         default = "" if one.default is None or one.default is False else f"`{one.default}`"
         rows.append((name, getattr(one, "help", "") or "", "required" if one.required else default))
-    return _table(("argument or option", "meaning", "default"), rows)
+    return table(("argument or option", "meaning", "default"), rows)
 
 
 def _is_needed(one: Any) -> bool:
@@ -234,7 +229,7 @@ def python_api() -> str:
     import sandbox
 
     names = [name for name in sandbox.__all__ if not name.startswith("__")]
-    return "\n\n".join(_described(f"sandbox.{name}", getattr(sandbox, name)) for name in names)
+    return "\n\n".join(described(f"sandbox.{name}", getattr(sandbox, name)) for name in names)
 
 
 def contract() -> str:
@@ -242,76 +237,7 @@ def contract() -> str:
     from sandbox import api
 
     names = [name for name in api.__all__ if not name.endswith("Error") and name != "API_VERSION"]
-    return "\n\n".join(_described(name, getattr(api, name)) for name in names)
-
-
-def _described(name: str, what: Any) -> str:
-    fields = getattr(what, "model_fields", None)
-    parts = [f"### {name}"]
-    if fields is None and not _is_bare(what):
-        parts.append(f"```python\n{_signature(name, what)}\n```")
-    parts.append(_docstring(what))
-    if fields:
-        parts.append(_fields(what))
-    if inspect.isclass(what) and fields is None:
-        for own, member in vars(what).items():
-            if inspect.isfunction(member) and not own.startswith("_") and member.__doc__:
-                parts += [f"```python\n{_signature(own, member)}\n```", _docstring(member)]
-    return "\n\n".join(part for part in parts if part)
-
-
-def _is_bare(what: Any) -> bool:
-    """A protocol, an exception or a marker: how it is constructed is of no interest."""
-    return inspect.isclass(what) and (
-        getattr(what, "_is_protocol", False) or issubclass(what, Exception) or "__init__" not in vars(what)
-    )
-
-
-def _signature(name: str, what: Any) -> str:
-    """The signature, one parameter a line where it is long."""
-    signature = inspect.signature(what)
-    if inspect.isclass(what):
-        signature = signature.replace(return_annotation=inspect.Signature.empty)
-    text = f"{name}{signature}".replace("'", "")
-    if len(text) <= 90:
-        return text
-    inner = ",\n".join(f"    {one}" for one in _with_star(signature)).replace("'", "")
-    returned = signature.return_annotation
-    arrow = "" if returned is inspect.Signature.empty else f" -> {returned}".replace("'", "")
-    return f"{name}(\n{inner},\n){arrow}"
-
-
-def _with_star(signature: inspect.Signature) -> list[str]:
-    found, starred = [], False
-    for one in signature.parameters.values():
-        if one.kind is one.KEYWORD_ONLY and not starred:
-            found.append("*")
-            starred = True
-        found.append(str(one))
-    return found
-
-
-def _docstring(what: Any) -> str:
-    """A docstring with its sections (Args, Returns, …) as Markdown lists."""
-    lines = (inspect.getdoc(what) or "").splitlines()
-    shown: list[str] = []
-    in_list = False
-    for line in lines:
-        section = re.fullmatch(r"(Args|Attributes|Returns|Raises):", line)
-        entry = re.fullmatch(r"    ([\w, ]+): (.*)", line)
-        if section:
-            in_list = True
-            shown += ["", f"*{'Arguments' if section[1] == 'Args' else section[1]}*", ""]
-        elif in_list and entry and not line.startswith("     "):
-            shown.append(f"- `{entry[1]}`: {entry[2]}")
-        elif in_list and line.startswith("    "):
-            shown.append(f"  {line.strip()}" if shown[-1].startswith(("-", "  ")) else line.strip())
-        elif line.startswith(">>> "):
-            shown.append(f"    {line}")
-        else:
-            in_list = in_list and not line
-            shown.append(line)
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(shown)).strip()
+    return "\n\n".join(described(name, getattr(api, name)) for name in names)
 
 
 def scenario_file() -> str:
@@ -328,8 +254,9 @@ def scenario_file() -> str:
         ("an entry of `references`", api.Reference),
     ):
         meanings = dict(re.findall(r"^    (\w+): (.*)$", inspect.getdoc(model) or "", re.MULTILINE))
-        parts += [f"**{title}**", _fields(model, meanings)]
-    return "\n\n".join(parts)
+        parts += [f"**{title}**", fields_table(model, meanings)]
+    text = "\n\n".join(parts)
+    return re.sub(r"(\| `id` \|.*\|) required \|", r"\1 from the file's place |", text)
 
 
 def errors() -> str:
@@ -346,7 +273,7 @@ def errors() -> str:
         ("`interrupted`", 130, "", "Ctrl-C or SIGTERM; a checkpoint is written first."),
         ("`internal`", 1, "", "A bug of this package or of a plugin; `SANDBOX_DEBUG=1` shows the traceback."),
     ]
-    return _table(("kind", "exit code", "Python class", "meaning"), rows)
+    return table(("kind", "exit code", "Python class", "meaning"), rows)
 
 
 def packages() -> str:
@@ -354,61 +281,6 @@ def packages() -> str:
     from sandbox.provenance import PACKAGES
 
     return ", ".join(f"`{name}`" for name in PACKAGES) + "."
-
-
-def _fields(model: Any, meanings: Mapping[str, str] | None = None) -> str:
-    rows = [
-        (f"`{name}`", _kind(field), _default(field), field.description or (meanings or {}).get(name, ""))
-        for name, field in model.model_fields.items()
-    ]
-    return _table(("name", "allowed", "default", "meaning"), rows)
-
-
-def _kind(field: FieldInfo) -> str:
-    return ", ".join([_type(field.annotation), *_limits(field.metadata)])
-
-
-def _type(annotation: Any) -> str:  # noqa: PLR0911 - one for each form of annotation
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return ", ".join([_type(arguments[0]), *_limits(arguments[1:])])
-    if origin is Literal:
-        return " or ".join(f"`{value}`" for value in arguments)
-    if origin in (Union, UnionType):
-        return " or ".join(_type(one) for one in arguments)
-    if origin in (list, tuple):
-        if origin is tuple and arguments[-1] is not Ellipsis:
-            return f"list of {len(arguments)} ({_type(arguments[0])})"
-        return f"list ({_type(arguments[0])})"
-    if origin is dict:
-        return "mapping"
-    if annotation in SCALARS:
-        return SCALARS[annotation]
-    return "mapping" if hasattr(annotation, "model_fields") else getattr(annotation, "__name__", "any")
-
-
-def _limits(metadata: Iterable[Any]) -> list[str]:
-    found = []
-    for one in metadata:
-        for extra in getattr(one, "metadata", None) or [one]:
-            for name, text in (*BOUNDS, *SIZES):
-                if getattr(extra, name, None) is not None:
-                    value = getattr(extra, name)
-                    found.append(text.format(f"{value:,}" if isinstance(value, int) else f"{value:g}"))
-            if getattr(extra, "pattern", None):
-                found.append(f"`{extra.pattern}`")
-    return found
-
-
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "required"
-    value = field.get_default(call_default_factory=True)  # type: ignore[call-arg]
-    if value is PydanticUndefined:
-        return "required"
-    if hasattr(value, "model_dump"):
-        return "as below"
-    return f"`{json.dumps(value, ensure_ascii=False)}`"
 
 
 def _shipped(kind: str) -> list[Any]:
@@ -423,7 +295,7 @@ def _shipped(kind: str) -> list[Any]:
 
 def _settings(values: Mapping[str, Any]) -> str:
     rows = [(f"`{name}`", f"`{json.dumps(value, ensure_ascii=False)}`") for name, value in values.items()]
-    return _table(("name", "value"), rows)
+    return table(("name", "value"), rows)
 
 
 def _pairs(values: Mapping[str, Any]) -> str:
@@ -437,18 +309,6 @@ def _weights(weights: Mapping[str, float]) -> str:
 def _sources(sources: Iterable[str]) -> list[str]:
     listed = "\n".join(f"- {source}" for source in sources)
     return ["**Sources**", listed] if listed else []
-
-
-def _table(header: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
-    lines = [header, tuple("---" for _ in header), *rows]
-    return "\n".join(
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
-
-
-def _slug(heading: str) -> str:
-    """The anchor that Python-Markdown gives a heading."""
-    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower())
 
 
 REGIONS: dict[str, Callable[[], str]] = {
