@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import traceback
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +74,10 @@ def _usage(error: Any) -> Failure:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "sandbox"
     hint = f"See {command} --help."
-    near = list(getattr(error, "possibilities", None) or ())
-    message = str(getattr(error, "message", "")) if near else error.format_message()
+    given = getattr(error, "option_name", "")
+    near = [name for name in getattr(error, "possibilities", None) or () if _alike(name, given)]
+    # Typer appends its own suggestions to the message of an unknown option.
+    message = str(error.message) if given and error.message else error.format_message()
     name = message.partition("'")[2].partition("'")[0]
     if message.startswith("No such command"):
         commands = sorted(getattr(context.command, "commands", {})) if context is not None else []
@@ -89,6 +91,10 @@ def _usage(error: Any) -> Failure:
     if message.startswith("Invalid value"):
         kind = "invalid-value"
     return Failure(kind, message if message.endswith((".", "?")) else f"{message}.", hint, 2)
+
+
+def _alike(one: str, other: str) -> bool:
+    return SequenceMatcher(None, one, other).ratio() >= 0.7
 
 
 def _did_you_mean(names: list[str]) -> str:

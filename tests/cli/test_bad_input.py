@@ -52,6 +52,7 @@ TYPED = [
     Case("no near command", "zzz", "unknown-name", ("command 'zzz'", "Commands: ", "doctor")),
     Case("no such option", "list --jsn", "usage", ("'--jsn'", "Did you mean --json?")),
     Case("no near option", "run toy --algo ppo --zz 1", "usage", ("'--zz'", "sandbox run --help")),
+    Case("option of another command", "info toy --quiet", "usage", ("'--quiet'", "See sandbox info --help.")),
     Case("option without value", "run toy --algo", "usage", ("'--algo' requires an argument",)),
     Case("argument missing", "run --algo ppo", "usage", ("Missing argument 'SCENARIO'",)),
     Case("required option missing", "run toy", "usage", ("Missing option '--algo'",)),
