@@ -84,8 +84,11 @@ def scenarios() -> str:
             ]
             parts += ["Tuned presets:", table(("algorithm", "steps", "copies", "hyperparameters"), rows)]
         if scenario.references:
-            known = [(r.name, r.metric or scenario.metric, r.value, r.source) for r in scenario.references]
-            parts += ["Known values:", table(("name", "metric", "value", "source"), known)]
+            known = [
+                (one.name, one.metric or scenario.metric, one.value, one.source, one.note)
+                for one in scenario.references
+            ]
+            parts += ["Known values:", table(("name", "metric", "value", "source", "note"), known)]
         parts += _sources(scenario.sources)
     return "\n\n".join(parts)
 
