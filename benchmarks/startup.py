@@ -55,7 +55,7 @@ def measure(command: str, runs: int) -> dict[str, Any]:
     seconds = [_call(_RUN, command)[0] for _ in range(runs)]
     after = os.times()
     cpu = (after.children_user + after.children_system - before.children_user - before.children_system) / runs
-    modules = {name.partition(".")[0] for name in _call(_MODULES, command)[1].split()}
+    heavy = heavy_imports(command)
     median = statistics.median(seconds)
     return {
         "median_seconds": round(median, 3),
@@ -64,9 +64,15 @@ def measure(command: str, runs: int) -> dict[str, Any]:
         "mean_cpu_seconds": round(cpu, 3),
         "limit_seconds": LIMITS[command],
         "runs": runs,
-        "heavy_imports": sorted(modules & set(HEAVY)),
-        "ok": median <= LIMITS[command] and not modules & set(HEAVY),
+        "heavy_imports": heavy,
+        "ok": median <= LIMITS[command] and not heavy,
     }
+
+
+def heavy_imports(command: str) -> list[str]:
+    """Heavy packages that one command imports."""
+    modules = {name.partition(".")[0] for name in _call(_MODULES, command)[1].split()}
+    return sorted(modules & set(HEAVY))
 
 
 def _call(program: str, command: str) -> tuple[float, str]:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -184,8 +184,9 @@ class Registry:
         self.domains = Plugins("sandbox.domains")
         self.algorithms = Plugins("sandbox.algorithms")
         self._unloadable: list[PluginStatus] = []
+        declared = entry_points()
         for plugins in (self.domains, self.algorithms):
-            for entry in entry_points(group=plugins._group):
+            for entry in declared.select(group=plugins._group):
                 plugins.add(entry.name, _from_entry_point(entry))
         for target in filter(None, os.environ.get(PLUGINS_VARIABLE, "").split(",")):
             self._add_target(target.strip())
@@ -318,10 +319,14 @@ def _itself(plugin: Any) -> Any:
 
 
 def _from_entry_point(entry: EntryPoint) -> _Source:
-    distribution = entry.dist
-    name = distribution.name if distribution else "?"
-    version = distribution.version if distribution else ""
+    name, version = _name_and_version(entry.dist)
     return _Source(entry.value, name, version, entry.load)
+
+
+@cache
+def _name_and_version(distribution: Distribution | None) -> tuple[str, str]:
+    # Each of the two parses the distribution's whole metadata, README included.
+    return (distribution.name, distribution.version) if distribution else ("?", "")
 
 
 def _absolute(target: str) -> str:

@@ -214,3 +214,13 @@ def test_killed_run_is_listed_as_dead(
     training.wait(timeout=30)
     assert [run["status"] for run in sandbox("runs", "--json").document["runs"]] == ["dead"]
     assert "dead" in sandbox("runs").out
+
+
+@pytest.mark.parametrize("command", ["--help", "list"])
+def test_start_imports_no_simulator_and_no_learner(command: str) -> None:
+    root = Path(__file__).parents[2]
+    program = f"from benchmarks.startup import heavy_imports; print(heavy_imports({command!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout == "[]\n"
