@@ -19,6 +19,9 @@ from sandbox_traffic.phases import PhaseClock
 from sandbox_traffic.reward import FEW, Transition
 from sandbox_traffic.simulator import Simulation, SimulationSpec, Snapshot, close_simulation, open_simulation
 
+LOOP_MEMORY = 5.0
+"""A vehicle that was on a loop t seconds ago is observed as exp(−t/LOOP_MEMORY), s."""
+
 
 class SignalControl:
     """A network whose signals are controlled, one decision at a time.
@@ -130,14 +133,14 @@ class SignalControl:
     def observation_size(self, index: int) -> int:
         """Length of signal ``index``'s observation."""
         signal = self.signals[index]
-        return len(signal.greens) + 1 + 3 * len(signal.incoming)
+        return len(signal.greens) + 1 + 4 * len(signal.incoming)
 
     def observe(self, index: int) -> NDArray[np.float32]:
         """What signal ``index`` sees, each in [0, 1].
 
         Phase one-hot (shape ``(phases,)``), whether it may switch (1), then for each approach the
-        share of its capacity that is occupied, the share that stands, and n/(n + 10) for n vehicles
-        waiting outside.
+        share of its capacity that is occupied, the share that stands, n/(n + 10) for n vehicles
+        waiting outside, and exp(−t/5) for t seconds since a vehicle was on its loop.
         """
         here, clock, rows = self.approaches, self.clocks[index], self.layout.views[index].rows
         phase = np.zeros(len(clock.greens))
@@ -149,6 +152,7 @@ class SignalControl:
             np.minimum(here.count[rows] / capacity, 1.0),
             np.minimum(here.queue[rows] / capacity, 1.0),
             outside / (outside + FEW),
+            np.exp(-here.gap[rows] / LOOP_MEMORY),
         )
         return np.concatenate(parts).astype(np.float32)
 

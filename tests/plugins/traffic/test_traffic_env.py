@@ -181,13 +181,14 @@ def test_the_time_limit_truncates_and_brings_the_metrics(signal_env: MakeOne) ->
 def test_observations_show_phase_and_vehicles(signal_env: MakeOne) -> None:
     env = signal_env(duration=600, demand=1.5)
     observation, _ = env.reset(seed=0)
-    assert observation.shape == (4 + 1 + 3 * 12,)
-    assert observation.tolist() == [1, 0, 0, 0, 0] + [0] * 36
+    assert observation.shape == (4 + 1 + 4 * 12,)
+    assert observation.tolist() == [1, 0, 0, 0, 0] + [0] * 48
     for _ in range(100):
         observation, *_ = env.step(np.int64(1))
     assert observation[:5].tolist() == [0, 1, 0, 0, 1]
-    density, queue, _ = observation[5:].reshape(3, 12)
+    density, queue, _, loop = observation[5:].reshape(4, 12)
     assert (density >= queue).all()
+    assert (loop > 0).any()
     assert queue.max() > 0.5  # the straight lanes of the main road have had no green
 
 
@@ -197,7 +198,7 @@ def test_vehicles_outside_are_seen_and_felt(signal_env: MakeOne) -> None:
     for _ in range(180):
         observation, _, _, _, info = env.step(np.int64(1))
     assert info["reward_terms"]["outside"] > 10
-    assert observation[5:].reshape(3, 12)[2].max() > 0.5
+    assert observation[5:].reshape(4, 12)[2].max() > 0.5
 
 
 def test_two_environments_in_one_program_do_not_disturb_each_other(signal_env: MakeOne) -> None:
