@@ -61,7 +61,10 @@ def scenarios() -> str:
             ("task", f"[{scenario.task}](tasks.md#{slug(scenario.task)}), version {problem.task.version}"),
             ("ranked by", f"{scenario.metric} ({problem.metric.unit}), {problem.metric.better} is better"),
             ("agents", "several, one policy for all" if problem.task.agents == "parallel" else "one"),
-            ("reward", _weights(problem.reward.weights)),
+            (
+                "reward",
+                f"{scenario.reward.preset or problem.task.default_reward}: {_weights(problem.reward.weights)}",
+            ),
             ("training steps", f"{scenario.steps:,}"),
             (
                 "evaluation",
