@@ -57,14 +57,12 @@ def scenarios() -> str:
             continue
         problem = load_problem(str(file))
         scenario, evaluation = problem.scenario, problem.scenario.evaluation
+        preset = scenario.reward.preset or problem.task.default_reward
         facts = [
             ("task", f"[{scenario.task}](tasks.md#{slug(scenario.task)}), version {problem.task.version}"),
             ("ranked by", f"{scenario.metric} ({problem.metric.unit}), {problem.metric.better} is better"),
             ("agents", "several, one policy for all" if problem.task.agents == "parallel" else "one"),
-            (
-                "reward",
-                f"{scenario.reward.preset or problem.task.default_reward}: {_weights(problem.reward.weights)}",
-            ),
+            ("reward", f"{preset}: {_weights(problem.reward.weights)}"),
             ("training steps", f"{scenario.steps:,}"),
             (
                 "evaluation",
