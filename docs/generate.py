@@ -225,7 +225,10 @@ def _is_needed(one: Any) -> bool:
 
 
 def _metavar(one: Any) -> str:
-    return str(one.metavar or one.name.upper())
+    """The placeholder of a value; in brackets for an argument that may be left out."""
+    text = str(one.metavar or one.name.upper())
+    optional = one.param_type_name == "argument" and not one.required and not text.startswith("[")
+    return f"[{text}]" if optional else text
 
 
 def python_api() -> str:
