@@ -89,8 +89,7 @@ def make_training(problem: Problem, num_envs: int, seed: int) -> VectorEnv[Any, 
     """
     low, high = problem.scenario.evaluation.seeds.train
     if problem.task.make_vec is not None:
-        seeds = np.random.default_rng([seed, 0]).integers(low, high, num_envs)
-        return _SeededReset(native(problem, num_envs, evaluation=False), [int(value) for value in seeds])
+        return _SeededReset(native(problem, num_envs, evaluation=False), seed, low, high)
     factories = [EnvFactory(problem, seeds=(seed, copy, low, high)) for copy in range(num_envs)]
     return _from_copies(problem, factories, workers=not problem.task.cheap)
 
@@ -194,16 +193,23 @@ class SameStep(VectorWrapper[Any, Any, Any, Any, Any]):
 
 
 class _SeededReset(VectorWrapper[Any, Any, Any, Any, Any]):
-    """Uses fixed seeds for the first reset that names none."""
+    """Seeds the copies of a native environment from a range, whatever seed a learner names."""
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], seeds: list[int]) -> None:
+    def __init__(self, env: VectorEnv[Any, Any, Any], seed: int, low: int, high: int) -> None:
         super().__init__(env)
-        self._seeds: list[int] | None = seeds
+        self._stream: np.random.Generator | None = np.random.default_rng([seed, 0])
+        self._range = (low, high)
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        if seed is None and self._seeds is not None:
-            seed, self._seeds = self._seeds, None
-        return self.env.reset(seed=seed, options=options)
+        if seed is not None:
+            self._stream = np.random.default_rng(seed)
+        seeds = None
+        if self._stream is not None:
+            seeds = self._stream.integers(*self._range, self.num_envs).tolist()
+            self._stream = None  # from here on the copies go on with their own generators
+        seeded: Any = self.env  # Gymnasium types the seed as an int, and takes lists
+        result: tuple[Any, dict[str, Any]] = seeded.reset(seed=seeds, options=options)
+        return result
 
 
 def as_problem(

@@ -24,6 +24,9 @@ from sandbox.statistics import bootstrap_mean, paired_difference
 from sandbox.store import Run
 from sandbox.threads import one_thread
 
+FEWEST_EPISODES = 5
+"""A bootstrap over fewer episodes is far too narrow to carry a verdict."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -33,7 +36,8 @@ class Comparison:
         baseline: The best baseline's name.
         mean: Mean difference of the metric, agent minus baseline.
         ci95: Bootstrap interval of that mean.
-        verdict: ``better`` or ``worse`` where the interval excludes zero, else ``unclear``.
+        verdict: ``better`` or ``worse`` where the interval excludes zero, else ``unclear``; always
+            ``unclear`` with fewer than five episodes.
     """
 
     baseline: str
@@ -96,7 +100,7 @@ class Evaluation:
             return None
         mean, low, high = paired_difference(self.values(agent), self.values(baseline))
         verdict = "unclear"
-        if high < 0 or low > 0:
+        if len(self.seeds) >= FEWEST_EPISODES and (high < 0 or low > 0):
             verdict = "better" if (high < 0) == (self.metric.better == "lower") else "worse"
         return Comparison(baseline, mean, (low, high), verdict)
 

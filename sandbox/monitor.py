@@ -185,7 +185,7 @@ class Monitor:
                 name: float(np.mean([one[name] for one in self._metrics if name in one])) for name in names
             }
         self._progress.advance("train", self.steps, record)
-        self._record(record | {f"train/{name}": value for name, value in self._values.items()})
+        self._record(record | {_grouped(name): value for name, value in self._values.items()})
 
     def _record(self, values: Mapping[str, float]) -> None:
         seconds = round(time.perf_counter() - self._begun, 3)
@@ -200,6 +200,11 @@ class Monitor:
                     f"Training diverged after {self.steps} steps: {name} became {value}.",
                     "Try a lower learning rate or normalised observations and rewards.",
                 )
+
+
+def _grouped(name: str) -> str:
+    """An algorithm's diagnostic under ``train/``, unless it names a group itself."""
+    return name if "/" in name else f"train/{name}"
 
 
 class EpisodeLog(VectorWrapper[Any, Any, Any, Any, Any]):

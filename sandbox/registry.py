@@ -343,7 +343,7 @@ def _split_target(target: str) -> tuple[Path | None, str]:
         candidate, name = head, attribute
     else:
         candidate, name = target, ""
-    if candidate.endswith(".py") or os.sep in candidate:
+    if candidate.endswith(".py") or os.sep in candidate or Path(candidate, "plugin.py").is_file():
         return Path(candidate), name
     return None, name
 

@@ -172,6 +172,16 @@ class RunWriter:
                 shutil.rmtree(old)
         return path
 
+    def discard(self) -> None:
+        """Remove the run directory, and the folders above it that it leaves empty."""
+        self.close()
+        with self._explained():
+            shutil.rmtree(self.path)
+            for folder in list(self.path.parents)[:4]:
+                if any(folder.iterdir()):
+                    break
+                folder.rmdir()
+
     def close(self) -> None:
         """Close open files."""
         if self._progress is not None:

@@ -195,18 +195,31 @@ def train_plan(
             f"Interrupted after {monitor.steps:,} steps; the run and its last checkpoint are kept in "
             f"{writer.path}."
         ) from None
+    except SandboxError as error:
+        if error.exit_code == 2 and monitor.steps == 0:
+            writer.discard()  # an impossible request that only the algorithm could find out
+        else:
+            _record_failure(writer, monitor, start, error, progress)
+        raise
     except BaseException as error:
-        # The record itself may be what cannot be written (a full disk); the first error is the cause.
-        try:
-            message = error.message if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
-            writer.update(status="failed", error=message, **_timings(monitor, start))
-        except SandboxError as second:
-            progress.message(f"The run's status could not be recorded: {second.message}")
+        _record_failure(writer, monitor, start, error, progress)
         raise
     finally:
         monitor.close()
         writer.close()
     return Run.open(writer.path)
+
+
+def _record_failure(
+    writer: RunWriter, monitor: Monitor, start: float, error: BaseException, progress: Progress
+) -> None:
+    """Note in the run's record why it failed."""
+    message = error.message if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
+    try:
+        writer.update(status="failed", error=message, **_timings(monitor, start))
+    except SandboxError as second:
+        # The record itself may be what cannot be written (a full disk); the first error is the cause.
+        progress.message(f"The run's status could not be recorded: {second.message}")
 
 
 def spaces_of(problem: Problem) -> tuple[Any, Any, bool]:

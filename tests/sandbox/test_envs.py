@@ -193,6 +193,21 @@ def test_gymnasium_make_takes_the_tasks_parameters(toys: None) -> None:
     assert ends == [False, False, True]
 
 
+def test_a_learner_cannot_seed_native_training_copies_with_test_seeds(toys: None) -> None:
+    problem = load_problem("toy/regulator")
+    asked = []
+    envs = make_training(problem, 3, seed=0)
+    inner: Any = envs.env  # type: ignore[attr-defined]
+    reset = inner.reset
+    inner.reset = lambda **options: asked.append(options["seed"]) or reset(**options)
+    envs.reset(seed=0)
+    envs.reset()
+    low, high = problem.scenario.evaluation.seeds.train
+    assert all(low <= seed < high for seed in asked[0])
+    assert asked[1] is None, "the copies go on with their own generators"
+    envs.close()
+
+
 def test_a_script_without_a_main_guard_can_use_worker_processes(tmp_path: Path) -> None:
     toys = Path(__file__).parents[1] / "toys" / "plugin.py"
     script = tmp_path / "unguarded.py"

@@ -112,17 +112,18 @@ def _evaluation(values: dict[str, list[float]], problem: Any) -> Evaluation:
         for seed, value in enumerate(row)
     ]
     agents = [Agent(name, baseline=None if name == "ppo" else name) for name in values]
-    return Evaluation(problem, tuple(range(3)), tuple(episodes), tuple(agents), 0.0)
+    count = len(next(iter(values.values())))
+    return Evaluation(problem, tuple(range(count)), tuple(episodes), tuple(agents), 0.0)
 
 
 def test_the_verdict_is_about_paired_differences_to_the_best_classical_method(toys: None) -> None:
     problem = load_problem("toy/forage")  # its metric, duration, is better when lower
     table = _evaluation(
         {
-            "ppo": [8.0, 18.0, 28.0],
-            "good": [10.0, 20.0, 30.0],
-            "bad": [40.0, 40.0, 40.0],
-            "random": [1.0] * 3,
+            "ppo": [8.0, 18.0, 28.0, 8.0, 18.0],
+            "good": [10.0, 20.0, 30.0, 10.0, 20.0],
+            "bad": [40.0] * 5,
+            "random": [1.0] * 5,
         },
         problem,
     )
@@ -137,10 +138,17 @@ def test_the_verdict_is_about_paired_differences_to_the_best_classical_method(to
 
 
 def test_a_difference_whose_interval_holds_zero_is_unclear(toys: None) -> None:
-    table = _evaluation({"ppo": [9.0, 21.0, 30.0], "good": [10.0, 20.0, 30.0]}, load_problem("toy/forage"))
+    values = {"ppo": [9.0, 21.0, 30.0, 9.0, 21.0], "good": [10.0, 20.0, 30.0, 10.0, 20.0]}
+    table = _evaluation(values, load_problem("toy/forage"))
     comparison = table.compare("ppo")
     assert comparison is not None
     assert comparison.verdict == "unclear"
+
+
+def test_one_episode_carries_no_verdict(toys: None) -> None:
+    comparison = _evaluation({"ppo": [1.0], "good": [50.0]}, load_problem("toy/forage")).compare("ppo")
+    assert comparison is not None
+    assert (comparison.mean, comparison.verdict) == (-49.0, "unclear")
 
 
 def test_bootstrap_interval_of_a_mean_matches_the_normal_one_and_is_reproducible() -> None:

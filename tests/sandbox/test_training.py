@@ -138,6 +138,8 @@ def test_fine_tuning_from_other_shapes_names_the_layers(toys: None, tmp_path: Pa
     with pytest.raises(MisfitError) as caught:
         train("toy/stall", "ppo", steps=256, init_from=first.path, runs_dir=tmp_path)
     assert "action_net" in caught.value.message + caught.value.hint
+    assert not (tmp_path / "toy" / "stall").exists(), "an impossible request leaves nothing behind"
+    assert first.path.exists()
 
 
 def test_an_interrupt_ends_training_at_a_safe_point_with_a_checkpoint(toys: None, tmp_path: Path) -> None:

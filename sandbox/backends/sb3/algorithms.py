@@ -104,7 +104,7 @@ crossq = _algorithm(
     "actor-critic",
     Capabilities(_FLAT, _BOX),
     "CrossQ: SAC with batch-normalised critics and no target networks.",
-    "Bhatt et al. 2024, arXiv 1902.05605",
+    "Bhatt et al. 2024, CrossQ, ICLR",
     contrib=True,
 )
 ars = _algorithm(
