@@ -17,7 +17,7 @@ from sandbox_traffic.metrics import episode_metrics
 from sandbox_traffic.network import Network, Signal, read_network
 from sandbox_traffic.phases import PhaseClock
 from sandbox_traffic.reward import FEW, Transition
-from sandbox_traffic.simulator import Simulation, SimulationSpec, Snapshot, close_simulation, open_simulation
+from sandbox_traffic.simulator import Simulation, SimulationSpec, Snapshot, open_simulation
 
 LOOP_MEMORY = 5.0
 """A vehicle that was on a loop t seconds ago is observed as exp(−t/LOOP_MEMORY), s."""
@@ -173,7 +173,7 @@ class SignalControl:
     def close(self) -> None:
         """Free the simulator and remove temporary files; another reset starts anew."""
         if self._simulation is not None:
-            close_simulation(self._simulation)
+            self._simulation.close()
             self._simulation = None
         if self._folder is not None:
             self._folder.close()

@@ -1,4 +1,4 @@
-"""A simulation in a child process, behind the same methods.
+"""A simulation whose every episode runs in a fresh child process, behind the same methods.
 
 The child is a plain ``python -m sandbox_traffic.remote`` over two pipes: unlike
 ``multiprocessing.Process`` it may be started from daemonic workers and from scripts without a
@@ -18,7 +18,14 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from sandbox.api import RunFailedError, SandboxError
-from sandbox_traffic.simulator import LocalSimulation, SimulationSpec, Snapshot, Switch
+from sandbox_traffic.simulator import (
+    LocalSimulation,
+    SimulationSpec,
+    Snapshot,
+    Switch,
+    import_libsumo,
+    require_libsumo,
+)
 from sandbox_traffic.trips import Trips
 
 
@@ -26,6 +33,7 @@ class RemoteSimulation:
     """SUMO in a child process; see `sandbox_traffic.simulator.Simulation`."""
 
     def __init__(self, spec: SimulationSpec) -> None:
+        require_libsumo()
         to_child, from_parent = os.pipe()
         to_parent, from_child = os.pipe()
         path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
@@ -43,10 +51,14 @@ class RemoteSimulation:
         self._receive = Connection(to_parent, writable=False)
         self._pid = os.getpid()
         self._finalizer = weakref.finalize(self, _stop, self._pid, self._process, self._send, self._receive)
+        self._playing = False
         self._call("open", spec)
 
     def start(self, seed: int, routes: str) -> Snapshot:
         """Begin an episode."""
+        if self._playing:
+            self._send.send(("end", ()))
+        self._playing = True
         snapshot: Snapshot = self._call("start", seed, routes)
         return snapshot
 
@@ -99,27 +111,47 @@ def _stop(pid: int, process: subprocess.Popen[bytes], send: Connection, receive:
 
 
 def main() -> None:
-    """Serve one simulation until the parent closes its end of the pipe."""
+    """Start a fresh process for every episode until the parent closes its end of the pipes.
+
+    This process has loaded libsumo and never runs it; forked from it, an episode starts within
+    milliseconds and from the same state as every other.
+    """
     receive = Connection(int(sys.argv[1]), writable=False)
     send = Connection(int(sys.argv[2]), readable=False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt ends
-    simulation: Any = None
+    spec: Any = None
     with contextlib.suppress(EOFError, OSError):
+        import_libsumo()
         while True:
             method, arguments = receive.recv()
             if method == "exit":
-                break
+                return
+            if method == "open":
+                (spec,) = arguments
+                send.send(None)
+            elif method == "start":
+                child = os.fork()
+                if child == 0:
+                    os._exit(_episode(spec, arguments, receive, send))
+                if os.waitpid(child, 0)[1] != 0:
+                    return  # the parent sees the pipes close
+
+
+def _episode(spec: SimulationSpec, arguments: Any, receive: Connection, send: Connection) -> int:
+    """Play one episode; 0 if another may follow."""
+    simulation, method, code = LocalSimulation(spec), "start", 1
+    with contextlib.suppress(EOFError, OSError):
+        while method not in {"end", "exit"}:
             answer: Any = None
             try:
-                if method == "open":
-                    simulation = LocalSimulation(*arguments)
-                else:
-                    answer = getattr(simulation, method)(*arguments)
+                answer = getattr(simulation, method)(*arguments)
             except Exception as error:
                 answer = error if isinstance(error, SandboxError) else RuntimeError(repr(error))
             send.send(answer)
-    if simulation is not None:
-        simulation.close()
+            method, arguments = receive.recv()
+        code = 0 if method == "end" else 1
+    simulation.close()
+    return code
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
 """SUMO behind four coarse methods: start, advance, finish, close.
 
-libsumo holds one simulation a process. The first `open_simulation` of a process runs in it, every
-other one in a child process of its own with the same methods and one exchange a decision.
+libsumo holds one simulation a process, and an episode that follows others in the same process may
+differ from the same episode in a fresh one (seen with SUMO 1.28 on cologne1). So `open_simulation`
+gives every episode a process of its own; `LocalSimulation` is what runs there.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
-import os
-import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,6 +210,20 @@ def explain(said: str, net: str, routes: str) -> BrokenFileError | RunFailedErro
     return RunFailedError(f"SUMO stopped: {said}", f"The network was {net}, the demand {routes}.")
 
 
+def require_libsumo() -> None:
+    """Check that libsumo is installed, without loading it.
+
+    Raises:
+        MissingExtraError: If it is not.
+    """
+    try:
+        found = importlib.util.find_spec("libsumo")
+    except ValueError:
+        found = None
+    if found is None:
+        raise MissingExtraError("Traffic", ["libsumo"], "traffic")
+
+
 def import_libsumo() -> Any:
     """The module ``libsumo``; its import-time talk is kept from the console.
 
@@ -224,46 +238,8 @@ def import_libsumo() -> Any:
     return libsumo
 
 
-class _Slot:
-    """Which simulation has this process's libsumo; a forked child does not own its parent's."""
-
-    def __init__(self) -> None:
-        self.pid = -1
-        self.owner: weakref.ref[LocalSimulation] | None = None
-
-    def taken(self) -> bool:
-        holder = self.owner() if self.owner is not None else None
-        if self.pid == os.getpid():
-            return holder is not None
-        # A simulation that we did not start: the user's own, or a parent's from before a fork.
-        return bool(import_libsumo().isLoaded())
-
-    def take(self, spec: SimulationSpec) -> LocalSimulation:
-        simulation = LocalSimulation(spec)
-        self.pid, self.owner = os.getpid(), weakref.ref(simulation)
-        return simulation
-
-    def release(self, simulation: LocalSimulation) -> None:
-        if self.owner is not None and self.owner() is simulation:
-            self.owner, self.pid = None, -1
-
-
-_slot = _Slot()
-
-
 def open_simulation(spec: SimulationSpec) -> Simulation:
-    """A simulation in this process if libsumo is free, else in a child process."""
-    if _slot.taken():
-        from sandbox_traffic.remote import RemoteSimulation
+    """A simulation whose every episode runs in a fresh process; see `sandbox_traffic.remote`."""
+    from sandbox_traffic.remote import RemoteSimulation
 
-        return RemoteSimulation(spec)
-    return _slot.take(spec)
-
-
-def close_simulation(simulation: Simulation) -> None:
-    """Close ``simulation`` and, if it was this process's own, free libsumo for the next."""
-    if isinstance(simulation, LocalSimulation):
-        if _slot.pid != os.getpid():
-            return  # a parent's, seen after a fork
-        _slot.release(simulation)
-    simulation.close()
+    return RemoteSimulation(spec)

@@ -83,9 +83,8 @@ def test_reset_without_a_seed_goes_on_with_the_generator(signal_env: MakeOne) ->
 def test_rules_hold_in_the_simulator_whatever_is_asked(signal_env: MakeOne) -> None:
     """Every second's signal state is recorded under random requests, forbidden ones included."""
     env = signal_env(min_green=7, yellow=3, all_red=2, **COLOGNE1)
+    simulation = env.control._simulation = LocalSimulation(env.control._spec)
     env.reset(seed=0)
-    simulation = env.control._simulation
-    assert isinstance(simulation, LocalSimulation)
     signal, shown = env.control.signals[0], []
     inner = simulation._sumo
 
@@ -228,7 +227,6 @@ def test_closing_ends_the_child_process_and_frees_the_simulator(signal_env: Make
     assert remote._process.poll() is not None
     first.close()
     third.reset(seed=0)
-    assert isinstance(third.control._simulation, LocalSimulation)
 
 
 def test_an_environment_can_be_used_again_after_close(signal_env: MakeOne) -> None:
@@ -306,9 +304,8 @@ def test_a_broken_route_is_told_in_sumos_words_with_file_and_line(
 
 def test_temporary_files_are_removed(signal_env: MakeOne) -> None:
     env = signal_env()
+    simulation = env.control._simulation = LocalSimulation(env.control._spec)
     env.reset(seed=0)
-    simulation = env.control._simulation
-    assert isinstance(simulation, LocalSimulation)
     folders = [simulation._folder.path]
     assert env.control._folder is not None
     folders.append(env.control._folder.path)
@@ -340,3 +337,9 @@ def test_without_libsumo_the_extra_is_named(signal_env: MakeOne, monkeypatch: py
     with pytest.raises(MissingExtraError) as caught:
         signal_env().reset(seed=0)
     assert caught.value.hint == 'pip install "sandbox-rl[traffic]"'
+
+
+def test_an_episode_does_not_depend_on_those_before_it(signal_env: MakeOne) -> None:
+    env = signal_env(duration=1200, **COLOGNE1)
+    first, *_, last = (play_random(env, seed, 3) for seed in (1, 0, 2, 1))
+    assert last == first
