@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -130,8 +131,9 @@ class EnvFactory:
     in_worker: bool = False
 
     def __call__(self) -> gym.Env[Any, Any]:
-        if self.in_worker:
-            # Ctrl-C reaches the whole process group; only the main process answers it.
+        if self.in_worker and multiprocessing.current_process().daemon:
+            # Ctrl-C reaches the whole process group; only the main process answers it. That one calls
+            # this too: AsyncVectorEnv makes a first environment where it is itself.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         env = make(self.problem, evaluation=self.evaluation)
         if self.problem.task.agents == "parallel":

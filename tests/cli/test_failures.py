@@ -224,3 +224,18 @@ def test_start_imports_no_simulator_and_no_learner(command: str) -> None:
         [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_worker_processes_leave_the_interrupt_of_their_parent_alone(sandbox: Callable[..., Outcome]) -> None:
+    from sandbox.envs import make_training
+    from sandbox.scenarios import load_problem
+
+    before = signal.getsignal(signal.SIGINT)
+    problem = load_problem("traffic", ["duration=60"])
+    assert not problem.task.cheap, "copies of this task must run in worker processes"
+    envs = make_training(problem, 2, 0)
+    try:
+        assert signal.getsignal(signal.SIGINT) is before
+    finally:
+        signal.signal(signal.SIGINT, before)
+        envs.close()
