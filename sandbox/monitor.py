@@ -26,7 +26,7 @@ from sandbox.tracking import TensorBoard
 LOG_EVERY = 1.0
 """Seconds between two records; the last state is always recorded."""
 
-RECENT_EPISODES = 100
+RECENT_EPISODES = 20
 
 
 @dataclass(frozen=True)
