@@ -35,6 +35,9 @@ class SignalConfig(BaseModel):
     yellow: int = Field(3, ge=1, le=10, description="yellow of links that lose green, s")
     all_red: int = Field(0, ge=0, le=10, description="clearance after yellow, s")
     demand: float = Field(1.0, gt=0, le=5, description="factor on the number of vehicles, 1")
+    demand_spread: float = Field(
+        0.0, ge=0, lt=1, description="each episode's demand is multiplied by U[1 - this, 1 + this], 1"
+    )
     depart_jitter: int = Field(
         30, ge=0, le=600, description="departures from a routes file are delayed by U[0, this], s"
     )

@@ -22,6 +22,9 @@ from sandbox_traffic.simulator import Simulation, SimulationSpec, Snapshot, open
 LOOP_MEMORY = 5.0
 """A vehicle that was on a loop t seconds ago is observed as exp(−t/LOOP_MEMORY), s."""
 
+LONG_GREEN = 60.0
+"""Greens are observed up to this length, s."""
+
 
 class SignalControl:
     """A network whose signals are controlled, one decision at a time.
@@ -52,7 +55,6 @@ class SignalControl:
             lanes=self.layout.lanes,
             loops=tuple(self.network.loops(self.layout.loops)),
             edges=self.layout.edges,
-            scale=1.0 if self._routes is None else config.demand,
             jitter=0 if self._routes is None else config.depart_jitter,
         )
         self.clocks = tuple(
@@ -102,7 +104,10 @@ class SignalControl:
             self._simulation = open_simulation(self._spec)
         self.metrics = None
         self.held = [False] * len(self.signals)
-        self._snapshot = self._simulation.start(seed, self._demand(seed))
+        # A stream of its own, so that a spread of zero leaves the seed's episode as it is.
+        spread = self.config.demand_spread * np.random.default_rng([seed, 1]).uniform(-1, 1)
+        demand = self.config.demand * (1 + spread)
+        self._snapshot = self._simulation.start(seed, *self._demand(seed, demand))
         self._approaches = self._before = gather(self._snapshot, self.layout)
         for clock in self.clocks:
             clock.start(self.config.begin)
@@ -133,12 +138,13 @@ class SignalControl:
     def observation_size(self, index: int) -> int:
         """Length of signal ``index``'s observation."""
         signal = self.signals[index]
-        return len(signal.greens) + 1 + 4 * len(signal.incoming)
+        return len(signal.greens) + 2 + 4 * len(signal.incoming)
 
     def observe(self, index: int) -> NDArray[np.float32]:
         """What signal ``index`` sees, each in [0, 1].
 
-        Phase one-hot (shape ``(phases,)``), whether it may switch (1), then for each approach the
+        Phase one-hot (shape ``(phases,)``), whether it may switch (1), how long it has been green as
+        a share of `LONG_GREEN`, at most 1 (1), then for each approach the
         share of its capacity that is occupied, the share that stands, n/(n + 10) for n vehicles
         waiting outside, and exp(−t/5) for t seconds since a vehicle was on its loop.
         """
@@ -148,7 +154,7 @@ class SignalControl:
         outside, capacity = here.outside[rows], self.layout.capacity[rows]
         parts = (
             phase,
-            [float(clock.may_switch(self.now))],
+            [float(clock.may_switch(self.now)), np.clip((self.now - clock.green_since) / LONG_GREEN, 0, 1)],
             np.minimum(here.count[rows] / capacity, 1.0),
             np.minimum(here.queue[rows] / capacity, 1.0),
             outside / (outside + FEW),
@@ -180,17 +186,17 @@ class SignalControl:
             self._folder = None
         self._snapshot = self._approaches = self._before = None
 
-    def _demand(self, seed: int) -> str:
-        """Routes file of the episode that belongs to ``seed``."""
+    def _demand(self, seed: int, demand: float) -> tuple[str, float]:
+        """Routes file of the episode that belongs to ``seed``, and SUMO's factor on its vehicles."""
         if self._routes is not None:
-            return str(self._routes)
+            return str(self._routes), demand
         if self._folder is None:
             self._folder = Scratch()
         path = self._folder.path / "demand.rou.xml"
         rng = np.random.default_rng(seed)
-        departures = generator.sample_departures(rng, self.config.duration, self.config.demand)
+        departures = generator.sample_departures(rng, self.config.duration, demand)
         generator.write_routes(path, departures, self.config.begin)
-        return str(path)
+        return str(path), 1.0
 
 
 def _files(config: SignalConfig) -> tuple[Network, Path | None]:

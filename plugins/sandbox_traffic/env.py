@@ -62,7 +62,7 @@ class _Agent:
 class SignalEnv(gym.Env[Observation, np.int64]):
     """One signal.
 
-    - **Observation**: shape ``(phases + 1 + 4·approaches,)`` in [0, 1]; see `SignalControl.observe`.
+    - **Observation**: shape ``(phases + 2 + 4·approaches,)`` in [0, 1]; see `SignalControl.observe`.
     - **Action**: the next green phase. A request that is not allowed yet keeps the phase;
       ``info["action_mask"]`` tells beforehand, ``info["held"]`` afterwards.
     - **Reward**: the sum of the task's terms at the end of the decision interval.

@@ -54,12 +54,12 @@ class RemoteSimulation:
         self._playing = False
         self._call("open", spec)
 
-    def start(self, seed: int, routes: str) -> Snapshot:
+    def start(self, seed: int, routes: str, scale: float = 1.0) -> Snapshot:
         """Begin an episode."""
         if self._playing:
             self._send.send(("end", ()))
         self._playing = True
-        snapshot: Snapshot = self._call("start", seed, routes)
+        snapshot: Snapshot = self._call("start", seed, routes, scale)
         return snapshot
 
     def advance(self, switches: Sequence[Switch], until: int) -> Snapshot:

@@ -37,7 +37,6 @@ class SimulationSpec:
         lanes: Lanes whose values are read, in the order of the snapshots' arrays.
         loops: Induction loops as ``(lane, position in m)``, likewise.
         edges: Edges on which vehicles may wait to enter, likewise.
-        scale: Factor on the number of vehicles.
         jitter: Departures are delayed by U[0, jitter], s.
     """
 
@@ -46,7 +45,6 @@ class SimulationSpec:
     lanes: tuple[str, ...]
     loops: tuple[tuple[str, float], ...] = ()
     edges: tuple[str, ...] = ()
-    scale: float = 1.0
     jitter: int = 0
 
 
@@ -76,8 +74,8 @@ class Snapshot:
 class Simulation(Protocol):
     """One SUMO simulation, in this process or another."""
 
-    def start(self, seed: int, routes: str) -> Snapshot:
-        """Begin an episode with the demand of file ``routes``; ends the one before."""
+    def start(self, seed: int, routes: str, scale: float = 1.0) -> Snapshot:
+        """Begin an episode with ``scale`` times the vehicles of file ``routes``; ends the one before."""
         ...
 
     def advance(self, switches: Sequence[Switch], until: int) -> Snapshot:
@@ -127,18 +125,17 @@ class LocalSimulation:
             ]
             loops.write_text("<additional>\n" + "\n".join(lines) + "\n</additional>\n")
             command += ["--additional-files", str(loops)]
-        if spec.scale != 1.0:
-            command += ["--scale", repr(spec.scale)]
         if spec.jitter:
             command += ["--random-depart-offset", str(spec.jitter)]
         return command
 
-    def start(self, seed: int, routes: str) -> Snapshot:
+    def start(self, seed: int, routes: str, scale: float = 1.0) -> Snapshot:
         """Begin an episode; see `Simulation`."""
         self._end()
         self._routes, self._time = routes, self._spec.begin
         with self._in_own_words():
-            self._sumo.start([*self._command, "--route-files", routes, "--seed", str(seed)])
+            varying = ["--route-files", routes, "--seed", str(seed), "--scale", repr(float(scale))]
+            self._sumo.start([*self._command, *varying])
         return self._read()
 
     def advance(self, switches: Sequence[Switch], until: int) -> Snapshot:

@@ -180,12 +180,12 @@ def test_the_time_limit_truncates_and_brings_the_metrics(signal_env: MakeOne) ->
 def test_observations_show_phase_and_vehicles(signal_env: MakeOne) -> None:
     env = signal_env(duration=600, demand=1.5)
     observation, _ = env.reset(seed=0)
-    assert observation.shape == (4 + 1 + 4 * 12,)
-    assert observation.tolist() == [1, 0, 0, 0, 0] + [0] * 48
+    assert observation.shape == (4 + 2 + 4 * 12,)
+    assert observation.tolist() == [1, 0, 0, 0, 0] + [0] * 49
     for _ in range(100):
         observation, *_ = env.step(np.int64(1))
-    assert observation[:5].tolist() == [0, 1, 0, 0, 1]
-    density, queue, _, loop = observation[5:].reshape(4, 12)
+    assert observation[:6].tolist() == [0, 1, 0, 0, 1, 1], "green for more than a minute"
+    density, queue, _, loop = observation[6:].reshape(4, 12)
     assert (density >= queue).all()
     assert (loop > 0).any()
     assert queue.max() > 0.5  # the straight lanes of the main road have had no green
@@ -197,7 +197,7 @@ def test_vehicles_outside_are_seen_and_felt(signal_env: MakeOne) -> None:
     for _ in range(180):
         observation, _, _, _, info = env.step(np.int64(1))
     assert info["reward_terms"]["outside"] > 10
-    assert observation[5:].reshape(4, 12)[2].max() > 0.5
+    assert observation[6:].reshape(4, 12)[2].max() > 0.5
 
 
 def test_two_environments_in_one_program_do_not_disturb_each_other(signal_env: MakeOne) -> None:
@@ -343,3 +343,20 @@ def test_an_episode_does_not_depend_on_those_before_it(signal_env: MakeOne) -> N
     env = signal_env(duration=1200, **COLOGNE1)
     first, *_, last = (play_random(env, seed, 3) for seed in (1, 0, 2, 1))
     assert last == first
+
+
+def test_a_demand_spread_varies_the_number_of_vehicles_around_its_mean(signal_env: MakeOne) -> None:
+    def vehicles(spread: float, seed: int) -> float:
+        env = signal_env(**{**COLOGNE1, "duration": 300, "demand_spread": spread})
+        env.reset(seed=seed)
+        over, info = False, {}
+        while not over:
+            _, _, _, over, info = env.step(np.int64(0))
+        metrics = info["metrics"]
+        return float(metrics["throughput"] * 300 / 3600 + metrics["unfinished"] + metrics["undeparted"])
+
+    plain = [vehicles(0.0, seed) for seed in range(4)]
+    spread = [vehicles(0.9, seed) for seed in range(4)]
+    assert max(plain) - min(plain) <= 0.2 * max(plain), "only departures that leave the window differ"
+    assert max(spread) - min(spread) > 0.4 * max(plain)
+    assert max(spread) < 2.0 * max(plain)
