@@ -15,8 +15,8 @@ from sb3_contrib.common.wrappers import ActionMasker
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecMonitor, VecNormalize
 
 from sandbox.envs import EpisodeSeeds, make
+from sandbox.plans import make_plan
 from sandbox.scenarios import load_problem
-from sandbox.training import make_plan
 
 
 class RememberMask(gym.Wrapper[Any, Any, Any, Any]):

@@ -17,11 +17,12 @@ import time
 from typing import Any
 
 from sandbox.evaluation import baseline_agents, evaluation_seeds, play_all
+from sandbox.plans import make_plan
 from sandbox.players import Agent, Players
 from sandbox.progress import Silent
 from sandbox.scenarios import load_problem
 from sandbox.store import Run, strict
-from sandbox.training import make_plan, train_plan
+from sandbox.training import train_plan
 
 DEFAULT = ("traffic/single-intersection", "traffic/cologne1")
 

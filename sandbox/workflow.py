@@ -8,11 +8,12 @@ from typing import Any
 
 from sandbox.envs import as_problem
 from sandbox.evaluation import Evaluation, baseline_agents, evaluation_seeds, play_all
+from sandbox.plans import make_plan
 from sandbox.players import Agent, Players
 from sandbox.progress import Progress, Silent
 from sandbox.scenarios import Problem
 from sandbox.store import Run, storage_errors, strict, write_atomically
-from sandbox.training import make_plan, train_plan
+from sandbox.training import train_plan
 
 
 def run(

@@ -14,10 +14,11 @@ import pytest
 
 from sandbox.api.errors import InvalidValueError, MisfitError, RunFailedError, UnknownNameError
 from sandbox.monitor import Monitor
+from sandbox.plans import make_plan
 from sandbox.progress import Phase, Silent
 from sandbox.scenarios import load_problem
 from sandbox.store import Run, progress
-from sandbox.training import make_plan, train
+from sandbox.training import train
 from sandbox.workflow import run
 
 
