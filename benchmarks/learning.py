@@ -14,11 +14,12 @@ import json
 import statistics
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
-from sandbox.evaluation import baseline_agents, evaluation_seeds, play_all
+from sandbox.evaluation import baseline_agents, evaluation_seeds, learned_agent, play_all
 from sandbox.plans import make_plan
-from sandbox.players import Agent, Players
+from sandbox.players import Players
 from sandbox.progress import Silent
 from sandbox.scenarios import load_problem
 from sandbox.store import Run, strict
@@ -60,9 +61,9 @@ def compare(scenario: str, algo: str, seeds: int, steps: int | None, runs_dir: s
             runs.append(train_plan(plan, Path(runs_dir), players, Silent()))
         seconds.append(time.perf_counter() - start)
         print(f"{scenario} seed {seed}: trained in {seconds[-1]:.0f} s", file=sys.stderr, flush=True)
-    agents = [Agent(f"final {seed}", folder=run.policy_folder()) for seed, run in enumerate(runs)]
+    agents = [replace(learned_agent(run), name=f"final {seed}") for seed, run in enumerate(runs)]
     agents += [
-        Agent(f"best {seed}", folder=run.policy_folder("best"))
+        replace(learned_agent(run, "best"), name=f"best {seed}")
         for seed, run in enumerate(runs)
         if run.record.get("best")
     ]

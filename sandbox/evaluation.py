@@ -151,6 +151,7 @@ class Evaluation:
             "reward_terms": _means([episode.reward_terms for episode in own]),
             "return": float(np.mean([episode.ret for episode in own])),
             "length": float(np.mean([episode.length for episode in own])),
+            "deterministic": next(agent.deterministic for agent in self.agents if agent.name == name),
             "against_best_baseline": None
             if comparison is None
             else {
@@ -293,8 +294,14 @@ def _of_run(run: Run, which: str, problem: Problem) -> Agent:
             f"The run '{run.path}' was trained on the task {task}, but {problem.scenario.id} is a scenario "
             f"of {problem.scenario.task}."
         )
+    return learned_agent(run, which)
+
+
+def learned_agent(run: Run, which: str = "final") -> Agent:
+    """A run's final or best-validation policy as an agent; the latter is called ``<name>-best``."""
     name = run.algorithm if which == "final" else f"{run.algorithm}-{which}"
-    return Agent(name, folder=run.policy_folder(which).resolve())
+    sampled = bool(run.record.get("hyperparameters", {}).get("stochastic", False))
+    return Agent(name, folder=run.policy_folder(which).resolve(), deterministic=not sampled)
 
 
 def _teller(progress: Progress, metric: Metric) -> Callable[[Episode], None]:

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.envs import as_problem
-from sandbox.evaluation import Evaluation, baseline_agents, evaluation_seeds, play_all
+from sandbox.evaluation import (
+    Evaluation,
+    baseline_agents,
+    evaluation_seeds,
+    learned_agent,
+    play_all,
+)
 from sandbox.plans import make_plan
 from sandbox.players import Agent, Players
 from sandbox.progress import Progress, Silent
@@ -74,7 +80,5 @@ def save_evaluation(run: Run, evaluation: Evaluation) -> None:
 
 def _learned(run: Run) -> list[Agent]:
     """The final policy and, where validation chose one, the best."""
-    agents = [Agent(run.algorithm, folder=run.policy_folder("final").resolve())]
-    if run.record.get("best"):
-        agents.append(Agent(f"{run.algorithm}-best", folder=run.policy_folder("best").resolve()))
-    return agents
+    chosen = ["best"] if run.record.get("best") else []
+    return [learned_agent(run, which) for which in ["final", *chosen]]

@@ -81,6 +81,9 @@ def show_verdict(evaluation: Evaluation, trained: Run | None = None) -> None:
     _references(shown, evaluation.problem)
     show(console, shown)
     console.print(f"{_plural(count, 'test episode')} an agent, the same ones for all.", style="dim")
+    sampling = [agent.name for agent in evaluation.agents if not agent.deterministic]
+    if sampling:
+        console.print(f"{' and '.join(sampling)} sampled: the policy is meant to be stochastic.", style="dim")
     if trained is not None:
         console.print("One training run: exploratory; other seeds may do otherwise.", style="dim")
         _tell_of_best(console, trained, metric)

@@ -55,6 +55,9 @@ class _OnPolicy(_WithDiscount):
     log_std_init: float = Field(
         0.0, ge=-20, le=5, description="initial log standard deviation of continuous actions"
     )
+    stochastic: bool = Field(
+        False, description="the policy is meant to be stochastic: it samples even where the mode is asked for"
+    )
 
 
 class _GradientOnPolicy(_OnPolicy):

@@ -39,6 +39,7 @@ class SB3Policy:
         network: What it takes to build the policy network again.
         policy: SB3's policy in evaluation mode; not shared with a running training.
         normaliser: Applied to observations first, or None.
+        stochastic: Whether it samples even where the mode is asked for.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class SB3Policy:
         network: Network,
         policy: BasePolicy,
         normaliser: Normaliser | None = None,
+        stochastic: bool = False,
     ) -> None:
         self.algorithm = algorithm
         self.observation_space = observation_space
@@ -56,6 +58,7 @@ class SB3Policy:
         self.network = network
         self.policy = policy
         self.normaliser = normaliser
+        self.stochastic = stochastic
         self._read = observation_reader(observation_space)
         self._write = action_writer(action_space)
         self._head: Head = make_head(algorithm, policy)
@@ -85,7 +88,7 @@ class SB3Policy:
             actions = self._head(
                 _to_tensor(batch, self.policy.observation_space),
                 allowed,
-                None if deterministic else self._generator,
+                None if deterministic and not self.stochastic else self._generator,
             ).numpy()
         space = self.policy.action_space
         actions = actions.reshape((-1, *(space.shape or ())))
@@ -105,6 +108,7 @@ class SB3Policy:
             "observation_space": space_to_json(self.observation_space),
             "action_space": space_to_json(self.action_space),
             "network": self.network.model_dump(mode="json", exclude_none=True),
+            "stochastic": self.stochastic,
         }
         arrays = None if self.normaliser is None else self.normaliser.arrays()
         write_policy(directory, document, self.policy.state_dict(), arrays)
@@ -153,7 +157,8 @@ def load(directory: Path) -> SB3Policy:
     normaliser = None
     if files.normaliser is not None:
         normaliser = Normaliser.from_arrays(files.normaliser, observation_space)
-    return SB3Policy(algorithm, observation_space, action_space, network, policy, normaliser)
+    stochastic = document.get("stochastic", False) is True
+    return SB3Policy(algorithm, observation_space, action_space, network, policy, normaliser, stochastic)
 
 
 def network_observation_space(space: gym.Space[Any]) -> gym.Space[Any]:

@@ -100,7 +100,13 @@ def snapshot(model: BaseAlgorithm, context: TrainContext) -> SB3Policy:
     if config.normalize_observation and (env := model.get_vec_normalize_env()) is not None:
         normaliser = Normaliser.of(env)
     return SB3Policy(
-        config.algorithm, context.observation_space, context.action_space, network, policy, normaliser
+        config.algorithm,
+        context.observation_space,
+        context.action_space,
+        network,
+        policy,
+        normaliser,
+        stochastic=getattr(config, "stochastic", False),
     )
 
 

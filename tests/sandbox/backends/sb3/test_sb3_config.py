@@ -24,6 +24,7 @@ EXTRA = {
     "activation": None,
     "normalize_observation": False,
     "normalize_reward": False,
+    "stochastic": False,
     "action_noise_std": 0.0,
     "policy": "linear",
 }

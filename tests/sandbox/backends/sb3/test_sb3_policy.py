@@ -169,6 +169,19 @@ def test_samples_follow_the_policys_distribution(name: str) -> None:
     assert np.abs(shares - [0.1, 0.6, 0.3]).max() < 0.015
 
 
+def test_a_policy_that_is_meant_to_be_stochastic_samples_wherever_it_is_played(tmp_path: Path) -> None:
+    policy = untrained("ppo", OBSERVATIONS["box"], spaces.Discrete(3))
+    policy.stochastic = True
+    policy.save(tmp_path)
+    observations = np.zeros((500, 3), np.float32)
+    again = load(tmp_path)
+    again.reset(500, seed=4)
+    sampled = again.act(observations, deterministic=True)
+    assert len(set(sampled.tolist())) == 3
+    again.reset(500, seed=4)
+    assert (again.act(observations) == sampled).all(), "the episode's seed repeats them"
+
+
 def test_continuous_samples_have_the_policys_spread() -> None:
     policy = untrained("ppo", OBSERVATIONS["box"], spaces.Box(-10, 10, (1,)))
     with torch.no_grad():
