@@ -96,6 +96,8 @@ def scenarios() -> str:
 
 def tasks() -> str:
     """Every task: parameters, reward terms, metrics and baselines."""
+    from sandbox.cli.info import RESUME
+
     parts = []
     for domain in _shipped("domains"):
         first_with: dict[Any, str] = {}
@@ -104,7 +106,10 @@ def tasks() -> str:
             name = f"{domain.name}/{task.name}"
             agents = "several agents (PettingZoo)" if task.agents == "parallel" else "one agent (Gymnasium)"
             masks = "action masks" if task.masks else "no action masks"
-            parts += [f"### {name}", f"{task.title}; version {task.version}, {agents}, {masks}."]
+            parts += [
+                f"### {name}",
+                f"{task.title}; version {task.version}, {agents}, {masks}. Resume: {RESUME[task.resume]}.",
+            ]
             same = (task.config, task.rewards, task.default_reward, task.metrics, task.baselines)
             if same in first_with:
                 first = first_with[same]

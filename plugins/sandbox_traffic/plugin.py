@@ -63,6 +63,7 @@ def _task(name: str, title: str, agents: str, make: str) -> Task:
         metrics=METRICS,
         agents="parallel" if agents == "parallel" else "single",
         masks=True,
+        resume="replay",
         baselines=BASELINES,
         sources=SOURCES,
     )

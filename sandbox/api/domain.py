@@ -40,6 +40,19 @@ class Task:
             of copies can live in one: then they are stepped in the training process.
         masks: Whether ``info["action_mask"]`` (boolean, shape ``(n,)``) comes with every reset and
             step. In a parallel task each agent's info carries its own.
+        resume: How an interrupted training run finds its environments again, bit by bit.
+
+            - ``"state"``: the single environment, unwrapped, and the native vector environment have
+              ``get_state() -> dict[str, Any]`` and ``set_state(state)``, after which every step and
+              reset is what it would have been. A state is nested dicts with ``str`` keys whose values
+              are NumPy arrays without objects, ``int``, ``float``, ``str``, ``bool``, ``None`` or lists
+              of those; a generator's state is ``np_random.bit_generator.state``.
+            - ``"replay"``: an episode is a function of its seed and its actions. They are logged, and
+              the current episode is played again from them; no method is needed. A native vector
+              environment must then be in DISABLED autoreset mode and begin, in
+              ``reset(seed=[…], options={"reset_mask": mask})``, the masked copies' episodes from
+              their seeds alone.
+            - ``"none"``: environments start new episodes; training goes on, but not exactly.
         baselines: The classical methods, best-tuned form.
         sources: Papers, standards and simulators behind it.
 
@@ -60,6 +73,7 @@ class Task:
     make_vec: str | Callable[..., Any] | None = None
     cheap: bool = False
     masks: bool = False
+    resume: Literal["state", "replay", "none"] = "none"
     baselines: tuple[Baseline, ...] = ()
     sources: tuple[str, ...] = ()
 

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 
 _BOUNDS = (("ge", "≥ {}"), ("gt", "> {}"), ("le", "≤ {}"), ("lt", "< {}"), ("min_length", "length ≥ {}"))
 
+RESUME = {
+    "state": "exact; the environment's state is part of every checkpoint",
+    "replay": "exact; the current episode is played again from its seed and actions",
+    "none": "not exact; environments cannot be restored and start new episodes",
+}
+"""How a stopped training run goes on, by `sandbox.api.Task.resume`."""
+
 
 def info(
     scenario: Scenario, changes: Changes = None, reward: Reward = None, as_json: AsJson = False
@@ -42,6 +49,7 @@ def describe(problem: Problem) -> dict[str, Any]:
         "hash": problem.hash,
         "agents": task.agents,
         "masks": task.masks,
+        "resume": task.resume,
         "spaces": _spaces(problem),
         "metric": problem.metric.name,
         "metrics": [
@@ -162,6 +170,7 @@ def _show(document: dict[str, Any]) -> None:
         f"{evaluation['episodes']} test episodes.\nSeeds: "
         + ", ".join(f"{name} {low:,} to {high - 1:,}" for name, (low, high) in document["seeds"].items())
     )
+    console.print(f"Resume: {RESUME[document['resume']]}.")
     if document["sources"]:
         console.print("\nSources", style="bold")
         for source in document["sources"]:

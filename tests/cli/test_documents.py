@@ -75,6 +75,13 @@ def test_info_states_spaces_reward_metrics_baselines_and_parameters(sandbox: San
     assert len(document["hash"]) == 64
 
 
+def test_info_says_whether_a_stopped_training_goes_on_exactly(sandbox: Sandbox) -> None:
+    assert sandbox("info", "toy/forage", "--json").document["resume"] == "replay"
+    assert sandbox("info", "toy/stall", "--json").document["resume"] == "none"
+    assert "played again from its seed and actions" in sandbox("info", "toy/forage").out
+    assert "not exact" in sandbox("info", "toy/stall").out
+
+
 def test_info_shows_what_overrides_change(sandbox: Sandbox) -> None:
     plain = sandbox("info", "toy/corridor", "--json").document
     changed = sandbox("info", "toy/corridor", "--set", "horizon=7", "--reward", "step=-2", "--json").document

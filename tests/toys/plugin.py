@@ -73,6 +73,7 @@ forage = Task(
         Metric("forbidden", "actions", "lower", "Actions taken against the mask."),
     ),
     masks=True,
+    resume="replay",
     baselines=(Baseline("greedy", "toy_forage:make_greedy", "Walks to the nearest item and eats it."),),
 )
 
@@ -91,6 +92,7 @@ tag = Task(
     ),
     agents="parallel",
     masks=True,
+    resume="replay",
     baselines=(Baseline("chase", "toy_tag:make_chase", "Takes the jump that ends nearest to the prey."),),
 )
 
