@@ -24,6 +24,7 @@ _HOMES = {
     "make": "sandbox.envs",
     "make_vec": "sandbox.envs",
     "register_envs": "sandbox.envs",
+    "render": "sandbox.rendering",
     "run": "sandbox.workflow",
     "train": "sandbox.training",
 }
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         list_scenarios,
         load,
     )
+    from sandbox.rendering import render
     from sandbox.training import train
     from sandbox.workflow import run
 

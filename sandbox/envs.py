@@ -123,19 +123,21 @@ class EnvFactory:
         seeds: Run seed, copy, and the half-open range of its episode seeds; None leaves seeding alone.
         evaluation: Use the parameters of evaluation.
         in_worker: Whether this runs in a process of its own.
+        render_mode: As in Gymnasium.
     """
 
     problem: Problem
     seeds: tuple[int, int, int, int] | None = None
     evaluation: bool = False
     in_worker: bool = False
+    render_mode: str | None = None
 
     def __call__(self) -> gym.Env[Any, Any]:
         if self.in_worker and multiprocessing.current_process().daemon:
             # Ctrl-C reaches the whole process group; only the main process answers it. That one calls
             # this too: AsyncVectorEnv makes a first environment where it is itself.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        env = make(self.problem, evaluation=self.evaluation)
+        env = make(self.problem, evaluation=self.evaluation, render_mode=self.render_mode)
         if self.problem.task.agents == "parallel":
             from sandbox.multiagent import JointEnv
 

@@ -182,12 +182,23 @@ class _Table:
             return known[1]
         bare = getattr(self._env, "parallel", self._env)
         space = getattr(self._env, "row_action_space", self._env.action_space)
-        policy = _policy(self._problem, agent, bare.unwrapped, space)
+        policy = policy_of(self._problem, agent, bare.unwrapped, space)
         self._policies[agent] = (stamp, policy)
         return policy
 
 
-def _policy(problem: Problem, agent: Agent, env: Any, action_space: Any) -> Policy:
+def policy_of(problem: Problem, agent: Agent, env: Any, action_space: Any) -> Policy:
+    """What an agent plays with.
+
+    Args:
+        problem: What is played.
+        agent: Who plays.
+        env: The task's own environment, which baselines may read.
+        action_space: Space of one row's action.
+
+    Raises:
+        UnknownNameError: For a baseline that the task does not have.
+    """
     if agent.folder is not None:
         return load_policy(agent.folder)
     if agent.baseline == "random":
@@ -201,7 +212,7 @@ def _policy(problem: Problem, agent: Agent, env: Any, action_space: Any) -> Poli
 
 
 def _native_policy(problem: Problem, agent: Agent, envs: Any) -> Policy:
-    return _policy(problem, agent, envs, envs.single_action_space)
+    return policy_of(problem, agent, envs, envs.single_action_space)
 
 
 _worker_table: _Table | None = None

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, Protocol
 
-Phase = Literal["train", "validate", "evaluate"]
+Phase = Literal["train", "validate", "evaluate", "render"]
 
 
 class Progress(Protocol):
     """A listener to training and evaluation; the command line shows what it hears."""
 
     def start(self, phase: Phase, title: str, total: int, unit: str) -> None:
-        """A phase of ``total`` ``unit``s begins; phases do not nest, but validate may fall within train."""
+        """A phase of ``total`` ``unit``s begins (0 where the total is not known); phases do not nest, but validate may fall within train."""
         ...
 
     def advance(self, phase: Phase, done: int, values: Mapping[str, float]) -> None:

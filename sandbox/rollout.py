@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sandbox.api.errors import RunFailedError
 from sandbox.api.policy import Policy
+from sandbox.api.view import Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,12 @@ class RandomPolicy:
 
 
 def play(
-    env: gym.Env[Any, Any], policy: Policy, agent: str, seed: int, deterministic: bool = True
+    env: gym.Env[Any, Any],
+    policy: Policy,
+    agent: str,
+    seed: int,
+    deterministic: bool = True,
+    watch: Callable[[Moment], None] = lambda moment: None,
 ) -> Episode:
     """Play one episode to its end.
 
@@ -89,6 +95,7 @@ def play(
         agent: Name for the record.
         seed: Seeds the episode and the policy's generator.
         deterministic: Whether the policy takes its mode.
+        watch: Called after the reset and after every step.
 
     Raises:
         RunFailedError: If a reward is not finite; says after how many steps.
@@ -99,12 +106,15 @@ def play(
     observation, info = env.reset(seed=seed)
     policy.reset(rows, seed)
     total, length, terms = 0.0, 0, _Terms()
+    watch(Moment(0, observation, None, 0.0, info))
     while True:
         batch = observation if joint else _batched(observation)
         action = policy.act(batch, _mask(info, joint), deterministic)
-        observation, reward, terminated, truncated, info = env.step(action if joint else _single(action, env))
+        chosen = action if joint else _single(action, env)
+        observation, reward, terminated, truncated, info = env.step(chosen)
         length += 1
         total += float(reward)
+        watch(Moment(length, observation, chosen, float(reward), info))
         if not np.isfinite(total):
             raise RunFailedError(
                 f"The reward became {reward} in step {length} of the episode with seed {seed} "

@@ -195,8 +195,12 @@ class RunWriter:
 
 
 @contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
+def storage_errors(path: Path, option: str = "--runs-dir") -> Iterator[None]:
     """Turn the operating system's refusals into sentences.
+
+    Args:
+        path: What is written.
+        option: The option that chooses another place.
 
     Raises:
         StorageError: Names the path, the cause and what was kept.
@@ -208,7 +212,7 @@ def storage_errors(path: Path) -> Iterator[None]:
         cause = causes.get(error.errno or 0, error.strerror or str(error))
         kept = "Everything written before is kept." if path.exists() else "Nothing was written."
         raise StorageError(
-            f"Cannot write to '{path}': {cause}.", f"{kept} Choose another place with --runs-dir."
+            f"Cannot write to '{path}': {cause}.", f"{kept} Choose another place with {option}."
         ) from error
 
 

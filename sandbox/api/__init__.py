@@ -46,6 +46,10 @@ _HOMES = {
     "RewardChoice": "scenario",
     "Scenario": "scenario",
     "Seeds": "scenario",
+    "Moment": "view",
+    "View": "view",
+    "ViewAgent": "view",
+    "ViewRequest": "view",
 }
 
 __all__ = [  # written out, so that type checkers see what is exported
@@ -62,6 +66,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "Metric",
     "MisfitError",
     "MissingExtraError",
+    "Moment",
     "PluginError",
     "Policy",
     "Preset",
@@ -79,6 +84,9 @@ __all__ = [  # written out, so that type checkers see what is exported
     "Task",
     "TrainContext",
     "UnknownNameError",
+    "View",
+    "ViewAgent",
+    "ViewRequest",
 ]
 
 if TYPE_CHECKING:
@@ -108,6 +116,7 @@ if TYPE_CHECKING:
         Scenario,
         Seeds,
     )
+    from sandbox.api.view import Moment, View, ViewAgent, ViewRequest
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from sandbox.api.reward import RewardSpec
+    from sandbox.api.view import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Task:
             - ``"none"``: environments start new episodes; training goes on, but not exactly.
         baselines: The classical methods, best-tuned form.
         sources: Papers, standards and simulators behind it.
+        views: Pictures beyond the rendered episode.
 
     At the end of an episode the environment's info holds ``metrics``; at every step it holds
     ``reward_terms``, the unweighted values of the reward's terms. In a parallel task the metrics
@@ -76,6 +78,7 @@ class Task:
     resume: Literal["state", "replay", "none"] = "none"
     baselines: tuple[Baseline, ...] = ()
     sources: tuple[str, ...] = ()
+    views: tuple[View, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

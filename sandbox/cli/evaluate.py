@@ -39,7 +39,7 @@ def evaluate(
     from sandbox.evaluation import evaluate as carry_out
 
     runs = _runs(agents)
-    problem = _problem(scenario, runs, changes or (), reward or ())
+    problem = problem_of(agents, scenario, changes or (), reward or ())
     evaluation = carry_out(
         agents,
         problem,
@@ -64,13 +64,16 @@ def _runs(agents: list[str]) -> list[Run]:
     return [Run.open(folder) for folder in dict.fromkeys(folders) if Path(folder).is_dir()]
 
 
-def _problem(scenario: str | None, runs: list[Run], changes: Sequence[str], reward: Sequence[str]) -> Problem:
-    """The scenario that is named, or exactly the one that the first run was trained on."""
+def problem_of(
+    agents: list[str], scenario: str | None, changes: Sequence[str] = (), reward: Sequence[str] = ()
+) -> Problem:
+    """The scenario that is named, or exactly the one that the first run among the agents was trained on."""
     from sandbox.api.errors import InvalidValueError
     from sandbox.scenarios import load_problem
 
     if scenario is not None:
         return load_problem(scenario, changes, reward)
+    runs = _runs(agents)
     if not runs:
         raise InvalidValueError(
             "No scenario is named, and no agent is a run that would tell it.", "Add --scenario SCENARIO."

@@ -36,9 +36,11 @@ def info(
 def describe(problem: Problem) -> dict[str, Any]:
     """The scenario as a JSON document; makes its environment to learn the spaces."""
     from sandbox.registry import resolve
+    from sandbox.rendering import views
 
     scenario, task = problem.scenario, problem.task
     presets = resolve(task.rewards)
+    spaces, render_modes = _environment(problem)
     return {
         "scenario": scenario.id,
         "title": scenario.title,
@@ -50,7 +52,7 @@ def describe(problem: Problem) -> dict[str, Any]:
         "agents": task.agents,
         "masks": task.masks,
         "resume": task.resume,
-        "spaces": _spaces(problem),
+        "spaces": spaces,
         "metric": problem.metric.name,
         "metrics": [
             {"name": one.name, "unit": one.unit, "better": one.better, "description": one.description}
@@ -65,6 +67,10 @@ def describe(problem: Problem) -> dict[str, Any]:
             {"name": one.name, "description": one.description, "source": one.source}
             for one in task.baselines
             if one.name in problem.baselines()
+        ],
+        "views": [
+            {"name": one.name, "formats": list(one.formats), "description": one.description}
+            for one in views(problem, render_modes)
         ],
         "references": [
             {"metric": scenario.metric, **one.model_dump(exclude_none=True)} for one in scenario.references
@@ -82,8 +88,11 @@ def describe(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _spaces(problem: Problem) -> dict[str, Any]:
-    """Observation and action of every agent in words; one entry named ``agent`` where there is one."""
+def _environment(problem: Problem) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Observation and action of every agent in words, and the render modes.
+
+    One entry named ``agent`` where there is one.
+    """
     from sandbox.envs import make
     from sandbox.spaces import describe as in_words
 
@@ -96,12 +105,14 @@ def _spaces(problem: Problem) -> dict[str, Any]:
             }
         else:
             found = {"agent": (env.observation_space, env.action_space)}
+        modes = tuple(env.metadata.get("render_modes", ()))
     finally:
         env.close()
-    return {
+    spaces = {
         agent: {"observation": in_words(observation), "action": in_words(action)}
         for agent, (observation, action) in found.items()
     }
+    return spaces, modes
 
 
 def _terms(spec: Any) -> list[dict[str, Any]]:
@@ -200,6 +211,10 @@ def _sections(document: dict[str, Any], number: Any) -> dict[str, list[tuple[str
             *((b["name"], b["description"], b["source"]) for b in document["baselines"]),
             ("random", "Draws every action at random.", ""),
         ],
+        "Views (sandbox render --view NAME)": _if_any(
+            ("view", "formats", "what it shows"),
+            [(v["name"], " ".join(v["formats"]), v["description"]) for v in document["views"]],
+        ),
         "Known values": _if_any(
             ("name", "metric", "value", "source"),
             [

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 PLAIN_EVERY = 5.0
 """Seconds between two lines of progress in a log file."""
 
-_TITLES: dict[Phase, str] = {"train": "Training", "validate": "Validating", "evaluate": "Evaluating"}
+_TITLES: dict[Phase, str] = {
+    "train": "Training",
+    "validate": "Validating",
+    "evaluate": "Evaluating",
+    "render": "Rendering",
+}
 
 
 def listener(quiet: bool, metric: str, unit: str) -> Progress:
@@ -105,7 +110,8 @@ class PlainProgress:
 
     def _tell(self, phase: Phase, state: dict[str, Any], now: float) -> None:
         done, total = state["done"], state["total"]
-        parts = [f"{done:,} of {total:,} {state['unit']} ({min(1.0, done / max(total, 1)):.0%})"]
+        share = f"of {total:,} {state['unit']} ({min(1.0, done / total):.0%})" if total else state["unit"]
+        parts = [f"{done:,} {share}"]
         parts += self._facts(state["values"])
         if 0 < done < total:
             parts.append(f"{_duration((now - state['begun']) * (total - done) / done)} left")
@@ -126,9 +132,9 @@ class LiveProgress:
             self._bars.start()
         if phase == "train":
             self._console.print(f"Training: {title}, {total:,} {unit}")
-        elif phase == "evaluate":
-            self._console.print(f"Evaluating: {title}")
-        self._tasks[phase] = self._bars.add_task(_TITLES[phase], total=total, facts="")
+        elif phase != "validate":
+            self._console.print(f"{_TITLES[phase]}: {title}")
+        self._tasks[phase] = self._bars.add_task(_TITLES[phase], total=total or None, facts="")
 
     def advance(self, phase: Phase, done: int, values: Mapping[str, float]) -> None:
         facts = " · ".join(self._facts(values))

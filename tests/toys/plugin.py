@@ -7,7 +7,7 @@ stochastic policy, `regulator` is continuous, truncated and batched natively, `f
 actions, `tag` has unlike agents that leave early, `stall` observes a dictionary.
 """
 
-from sandbox.api import Baseline, Domain, Metric, Task
+from sandbox.api import Baseline, Domain, Metric, Task, View
 
 corridor = Task(
     name="corridor",
@@ -94,6 +94,10 @@ tag = Task(
     masks=True,
     resume="replay",
     baselines=(Baseline("chase", "toy_tag:make_chase", "Takes the jump that ends nearest to the prey."),),
+    views=(
+        View("steps", "toy_tag:draw_steps", "return and length of every episode", ("json", "txt")),
+        View("empty", "toy_tag:draw_nothing", "writes no file, a mistake", many=False),
+    ),
 )
 
 stall = Task(

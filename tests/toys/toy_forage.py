@@ -61,7 +61,7 @@ class ForageEnv(gym.Env[Any, Any]):
     Terminated when everything is eaten, truncated at the horizon.
     """
 
-    metadata = {"render_modes": ["ansi"]}  # noqa: RUF012 - Gymnasium's convention
+    metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 5}  # noqa: RUF012 - Gymnasium's convention
 
     def __init__(self, config: ForageConfig, reward: RewardSpec, render_mode: str | None = None) -> None:
         self.config, self.reward, self.render_mode = config, reward, render_mode
@@ -121,7 +121,13 @@ class ForageEnv(gym.Env[Any, Any]):
         here[tuple(self.place)] = True
         return np.concatenate((self.items.ravel(), here.ravel())).astype(np.float32)
 
-    def render(self) -> str | None:
+    def render(self) -> Any:
+        """Text, or a picture with nine pixels a cell: items green, the forager red."""
+        if self.render_mode == "rgb_array":
+            picture = np.full((self.config.size, self.config.size, 3), 255, np.uint8)
+            picture[self.items] = (0, 128, 0)
+            picture[tuple(self.place)] = (255, 0, 0)
+            return picture.repeat(9, 0).repeat(9, 1)
         if self.render_mode != "ansi":
             return None
         cells = np.where(self.items, "*", ".")

@@ -6,6 +6,7 @@ Hunters differ in reach: the walker jumps 1 cell at most, the runner 2, the jump
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -168,3 +169,18 @@ class ChasePolicy:
 def make_chase(env: TagEnv) -> ChasePolicy:
     """Bound to the game that it plays."""
     return ChasePolicy(env)
+
+
+def draw_steps(request: Any) -> None:
+    """Rewards along the way, and the record of every episode."""
+    played = []
+    for agent in request.agents:
+        for seed in request.seeds:
+            rewards: list[float] = []
+            episode = request.play(agent, seed, lambda env, moment, to=rewards: to.append(moment.reward))
+            played.append({"agent": agent.name, "seed": seed, "rewards": rewards, "length": episode.length})
+    request.path.write_text(json.dumps(played))
+
+
+def draw_nothing(request: Any) -> None:
+    """Forgets to write."""

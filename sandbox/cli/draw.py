@@ -1,0 +1,85 @@
+"""``sandbox render``: films and pictures of what an agent does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sandbox.cli.options import AsJson, Changes, Quiet, _count, _seed
+
+if TYPE_CHECKING:
+    from sandbox.scenarios import Problem
+
+
+def render(
+    agents: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="AGENT...", help="Run directories (DIR or DIR@best), names of baselines, or random."
+        ),
+    ],
+    scenario: Annotated[
+        str | None,
+        typer.Option(metavar="SCENARIO", help="What to play; default: what the first run was trained on."),
+    ] = None,
+    view: Annotated[
+        str, typer.Option(metavar="NAME", help="What to draw; sandbox info SCENARIO lists the views.")
+    ] = "episode",
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File to write; its suffix picks the format (mp4, gif, png, …)."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(parser=_seed, metavar="N", help="Episode seed; default: the first test seed."),
+    ] = None,
+    episodes: Annotated[
+        int, typer.Option(parser=_count, metavar="N", help="Episodes that a view may use.")
+    ] = 1,
+    every: Annotated[int, typer.Option(parser=_count, metavar="N", help="Film every N-th step.")] = 1,
+    frames: Annotated[
+        int | None, typer.Option(parser=_count, metavar="N", help="Film at most N frames.")
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(min=0.1, max=240.0, metavar="F", help="Frames per second of the film.")
+    ] = None,
+    changes: Changes = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> dict[str, Any] | None:
+    """Film an episode, or draw another view of it, without a screen."""
+    from sandbox.cli.evaluate import problem_of
+    from sandbox.cli.live import listener
+    from sandbox.cli.output import stdout
+    from sandbox.rendering import Film
+    from sandbox.rendering import render as carry_out
+
+    problem = problem_of(agents, scenario, changes or ())
+    path = carry_out(
+        agents,
+        problem,
+        out or _default_out(problem, agents, view),
+        view=view,
+        seed=seed,
+        episodes=episodes,
+        film=Film(every, frames, fps),
+        progress=listener(quiet, problem.metric.name, problem.metric.unit),
+    )
+    if as_json:
+        return {"scenario": problem.scenario.id, "view": view, "agents": list(agents), "file": str(path)}
+    stdout().print(f"Wrote {path}", soft_wrap=True)
+    return None
+
+
+def _default_out(problem: Problem, agents: list[str], view: str) -> Path:
+    """In the run directory where one run is shown, else in the working directory."""
+    from sandbox.rendering import default_format
+
+    suffix = default_format(problem, view)
+    folder = Path(agents[0].removesuffix("@best").removesuffix("@final"))
+    if len(agents) == 1 and folder.is_dir():
+        return folder / f"{view}.{suffix}"
+    name = problem.scenario.id.partition("/")[2]
+    return Path(f"{name}-{agents[0] if len(agents) == 1 else 'agents'}-{view}.{suffix}")
