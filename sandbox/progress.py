@@ -12,7 +12,10 @@ class Progress(Protocol):
     """A listener to training and evaluation; the command line shows what it hears."""
 
     def start(self, phase: Phase, title: str, total: int, unit: str) -> None:
-        """A phase of ``total`` ``unit``s begins (0 where the total is not known); phases do not nest, but validate may fall within train."""
+        """A phase of ``total`` ``unit``s begins (0 where the total is not known).
+
+        Phases do not nest, but validate may fall within train.
+        """
         ...
 
     def advance(self, phase: Phase, done: int, values: Mapping[str, float]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -198,10 +198,8 @@ def _film(problem: Problem, agent: Agent, path: Path, seed: int, film: Film, pro
                 if film.frames is not None and taken >= film.frames:
                     raise _Enough
 
-            try:
+            with suppress(_Enough):
                 play(env, _policy(problem, agent, bare), agent.name, seed, agent.deterministic, watch)
-            except _Enough:
-                pass
             if still and last is not None:
                 write(last)
     finally:
