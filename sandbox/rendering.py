@@ -294,6 +294,7 @@ def _writer(path: Path, fps: float) -> Iterator[Callable[[NDArray[np.uint8]], No
         }
     elif path.suffix == ".gif":
         options = {"duration": 1000 / fps, "loop": 0}
+    writer: Any
     with imageio.get_writer(path, **options) as writer:
         yield lambda frame: writer.append_data(_even(frame))
 
