@@ -1,4 +1,4 @@
-"""Statistics over episodes: bootstrap intervals, seeded and reproducible."""
+"""Intervals over episodes: what a single evaluation is judged by."""
 
 from __future__ import annotations
 

@@ -1,0 +1,56 @@
+"""Statistics of a comparison: the unit is the training run, intervals are bootstrapped and seeded.
+
+Scores of one agent are a list of arrays, one a scenario (the strata), each with one value a training
+run; runs may be missing, so lengths may differ.
+
+Sources: Agarwal et al. 2021, Deep Reinforcement Learning at the Edge of the Statistical Precipice
+(arXiv 2108.13264): IQM, stratified bootstrap, probability of improvement, performance profiles and
+optimality gap. Patterson et al. 2024, Empirical Design in Reinforcement Learning (JMLR 25:318): the
+training run as the unit, paired comparisons, and claims that few runs cannot carry.
+"""
+
+from sandbox.statistics.curves import Curve, band
+from sandbox.statistics.episodes import RESAMPLES, bootstrap_mean, paired_difference
+from sandbox.statistics.pairs import (
+    difference_p_value,
+    holm,
+    probabilities_of_improvement,
+    probability_of_improvement,
+    welch_p_value,
+)
+from sandbox.statistics.profiles import Profile, performance_profile
+from sandbox.statistics.resampling import FEWEST_RUNS, Interval, Resampler
+from sandbox.statistics.scores import (
+    iqm,
+    iqm_interval,
+    iqm_intervals,
+    mean_interval,
+    normalise,
+    optimality_gap,
+    optimality_gap_interval,
+)
+
+__all__ = [
+    "FEWEST_RUNS",
+    "RESAMPLES",
+    "Curve",
+    "Interval",
+    "Profile",
+    "Resampler",
+    "band",
+    "bootstrap_mean",
+    "difference_p_value",
+    "holm",
+    "iqm",
+    "iqm_interval",
+    "iqm_intervals",
+    "mean_interval",
+    "normalise",
+    "optimality_gap",
+    "optimality_gap_interval",
+    "paired_difference",
+    "performance_profile",
+    "probabilities_of_improvement",
+    "probability_of_improvement",
+    "welch_p_value",
+]

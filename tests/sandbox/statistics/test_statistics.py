@@ -1,0 +1,217 @@
+"""Statistics of comparisons, against hand-computed cases, published definitions and slow plain code."""
+
+from __future__ import annotations
+
+import time
+from itertools import product
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import false_discovery_control, mannwhitneyu, trim_mean
+
+from sandbox.statistics import (
+    Interval,
+    Resampler,
+    band,
+    difference_p_value,
+    holm,
+    iqm,
+    iqm_interval,
+    iqm_intervals,
+    mean_interval,
+    normalise,
+    optimality_gap,
+    optimality_gap_interval,
+    performance_profile,
+    probabilities_of_improvement,
+    probability_of_improvement,
+    welch_p_value,
+)
+
+RNG = np.random.default_rng(7)
+
+
+def drawn(resampler: Resampler, runs: int, stratum: int = 0, stream: int = 0) -> NDArray[np.intp]:
+    """The resampled runs themselves, one row a resample."""
+    counts = resampler.counts(runs, stratum, stream).astype(int)
+    return np.stack([np.repeat(np.arange(runs), row) for row in counts])
+
+
+def test_iqm_leaves_out_a_quarter_at_each_end() -> None:
+    # Eight values: two go at each end, (3 + 4 + 5 + 6) / 4 remain.
+    assert iqm([8, 1, 2, 100, 3, 4, 5, 6]) == 4.5
+    # Five values: ⌊5/4⌋ = 1 goes at each end.
+    assert iqm([0.0, 10.0, 1.0, 2.0, 3.0]) == 2.0
+    assert iqm([1.0, 2.0, 6.0]) == 3.0
+    assert np.isnan(iqm([1.0, np.nan, 2.0, 3.0]))
+
+
+@pytest.mark.parametrize("shape", [(10,), (10, 3), (7, 5), (1, 1), (4, 9)])
+def test_iqm_is_the_trimmed_mean_of_the_published_definition(shape: tuple[int, ...]) -> None:
+    values = RNG.normal(size=shape)
+    assert iqm(values) == pytest.approx(trim_mean(values, proportiontocut=0.25, axis=None), abs=1e-12)
+
+
+def test_resamples_draw_every_run_equally_often_and_repeat_themselves() -> None:
+    counts = Resampler(3, 20_000).counts(5)
+    assert (counts.sum(axis=1) == 5).all()
+    assert counts.mean(axis=0) == pytest.approx(np.ones(5), abs=0.03)
+    assert counts.var(axis=0) == pytest.approx(np.full(5, 5 * 0.2 * 0.8), abs=0.05)  # multinomial
+    assert (counts == Resampler(3, 20_000).counts(5)).all()
+    assert (counts != Resampler(4, 20_000).counts(5)).any()
+    assert (counts != Resampler(3, 20_000).counts(5, stratum=1)).any()
+
+
+def test_what_is_drawn_does_not_depend_on_what_was_asked_before() -> None:
+    one, other = Resampler(0, 100), Resampler(0, 100)
+    one.counts(9)
+    one.counts(4, stratum=2)
+    assert (one.counts(4, stratum=1) == other.counts(4, stratum=1)).all()
+
+
+def test_iqm_interval_is_that_of_resampled_arrays() -> None:
+    """The fast way over counts against the definition: draw, pool, trim, take percentiles."""
+    resampler = Resampler(1, 500)
+    strata = [RNG.normal(size=10), RNG.normal(2, 3, size=7), RNG.normal(size=1)]
+    runs = [drawn(resampler, len(values), place) for place, values in enumerate(strata)]
+    pooled = np.hstack([values[rows] for values, rows in zip(strata, runs, strict=True)])
+    expected = np.quantile([trim_mean(row, 0.25) for row in pooled], [0.025, 0.975])
+    assert iqm_interval(strata, resampler) == pytest.approx(tuple(expected), abs=1e-5)
+
+
+def test_iqm_intervals_of_many_columns_are_those_of_each() -> None:
+    resampler = Resampler(1, 300)
+    columns = RNG.normal(size=(9, 4))
+    ordered = np.sort(columns, axis=0)
+    rows = drawn(resampler, 9)
+    for column, interval in enumerate(iqm_intervals(columns, resampler)):
+        statistics = [trim_mean(ordered[row, column], 0.25) for row in rows]
+        assert interval == pytest.approx(tuple(np.quantile(statistics, [0.025, 0.975])), abs=1e-5)
+
+
+def test_intervals_of_equal_runs_have_no_width() -> None:
+    assert iqm_intervals(np.full((6, 1), 0.1), Resampler(0, 100)) == [Interval(0.1, 0.1)]
+    assert mean_interval([4.0], Resampler(0, 100)) == Interval(4.0, 4.0)
+
+
+def test_bootstrap_of_three_runs_against_all_27_resamples() -> None:
+    """With three runs every resample can be written down; the interval is that of their means."""
+    values = np.array([1.0, 2.0, 6.0])
+    means = np.sort([values[list(rows)].mean() for rows in product(range(3), repeat=3)])
+    # 1/27 of the resamples are (1, 1, 1) and 1/27 are (6, 6, 6), more than the 2.5 % that are cut off.
+    assert mean_interval(values, Resampler()) == Interval(means[0], means[-1])
+    assert (means[0], means[-1]) == (1.0, 6.0)
+
+
+def test_stratified_interval_covers_the_true_value_as_often_as_it_says() -> None:
+    """95 % intervals of the mean of 40 normal runs; 200 experiments leave ±4 % (two standard errors)."""
+    inside = 0
+    for experiment in range(200):
+        values = np.random.default_rng(experiment).normal(size=40)
+        low, high = mean_interval(values, Resampler(experiment, 1_000))
+        inside += low <= 0 <= high
+    assert 0.89 <= inside / 200 <= 0.99
+
+
+def test_normalised_score_puts_random_at_zero_and_the_best_baseline_at_one() -> None:
+    # Delay, lower is better: random 200 s, max-pressure 25 s; 20 s is better than it.
+    assert normalise([200.0, 25.0, 20.0], 200.0, 25.0) == pytest.approx([0.0, 1.0, 180 / 175])
+    # Speed, higher is better.
+    assert normalise([5.0, 2.0], 1.0, 3.0) == pytest.approx([2.0, 0.5])
+    assert np.isnan(normalise([1.0], 3.0, 3.0)).all()
+
+
+def test_optimality_gap_counts_shortfalls_only() -> None:
+    assert optimality_gap([0.5, 1.5, 0.8]) == pytest.approx((0.5 + 0.0 + 0.2) / 3)
+    assert optimality_gap_interval([[0.4, 0.4], [1.3]], Resampler(0, 500)) == pytest.approx((0.4, 0.4))
+
+
+def test_probability_of_improvement_by_hand() -> None:
+    # 3 > 1, 3 > 2, 2 > 1 and one tie of four pairs: (3 + ½) / 4.
+    assert probability_of_improvement([[3.0, 2.0]], [[1.0, 2.0]]) == 0.875
+    # Averaged over scenarios, not over pairs: 0.875 and 0.
+    assert probability_of_improvement([[3.0, 2.0], [0.0]], [[1.0, 2.0], [1.0, 1.0, 1.0]]) == 0.4375
+
+
+def test_probability_of_improvement_is_the_mann_whitney_statistic() -> None:
+    x, y = RNG.normal(size=8), RNG.normal(size=6)
+    assert probability_of_improvement([x], [y]) == pytest.approx(mannwhitneyu(x, y).statistic / 48)
+
+
+def test_interval_of_probability_of_improvement_resamples_both_agents() -> None:
+    resampler = Resampler(2, 1_500)
+    scores = {"a": [RNG.normal(size=6), RNG.normal(size=4)], "b": [RNG.normal(size=5), RNG.normal(size=4)]}
+    found = probabilities_of_improvement(scores, resampler)
+    shares = np.zeros(1_500)
+    for place in range(2):
+        x, y = scores["a"][place], scores["b"][place]
+        first, second = drawn(resampler, len(x), place, 1), drawn(resampler, len(y), place, 2)
+        wins = x[first][:, :, None] > y[second][:, None, :]
+        shares += wins.mean(axis=(1, 2)) / 2
+    share, interval = found["a", "b"]
+    assert interval == pytest.approx(tuple(np.quantile(shares, [0.025, 0.975])), abs=1e-5)
+    assert found["b", "a"][0] == pytest.approx(1 - share)
+    assert found["b", "a"][1] == pytest.approx((1 - interval.high, 1 - interval.low))
+
+
+def test_certain_improvement() -> None:
+    scores = {"best": [[5.0, 6.0]], "worst": [[1.0, 2.0]]}
+    assert probabilities_of_improvement(scores, Resampler(0, 200))["best", "worst"] == (1.0, (1.0, 1.0))
+
+
+def test_performance_profile_by_hand() -> None:
+    # Scenario one: half of the runs above 0.5; scenario two: all. Scenarios weigh the same.
+    profile = performance_profile([[0.0, 1.0], [0.6, 0.7, 0.8]], [-1.0, 0.5, 0.65, 2.0])
+    assert profile.share == pytest.approx([1.0, 0.75, (0.5 + 2 / 3) / 2, 0.0])
+    assert (profile.low <= profile.share).all()
+    assert (profile.high >= profile.share).all()
+    assert profile.low[1] == pytest.approx(0.5)  # both runs of scenario one drawn as 0.0
+    assert profile.high[1] == pytest.approx(1.0)
+
+
+def test_holm_by_hand() -> None:
+    # Ordered 0.01·3, 0.03·2, 0.04·1, never smaller than the one before; Holm 1979.
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.6, np.nan, 0.7])[[0, 2]] == pytest.approx([1.0, 1.0])
+    assert np.isnan(holm([0.6, np.nan])[1])
+
+
+def test_holm_is_never_below_the_less_strict_correction() -> None:
+    p = RNG.random(20)
+    assert (holm(p) >= false_discovery_control(p) - 1e-12).all()
+
+
+def test_p_values_of_differences() -> None:
+    # t = mean / (s / √n) = 2 / (1 / √3) = 3.4641 with 2 degrees of freedom.
+    assert difference_p_value([1.0, 2.0, 3.0]) == pytest.approx(0.0742, abs=1e-4)
+    assert np.isnan(difference_p_value([1.0]))
+    assert difference_p_value([0.0, 0.0]) == 1.0
+    assert welch_p_value([1.0, 2.0], [1.0, 2.0]) == pytest.approx(1.0)
+    assert np.isnan(welch_p_value([1.0], [1.0, 2.0]))
+
+
+def test_curve_is_the_mean_over_runs_where_all_have_records() -> None:
+    curve = band([([0, 10, 20], [0, 10, 20]), ([10, 20, 40], [20, 40, 60])], points=3)
+    assert curve is not None
+    assert curve.steps == pytest.approx([10, 15, 20])
+    assert curve.mean == pytest.approx([15.0, 22.5, 30.0])
+    assert curve.low == pytest.approx([10.0, 15.0, 20.0])  # twice the first run
+    assert curve.high == pytest.approx([20.0, 30.0, 40.0])
+    assert band([], 3) is None
+    assert band([([0, 1], [0, 1]), ([5, 6], [0, 1])]) is None
+
+
+def test_ten_scenarios_ten_agents_ten_runs_take_less_than_two_seconds() -> None:
+    """A generous limit on a shared machine; python -m benchmarks.compare measures it."""
+    scores = {f"agent-{a}": [RNG.normal(a / 10, 1, 10) for _ in range(10)] for a in range(10)}
+    start = time.process_time()
+    resampler = Resampler()
+    columns = np.stack([values for strata in scores.values() for values in strata], axis=1)
+    iqm_intervals(columns, resampler)
+    for strata in scores.values():
+        iqm_interval(strata, resampler)
+        optimality_gap_interval(strata, resampler)
+        performance_profile(strata, np.linspace(-1, 2, 61))
+    probabilities_of_improvement(scores, resampler)
+    assert time.process_time() - start < 4.0
