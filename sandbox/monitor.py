@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from sandbox.api.policy import Policy
 from sandbox.evaluation import validation_seeds
 from sandbox.players import Agent, Players
 from sandbox.progress import Progress
-from sandbox.rollout import final_metrics
+from sandbox.rollout import add_terms, final_metrics
 from sandbox.scenarios import Problem
 from sandbox.store import RunWriter
 from sandbox.tracking import TensorBoard
@@ -60,6 +60,7 @@ class Monitor:
         self._writer, self._table, self._progress = writer, table, progress
         self._returns: deque[float] = deque(maxlen=RECENT_EPISODES)
         self._metrics: deque[dict[str, float]] = deque(maxlen=RECENT_EPISODES)
+        self._terms: deque[dict[str, float]] = deque(maxlen=RECENT_EPISODES)
         self._board = TensorBoard(writer.path / "tensorboard")
         self._policy: Callable[[], Policy] | None = None
         self._begun = self._logged = time.perf_counter()
@@ -80,7 +81,7 @@ class Monitor:
 
     def watch(self, envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
         """``envs`` with its finished episodes recorded here."""
-        return EpisodeLog(envs, self._returns.append, self._metrics.append)
+        return EpisodeLog(envs, self._returns.append, self._metrics.append, self._terms.append)
 
     def update(
         self,
@@ -167,6 +168,8 @@ class Monitor:
             f"validation/{metric.name}": value,
             "validation/return": float(np.mean([episode.ret for episode in episodes])),
         }
+        terms = _means([episode.reward_terms for episode in episodes])
+        record |= {f"validation/term/{name}": value for name, value in terms.items()}
         self._record(record)
         if self._ended is None:
             self.validation_seconds += time.perf_counter() - start
@@ -180,10 +183,9 @@ class Monitor:
         if self._returns:
             record["return"] = float(np.mean(self._returns))
         if self._metrics:
-            names = self._metrics[-1]
-            record |= {
-                name: float(np.mean([one[name] for one in self._metrics if name in one])) for name in names
-            }
+            record |= _means(self._metrics)
+        if self._terms:
+            record |= {f"term/{name}": value for name, value in _means(self._terms).items()}
         self._progress.advance("train", self.steps, record)
         self._record(record | {_grouped(name): value for name, value in self._values.items()})
 
@@ -207,6 +209,12 @@ def _grouped(name: str) -> str:
     return name if "/" in name else f"train/{name}"
 
 
+def _means(records: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Mean of every figure that the latest record has, over those that have it."""
+    names = records[-1] if records else ()
+    return {name: float(np.mean([one[name] for one in records if name in one])) for name in names}
+
+
 class EpisodeLog(VectorWrapper[Any, Any, Any, Any, Any]):
     """Tells of every episode that ends in a vector environment.
 
@@ -218,14 +226,19 @@ class EpisodeLog(VectorWrapper[Any, Any, Any, Any, Any]):
         env: VectorEnv[Any, Any, Any],
         heard_return: Callable[[float], None],
         heard_metrics: Callable[[dict[str, float]], None],
+        heard_terms: Callable[[dict[str, float]], None] = lambda terms: None,
     ) -> None:
         super().__init__(env)
         self._heard_return, self._heard_metrics = heard_return, heard_metrics
+        self._heard_terms = heard_terms
         self._sums: NDArray[np.float64] = np.zeros(env.num_envs)
+        self._terms: dict[str, NDArray[np.float64]] = {}
+        self._all = np.ones(env.num_envs, bool)
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start over."""
         self._sums[:] = 0.0
+        self._terms.clear()
         return self.env.reset(seed=seed, options=options)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
@@ -233,13 +246,19 @@ class EpisodeLog(VectorWrapper[Any, Any, Any, Any, Any]):
         observation, reward, terminated, truncated, info = self.env.step(actions)
         self._sums += reward
         done = np.asarray(terminated) | np.asarray(truncated)
+        if isinstance(info.get("reward_terms", info.get("final_info")), dict):
+            add_terms(self._terms, info, self._all, done)
         if done.any():
             acted = info.get("acted")
             for row in np.flatnonzero(done):
                 if acted is None or acted[row]:
                     self._heard_return(float(self._sums[row]))
+                    if self._terms:
+                        self._heard_terms({name: float(sums[row]) for name, sums in self._terms.items()})
                 metrics = final_metrics(info, int(row))
                 if metrics:
                     self._heard_metrics(metrics)
             self._sums[done] = 0.0
+            for sums in self._terms.values():
+                sums[done] = 0.0
         return observation, reward, terminated, truncated, info

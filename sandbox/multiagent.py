@@ -202,12 +202,19 @@ class Rows(VectorEnv[Any, Any, Any]):
             self._of_step(info, final, over, name)
             for name in ("agent_rewards", "agent_terminated", "agent_truncated", "acted")
         )
+        acted = acted.astype(bool)
         gone = ~acted & np.repeat(over, k)  # left earlier: close the empty stretch with the episode
         terminated = terminated.astype(bool) | gone
         truncated = truncated.astype(bool) & ~gone
         flat = self._flat(observation)
         rows = self._row_info(info)
-        rows["acted"] = acted.astype(bool)
+        rows["acted"] = acted
+        terms, last = info.get("reward_terms", {}), final.get("reward_terms", {})
+        rows["reward_terms"] = {
+            name: self._of_step(terms, last, over, name)
+            for name in dict.fromkeys((*terms, *last))
+            if not name.startswith("_")
+        }
         self._add_finals(rows, info, flat, terminated | truncated, over)
         return flat, reward.astype(np.float64), terminated, truncated, rows
 
@@ -223,8 +230,7 @@ class Rows(VectorEnv[Any, Any, Any]):
             values[~over] = np.asarray(info[name])[~over]
         if name in final:
             values[over] = np.asarray(final[name])[over]
-        flat = values.reshape(-1)
-        return flat.astype(bool) if name != "agent_rewards" else flat
+        return values.reshape(-1)
 
     def _row_info(self, info: dict[str, Any]) -> dict[str, Any]:
         rows: dict[str, Any] = {"active": np.asarray(info["active"], bool).reshape(-1)}

@@ -177,7 +177,7 @@ def _play_chunk(
                 f"{seeds[row]} played by {agent}."
             )
         done = np.asarray(terminated) | np.asarray(truncated)
-        _add_terms(sums, info, running, done)
+        add_terms(sums, info, running, done)
         for row in np.flatnonzero(done & running).tolist():
             episodes[row] = Episode(
                 agent,
@@ -225,11 +225,14 @@ class _Terms:
             self.sums[name] = self.sums.get(name, 0.0) + amount
 
 
-def _add_terms(sums: dict[str, NDArray[Any]], info: Any, running: Any, done: Any) -> None:
-    """Add the step's terms; where an episode just ended they are in the final info."""
+def add_terms(sums: dict[str, NDArray[Any]], info: Any, running: Any, done: Any) -> None:
+    """Add the step's unweighted reward terms, one array of shape ``(num_envs,)`` each, where ``running``.
+
+    Where an episode just ended (``done``) they are in the final info.
+    """
     current, final = info.get("reward_terms", {}), info.get("final_info", {})
     last = final.get("reward_terms", {}) if isinstance(final, dict) else {}
-    for name in {*current, *last}:
+    for name in dict.fromkeys((*current, *last)):
         if name.startswith("_"):
             continue
         values = np.asarray(current.get(name, np.zeros(len(running))), float)

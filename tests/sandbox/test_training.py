@@ -193,3 +193,17 @@ def _act(trained: Run, observation: Any) -> Any:
     policy = trained.policy
     policy.reset(len(observation))
     return policy.act(observation)
+
+
+@pytest.mark.parametrize("name", ["corridor", "regulator", "forage", "tag", "stall"])
+def test_recorded_reward_terms_sum_to_the_recorded_return(toys: None, tmp_path: Path, name: str) -> None:
+    run = train(f"toy/{name}", "reinforce", steps=3000, runs_dir=tmp_path)
+    weights = run.record["reward"]
+    told = {"": 0, "validation/": 0}
+    for record in progress(run):
+        for group in told:
+            if f"{group}return" in record:
+                total = sum(weight * record[f"{group}term/{term}"] for term, weight in weights.items())
+                assert total == pytest.approx(record[f"{group}return"], rel=1e-5, abs=1e-5)
+                told[group] += 1
+    assert all(told.values())
