@@ -1,0 +1,1 @@
+"""Robot locomotion on MuJoCo."""

@@ -1,0 +1,45 @@
+"""Classical controllers, played beside every learned one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+class FixedPolicy:
+    """The same action for ever.
+
+    Args:
+        action: Shape ``(motors,)``.
+    """
+
+    def __init__(self, action: Array) -> None:
+        self._action = action
+        self._rows = 1
+
+    def reset(self, num_envs: int, seed: int | None = None) -> None:
+        """Nothing to forget."""
+        self._rows = num_envs
+
+    def act(self, observation: Any, mask: Any = None, deterministic: bool = True) -> Array:
+        """The action for every row."""
+        return np.tile(self._action, (self._rows, 1))
+
+    def save(self, directory: Path) -> None:
+        """A baseline is made from its environment, not from a file.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError("a baseline is made from its environment, not from a file")
+
+
+def zero(env: Any) -> FixedPolicy:
+    """No motor is driven."""
+    space = env.simulation.action_space
+    return FixedPolicy(np.zeros(space.shape, space.dtype))

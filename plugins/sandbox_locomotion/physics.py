@@ -1,0 +1,158 @@
+"""Many copies of a MuJoCo simulation, stepped in threads, exactly as each would be stepped alone.
+
+A copy is a row of numbers: MuJoCo's integration state, which includes the solver's warm start. Every
+thread owns one `MjData` and plays the rows it is given through it: load the row, step, store the row.
+That is bit-identical to keeping an `MjData` for every copy (tested), and faster, since one `MjData`
+stays in the processor's cache. `mj_step` releases Python's global lock, so threads run in parallel.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)
+_CHUNKS_PER_THREAD = 4
+"""Rows are handed out in this many pieces a thread: copies differ in how many contacts they solve."""
+
+
+class Physics:
+    """A batch of simulations.
+
+    Args:
+        models: One model for all copies, or one for each; all of the same sizes.
+        copies: Number of copies.
+        gathered: Fields of ``MjData`` to have after every step, beside the state.
+        threads: Threads to step with; 0 for as many as there are processors to run on.
+        forces: Whether contact forces (``cfrc_ext``) are computed after each step.
+
+    Attributes:
+        state: MuJoCo's integration state of every copy, shape ``(copies, size)``.
+        fields: The gathered fields, each of shape ``(copies, …)``.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[mujoco.MjModel],
+        copies: int,
+        gathered: Sequence[str],
+        threads: int = 0,
+        forces: bool = True,
+    ) -> None:
+        self.models = list(models) if len(models) > 1 else [models[0]] * copies
+        self.copies, self.forces = copies, forces
+        self.gathered = tuple(gathered)
+        model = self.model = self.models[0]
+        self.state = np.zeros((copies, mujoco.mj_stateSize(model, STATE)))
+        self._slices = {name: _slice(model, getattr(mujoco.mjtState, f"mjSTATE_{name}")) for name in _PARTS}
+        wanted = threads or len(os.sched_getaffinity(0))
+        self._threads = max(1, min(wanted, copies))
+        self._local = threading.local()
+        self._pool: ThreadPoolExecutor | None = None
+        own = self._data()
+        self.fields: dict[str, Array] = {
+            name: np.zeros((copies, *getattr(own, name).shape)) for name in self.gathered
+        }
+        pieces = 1 if self._threads == 1 else min(copies, self._threads * _CHUNKS_PER_THREAD)
+        bounds = np.linspace(0, copies, pieces + 1).astype(int).tolist()
+        self._pieces = [range(low, high) for low, high in pairwise(bounds)]
+
+    def view(self, part: str) -> Array:
+        """A writable view of one part of the state: ``QPOS``, ``QVEL``, ``CTRL``, ``XFRC_APPLIED``, …."""
+        return self.state[:, self._slices[part]]
+
+    def scratch(self) -> mujoco.MjData:
+        """This thread's simulation; what it holds is overwritten by the next step."""
+        data, _ = self._own()
+        return data
+
+    def load(self, copy: int) -> mujoco.MjData:
+        """This thread's simulation, with the state of a copy and all that follows from its positions."""
+        data = self.scratch()
+        mujoco.mj_setState(self.models[copy], data, self.state[copy], STATE)
+        mujoco.mj_forward(self.models[copy], data)
+        return data
+
+    def place(self, copy: int, qpos: Array, qvel: Array) -> None:
+        """Start a copy anew from positions and velocities."""
+        data, views = self._own()
+        model = self.models[copy]
+        mujoco.mj_resetData(model, data)
+        data.qpos[:], data.qvel[:] = qpos, qvel
+        mujoco.mj_forward(model, data)
+        mujoco.mj_getState(model, data, self.state[copy], STATE)
+        for name, view in views:
+            self.fields[name][copy] = view
+
+    def restore(self, copy: int, state: Array) -> None:
+        """Put a copy into an earlier state, and the gathered fields to what follows from it."""
+        self.state[copy] = state
+        self.load(copy)
+        for name, view in self._own()[1]:
+            self.fields[name][copy] = view
+
+    def step(self, frame_skip: int) -> None:
+        """Advance every copy by ``frame_skip`` simulation steps under its control."""
+        if self._threads == 1:
+            self._advance(self._pieces[0], frame_skip)
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads, "physics")
+        for done in [self._pool.submit(self._advance, piece, frame_skip) for piece in self._pieces]:
+            done.result()
+
+    def close(self) -> None:
+        """Stop the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+    def _advance(self, rows: range, frame_skip: int) -> None:
+        data, views = self._own()
+        state, fields, forces = self.state, self.fields, self.forces
+        set_state, get_state = mujoco.mj_setState, mujoco.mj_getState
+        step, after = mujoco.mj_step, mujoco.mj_rnePostConstraint
+        outputs = [(fields[name], view) for name, view in views]
+        for row in rows:
+            model, own = self.models[row], state[row]
+            set_state(model, data, own, STATE)
+            try:
+                step(model, data, nstep=frame_skip)
+                if forces:
+                    after(model, data)
+            except mujoco.FatalError:  # such as contacts beyond its memory: seen as diverged
+                own[:] = np.nan
+                continue
+            get_state(model, data, own, STATE)
+            for output, view in outputs:
+                output[row] = view
+
+    def _own(self) -> tuple[mujoco.MjData, list[tuple[str, Any]]]:
+        data = self._data()
+        return data, self._local.views
+
+    def _data(self) -> mujoco.MjData:
+        data: mujoco.MjData | None = getattr(self._local, "data", None)
+        if data is None:
+            data = self._local.data = mujoco.MjData(self.model)
+            self._local.views = [(name, getattr(data, name)) for name in self.gathered]
+        return data
+
+
+_PARTS = ("TIME", "QPOS", "QVEL", "ACT", "WARMSTART", "CTRL", "QFRC_APPLIED", "XFRC_APPLIED")
+
+
+def _slice(model: mujoco.MjModel, part: Any) -> slice:
+    """Where a part lies within the integration state: parts follow each other in the order of bits."""
+    start = mujoco.mj_stateSize(model, STATE & (int(part) - 1))
+    return slice(start, start + mujoco.mj_stateSize(model, int(part)))

@@ -1,0 +1,69 @@
+"""What the locomotion domain offers; importing this file loads neither MuJoCo nor NumPy."""
+
+from __future__ import annotations
+
+from sandbox.api import Baseline, Domain, Metric, Task
+
+METRICS = (
+    Metric("speed", "m/s", "higher", "distance covered forwards, by the time the robot was up"),
+    Metric("distance", "m", "higher", "distance covered forwards in the episode"),
+    Metric("falls", "1", "lower", "1 if the robot lies on the ground or on its back at the end"),
+    Metric(
+        "cost_of_transport",
+        "1",
+        "lower",
+        "work of the motors per weight and distance; 1000 for less than 0.1 m",
+    ),
+    Metric("command_error", "m/s", "lower", "mean distance of the horizontal velocity from the command"),
+    Metric("turn_error", "rad/s", "lower", "mean distance of the turn rate from the command"),
+    Metric("steps", "steps", "higher", "control steps until the episode ended"),
+    Metric("failures", "1", "lower", "1 if the physics diverged"),
+)
+
+SOURCES = (
+    "MuJoCo 4.0 (Todorov, Erez and Tassa 2012, IROS; mujoco.org)",
+    "Gymnasium v5 MuJoCo environments (Towers et al. 2024, arXiv 2407.17032)",
+)
+
+_ZERO = Baseline(
+    "zero",
+    "sandbox_locomotion.baselines:zero",
+    "no motor is driven (the quadruped holds its standing pose)",
+    "On Ant-v5 this earns about 1000 for surviving",
+)
+
+
+def _task(robot: str, title: str, config: str, reward: str = "gymnasium") -> Task:
+    return Task(
+        name=robot,
+        version=1,
+        title=title,
+        config=f"sandbox_locomotion.config:{config}",
+        make="sandbox_locomotion.env:make",
+        make_vec="sandbox_locomotion.env:make_vec",
+        rewards=f"sandbox_locomotion.reward:{robot.replace('-', '_').upper()}",
+        default_reward=reward,
+        metrics=METRICS,
+        resume="state",
+        baselines=(_ZERO,),
+        sources=SOURCES,
+    )
+
+
+domain = Domain(
+    name="locomotion",
+    title="Robot locomotion on MuJoCo",
+    tasks=(
+        _task("ant", "A robot of four legs runs", "Ant"),
+        _task("half-cheetah", "A robot of two legs runs in a vertical plane", "HalfCheetah"),
+        _task("hopper", "A robot of one leg hops", "Hopper"),
+        _task("walker2d", "A robot of two legs walks in a vertical plane", "Walker2d"),
+        _task("humanoid", "A humanoid walks", "Humanoid"),
+        _task("swimmer", "A robot of three links swims", "Swimmer"),
+        _task("quadruped", "A real quadruped follows a velocity command", "QuadrupedConfig", "command"),
+    ),
+    default_scenario="locomotion/ant",
+    requires=("mujoco",),
+    extra="locomotion",
+    sources=SOURCES,
+)

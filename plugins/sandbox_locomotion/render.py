@@ -1,0 +1,176 @@
+"""Pictures of robots, drawn in software where there is no screen.
+
+Shadows, reflections and multisampling are off from the start: in software they cost thirty times the
+time of the rest. They are chosen before the drawing context is made, since switching them on one that
+has drawn already gives black pictures.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.api import InvalidValueError, RunFailedError
+from sandbox_locomotion.conditions import own_model
+
+if TYPE_CHECKING:
+    from sandbox_locomotion.simulation import Simulation
+
+Image = NDArray[np.uint8]
+
+CAMERAS = ("track", "side", "front", "above", "chase")
+"""``track`` is the model's own camera where it has one, else ``side``; the others follow the torso."""
+
+_ANGLES = {"side": (90.0, -12.0), "front": (180.0, -15.0), "above": (90.0, -75.0), "chase": (0.0, -20.0)}
+"""Azimuth and elevation, degrees."""
+_EXTENT = 4.0
+"""Distance of a following camera, in heights of the robot."""
+
+
+class Camera:
+    """Draws copies of a simulation as square pictures.
+
+    Args:
+        simulation: What is drawn.
+        size: Side of a picture, pixels.
+        camera: One of `CAMERAS`, or the name of a camera of the model.
+
+    Raises:
+        InvalidValueError: For an unknown camera.
+        RunFailedError: If no drawing context can be made.
+    """
+
+    def __init__(self, simulation: Simulation, size: int, camera: str = "track") -> None:
+        self._simulation, self._size = simulation, size
+        model = self._model = own_model(simulation.base)
+        model.vis.global_.offwidth = model.vis.global_.offheight = size
+        model.vis.quality.offsamples = 0
+        model.vis.quality.shadowsize = 0
+        self._view = _view(model, simulation, camera)
+        self._context = _context(size)
+        self._context.make_current()
+        self._scene = mujoco.MjvScene(model, maxgeom=2000)
+        for flag in ("SHADOW", "REFLECTION", "HAZE"):
+            self._scene.flags[int(getattr(mujoco.mjtRndFlag, f"mjRND_{flag}"))] = False
+        self._option = mujoco.MjvOption()
+        self._drawer = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._drawer)
+        self._rect = mujoco.MjrRect(0, 0, size, size)
+        self._uploaded = -1
+
+    def picture(self, copy: int, note: tuple[str, str] | None = None) -> Image:
+        """What the camera sees of a copy, ``(size, size, 3)``.
+
+        Args:
+            copy: Which one.
+            note: Names and values to write into the picture, one a line each.
+        """
+        simulation = self._simulation
+        data = simulation.physics.load(copy)
+        self._context.make_current()
+        model = simulation.physics.models[copy] if simulation.own_models else self._model
+        if simulation.uneven and self._uploaded != simulation.terrain_seeds[copy]:
+            self._model.hfield_data[:] = model.hfield_data
+            mujoco.mjr_uploadHField(self._model, self._drawer, 0)
+            self._uploaded = int(simulation.terrain_seeds[copy])
+        mujoco.mjv_updateScene(
+            self._model, data, self._option, None, self._view, mujoco.mjtCatBit.mjCAT_ALL.value, self._scene
+        )
+        mujoco.mjr_render(self._rect, self._scene, self._drawer)
+        if note is not None:
+            mujoco.mjr_overlay(
+                mujoco.mjtFont.mjFONT_NORMAL,
+                mujoco.mjtGridPos.mjGRID_TOPLEFT,
+                self._rect,
+                *note,
+                self._drawer,
+            )
+        image: Image = np.empty((self._size, self._size, 3), np.uint8)
+        mujoco.mjr_readPixels(image, None, self._rect, self._drawer)
+        return image[::-1]
+
+    def close(self) -> None:
+        """Free the drawing context."""
+        if self._context is not None:
+            self._context.make_current()
+            self._drawer.free()
+            self._context.free()
+            self._context = None
+
+
+class Painter:
+    """Films a copy with its speed and command written into the picture.
+
+    Args:
+        simulation: What is filmed.
+        size: Side of a frame, pixels.
+        camera: As for `Camera`.
+    """
+
+    def __init__(self, simulation: Simulation, size: int = 480, camera: str = "track") -> None:
+        self._simulation = simulation
+        self._camera = Camera(simulation, size, camera)
+
+    def frame(self, copy: int) -> Image:
+        """The current frame, ``(size, size, 3)``."""
+        return self._camera.picture(copy, self._note(copy))
+
+    def close(self) -> None:
+        """Free the drawing context."""
+        self._camera.close()
+
+    def _note(self, copy: int) -> tuple[str, str]:
+        simulation = self._simulation
+        names = ["time", "speed", "distance"]
+        values = [
+            f"{simulation.elapsed[copy] * simulation.dt:.2f} s",
+            f"{simulation.speed[copy]:+.2f} m/s",
+            f"{simulation.tally.sums['travelled'][copy]:.2f} m",
+        ]
+        if simulation.config.command_speed is not None:
+            ahead, side, turn = simulation.command[copy]
+            names.append("command")
+            values.append(f"{ahead:+.2f} m/s")
+            if simulation.body.root != "sagittal":
+                names += ["", ""]
+                values += [f"{side:+.2f} m/s left", f"{turn:+.2f} rad/s"]
+        return "\n".join(names), "\n".join(values)
+
+
+def _view(model: mujoco.MjModel, simulation: Simulation, camera: str) -> mujoco.MjvCamera:
+    """The camera: one of the model's, or one that follows the torso."""
+    own = [model.camera(index).name for index in range(model.ncam)]
+    view = mujoco.MjvCamera()
+    if camera in own:
+        view.type, view.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, own.index(camera)
+        return view
+    if camera not in CAMERAS:
+        known = ", ".join(dict.fromkeys([*CAMERAS, *(name for name in own if name)]))
+        raise InvalidValueError(f"The {simulation.robot.name} has no camera '{camera}'.", f"Known: {known}.")
+    view.type, view.trackbodyid = mujoco.mjtCamera.mjCAMERA_TRACKING, simulation.body.torso
+    view.azimuth, view.elevation = _ANGLES.get(camera, _ANGLES["side"])
+    view.distance = _EXTENT * max(0.5, float(model.stat.meansize) * 2.5)
+    return view
+
+
+def _context(size: int) -> Any:
+    """A drawing context without a window: EGL unless the user's ``MUJOCO_GL`` says otherwise."""
+    asked = os.environ.get("MUJOCO_GL", "").lower()
+    kind = asked if asked in ("egl", "osmesa", "glfw") else ("egl" if _headless() else "glfw")
+    try:
+        return import_module(f"mujoco.{kind}").GLContext(size, size)
+    except Exception as error:  # drivers fail in many ways, each with an error of its own
+        raise RunFailedError(
+            f"No drawing context could be made with {kind}: {error}.",
+            "Install a software OpenGL (Debian: libegl1 libgl1-mesa-dri), or set MUJOCO_GL to egl, osmesa "
+            "or glfw.",
+        ) from error
+
+
+def _headless() -> bool:
+    return os.name == "posix" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,255 @@
+"""Reward terms of locomotion: pure functions of one control step of a batch of robots.
+
+Every preset holds every term, most of them with weight zero, so that agents that were trained on
+different rewards can be compared term by term. The preset ``gymnasium`` of a robot is the reward of
+Gymnasium's v5 environment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.api import RewardSpec, RewardTerm
+
+Array = NDArray[Any]
+
+TRACKING = 0.25
+"""σ² of command tracking, (m/s)² and (rad/s)² (Rudin et al. 2022, table of rewards)."""
+SWING = 0.5
+"""Time in the air from which a step earns, s (Rudin et al. 2022)."""
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One control step of n robots.
+
+    Attributes:
+        dt: Length of the step, s.
+        forward: Forward speed over the step, m/s, shape ``(n,)``.
+        healthy: Whether the state after the step is healthy, ``(n,)``.
+        action: The clipped action, ``(n, motors)``, in the precision it was given in.
+        control: What the motors were told, ``(n, motors)``.
+        change: Action less the previous action, ``(n, motors)``.
+        contact: Contact force and torque on every body, ``(n, 6·bodies)``, N and N·m; clipped where
+            Gymnasium clips it.
+        contact_limit: Largest contact cost, N².
+        torque: Motor torque about every joint, ``(n, nv)``, N·m.
+        joint_velocity: Velocity of every joint, ``(n, nv)``, rad/s and m/s.
+        velocity: Forward and leftward velocity in the body's heading, m/s, and turn rate, rad/s, ``(n, 3)``.
+        vertical: Vertical velocity of the root, m/s, ``(n,)``.
+        command: Commanded ``velocity``, ``(n, 3)``.
+        up: Vertical component of the root's up axis, 1 upright, −1 on its back, ``(n,)``.
+        foot_contact: Whether each foot touches something, ``(n, feet)``.
+        foot_speed: Horizontal speed of each foot, m/s, ``(n, feet)``.
+        landed: Time each foot that has just touched down was in the air, else 0.5 s, ``(n, feet)``.
+        pose_error, speed_error, foot_error, root_error, root_speed_error: Squared errors against the
+            reference gait, ``(n,)``; zero where none is followed.
+    """
+
+    dt: float
+    forward: Array
+    healthy: Array
+    action: Array
+    control: Array
+    change: Array
+    contact: Array
+    contact_limit: float
+    torque: Array
+    joint_velocity: Array
+    velocity: Array
+    vertical: Array
+    command: Array
+    up: Array
+    foot_contact: Array
+    foot_speed: Array
+    landed: Array
+    pose_error: Array
+    speed_error: Array
+    foot_error: Array
+    root_error: Array
+    root_speed_error: Array
+
+    @cached_property
+    def power(self) -> Array:
+        """Mechanical power of all motors, braking counted as spending, W, ``(n,)``."""
+        power: Array = np.abs(self.torque * self.joint_velocity).sum(-1)
+        return power
+
+
+def forward(step: Transition) -> Array:
+    """Forward speed, m/s."""
+    return step.forward
+
+
+def survive(step: Transition) -> Array:
+    """1 while the robot is healthy."""
+    return step.healthy.astype(float)
+
+
+def control(step: Transition) -> Array:
+    """Σ u² of the clipped action; in the action's own precision, as Gymnasium computes it."""
+    total: Array = np.square(step.action).sum(-1)
+    return total
+
+
+def contact(step: Transition) -> Array:
+    """Σ f² of the contact forces and torques on all bodies."""
+    total: Array = np.minimum(np.square(step.contact).sum(-1), step.contact_limit)
+    return total
+
+
+def track_velocity(step: Transition) -> Array:
+    """exp(−|v − v*|²/σ²) of the horizontal velocity."""
+    error = np.square(step.velocity[:, :2] - step.command[:, :2]).sum(-1)
+    value: Array = np.exp(-error / TRACKING)
+    return value
+
+
+def track_turn(step: Transition) -> Array:
+    """exp(−(ω − ω*)²/σ²) of the turn rate."""
+    value: Array = np.exp(-np.square(step.velocity[:, 2] - step.command[:, 2]) / TRACKING)
+    return value
+
+
+def torque(step: Transition) -> Array:
+    """Σ τ²."""
+    total: Array = np.square(step.torque).sum(-1)
+    return total
+
+
+def energy(step: Transition) -> Array:
+    """Σ |τ·ω|."""
+    return step.power
+
+
+def action_rate(step: Transition) -> Array:
+    """Σ of the squared change of the action."""
+    total: Array = np.square(step.change).sum(-1)
+    return total
+
+
+def orientation(step: Transition) -> Array:
+    """1 − (up)², the squared sine of the tilt; 1 beyond the horizontal."""
+    tilt: Array = np.where(step.up > 0, 1.0 - np.square(step.up), 1.0)
+    return tilt
+
+
+def vertical_speed(step: Transition) -> Array:
+    """Squared vertical velocity of the root."""
+    value: Array = np.square(step.vertical)
+    return value
+
+
+def foot_slip(step: Transition) -> Array:
+    """Σ of the squared horizontal speed of feet that touch the ground."""
+    total: Array = (np.square(step.foot_speed) * step.foot_contact).sum(-1)
+    return total
+
+
+def air_time(step: Transition) -> Array:
+    """Σ over feet that touch down of their time in the air less 0.5 s."""
+    total: Array = (step.landed - SWING).sum(-1)
+    return total
+
+
+def imitate_pose(step: Transition) -> Array:
+    """exp(−5·Σ squared joint angle errors)."""
+    value: Array = np.exp(-5.0 * step.pose_error)
+    return value
+
+
+def imitate_velocity(step: Transition) -> Array:
+    """exp(−0.1·Σ squared joint velocity errors)."""
+    value: Array = np.exp(-0.1 * step.speed_error)
+    return value
+
+
+def imitate_feet(step: Transition) -> Array:
+    """exp(−40·Σ squared errors of the feet's places relative to the root)."""
+    value: Array = np.exp(-40.0 * step.foot_error)
+    return value
+
+
+def imitate_root(step: Transition) -> Array:
+    """exp(−20·position² − 10·rotation²) of the root's height and tilt."""
+    value: Array = np.exp(-step.root_error)
+    return value
+
+
+def imitate_root_velocity(step: Transition) -> Array:
+    """exp(−2·velocity² − 0.2·turn²) of the root."""
+    value: Array = np.exp(-step.root_speed_error)
+    return value
+
+
+_GYMNASIUM = "Gymnasium v5 (Towers et al. 2024, arXiv 2407.17032)"
+_RUDIN = "Rudin et al. 2022, Learning to Walk in Minutes, CoRL, arXiv 2109.11978"
+_PENG = "Peng et al. 2020, Learning Agile Robotic Locomotion Skills by Imitating Animals, arXiv 2004.00784"
+
+TERMS = (
+    RewardTerm("forward", forward, 0.0, "m/s", _GYMNASIUM, "forward speed"),
+    RewardTerm("survive", survive, 0.0, "1", _GYMNASIUM, "1 while healthy"),
+    RewardTerm("control", control, 0.0, "1", _GYMNASIUM, "sum of squared actions"),
+    RewardTerm("contact", contact, 0.0, "N²", _GYMNASIUM, "sum of squared contact forces"),
+    RewardTerm("track_velocity", track_velocity, 0.0, "1", _RUDIN, "exp(-|v - command|²/0.25)"),
+    RewardTerm("track_turn", track_turn, 0.0, "1", _RUDIN, "exp(-(turn - command)²/0.25)"),
+    RewardTerm("torque", torque, 0.0, "N²m²", _RUDIN, "sum of squared motor torques"),
+    RewardTerm("energy", energy, 0.0, "W", _RUDIN, "mechanical power of the motors"),
+    RewardTerm("action_rate", action_rate, 0.0, "1", _RUDIN, "sum of squared changes of the action"),
+    RewardTerm("orientation", orientation, 0.0, "1", _RUDIN, "squared sine of the tilt"),
+    RewardTerm("vertical_speed", vertical_speed, 0.0, "m²/s²", _RUDIN, "squared vertical velocity"),
+    RewardTerm("foot_slip", foot_slip, 0.0, "m²/s²", "MuJoCo Playground, joystick tasks", "feet that slide"),
+    RewardTerm("air_time", air_time, 0.0, "s", _RUDIN, "time in the air of landing feet, less 0.5 s"),
+    RewardTerm("imitate_pose", imitate_pose, 0.0, "1", _PENG, "closeness of joint angles to the gait"),
+    RewardTerm("imitate_velocity", imitate_velocity, 0.0, "1", _PENG, "closeness of joint velocities"),
+    RewardTerm("imitate_feet", imitate_feet, 0.0, "1", _PENG, "closeness of the feet"),
+    RewardTerm("imitate_root", imitate_root, 0.0, "1", _PENG, "closeness of the root's height and tilt"),
+    RewardTerm("imitate_root_velocity", imitate_root_velocity, 0.0, "1", _PENG, "closeness of its velocity"),
+)
+
+
+def _spec(**weights: float) -> RewardSpec:
+    return RewardSpec(TERMS).reweighted(weights)
+
+
+_IMITATION = _spec(
+    imitate_pose=0.5,
+    imitate_velocity=0.05,
+    imitate_feet=0.2,
+    imitate_root=0.15,
+    imitate_root_velocity=0.1,
+)
+
+
+def _presets(command: RewardSpec, **gymnasium: float) -> dict[str, RewardSpec]:
+    return {"gymnasium": _spec(**gymnasium), "command": command, "imitation": _IMITATION}
+
+
+def _command(scale: float, survive: float = 0.0) -> RewardSpec:
+    return _spec(track_velocity=1.0, track_turn=0.5, survive=survive, control=-scale)
+
+
+ANT = _presets(_command(0.02, 0.1), forward=1.0, survive=1.0, control=-0.5, contact=-5e-4)
+HALF_CHEETAH = _presets(_command(0.02), forward=1.0, control=-0.1)
+HOPPER = _presets(_command(1e-3, 0.5), forward=1.0, survive=1.0, control=-1e-3)
+WALKER2D = _presets(_command(1e-3, 0.5), forward=1.0, survive=1.0, control=-1e-3)
+HUMANOID = _presets(_command(0.02, 1.0), forward=1.25, survive=5.0, control=-0.1, contact=-5e-7)
+SWIMMER = _presets(_command(1e-4), forward=1.0, control=-1e-4)
+QUADRUPED = {
+    "command": _spec(
+        track_velocity=1.0,
+        track_turn=0.5,
+        orientation=-1.0,
+        vertical_speed=-0.5,
+        torque=-2e-4,
+        action_rate=-0.01,
+        foot_slip=-0.05,
+    ),
+    "speed": _spec(forward=1.0, survive=0.5, orientation=-0.5, torque=-2e-4, action_rate=-0.01),
+    "imitation": _IMITATION,
+}
