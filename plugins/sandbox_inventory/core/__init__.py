@@ -1,0 +1,1 @@
+"""What all inventory tasks share: demand, the simulation of a batch, environments, rules, solvers' cache."""

@@ -1,0 +1,153 @@
+"""Plays a batch of episodes of a model: demand paths, the clock, the metrics, the full state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sandbox_inventory.core.demand import draw
+from sandbox_inventory.core.metrics import Tally
+from sandbox_inventory.core.model import Array, Flow, Model, State
+
+BLOCK = 256
+"""Periods of demand that are drawn at once; a path does not depend on the number of copies."""
+
+
+class Simulation:
+    """Episodes in lockstep: all copies begin and end together.
+
+    Args:
+        model: The dynamics.
+        copies: How many.
+
+    Attributes:
+        state: The model's state.
+        time: Periods played in this episode.
+    """
+
+    def __init__(self, model: Model, copies: int) -> None:
+        self.model, self.copies = model, copies
+        self.state: State = {}
+        self.time = 0
+        self.width = len(model.demands)
+        self._groups = _groups(model)
+        self._context = sum(one.context_size for one in model.demands)
+        self._rngs: list[np.random.Generator] = []
+        self._tally = Tally(copies)
+        self._block: Array = np.zeros((0, copies, self.width))
+        self._seen: Array = np.zeros((0, copies, self._context))
+        self._memory: list[list[Array | None]] = []
+
+    @property
+    def observation_size(self) -> int:
+        """Numbers an observation holds: the model's, the demand's context, the period if it is finite."""
+        return self.model.observation_size + self._context + int(self.model.finite)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the horizon is reached."""
+        return bool(self.time >= self.model.config.horizon)
+
+    def reset(self, rngs: Sequence[np.random.Generator]) -> None:
+        """Begin an episode in every copy, each with its own generator."""
+        self._rngs = list(rngs)
+        self.state = self.model.start(self.copies)
+        self.time = 0
+        self._tally.clear()
+        self._memory = [[None] * len(self._groups) for _ in range(self.copies)]
+        self._draw()
+
+    def observe(self) -> Array:
+        """Shape ``(copies, observation_size)``, float32."""
+        parts = [self.model.observe(self.state) / self.model.scale]
+        if self._context:
+            parts.append(self._seen[min(self.time % BLOCK, len(self._seen) - 1)])
+        if self.model.finite:
+            parts.append(np.full((self.copies, 1), self.time / self.model.config.horizon))
+        whole = parts[0] if len(parts) == 1 else np.concatenate(parts, 1)
+        return whole.astype(np.float32)
+
+    def step(self, action: Array) -> Flow:
+        """One period.
+
+        Raises:
+            RuntimeError: If the episode has ended or has not begun.
+        """
+        if self.ended or not self.state:
+            raise RuntimeError("the episode has ended or has not begun: call reset() first")
+        demand = self._block[self.time % BLOCK]
+        self.state, flow = self.model.step(self.state, action, demand)
+        if self.time >= self.model.config.warmup:
+            self._tally.add(flow)
+        self.time += 1
+        if self.time % BLOCK == 0 and not self.ended:
+            self._draw()
+        return flow
+
+    def metrics(self) -> dict[str, Array]:
+        """Each of shape ``(copies,)``; see `sandbox_inventory.core.metrics`."""
+        return self._tally.metrics()
+
+    def _draw(self) -> None:
+        periods = min(BLOCK, self.model.config.horizon - self.time)
+        self._block = np.empty((periods, self.copies, self.width))
+        self._seen = np.empty((periods, self.copies, self._context))
+        for copy, rng in enumerate(self._rngs):
+            shown = 0
+            for group, (family, columns) in enumerate(self._groups):
+                values, seen, memory = draw(family, rng, periods, len(columns), self._memory[copy][group])
+                self._block[:, copy, columns] = values
+                self._memory[copy][group] = memory
+                if seen is not None:
+                    self._seen[:, copy, shown : shown + seen.shape[1]] = seen
+                    shown += seen.shape[1]
+
+    def get_state(self) -> dict[str, Any]:
+        """Everything that the future depends on, as nested dicts of plain arrays and numbers."""
+        return {
+            "time": self.time,
+            "state": {name: values.copy() for name, values in self.state.items()},
+            "block": self._block.copy(),
+            "seen": self._seen.copy(),
+            "memory": [
+                {str(i): part.copy() for i, part in enumerate(parts) if part is not None}
+                for parts in self._memory
+            ],
+            "tally": self._tally.get_state(),
+            "rngs": [rng.bit_generator.state for rng in self._rngs],
+        }
+
+    def set_state(self, saved: dict[str, Any]) -> None:
+        """Go on from what `get_state` gave; the generators are set in place where there are any."""
+        self.time = int(saved["time"])
+        self.state = {name: np.array(values) for name, values in saved["state"].items()}
+        self._block, self._seen = np.array(saved["block"]), np.array(saved["seen"])
+        self._memory = [
+            [np.array(parts[str(i)]) if str(i) in parts else None for i in range(len(self._groups))]
+            for parts in saved["memory"]
+        ]
+        self._tally.set_state(saved["tally"])
+        if len(self._rngs) != len(saved["rngs"]):
+            self._rngs = [np.random.default_rng(0) for _ in saved["rngs"]]
+        for rng, state in zip(self._rngs, saved["rngs"], strict=True):
+            rng.bit_generator.state = state
+
+    @property
+    def rngs(self) -> list[np.random.Generator]:
+        """The copies' generators."""
+        return self._rngs
+
+
+def _groups(model: Model) -> list[tuple[Any, list[int]]]:
+    """Items of the same family are drawn together, as one array."""
+    groups: list[tuple[Any, list[int]]] = []
+    for item, family in enumerate(model.demands):
+        for known, columns in groups:
+            if known == family:
+                columns.append(item)
+                break
+        else:
+            groups.append((family, [item]))
+    return groups

@@ -1,0 +1,135 @@
+"""Every demand family has the mean and variance it says, whole families whole values, and seeded paths."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sandbox.api import InvalidValueError
+from sandbox_inventory.core.demand import Demand, convolved, draw, moments, probabilities
+
+FAMILIES = [
+    Demand(kind="poisson", mean=5),
+    Demand(kind="poisson", mean=0),
+    Demand(kind="geometric", mean=5),
+    Demand(kind="negative-binomial", mean=5, std=4),
+    Demand(kind="normal", mean=5, std=1),
+    Demand(kind="normal", mean=1, std=2),
+    Demand(kind="normal", mean=1, std=2, whole=True),
+    Demand(kind="gamma", mean=4, std=2),
+    Demand(kind="gamma", mean=4, std=2, whole=True),
+    Demand(kind="uniform", low=0, high=4, whole=True),
+    Demand(kind="uniform", low=1, high=4),
+    Demand(kind="markov", regimes=(1, 9), persistence=0.6),
+]
+COUNT = 200_000
+
+
+def _drawn(demand: Demand, periods: int = COUNT, seed: int = 0) -> np.ndarray:
+    return draw(demand, np.random.default_rng(seed), periods, 1, None)[0][:, 0]
+
+
+@pytest.mark.parametrize("demand", FAMILIES, ids=lambda d: f"{d.kind}-{d.mean:g}-{d.whole}")
+def test_mean_and_variance_are_what_the_family_says(demand: Demand) -> None:
+    values, (mean, variance) = _drawn(demand), moments(demand)
+    inflation = 4 if demand.kind == "markov" else 1  # neighbouring periods are correlated
+    assert values.mean() == pytest.approx(mean, abs=5 * np.sqrt(inflation * variance / COUNT) + 1e-12)
+    assert values.var() == pytest.approx(variance, rel=0.03, abs=1e-12)
+    assert (values >= 0).all()
+    if demand.integer:
+        assert (values % 1 == 0).all()
+
+
+@pytest.mark.parametrize(
+    "demand", [d for d in FAMILIES if d.integer and d.independent], ids=lambda d: f"{d.kind}-{d.mean:g}"
+)
+def test_probabilities_sum_to_one_and_are_met_by_the_frequencies(demand: Demand) -> None:
+    mass, values = probabilities(demand), _drawn(demand).astype(int)
+    assert mass.sum() == pytest.approx(1, abs=1e-12)
+    seen = np.bincount(values, minlength=len(mass))[: len(mass)] / COUNT
+    assert np.abs(seen - mass).max() < 0.006
+
+
+def test_rounding_a_normal_at_zero_shifts_its_mean_and_the_moments_say_so() -> None:
+    # N(1, 2) below 0.5 becomes 0: the mean rises from 1 to 1.39, as a sum over the integers shows.
+    assert moments(Demand(kind="normal", mean=1, std=2, whole=True))[0] == pytest.approx(1.39, abs=0.01)
+
+
+def test_truncated_normal_mean_is_the_textbook_one() -> None:
+    # E[X | X > 0] of N(0, 1) is √(2/π); here mean 0.0 is moved by the truncation alone.
+    assert moments(Demand(kind="normal", mean=0, std=1))[0] == pytest.approx(np.sqrt(2 / np.pi))
+
+
+def test_ar1_has_the_stated_correlation_and_shows_the_last_deviation() -> None:
+    demand = Demand(kind="ar1", mean=50, std=5, correlation=0.7)
+    values, seen, _ = draw(demand, np.random.default_rng(1), COUNT, 1, None)
+    path = values[:, 0]
+    assert path.mean() == pytest.approx(50, abs=0.2)
+    assert path.std() == pytest.approx(5, rel=0.02)
+    assert np.corrcoef(path[1:], path[:-1])[0, 1] == pytest.approx(0.7, abs=0.01)
+    assert seen is not None
+    np.testing.assert_allclose(seen[1:, 0], path[:-1])
+
+
+def test_markov_regimes_stay_as_long_as_they_say() -> None:
+    demand = Demand(kind="markov", regimes=(0, 5, 100), persistence=0.75)
+    _, seen, _ = draw(demand, np.random.default_rng(1), COUNT, 1, None)
+    assert seen is not None
+    regime = seen.argmax(1)
+    assert (regime[1:] == regime[:-1]).mean() == pytest.approx(0.75, abs=0.01)
+    assert np.bincount(regime) / COUNT == pytest.approx([1 / 3] * 3, abs=0.02)
+
+
+@pytest.mark.parametrize("demand", FAMILIES, ids=lambda d: f"{d.kind}-{d.mean:g}-{d.whole}")
+def test_the_same_seed_gives_the_same_path_and_another_seed_another(demand: Demand) -> None:
+    np.testing.assert_array_equal(_drawn(demand, 50, 7), _drawn(demand, 50, 7))
+    if moments(demand)[1] > 0:
+        assert (_drawn(demand, 50, 7) != _drawn(demand, 50, 8)).any()
+
+
+@pytest.mark.parametrize(
+    "demand",
+    [
+        Demand(kind="ar1", mean=50, std=5),
+        Demand(kind="markov"),
+        Demand(kind="trace", values=(1, 2, 3), cycle=True, random_start=True),
+    ],
+    ids=lambda d: d.kind,
+)
+def test_a_path_goes_on_where_the_last_block_ended(demand: Demand) -> None:
+    rng = np.random.default_rng(3)
+    _, seen, memory = draw(demand, rng, 10, 2, None)
+    values, following, _ = draw(demand, rng, 10, 2, memory)
+    if demand.kind == "trace":
+        first = draw(demand, np.random.default_rng(3), 20, 2, None)[0]
+        np.testing.assert_array_equal(values, first[10:])
+    else:
+        assert seen is not None
+        assert following is not None
+        assert memory is not None
+    if demand.kind == "ar1" and following is not None and memory is not None:
+        np.testing.assert_allclose(following[0], 50 + memory)
+
+
+def test_a_trace_repeats_its_last_value_or_cycles() -> None:
+    assert _drawn(Demand(kind="trace", values=(4, 8)), 4).tolist() == [4, 8, 8, 8]
+    assert _drawn(Demand(kind="trace", values=(4, 8), cycle=True), 4).tolist() == [4, 8, 4, 8]
+
+
+def test_two_poissons_make_one_of_twice_the_mean() -> None:
+    two, one = convolved(probabilities(Demand(mean=3)), 2), probabilities(Demand(mean=6))
+    np.testing.assert_allclose(two[:15], one[:15], atol=1e-12)
+    assert convolved(probabilities(Demand(mean=3)), 0).tolist() == [1]
+
+
+def test_what_makes_no_sense_is_refused() -> None:
+    for wrong in (
+        {"kind": "normal"},
+        {"kind": "negative-binomial", "mean": 5, "std": 2},
+        {"kind": "uniform", "low": 3, "high": 2},
+        {"kind": "trace", "values": [-1]},
+    ):
+        with pytest.raises(ValueError, match=r"std|low|negative"):
+            Demand.model_validate(wrong)
+    with pytest.raises(InvalidValueError, match="whole"):
+        probabilities(Demand(kind="gamma", mean=4, std=2))

@@ -1,0 +1,158 @@
+"""Lost sales against Zipkin 2008 (Table 3), Bijvank et al. 2015 and a period worked by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sandbox.api import InvalidValueError
+from sandbox_inventory import lost_sales_rules as rules
+from sandbox_inventory.core.demand import Demand
+from sandbox_inventory.core.envs import InventoryEnv
+from sandbox_inventory.core.exact import average_cost
+from sandbox_inventory.lost_sales import REWARDS, LostSales, LostSalesConfig, make
+from sandbox_inventory.lost_sales_exact import LostSalesTable, myopic, optimal
+
+WEIGHTS = REWARDS["cost"].weights
+
+# (L, p): optimum, best base-stock and its level, capped base-stock with (S, cap).
+ZIPKIN = {
+    (2, 4): (4.3953, 4.6386, 16, 4.4057, (17, 5)),
+    (2, 9): (6.0936, 6.3163, 19, 6.1191, (19, 6)),
+    (2, 19): (7.6644, 7.8422, 21, 7.7209, (21, 7)),
+    (2, 39): (9.1064, 9.1903, 22, 9.1326, (22, 8)),
+    (4, 4): (4.7284, 5.1978, 25, 4.7979, (26, 5)),
+    (4, 9): (6.8359, 7.2709, 28, 6.9123, (29, 5)),
+    (4, 19): (8.8872, 9.2319, 31, 8.9544, (31, 6)),
+    (4, 39): (10.7944, 11.0623, 33, 10.8926, (34, 6)),
+}
+
+
+def _env(lead_time: int, penalty: float, **more: Any) -> InventoryEnv:
+    settings = {"max_order": 30, **more}
+    return make(LostSalesConfig(lead_time=lead_time, penalty=penalty, **settings), REWARDS["cost"])
+
+
+def _table_cost(config: LostSalesConfig, table: LostSalesTable) -> float:
+    model = LostSales(config)
+    return average_cost(model, lambda state: model.orders.actions(table(state)), REWARDS["cost"])
+
+
+@pytest.mark.parametrize("instance", ZIPKIN, ids=str)
+def test_the_optimum_is_zipkins(instance: tuple[int, int]) -> None:
+    config = LostSalesConfig(lead_time=instance[0], penalty=instance[1])
+    # Published to two digits; to four the value for (4, 4) is 4.7285, found with another grid 4.7284.
+    assert optimal(config, WEIGHTS).cost == pytest.approx(ZIPKIN[instance][0], abs=1.5e-4)
+
+
+@pytest.mark.parametrize("instance", [(2, 4), (2, 39), (4, 4)], ids=str)
+def test_playing_the_optimal_table_costs_what_the_solver_says(instance: tuple[int, int]) -> None:
+    config = LostSalesConfig(lead_time=instance[0], penalty=instance[1])
+    table = optimal(config, WEIGHTS)
+    assert _table_cost(config, table) == pytest.approx(table.cost, abs=1e-5)
+
+
+@pytest.mark.parametrize("instance", ZIPKIN, ids=str)
+def test_base_stock_and_capped_base_stock_cost_what_is_published(instance: tuple[int, int]) -> None:
+    _, plain, level, capped, (top, cap) = ZIPKIN[instance]
+    env = _env(*instance)
+    assert rules.exact_cost(env, rules.capped_base_stock, np.array([top, cap])) == pytest.approx(
+        capped, abs=1e-4
+    )
+    if instance[0] == 2:
+        assert rules.exact_cost(env, rules.base_stock, np.array([level])) == pytest.approx(plain, abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("penalty", [4, 9, 19, 39])
+def test_base_stock_at_lead_time_4_costs_what_is_published(penalty: int) -> None:
+    _, plain, level, _, _ = ZIPKIN[4, penalty]
+    found = rules.exact_cost(_env(4, penalty), rules.base_stock, np.array([level]), 400_000)
+    assert found == pytest.approx(plain, abs=1e-4)
+
+
+def test_the_search_finds_the_published_levels() -> None:
+    for penalty, level, pair in ((4, 16, [17, 5]), (39, 22, [22, 8])):
+        env = _env(2, penalty)
+        assert rules.make_base_stock(env).parameters["values"] == [level]
+        assert rules.make_capped_base_stock(env).parameters["values"] == pair
+
+
+@pytest.mark.parametrize(
+    ("penalty", "one", "two"), [(4, 5.06, 4.82), (9, 7.20, 6.92), (19, 9.18, 8.96), (39, 11.04, 10.84)]
+)
+def test_zipkins_myopic_rules_at_lead_time_4(penalty: float, one: float, two: float) -> None:
+    config = LostSalesConfig(lead_time=4, penalty=penalty)
+    assert _table_cost(config, myopic(config, WEIGHTS, 1)) == pytest.approx(one, abs=0.005)
+    assert _table_cost(config, myopic(config, WEIGHTS, 2)) == pytest.approx(two, abs=0.005)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("penalty", "cost"), [(4, 6.14), (9, 8.37), (19, 9.67), (39, 11.43)])
+def test_an_untuned_newsvendor_level_costs_what_the_document_says(penalty: float, cost: float) -> None:
+    from scipy.stats import poisson
+
+    level = float(poisson.ppf(penalty / (penalty + 1), 25))  # five periods of demand, backorders assumed
+    found = rules.exact_cost(_env(4, penalty), rules.base_stock, np.array([level]), 400_000)
+    assert found == pytest.approx(cost, abs=0.005)
+
+
+def test_with_a_fixed_cost_the_optimum_and_the_best_s_S_are_bijvanks() -> None:
+    config = {"lead_time": 2, "penalty": 14, "fixed_cost": 5}
+    assert optimal(LostSalesConfig(**config), WEIGHTS).cost == pytest.approx(11.46, abs=0.005)
+    env = make(LostSalesConfig(**config, max_order=40), REWARDS["cost"])
+    assert rules.exact_cost(env, rules.min_max, np.array([6, 23])) == pytest.approx(11.62, abs=0.005)
+    gap, top = rules.make_min_max(env).parameters["values"]
+    assert (top - gap, top) == (17, 23)
+
+
+def test_without_a_lead_time_the_optimum_is_the_newsvendors() -> None:
+    # y units each period for Poisson(5): h·E(y-d)⁺ + p·E(d-y)⁺ is least at the p/(p+h) quantile.
+    from scipy.stats import poisson
+
+    d = np.arange(60)
+    best = min(
+        float(poisson.pmf(d, 5) @ (np.maximum(y - d, 0) + 9 * np.maximum(d - y, 0))) for y in range(20)
+    )
+    assert optimal(LostSalesConfig(lead_time=0, penalty=9), WEIGHTS).cost == pytest.approx(best, abs=1e-6)
+
+
+def test_a_period_worked_by_hand() -> None:
+    model = LostSales(
+        LostSalesConfig(lead_time=3, penalty=7, holding=2, purchase=0.5, fixed_cost=3, price=10)
+    )
+    state = {"stock": np.array([4.0, 4.0]), "pipeline": np.array([[5.0, 6.0], [5.0, 6.0]])}
+    after, flow = model.step(state, np.array([2, 0]), np.array([[1.0], [9.0]]))
+    assert flow.terms["holding"].tolist() == [6, 0]
+    assert flow.terms["shortage"].tolist() == [0, 35]
+    assert flow.terms["purchase"].tolist() == [1, 0]
+    assert flow.terms["fixed"].tolist() == [3, 0]
+    assert flow.terms["revenue"].tolist() == [10, 40]
+    assert after["stock"].tolist() == [8, 5]  # what is left, and the order that arrives next
+    assert after["pipeline"].tolist() == [[6, 2], [6, 0]]
+
+
+@pytest.mark.parametrize("lead_time", [0, 1, 2, 5])
+def test_an_order_can_be_sold_after_exactly_the_lead_time(lead_time: int) -> None:
+    demand = Demand(kind="trace", values=(0.0,) * lead_time + (3.0,))
+    env = make(LostSalesConfig(lead_time=lead_time, horizon=lead_time + 2, demand=demand), REWARDS["cost"])
+    env.reset(seed=0)
+    sold = []
+    for period in range(lead_time + 1):
+        _, _, _, _, info = env.step(3 if period == 0 else 0)
+        sold.append(info["reward_terms"]["shortage"] == 0)
+    assert sold[-1]
+
+
+def test_a_lead_time_beyond_the_limit_is_refused_in_a_sentence() -> None:
+    with pytest.raises(InvalidValueError, match="state-action pairs"):
+        optimal(LostSalesConfig(lead_time=9, penalty=39), WEIGHTS)
+
+
+def test_without_demand_nothing_is_ordered_and_nothing_costs() -> None:
+    config = LostSalesConfig(lead_time=2, demand=Demand(mean=0))
+    table = optimal(config, WEIGHTS)
+    assert table.cost == pytest.approx(0, abs=1e-6)
+    assert table.order[0, 0] == 0

@@ -1,0 +1,99 @@
+"""Promises that every single-agent task keeps, for random parameters where they matter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sandbox.registry import registry, resolve
+
+TASKS = [task for task in registry().domain("inventory").tasks if task.agents == "single"]
+
+
+def _made(task: Any, copies: int | None, **settings: Any) -> Any:
+    config = resolve(task.config).model_validate(settings)
+    reward = resolve(task.rewards)[task.default_reward]
+    if copies is None:
+        return resolve(task.make)(config, reward, None)
+    return resolve(task.make_vec)(config, reward, copies)
+
+
+def _settings(task: Any) -> dict[str, Any]:
+    fields = resolve(task.config).model_fields
+    return {"horizon": 300} if "horizon" in fields and task.name not in FINITE else {}
+
+
+FINITE = {"beer-game", "network"}
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_a_batch_plays_the_single_environments_step_by_step(task: Any) -> None:
+    single, batch = _made(task, None, **_settings(task)), _made(task, 3, **_settings(task))
+    batch.action_space.seed(1)
+    seeds = [11, 12, 13]
+    shown, _ = batch.reset(seed=seeds)
+    actions, paths = [], [(shown, None, None)]
+    for _ in range(320):
+        action = batch.action_space.sample()
+        actions.append(action)
+        shown, reward, terminated, truncated, info = batch.step(action)
+        paths.append((shown, reward, info))
+        if (terminated | truncated).any():
+            break
+    for copy, seed in enumerate(seeds):
+        first, _ = single.reset(seed=seed)
+        np.testing.assert_array_equal(first, paths[0][0][copy])
+        for number, action in enumerate(actions):
+            shown, reward, terminated, truncated, info = single.step(action[copy])
+            expected, rewards, batch_info = paths[number + 1]
+            assert reward == rewards[copy]
+            if terminated or truncated:
+                np.testing.assert_array_equal(shown, batch_info["final_obs"][copy])
+                final = batch_info["final_info"]["metrics"]
+                assert info["metrics"] == {name: final[name][copy] for name in info["metrics"]}
+            else:
+                np.testing.assert_array_equal(shown, expected[copy])
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+@pytest.mark.parametrize("copies", [None, 3], ids=["single", "native"])
+def test_a_saved_state_goes_on_bit_by_bit(task: Any, copies: int | None) -> None:
+    first, second = _made(task, copies, **_settings(task)), _made(task, copies, **_settings(task))
+    first.reset(seed=5)
+    first.action_space.seed(0)
+    actions = [first.action_space.sample() for _ in range(600)]
+    for action in actions[:20]:
+        first.step(action)
+    second.set_state(first.get_state())
+    for action in actions[20:]:
+        one, other = first.step(action), second.step(action)
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
+        if np.any(one[2]) or np.any(one[3]):
+            if copies is None:
+                np.testing.assert_array_equal(first.reset()[0], second.reset()[0])
+            else:
+                metrics = [outcome[4]["final_info"]["metrics"] for outcome in (one, other)]
+                for name in metrics[0]:
+                    np.testing.assert_array_equal(metrics[0][name], metrics[1][name])
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_the_weighted_terms_are_the_reward_and_the_cost_is_their_mean(task: Any) -> None:
+    env = _made(task, None, **_settings(task))
+    env.reset(seed=1)
+    env.action_space.seed(1)
+    costs = []
+    while True:
+        _, reward, terminated, truncated, info = env.step(env.action_space.sample())
+        terms = info["reward_terms"]
+        weights = env.reward_spec.weights
+        assert reward == pytest.approx(sum(weights[name] * terms[name] for name in terms))
+        costs.append(sum(value for name, value in terms.items() if name != "revenue"))
+        if terminated or truncated:
+            break
+    counted = costs[env.model.config.warmup :]
+    assert info["metrics"]["cost"] == pytest.approx(np.mean(counted))
+    assert set(info["metrics"]) == {metric.name for metric in task.metrics}
