@@ -17,6 +17,7 @@ from sandbox.evaluation import (
 from sandbox.plans import make_plan
 from sandbox.players import Agent, Players
 from sandbox.progress import Progress, Silent
+from sandbox.report.make import save_page
 from sandbox.scenarios import Problem
 from sandbox.store import Run, storage_errors, strict, write_atomically
 from sandbox.training import train_plan
@@ -42,7 +43,7 @@ def run(
 
     Takes what `sandbox.training.train` takes, and ``episodes``, the test episodes an agent plays.
     The final policy appears under the algorithm's name, the best-validation one as ``<name>-best``.
-    Writes ``episodes.parquet``, ``evaluation.json`` and ``result.png`` to the run directory.
+    Writes ``episodes.parquet``, ``evaluation.json``, ``result.png`` and ``report.html`` to the run directory.
 
     Raises:
         As `sandbox.training.train` and `sandbox.evaluation.evaluate`.
@@ -56,6 +57,7 @@ def run(
         agents = [*_learned(trained), *baseline_agents(problem)]
         evaluation = play_all(table, problem, agents, seeds, listener)
     save_evaluation(trained, evaluation)
+    save_page(trained)
     return trained, evaluation
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sandbox.cli import doctor, draw, evaluate, info, listing, run, runs, train
+from sandbox.cli import doctor, draw, evaluate, info, listing, report, run, runs, train
 from sandbox.cli.failures import CommandInterruptedError, Failure, explain
 from sandbox.cli.output import print_document, print_failure, stdout_for_documents
 
@@ -53,6 +53,7 @@ app.command("run")(run.run)
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
 app.command("render")(draw.render)
+app.command("report")(report.report)
 app.command("runs")(runs.runs)
 app.command("doctor")(doctor.doctor)
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import numpy as np
+
 from sandbox.evaluation import Evaluation
 from sandbox.registry import missing_modules
+from sandbox.report.charts import central, colours, learning_chart, ranked, spread_out
+from sandbox.report.story import Story
 from sandbox.statistics import bootstrap_mean
 from sandbox.store import Run, progress
 
 _LEARNED, _CLASSICAL, _RANDOM = "#0072b2", "#999999", "#d9d9d9"  # distinct for colour-blind readers too
+_PALETTE = ("#2f6fde", "#d9722b", "#199473", "#a849b3", "#b8890b", "#2a9bc4", "#d14a76", "#6b6f2d")
 
 
 def draw_result(run: Run, evaluation: Evaluation) -> bytes | None:
@@ -33,6 +38,83 @@ def draw_result(run: Run, evaluation: Evaluation) -> bytes | None:
     sink = io.BytesIO()
     figure.savefig(sink, format="png")
     return sink.getvalue()
+
+
+def draw_story(story: Story) -> bytes:
+    """Learning curves beside scores, one row a scenario, as a PNG. Matplotlib must be there."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    facts = story.facts
+    scenarios = list(facts.scenarios)
+    figure = Figure(figsize=(10, 0.4 + 3.8 * len(scenarios)), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    rows = figure.subplots(len(scenarios), 2, squeeze=False, width_ratios=[1.1, 1])
+    palette = colours(facts)
+    for (left, right), name in zip(rows, scenarios, strict=True):
+        scenario, scores = facts.scenarios[name], facts.scores.get(name, {})
+        _story_curves(left, name, learning_chart(scenario, facts.curves.get(name, {}), scores, palette))
+        _story_scores(right, scenario, scores, palette)
+    # What comes from a file is text, not a formula.
+    figure.suptitle(plain(facts.title), fontsize=12)
+    sink = io.BytesIO()
+    figure.savefig(sink, format="png")
+    return sink.getvalue()
+
+
+def plain(text: str) -> str:
+    """``text`` without the sign that begins a formula in Matplotlib."""
+    return text.replace("$", r"\$")
+
+
+def _story_curves(axes: Any, name: str, chart: dict[str, Any]) -> None:
+    for one in chart["series"]:
+        colour = _colour(one["colour"])
+        values = [float("nan") if value is None else value for value in one["y"]]
+        style = {"marker": "o", "markersize": 3.5} if one["points"] else {}
+        axes.plot(
+            one["x"],
+            values,
+            color=colour,
+            alpha=0.45 if one["pale"] else 1.0,
+            label=plain(one["name"]),
+            **style,
+        )
+        if one["low"]:
+            low, high = (np.array(one[end], float) for end in ("low", "high"))
+            axes.fill_between(one["x"], low, high, color=colour, alpha=0.15, linewidth=0)
+    for line in chart["lines"]:
+        axes.axhline(line["value"], color="black", linestyle="--", linewidth=1, label=plain(line["name"]))
+    if chart["y"]["log"]:
+        axes.set_yscale("log")
+    axes.set_xlabel("steps")
+    axes.set_ylabel(plain(chart["y"]["label"]))
+    axes.set_title(plain(name), fontsize=10)
+    axes.grid(alpha=0.3)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8)
+
+
+def _story_scores(axes: Any, scenario: Any, scores: Any, palette: Any) -> None:
+    names = [name for name in ranked(scenario, scores)[::-1] if central(scores[name]) is not None]
+    values = [central(scores[name]) or 0.0 for name in names]
+    for row, (name, value) in enumerate(zip(names, values, strict=True)):
+        low, high = scores[name].ci95 or (None, None)
+        ends = (value if low is None else low, value if high is None else high)
+        colour = _colour(palette.get(name, -1))
+        axes.plot(ends, (row, row), color=colour, linewidth=5, alpha=0.35, solid_capstyle="round")
+        axes.plot(value, row, "o", color=colour, markersize=5)
+    if spread_out(values):
+        axes.set_xscale("log")
+    axes.set_yticks(range(len(names)), [plain(name) for name in names])
+    unit = "" if scenario.unit in ("", "1") else f" ({scenario.unit})"
+    axes.set_xlabel(plain(f"{scenario.metric}{unit}, {scenario.better} is better"))
+    axes.set_title("test episodes, 95 % interval", fontsize=10)
+    axes.grid(alpha=0.3, axis="x")
+
+
+def _colour(index: int) -> str:
+    return _CLASSICAL if index < 0 else _PALETTE[index % len(_PALETTE)]
 
 
 def _learning_curve(axes: Any, run: Run, evaluation: Evaluation) -> None:

@@ -1,0 +1,37 @@
+"""``sandbox report``: one file that tells what runs or a comparison came to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sandbox.cli.options import AsJson
+
+
+def report(
+    targets: Annotated[
+        list[str], typer.Argument(metavar="RUN...|COMPARISON", help="Run directories, or one comparison.")
+    ],
+    form: Annotated[
+        str, typer.Option("--format", metavar="html|png|csv|parquet|md", help="What to write.")
+    ] = "html",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Where; default: report.FORMAT in the run's or comparison's folder."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> dict[str, Any] | None:
+    """Write a report of runs or of a comparison into one file."""
+    from sandbox.report.make import make_report
+
+    path = make_report(targets, form, out)
+    if as_json:
+        return {"report": path, "format": form}
+    from sandbox.cli.output import stdout
+
+    stdout().print(f"Wrote {path}", soft_wrap=True)
+    return None

@@ -1,0 +1,307 @@
+"""A report as one HTML file that needs no network.
+
+All text from outside goes through the template's escaping or into JSON that a script reads as data; the
+page's own policy allows the one script and the one style sheet that are in it, and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files as package_files
+from typing import Any
+
+from sandbox.report.charts import all_charts, best_baseline, central, colours, intervals, ranked
+from sandbox.report.files import ComparisonFile, ScenarioFacts, Score
+from sandbox.report.media import embed, script_json
+from sandbox.report.story import Story
+from sandbox.report.words import NONE, duration, number, plural, signed, verdict
+from sandbox.statistics.resampling import FEWEST_RUNS
+
+STYLES = ("uPlot.min.css", "base.css")
+SCRIPTS = ("uPlot.iife.min.js", "charts.js", "replay.js", "report.js")
+MOST_METRICS = 6
+"""Columns of further metrics in a table of scores."""
+
+
+def html(story: Story, with_media: bool = True) -> str:
+    """The page.
+
+    Args:
+        story: What it tells.
+        with_media: Whether pictures, films and replays of the runs are put in.
+    """
+    from markupsafe import Markup
+
+    facts = story.facts
+    palette = colours(facts)
+    charts = all_charts(facts)
+    media, replays, notes = embed(story.runs) if with_media else ([], {}, [])
+    style, script = (asset_text(names) for names in (STYLES, SCRIPTS))
+    policy = (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
+        "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return str(
+        environment()
+        .get_template("report.html")
+        .render(
+            policy=policy,
+            style=Markup(style),
+            script=Markup(script),
+            charts=charts,
+            charts_json=Markup(script_json(charts)),
+            replays_json=Markup(script_json(replays)),
+            title=facts.title or facts.suite,
+            subtitle=_subtitle(facts),
+            status=facts.status,
+            verdicts=verdicts(facts),
+            notes=[*warnings(story), *notes],
+            overall=_overall(facts, palette),
+            chances=_chances(facts),
+            scenarios=[_scenario(facts, place, name, charts) for place, name in enumerate(facts.scenarios)],
+            kinds={name: agent.kind for name, agent in facts.agents.items()},
+            palette=palette,
+            media=media,
+            cells=[
+                cell for cell in facts.cells if facts.agents.get(cell.agent) is None or cell.seed is not None
+            ],
+            commands=story.commands,
+            settings=_settings(facts),
+            versions="\n".join(
+                f"{name} {', '.join(found)}" for name, found in sorted(facts.versions.items())
+            ),
+            version=_version(),
+            today=time.strftime("%Y-%m-%d"),
+        )
+    )
+
+
+def verdicts(facts: ComparisonFile) -> list[Verdict]:
+    """For every learned agent and scenario, whether it beat the best classical method."""
+    found = []
+    for name, scenario in facts.scenarios.items():
+        scores = facts.scores.get(name, {})
+        best = best_baseline(scenario, scores)
+        for agent, score in scores.items():
+            if score.kind != "learned":
+                continue
+            against = score.against_best_baseline
+            where = f"{name}, {plural(score.runs, 'training run')}"
+            if against is None and best is not None:
+                text = _without_test(agent, score, best, scores[best], scenario)
+                found.append(Verdict("unclear", where, text))
+            else:
+                text = verdict(agent, against, scenario.metric, scenario.unit, scenario.episodes)
+                found.append(Verdict(against.verdict if against else "unclear", where, text))
+        running = [cell for cell in facts.cells if cell.scenario == name and cell.status in _UNFINISHED]
+        if running and not any(score.kind == "learned" for score in scores.values()):
+            found.append(Verdict("unclear", name, "No training run has been evaluated yet."))
+    if not found:
+        found.append(
+            Verdict("unclear", "", "There are no test results: sandbox run and sandbox eval make them.")
+        )
+    return found
+
+
+_UNFINISHED = ("running", "missing", "interrupted", "failed", "dead")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A sentence of the report: ``kind`` is better, worse or unclear."""
+
+    kind: str
+    where: str
+    text: str
+
+
+def warnings(story: Story) -> list[str]:
+    """What a reader must know before trusting the figures."""
+    facts, found = story.facts, []
+    if facts.exploratory:
+        found.append(
+            f"Exploratory: fewer than {FEWEST_RUNS} training runs an agent; other seeds may do otherwise."
+        )
+    sampled = [name for agents in facts.scores.values() for name, score in agents.items() if score.sampled]
+    if sampled:
+        names = ", ".join(dict.fromkeys(sampled))
+        found.append(f"{names} sampled: the policy is meant to be stochastic.")
+    failed = [cell for cell in facts.cells if cell.status in ("failed", "dead")]
+    if failed:
+        found.append(f"{plural(len(failed), 'run')} failed; see the table of runs.")
+    mixed = [name for name, versions in facts.versions.items() if len(versions) > 1]
+    if mixed:
+        found.append(f"Made with different versions of {', '.join(mixed)}.")
+    if story.missing:
+        found.append(f"{plural(len(story.missing), 'run')} could not be read: {story.missing[0]}")
+    return found
+
+
+@cache
+def environment() -> Any:
+    """Jinja2 with escaping on, over the package's templates."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("sandbox.report"), autoescape=True, undefined=StrictUndefined, auto_reload=False
+    )
+    made.filters |= {"number": number, "interval": _interval, "duration": duration, "plural": plural}
+    return made
+
+
+@cache
+def asset_text(names: tuple[str, ...]) -> str:
+    """Files of the package's assets, one after the other."""
+    folder = package_files("sandbox.report") / "assets"
+    return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _version() -> str:
+    from sandbox import __version__
+
+    return __version__
+
+
+def _subtitle(facts: ComparisonFile) -> str:
+    learned = sum(agent.kind == "learned" for agent in facts.agents.values())
+    runs = sum(cell.seed is not None for cell in facts.cells)
+    parts = [
+        plural(len(facts.scenarios), "scenario"),
+        plural(learned, "learned agent"),
+        plural(len(facts.agents) - learned, "other agent"),
+        plural(runs, "training run"),
+    ]
+    if facts.seconds:
+        parts.append(f"{duration(facts.seconds)} of work")
+    return " · ".join(parts)
+
+
+def _without_test(agent: str, score: Score, best: str, other: Score, scenario: ScenarioFacts) -> str:
+    return (
+        f"{agent} has a {scenario.metric} of {number(central(score))} {_interval(score.ci95)} over "
+        f"{plural(score.runs, 'run')}; the best baseline, {best}, one of {number(other.mean)} "
+        f"{_interval(other.ci95)}. sandbox compare tests the difference."
+    )
+
+
+def _interval(pair: Any) -> str:
+    return NONE if pair is None or pair[0] is None else f"[{number(pair[0])}, {number(pair[1])}]"
+
+
+def _overall(facts: ComparisonFile, palette: Mapping[str, int]) -> dict[str, Any] | None:
+    if not facts.overall:
+        return None
+    rows = sorted(
+        facts.overall.items(), key=lambda item: -(item[1].iqm if item[1].iqm is not None else -1e300)
+    )
+    chart = intervals(((name, row.iqm, row.iqm_ci95) for name, row in rows), palette)
+    return {"rows": rows, "chart": chart}
+
+
+def _chances(facts: ComparisonFile) -> dict[str, Any] | None:
+    table = facts.probability_of_improvement
+    if not table:
+        return None
+    columns = list(dict.fromkeys([*table, *(name for row in table.values() for name in row)]))
+    rows = []
+    for name, row in table.items():
+        cells = []
+        for other in columns:
+            chance = row.get(other)
+            if chance is None or chance.p is None:
+                cells.append({"text": "", "span": "", "kind": ""})
+                continue
+            low, high = chance.ci95 or (None, None)
+            sure = (
+                "high" if low is not None and low > 0.5 else "low" if high is not None and high < 0.5 else ""
+            )
+            span = f"{low:.2f} to {high:.2f}" if low is not None and high is not None else ""
+            cells.append({"text": f"{chance.p:.2f}", "span": span, "kind": sure})
+        rows.append((name, cells))
+    return {"columns": columns, "rows": rows}
+
+
+def _scenario(facts: ComparisonFile, place: int, name: str, charts: Mapping[str, Any]) -> dict[str, Any]:
+    scenario, scores = facts.scenarios[name], facts.scores.get(name, {})
+    palette = colours(facts)
+    order = ranked(scenario, scores)
+    best = best_baseline(scenario, scores)
+    shown = [(agent, central(scores[agent]), scores[agent].ci95) for agent in order]
+    metrics = dict.fromkeys(
+        key for score in scores.values() for key in score.metrics if key != scenario.metric
+    )
+    terms = dict.fromkeys(key for score in scores.values() for key in score.reward_terms)
+    weights = next((score.weights for score in scores.values() if score.weights), {})
+    return {
+        "name": name,
+        "facts": scenario,
+        "learning": f"learning-{place}" if f"learning-{place}" in charts else None,
+        "chart": intervals(shown, palette),
+        "rows": [row for agent in order for row in _rows(agent, scores[agent], best)],
+        "normalised": any(score.normalised is not None for score in scores.values()),
+        "metrics": list(metrics)[:MOST_METRICS],
+        "terms": [
+            (agent, f"terms-{place}-{number_}")
+            for number_, agent in enumerate(facts.curves.get(name, {}))
+            if f"terms-{place}-{number_}" in charts
+        ],
+        "term_names": list(terms),
+        "term_rows": [
+            (agent, [scores[agent].reward_terms.get(term) for term in terms]) for agent in order if terms
+        ],
+        "weights": ", ".join(f"{key} {number(value)}" for key, value in weights.items()),
+    }
+
+
+def _rows(agent: str, score: Score, best: str | None) -> list[dict[str, Any]]:
+    """An agent's row and, where validation chose a policy, that one's."""
+    shown = [_row(agent, score, best)]
+    if score.best is not None and score.best.mean is not None:
+        chosen = Score(kind="chosen", mean=score.best.mean, iqm=score.best.iqm, ci95=score.best.ci95)
+        shown.append(_row(f"{agent}, best on validation", chosen, None) | {"runs": score.runs})
+    return shown
+
+
+def _row(agent: str, score: Score, best: str | None) -> dict[str, Any]:
+    against = score.against_best_baseline
+    text = "best baseline" if agent == best else NONE
+    if against is not None and against.difference is not None:
+        low, high = against.ci95
+        text = f"{signed(against.difference)} [{signed(low)}, {signed(high)}]"
+    return {
+        "name": agent,
+        "score": score,
+        "runs": score.runs if score.kind == "learned" else None,
+        "value": central(score),
+        "against": text,
+        "difference": against.difference if against and against.difference is not None else "",
+        "verdict": against.verdict if against else "",
+    }
+
+
+def _settings(facts: ComparisonFile) -> list[dict[str, str]]:
+    return [
+        {
+            "name": name,
+            "text": json.dumps(
+                {
+                    "algorithm": agent.algorithm,
+                    "steps": agent.steps,
+                    "hyperparameters": agent.hyperparameters,
+                },
+                indent=2,
+            ),
+        }
+        for name, agent in facts.agents.items()
+        if agent.kind == "learned"
+    ]
