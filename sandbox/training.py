@@ -214,6 +214,11 @@ def _record(plan: Plan, command: Sequence[str] | None) -> dict[str, Any]:
         "scenario_file": str(problem.path.resolve()) if problem.path else None,
         "folder": str(problem.folder.resolve()),
         "task_version": problem.task.version,
+        "metric": {
+            "name": problem.metric.name,
+            "unit": problem.metric.unit,
+            "better": problem.metric.better,
+        },
         "config": problem.config.model_dump(mode="json"),
         "reward": problem.reward.weights,
         "algorithm": plan.asked,

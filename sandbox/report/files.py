@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -269,6 +270,33 @@ def read_progress(file: Path, start: int = 0) -> tuple[list[dict[str, float | No
         if isinstance(record, dict) and isinstance(record.get("steps"), int | float):
             records.append({str(name): _number(value) for name, value in record.items()})
     return records, start + end
+
+
+def metric_of(run: Run, evaluation: EvaluationFile | None) -> tuple[str, str, str]:
+    """Name, unit and direction of the ranking metric."""
+    if evaluation is not None:
+        return evaluation.metric, evaluation.unit, evaluation.better
+    recorded = run.record.get("metric")
+    if isinstance(recorded, dict):
+        return tuple(str(recorded.get(key, "")) for key in ("name", "unit", "better"))  # type: ignore[return-value]
+    named = run.record["scenario"].get("metric")
+    return str(named or "return"), "", "lower" if named else "higher"
+
+
+def column(
+    records: Iterable[Mapping[str, float | None]], name: str, most: int = 400
+) -> tuple[list[float], list[float]]:
+    """A figure over steps, at most ``most`` points; of several records of one step the last counts."""
+    found: dict[float, float] = {}
+    for record in records:
+        value, steps = record.get(name), record.get("steps")
+        if value is not None and steps is not None:
+            found[steps] = value
+    ordered = sorted(found)
+    if len(ordered) > most:
+        last = len(ordered) - 1
+        ordered = [ordered[round(place * last / (most - 1))] for place in range(most)]
+    return ordered, [found[steps] for steps in ordered]
 
 
 def _number(value: Any) -> float | None:

@@ -25,6 +25,8 @@ from sandbox.report.files import (
     KnownValue,
     ScenarioFacts,
     Score,
+    column,
+    metric_of,
     read_comparison,
     read_evaluation,
     read_progress,
@@ -33,9 +35,6 @@ from sandbox.statistics.curves import band
 from sandbox.statistics.resampling import FEWEST_RUNS, Resampler
 from sandbox.statistics.scores import iqm, iqm_interval
 from sandbox.store import RECORD, Run
-
-POINTS = 400
-"""Most points of one run's curve in a page."""
 
 
 @dataclass(frozen=True)
@@ -200,17 +199,6 @@ def _scenario(run: Run, evaluation: EvaluationFile | None) -> ScenarioFacts:
     )
 
 
-def metric_of(run: Run, evaluation: EvaluationFile | None) -> tuple[str, str, str]:
-    """Name, unit and direction of the ranking metric; the plugin knows where nothing was evaluated yet."""
-    if evaluation is not None:
-        return evaluation.metric, evaluation.unit, evaluation.better
-    try:
-        metric = run.scenario.metric
-    except SandboxError:  # the plugin or its files are gone
-        return str(run.record["scenario"].get("metric") or "return"), "", "higher"
-    return metric.name, metric.unit, metric.better
-
-
 def _learned_score(runs: Sequence[Run], evaluations: Sequence[EvaluationFile | None]) -> Score | None:
     """The agent's score: over runs where there are several, over episodes where there is one."""
     rows = []
@@ -335,7 +323,7 @@ def _curve(records: Sequence[Sequence[Mapping[str, float | None]]], name: str) -
     if not own:
         return None
     if len(own) == 1:
-        steps, values = thinned(*own[0])
+        steps, values = own[0]
         return CurveFacts(steps=steps, mean=values)
     mean = band(own, points=min(100, max(len(steps) for steps, _ in own)))
     if mean is None:
@@ -347,25 +335,6 @@ def _curve(records: Sequence[Sequence[Mapping[str, float | None]]], name: str) -
         high=_plain(mean.high),
         runs=mean.runs,
     )
-
-
-def column(records: Iterable[Mapping[str, float | None]], name: str) -> tuple[list[float], list[float]]:
-    """A figure over steps; of several records of the same step the last one counts."""
-    found: dict[float, float] = {}
-    for record in records:
-        value, steps = record.get(name), record.get("steps")
-        if value is not None and steps is not None:
-            found[steps] = value
-    ordered = sorted(found)
-    return ordered, [found[steps] for steps in ordered]
-
-
-def thinned(steps: list[float], values: list[float], most: int = POINTS) -> tuple[list[float], list[float]]:
-    """At most ``most`` points, evenly spread, the last one among them."""
-    if len(steps) <= most:
-        return steps, values
-    kept = np.unique(np.linspace(0, len(steps) - 1, most).round().astype(int))
-    return [steps[index] for index in kept], [values[index] for index in kept]
 
 
 def _plain(values: Any) -> list[float | None]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from sandbox.evaluation import FEWEST_EPISODES
-from sandbox.report.files import Against
+if TYPE_CHECKING:
+    from sandbox.report.files import Against
 
 NONE = "–"
 """Stands for a figure that is not known."""
@@ -62,6 +63,8 @@ def verdict(agent: str, against: Against | None, metric: str, unit: str, episode
         unit: The metric's unit.
         episodes: Test episodes an agent played.
     """
+    from sandbox.evaluation import FEWEST_EPISODES
+
     if against is None:
         return f"{agent}: there is no classical method to compare with."
     low, high = against.ci95
