@@ -16,6 +16,7 @@ from functools import cache
 from importlib.resources import files as package_files
 from typing import Any
 
+from sandbox.provenance import packages
 from sandbox.report.charts import all_charts, best_baseline, central, colours, intervals, ranked
 from sandbox.report.files import ComparisonFile, ScenarioFacts, Score
 from sandbox.report.media import embed, script_json
@@ -76,7 +77,7 @@ def html(story: Story, with_media: bool = True) -> str:
             versions="\n".join(
                 f"{name} {', '.join(found)}" for name, found in sorted(facts.versions.items())
             ),
-            version=_version(),
+            version=packages().get("sandbox-rl", ""),
             today=time.strftime("%Y-%m-%d"),
         )
     )
@@ -164,12 +165,6 @@ def asset_text(names: tuple[str, ...]) -> str:
 
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _version() -> str:
-    from sandbox import __version__
-
-    return __version__
 
 
 def _subtitle(facts: ComparisonFile) -> str:
