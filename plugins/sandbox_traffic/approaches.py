@@ -26,6 +26,27 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """Weighted groups of places, padded to the same length with weight zero.
+
+    Attributes:
+        places: Shape ``(groups, most members)``.
+        weights: Likewise.
+    """
+
+    places: NDArray[np.intp]
+    weights: NDArray[np.float64]
+
+    def sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Weighted sum of each group over ``values``' last axis, shape ``(…, groups)``.
+
+        Not a matrix product: its rounding would depend on how many simulations are gathered at once.
+        """
+        total: NDArray[np.float64] = (values.take(self.places, axis=-1) * self.weights).sum(axis=-1)
+        return total
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """What is read from the simulator and how it is gathered into approaches.
 
@@ -36,28 +57,35 @@ class Layout:
         lanes: Lanes that are read.
         edges: Edges on which vehicles may wait to enter.
         loops: The incoming lane of each approach, which has a loop.
-        approach: Shape ``(approaches, lanes)``, parts of lanes.
-        entry: Shape ``(approaches, edges)``, parts of edges.
+        approach: The lanes of each approach.
+        entry: The edges on which vehicles for it may wait to enter.
         capacity: Vehicles that fit on each approach.
         incoming: The incoming lane of each approach among ``lanes``.
         limits: Speed limit of each lane, m/s.
         views: Each signal's part.
+        rows: Approaches of each signal, shape ``(signals, most approaches)``; where a signal has fewer,
+            the number of approaches, which is where `by_signal` puts a zero.
+        exits: Outgoing lanes of each signal likewise.
+        spaces: ``capacity`` of each signal's approaches, padded with ones.
     """
 
     lanes: tuple[str, ...]
     edges: tuple[str, ...]
     loops: tuple[str, ...]
-    approach: NDArray[np.float64]
-    entry: NDArray[np.float64]
+    approach: Parts
+    entry: Parts
     capacity: NDArray[np.float64]
     incoming: NDArray[np.intp]
     limits: NDArray[np.float64]
     views: tuple[View, ...]
+    rows: NDArray[np.intp]
+    exits: NDArray[np.intp]
+    spaces: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Approaches:
-    """The approaches of all signals at one time; arrays of shape ``(approaches,)``.
+    """The approaches of all signals at one time; arrays of shape ``(…, approaches)``.
 
     Attributes:
         count: Vehicles.
@@ -66,6 +94,7 @@ class Approaches:
         slowness: Vehicles, each lane's weighted by 1 − mean speed/limit.
         outside: Vehicles that wait to enter.
         gap: Time since a vehicle was on the loop, s.
+        passed: Vehicles that have crossed the loop since the episode began.
         incoming: Vehicles on the incoming lane alone.
     """
 
@@ -75,22 +104,24 @@ class Approaches:
     slowness: NDArray[np.float64]
     outside: NDArray[np.float64]
     gap: NDArray[np.float64]
+    passed: NDArray[np.float64]
     incoming: NDArray[np.float64]
 
 
 def gather(snapshot: Snapshot, layout: Layout) -> Approaches:
-    """Gather a snapshot's lanes and edges into approaches."""
+    """Gather the lanes and edges of one simulation, or of several, into approaches."""
     slow = snapshot.count * np.maximum(1.0 - snapshot.speed / layout.limits, 0.0)
-    lanes = np.stack((snapshot.count, snapshot.halting, snapshot.waiting, slow), axis=1)
-    count, queue, waiting, slowness = (layout.approach @ lanes).T
+    lanes = np.stack((snapshot.count, snapshot.halting, snapshot.waiting, slow))
+    count, queue, waiting, slowness = layout.approach.sums(lanes)
     return Approaches(
         count=count,
         queue=queue,
         waiting=waiting,
         slowness=slowness,
-        outside=layout.entry @ snapshot.outside,
+        outside=layout.entry.sums(snapshot.outside),
         gap=snapshot.gap,
-        incoming=snapshot.count[layout.incoming],
+        passed=snapshot.passed,
+        incoming=snapshot.count.take(layout.incoming, axis=-1),
     )
 
 
@@ -109,17 +140,36 @@ def make_layout(network: Network, distance: float) -> Layout:
         views.append(View(rows, _places(signal.outgoing, lanes)))
         start = rows.stop
     space = np.array([network.lanes[name].length for name in lanes]) / VEHICLE_SPACE
+    capacity = np.maximum(approach.sums(space), 1.0)
+    rows = _padded([np.arange(view.rows.start, view.rows.stop) for view in views], len(incoming))
     return Layout(
         lanes=lanes,
         edges=edges,
         loops=tuple(incoming),
         approach=approach,
         entry=_parts(far, edges),
-        capacity=np.maximum(approach @ space, 1.0),
+        capacity=capacity,
         incoming=_places(incoming, lanes),
         limits=np.array([network.lanes[name].speed for name in lanes]),
         views=tuple(views),
+        rows=rows,
+        exits=_padded([view.outgoing for view in views], len(lanes)),
+        spaces=np.maximum(by_signal(capacity, rows), 1.0),
     )
+
+
+def by_signal(values: NDArray[np.float64], places: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Values of each signal's ``places``, shape ``(…, signals, most places)``, padded with zeros."""
+    zero = np.zeros((*values.shape[:-1], 1))
+    padded: NDArray[np.float64] = np.concatenate((values, zero), axis=-1).take(places, axis=-1)
+    return padded
+
+
+def _padded(groups: Sequence[NDArray[np.intp]], filler: int) -> NDArray[np.intp]:
+    table = np.full((len(groups), max(map(len, groups), default=0)), filler, dtype=np.intp)
+    for row, group in enumerate(groups):
+        table[row, : len(group)] = group
+    return table
 
 
 def _places(names: Sequence[str], among: Sequence[str]) -> NDArray[np.intp]:
@@ -127,10 +177,14 @@ def _places(names: Sequence[str], among: Sequence[str]) -> NDArray[np.intp]:
     return np.array([at[name] for name in names], dtype=np.intp)
 
 
-def _parts(groups: Sequence[Collection[str]], among: Sequence[str]) -> NDArray[np.float64]:
-    """Membership of ``among`` in the groups, shape ``(groups, among)``, shared equally."""
-    parts = np.zeros((len(groups), len(among)))
+def _parts(groups: Sequence[Collection[str]], among: Sequence[str]) -> Parts:
+    """The members of each group; a member of several is shared equally."""
+    shared: dict[str, int] = {}
+    for names in groups:
+        for name in names:
+            shared[name] = shared.get(name, 0) + 1
+    places = _padded([_places(tuple(names), among) for names in groups], 0)
+    weights = np.zeros(places.shape)
     for row, names in enumerate(groups):
-        parts[row, _places(tuple(names), among)] = 1.0
-    shared: NDArray[np.float64] = np.maximum(parts.sum(axis=0), 1.0)
-    return np.divide(parts, shared)
+        weights[row, : len(names)] = [1.0 / shared[name] for name in names]
+    return Parts(places, weights)

@@ -1,4 +1,4 @@
-"""Gymnasium and PettingZoo environments of signal control: thin adapters of `SignalControl`."""
+"""Gymnasium and PettingZoo environments of signal control: thin adapters of `Copies`, of one copy."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from pettingzoo import ParallelEnv
 from sandbox.api import InvalidValueError, RewardSpec
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.control import SignalControl
+from sandbox_traffic.copies import Copies
 from sandbox_traffic.network import only_signal
+from sandbox_traffic.spaces import signal_spaces
+from sandbox_traffic.vector import SEED_LIMIT
 
 Observation = NDArray[np.float32]
 Info = dict[str, Any]
-
-SEED_LIMIT = 2**31
 
 
 def make_signal(config: SignalConfig, reward: RewardSpec, render_mode: str | None = None) -> SignalEnv:
@@ -31,38 +32,77 @@ def make_signals(config: SignalConfig, reward: RewardSpec, render_mode: str | No
     return SignalsEnv(config, reward, render_mode)
 
 
-class _Agent:
-    """One signal's spaces, observation, reward and info."""
+class _One:
+    """The only copy, told signal by signal; also its episode as a seed and actions."""
 
-    def __init__(self, control: SignalControl, index: int, reward: RewardSpec) -> None:
-        self._control, self._index, self._reward = control, index, reward
-        self.observation_space = gym.spaces.Box(0.0, 1.0, (control.observation_size(index),), np.float32)
-        self.action_space = gym.spaces.Discrete(len(control.signals[index].greens))
+    def __init__(self, config: SignalConfig, reward: RewardSpec) -> None:
+        self.copies = Copies(config, reward)
+        self.control = self.copies.controls[0]
+        self.sizes = self.copies.observer.sizes
+        self._phases = [len(signal.greens) for signal in self.control.signals]
+        self._seed: int | None = None
+        self._played: list[list[int]] = []
 
-    def observe(self) -> Observation:
-        return self._control.observe(self._index)
+    def reset(self, seed: int) -> None:
+        self._seed, self._played = seed, []
+        self.copies.reset({0: seed})
 
-    def info(self) -> Info:
-        control = self._control
-        info: Info = {
-            "action_mask": control.mask(self._index),
-            "held": control.held[self._index],
-            "phase": control.clocks[self._index].phase,
-            "time": control.now,
+    def step(self, phases: list[int]) -> None:
+        _check_running(self.control)
+        self.copies.step(np.array([phases]))
+        self._played.append(phases)
+
+    def observations(self) -> list[Observation]:
+        """One for each signal, without padding."""
+        (rows,) = self.copies.observe()
+        return [row[:size] for row, size in zip(rows, self.sizes, strict=True)]
+
+    def infos(self) -> list[Info]:
+        control = self.control
+        (masks,) = self.copies.masks()
+        metrics = {} if control.metrics is None else {"metrics": dict(control.metrics)}
+        return [
+            {
+                "action_mask": mask[:count],
+                "held": held,
+                "phase": clock.phase,
+                "time": control.now,
+                **metrics,
+            }
+            for mask, count, held, clock in zip(
+                masks, self._phases, control.held, control.clocks, strict=True
+            )
+        ]
+
+    def outcomes(self) -> list[tuple[float, Info]]:
+        """Reward and info of each signal."""
+        breakdown = self.copies.outcome()
+        totals = breakdown.total[0].tolist()
+        terms = {name: values[0].tolist() for name, values in breakdown.terms.items()}
+        return [
+            (total, {**info, "reward_terms": {name: values[at] for name, values in terms.items()}})
+            for at, (total, info) in enumerate(zip(totals, self.infos(), strict=True))
+        ]
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "seed": self._seed,
+            "actions": np.array(self._played, dtype=np.int64).reshape(-1, len(self._phases)),
         }
-        if control.metrics is not None:
-            info["metrics"] = dict(control.metrics)
-        return info
 
-    def outcome(self) -> tuple[float, Info]:
-        breakdown = self._reward(self._control.transition(self._index))
-        return float(breakdown.total), {**self.info(), "reward_terms": breakdown.terms}
+    def play_again(self, state: dict[str, Any]) -> None:
+        """Begin the episode of a state and play it up to where it was."""
+        if state["seed"] is None:
+            return
+        self.reset(int(state["seed"]))
+        for phases in np.asarray(state["actions"]).tolist():
+            self.step(phases)
 
 
 class SignalEnv(gym.Env[Observation, np.int64]):
     """One signal.
 
-    - **Observation**: shape ``(phases + 2 + 4·approaches,)`` in [0, 1]; see `SignalControl.observe`.
+    - **Observation**: shape ``(size,)``, as `sandbox_traffic.observations` describes the chosen one.
     - **Action**: the next green phase. A request that is not allowed yet keeps the phase;
       ``info["action_mask"]`` tells beforehand, ``info["held"]`` afterwards.
     - **Reward**: the sum of the task's terms at the end of the decision interval.
@@ -73,30 +113,42 @@ class SignalEnv(gym.Env[Observation, np.int64]):
 
     def __init__(self, config: SignalConfig, reward: RewardSpec, render_mode: str | None = None) -> None:
         _no_render(render_mode)
-        self.control = SignalControl(config)
+        self._one = _One(config, reward)
+        self.control = self._one.control
         only_signal(self.control.network)
-        self._agent = _Agent(self.control, 0, reward)
-        self.observation_space = self._agent.observation_space
-        self.action_space = self._agent.action_space
+        self.observation_space, self.action_space = signal_spaces(self._one.copies, 0)
+
+    @property
+    def controls(self) -> list[SignalControl]:
+        """The simulation, as vector environments list theirs."""
+        return [self.control]
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, Info]:
         """Begin an episode; its demand and SUMO's seed are drawn from ``np_random``."""
         super().reset(seed=seed)
-        self.control.reset(int(self.np_random.integers(SEED_LIMIT)))
-        return self._agent.observe(), self._agent.info()
+        self._one.reset(int(self.np_random.integers(SEED_LIMIT)))
+        return self._one.observations()[0], self._one.infos()[0]
 
     def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, Info]:
         """Request a phase and let one decision interval pass."""
-        _check_running(self.control)
-        self.control.step([int(action)])
-        reward, info = self._agent.outcome()
-        return self._agent.observe(), reward, False, not self.control.running, info
+        self._one.step([int(action)])
+        ((reward, info),) = self._one.outcomes()
+        return self._one.observations()[0], reward, False, not self.control.running, info
+
+    def get_state(self) -> dict[str, Any]:
+        """The generator, and the episode as its seed and its actions."""
+        return {"np_random": self.np_random.bit_generator.state, **self._one.state()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Play the episode again up to where it was: SUMO's own states are not exact."""
+        self.np_random.bit_generator.state = state["np_random"]
+        self._one.play_again(state)
 
     def close(self) -> None:
         """Free the simulator."""
-        self.control.close()
+        self._one.copies.close()
 
 
 class SignalsEnv(ParallelEnv):  # type: ignore[misc]
@@ -115,13 +167,23 @@ class SignalsEnv(ParallelEnv):  # type: ignore[misc]
     def __init__(self, config: SignalConfig, reward: RewardSpec, render_mode: str | None = None) -> None:
         _no_render(render_mode)
         self.render_mode = render_mode
-        self.control = SignalControl(config)
+        self._one = _One(config, reward)
+        self.control = self._one.control
         self.possible_agents = [signal.id for signal in self.control.signals]
         self.agents: list[str] = []
-        self._agents = {name: _Agent(self.control, i, reward) for i, name in enumerate(self.possible_agents)}
-        self.observation_spaces = {name: agent.observation_space for name, agent in self._agents.items()}
-        self.action_spaces = {name: agent.action_space for name, agent in self._agents.items()}
+        spaces = [signal_spaces(self._one.copies, at) for at in range(len(self.possible_agents))]
+        self.observation_spaces = {
+            name: space for name, (space, _) in zip(self.possible_agents, spaces, strict=True)
+        }
+        self.action_spaces = {
+            name: space for name, (_, space) in zip(self.possible_agents, spaces, strict=True)
+        }
         self._np_random: np.random.Generator | None = None
+
+    @property
+    def controls(self) -> list[SignalControl]:
+        """The simulation, as vector environments list theirs."""
+        return [self.control]
 
     def observation_space(self, agent: str) -> gym.spaces.Box:
         """Observation space of ``agent``."""
@@ -144,33 +206,44 @@ class SignalsEnv(ParallelEnv):  # type: ignore[misc]
         """Begin an episode; its demand and SUMO's seed are drawn from ``np_random``."""
         if seed is not None:
             self._np_random, _ = seeding.np_random(seed)
-        self.control.reset(int(self.np_random.integers(SEED_LIMIT)))
+        self._one.reset(int(self.np_random.integers(SEED_LIMIT)))
         self.agents = list(self.possible_agents)
-        observations = {name: agent.observe() for name, agent in self._agents.items()}
-        return observations, {name: agent.info() for name, agent in self._agents.items()}
+        return self._named(self._one.observations()), self._named(self._one.infos())
 
     def step(
         self, actions: dict[str, int]
     ) -> tuple[dict[str, Observation], dict[str, float], dict[str, bool], dict[str, bool], dict[str, Info]]:
         """Request every signal's phase and let one decision interval pass."""
-        _check_running(self.control)
-        self.control.step([actions[name] for name in self.possible_agents])
-        observations, rewards, infos = {}, {}, {}
-        for name, agent in self._agents.items():
-            observations[name] = agent.observe()
-            rewards[name], infos[name] = agent.outcome()
+        self._one.step([int(actions[name]) for name in self.possible_agents])
+        outcomes = self._one.outcomes()
+        observations = self._named(self._one.observations())
+        rewards = self._named([reward for reward, _ in outcomes])
+        infos = self._named([info for _, info in outcomes])
         over = not self.control.running
         ended = dict.fromkeys(self.possible_agents, over)
         if over:
             self.agents = []
         return observations, rewards, dict.fromkeys(self.possible_agents, False), ended, infos
 
+    def get_state(self) -> dict[str, Any]:
+        """The generator, and the episode as its seed and its actions."""
+        return {"np_random": self.np_random.bit_generator.state, **self._one.state()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Play the episode again up to where it was: SUMO's own states are not exact."""
+        self.np_random.bit_generator.state = state["np_random"]
+        self._one.play_again(state)
+        self.agents = list(self.possible_agents) if self.control.running else []
+
     def render(self) -> None:
         """Nothing: no render mode is offered."""
 
     def close(self) -> None:
         """Free the simulator."""
-        self.control.close()
+        self._one.copies.close()
+
+    def _named(self, values: list[Any]) -> dict[str, Any]:
+        return dict(zip(self.possible_agents, values, strict=True))
 
 
 def _no_render(render_mode: str | None) -> None:

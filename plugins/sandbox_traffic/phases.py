@@ -6,7 +6,11 @@ A state has one character a link: ``G``/``g`` green with and without priority, `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 GREEN = frozenset("Gg")
 
@@ -112,3 +116,17 @@ class PhaseClock:
         taken = [switch for switch in self.pending if switch[0] < until]
         self.pending = [switch for switch in self.pending if switch[0] >= until]
         return taken
+
+
+def allowed_phases(
+    clocks: Sequence[PhaseClock], now: int, interval: int, width: int
+) -> NDArray[np.bool_]:
+    """`PhaseClock.allowed` of several signals at once, shape ``(signals, width)``, padded with false."""
+    table = np.zeros((len(clocks), width), dtype=np.bool_)
+    for row, clock in enumerate(clocks):
+        if clock.may_switch(now):
+            table[row, : len(clock.greens)] = True
+            table[row, clock.phase] = clock.may_stay(now, interval)
+        else:
+            table[row, clock.phase] = True
+    return table

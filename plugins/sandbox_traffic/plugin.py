@@ -51,13 +51,15 @@ SOURCES = (
 )
 
 
-def _task(name: str, title: str, agents: str, make: str) -> Task:
+def _task(name: str, title: str, agents: str, make: str, make_vec: str) -> Task:
     return Task(
         name=name,
-        version=1,
+        version=2,
         title=title,
         config="sandbox_traffic.config:SignalConfig",
         make=make,
+        make_vec=make_vec,
+        resume="state",
         rewards="sandbox_traffic.reward:PRESETS",
         default_reward="queue",
         metrics=METRICS,
@@ -73,9 +75,19 @@ domain = Domain(
     name="traffic",
     title="Traffic signal control on SUMO",
     tasks=(
-        _task("signal", "Control of one traffic signal", "single", "sandbox_traffic.env:make_signal"),
         _task(
-            "signals", "Control of all signals of a network", "parallel", "sandbox_traffic.env:make_signals"
+            "signal",
+            "Control of one traffic signal",
+            "single",
+            "sandbox_traffic.env:make_signal",
+            "sandbox_traffic.vector:make_signal_vec",
+        ),
+        _task(
+            "signals",
+            "Control of all signals of a network",
+            "parallel",
+            "sandbox_traffic.env:make_signals",
+            "sandbox_traffic.vector:make_signals_vec",
         ),
     ),
     default_scenario="traffic/single-intersection",

@@ -1,13 +1,21 @@
-"""Reward terms of signal control: pure functions of what one signal's surroundings look like."""
+"""Reward terms of signal control: pure functions of what a signal's surroundings look like.
+
+They work on one signal (arrays of shape ``(approaches,)``, scalar terms) and on many at once (shape
+``(…, approaches)``, terms of shape ``(…)``; signals with fewer approaches are padded with zeros).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api import RewardSpec, RewardTerm
+
+Value = Any
+"""A float or an array of them."""
 
 FEW = 10.0
 """n vehicles outside an approach are observed as n/(n + FEW) and rewarded as FEW times that."""
@@ -15,16 +23,19 @@ FEW = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One signal at the end of a decision interval.
+    """Signals at the end of a decision interval.
 
     Attributes:
-        queue: Standing vehicles on each approach, shape ``(approaches,)``.
+        queue: Standing vehicles on each approach, shape ``(…, approaches)``.
         outside: Vehicles waiting to enter, attributed to each approach.
         waiting: Sum of present waiting times on each approach, s.
         slowness: Vehicles on each approach, each weighted by 1 − speed/limit.
         previous_waiting: ``waiting`` one interval earlier.
-        incoming: Vehicles on each incoming lane, shape ``(incoming,)``.
-        outgoing: Vehicles on each outgoing lane, shape ``(outgoing,)``.
+        incoming: Vehicles on each incoming lane, shape ``(…, incoming)``.
+        outgoing: Vehicles on each outgoing lane, shape ``(…, outgoing)``.
+        count: Vehicles on each approach.
+        passed: Vehicles that crossed the loop of each approach during the interval.
+        braking: Emergency brakings in the whole network during the interval, shape ``(…)``.
     """
 
     queue: NDArray[np.float64]
@@ -34,40 +45,43 @@ class Transition:
     previous_waiting: NDArray[np.float64]
     incoming: NDArray[np.float64]
     outgoing: NDArray[np.float64]
+    count: NDArray[np.float64]
+    passed: NDArray[np.float64]
+    braking: NDArray[np.float64]
 
 
-def queue(transition: Transition) -> float:
+def queue(transition: Transition) -> Value:
     """Vehicles slower than 0.1 m/s on the approaches."""
-    return float(transition.queue.sum())
+    return transition.queue.sum(axis=-1)
 
 
-def outside(transition: Transition) -> float:
+def outside(transition: Transition) -> Value:
     """Vehicles that wait to enter, Σ 10·n/(10 + n): what a full lane hides from the queue.
 
     The sum grows ever less, as the observation of it does. A plain count would be a reward of
     hundreds that nothing observed explains and no single decision changes; learning drowns in it.
     """
-    return float((FEW * transition.outside / (FEW + transition.outside)).sum())
+    return (FEW * transition.outside / (FEW + transition.outside)).sum(axis=-1)
 
 
-def waiting(transition: Transition) -> float:
+def waiting(transition: Transition) -> Value:
     """Sum of the waiting times of the vehicles on the approaches, s."""
-    return float(transition.waiting.sum())
+    return transition.waiting.sum(axis=-1)
 
 
-def waiting_difference(transition: Transition) -> float:
+def waiting_difference(transition: Transition) -> Value:
     """Growth of the waiting time over the interval, s."""
-    return float(transition.waiting.sum() - transition.previous_waiting.sum())
+    return transition.waiting.sum(axis=-1) - transition.previous_waiting.sum(axis=-1)
 
 
-def pressure(transition: Transition) -> float:
+def pressure(transition: Transition) -> Value:
     """Vehicles on incoming less vehicles on outgoing lanes."""
-    return float(transition.incoming.sum() - transition.outgoing.sum())
+    return transition.incoming.sum(axis=-1) - transition.outgoing.sum(axis=-1)
 
 
-def delay(transition: Transition) -> float:
+def delay(transition: Transition) -> Value:
     """Seconds lost each second on the approaches: Σ (1 − speed/limit)."""
-    return float(transition.slowness.sum())
+    return transition.slowness.sum(axis=-1)
 
 
 def _spec(**weights: float) -> RewardSpec:

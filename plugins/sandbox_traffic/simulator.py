@@ -1,8 +1,9 @@
-"""SUMO behind four coarse methods: start, advance, finish, close.
+"""SUMO behind a few coarse methods, each a question and its answer.
 
 libsumo holds one simulation a process, and an episode that follows others in the same process may
 differ from the same episode in a fresh one (seen with SUMO 1.28 on cologne1). So `open_simulation`
-gives every episode a process of its own; `LocalSimulation` is what runs there.
+gives every episode a process of its own; `LocalSimulation` is what runs there. Question and answer
+are apart so that many simulations can work at the same time: ask all, then take all answers.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ Switch = tuple[int, str, str]
 """``(time in s, signal, state)``: the signal shows the state from that time on."""
 
 
+BRAKING = "stats.safety.emergencyBraking"
+"""SUMO's counter of vehicles that braked harder than they comfortably can."""
+
+
 @dataclass(frozen=True, slots=True)
 class SimulationSpec:
     """What to simulate and which values to read.
@@ -48,42 +53,72 @@ class SimulationSpec:
     jitter: int = 0
 
 
+    @property
+    def size(self) -> int:
+        """Length of the vector of values that a simulation answers with."""
+        return 4 * len(self.lanes) + len(self.edges) + 2 * len(self.loops) + 1
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What an observer beside the road sees at one time.
+    """What an observer beside the road sees at one time, of one simulation or of several.
+
+    Every array may have leading axes, such as one for the simulations.
 
     Attributes:
-        time: Simulated time, s.
-        count: Vehicles on each lane, shape ``(lanes,)``.
+        count: Vehicles on each lane, shape ``(…, lanes)``.
         halting: Vehicles on it slower than 0.1 m/s.
         waiting: Sum of the present waiting times of its vehicles, s.
         speed: Mean speed on it, m/s; 0 where it is empty.
-        gap: Time since a vehicle was last on each loop, s, shape ``(loops,)``.
-        outside: Vehicles that wait to enter on each edge, shape ``(edges,)``.
+        outside: Vehicles that wait to enter on each edge, shape ``(…, edges)``.
+        gap: Time since a vehicle was last on each loop, s, shape ``(…, loops)``.
+        passed: Vehicles that have crossed each loop since the episode began, likewise.
+        braking: Emergency brakings in the whole network since the episode began, shape ``(…)``.
     """
 
-    time: int
     count: NDArray[np.float64]
     halting: NDArray[np.float64]
     waiting: NDArray[np.float64]
     speed: NDArray[np.float64]
-    gap: NDArray[np.float64]
     outside: NDArray[np.float64]
+    gap: NDArray[np.float64]
+    passed: NDArray[np.float64]
+    braking: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64], spec: SimulationSpec) -> Snapshot:
+        """The parts of vectors of values, shape ``(…, spec.size)``; views, not copies."""
+        lanes, edges, loops = len(spec.lanes), len(spec.edges), len(spec.loops)
+        sizes = [lanes, lanes, lanes, lanes, edges, loops, loops]
+        ends = np.cumsum(sizes).tolist()
+        parts = [values[..., end - size : end] for size, end in zip(sizes, ends, strict=True)]
+        return cls(*parts, values[..., -1])
 
 
 class Simulation(Protocol):
-    """One SUMO simulation, in this process or another."""
+    """One SUMO simulation, in this process or another.
 
-    def start(self, seed: int, routes: str, scale: float = 1.0) -> Snapshot:
+    `begin` and `advance` ask for values, which `values` then takes; `finish` asks for `trips`.
+    """
+
+    def begin(self, seed: int, routes: str, scale: float = 1.0) -> None:
         """Begin an episode with ``scale`` times the vehicles of file ``routes``; ends the one before."""
         ...
 
-    def advance(self, switches: Sequence[Switch], until: int) -> Snapshot:
+    def advance(self, switches: Sequence[Switch], until: int) -> None:
         """Simulate to time ``until``, changing signals at the times given (in order)."""
         ...
 
-    def finish(self) -> Trips:
-        """End the episode and give its trips, those of vehicles on the road and outside too."""
+    def values(self, into: NDArray[np.float64]) -> None:
+        """Write what is read at the present time into a vector of length ``spec.size``."""
+        ...
+
+    def finish(self) -> None:
+        """End the episode."""
+        ...
+
+    def trips(self) -> Trips:
+        """Its trips, those of vehicles on the road and outside too."""
         ...
 
     def close(self) -> None:
@@ -94,14 +129,17 @@ class Simulation(Protocol):
 class LocalSimulation:
     """SUMO in this process."""
 
-    def __init__(self, spec: SimulationSpec) -> None:
+    def __init__(self, spec: SimulationSpec, folder: Path | None = None) -> None:
         self._spec = spec
         self._sumo = import_libsumo()
-        self._folder = Scratch()
-        self._trips = self._folder.path / "trips.xml"
-        self._statistics = self._folder.path / "statistics.xml"
+        self._scratch = None if folder else Scratch()
+        self._folder = folder or self._scratch.path  # type: ignore[union-attr]
+        self._trips = self._folder / "trips.xml"
+        self._statistics = self._folder / "statistics.xml"
         self._routes = ""
         self._time = spec.begin
+        self._values = np.zeros(spec.size)
+        self._seen = Snapshot.of(self._values, spec)
         self._loops = [f"loop-{index}" for index in range(len(spec.loops))]
         self._command = self._base_command()
 
@@ -117,7 +155,7 @@ class LocalSimulation:
             "--statistic-output", str(self._statistics),
         ]  # fmt: skip
         if spec.loops:
-            loops = self._folder.path / "loops.add.xml"
+            loops = self._folder / "loops.add.xml"
             lines = [
                 f'<inductionLoop id="{name}" lane={quoteattr(lane)} pos="{position:.2f}" '
                 'period="1000000" file="NUL" friendlyPos="true"/>'
@@ -129,16 +167,16 @@ class LocalSimulation:
             command += ["--random-depart-offset", str(spec.jitter)]
         return command
 
-    def start(self, seed: int, routes: str, scale: float = 1.0) -> Snapshot:
+    def begin(self, seed: int, routes: str, scale: float = 1.0) -> None:
         """Begin an episode; see `Simulation`."""
         self._end()
         self._routes, self._time = routes, self._spec.begin
         with self._in_own_words():
             varying = ["--route-files", routes, "--seed", str(seed), "--scale", repr(float(scale))]
             self._sumo.start([*self._command, *varying])
-        return self._read()
+        self._read()
 
-    def advance(self, switches: Sequence[Switch], until: int) -> Snapshot:
+    def advance(self, switches: Sequence[Switch], until: int) -> None:
         """Simulate to time ``until``; see `Simulation`."""
         with self._in_own_words():
             for time, signal, state in switches:
@@ -148,41 +186,48 @@ class LocalSimulation:
                 self._sumo.trafficlight.setRedYellowGreenState(signal, state)
             self._sumo.simulationStep(float(until))
             self._time = until
-            return self._read()
+            self._read()
 
-    def finish(self) -> Trips:
+    def values(self, into: NDArray[np.float64]) -> None:
+        """The present values; see `Simulation`."""
+        into[:] = self._values
+
+    def finish(self) -> None:
         """End the episode; see `Simulation`."""
         with self._in_own_words():
             self._sumo.close()
+
+    def trips(self) -> Trips:
+        """Its trips; see `Simulation`."""
         return read_trips(self._trips, self._statistics)
 
     def close(self) -> None:
         """Free the simulator."""
         self._end()
-        self._folder.close()
+        if self._scratch is not None:
+            self._scratch.close()
 
     def _end(self) -> None:
         if self._sumo.isLoaded():
             with contextlib.suppress(Exception):
                 self._sumo.close()
 
-    def _read(self) -> Snapshot:
-        sumo, spec = self._sumo, self._spec
-        lane, lanes = sumo.lane, spec.lanes
-        count = np.fromiter(map(lane.getLastStepVehicleNumber, lanes), np.float64, len(lanes))
-        halting, waiting, speed = np.zeros((3, len(lanes)))
-        for index in count.nonzero()[0].tolist():  # most lanes are empty most of the time
+    def _read(self) -> None:
+        sumo, spec, seen = self._sumo, self._spec, self._seen
+        lane, lanes, loop = sumo.lane, spec.lanes, sumo.inductionloop
+        seen.count[:] = [*map(lane.getLastStepVehicleNumber, lanes)]
+        seen.halting[:] = seen.waiting[:] = seen.speed[:] = seen.outside[:] = 0.0
+        for index in seen.count.nonzero()[0].tolist():  # most lanes are empty most of the time
             name = lanes[index]
-            halting[index] = lane.getLastStepHaltingNumber(name)
-            waiting[index] = lane.getWaitingTime(name)
-            speed[index] = lane.getLastStepMeanSpeed(name)
-        outside = np.zeros(len(spec.edges))
+            seen.speed[index] = lane.getLastStepMeanSpeed(name)
+            if halting := lane.getLastStepHaltingNumber(name):
+                seen.halting[index] = halting
+                seen.waiting[index] = lane.getWaitingTime(name)
         if sumo.simulation.getPendingVehicles():
-            for index, edge in enumerate(spec.edges):
-                outside[index] = len(sumo.edge.getPendingVehicles(edge))
-        since = map(sumo.inductionloop.getTimeSinceDetection, self._loops)
-        gap = np.fromiter(since, np.float64, len(self._loops))
-        return Snapshot(self._time, count, halting, waiting, speed, gap, outside)
+            seen.outside[:] = [len(sumo.edge.getPendingVehicles(edge)) for edge in spec.edges]
+        seen.gap[:] = [*map(loop.getTimeSinceDetection, self._loops)]
+        seen.passed[:] = [*map(loop.getIntervalVehicleNumber, self._loops)]
+        seen.braking[...] = float(sumo.simulation.getParameter("", BRAKING))
 
     @contextlib.contextmanager
     def _in_own_words(self) -> Iterator[None]:

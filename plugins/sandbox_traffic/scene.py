@@ -1,0 +1,121 @@
+"""What the signals of several simulations look like at one time, in arrays over simulations and signals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox_traffic.approaches import Approaches, by_signal, gather
+from sandbox_traffic.control import Ground, SignalControl
+from sandbox_traffic.phases import allowed_phases
+from sandbox_traffic.reward import Transition
+from sandbox_traffic.simulator import Snapshot
+
+Array = NDArray[np.float64]
+
+_FIELDS = ("count", "queue", "waiting", "slowness", "outside", "gap", "passed", "incoming")
+
+
+class Scene:
+    """Copies of one network at one time; all arrays begin with axes ``(copies, signals)``.
+
+    Where signals differ in their number of phases, approaches or exits, arrays are padded with zeros.
+
+    Attributes:
+        now: Simulated time, s, shape ``(copies,)``.
+        phase: Phase that is green or being changed to, shape ``(copies, signals)``.
+        green_since: Time at which its green starts or started, s, likewise.
+        count: Vehicles on each approach, shape ``(copies, signals, most approaches)``.
+        queue: Standing vehicles likewise.
+        waiting: Sum of their present waiting times, s, likewise.
+        slowness: Vehicles weighted by 1 − speed/limit, likewise.
+        outside: Vehicles that wait to enter, likewise.
+        gap: Time since a vehicle was on the approach's loop, s, likewise.
+        passed: Vehicles that have crossed the loop since the episode began, likewise.
+        incoming: Vehicles on each incoming lane alone, likewise.
+
+    Args:
+        ground: What the copies share.
+        controls: The copies.
+        values: What was read from them, shape ``(copies, ground.spec.size)``.
+        before: The scene one interval earlier; this one if absent.
+    """
+
+    def __init__(
+        self, ground: Ground, controls: Sequence[SignalControl], values: Array, before: Scene | None = None
+    ) -> None:
+        self.ground = ground
+        self.layout = ground.layout
+        clocks = [control.clocks for control in controls]
+        self.now: Array = np.array([control.now for control in controls], dtype=np.float64)
+        self.phase = np.array([[clock.phase for clock in row] for row in clocks])
+        self.green_since: Array = np.array(
+            [[clock.green_since for clock in row] for row in clocks], dtype=np.float64
+        )
+        self.snapshot = Snapshot.of(values.copy(), ground.spec)
+        near: Approaches = gather(self.snapshot, self.layout)
+        fields = np.stack([getattr(near, name) for name in _FIELDS])
+        # One pass for all of them: on small networks NumPy's price is by the call.
+        (
+            self.count, self.queue, self.waiting, self.slowness,
+            self.outside, self.gap, self.passed, self.incoming,
+        ) = by_signal(fields, self.layout.rows)  # fmt: skip
+        self.before = before or self
+
+    @cached_property
+    def one_hot(self) -> Array:
+        """Which phase is green or being changed to, shape ``(copies, signals, most phases)``."""
+        return np.eye(self.ground.most_phases)[self.phase]
+
+    @property
+    def capacity(self) -> Array:
+        """Vehicles that fit on each approach, shape ``(signals, most approaches)``; padded with ones."""
+        return self.layout.spaces
+
+    @property
+    def green(self) -> Array:
+        """How long it has been green, s; negative while it is being changed to."""
+        return self.now[:, None] - self.green_since
+
+    @property
+    def may_switch(self) -> Array:
+        """1 where the shortest green is over, else 0."""
+        return (self.green >= self.ground.config.min_green).astype(np.float64)
+
+    @cached_property
+    def outgoing(self) -> Array:
+        """Vehicles on each outgoing lane, shape ``(copies, signals, most exits)``."""
+        return by_signal(self.snapshot.count, self.layout.exits)
+
+    def transition(self) -> Transition:
+        """What rewards are computed from."""
+        before = self.before
+        return Transition(
+            queue=self.queue,
+            outside=self.outside,
+            waiting=self.waiting,
+            slowness=self.slowness,
+            previous_waiting=before.waiting,
+            incoming=self.incoming,
+            outgoing=self.outgoing,
+            count=self.count,
+            passed=self.passed - before.passed,
+            braking=np.repeat(
+                (self.snapshot.braking - before.snapshot.braking)[:, None], len(self.layout.views), axis=1
+            ),
+        )
+
+    def forget_past(self) -> None:
+        """Keep no more than one interval."""
+        self.before = self
+
+
+def masks(ground: Ground, controls: Sequence[SignalControl]) -> NDArray[np.bool_]:
+    """Allowed phases, shape ``(copies, signals, most phases)``, padded with false."""
+    interval, width = ground.config.decision_interval, ground.most_phases
+    return np.stack(
+        [allowed_phases(control.clocks, control.now, interval, width) for control in controls]
+    )
