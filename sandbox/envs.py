@@ -73,7 +73,7 @@ def make_vec(
     if num_envs < 1:
         raise InvalidValueError(f"num_envs must be at least 1, not {num_envs}.")
     if problem.task.make_vec is not None:
-        return native(problem, num_envs, evaluation=False)
+        return _rows(problem, native(problem, num_envs, evaluation=False))
     return _from_copies(
         problem,
         [EnvFactory(problem) for _ in range(num_envs)],
@@ -90,13 +90,14 @@ def make_training(problem: Problem, num_envs: int, seed: int) -> VectorEnv[Any, 
     """
     low, high = problem.scenario.evaluation.seeds.train
     if problem.task.make_vec is not None:
-        return _SeededReset(native(problem, num_envs, evaluation=False), seed, low, high)
+        seeded = _SeededReset(native(problem, num_envs, evaluation=False), seed, low, high)
+        return _rows(problem, seeded)
     factories = [EnvFactory(problem, seeds=(seed, copy, low, high)) for copy in range(num_envs)]
     return _from_copies(problem, factories, workers=not problem.task.cheap)
 
 
 def native(problem: Problem, num_envs: int, *, evaluation: bool) -> VectorEnv[Any, Any, Any]:
-    """The task's own vector environment, in SAME_STEP autoreset mode.
+    """The task's own vector environment, in SAME_STEP autoreset mode; of a parallel task, whole copies.
 
     Raises:
         PluginError: If it is in NEXT_STEP mode, whose reset steps learners cannot tell from others.
@@ -112,6 +113,15 @@ def native(problem: Problem, num_envs: int, *, evaluation: bool) -> VectorEnv[An
         f"The native vector environment of {problem.scenario.task} must have autoreset mode SAME_STEP or "
         f"DISABLED, not {getattr(mode, 'value', mode)}."
     )
+
+
+def _rows(problem: Problem, envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
+    """Every agent of every copy as a row, where the task is parallel."""
+    if problem.task.agents != "parallel":
+        return envs
+    from sandbox.multiagent import Rows
+
+    return Rows(envs)
 
 
 @dataclass(frozen=True)

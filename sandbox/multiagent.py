@@ -161,20 +161,21 @@ class Rows(VectorEnv[Any, Any, Any]):
     nothing is carried from one episode into the next.
 
     Args:
-        envs: Vector environment over `JointEnv`, in SAME_STEP mode.
-        factory: Makes one copy, to learn its spaces.
+        envs: Vector environment over `JointEnv`, or a native one of the same form, in SAME_STEP mode.
+        factory: Makes one copy, to learn its spaces; a native environment tells them itself.
     """
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
 
-    def __init__(self, envs: VectorEnv[Any, Any, Any], factory: Callable[[], Any]) -> None:
-        joint = factory()
+    def __init__(self, envs: VectorEnv[Any, Any, Any], factory: Callable[[], Any] | None = None) -> None:
+        joint: Any = envs.unwrapped if factory is None else factory()
         try:
             self.single_observation_space = joint.row_observation_space
             self.single_action_space = joint.row_action_space
             self.agents: list[str] = list(joint.agents)
         finally:
-            joint.close()
+            if factory is not None:
+                joint.close()
         self._envs = envs
         self.copies = envs.num_envs
         self.num_envs = self.copies * len(self.agents)
@@ -217,6 +218,17 @@ class Rows(VectorEnv[Any, Any, Any]):
         }
         self._add_finals(rows, info, flat, terminated | truncated, over)
         return flat, reward.astype(np.float64), terminated, truncated, rows
+
+    def get_state(self) -> dict[str, Any]:
+        """The state of the wrapped environment, where it has one."""
+        envs: Any = self._envs.unwrapped
+        state: dict[str, Any] = envs.get_state()
+        return state
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go back to a state of the wrapped environment."""
+        envs: Any = self._envs.unwrapped
+        envs.set_state(state)
 
     def close(self, **kwargs: Any) -> None:
         """Close all copies."""

@@ -108,8 +108,11 @@ def make_plan(
 def spaces_of(problem: Problem) -> tuple[Any, Any, bool]:
     """Observation and action space of one row, and whether action masks are given."""
     if problem.task.make_vec is not None:
-        envs = native(problem, 1, evaluation=False)
+        envs: Any = native(problem, 1, evaluation=False)
         try:
+            if problem.task.agents == "parallel":
+                rows = envs.unwrapped
+                return rows.row_observation_space, rows.row_action_space, problem.task.masks
             return envs.single_observation_space, envs.single_action_space, problem.task.masks
         finally:
             envs.close()
@@ -173,7 +176,7 @@ def _default_copies(problem: Problem, algorithm: Algorithm) -> int:
     if not algorithm.capabilities.vectorised:
         return 1
     if problem.task.make_vec is not None:
-        return DEFAULT_NUM_ENVS_NATIVE
+        return min(DEFAULT_NUM_ENVS_NATIVE, problem.task.most_copies)
     return DEFAULT_NUM_ENVS_CHEAP if problem.task.cheap else max(1, os.cpu_count() or 1)
 
 

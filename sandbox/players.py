@@ -149,7 +149,8 @@ class Players:
         episodes = []
         for agent in agents:
             policy_for = partial(_native_policy, self._problem, agent)
-            for episode in play_batch(make, policy_for, agent.name, seeds, agent.deterministic):
+            most = self._problem.task.most_copies
+            for episode in play_batch(make, policy_for, agent.name, seeds, agent.deterministic, most):
                 heard(episode)
                 episodes.append(episode)
         return episodes

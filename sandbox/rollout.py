@@ -138,6 +138,9 @@ def play_batch(
 ) -> Iterator[Episode]:
     """Play one episode for every seed on a natively vectorised environment.
 
+    In a parallel task every agent of every copy is a row of the policy's batch, and a copy's episode
+    is recorded as `play` records a `sandbox.multiagent.JointEnv`.
+
     Args:
         make: Makes a vector environment with the given number of copies, in SAME_STEP mode.
         policy_for: The policy for that environment.
@@ -159,14 +162,20 @@ def _play_chunk(
     envs: VectorEnv[Any, Any, Any], policy: Policy, agent: str, seeds: list[int], deterministic: bool
 ) -> list[Episode]:
     seeded: Any = envs  # Gymnasium types the seed as an int, and takes lists
+    agents = len(getattr(envs.unwrapped, "agents", ())) or 1
     observation, info = seeded.reset(seed=seeds)
-    policy.reset(len(seeds), seeds[0])
+    policy.reset(len(seeds) * agents, seeds[0])
     returns, lengths = np.zeros(len(seeds)), np.zeros(len(seeds), int)
     sums: dict[str, NDArray[Any]] = {}
     episodes: list[Episode | None] = [None] * len(seeds)
     while any(episode is None for episode in episodes):
         running = np.array([episode is None for episode in episodes])
-        action = policy.act(observation, info.get("action_mask"), deterministic)
+        mask = info.get("action_mask")
+        if agents > 1:
+            action = policy.act(_flat(observation), None if mask is None else _flat(mask), deterministic)
+            action = np.reshape(action, (len(seeds), agents, *action.shape[1:]))
+        else:
+            action = policy.act(observation, mask, deterministic)
         observation, reward, terminated, truncated, info = envs.step(action)
         returns += np.where(running, reward, 0.0)
         lengths += running
@@ -182,7 +191,7 @@ def _play_chunk(
             episodes[row] = Episode(
                 agent,
                 seeds[row],
-                float(returns[row]),
+                float(returns[row]) / agents,
                 int(lengths[row]),
                 bool(terminated[row]),
                 bool(truncated[row]),
@@ -204,6 +213,11 @@ def final_metrics(info: Mapping[str, Any], row: int) -> dict[str, float]:
     if given is not None and not given[row]:
         return {}
     return {name: float(values[row]) for name, values in metrics.items() if not name.startswith("_")}
+
+
+def _flat(values: Any) -> Any:
+    """The agents of all copies one after the other: shape ``(copies, agents, …)`` without its first axis."""
+    return np.reshape(values, (-1, *np.shape(values)[2:]))
 
 
 def rows_of(observation: Any) -> int:
@@ -228,17 +242,23 @@ class _Terms:
 def add_terms(sums: dict[str, NDArray[Any]], info: Any, running: Any, done: Any) -> None:
     """Add the step's unweighted reward terms, one array of shape ``(num_envs,)`` each, where ``running``.
 
-    Where an episode just ended (``done``) they are in the final info.
+    Terms of several agents a copy are averaged. Where an episode just ended they are in the final info.
     """
     current, final = info.get("reward_terms", {}), info.get("final_info", {})
     last = final.get("reward_terms", {}) if isinstance(final, dict) else {}
     for name in dict.fromkeys((*current, *last)):
         if name.startswith("_"):
             continue
-        values = np.asarray(current.get(name, np.zeros(len(running))), float)
+        values = _per_copy(current.get(name, np.zeros(len(running))))
         if name in last:
-            values = np.where(done, np.asarray(last[name], float), values)
+            values = np.where(done, _per_copy(last[name]), values)
         sums[name] = sums.get(name, np.zeros(len(running))) + np.where(running, values, 0.0)
+
+
+def _per_copy(values: Any) -> NDArray[np.float64]:
+    """One value a copy; where its agents have one each, their mean."""
+    array = np.asarray(values, float)
+    return array if array.ndim == 1 else array.mean(axis=1)
 
 
 def _batched(observation: Any) -> Any:

@@ -141,7 +141,7 @@ def make_layout(network: Network, distance: float) -> Layout:
         start = rows.stop
     space = np.array([network.lanes[name].length for name in lanes]) / VEHICLE_SPACE
     capacity = np.maximum(approach.sums(space), 1.0)
-    rows = _padded([np.arange(view.rows.start, view.rows.stop) for view in views], len(incoming))
+    table = _padded([np.arange(view.rows.start, view.rows.stop) for view in views], len(incoming))
     return Layout(
         lanes=lanes,
         edges=edges,
@@ -152,9 +152,9 @@ def make_layout(network: Network, distance: float) -> Layout:
         incoming=_places(incoming, lanes),
         limits=np.array([network.lanes[name].speed for name in lanes]),
         views=tuple(views),
-        rows=rows,
+        rows=table,
         exits=_padded([view.outgoing for view in views], len(lanes)),
-        spaces=np.maximum(by_signal(capacity, rows), 1.0),
+        spaces=np.maximum(by_signal(capacity, table), 1.0),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ ACTUATED_MAX_GREEN = 50
 
 
 class Controller:
-    """A rule for one signal at a time, played as a policy of one row a signal."""
+    """A rule for one signal at a time, played as a policy of one row a signal of every copy."""
 
     def __init__(self, env: Any) -> None:
-        self.control: SignalControl = env.control
+        self.controls: Sequence[SignalControl] = env.controls
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
         """Nothing is remembered between decisions."""
@@ -29,24 +30,28 @@ class Controller:
     def act(
         self, observation: Any, mask: NDArray[np.bool_] | None = None, deterministic: bool = True
     ) -> NDArray[np.int64]:
-        """Choose a phase for every signal, shape ``(signals,)``; see `sandbox.api.Policy`."""
-        return np.array([self.choose(index) for index in range(len(self.control.signals))], dtype=np.int64)
+        """Choose a phase for every signal, shape ``(copies · signals,)``; see `sandbox.api.Policy`."""
+        chosen = [
+            self.choose(control, index) for control in self.controls for index in range(len(control.signals))
+        ]
+        return np.array(chosen, dtype=np.int64)
 
     def save(self, directory: Path) -> None:
         """A classical controller is not saved."""
         raise NotImplementedError("a baseline is made from its environment, not saved")
 
-    def choose(self, index: int) -> int:
-        """Phase for signal ``index``."""
+    def choose(self, control: SignalControl, index: int) -> int:
+        """Phase for signal ``index`` of a copy."""
         raise NotImplementedError
 
-    def best(self, index: int, values: NDArray[np.float64]) -> int:
-        """The allowed phase of highest value; the present one where it ties."""
-        clock, mask = self.control.clocks[index], self.control.mask(index)
-        values = np.where(mask, values, -np.inf)
-        if mask[clock.phase] and values[clock.phase] >= values.max():
-            return clock.phase
-        return int(np.argmax(values))
+
+def best(control: SignalControl, index: int, values: NDArray[np.float64]) -> int:
+    """The allowed phase of highest value; the present one where it ties."""
+    clock, mask = control.clocks[index], control.mask(index)
+    values = np.where(mask, values, -np.inf)
+    if mask[clock.phase] and values[clock.phase] >= values.max():
+        return clock.phase
+    return int(np.argmax(values))
 
 
 class FixedTime(Controller):
@@ -59,13 +64,13 @@ class FixedTime(Controller):
 
     def __init__(self, env: Any) -> None:
         super().__init__(env)
-        self._slots = [_slots(signal.program, signal.greens) for signal in self.control.signals]
+        self._slots = [_slots(signal.program, signal.greens) for signal in self.controls[0].signals]
 
-    def choose(self, index: int) -> int:
+    def choose(self, control: SignalControl, index: int) -> int:
         """Phase whose slot the program is in."""
         slots = self._slots[index]
         cycle = slots[-1][0]
-        position = (self.control.now - self.control.signals[index].offset) % cycle
+        position = (control.now - control.signals[index].offset) % cycle
         return next(phase for end, phase in slots if position < end)
 
 
@@ -87,21 +92,21 @@ class MaxPressure(Controller):
     known.
     """
 
-    def choose(self, index: int) -> int:
+    def choose(self, control: SignalControl, index: int) -> int:
         """The phase of largest pressure."""
-        signal, view = self.control.signals[index], self.control.layout.views[index]
-        incoming = self.control.approaches.count[view.rows][signal.movements[:, 0]]
-        outgoing = self.control.snapshot.count[view.outgoing][signal.movements[:, 1]]
-        return self.best(index, signal.moves @ (incoming - outgoing))
+        signal, view = control.signals[index], control.layout.views[index]
+        incoming = control.approaches.count[view.rows][signal.movements[:, 0]]
+        outgoing = control.snapshot.count[view.outgoing][signal.movements[:, 1]]
+        return best(control, index, signal.moves @ (incoming - outgoing))
 
 
 class MaxWave(Controller):
     """Greedy: the phase that serves most vehicles, standing or approaching."""
 
-    def choose(self, index: int) -> int:
+    def choose(self, control: SignalControl, index: int) -> int:
         """The phase with the largest wave."""
-        rows = self.control.layout.views[index].rows
-        return self.best(index, self.control.signals[index].serves @ self.control.approaches.count[rows])
+        rows = control.layout.views[index].rows
+        return best(control, index, control.signals[index].serves @ control.approaches.count[rows])
 
 
 class Actuated(Controller):
@@ -112,9 +117,9 @@ class Actuated(Controller):
     range of a lane that the present phase does not serve) follows; without any call green rests.
     """
 
-    def choose(self, index: int) -> int:
+    def choose(self, control: SignalControl, index: int) -> int:
         """The present phase or the next one with a call."""
-        control, signal = self.control, self.control.signals[index]
+        signal = control.signals[index]
         clock, rows = control.clocks[index], control.layout.views[index].rows
         mask = control.mask(index)
         served = signal.serves[clock.phase] > 0

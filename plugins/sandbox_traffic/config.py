@@ -29,6 +29,9 @@ class SignalConfig(BaseModel):
     )
     begin: int = Field(0, ge=0, le=604_800, description="start of the episode in the routes' time, s")
     duration: int = Field(3600, ge=10, le=604_800, description="length of the episode, s")
+    window: int = Field(
+        0, ge=0, le=604_800, description="each episode begins at begin + U[0, this], whole intervals, s"
+    )
     decision_interval: int = Field(5, ge=1, le=60, description="time between decisions, s")
     min_green: int = Field(5, ge=1, le=120, description="shortest green, s")
     max_green: int | None = Field(None, ge=5, le=600, description="longest green, s; no limit if absent")

@@ -65,7 +65,6 @@ def survey(config: SignalConfig) -> Ground:
     layout = make_layout(network, config.detection_range)
     spec = SimulationSpec(
         net=str(network.path),
-        begin=config.begin,
         lanes=layout.lanes,
         loops=tuple(network.loops(layout.loops)),
         edges=layout.edges,
@@ -93,6 +92,9 @@ class SignalControl:
         values: What was last read, a vector; `snapshot` and `approaches` are made of it.
         metrics: Metrics of the episode once it has ended, else None.
         trips: Its trips likewise.
+        begin: Start of the episode, s.
+        now: Simulated time, s.
+        begun: Whether an episode has begun.
     """
 
     def __init__(self, config: SignalConfig, ground: Ground | None = None) -> None:
@@ -109,7 +111,7 @@ class SignalControl:
         self.values: NDArray[np.float64] = np.zeros(self.ground.spec.size)
         self.metrics: dict[str, float] | None = None
         self.trips: Trips | None = None
-        self.now = config.begin
+        self.begin = self.now = config.begin
         self.begun = False
         self._snapshot: Snapshot | None = None
         self._approaches: Approaches | None = None
@@ -119,7 +121,7 @@ class SignalControl:
     @property
     def end(self) -> int:
         """Time at which the episode ends, s."""
-        return self.config.begin + self.config.duration
+        return self.begin + self.config.duration
 
     @property
     def running(self) -> bool:
@@ -154,10 +156,12 @@ class SignalControl:
         self.begun, self.metrics, self.trips = False, None, None
         self.held = [False] * len(self.signals)
         # A stream of its own, so that a spread of zero leaves the seed's episode as it is.
-        spread = self.config.demand_spread * np.random.default_rng([seed, 1]).uniform(-1, 1)
-        demand = self.config.demand * (1 + spread)
-        self._simulation.begin(seed, *self._demand(seed, demand))
-        self.now = self.config.begin
+        rng = np.random.default_rng([seed, 1])
+        demand = self.config.demand * (1 + self.config.demand_spread * rng.uniform(-1, 1))
+        interval = self.config.decision_interval
+        self.begin = self.config.begin + interval * int(rng.integers(self.config.window // interval + 1))
+        self._simulation.begin(self.begin, seed, *self._demand(seed, demand))
+        self.now = self.begin
         for clock in self.clocks:
             clock.start(self.now)
 
@@ -200,7 +204,7 @@ class SignalControl:
         """At the end of the episode, wait for its trips and set `metrics`."""
         if self.now >= self.end and self._simulation is not None:
             self.trips = self._simulation.trips()
-            self.metrics = episode_metrics(self.trips, self.config.begin, self.end)
+            self.metrics = episode_metrics(self.trips, self.begin, self.end)
 
     def mask(self, index: int) -> NDArray[np.bool_]:
         """Phases that signal ``index`` may be asked for now, shape ``(phases,)``."""
@@ -234,7 +238,7 @@ class SignalControl:
             self._folder = Scratch()
         path = self._folder.path / "demand.rou.xml"
         rng = np.random.default_rng(seed)
-        departures = generator.sample_departures(rng, self.config.duration, demand)
+        departures = generator.sample_departures(rng, self.config.window + self.config.duration, demand)
         generator.write_routes(path, departures, self.config.begin)
         return str(path), 1.0
 
@@ -254,5 +258,5 @@ def _files(config: SignalConfig) -> tuple[Network, Path | None]:
     if config.routes.startswith(GENERATED):
         return network, None
     routes = resolve(config.routes)
-    check_routes(routes, config.begin, config.begin + config.duration)
+    check_routes(routes, config.begin, config.begin + config.window + config.duration)
     return network, routes

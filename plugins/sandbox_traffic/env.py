@@ -116,7 +116,9 @@ class SignalEnv(gym.Env[Observation, np.int64]):
         self._one = _One(config, reward)
         self.control = self._one.control
         only_signal(self.control.network)
-        self.observation_space, self.action_space = signal_spaces(self._one.copies, 0)
+        observed, chosen = signal_spaces(self._one.copies, 0)
+        self.observation_space: gym.Space[Observation] = observed
+        self.action_space: gym.Space[np.int64] = chosen
 
     @property
     def controls(self) -> list[SignalControl]:
@@ -185,7 +187,7 @@ class SignalsEnv(ParallelEnv):  # type: ignore[misc]
         """The simulation, as vector environments list theirs."""
         return [self.control]
 
-    def observation_space(self, agent: str) -> gym.spaces.Box:
+    def observation_space(self, agent: str) -> gym.Space[Observation]:
         """Observation space of ``agent``."""
         return self.observation_spaces[agent]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,39 +65,39 @@ class Observation:
     source: str = ""
 
 
-def _phase(scene: Scene) -> Array:
+def _phase(scene: Scene) -> Any:
     return scene.one_hot
 
 
-def _may_switch(scene: Scene) -> Array:
+def _may_switch(scene: Scene) -> Any:
     return scene.may_switch[..., None]
 
 
-def _green(scene: Scene) -> Array:
+def _green(scene: Scene) -> Any:
     return np.clip(scene.green / LONG_GREEN, 0.0, 1.0)[..., None]
 
 
-def _occupied(scene: Scene) -> Array:
+def _occupied(scene: Scene) -> Any:
     return np.minimum(scene.count / scene.capacity, 1.0)
 
 
-def _standing(scene: Scene) -> Array:
+def _standing(scene: Scene) -> Any:
     return np.minimum(scene.queue / scene.capacity, 1.0)
 
 
-def _slow(scene: Scene) -> Array:
+def _slow(scene: Scene) -> Any:
     return np.minimum(scene.slowness / scene.capacity, 1.0)
 
 
-def _waited(scene: Scene) -> Array:
+def _waited(scene: Scene) -> Any:
     return scene.waiting / (scene.waiting + LONG_WAIT)
 
 
-def _outside(scene: Scene) -> Array:
+def _outside(scene: Scene) -> Any:
     return scene.outside / (scene.outside + FEW)
 
 
-def _arriving(scene: Scene) -> Array:
+def _arriving(scene: Scene) -> Any:
     return np.exp(-scene.gap / LOOP_MEMORY)
 
 
@@ -140,7 +140,11 @@ class Observer:
         starts = np.cumsum([0, *(max(row) for row in counts)])
         zero = int(starts[-1])
         columns = [
-            [int(start) + place for start, row in zip(starts, counts, strict=False) for place in range(row[at])]
+            [
+                int(start) + place
+                for start, row in zip(starts, counts, strict=False)
+                for place in range(row[at])
+            ]
             for at in range(len(ground.signals))
         ]
         self.sizes = [len(row) for row in columns]

@@ -118,9 +118,7 @@ class PhaseClock:
         return taken
 
 
-def allowed_phases(
-    clocks: Sequence[PhaseClock], now: int, interval: int, width: int
-) -> NDArray[np.bool_]:
+def allowed_phases(clocks: Sequence[PhaseClock], now: int, interval: int, width: int) -> NDArray[np.bool_]:
     """`PhaseClock.allowed` of several signals at once, shape ``(signals, width)``, padded with false."""
     table = np.zeros((len(clocks), width), dtype=np.bool_)
     for row, clock in enumerate(clocks):

@@ -55,12 +55,12 @@ class RemoteSimulation:
         """The process that runs SUMO, if an episode is under way."""
         return None if self._episode is None else self._episode.pid
 
-    def begin(self, seed: int, routes: str, scale: float = 1.0) -> None:
+    def begin(self, time: int, seed: int, routes: str, scale: float = 1.0) -> None:
         """Begin an episode, in a fresh process."""
         self._end()
         self._episode = _Episode(self._folder.path)
         self._episode.ask((self._spec, self._folder.path))
-        self._episode.ask(("begin", seed, routes, scale))
+        self._episode.ask(("begin", time, seed, routes, scale))
 
     def advance(self, switches: Sequence[Switch], until: int) -> None:
         """Simulate to time ``until``."""
@@ -146,7 +146,8 @@ class _Episode:
         with contextlib.suppress(OSError):
             words = " ".join((self._folder / "said.txt").read_text(errors="replace").split())[-400:]
         return RunFailedError(
-            f"The process that ran SUMO ended unexpectedly ({how})." + (f" SUMO said: {words}" if words else ""),
+            f"The process that ran SUMO ended unexpectedly ({how})."
+            + (f" SUMO said: {words}" if words else ""),
             "The run's checkpoints are kept.",
         )
 
@@ -190,7 +191,9 @@ class _Helper:
                 return self._number()
             except OSError:
                 code = self._process.wait()
-                raise RunFailedError(f"SUMO's helper process ended unexpectedly (exit code {code}).") from None
+                raise RunFailedError(
+                    f"SUMO's helper process ended unexpectedly (exit code {code})."
+                ) from None
 
     def fate(self, pid: int) -> str:
         """How a process that hung up has ended."""

@@ -68,7 +68,8 @@ class Scene:
     @cached_property
     def one_hot(self) -> Array:
         """Which phase is green or being changed to, shape ``(copies, signals, most phases)``."""
-        return np.eye(self.ground.most_phases)[self.phase]
+        table: Array = np.eye(self.ground.most_phases)[self.phase]
+        return table
 
     @property
     def capacity(self) -> Array:
@@ -116,6 +117,4 @@ class Scene:
 def masks(ground: Ground, controls: Sequence[SignalControl]) -> NDArray[np.bool_]:
     """Allowed phases, shape ``(copies, signals, most phases)``, padded with false."""
     interval, width = ground.config.decision_interval, ground.most_phases
-    return np.stack(
-        [allowed_phases(control.clocks, control.now, interval, width) for control in controls]
-    )
+    return np.stack([allowed_phases(control.clocks, control.now, interval, width) for control in controls])

@@ -38,7 +38,6 @@ class SimulationSpec:
 
     Attributes:
         net: Network file.
-        begin: Start of every episode, s.
         lanes: Lanes whose values are read, in the order of the snapshots' arrays.
         loops: Induction loops as ``(lane, position in m)``, likewise.
         edges: Edges on which vehicles may wait to enter, likewise.
@@ -46,12 +45,10 @@ class SimulationSpec:
     """
 
     net: str
-    begin: int
     lanes: tuple[str, ...]
     loops: tuple[tuple[str, float], ...] = ()
     edges: tuple[str, ...] = ()
     jitter: int = 0
-
 
     @property
     def size(self) -> int:
@@ -92,7 +89,8 @@ class Snapshot:
         sizes = [lanes, lanes, lanes, lanes, edges, loops, loops]
         ends = np.cumsum(sizes).tolist()
         parts = [values[..., end - size : end] for size, end in zip(sizes, ends, strict=True)]
-        return cls(*parts, values[..., -1])
+        count, halting, waiting, speed, outside, gap, passed = parts
+        return cls(count, halting, waiting, speed, outside, gap, passed, values[..., -1])
 
 
 class Simulation(Protocol):
@@ -101,8 +99,11 @@ class Simulation(Protocol):
     `begin` and `advance` ask for values, which `values` then takes; `finish` asks for `trips`.
     """
 
-    def begin(self, seed: int, routes: str, scale: float = 1.0) -> None:
-        """Begin an episode with ``scale`` times the vehicles of file ``routes``; ends the one before."""
+    def begin(self, time: int, seed: int, routes: str, scale: float = 1.0) -> None:
+        """Begin an episode at ``time`` (s) with ``scale`` times the vehicles of file ``routes``.
+
+        Those that were to depart earlier are left out. The episode before is ended.
+        """
         ...
 
     def advance(self, switches: Sequence[Switch], until: int) -> None:
@@ -137,7 +138,7 @@ class LocalSimulation:
         self._trips = self._folder / "trips.xml"
         self._statistics = self._folder / "statistics.xml"
         self._routes = ""
-        self._time = spec.begin
+        self._time = 0
         self._values = np.zeros(spec.size)
         self._seen = Snapshot.of(self._values, spec)
         self._loops = [f"loop-{index}" for index in range(len(spec.loops))]
@@ -146,7 +147,7 @@ class LocalSimulation:
     def _base_command(self) -> list[str]:
         spec = self._spec
         command = [
-            "sumo", "--net-file", spec.net, "--begin", str(spec.begin),
+            "sumo", "--net-file", spec.net,
             "--time-to-teleport", "-1", "--max-depart-delay", "-1",
             "--no-warnings", "true", "--no-step-log", "true", "--duration-log.disable", "true",
             "--tripinfo-output", str(self._trips),
@@ -167,13 +168,13 @@ class LocalSimulation:
             command += ["--random-depart-offset", str(spec.jitter)]
         return command
 
-    def begin(self, seed: int, routes: str, scale: float = 1.0) -> None:
+    def begin(self, time: int, seed: int, routes: str, scale: float = 1.0) -> None:
         """Begin an episode; see `Simulation`."""
         self._end()
-        self._routes, self._time = routes, self._spec.begin
+        self._routes, self._time = routes, time
         with self._in_own_words():
-            varying = ["--route-files", routes, "--seed", str(seed), "--scale", repr(float(scale))]
-            self._sumo.start([*self._command, *varying])
+            varying = ["--begin", str(time), "--seed", str(seed), "--scale", repr(float(scale))]
+            self._sumo.start([*self._command, *varying, "--route-files", routes])
         self._read()
 
     def advance(self, switches: Sequence[Switch], until: int) -> None:

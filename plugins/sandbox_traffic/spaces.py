@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium as gym
 import numpy as np
 
 from sandbox_traffic.copies import Copies
 
 
-def signal_spaces(copies: Copies, index: int) -> tuple[gym.spaces.Box, gym.spaces.Discrete]:
+def signal_spaces(copies: Copies, index: int) -> tuple[gym.Space[Any], gym.spaces.Discrete]:
     """Observation and action space of signal ``index``."""
     low, high = copies.observer.bounds(index)
     phases = len(copies.ground.signals[index].greens)

@@ -36,7 +36,13 @@ class Task:
         agents: ``"single"`` for Gymnasium, ``"parallel"`` for PettingZoo's parallel API.
         make_vec: ``(config, reward, num_envs) -> gymnasium.vector.VectorEnv`` where the dynamics can
             be batched natively; its autoreset mode must be SAME_STEP or DISABLED, its ``reset`` takes
-            a list of seeds, and copy i with seed s plays the episode of the single environment.
+            a list of seeds, and copy i with seed s plays the episode of the single environment. In a
+            parallel task a copy is a whole episode with its k agents as the rows of one action:
+            observations ``(num_envs, k, …)``, padded as for a shared policy; attributes ``agents``,
+            ``row_observation_space`` and ``row_action_space``; infos as those of
+            `sandbox.multiagent.JointEnv`.
+        most_copies: Copies that evaluation plays at once in a native vector environment, and the
+            most that training takes by itself; few where each copy is a process of its own.
         cheap: Whether a step costs less than sending it to another process (some 100 µs) and any number
             of copies can live in one: then they are stepped in the training process.
         masks: Whether ``info["action_mask"]`` (boolean, shape ``(n,)``) comes with every reset and
@@ -73,6 +79,7 @@ class Task:
     metrics: tuple[Metric, ...]
     agents: Literal["single", "parallel"] = "single"
     make_vec: str | Callable[..., Any] | None = None
+    most_copies: int = 256
     cheap: bool = False
     masks: bool = False
     resume: Literal["state", "replay", "none"] = "none"

@@ -44,12 +44,18 @@ def test_an_approach_follows_the_lanes_upstream() -> None:
 def test_a_lane_that_feeds_several_approaches_counts_once_in_all() -> None:
     network = read_network(resolve(COLOGNE1))
     layout = make_layout(network, 150)
-    read = layout.approach.sum(axis=0)
+    read = np.zeros(len(layout.lanes))
+    np.add.at(read, layout.approach.places, layout.approach.weights)
     assert set(np.round(read, 9)) <= {0.0, 1.0}
     count = np.arange(1.0, len(layout.lanes) + 1)
     nothing = np.zeros(len(layout.lanes))
     snapshot = Snapshot(
-        0, count, nothing, nothing, nothing, np.zeros(len(layout.loops)), np.ones(len(layout.edges))
+        count,
+        *(nothing, nothing, nothing),
+        outside=np.ones(len(layout.edges)),
+        gap=np.zeros(len(layout.loops)),
+        passed=np.zeros(len(layout.loops)),
+        braking=np.zeros(()),
     )
     here = gather(snapshot, layout)
     assert here.count.sum() == pytest.approx(count[read > 0].sum())
