@@ -226,6 +226,24 @@ class Registry:
         file = self.domains.source(domain.name).module_file()
         return (file.parent / domain.scenarios).resolve() if file else None
 
+    def offered_by(self, target: str) -> tuple[list[str], list[str]]:
+        """Names of the domains and of the algorithms that a plugin given by path or module offers.
+
+        Raises:
+            PluginError: If it cannot be loaded, or a name that it offers is taken; carries the reason.
+        """
+        target = _absolute(target)
+        for status in self._unloadable:
+            if status.name == target:
+                raise PluginError(f"The plugin '{target}' is broken: {status.error}")
+        offered = []
+        for plugins in (self.domains, self.algorithms):
+            for status in plugins._rejected:
+                if status.distribution == target:
+                    raise PluginError(f"The plugin '{target}' is broken: {status.error}")
+            offered.append([name for name in plugins.names() if plugins.source(name).distribution == target])
+        return offered[0], offered[1]
+
     def statuses(self) -> list[PluginStatus]:
         """Every plugin, working or not."""
         return [*self.domains.statuses(), *self.algorithms.statuses(), *self._unloadable]

@@ -63,6 +63,8 @@ class Task:
         baselines: The classical methods, best-tuned form.
         sources: Papers, standards and simulators behind it.
         views: Pictures beyond the rendered episode.
+        small: Parameters of a small instance whose episodes are short, for the contract suite.
+        expected_failures: Checks of the contract suite that the task cannot pass, each with the reason.
 
     At the end of an episode the environment's info holds ``metrics``; at every step it holds
     ``reward_terms``, the unweighted values of the reward's terms. In a parallel task the metrics
@@ -86,6 +88,8 @@ class Task:
     baselines: tuple[Baseline, ...] = ()
     sources: tuple[str, ...] = ()
     views: tuple[View, ...] = ()
+    small: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    expected_failures: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,227 @@
+"""Checks of what plays: baselines against random actions, algorithms, and policies on disk."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sandbox.api.algorithm import Algorithm, StopTraining, TrainContext
+from sandbox.api.errors import SandboxError
+from sandbox.api.policy import Policy
+from sandbox.envs import make_training
+from sandbox.plans import Plan, fitting, make_plan, spaces_of
+from sandbox.players import Agent, Players
+from sandbox.policies import load_policy
+from sandbox.registry import missing_modules, registry, resolve
+from sandbox.testing.subjects import NotApplicable, Subject, Violation
+from sandbox.testing.survey import said
+from sandbox.threads import one_thread
+
+STEPS = 64
+"""Training steps of a trial."""
+
+LESS: Mapping[str, Any] = {
+    "n_steps": 16,
+    "batch_size": 16,
+    "n_epochs": 1,
+    "learning_starts": 16,
+    "buffer_size": 1_000,
+    "n_delta": 2,
+    "n_top": 1,
+    "n_critic_updates": 1,
+    "n_quantiles": 5,
+    "lstm_hidden_size": 8,
+    "net_arch": [16],
+}
+"""Hyperparameters that make a trial short, where an algorithm has them."""
+
+FAVOURITES = ("ppo", "sac", "dqn", "reinforce")
+"""Who is tried first when not all are."""
+
+
+def baseline_beats_random(subject: Subject) -> None:
+    """The best baseline is better than random actions by the scenario's metric, on the same seeds."""
+    problem = subject.problem
+    names = problem.baselines()
+    if not names:
+        raise NotApplicable("the task has no baselines")
+    metric, episodes = problem.metric, subject.budget.episodes
+    seeds = range(episodes)
+    means: dict[str, float] = {}
+    clock = subject.clock()
+    with Players(problem, num_workers=1) as players:
+        for name in ("random", *names):
+            values = []
+            for seed in seeds:
+                try:
+                    (episode,) = players.play([Agent(name, baseline=name)], [seed])
+                except SandboxError as error:
+                    raise Violation(f"{name} cannot play seed {seed}: {error.message}") from error
+                except Exception as error:
+                    raise Violation(f"{name} playing seed {seed} raised {said(error)}") from error
+                values.append(episode.metrics[metric.name])
+                if clock.over and name != "random":
+                    break
+            means[name] = float(np.mean(values))
+            if len(means) > 1 and clock.over:
+                break
+    random = means.pop("random")
+    sign = 1.0 if metric.better == "higher" else -1.0
+    best = max(means, key=lambda name: sign * means[name])
+    if not sign * means[best] > sign * random:
+        raise Violation(
+            f"the best baseline, {best}, has {metric.name} {means[best]:.4g} {metric.unit}, random actions "
+            f"{random:.4g} (better is {metric.better}; {episodes} episodes at most)"
+        )
+
+
+def trains(subject: Subject) -> None:
+    """Every algorithm that claims to fit trains a few steps."""
+    failed = {name: trial.error for name, trial in _trials(subject) if trial.error}
+    if failed:
+        raise Violation("; ".join(f"{name}: {error}" for name, error in failed.items()))
+
+
+def policies_survive(subject: Subject) -> None:
+    """A policy that is saved and loaded gives identical actions, sampled ones too."""
+    failed = {name: trial.changed for name, trial in _trials(subject) if trial.changed}
+    if failed:
+        raise Violation("; ".join(f"{name}: {error}" for name, error in failed.items()))
+
+
+class _Trial:
+    """What became of training one algorithm for a moment."""
+
+    def __init__(self, subject: Subject, name: str) -> None:
+        self.error: str | None = None
+        self.changed: str | None = None
+        try:
+            with one_thread(), tempfile.TemporaryDirectory() as folder:
+                plan, policy = _trained(subject, name)
+                policy.save(Path(folder))
+                self.changed = _difference(subject, plan, policy, load_policy(Path(folder)))
+        except SandboxError as error:
+            self.error = error.message
+        except Exception as error:
+            self.error = said(error)
+
+
+@lru_cache(maxsize=64)
+def _tried(subject: Subject, name: str) -> _Trial:
+    return _Trial(subject, name)
+
+
+def _trials(subject: Subject) -> Iterator[tuple[str, _Trial]]:
+    observation_space, action_space, _ = spaces_of(subject.problem)
+    names = fitting(subject.problem, observation_space, action_space)
+    installed = [name for name in names if not missing_modules(registry().algorithm(name).requires)]
+    if not names:
+        raise NotApplicable("no algorithm fits its spaces")
+    if not installed:
+        raise NotApplicable(f"none of the algorithms that fit is installed ({', '.join(names)})")
+    order = sorted(installed, key=lambda name: (*FAVOURITES, name).index(name))
+    for name in order[: subject.budget.algorithms]:
+        yield name, _tried(subject, name)
+
+
+def _trained(subject: Subject, name: str) -> tuple[Plan, Policy]:
+    """An algorithm after a few steps on the subject."""
+    algorithm: Algorithm = registry().algorithm(name)
+    problem = subject.problem
+    plan = make_plan(problem, name, steps=STEPS, hp=_less(algorithm), num_envs=_copies(subject, algorithm))
+    made: list[Any] = []
+
+    def make_envs(copies: int) -> Any:
+        made.append(make_training(problem, copies, 0))
+        return made[-1]
+
+    last: list[Callable[[], Policy]] = []
+
+    def update(steps: int, policy: Callable[[], Policy], *more: Any, **named: Any) -> None:
+        last[:] = [policy]
+
+    context = TrainContext(
+        make_envs=make_envs,
+        observation_space=plan.observation_space,
+        action_space=plan.action_space,
+        config=plan.config,
+        steps=plan.steps,
+        seed=0,
+        num_envs=plan.num_envs,
+        update=update,
+        masks=plan.masks,
+    )
+    with _closing(made):
+        try:
+            policy: Policy = resolve(plan.algorithm.train)(context)
+        except StopTraining:
+            policy = last[0]()
+    return plan, policy
+
+
+def _less(algorithm: Algorithm) -> dict[str, Any]:
+    """Those of the small hyperparameters that the algorithm has and takes."""
+    model = resolve(algorithm.config)
+    chosen: dict[str, Any] = {}
+    for name, value in LESS.items():
+        if name in model.model_fields:
+            try:
+                model.model_validate({**chosen, name: value})
+            except ValueError:
+                continue
+            chosen[name] = value
+    return chosen
+
+
+def _copies(subject: Subject, algorithm: Algorithm) -> int:
+    return 2 if algorithm.capabilities.vectorised and (subject.task.cheap or subject.task.make_vec) else 1
+
+
+def _difference(subject: Subject, plan: Plan, policy: Policy, loaded: Policy) -> str | None:
+    """Where two policies act differently on what the survey saw."""
+    samples = subject.survey.samples
+    joint = subject.task.agents == "parallel"
+    for deterministic in (True, False):
+        for each in (policy, loaded):
+            rows = len(samples[0][0]) if joint else 1
+            each.reset(rows, seed=3)
+        for observation, mask in samples:
+            batch = observation if joint else _batched(observation)
+            masks = None if mask is None or not plan.masks else (mask if joint else np.asarray(mask)[None])
+            one, other = (each.act(batch, masks, deterministic) for each in (policy, loaded))
+            if not np.array_equal(one, other):
+                kind = "its mode" if deterministic else "a sampled action"
+                return f"saved and loaded, {kind} is {other.tolist()} instead of {one.tolist()}"
+            if not joint and not plan.action_space.contains(_one(one, plan.action_space)):
+                return f"the action {one[0]} is not in {plan.action_space}"
+    return None
+
+
+def _batched(observation: Any) -> Any:
+    if isinstance(observation, Mapping):
+        return {key: _batched(part) for key, part in observation.items()}
+    return np.asarray(observation)[None]
+
+
+def _one(actions: Any, space: Any) -> Any:
+    return int(actions[0]) if hasattr(space, "start") and not space.shape else actions[0]
+
+
+@contextmanager
+def _closing(made: list[Any]) -> Iterator[None]:
+    import warnings
+
+    try:
+        yield
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # closing twice is what Gymnasium warns of
+            for envs in made:
+                if not getattr(envs, "closed", False):
+                    envs.close()

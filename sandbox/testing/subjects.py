@@ -1,0 +1,182 @@
+"""What is put to the test: a task in a small instance, with what has been seen of it so far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from sandbox.api.domain import Domain, Task
+from sandbox.api.errors import InvalidValueError, SandboxError
+from sandbox.envs import EnvFactory, native
+from sandbox.overrides import merged
+from sandbox.registry import missing_modules, registry
+from sandbox.scenarios import Problem, entries, find, load_problem, validate
+
+if TYPE_CHECKING:
+    from sandbox.testing.survey import Survey
+
+Level = Literal["quick", "full"]
+
+
+class Violation(Exception):  # noqa: N818 - what a check finds, not a fault of the suite
+    """A promise that is not kept; the message says which, where, and what to do."""
+
+
+class NotApplicable(Exception):  # noqa: N818 - likewise
+    """The check has nothing to say about this subject; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much work a check may do.
+
+    Attributes:
+        steps: Most steps of one rollout.
+        seconds: Most seconds of one rollout; it is cut, not failed.
+        survey_seconds: Most seconds of the long random rollout that most checks look at.
+        episodes: Episodes in which baselines meet random actions.
+        algorithms: Most algorithms that are tried; None for all that fit.
+    """
+
+    steps: int
+    seconds: float
+    survey_seconds: float
+    episodes: int
+    algorithms: int | None
+
+
+BUDGETS: Mapping[Level, Budget] = {
+    "quick": Budget(steps=2_000, seconds=0.7, survey_seconds=6.0, episodes=4, algorithms=1),
+    "full": Budget(steps=20_000, seconds=10.0, survey_seconds=60.0, episodes=20, algorithms=None),
+}
+
+
+class Subject:
+    """One task of one domain, in the instance on which it is tested.
+
+    That is the domain's default scenario where it belongs to the task, else the first scenario of the
+    task, else the task's default parameters; with ``Task.small`` on top.
+
+    Args:
+        domain: The domain.
+        task: One of its tasks.
+        level: How thorough to be.
+    """
+
+    def __init__(self, domain: Domain, task: Task, level: Level = "quick") -> None:
+        self.domain, self.task, self.level = domain, task, level
+        self.name = f"{domain.name}/{task.name}"
+        self.budget = BUDGETS[level]
+
+    @property
+    def missing(self) -> list[str]:
+        """Packages that the domain needs and that are not installed."""
+        return missing_modules(self.domain.requires)
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The instance, checked.
+
+        Raises:
+            SandboxError: If its scenario or its parameters are not valid.
+        """
+        from sandbox.api.scenario import Scenario
+
+        found = self._scenario()
+        raw = found.scenario.model_dump(mode="json")
+        small = dict(self.task.small)
+        raw["config"] = merged(raw["config"], small)
+        raw["evaluation"]["config"] = merged(raw["evaluation"]["config"], small)
+        raw |= {"presets": {}, "references": []}
+        scenario = validate(Scenario, raw, f"the small instance of {self.name}")
+        return Problem(scenario, found.folder).check()
+
+    def make(self) -> Any:
+        """A fresh environment; a `JointEnv` where the task has several agents."""
+        return EnvFactory(self.problem)()
+
+    @contextmanager
+    def env(self) -> Iterator[Any]:
+        """A fresh environment, closed afterwards."""
+        made = self.make()
+        try:
+            yield made
+        finally:
+            made.close()
+
+    @contextmanager
+    def vector(self, copies: int) -> Iterator[Any]:
+        """The task's own vector environment in SAME_STEP mode, closed afterwards."""
+        if self.task.make_vec is None:
+            raise NotApplicable("the task has no vector environment of its own")
+        made = native(self.problem, copies, evaluation=False)
+        try:
+            yield made
+        finally:
+            made.close()
+
+    @cached_property
+    def survey(self) -> Survey:
+        """A long look at random play, made once and used by most checks."""
+        from sandbox.testing.survey import look
+
+        return look(self)
+
+    def clock(self) -> Clock:
+        """The time that a check may take for one rollout."""
+        return Clock(self.budget.seconds)
+
+    def _scenario(self) -> Problem:
+        from sandbox.api.scenario import Scenario
+
+        default = self.domain.default_scenario
+        try:
+            problem = load_problem(str(find(default)))
+            if problem.scenario.task == self.name:
+                return problem
+        except SandboxError:
+            pass  # said by the check of the declaration
+        for entry in entries():
+            if entry.error is None and entry.task == self.name:
+                return load_problem(str(entry.path))
+        if not self.task.metrics:
+            raise InvalidValueError(f"The task {self.name} declares no metric.")
+        scenario = Scenario(
+            id=f"{self.domain.name}/{self.task.name}",
+            title=self.task.title or self.task.name,
+            task=self.name,
+            metric=self.task.metrics[0].name,
+        )
+        return Problem(scenario, Path.cwd())
+
+
+class Clock:
+    """Seconds left of a budget."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.perf_counter() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds left, not below zero."""
+        return max(0.0, self._end - time.perf_counter())
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left."""
+        return self.left <= 0.0
+
+
+def subjects(domain: Domain, level: Level = "quick") -> list[Subject]:
+    """One subject for each task of a domain."""
+    return [Subject(domain, task, level) for task in domain.tasks]
+
+
+def all_subjects(level: Level = "quick") -> list[Subject]:
+    """The tasks of every domain that loads."""
+    return [subject for domain in registry().domains.working() for subject in subjects(domain, level)]
