@@ -25,7 +25,7 @@ COPIES = 3
 
 def independent_copies(subject: Subject) -> None:
     """Two environments in one process do not touch each other, played turn by turn."""
-    trace = subject.survey.trace.upto(min(subject.survey.first, 300))
+    trace = subject.survey.trace.upto(min(subject.survey.first, 60 if subject.level == "quick" else 500))
     clock = subject.clock()
     with subject.env() as one, subject.env() as other:
         choose = Chooser(other, seed=9)

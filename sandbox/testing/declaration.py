@@ -138,7 +138,7 @@ def pettingzoo_checker(subject: Subject) -> None:
     def make() -> Any:
         return resolve(subject.task.make)(problem.config, problem.reward, None)
 
-    cycles = 20 if subject.level == "quick" else 200
+    cycles = 10 if subject.level == "quick" else 200
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         try:
