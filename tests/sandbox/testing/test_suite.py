@@ -216,22 +216,22 @@ def told(self, action):
 BROKEN = {
     "crash": (Crash, "plays", "reset(seed=11) raised RuntimeError: no line to walk on"),
     "nan": (
-        with_step(lambda self, o, r, te, tr, i: (o, np.nan, te, tr, i)),
+        with_step(lambda self, o, r, end, cut, i: (o, np.nan, end, cut, i)),
         "reward",
         "the reward is nan",
     ),
     "terms": (
-        with_step(lambda self, o, r, te, tr, i: (o, r + 0.5, te, tr, i)),
+        with_step(lambda self, o, r, end, cut, i: (o, r + 0.5, end, cut, i)),
         "terms",
         "but weight · term sums to",
     ),
     "no metrics": (
-        with_step(lambda self, o, r, te, tr, i: (o, r, te, tr, {"reward_terms": i["reward_terms"]})),
+        with_step(lambda self, o, r, end, cut, i: (o, r, end, cut, {"reward_terms": i["reward_terms"]})),
         "metrics",
         "info holds no metrics",
     ),
     "flags": (
-        with_step(lambda self, o, r, te, tr, i: (o, r, 0, tr, i)),
+        with_step(lambda self, o, r, end, cut, i: (o, r, 0, cut, i)),
         "ends",
         "terminated is 0, not True or False",
     ),
