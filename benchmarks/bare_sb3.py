@@ -14,8 +14,9 @@ from sb3_contrib import MaskablePPO
 from sb3_contrib.common.wrappers import ActionMasker
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecMonitor, VecNormalize
 
-from sandbox.envs import EpisodeSeeds, make
+from sandbox.envs import make
 from sandbox.plans import make_plan
+from sandbox.restoring import EpisodeSeeds
 from sandbox.scenarios import load_problem
 
 

@@ -25,6 +25,7 @@ _HOMES = {
     "make_vec": "sandbox.envs",
     "register_envs": "sandbox.envs",
     "render": "sandbox.rendering",
+    "resume": "sandbox.workflow",
     "run": "sandbox.workflow",
     "train": "sandbox.training",
 }
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     )
     from sandbox.rendering import render
     from sandbox.training import train
-    from sandbox.workflow import run
+    from sandbox.workflow import resume, run
 
     __version__: str
 

@@ -17,6 +17,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 
 from sandbox.api.errors import InvalidValueError, PluginError, SandboxError
 from sandbox.registry import registry, resolve
+from sandbox.restoring import CopySeeds, EpisodeSeeds, NativeSeeds
 from sandbox.scenarios import Problem, entries, load_problem
 
 
@@ -86,12 +87,14 @@ def make_training(problem: Problem, num_envs: int, seed: int) -> VectorEnv[Any, 
 
     Every episode of a copy has a seed of its own from the scenario's training range, drawn from a
     stream that belongs to the run's seed and the copy; a natively batched task seeds each copy from
-    that range once and goes on from there.
+    that range once and goes on from there, unless its episodes may have to be played again.
     """
     low, high = problem.scenario.evaluation.seeds.train
     if problem.task.make_vec is not None:
-        seeded = _SeededReset(native(problem, num_envs, evaluation=False), seed, low, high)
-        return _rows(problem, seeded)
+        raw = raw_native(problem, num_envs, evaluation=False)
+        if problem.task.resume == "replay" and raw.metadata["autoreset_mode"] == AutoresetMode.DISABLED:
+            return _rows(problem, SameStep(CopySeeds(raw, seed, low, high)))
+        return _rows(problem, NativeSeeds(_same_step(raw), seed, low, high, problem.task.resume))
     factories = [EnvFactory(problem, seeds=(seed, copy, low, high)) for copy in range(num_envs)]
     return _from_copies(problem, factories, workers=not problem.task.cheap)
 
@@ -102,13 +105,16 @@ def native(problem: Problem, num_envs: int, *, evaluation: bool) -> VectorEnv[An
     Raises:
         PluginError: If it is in NEXT_STEP mode, whose reset steps learners cannot tell from others.
     """
+    return _same_step(raw_native(problem, num_envs, evaluation=evaluation))
+
+
+def raw_native(problem: Problem, num_envs: int, *, evaluation: bool) -> VectorEnv[Any, Any, Any]:
+    """The task's own vector environment, in SAME_STEP or DISABLED autoreset mode; raises as `native`."""
     config = problem.evaluation_config if evaluation else problem.config
     envs: VectorEnv[Any, Any, Any] = resolve(problem.task.make_vec)(config, problem.reward, num_envs)
     mode = envs.metadata.get("autoreset_mode")
-    if mode == AutoresetMode.SAME_STEP:
+    if mode in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
         return envs
-    if mode == AutoresetMode.DISABLED:
-        return SameStep(envs)
     raise PluginError(
         f"The native vector environment of {problem.scenario.task} must have autoreset mode SAME_STEP or "
         f"DISABLED, not {getattr(mode, 'value', mode)}."
@@ -122,6 +128,22 @@ def _rows(problem: Problem, envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, An
     from sandbox.multiagent import Rows
 
     return Rows(envs)
+
+
+def restorable(problem: Problem) -> bool:
+    """Whether the training environments of a problem can be restored exactly; see `Task.resume`."""
+    task = problem.task
+    if task.resume != "replay" or task.make_vec is None:
+        return task.resume != "none"
+    envs = raw_native(problem, 1, evaluation=False)
+    try:
+        return bool(envs.metadata["autoreset_mode"] == AutoresetMode.DISABLED)
+    finally:
+        envs.close()
+
+
+def _same_step(envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
+    return envs if envs.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP else SameStep(envs)
 
 
 @dataclass(frozen=True)
@@ -153,34 +175,9 @@ class EnvFactory:
 
             env = JointEnv(env)
         if self.seeds is not None:
-            env = EpisodeSeeds(env, *self.seeds)
+            env = EpisodeSeeds(env, *self.seeds, resume=self.problem.task.resume)
         checked: gym.Env[Any, Any] = env
         return checked
-
-
-class EpisodeSeeds(gym.Wrapper[Any, Any, Any, Any]):
-    """Gives every episode an explicit seed from a range, so that no other range is ever touched.
-
-    Args:
-        env: The environment.
-        seed: The run's seed.
-        copy: Index of this copy among the run's environments.
-        low: Smallest episode seed.
-        high: One above the largest.
-    """
-
-    def __init__(self, env: gym.Env[Any, Any], seed: int, copy: int, low: int, high: int) -> None:
-        super().__init__(env)
-        self._stream = np.random.default_rng([seed, copy])
-        self._range = (low, high)
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
-        """Start the next episode; a given ``seed`` restarts the stream instead of being used itself."""
-        if seed is not None:
-            self._stream = np.random.default_rng([seed])
-        return self.env.reset(seed=int(self._stream.integers(*self._range)), options=options)
 
 
 class SameStep(VectorWrapper[Any, Any, Any, Any, Any]):
@@ -204,26 +201,6 @@ class SameStep(VectorWrapper[Any, Any, Any, Any, Any]):
         combined = _merged_info(info, fresh, done)
         combined |= {"final_obs": final, "_final_obs": done, "final_info": info, "_final_info": done}
         return observation, reward, terminated, truncated, combined
-
-
-class _SeededReset(VectorWrapper[Any, Any, Any, Any, Any]):
-    """Seeds the copies of a native environment from a range, whatever seed a learner names."""
-
-    def __init__(self, env: VectorEnv[Any, Any, Any], seed: int, low: int, high: int) -> None:
-        super().__init__(env)
-        self._stream: np.random.Generator | None = np.random.default_rng([seed, 0])
-        self._range = (low, high)
-
-    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        if seed is not None:
-            self._stream = np.random.default_rng(seed)
-        seeds = None
-        if self._stream is not None:
-            seeds = self._stream.integers(*self._range, self.num_envs).tolist()
-            self._stream = None  # from here on the copies go on with their own generators
-        seeded: Any = self.env  # Gymnasium types the seed as an int, and takes lists
-        result: tuple[Any, dict[str, Any]] = seeded.reset(seed=seeds, options=options)
-        return result
 
 
 def as_problem(
@@ -333,6 +310,14 @@ class Workers(AsyncVectorEnv[Any, Any]):
     def reset_wait(self, timeout: float | None = None) -> Any:
         with self._deaths_explained():
             return super().reset_wait(timeout)
+
+    def call_async(self, name: str, /, *args: Any, **kwargs: Any) -> None:
+        with self._deaths_explained():
+            super().call_async(name, *args, **kwargs)
+
+    def call_wait(self, timeout: float | None = None) -> Any:
+        with self._deaths_explained():
+            return super().call_wait(timeout)
 
     @contextmanager
     def _deaths_explained(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -13,11 +14,15 @@ import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 
+from sandbox.api.algorithm import WriteState
 from sandbox.api.errors import RunFailedError
 from sandbox.api.policy import Policy
+from sandbox.api.state import write_state
 from sandbox.evaluation import validation_seeds
+from sandbox.files import link_or_copy
 from sandbox.players import Agent, Players
 from sandbox.progress import Progress
+from sandbox.restoring import capture, restore
 from sandbox.rollout import add_terms, final_metrics
 from sandbox.scenarios import Problem
 from sandbox.store import RunWriter
@@ -27,6 +32,15 @@ LOG_EVERY = 1.0
 """Seconds between two records; the last state is always recorded."""
 
 RECENT_EPISODES = 20
+
+CHECKPOINT_EVERY = 60.0
+"""Seconds between two checkpoints, where nothing else is asked for."""
+
+CHECKPOINT_SHARE = 0.02
+"""Checkpoints that take long come less often, so that they take at most this share of the time."""
+
+TRAINING = "training"
+"""Name of the run's own state in a checkpoint; see `sandbox.api.write_state`."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +61,21 @@ class Monitor:
         writer: The run directory.
         table: Plays validation episodes.
         progress: Hears how it goes.
+        every: Seconds between two checkpoints; at every safe point at 0.
+        past: The state that training goes on from: what `TRAINING` holds of a checkpoint.
+        best: Folder of the best policy in that checkpoint.
     """
 
     def __init__(
-        self, problem: Problem, total: int, writer: RunWriter, table: Players, progress: Progress
+        self,
+        problem: Problem,
+        total: int,
+        writer: RunWriter,
+        table: Players,
+        progress: Progress,
+        every: float = CHECKPOINT_EVERY,
+        past: Mapping[str, Any] | None = None,
+        best: Path | None = None,
     ) -> None:
         self.steps = 0
         self.best: Best | None = None
@@ -61,13 +86,35 @@ class Monitor:
         self._returns: deque[float] = deque(maxlen=RECENT_EPISODES)
         self._metrics: deque[dict[str, float]] = deque(maxlen=RECENT_EPISODES)
         self._terms: deque[dict[str, float]] = deque(maxlen=RECENT_EPISODES)
-        self._board = TensorBoard(writer.path / "tensorboard")
         self._policy: Callable[[], Policy] | None = None
-        self._begun = self._logged = time.perf_counter()
+        self._begun = self._logged = self._checkpointed = time.perf_counter()
+        self._every = every
+        self._trained_before = 0.0
         self._ended: float | None = None
         self._validated = 0
         self._saved_at: int | None = None
         self._values: dict[str, float] = {}
+        self._watched: list[EpisodeLog] = []
+        self._has_safe_points = self._asked_to_wait = False
+        self._past = past
+        if past is not None:
+            self._go_on(past, best)
+        self._board = TensorBoard(writer.path / "tensorboard", self.steps + 1 if past else None)
+
+    def _go_on(self, past: Mapping[str, Any], best: Path | None) -> None:
+        """Become the monitor that wrote a checkpoint."""
+        self.steps = self._saved_at = past["steps"]
+        self.validation_seconds = past["validation_seconds"]
+        self._trained_before = past["train_seconds"]
+        self._validated = past["validated"]
+        self._values = dict(past["values"])
+        self._returns.extend(past["returns"])
+        self._metrics.extend(past["metrics"])
+        self._terms.extend(past["terms"])
+        if past["best"] is not None and best is not None:
+            folder = self._writer.scratch(f"best-{past['best']['steps']}")
+            _share(best, folder)
+            self.best = Best(folder, past["best"]["steps"], past["best"]["value"])
 
     @property
     def train_seconds(self) -> float:
@@ -75,20 +122,27 @@ class Monitor:
         return (self._ended or time.perf_counter()) - self._begun - self.validation_seconds
 
     def begin(self) -> None:
-        """Training starts now."""
-        self._begun = self._logged = time.perf_counter()
+        """Training starts, or goes on, now."""
+        self._logged = self._checkpointed = time.perf_counter()
+        self._begun = self._logged - self._trained_before - self.validation_seconds
         self._progress.start("train", self._problem.scenario.id, self._total, "steps")
 
     def watch(self, envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
-        """``envs`` with its finished episodes recorded here."""
-        return EpisodeLog(envs, self._returns.append, self._metrics.append, self._terms.append)
+        """``envs`` with its finished episodes recorded here; as they were, if training goes on."""
+        log = EpisodeLog(envs, self._returns.append, self._metrics.append, self._terms.append)
+        number = len(self._watched)
+        self._watched.append(log)
+        if self._past is not None and number < len(self._past["environments"]):
+            restore(envs, self._past["environments"][number], self._progress.message)
+            log.restore(self._past["sums"][number])
+        return log
 
     def update(
         self,
         steps: int,
         policy: Callable[[], Policy],
         values: Mapping[str, float] | None = None,
-        state: Callable[[Path], None] | None = None,
+        state: WriteState | None = None,
     ) -> None:
         """See `sandbox.api.TrainContext.update`."""
         self.steps, self._policy = steps, policy
@@ -98,12 +152,28 @@ class Monitor:
         now = time.perf_counter()
         if now - self._logged >= LOG_EVERY:
             self._log(now)
-        if self.interrupted:
-            raise KeyboardInterrupt
+        self._has_safe_points |= state is not None
+        if state is None and self._has_safe_points:
+            self._ask_to_wait()
+            return
         due = self._validations_due(steps)
+        if self.interrupted:
+            self._checkpoint(state)
+            raise KeyboardInterrupt
         if due > self._validated and steps < self._total:
-            self._validated = due
             self._validate()
+            self._validated = due
+            self._checkpoint(state)
+        elif state is not None and now - self._checkpointed >= self._every and steps < self._total:
+            self._checkpoint(state)
+
+    def _ask_to_wait(self) -> None:
+        if self.interrupted and not self._asked_to_wait:
+            self._asked_to_wait = True
+            self._progress.message(
+                "Interrupted: a checkpoint is written when the rollout is through. "
+                "Interrupt again to stop at once."
+            )
 
     def last_policy(self) -> Policy:
         """The policy of the last update.
@@ -124,20 +194,59 @@ class Monitor:
         self._log(time.perf_counter())
         self._progress.finish("train")
 
-    def save_checkpoint(self) -> Path | None:
-        """Write the current policy as a checkpoint, if there is one and it is not there yet."""
+    def save_policy(self) -> None:
+        """Keep the current policy of an algorithm that has no safe points; others keep their last one."""
+        if not self._has_safe_points:
+            self._checkpoint(None)
+
+    def _checkpoint(self, state: WriteState | None) -> None:
+        """Write a checkpoint of this moment, unless it is there already."""
         if self._policy is None or self._saved_at == self.steps:
-            return None
+            return
+        start = time.perf_counter()
         policy = self._policy()
-        keep = self.best.steps if self.best else None
-        folder = self._writer.checkpoint(self.steps, policy.save, keep)
+
+        def write(folder: Path, before: Path | None) -> None:
+            policy.save(folder)
+            if self.best is not None:
+                _share(self.best.folder, folder / "best")
+            if state is None:
+                return
+            (folder / "state").mkdir()
+            older = before / "state" if before is not None else None
+            state(folder / "state", older if older is not None and older.is_dir() else None)
+            write_state(folder, TRAINING, self._state())
+
+        self._writer.checkpoint(self.steps, write)
         self._saved_at = self.steps
-        return folder
+        now = time.perf_counter()
+        # The next one is due after `every` seconds, later if this one took long.
+        pause = max(0.0, (now - start) / CHECKPOINT_SHARE - self._every) if self._every else 0.0
+        self._checkpointed = now + pause
+
+    def _state(self) -> dict[str, Any]:
+        best = self.best
+        return {
+            "steps": self.steps,
+            "train_seconds": self.train_seconds,
+            "validation_seconds": self.validation_seconds,
+            "validated": self._validated,
+            "values": {name: float(value) for name, value in self._values.items()},
+            "returns": [float(value) for value in self._returns],
+            "metrics": [{name: float(x) for name, x in one.items()} for one in self._metrics],
+            "best": {"steps": best.steps, "value": best.value} if best else None,
+            "progress": self._writer.progress_mark(),
+            "environments": [capture(log.env) for log in self._watched],
+            "terms": [{name: float(x) for name, x in one.items()} for one in self._terms],
+            "sums": [log.sums() for log in self._watched],
+        }
 
     def close(self) -> None:
-        """Flush and close the logs."""
+        """Flush and close the logs; the best policy's folder is no longer there."""
         self._ended_now()
         self._board.close()
+        if self.best is not None:
+            shutil.rmtree(self.best.folder, ignore_errors=True)
 
     def _ended_now(self) -> None:
         if self._ended is None:
@@ -152,7 +261,8 @@ class Monitor:
         """Play the current policy on the validation seeds; the best one so far is kept."""
         start = time.perf_counter()
         seeds = validation_seeds(self._problem)
-        folder = self.save_checkpoint() or self._checkpoint_now()
+        folder = self._writer.scratch(f"best-{self.steps}")
+        self.last_policy().save(folder)
         metric = self._problem.metric
         self._progress.start("validate", f"{len(seeds)} validation episodes", len(seeds), "episodes")
         try:
@@ -163,7 +273,11 @@ class Monitor:
         value = float(np.mean(values))
         sign = 1.0 if metric.better == "lower" else -1.0
         if self.best is None or sign * value < sign * self.best.value or np.isnan(self.best.value):
+            if self.best is not None and self.best.folder != folder:
+                shutil.rmtree(self.best.folder, ignore_errors=True)
             self.best = Best(folder, self.steps, value)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
         record = {
             f"validation/{metric.name}": value,
             "validation/return": float(np.mean([episode.ret for episode in episodes])),
@@ -173,9 +287,6 @@ class Monitor:
         self._record(record)
         if self._ended is None:
             self.validation_seconds += time.perf_counter() - start
-
-    def _checkpoint_now(self) -> Path:
-        return self._writer.path / "checkpoints" / f"{self.steps:012d}"
 
     def _log(self, now: float) -> None:
         self._logged = now
@@ -202,6 +313,14 @@ class Monitor:
                     f"Training diverged after {self.steps} steps: {name} became {value}.",
                     "Try a lower learning rate or normalised observations and rewards.",
                 )
+
+
+def _share(source: Path, target: Path) -> None:
+    """A policy's folder under a second name; its files are never changed."""
+    target.mkdir(exist_ok=True)
+    for file in source.iterdir():
+        if file.is_file():
+            link_or_copy(file, target / file.name)
 
 
 def _grouped(name: str) -> str:
@@ -234,6 +353,15 @@ class EpisodeLog(VectorWrapper[Any, Any, Any, Any, Any]):
         self._sums: NDArray[np.float64] = np.zeros(env.num_envs)
         self._terms: dict[str, NDArray[np.float64]] = {}
         self._all = np.ones(env.num_envs, bool)
+
+    def sums(self) -> dict[str, Any]:
+        """What the episodes that are being played have gathered so far."""
+        return {"return": self._sums.copy(), "terms": dict(self._terms)}
+
+    def restore(self, sums: Mapping[str, Any]) -> None:
+        """Go on from what `sums` gave."""
+        self._sums = np.array(sums["return"])
+        self._terms = {name: np.array(values) for name, values in sums["terms"].items()}
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start over."""

@@ -101,6 +101,15 @@ class JointEnv(gym.Env[Any, Any]):
         total = float(info["agent_rewards"].sum())
         return self._stack(observations), total, ended_by_itself, over and not ended_by_itself, info
 
+    def get_state(self) -> dict[str, Any]:
+        """The state of the wrapped environment, where it offers one."""
+        state: dict[str, Any] = self.parallel.unwrapped.get_state()
+        return state
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Bring the wrapped environment, which must have been reset, into a state."""
+        self.parallel.unwrapped.set_state(state)
+
     def render(self) -> Any:
         """A frame of the wrapped environment."""
         return self.parallel.render()
@@ -176,7 +185,7 @@ class Rows(VectorEnv[Any, Any, Any]):
         finally:
             if factory is not None:
                 joint.close()
-        self._envs = envs
+        self.copies_of = self._envs = envs
         self.copies = envs.num_envs
         self.num_envs = self.copies * len(self.agents)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)

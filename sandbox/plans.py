@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.api.algorithm import Algorithm
-from sandbox.api.errors import InvalidValueError, MisfitError, UnknownNameError
+from sandbox.api.errors import DamagedRunError, InvalidValueError, MisfitError, UnknownNameError
 from sandbox.envs import EnvFactory, native
 from sandbox.overrides import merged, parse_assignments
 from sandbox.registry import registry, require, resolve
@@ -103,6 +103,51 @@ def make_plan(
         masks,
         initial,
     )
+
+
+def repeated(run: Run) -> tuple[Problem, dict[str, Any]]:
+    """The scenario of a run and the arguments of `make_plan` that make the same run again.
+
+    Raises:
+        DamagedRunError: If the record does not say what is needed.
+        InvalidValueError: If the scenario is no longer what it was: an input file, a default or the
+            task's version has changed.
+    """
+    record = run.record
+    missing = {"scenario_hash", "steps", "num_envs", "hyperparameters", "init_from"} - set(record)
+    if missing:
+        raise DamagedRunError(
+            f"'{run.path}' cannot be repeated: its record lacks {', '.join(sorted(missing))}."
+        )
+    problem: Problem = run.scenario
+    if problem.hash != record["scenario_hash"]:
+        raise InvalidValueError(
+            f"'{run.path}' cannot be repeated: its scenario had the hash {record['scenario_hash'][:12]}, "
+            f"which is now {problem.hash[:12]}.",
+            "An input file, a default or the task's version has changed since.",
+        )
+    return problem, {
+        "algo": record["algorithm"],
+        "seed": record["seed"],
+        "steps": record["steps"],
+        "num_envs": record["num_envs"],
+        "hp": record["hyperparameters"],
+        "init_from": _policy_of(record["init_from"]),
+    }
+
+
+def plan_again(run: Run) -> Plan:
+    """The plan of a run, from its record; raises as `repeated`."""
+    problem, arguments = repeated(run)
+    return make_plan(problem, **arguments)
+
+
+def _policy_of(recorded: str | None) -> str | None:
+    """The run and policy behind the folder that a record names, as ``--init-from`` takes them."""
+    if recorded is None:
+        return None
+    path = Path(recorded)
+    return f"{path.parent.parent}@best" if path.name == "best" else str(path.parent)
 
 
 def spaces_of(problem: Problem) -> tuple[Any, Any, bool]:

@@ -36,3 +36,13 @@ def algorithm_of(folder: Path) -> str:
         return str(document["algorithm"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedRunError(f"'{folder}' holds no readable policy: {error}.") from error
+
+
+def check_policy(folder: Path) -> None:
+    """Make sure that a saved policy is what was written.
+
+    Raises:
+        DamagedRunError: If it is not.
+        MissingExtraError: If its backend is not installed.
+    """
+    load_policy(folder)

@@ -6,7 +6,6 @@ at any instant leaves each file either whole or absent.
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import os
@@ -19,16 +18,47 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sandbox import checkpoints
 from sandbox.api.errors import BrokenFileError, DamagedRunError, StorageError
+from sandbox.files import (
+    remove_folder,
+    remove_litter,
+    replace_folder,
+    storage_errors,
+    write_atomically,
+)
+from sandbox.lease import Lease
+from sandbox.seals import BrokenSealError, chain, is_sealed, seal, sum_of, unchain, unseal
 
-FORMAT = 1
-"""Version of the run directory's layout."""
+__all__ = [
+    "BEST",
+    "FORMAT",
+    "POLICY",
+    "RECORD",
+    "Run",
+    "RunWriter",
+    "StorageError",
+    "add_artifact",
+    "damages",
+    "progress",
+    "read_artifact",
+    "replace_folder",
+    "runs",
+    "storage_errors",
+    "strict",
+    "write_atomically",
+]
+
+FORMAT = 2
+"""Version of the run directory's layout. Version 1 had no sums and is still read."""
+
+READABLE = (1, 2)
 
 RECORD = "run.json"
+PROGRESS = "progress.jsonl"
+ARTIFACTS = "artifacts.json"
 POLICY = "policy"
 BEST = "policy/best"
-CHECKPOINTS = "checkpoints"
-KEPT_CHECKPOINTS = 2
 
 
 @dataclass(frozen=True)
@@ -57,16 +87,19 @@ class Run:
                 f"'{folder}' is not a run directory: it has no {RECORD}.", "See sandbox runs."
             )
         try:
-            record = json.loads(file.read_text(encoding="utf-8"))
+            content = file.read_bytes()
+            record = unseal(content) if is_sealed(content) else json.loads(content)
         except (OSError, ValueError, RecursionError) as error:
             raise DamagedRunError(f"{file} cannot be read: {error}.") from error
         if not isinstance(record, dict) or not isinstance(record.get("format"), int):
             raise DamagedRunError(f"{file} is not the record of a run.")
-        if record["format"] != FORMAT:
+        if record["format"] not in READABLE:
             raise DamagedRunError(
                 f"'{folder}' has run format {record['format']}, this version reads format {FORMAT}.",
                 f"It was made by sandbox-rl {record.get('packages', {}).get('sandbox-rl', '?')}.",
             )
+        if record["format"] > 1 and not is_sealed(content):
+            raise DamagedRunError(f"{file} is damaged: it does not end with its sum.")
         complaint = _complaint(record)
         if complaint:
             raise DamagedRunError(f"{file} is damaged: {complaint}.")
@@ -113,7 +146,7 @@ class Run:
 
 
 class RunWriter:
-    """Writes one run directory; the only way in.
+    """Writes one run directory; the only way in, and one process at a time.
 
     Args:
         root: The directory of all runs.
@@ -129,32 +162,95 @@ class RunWriter:
         self.path = parent / f"{record['seed']}-{secrets.token_hex(4)}"
         self._record = {**record, "format": FORMAT, "process": _this_process()}
         self._progress: Any = None
+        self._chain = 0
+        self._before: Path | None = None
         with self._explained():
             self.path.mkdir(parents=True)
+            self._lease = Lease.take(self.path)
             self.update(status="running")
+
+    @staticmethod
+    def reopen(path: Path) -> RunWriter:
+        """Go on writing a run directory that no other process is writing.
+
+        What a process that died left half written is removed; all else stays until `rewind`.
+
+        Raises:
+            RunBusyError: If another process is writing it.
+            DamagedRunError: If it is not a run, or its record is damaged.
+            StorageError: If it cannot be written.
+        """
+        writer = RunWriter.__new__(RunWriter)
+        writer.path = path
+        writer._progress, writer._chain, writer._before = None, 0, None
+        Run.open(path)
+        with storage_errors(path):
+            writer._lease = Lease.take(path)
+            try:
+                record = Run.open(path).record  # again: the last writer may have ended just now
+                writer._record = {**record, "format": FORMAT}
+                remove_litter(path)
+            except BaseException:
+                writer.close()
+                raise
+        return writer
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Content of ``run.json`` as this writer has left it."""
+        return self._record
+
+    def rewind(self, checkpoint: checkpoints.Checkpoint | None, mark: Mapping[str, int] | None) -> None:
+        """Take back what was written after a checkpoint, or everything, and go on as this process.
+
+        Args:
+            checkpoint: Where to go on; None at the beginning.
+            mark: What `progress_mark` gave when it was written.
+        """
+        length, self._chain = (int(mark["bytes"]), int(mark["sum"])) if mark else (0, 0)
+        self._before = checkpoint.path if checkpoint else None
+        with self._explained():
+            _unlist(self.path, lambda name: name == PROGRESS or name.startswith("tensorboard/"))
+            self._record.pop("error", None)
+            self._record["process"] = _this_process()
+            self.update(status="running")
+            file = self.path / PROGRESS
+            if file.exists():
+                os.truncate(file, min(length, file.stat().st_size))
+            checkpoints.drop_newer(self.path / checkpoints.FOLDER, checkpoint.steps if checkpoint else -1)
+            if checkpoint is None and (self.path / "tensorboard").is_dir():
+                remove_folder(self.path / "tensorboard")
 
     def update(self, **values: Any) -> None:
         """Change entries of ``run.json``."""
         self._record.update(values)
-        self.write_json(RECORD, self._record)
+        with self._explained():
+            write_atomically(self.path / RECORD, seal(strict(self._record)))
 
     def write_json(self, name: str, document: Any) -> None:
-        """Write a JSON file atomically; NaN becomes null, which strict readers accept."""
+        """Write a JSON file and list its sum; NaN becomes null, which strict readers accept."""
         text = json.dumps(strict(document), indent=2, ensure_ascii=False, allow_nan=False)
-        self.write_bytes(name, f"{text}\n".encode())
-
-    def write_bytes(self, name: str, content: bytes) -> None:
-        """Write a file atomically."""
         with self._explained():
-            write_atomically(self.path / name, content)
+            add_artifact(self.path, name, f"{text}\n".encode())
 
     def append_progress(self, record: Mapping[str, Any]) -> None:
         """Add a line to ``progress.jsonl``; a reader must ignore an unfinished last line."""
         with self._explained():
             if self._progress is None:
-                self._progress = (self.path / "progress.jsonl").open("a", encoding="utf-8")
-            self._progress.write(json.dumps(strict(record), allow_nan=False) + "\n")
+                self._progress = (self.path / PROGRESS).open("a", encoding="utf-8")
+            line, self._chain = chain(self._chain, strict(record))
+            self._progress.write(line)
             self._progress.flush()
+            self._lease.renew()
+
+    def progress_mark(self) -> dict[str, int]:
+        """The present end of ``progress.jsonl``, which is on the disk when this returns."""
+        with self._explained():
+            if self._progress is None:
+                file = self.path / PROGRESS
+                return {"bytes": file.stat().st_size if file.exists() else 0, "sum": self._chain}
+            os.fsync(self._progress.fileno())
+            return {"bytes": os.fstat(self._progress.fileno()).st_size, "sum": self._chain}
 
     def write_folder(self, name: str, write: Callable[[Path], None]) -> Path:
         """Fill a new folder by ``write`` and move it in; a folder of that name is replaced."""
@@ -163,14 +259,46 @@ class RunWriter:
             replace_folder(target, write)
         return target
 
-    def checkpoint(self, steps: int, write: Callable[[Path], None], keep: int | None = None) -> Path:
-        """Write a checkpoint, then drop all but the newest ones and the one of step ``keep``."""
-        path = self.write_folder(f"{CHECKPOINTS}/{steps:012d}", write)
-        complete = sorted(child for child in path.parent.iterdir() if child.name.isdigit())
-        for old in complete[:-KEPT_CHECKPOINTS]:
-            if keep is None or int(old.name) != keep:
-                shutil.rmtree(old)
+    def checkpoint(self, steps: int, write: Callable[[Path, Path | None], None]) -> Path:
+        """Write a checkpoint, then drop all but the newest ones.
+
+        Args:
+            steps: Steps done.
+            write: Fills a new folder; the second argument is the checkpoint before, whose files never
+                change and may be hard-linked.
+        """
+        with self._explained():
+            root = self.path / checkpoints.FOLDER
+            before = self._before
+            path = checkpoints.write_checkpoint(root, steps, lambda folder: write(folder, before), before)
+            self._before = path
         return path
+
+    def drop_checkpoints(self) -> None:
+        """Remove all checkpoints: the run is done and keeps its policies."""
+        root = self.path / checkpoints.FOLDER
+        self._before = None
+        with self._explained():
+            if root.is_dir():
+                remove_folder(root)
+
+    def scratch(self, name: str) -> Path:
+        """A new hidden folder in the run directory, which a later writer clears away."""
+        folder = self.path / f".{name}.tmp"
+        with self._explained():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+        return folder
+
+    def list_logs(self) -> None:
+        """Note the sums of the logs, which do not grow any more."""
+        self.close_progress()
+        with self._explained():
+            files = [self.path / PROGRESS, *(self.path / "tensorboard").glob("*")]
+            found = {
+                path.relative_to(self.path).as_posix(): [sum_of(path)] for path in files if path.is_file()
+            }
+            _write_list(self.path, {**_listed(self.path), **found})
 
     def discard(self) -> None:
         """Remove the run directory, and the folders above it that it leaves empty."""
@@ -182,11 +310,18 @@ class RunWriter:
                     break
                 folder.rmdir()
 
-    def close(self) -> None:
-        """Close open files."""
+    def close_progress(self) -> None:
+        """Close ``progress.jsonl``; it opens again with the next record."""
         if self._progress is not None:
             self._progress.close()
             self._progress = None
+
+    def close(self) -> None:
+        """Close open files and let others write."""
+        try:
+            self.close_progress()
+        finally:
+            self._lease.release()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -194,67 +329,109 @@ class RunWriter:
             yield
 
 
-@contextmanager
-def storage_errors(path: Path, option: str = "--runs-dir") -> Iterator[None]:
-    """Turn the operating system's refusals into sentences.
+def add_artifact(path: Path, name: str, content: bytes) -> None:
+    """Write a file of a finished run, and its sum, by which `read_artifact` knows it.
+
+    Both the old and the new content are good while it is being replaced.
 
     Args:
-        path: What is written.
-        option: The option that chooses another place.
+        path: The run directory.
+        name: Path below it.
+        content: What the file is to hold.
 
     Raises:
-        StorageError: Names the path, the cause and what was kept.
+        OSError: If it cannot be written; wrap it in `storage_errors`.
     """
+    import hashlib
+
+    listed = _listed(path)
+    new = hashlib.sha256(content).hexdigest()
+    _write_list(path, {**listed, name: [*listed.get(name, []), new]})
+    write_atomically(path / name, content)
+    _write_list(path, {**listed, name: [new]})
+
+
+def read_artifact(path: Path, name: str) -> bytes:
+    """Content of a file that `add_artifact` wrote.
+
+    Raises:
+        DamagedRunError: If it is missing or not what was written.
+    """
+    import hashlib
+
+    file = path / name
     try:
-        yield
+        content = file.read_bytes()
     except OSError as error:
-        causes = {errno.ENOSPC: "the disk is full", errno.EACCES: "permission denied"}
-        cause = causes.get(error.errno or 0, error.strerror or str(error))
-        kept = "Everything written before is kept." if path.exists() else "Nothing was written."
-        raise StorageError(
-            f"Cannot write to '{path}': {cause}.", f"{kept} Choose another place with {option}."
-        ) from error
+        raise DamagedRunError(f"{file} cannot be read: {error.strerror}.") from error
+    if not (path / ARTIFACTS).exists() and Run.open(path).record["format"] == 1:
+        return content
+    if hashlib.sha256(content).hexdigest() not in _listed(path).get(name, []):
+        raise DamagedRunError(f"{file} is damaged: it is not what was written.")
+    return content
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is at all times either the old one or the new one, also after a crash."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+def damages(path: Path) -> list[str]:
+    """What is damaged in a run directory, one sentence each; empty if every byte is what was written.
+
+    The logs of a run that has not ended are checked as far as they go.
+    """
+    from sandbox.api.errors import SandboxError
+    from sandbox.policies import check_policy
+
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+        run = Run.open(path)
+    except DamagedRunError as error:
+        return [error.message]
+    found: list[str] = []
 
+    def attempt(check: Callable[[], Any]) -> None:
+        try:
+            check()
+        except SandboxError as error:
+            found.append(error.message)
 
-def replace_folder(target: Path, write: Callable[[Path], None]) -> None:
-    """Fill a folder beside ``target`` and move it there; subfolders of an old ``target`` are kept."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    temporary.mkdir()
+    attempt(lambda: progress(run))
     try:
-        write(temporary)
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                _sync_file(file)
-        if target.exists():
-            old = target.with_name(f".{target.name}.{secrets.token_hex(4)}.old")
-            target.rename(old)
-            temporary.rename(target)
-            for child in old.iterdir():
-                if child.is_dir() and not (target / child.name).exists():
-                    child.rename(target / child.name)
-            shutil.rmtree(old)
-        else:
-            temporary.rename(target)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    _sync_folder(target.parent)
+        listed = _listed(path)
+    except DamagedRunError as error:
+        found.append(error.message)
+        listed = {}
+    for name in listed:
+        attempt(lambda name=name: read_artifact(path, name))  # type: ignore[misc]
+    for name in (POLICY, BEST):
+        if (path / name).is_dir():
+            attempt(lambda name=name: check_policy(path / name))  # type: ignore[misc]
+    for _ in checkpoints.whole_checkpoints(
+        path / checkpoints.FOLDER, lambda folder, why: found.append(f"{folder} is damaged: {why}.")
+    ):
+        continue
+    if run.record["status"] == "done" and not (path / POLICY / "policy.json").is_file():
+        found.append(f"{path / POLICY} is missing, though the run is done.")
+    return list(dict.fromkeys(found))
+
+
+def _listed(path: Path) -> dict[str, list[str]]:
+    """Sums that the content of each listed file may have."""
+    file = path / ARTIFACTS
+    try:
+        files: dict[str, list[str]] = unseal(file.read_bytes())["files"]
+    except FileNotFoundError:
+        return {}
+    except BrokenSealError as error:
+        raise DamagedRunError(f"{file} is damaged: {error}.") from error
+    return files
+
+
+def _write_list(path: Path, files: Mapping[str, list[str]]) -> None:
+    write_atomically(path / ARTIFACTS, seal({"files": dict(sorted(files.items()))}))
+
+
+def _unlist(path: Path, which: Callable[[str], bool]) -> None:
+    listed = _listed(path)
+    kept = {name: sums for name, sums in listed.items() if not which(name)}
+    if kept != listed:
+        _write_list(path, kept)
 
 
 def runs(root: str | Path) -> Iterator[Run | BrokenFileError]:
@@ -268,13 +445,32 @@ def runs(root: str | Path) -> Iterator[Run | BrokenFileError]:
 
 
 def progress(run: Run) -> list[dict[str, Any]]:
-    """The records of ``progress.jsonl``; an unfinished last line is left out."""
-    file = run.path / "progress.jsonl"
+    """The records of ``progress.jsonl``; an unfinished last line is left out.
+
+    Raises:
+        DamagedRunError: If a line is not what was written.
+    """
+    file = run.path / PROGRESS
     if not file.is_file():
+        if PROGRESS in _listed(run.path):
+            raise DamagedRunError(f"{file} is missing.")
         return []
-    records = []
-    for line in file.read_text(encoding="utf-8").split("\n")[:-1]:
-        records.append(json.loads(line))
+    if PROGRESS in _listed(run.path):
+        read_artifact(run.path, PROGRESS)
+    records: list[dict[str, Any]] = []
+    total = 0
+    try:
+        lines = file.read_text(encoding="utf-8").split("\n")[:-1]
+        for line in lines:
+            if run.record["format"] == 1:
+                records.append(json.loads(line))
+                continue
+            record, total = unchain(total, line)
+            records.append(record)
+    except UnicodeDecodeError as error:
+        raise DamagedRunError(f"{file} is damaged: {error}.") from error
+    except ValueError as error:
+        raise DamagedRunError(f"{file}, line {len(records) + 1} is damaged: {error}.") from error
     return records
 
 
@@ -315,6 +511,9 @@ _ENTRIES: dict[str, Any] = {
     "train_seconds": int | float,
     "steps_per_second": int | float,
     "best": dict | None,
+    "evaluate": int | None,
+    "checkpoint_every": int | float,
+    "resumed": list,
 }
 """Types of what a record holds; more may be there."""
 
@@ -364,16 +563,3 @@ def _start_time(pid: int) -> str | None:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return None
-
-
-def _sync_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

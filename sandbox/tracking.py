@@ -15,10 +15,11 @@ class TensorBoard:
 
     Args:
         folder: The event files' folder; made with the first scalar.
+        again_from: Steps from which earlier event files no longer hold, where training goes on.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, again_from: int | None = None) -> None:
+        self._folder, self._again_from = folder, again_from
         self._writer: Any = None
         self._available = not missing_modules(("tensorboard", "torch"))
 
@@ -29,7 +30,7 @@ class TensorBoard:
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(str(self._folder), flush_secs=10)
+            self._writer = SummaryWriter(str(self._folder), purge_step=self._again_from, flush_secs=10)
         for name, value in values.items():
             if math.isfinite(value):
                 self._writer.add_scalar(name, value, step)

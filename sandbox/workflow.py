@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from sandbox.envs import as_problem
@@ -14,13 +19,14 @@ from sandbox.evaluation import (
     learned_agent,
     play_all,
 )
-from sandbox.plans import make_plan
+from sandbox.monitor import CHECKPOINT_EVERY
+from sandbox.plans import make_plan, plan_again
 from sandbox.players import Agent, Players
 from sandbox.progress import Progress, Silent
 from sandbox.report.make import save_page
 from sandbox.scenarios import Problem
-from sandbox.store import Run, storage_errors, strict, write_atomically
-from sandbox.training import train_plan
+from sandbox.store import Run, RunWriter, add_artifact, storage_errors, strict
+from sandbox.training import resume_plan, train_plan
 
 
 def run(
@@ -36,6 +42,7 @@ def run(
     runs_dir: str | Path = "runs",
     init_from: str | Path | None = None,
     episodes: int | None = None,
+    checkpoint_every: float = CHECKPOINT_EVERY,
     progress: Progress | None = None,
     command: Sequence[str] | None = None,
 ) -> tuple[Run, Evaluation]:
@@ -52,13 +59,93 @@ def run(
     problem = as_problem(scenario, changes, reward)
     seeds = evaluation_seeds(problem, episodes)
     plan = make_plan(problem, algo, seed=seed, steps=steps, num_envs=num_envs, hp=hp, init_from=init_from)
+    facts = {"command": command, "checkpoint_every": checkpoint_every, "evaluate": len(seeds)}
     with Players(problem) as table:
-        trained = train_plan(plan, Path(runs_dir), table, listener, command)
-        agents = [*_learned(trained), *baseline_agents(problem)]
-        evaluation = play_all(table, problem, agents, seeds, listener)
-    save_evaluation(trained, evaluation)
-    save_page(trained)
-    return trained, evaluation
+        trained = train_plan(plan, Path(runs_dir), table, listener, facts)
+        return trained, evaluate_run(trained, problem, table, seeds, listener)
+
+
+def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
+    """Go on with a run that was stopped, in the same directory, to the end that it would have had.
+
+    A run goes on from its newest whole checkpoint, and from the beginning where there is none. What
+    `sandbox.run` began is evaluated as well. A run that is done is returned as it is, so calling this
+    until it returns is all that a scheduler has to do.
+
+    Only one process can write a run: the right to it is taken first, and lost when the process ends.
+
+    Args:
+        run: The run, or its directory.
+        progress: Hears how it goes, which checkpoints are damaged, and what is not exact.
+
+    Returns:
+        The run, with status ``done``.
+
+    Raises:
+        RunBusyError: If another process is writing it, here or on a host that shares the directory.
+        DamagedRunError: If it is not a run directory, or its record is damaged.
+        InvalidValueError: If its scenario is no longer what it was.
+        RunFailedError: If training fails (again).
+        KeyboardInterrupt: After an interrupt, once a checkpoint is written.
+    """
+    path = Path(run.path if isinstance(run, Run) else run)
+    listener = progress or Silent()
+    opened = Run.open(path)
+    if is_complete(opened):
+        return opened
+    plan = plan_again(opened)
+    with Players(plan.problem) as table:
+        writer = RunWriter.reopen(path)
+        if writer.record["status"] == "done":
+            writer.close()
+            trained = Run.open(path)
+        else:
+            trained = resume_plan(plan, writer, table, listener)
+        episodes = trained.record.get("evaluate")
+        if episodes is not None:
+            seeds = evaluation_seeds(plan.problem, episodes)
+            evaluate_run(trained, plan.problem, table, seeds, listener)
+    return trained
+
+
+def is_complete(run: Run) -> bool:
+    """Whether a run is trained and, if that was asked for, evaluated."""
+    evaluated = run.record.get("evaluate") is None or (run.path / "evaluation.json").is_file()
+    return run.status == "done" and evaluated
+
+
+def evaluate_run(
+    trained: Run, problem: Problem, table: Players, seeds: Sequence[int], progress: Progress
+) -> Evaluation:
+    """Compare a trained run with its scenario's baselines, and keep the result in its directory."""
+    agents = [*_learned(trained), *baseline_agents(problem)]
+    try:
+        with _stopped_by_sigterm():
+            evaluation = play_all(table, problem, agents, seeds, progress)
+            save_evaluation(trained, evaluation)
+            save_page(trained)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"Interrupted when training was done. To evaluate: sandbox resume {trained.path}"
+        ) from None
+    return evaluation
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends an evaluation as Ctrl-C does; `resume` plays it again."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    old = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, old)
 
 
 def save_evaluation(run: Run, evaluation: Evaluation) -> None:
@@ -67,17 +154,16 @@ def save_evaluation(run: Run, evaluation: Evaluation) -> None:
     Raises:
         StorageError: If it cannot be written.
     """
-    import json
-
     from sandbox.report.picture import draw_result
 
-    summary = json.dumps(strict(evaluation.to_json()), indent=2, allow_nan=False)
     with storage_errors(run.path):
-        write_atomically(run.path / "episodes.parquet", evaluation.to_parquet())
-        write_atomically(run.path / "evaluation.json", f"{summary}\n".encode())
+        add_artifact(run.path, "episodes.parquet", evaluation.to_parquet())
         picture = draw_result(run, evaluation)
         if picture is not None:
-            write_atomically(run.path / "result.png", picture)
+            add_artifact(run.path, "result.png", picture)
+        # Last, because a run that has it counts as evaluated.
+        summary = json.dumps(strict(evaluation.to_json()), indent=2, allow_nan=False)
+        add_artifact(run.path, "evaluation.json", f"{summary}\n".encode())
 
 
 def _learned(run: Run) -> list[Agent]:

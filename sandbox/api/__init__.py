@@ -19,6 +19,7 @@ API_VERSION = 1
 _HOMES = {
     "Algorithm": "algorithm",
     "Capabilities": "algorithm",
+    "Resume": "algorithm",
     "StopTraining": "algorithm",
     "TrainContext": "algorithm",
     "Domain": "domain",
@@ -29,6 +30,7 @@ _HOMES = {
     "MisfitError": "errors",
     "MissingExtraError": "errors",
     "PluginError": "errors",
+    "RunBusyError": "errors",
     "RunFailedError": "errors",
     "SandboxError": "errors",
     "StorageError": "errors",
@@ -50,6 +52,8 @@ _HOMES = {
     "View": "view",
     "ViewAgent": "view",
     "ViewRequest": "view",
+    "read_state": "state",
+    "write_state": "state",
 }
 
 __all__ = [  # written out, so that type checkers see what is exported
@@ -71,10 +75,12 @@ __all__ = [  # written out, so that type checkers see what is exported
     "Policy",
     "Preset",
     "Reference",
+    "Resume",
     "RewardBreakdown",
     "RewardChoice",
     "RewardSpec",
     "RewardTerm",
+    "RunBusyError",
     "RunFailedError",
     "SandboxError",
     "Scenario",
@@ -87,10 +93,12 @@ __all__ = [  # written out, so that type checkers see what is exported
     "View",
     "ViewAgent",
     "ViewRequest",
+    "read_state",
+    "write_state",
 ]
 
 if TYPE_CHECKING:
-    from sandbox.api.algorithm import Algorithm, Capabilities, StopTraining, TrainContext
+    from sandbox.api.algorithm import Algorithm, Capabilities, Resume, StopTraining, TrainContext
     from sandbox.api.domain import Domain, Task
     from sandbox.api.errors import (
         BrokenFileError,
@@ -99,6 +107,7 @@ if TYPE_CHECKING:
         MisfitError,
         MissingExtraError,
         PluginError,
+        RunBusyError,
         RunFailedError,
         SandboxError,
         StorageError,
@@ -116,6 +125,7 @@ if TYPE_CHECKING:
         Scenario,
         Seeds,
     )
+    from sandbox.api.state import read_state, write_state
     from sandbox.api.view import Moment, View, ViewAgent, ViewRequest
 
 

@@ -47,6 +47,35 @@ class StopTraining(Exception):  # noqa: N818 - a signal, not an error
     """Raised by `TrainContext.update` to end training early; algorithms let it pass."""
 
 
+class WriteState(Protocol):
+    """Writes all that an algorithm needs to go on exactly: weights, optimiser, counters, generators."""
+
+    def __call__(self, folder: Path, before: Path | None) -> None:
+        """Write the state of this moment.
+
+        Args:
+            folder: An empty folder to write into; see `sandbox.api.write_state`. No pickle.
+            before: The state that was written last in this run, or None. Its files never change, so
+                large ones that still hold may be hard-linked instead of being written again.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """What a stopped training goes on from.
+
+    Attributes:
+        state: Folder with what the algorithm's `WriteState` wrote; every file has been checked.
+        environments: Whether `TrainContext.make_envs` gives environments as they were at that
+            moment: then they are in the middle of their episodes and must not be reset. Otherwise
+            they are new and must be.
+    """
+
+    state: Path
+    environments: bool
+
+
 class Update(Protocol):
     """How an algorithm tells of its progress; see `TrainContext.update`."""
 
@@ -55,7 +84,7 @@ class Update(Protocol):
         steps: int,
         policy: Callable[[], Policy],
         values: Mapping[str, float] | None = None,
-        state: Callable[[Path], None] | None = None,
+        state: WriteState | None = None,
     ) -> None: ...
 
 
@@ -81,10 +110,16 @@ class TrainContext:
         masks: Whether the task gives action masks.
         update: To be called at least once an iteration with the number of steps done, a function
             that gives the current policy for inference, the algorithm's own scalar diagnostics, and
-            optionally a function that writes the full training state to a folder. It logs,
-            validates, writes checkpoints and may raise `StopTraining`.
+            a function that writes the full training state. It logs, validates, writes checkpoints
+            and may raise `StopTraining` and, when the user interrupts, `KeyboardInterrupt`.
+            ``state`` marks a safe point: it is called within ``update`` or not at all, so it need not
+            be cheap to give. An algorithm that has such points gives it at every one of them, which
+            must not depend on the clock, and leaves it out elsewhere (in the middle of a rollout);
+            validation, checkpoints and interrupts then wait for the next one. Without ``state`` a
+            stopped run starts again from its beginning.
         initial: Folder of a saved policy to start from, or None.
         dataset: Path of a dataset for offline learning and imitation, or None.
+        resume: What to go on from instead of starting, or None; ``initial`` is then of no concern.
     """
 
     make_envs: Callable[[int], gym.vector.VectorEnv[Any, Any, Any]]
@@ -98,6 +133,7 @@ class TrainContext:
     masks: bool = False
     initial: Path | None = None
     dataset: Path | None = None
+    resume: Resume | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,12 @@ class DamagedRunError(SandboxError):
     kind = "damaged-run"
 
 
+class RunBusyError(SandboxError):
+    """A run directory that another process is writing."""
+
+    kind = "run-busy"
+
+
 class RunFailedError(SandboxError):
     """Training or evaluation started and then failed."""
 

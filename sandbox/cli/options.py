@@ -70,6 +70,11 @@ Episodes = Annotated[
     int | None,
     typer.Option(parser=_count, metavar="N", help="Test episodes per agent; default: the scenario's."),
 ]
+CheckpointEvery = Annotated[
+    float,
+    typer.Option(metavar="SECONDS", min=0, help="Time between checkpoints; 0: at every safe point."),
+]
+CHECKPOINT_EVERY = 60.0  # sandbox.monitor.CHECKPOINT_EVERY, which costs the import of NumPy
 RunsDir = Annotated[Path, typer.Option(metavar="DIR", help="Where run directories are kept.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]

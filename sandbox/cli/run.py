@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sandbox.cli.options import (
+    CHECKPOINT_EVERY,
     SCENARIO,
     AsJson,
     Changes,
+    CheckpointEvery,
     Episodes,
     Hp,
     InitFrom,
@@ -44,6 +46,7 @@ def run(
     reward: Reward = None,
     hp: Hp = None,
     init_from: InitFrom = None,
+    checkpoint_every: CheckpointEvery = CHECKPOINT_EVERY,
     runs_dir: RunsDir = Path("runs"),
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -71,6 +74,7 @@ def run(
     trained, evaluation = carry_out(
         problem,
         **arguments,
+        checkpoint_every=checkpoint_every,
         runs_dir=runs_dir,
         progress=listener(quiet, problem.metric.name, problem.metric.unit),
         command=["sandbox", *context.obj],
@@ -118,8 +122,9 @@ def _as_it_was(folder: Path, given: tuple[Any, ...]) -> tuple[Problem, dict[str,
         InvalidValueError: If something else is asked for at the same time, or if the scenario is no
             longer what it was: an input file, a default or the task's version has changed.
     """
-    from sandbox.api.errors import DamagedRunError, InvalidValueError
+    from sandbox.api.errors import InvalidValueError
     from sandbox.cli.runs import results
+    from sandbox.plans import repeated
     from sandbox.store import Run
 
     if any(value is not None for value in given):
@@ -128,35 +133,8 @@ def _as_it_was(folder: Path, given: tuple[Any, ...]) -> tuple[Problem, dict[str,
             "It goes with --episodes, --runs-dir, --json and --quiet only.",
         )
     old = Run.open(folder)
-    record, problem = old.record, old.scenario
-    missing = {"scenario_hash", "steps", "num_envs", "hyperparameters", "init_from"} - set(record)
-    if missing:
-        raise DamagedRunError(
-            f"'{folder}' cannot be repeated: its record lacks {', '.join(sorted(missing))}."
-        )
-    if problem.hash != record["scenario_hash"]:
-        raise InvalidValueError(
-            f"'{folder}' cannot be repeated: its scenario had the hash {record['scenario_hash'][:12]}, "
-            f"which is now {problem.hash[:12]}.",
-            "An input file, a default or the task's version has changed since.",
-        )
-    arguments = {
-        "algo": record["algorithm"],
-        "seed": record["seed"],
-        "steps": record["steps"],
-        "num_envs": record["num_envs"],
-        "hp": record["hyperparameters"],
-        "init_from": _policy_of(record["init_from"]),
-    }
+    problem, arguments = repeated(old)
     evaluation = results(old)
     if evaluation is not None:
         arguments["episodes"] = evaluation["episodes"]
     return problem, arguments
-
-
-def _policy_of(recorded: str | None) -> str | None:
-    """The run and policy behind the folder that a record names, as ``--init-from`` takes them."""
-    if recorded is None:
-        return None
-    path = Path(recorded)
-    return f"{path.parent.parent}@best" if path.name == "best" else str(path.parent)

@@ -96,7 +96,7 @@ def _show(names: list[str], as_json: bool) -> dict[str, Any] | None:
             ]
         }
     for run in opened:
-        _describe(run)
+        describe(run)
     return None
 
 
@@ -109,12 +109,13 @@ def results(run: Run) -> dict[str, Any] | None:
     import json
 
     from sandbox.api.errors import DamagedRunError
+    from sandbox.store import read_artifact
 
     file = run.path / "evaluation.json"
     if not file.is_file():
         return None
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = json.loads(read_artifact(run.path, file.name))
         _ = document["metric"], document["unit"], int(document["episodes"])
         _ = [(agent["mean"], agent["return"]) for agent in document["agents"].values()]
     except (OSError, ValueError, RecursionError) as error:
@@ -125,7 +126,8 @@ def results(run: Run) -> dict[str, Any] | None:
     return found
 
 
-def _describe(run: Run) -> None:
+def describe(run: Run) -> None:
+    """Print what is in a run directory, and its results."""
     from sandbox.cli.output import stdout
     from sandbox.cli.render import number, show, table
 

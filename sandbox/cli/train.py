@@ -8,9 +8,11 @@ from typing import Any
 import typer
 
 from sandbox.cli.options import (
+    CHECKPOINT_EVERY,
     Algo,
     AsJson,
     Changes,
+    CheckpointEvery,
     Hp,
     InitFrom,
     NumEnvs,
@@ -34,6 +36,7 @@ def train(
     reward: Reward = None,
     hp: Hp = None,
     init_from: InitFrom = None,
+    checkpoint_every: CheckpointEvery = CHECKPOINT_EVERY,
     runs_dir: RunsDir = Path("runs"),
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -55,6 +58,7 @@ def train(
         hp=hp or (),
         runs_dir=runs_dir,
         init_from=init_from,
+        checkpoint_every=checkpoint_every,
         progress=listener(quiet, problem.metric.name, problem.metric.unit),
         command=["sandbox", *context.obj],
     )

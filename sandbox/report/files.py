@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sandbox.api.errors import DamagedRunError
-from sandbox.store import Run
+from sandbox.store import Run, read_artifact
 
 EVALUATION = "evaluation.json"
 COMPARISON = "comparison.json"
@@ -233,7 +233,9 @@ def read_evaluation(run: Run) -> EvaluationFile | None:
         DamagedRunError: If the file is not one.
     """
     file = run.path / EVALUATION
-    return _read(file, EvaluationFile) if file.is_file() else None
+    if not file.is_file():
+        return None
+    return _read(file, EvaluationFile, read_artifact(run.path, EVALUATION))
 
 
 def read_comparison(folder: Path) -> ComparisonFile:
@@ -268,6 +270,7 @@ def read_progress(file: Path, start: int = 0) -> tuple[list[dict[str, float | No
         except (ValueError, RecursionError):
             continue
         if isinstance(record, dict) and isinstance(record.get("steps"), int | float):
+            record.pop("crc", None)  # the line's sum, no figure
             records.append({str(name): _number(value) for name, value in record.items()})
     return records, start + end
 
@@ -304,9 +307,9 @@ def _number(value: Any) -> float | None:
     return value if plain and math.isfinite(value) else None
 
 
-def _read(file: Path, model: type[_M]) -> _M:
+def _read(file: Path, model: type[_M], content: bytes | None = None) -> _M:
     try:
-        return model.model_validate(json.loads(file.read_text(encoding="utf-8")))
+        return model.model_validate(json.loads(file.read_bytes() if content is None else content))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

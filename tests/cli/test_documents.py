@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from calls import Outcome, files
 
+from sandbox.registry import registry
+
 Sandbox = Callable[..., Outcome]
 
 RUN_KEYS = {"scenario", "run_dir", "algorithm", "seed", "steps", "train_seconds", "steps_per_second"}
@@ -77,8 +79,10 @@ def test_info_states_spaces_reward_metrics_baselines_and_parameters(sandbox: San
 
 def test_info_says_whether_a_stopped_training_goes_on_exactly(sandbox: Sandbox) -> None:
     assert sandbox("info", "toy/forage", "--json").document["resume"] == "replay"
-    assert sandbox("info", "toy/stall", "--json").document["resume"] == "none"
+    assert sandbox("info", "toy/corridor", "--json").document["resume"] == "state"
     assert "played again from its seed and actions" in sandbox("info", "toy/forage").out
+    object.__setattr__(registry().task("toy/stall"), "resume", "none")
+    assert sandbox("info", "toy/stall", "--json").document["resume"] == "none"
     assert "not exact" in sandbox("info", "toy/stall").out
 
 

@@ -13,7 +13,8 @@ import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from sandbox.api.errors import InvalidValueError, PluginError, RunFailedError
-from sandbox.envs import EpisodeSeeds, SameStep, make, make_training, make_vec, native, register_envs
+from sandbox.envs import SameStep, make, make_training, make_vec, native, register_envs
+from sandbox.restoring import EpisodeSeeds
 from sandbox.scenarios import load_problem
 
 

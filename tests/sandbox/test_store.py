@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from sandbox.api.errors import DamagedRunError, StorageError
+from sandbox.seals import seal
 from sandbox.store import Run, RunWriter, progress, replace_folder, runs, strict, write_atomically
 
 RECORD = {"scenario_id": "toy/x", "scenario": {}, "algorithm": "ppo", "seed": 3}
@@ -84,12 +85,12 @@ def test_a_folder_that_cannot_be_filled_leaves_the_old_one(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["policy"]
 
 
-def test_checkpoints_roll_and_the_best_one_is_kept(tmp_path: Path) -> None:
+def test_checkpoints_roll(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path, RECORD)
     for steps in (10, 20, 30, 40):
-        writer.checkpoint(steps, lambda folder: _touch(folder / "weights"), keep=10)
+        writer.checkpoint(steps, lambda folder, before: _touch(folder / "weights"))
     kept = sorted(int(path.name) for path in (writer.path / "checkpoints").iterdir())
-    assert kept == [10, 30, 40]
+    assert kept == [30, 40]
 
 
 def test_a_run_whose_process_is_gone_is_dead(tmp_path: Path) -> None:
@@ -106,9 +107,9 @@ def test_a_run_whose_process_is_gone_is_dead(tmp_path: Path) -> None:
 
 def test_a_process_number_used_again_does_not_revive_a_run(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path, RECORD)
-    record = json.loads((writer.path / "run.json").read_text())
+    record = Run.open(writer.path).record
     record["process"]["started"] = "1"
-    (writer.path / "run.json").write_text(json.dumps(record))
+    (writer.path / "run.json").write_bytes(seal(record))
     assert Run.open(writer.path).status == "dead"
 
 

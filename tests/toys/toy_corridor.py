@@ -98,6 +98,12 @@ class CorridorEnv(gym.Env[Any, Any]):
         self.cell = self.steps = 0
         return np.ones(1, np.float32), {}
 
+    def get_state(self) -> dict[str, Any]:
+        return {"cell": self.cell, "steps": self.steps}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.cell, self.steps = state["cell"], state["steps"]
+
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         move = 1 if action == RIGHT else -1
         if self.cell == SWITCHED:
@@ -140,6 +146,12 @@ class CorridorVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         """Put every copy into the first cell."""
         self.cells, self.steps = np.zeros((2, self.num_envs), np.int64)
         return np.ones((self.num_envs, 1), np.float32), {}
+
+    def get_state(self) -> dict[str, Any]:
+        return {"cells": self.cells.copy(), "steps": self.steps.copy()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.cells, self.steps = state["cells"].copy(), state["steps"].copy()
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         move = np.where((np.asarray(actions) == RIGHT) != (self.cells == SWITCHED), 1, -1)

@@ -94,6 +94,13 @@ class RegulatorEnv(gym.Env[Any, Any]):
         self.steps, self.costs = 0, np.zeros(2)
         return self.position.astype(np.float32), {}
 
+    def get_state(self) -> dict[str, Any]:
+        return _state(self) | {"rng": self.np_random.bit_generator.state}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        _set_state(self, state)
+        self.np_random.bit_generator.state = state["rng"]
+
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         push = np.clip(np.asarray(action, np.float64), -self.config.force, self.config.force)
         breakdown = self.reward(Transition(self.position, push))
@@ -141,6 +148,14 @@ class RegulatorVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
         self.position, self.noise = np.stack(first), np.stack(noise, 1)
         self.steps, self.costs = 0, np.zeros((2, self.num_envs))
 
+    def get_state(self) -> dict[str, Any]:
+        return _state(self) | {"rngs": [rng.bit_generator.state for rng in self.rngs]}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        _set_state(self, state)
+        for rng, saved in zip(self.rngs, state["rngs"], strict=True):
+            rng.bit_generator.state = saved
+
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         push = np.clip(np.asarray(actions, np.float64), -self.config.force, self.config.force)
         breakdown = self.reward(Transition(self.position, push))
@@ -167,6 +182,17 @@ class RegulatorVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
             }
             self._start()
         return self.position.astype(np.float32), breakdown.total, ~everyone, ended, info
+
+
+def _state(env: Any) -> dict[str, Any]:
+    arrays = {name: getattr(env, name).copy() for name in ("position", "noise", "costs")}
+    return {"steps": env.steps, **arrays}
+
+
+def _set_state(env: Any, state: dict[str, Any]) -> None:
+    env.steps = state["steps"]
+    for name in ("position", "noise", "costs"):
+        setattr(env, name, state[name].copy())
 
 
 def _with_presence(values: dict[str, Any], everyone: Any) -> dict[str, Any]:

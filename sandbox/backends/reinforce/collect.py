@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,19 @@ class Collector:
                     "Give the task a time limit, or choose an algorithm that does not wait for the end.",
                 )
         return record.episodes(), steps
+
+    def state(self) -> dict[str, Any]:
+        """What is carried from one collection to the next; see `restore`."""
+        if not self._fresh:
+            return {"fresh": False}
+        info = {key: self._info[key] for key in ("active", "action_mask") if key in self._info}
+        return {"fresh": True, "observation": self._observation, "info": info}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave, over environments that are as they were then."""
+        self._fresh = state["fresh"]
+        if self._fresh:
+            self._observation, self._info = state["observation"], state["info"]
 
     def _active(self) -> Array:
         active = self._info.get("active")

@@ -16,6 +16,7 @@ from sandbox.backends.reinforce.collect import Collector
 from sandbox.backends.reinforce.config import ReinforceConfig
 from sandbox.backends.reinforce.estimator import Episodes, policy_loss, returns_to_go, standardised, weights
 from sandbox.backends.reinforce.policy import ReinforcePolicy
+from sandbox.backends.reinforce.state import Progress
 
 Array = NDArray[Any]
 
@@ -37,7 +38,7 @@ def train(context: TrainContext) -> ReinforcePolicy:
     """
     config: ReinforceConfig = context.config
     policy = ReinforcePolicy(context.observation_space, context.action_space, config, context.seed)
-    if context.initial is not None:
+    if context.initial is not None and context.resume is None:
         policy.take(read_policy(context.initial), context.initial)
     copies = min(context.num_envs, config.episodes_per_update)
     envs = context.make_envs(copies)
@@ -63,7 +64,11 @@ def _learn(
     if policy.critic is not None:
         value_optimizer = torch.optim.Adam(policy.critic.parameters(), lr=config.value_learning_rate)
 
-    steps = 0
+    progress = Progress(policy, optimizer, value_optimizer, collector, draws, order)
+    if context.resume is not None:
+        progress.restore(context.resume)
+        context.update(progress.steps, policy.snapshot, None, progress.write)
+    steps = progress.steps
     while steps < context.steps:
         rate = config.learning_rate * (1 - steps / context.steps if config.schedule == "linear" else 1)
 
@@ -113,7 +118,8 @@ def _learn(
             "truncated": float((~episodes.terminated).mean()),
             "weight_std": float(psi.std()),
         }
-        context.update(steps, policy.snapshot, figures)
+        progress.steps = steps
+        context.update(steps, policy.snapshot, figures, progress.write if steps < context.steps else None)
 
 
 def accumulate_gradient(

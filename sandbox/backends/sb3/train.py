@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
-from sandbox.api.algorithm import TrainContext
+from sandbox.api.algorithm import TrainContext, WriteState
 from sandbox.api.errors import RunFailedError
 from sandbox.backends.sb3.config import Config
 from sandbox.backends.sb3.initial import start_from
@@ -20,6 +21,7 @@ from sandbox.backends.sb3.networks import ACTOR_CRITIC, Network, build_policy
 from sandbox.backends.sb3.normaliser import Normaliser
 from sandbox.backends.sb3.policy import SB3Policy, network_observation_space
 from sandbox.backends.sb3.spaces import shown_action_space
+from sandbox.backends.sb3.state import restore_training, write_training
 from sandbox.backends.sb3.vec_env import VecEnvAdapter
 
 UPDATE_STEPS = 1000
@@ -49,13 +51,19 @@ def train(context: TrainContext) -> SB3Policy:
     try:
         # One thread is the fastest for networks of this size, and results depend on the number.
         torch.set_num_threads(1)
-        model = build_model(context, VecEnvAdapter(envs, context.masks))
-        if context.initial is not None:
+        adapter = VecEnvAdapter(envs, context.masks)
+        model = build_model(context, adapter)
+        options: dict[str, Any] = {"log_interval": None, "callback": _Progress(context, adapter)}
+        steps = context.steps
+        if context.resume is not None:
+            restore_training(model, adapter, context.resume)
+            steps -= model.num_timesteps  # SB3 counts from here, and adds what has been done
+            options["reset_num_timesteps"] = False
+        elif context.initial is not None:
             start_from(model, context.config, context.initial)
-        options: dict[str, Any] = {"log_interval": None, "callback": _Progress(context)}
         if context.config.algorithm == "maskable-ppo":
             options["use_masking"] = context.masks
-        _learn(model, context.steps, options)
+        _learn(model, steps, options)
         return snapshot(model, context)
     finally:
         torch.set_num_threads(threads)
@@ -111,43 +119,55 @@ def snapshot(model: BaseAlgorithm, context: TrainContext) -> SB3Policy:
 
 
 class _Progress(BaseCallback):
-    """Tells ``context.update`` of the progress between iterations, when there is enough to tell.
+    """Tells ``context.update`` of the progress, with the full state between rollouts.
 
     SB3 calls `_on_rollout_start` before each rollout, that is after all learning from the one before:
-    there, policy, step count and diagnostics belong together.
+    there, policy, step count and diagnostics belong together, and rollout buffers are empty. Whether
+    diagnostics are told may depend on the clock, whether a safe point is told may not.
     """
 
-    def __init__(self, context: TrainContext) -> None:
+    def __init__(self, context: TrainContext, adapter: VecEnvAdapter) -> None:
         super().__init__()
-        self._context = context
+        self._context, self._adapter = context, adapter
         self._interval = min(UPDATE_STEPS, max(1, context.steps // 100))
         self._within_rollouts = context.config.algorithm in (ACTOR_CRITIC | {"ars"})
         self._told_steps = 0
         self._told_at = time.monotonic()
 
+    def _on_training_start(self) -> None:
+        self._told_steps = self.model.num_timesteps
+
     def _on_rollout_start(self) -> None:
         steps = self.model.num_timesteps - self._told_steps
-        if steps >= self._interval or (steps and time.monotonic() - self._told_at >= UPDATE_SECONDS):
-            self._tell()
+        worth = steps >= self._interval or (steps > 0 and time.monotonic() - self._told_at >= UPDATE_SECONDS)
+        safe = self._context.config.algorithm != "ars"  # it draws its directions before its rollouts
+        if worth or safe:
+            self._tell(worth, self._write_state if safe else None)
 
     def _on_step(self) -> bool:
         # Off-policy rollouts are a few steps long and need no telling within.
         if self._within_rollouts and time.monotonic() - self._told_at >= UPDATE_SECONDS:
-            self._tell()
+            self._tell(True, None)
         return True
 
     def _on_training_end(self) -> None:
-        self._tell()
+        self._tell(True, None)
 
-    def _tell(self) -> None:
-        require_finite(self.model)
-        self._told_steps = self.model.num_timesteps
-        self._context.update(
-            steps=self.model.num_timesteps,
-            policy=lambda: snapshot(self.model, self._context),
-            values=diagnostics(self.model),
-        )
-        self._told_at = time.monotonic()
+    def _tell(self, in_full: bool, state: WriteState | None) -> None:
+        values = None
+        if in_full:
+            require_finite(self.model)
+            values = diagnostics(self.model)
+            self._told_steps = self.model.num_timesteps
+        self._context.update(self.model.num_timesteps, self._snapshot, values, state)
+        if in_full:
+            self._told_at = time.monotonic()
+
+    def _snapshot(self) -> SB3Policy:
+        return snapshot(self.model, self._context)
+
+    def _write_state(self, folder: Path, before: Path | None) -> None:
+        write_training(self.model, self._adapter, folder, before)
 
 
 def diagnostics(model: BaseAlgorithm) -> dict[str, float]:

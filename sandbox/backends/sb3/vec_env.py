@@ -8,7 +8,7 @@ where it was cut off rather than finished: then, and only then, SB3 bootstraps f
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -113,6 +113,22 @@ class VecEnvAdapter(VecEnv):
         if not self._all_active or "active" in info:
             dones = self._follow_agents(info, dones)
         return observation, rewards, dones, infos
+
+    def state(self) -> dict[str, Any]:
+        """What is carried from one step to the next; see `restore`."""
+        return {
+            "returns": self._returns.copy(),
+            "steps": self._steps,
+            "began": self._began.copy(),
+            "active": self.active.copy(),
+            "masks": None if self._masks is None else self._masks.copy(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave, over environments that are as they were then."""
+        self._returns, self._steps, self._began = state["returns"], state["steps"], state["began"]
+        self.active, self._masks = state["active"], state["masks"]
+        self._all_active = bool(self.active.all())
 
     def _begin_episodes(self, rows: Any) -> None:
         self._returns[rows] = 0

@@ -20,6 +20,8 @@ from sandbox.report.files import read_progress
 from sandbox.report.make import make_report
 from sandbox.report.page import html, verdicts
 from sandbox.report.story import read_story, story_of_runs
+from sandbox.seals import seal
+from sandbox.store import Run, add_artifact
 
 
 class _Page(HTMLParser):
@@ -65,10 +67,10 @@ def test_runs_with_the_same_settings_are_one_agent_scored_over_runs(tmp_path: Pa
 
 def test_other_settings_and_other_scenario_contents_are_kept_apart(tmp_path: Path) -> None:
     first, second = make_run(tmp_path), make_run(tmp_path, seed=1, steps=2000)
-    record = json.loads((second.path / "run.json").read_text())
+    record = Run.open(second.path).record
     assert set(story_of_runs([first, second]).facts.agents) >= {"ppo", "ppo #2"}
     record["scenario_hash"] = "cd" * 32
-    (second.path / "run.json").write_text(json.dumps(record))
+    (second.path / "run.json").write_bytes(seal(record))
     facts = read_story([first.path, second.path]).facts
     assert set(facts.scenarios) == {"toy/queue (abababab)", "toy/queue (cdcdcdcd)"}
 
@@ -107,16 +109,16 @@ def test_a_page_is_whole_small_and_asks_for_nothing(tmp_path: Path) -> None:
 
 def test_text_from_outside_stays_text(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a", title=HOSTILE, error=HOSTILE, status="failed")
-    record = json.loads((run.path / "run.json").read_text())
+    record = Run.open(run.path).record
     record["algorithm"] = HOSTILE
     record["packages"] = {HOSTILE: HOSTILE}
     record["command"] = [HOSTILE]
     record["hyperparameters"] = {HOSTILE: HOSTILE}
-    (run.path / "run.json").write_text(json.dumps(record))
+    (run.path / "run.json").write_bytes(seal(record))
     evaluation = json.loads((run.path / "evaluation.json").read_text())
     evaluation["agents"] = {HOSTILE: evaluation["agents"]["ppo"], "clever": evaluation["agents"]["clever"]}
     evaluation["unit"] = evaluation["metric"] = HOSTILE
-    (run.path / "evaluation.json").write_text(json.dumps(evaluation))
+    add_artifact(run.path, "evaluation.json", json.dumps(evaluation).encode())
     (run.path / "replays").mkdir()
     episode = {"agent": HOSTILE, "seed": 0, "periods": 1, "locations": [{"name": HOSTILE, "order": [1]}]}
     write_replay(run.path / "replays" / "r.json", "inventory", HOSTILE, [episode], title=HOSTILE)
@@ -175,7 +177,7 @@ def test_what_cannot_be_told_is_explained(tmp_path: Path) -> None:
         make_report([tmp_path / "nowhere"])
     with pytest.raises(StorageError):
         make_report([run.path], out=run.path / "run.json" / "x.html")
-    (run.path / "evaluation.json").write_text('{"metric": 3}')
+    add_artifact(run.path, "evaluation.json", b'{"metric": 3}')
     with pytest.raises(DamagedRunError, match="is damaged"):
         make_report([run.path])
     (folder / "comparison.json").write_text('{"format": 2}')

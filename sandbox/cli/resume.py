@@ -1,0 +1,44 @@
+"""``sandbox resume``: go on with a run that was stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sandbox.cli.options import AsJson, Quiet
+
+
+def resume(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> dict[str, Any] | None:
+    """Go on with a run that was stopped, from its last checkpoint.
+
+    The result is that of a run without a stop, bit by bit, where the task can restore its environments;
+    sandbox info says whether it can. What sandbox run began is evaluated as well.
+    """
+    from sandbox.cli.live import listener
+    from sandbox.cli.render import show_trained
+    from sandbox.cli.run import facts
+    from sandbox.cli.runs import describe, results
+    from sandbox.store import Run
+    from sandbox.workflow import is_complete
+    from sandbox.workflow import resume as carry_out
+
+    opened = Run.open(run)
+    metric = opened.scenario.metric
+    progress = listener(quiet, metric.name, metric.unit)
+    if is_complete(opened):
+        progress.message(f"The run is complete: there is nothing left to do in {run}.")
+    trained = carry_out(opened, progress=progress)
+    evaluation = results(trained)
+    if as_json:
+        return facts(trained) if evaluation is None else {**facts(trained), "evaluation": evaluation}
+    if evaluation is None:
+        show_trained(trained, metric)
+    else:
+        describe(trained)
+    return None
