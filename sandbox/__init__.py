@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _HOMES = {
+    "compare": "sandbox.comparison.api",
     "evaluate": "sandbox.evaluation",
     "list_algorithms": "sandbox.listing",
     "list_baselines": "sandbox.listing",
@@ -33,6 +34,7 @@ _HOMES = {
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604 - the names are the keys above
 
 if TYPE_CHECKING:
+    from sandbox.comparison.api import compare
     from sandbox.envs import make, make_vec, register_envs
     from sandbox.evaluation import evaluate
     from sandbox.listing import (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,11 @@ PACKAGES = (
 
 def packages() -> dict[str, str]:
     """Versions of the installed packages that results depend on."""
+    return dict(_packages())
+
+
+@cache  # each lookup parses a distribution's whole metadata; a process keeps the code that it loaded
+def _packages() -> dict[str, str]:
     found = {}
     for name in PACKAGES:
         try:
@@ -48,6 +54,12 @@ def platform_facts() -> dict[str, Any]:
 
 def source_state() -> dict[str, Any] | None:
     """Commit and cleanliness of the source tree; None for an installed package or without git."""
+    state = _source_state()
+    return None if state is None else dict(state)
+
+
+@cache  # the code that runs is the one that was loaded, whatever is edited meanwhile
+def _source_state() -> dict[str, Any] | None:
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return None

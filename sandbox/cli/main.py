@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sandbox.cli import doctor, draw, evaluate, info, listing, report, resume, run, runs, train
+from sandbox.cli import compare, doctor, draw, evaluate, info, listing, report, resume, run, runs, train
 from sandbox.cli.failures import CommandInterruptedError, Failure, explain
 from sandbox.cli.output import print_document, print_failure, stdout_for_documents
 
@@ -54,6 +54,7 @@ app.command("train")(train.train)
 app.command("resume")(resume.resume)
 app.command("eval")(evaluate.evaluate)
 app.command("render")(draw.render)
+app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("runs")(runs.runs)
 app.command("doctor")(doctor.doctor)

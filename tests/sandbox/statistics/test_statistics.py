@@ -214,4 +214,4 @@ def test_ten_scenarios_ten_agents_ten_runs_take_less_than_two_seconds() -> None:
         optimality_gap_interval(strata, resampler)
         performance_profile(strata, np.linspace(-1, 2, 61))
     probabilities_of_improvement(scores, resampler)
-    assert time.process_time() - start < 4.0
+    assert time.process_time() - start < 8.0

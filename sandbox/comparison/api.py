@@ -1,0 +1,337 @@
+"""Compares agents: runs what is missing of a grid and says what all of it shows."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.api.errors import BrokenFileError, InvalidValueError, StorageError
+from sandbox.comparison.cells import Grid, make_grid, take_shard
+from sandbox.comparison.drive import State, Watcher, drive, survey
+from sandbox.comparison.records import EPISODES, cell_folder
+from sandbox.comparison.suites import Suite, find_suite, load_suite
+from sandbox.comparison.summary import FORMAT, summarise
+from sandbox.launch import Launching, open_launcher
+from sandbox.overrides import parse_assignments
+from sandbox.registry import registry
+from sandbox.scenarios import validate
+from sandbox.store import storage_errors, strict, write_atomically
+
+RESULT = "comparison.json"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison and what it says.
+
+    Attributes:
+        folder: Where it lies.
+        document: Content of ``comparison.json``; see docs/reference/comparison.md.
+    """
+
+    folder: Path
+    document: Mapping[str, Any]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every cell has a result."""
+        return bool(self.document["status"] == "complete")
+
+    def scores(self, scenario: str) -> Mapping[str, Any]:
+        """By agent, what it scored in a scenario."""
+        scores: Mapping[str, Any] = self.document["scores"][scenario]
+        return scores
+
+    def ranking(self, scenario: str) -> list[str]:
+        """Agents of a scenario, best first by interquartile mean; those without a number last."""
+        sign = 1.0 if self.document["scenarios"][scenario]["better"] == "lower" else -1.0
+
+        def key(name: str) -> tuple[bool, float]:
+            value = self.scores(scenario)[name]["iqm"]
+            return value is None, 0.0 if value is None else sign * value
+
+        return sorted(self.scores(scenario), key=key)
+
+    @staticmethod
+    def open(folder: str | Path) -> Compared:
+        """Read a comparison's folder.
+
+        Raises:
+            BrokenFileError: If it is not one.
+        """
+        file = Path(folder) / RESULT
+        try:
+            document = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise BrokenFileError(file, f"cannot be read: {error}") from error
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            raise BrokenFileError(file, f"is not a comparison of format {FORMAT}")
+        return Compared(Path(folder), document)
+
+
+def compare(
+    what: str | Path | Sequence[str] | Suite,
+    algorithms: Sequence[str | Mapping[str, Any]] | None = None,
+    *,
+    seeds: int | Sequence[int] | None = None,
+    steps: int | None = None,
+    episodes: int | None = None,
+    baselines: str | Sequence[str] | None = None,
+    changes: Sequence[str] = (),
+    reward: Sequence[str] = (),
+    quick: bool = False,
+    runs_dir: str | Path = "runs",
+    launching: Launching | None = None,
+    shard: str | None = None,
+    retry: bool = False,
+    watcher: Watcher | None = None,
+    command: Sequence[str] | None = None,
+) -> Compared:
+    """Run what is missing of a grid scenario × agent × seed, and compare.
+
+    Args:
+        what: A suite (name, file or object), a scenario, or several scenarios.
+        algorithms: Names, or mappings with ``algorithm`` and optionally ``name``, ``hyperparameters``,
+            ``steps``, ``num_envs``; in place of the suite's agents.
+        seeds: Number of training seeds, or the seeds; the suite's if absent, else 10.
+        steps: Training steps of every agent; presets' if absent.
+        episodes: Test episodes an agent plays; each scenario's if absent.
+        baselines: ``all`` of each scenario (the default), ``none``, or names.
+        changes: ``key=value`` pairs for every scenario, as ``--set`` takes them.
+        reward: Preset and ``term=weight`` pairs for every scenario.
+        quick: Take the suite's quick form.
+        runs_dir: Where runs, cells and comparisons are kept; shared by all workers.
+        launching: Where cells run; in processes of this machine if absent.
+        shard: ``i/n``: run only this part of the cells, for job arrays.
+        retry: Run cells again that failed before.
+        watcher: Hears how it goes.
+        command: The command line to record.
+
+    Returns:
+        The comparison, which may be incomplete: failed cells are listed, never dropped.
+
+    Raises:
+        SandboxError: For an impossible request, before anything starts.
+        RunFailedError: If cells cannot be run at all.
+        KeyboardInterrupt: After an interrupt; what was finished is kept and summarised.
+    """
+    suite, name, base = _suite(what, algorithms, quick)
+    suite = _changed(suite, algorithms, seeds, steps, episodes, baselines, changes, reward)
+    grid = make_grid(suite, name, base)
+    return run_grid(
+        grid,
+        Path(runs_dir),
+        launching=launching or Launching(),
+        shard=shard,
+        retry=retry,
+        watcher=watcher,
+        command=command,
+    )
+
+
+def run_grid(
+    grid: Grid,
+    root: Path,
+    *,
+    launching: Launching,
+    shard: str | None = None,
+    retry: bool = False,
+    watcher: Watcher | None = None,
+    command: Sequence[str] | None = None,
+) -> Compared:
+    """Bring a grid to its end; see `compare`."""
+    mine = take_shard(grid.cells, shard)
+    folder = grid.folder(root)
+    state = survey(root, mine)
+
+    def save(now: State) -> None:
+        _write(grid, root, folder, command, now.records, episodes=False)
+
+    launcher = open_launcher(launching, str(root / "launch"))
+    try:
+        with storage_errors(root):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / "grid.json", _json(_described(grid, command)))
+        drive(
+            root,
+            state,
+            launcher,
+            retry=retry,
+            watcher=watcher,
+            settled=save,
+        )
+    except KeyboardInterrupt:
+        done = state.count("done")
+        save(state)
+        raise KeyboardInterrupt(
+            f"Interrupted with {done} of {len(mine)} cells done. Run the same command again to go on; "
+            f"what there is lies in {folder}."
+        ) from None
+    finally:
+        launcher.close()
+    return Compared(folder, _write(grid, root, folder, command, state.records, episodes=True))
+
+
+def _write(
+    grid: Grid,
+    root: Path,
+    folder: Path,
+    command: Sequence[str] | None,
+    known: Mapping[str, Mapping[str, Any]],
+    *,
+    episodes: bool,
+) -> dict[str, Any]:
+    """Summarise all cells, also those of other shards, and write what there is."""
+    state = _everything(root, grid, known)
+    document: dict[str, Any] = strict(summarise(grid, root, state, command))
+    with storage_errors(root):
+        write_atomically(folder / RESULT, _json(document))
+        if episodes:
+            table = _episodes(grid, root, state)
+            if table is not None:
+                write_atomically(folder / EPISODES, table)
+    return document
+
+
+def _everything(root: Path, grid: Grid, known: Mapping[str, Mapping[str, Any]]) -> State:
+    """The state of the whole grid; records that this driver has read are not read again."""
+    others = [cell for cell in grid.cells if known.get(cell.id, {}).get("status") != "done"]
+    state = survey(root, others)
+    for cell in grid.cells:
+        if cell.id not in state.status:
+            state.status[cell.id] = "done"
+            state.records[cell.id] = dict(known[cell.id])
+    state.cells = grid.cells
+    for known_id, status in state.status.items():
+        if status == "busy":
+            state.status[known_id] = "running"
+    return state
+
+
+def _episodes(grid: Grid, root: Path, state: State) -> bytes | None:
+    """The episodes of all finished cells as one Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = []
+    for cell in grid.cells:
+        if state.status[cell.id] != "done":
+            continue
+        file = cell_folder(root, cell.id) / EPISODES
+        try:
+            own = pq.read_table(file)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise StorageError(
+                f"{file} cannot be read: {error}.", "Remove its folder and run again."
+            ) from error
+        rows = own.num_rows
+        front = {"scenario": cell.scenario, "agent": cell.agent, "cell": cell.id}
+        columns = {name: pa.array([value] * rows, pa.string()) for name, value in front.items()}
+        columns["run_seed"] = pa.array([cell.seed] * rows, pa.int64())
+        columns |= {name: own[name] for name in own.column_names}
+        if cell.kind == "baseline":
+            columns["policy"] = pa.nulls(rows, pa.string())
+        tables.append(pa.table(columns))
+    if not tables:
+        return None
+    sink = io.BytesIO()
+    pq.write_table(pa.concat_tables(tables, promote_options="permissive"), sink)
+    return sink.getvalue()
+
+
+def _suite(
+    what: str | Path | Sequence[str] | Suite, algorithms: Sequence[Any] | None, quick: bool
+) -> tuple[Suite, str, Path | None]:
+    """The suite that is asked for, its name, and where its relative paths start."""
+    if isinstance(what, Suite):
+        return (what.in_quick_form() if quick else what), "compare", None
+    names = [str(what)] if isinstance(what, str | Path) else [str(one) for one in what]
+    if not names:
+        raise InvalidValueError(
+            "Nothing to compare is named.", "Name a suite or scenarios; see sandbox list."
+        )
+    # A plain name may be a domain's default scenario as well; with algorithms that is what is meant.
+    scenario = algorithms is not None and names[0] in registry().domains.names()
+    file = find_suite(names[0]) if len(names) == 1 and not scenario else None
+    if file is not None:
+        suite = load_suite(file)
+        return (suite.in_quick_form() if quick else suite), file.stem, file.parent
+    if quick:
+        raise InvalidValueError(
+            "--quick is the short form of a suite, and no suite is named.", _known_suites()
+        )
+    if algorithms is None:
+        raise InvalidValueError(
+            f"'{names[0]}' is no suite, so it must be said what to compare.",
+            f"Name algorithms with --algo a,b,c. {_known_suites()}",
+        )
+    return Suite(scenarios=tuple(names)), "compare", None
+
+
+def _known_suites() -> str:
+    from sandbox.comparison.suites import suites
+
+    known = sorted(suites())
+    return f"Suites: {', '.join(known)}." if known else ""
+
+
+def _changed(
+    suite: Suite,
+    algorithms: Sequence[str | Mapping[str, Any]] | None,
+    seeds: int | Sequence[int] | None,
+    steps: int | None,
+    episodes: int | None,
+    baselines: str | Sequence[str] | None,
+    changes: Sequence[str],
+    reward: Sequence[str],
+) -> Suite:
+    """The suite with what the caller says put over it."""
+    raw: dict[str, Any] = suite.model_dump(exclude_unset=True)
+    given = {"seeds": seeds, "steps": steps, "episodes": episodes, "baselines": baselines}
+    raw |= {name: value for name, value in given.items() if value is not None}
+    if algorithms is not None:
+        raw["agents"] = [{"algorithm": one} if isinstance(one, str) else dict(one) for one in algorithms]
+    assigned = parse_assignments(changes, "--set")
+    for entry in raw["scenarios"]:
+        if algorithms is not None:
+            entry.pop("agents", None)
+        for name in ("steps", "episodes", "baselines"):
+            if given[name] is not None:
+                entry.pop(name, None)
+        entry["set"] = {**entry.get("set", {}), **assigned}
+        if reward:
+            entry["reward"] = tuple(reward)
+    changed: Suite = validate(Suite, raw, "the comparison")
+    return changed
+
+
+def _described(grid: Grid, command: Sequence[str] | None) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "suite": grid.name,
+        "title": grid.title,
+        "command": list(command) if command is not None else None,
+        "cells": [
+            {
+                "id": cell.id,
+                "scenario": cell.scenario,
+                "agent": cell.agent,
+                "kind": cell.kind,
+                "seed": cell.seed,
+                "algorithm": cell.request.get("algorithm"),
+                "hyperparameters": cell.request.get("hyperparameters"),
+                "steps": cell.request.get("steps"),
+                "num_envs": cell.request.get("num_envs"),
+                "scenario_hash": cell.request["scenario_hash"],
+            }
+            for cell in grid.cells
+        ],
+    }
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(strict(document), allow_nan=False) + "\n").encode()

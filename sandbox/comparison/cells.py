@@ -1,0 +1,227 @@
+"""The cells of a grid: what each is asked, decided before anything starts, and its content's id."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from sandbox.api.errors import InvalidValueError, MisfitError, UnknownNameError
+from sandbox.comparison.suites import Suite, SuiteAgent, SuiteScenario
+from sandbox.plans import make_plan
+from sandbox.registry import PLUGINS_VARIABLE
+from sandbox.scenarios import Problem, load_problem
+
+Kind = Literal["learned", "baseline"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training run and its evaluation, or one baseline on the test episodes.
+
+    Attributes:
+        id: SHA-256 over all that decides its numbers.
+        scenario: Id of the scenario in the grid.
+        agent: Name of the agent in the grid.
+        kind: Whether it trains.
+        seed: Training seed; None for a baseline.
+        request: How to run it, as plain values.
+    """
+
+    id: str
+    scenario: str
+    agent: str
+    kind: Kind
+    seed: int | None
+    request: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A comparison with everything decided.
+
+    Attributes:
+        name: Of the suite, or ``compare``.
+        title: One line.
+        problems: By scenario id, in order.
+        agents: By name, what each is; learned ones first.
+        cells: Baselines of each scenario first, then seed by seed.
+    """
+
+    name: str
+    title: str
+    problems: Mapping[str, Problem]
+    agents: Mapping[str, Mapping[str, Any]]
+    cells: tuple[Cell, ...]
+
+    @property
+    def id(self) -> str:
+        """Eight characters that stand for exactly these cells."""
+        content = json.dumps(sorted((cell.id, cell.agent) for cell in self.cells))
+        return hashlib.sha256(content.encode()).hexdigest()[:8]
+
+    def folder(self, root: Path) -> Path:
+        """Where its results lie."""
+        return root / "comparisons" / f"{self.name}-{self.id}"
+
+
+def make_grid(suite: Suite, name: str, base: Path | None = None) -> Grid:
+    """Resolve and check every scenario and agent of a suite.
+
+    Args:
+        suite: What is compared.
+        name: Its name.
+        base: Folder where relative scenario files start; the working directory if absent.
+
+    Raises:
+        SandboxError: For an unknown scenario, an algorithm that does not fit, a bad value.
+    """
+    problems: dict[str, Problem] = {}
+    agents: dict[str, dict[str, Any]] = {}
+    learned: list[list[Cell]] = []
+    baselines: list[Cell] = []
+    for entry in suite.scenarios or ():
+        problem = _problem(entry, suite, base)
+        scenario = problem.scenario.id
+        if scenario in problems:
+            raise InvalidValueError(
+                f"The scenario {scenario} is named twice.",
+                "Give one of them another id: a copy of its file with id: domain/other-name.",
+            )
+        problems[scenario] = problem
+        baselines += _baseline_cells(problem, entry.baselines or suite.baselines or "all")
+        for agent in suite.agents or () if entry.agents is None else entry.agents:
+            made = _learned_cells(problem, agent, entry, suite)
+            agents.setdefault(
+                agent.label,
+                {
+                    "kind": "learned",
+                    "algorithm": agent.algorithm,
+                    "hyperparameters": agent.hyperparameters,
+                    "steps": agent.steps or suite.steps,
+                },
+            )
+            learned.append(made)
+    for cell in baselines:
+        if agents.get(cell.agent, {}).get("kind") == "learned":
+            raise InvalidValueError(
+                f"The agent '{cell.agent}' has the name of a baseline of {cell.scenario}.",
+                "Give it another name in the suite.",
+            )
+        agents.setdefault(
+            cell.agent, {"kind": "baseline", "algorithm": None, "hyperparameters": {}, "steps": None}
+        )
+    # Seed by seed: a comparison that is looked at early has some runs of everything.
+    rounds = zip(*learned, strict=True) if learned else ()
+    cells = (*baselines, *(cell for one in rounds for cell in one))
+    if not cells:
+        raise InvalidValueError("There is nothing to compare.", "Name algorithms with --algo, or baselines.")
+    _refuse_repetition(cells)
+    return Grid(name, suite.title, problems, agents, cells)
+
+
+def cell_id(content: Mapping[str, Any]) -> str:
+    """SHA-256 of plain values, the same whatever the order of keys."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def take_shard(cells: Sequence[Cell], shard: str | None) -> list[Cell]:
+    """The cells of shard ``i/n``, i from 1 to n: every n-th, so that all shards are alike.
+
+    Raises:
+        InvalidValueError: For anything but ``i/n``.
+    """
+    if shard is None:
+        return list(cells)
+    number, slash, count = shard.partition("/")
+    if not (slash and number.isdecimal() and count.isdecimal() and len(number) < 7 and len(count) < 7):
+        raise InvalidValueError(f"--shard takes i/n, such as 1/4, not '{shard[:40]}'.")
+    if not 1 <= int(number) <= int(count):
+        raise InvalidValueError(f"--shard {shard}: the number must be between 1 and {count}.")
+    return list(cells[int(number) - 1 :: int(count)])
+
+
+def _problem(entry: SuiteScenario, suite: Suite, base: Path | None) -> Problem:
+    name = entry.id
+    if base is not None and name.startswith(".") and name.endswith((".yaml", ".yml")):
+        name = str(base / name)
+    changes = [f"{key}={_text(value)}" for key, value in entry.set.items()]
+    episodes = entry.episodes or suite.episodes
+    if episodes is not None:
+        changes.append(f"evaluation.episodes={episodes}")
+    return load_problem(name, changes, entry.reward)
+
+
+def _text(value: Any) -> str:
+    """A value as ``--set`` reads it back: JSON is YAML, but a plain word may stand as it is."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _learned_cells(problem: Problem, agent: SuiteAgent, entry: SuiteScenario, suite: Suite) -> list[Cell]:
+    steps = entry.steps or agent.steps or suite.steps
+    plan = make_plan(problem, agent.algorithm, steps=steps, num_envs=agent.num_envs, hp=agent.hyperparameters)
+    if plan.algorithm.capabilities.data == "offline":
+        raise MisfitError(f"{agent.algorithm} learns from a dataset and cannot be compared by training.")
+    hyperparameters = plan.config.model_dump(mode="json")
+    cells = []
+    for seed in suite.seed_list:
+        content = {
+            "scenario": problem.hash,
+            "task_version": problem.task.version,
+            "algorithm": plan.algorithm.name,
+            "hyperparameters": hyperparameters,
+            "seed": seed,
+            "steps": plan.steps,
+            "num_envs": plan.num_envs,
+        }
+        request = _request(problem) | {
+            "algorithm": plan.asked,
+            "hyperparameters": hyperparameters,
+            "seed": seed,
+            "steps": plan.steps,
+            "num_envs": plan.num_envs,
+        }
+        cells.append(Cell(cell_id(content), problem.scenario.id, agent.label, "learned", seed, request))
+    return cells
+
+
+def _baseline_cells(problem: Problem, wanted: str | tuple[str, ...]) -> list[Cell]:
+    known = [baseline.name for baseline in problem.task.baselines]
+    if wanted == "none":
+        return []
+    names = problem.baselines() if wanted == "all" else list(wanted)
+    for name in names:
+        if name not in known and name != "random":
+            raise UnknownNameError(f"baseline of {problem.scenario.id}", name, [*known, "random"])
+    cells = []
+    for name in dict.fromkeys([*names, "random"]):
+        content = {"scenario": problem.hash, "task_version": problem.task.version, "baseline": name}
+        request = _request(problem) | {"baseline": name}
+        cells.append(Cell(cell_id(content), problem.scenario.id, name, "baseline", None, request))
+    return cells
+
+
+def _request(problem: Problem) -> dict[str, Any]:
+    return {
+        "scenario": problem.scenario.model_dump(mode="json"),
+        "scenario_hash": problem.hash,
+        "folder": str(problem.folder.resolve()),
+        "plugins": os.environ.get(PLUGINS_VARIABLE, ""),
+    }
+
+
+def _refuse_repetition(cells: Sequence[Cell]) -> None:
+    seen: dict[str, Cell] = {}
+    for cell in cells:
+        other = seen.setdefault(cell.id, cell)
+        if other is not cell:
+            raise InvalidValueError(
+                f"The agents '{other.agent}' and '{cell.agent}' are the same in {cell.scenario}: "
+                "their settings do not differ.",
+                "Leave one of them out.",
+            )

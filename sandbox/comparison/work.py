@@ -1,0 +1,299 @@
+"""Runs one cell wherever it is sent: training, evaluation, and a record that appears whole."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sandbox.api.errors import DamagedRunError, RunBusyError, SandboxError, StorageError
+from sandbox.comparison.lease import Lease, take
+from sandbox.comparison.records import EPISODES, cell_folder, read_cell, write_cell
+from sandbox.envs import restorable
+from sandbox.evaluation import evaluation_seeds, learned_agent, play_all
+from sandbox.plans import Plan, make_plan
+from sandbox.players import Agent, Players
+from sandbox.progress import Phase, Silent
+from sandbox.provenance import packages
+from sandbox.registry import PLUGINS_VARIABLE, registry
+from sandbox.rollout import Episode
+from sandbox.scenarios import Problem, from_record
+from sandbox.store import Run, RunWriter, storage_errors, write_atomically
+from sandbox.training import resume_plan, train_plan
+
+FUNCTION = "sandbox.comparison.work:run_cell"
+TELL_EVERY = 1.0
+
+Tell = Callable[[Mapping[str, Any]], None]
+
+
+def run_cell(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    """Run a cell unless it is done or somebody else is at it.
+
+    Args:
+        payload: ``root``, the runs directory; ``cell``, its id; ``kind``; ``request``; ``again``,
+            whether to run it although it failed before.
+        tell: Hears of progress: ``{"phase", "done", "total"}``.
+
+    Returns:
+        ``{"status"}``: ``done`` or ``failed`` as its record now says, ``busy`` while another worker has
+        it, ``interrupted`` after a request to stop.
+
+    Raises:
+        StorageError: If the runs directory cannot be written; no fault of the cell.
+    """
+    root, cell = Path(payload["root"]), str(payload["cell"])
+    _use_plugins(payload["request"].get("plugins", ""))
+    known = read_cell(root, cell)
+    if known is not None and _settled(known, bool(payload.get("again"))):
+        return {"status": known["status"]}
+    folder = cell_folder(root, cell)
+    with storage_errors(root):
+        folder.mkdir(parents=True, exist_ok=True)
+        lease = take(folder)
+    if lease is None:
+        return {"status": "busy"}
+    try:
+        known = read_cell(root, cell)  # another worker may have finished it while the lease was taken
+        if known is not None and _settled(known, bool(payload.get("again"))):
+            return {"status": known["status"]}
+        return _attempt(root, cell, payload, (known or {}).get("attempts", 0) + 1, lease, tell)
+    except KeyboardInterrupt:
+        return {"status": "interrupted"}
+    finally:
+        lease.release()
+
+
+def _settled(record: Mapping[str, Any], again: bool) -> bool:
+    return record["status"] == "done" or (record["status"] == "failed" and not again)
+
+
+def _attempt(
+    root: Path, cell: str, payload: Mapping[str, Any], attempts: int, lease: Lease, tell: Tell
+) -> dict[str, Any]:
+    start = time.perf_counter()
+    request = payload["request"]
+    record: dict[str, Any] = {
+        "kind": payload["kind"],
+        "scenario": request["scenario"]["id"],
+        "scenario_hash": request["scenario_hash"],
+        "algorithm": request.get("algorithm") or request.get("baseline"),
+        "seed": request.get("seed"),
+        "attempts": attempts,
+        "packages": packages(),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "run_dir": None,
+    }
+    try:
+        problem = _problem(request)
+        if payload["kind"] == "learned":
+            run = _trained(root, cell, problem, request, tell)
+            record["run_dir"] = str(run.path.relative_to(root))
+            record["train_seconds"] = run.record.get("train_seconds")
+            record["steps_per_second"] = run.record.get("steps_per_second")
+            played = _play_learned(problem, run)
+        else:
+            agent = Agent(request["baseline"], baseline=request["baseline"])
+            played = {"final": _play(problem, [agent])[agent.name]}
+        if not lease.held():
+            return {"status": "busy"}
+        with storage_errors(root):
+            write_atomically(cell_folder(root, cell) / EPISODES, _table(played))
+        record |= {"status": "done", "results": _results(problem, played)}
+    except RunBusyError:
+        return {"status": "busy"}  # a worker that is on its way out still writes the run directory
+    except StorageError:
+        raise
+    except Exception as error:  # whatever goes wrong inside a cell is that cell's result
+        record |= {"status": "failed", "error": _sentence(error), "run_dir": _failed_run(root, cell, request)}
+    record["seconds"] = round(time.perf_counter() - start, 3)
+    record["ended"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    with storage_errors(root):
+        write_cell(root, cell, record)
+    return {"status": record["status"]}
+
+
+def _trained(root: Path, cell: str, problem: Problem, request: Mapping[str, Any], tell: Tell) -> Run:
+    """The finished training run of a cell: an earlier attempt's, one that goes on exactly, or a new one."""
+    plan = _plan(problem, request)
+    stopped = None
+    for run in _attempts(root, cell, request):
+        if run.record["status"] == "done":
+            return run
+        if run.record["status"] != "failed":
+            stopped = run
+    listener = _Teller(tell)
+    with Players(problem, num_workers=1) as table:
+        if stopped is not None:
+            writer = RunWriter.reopen(stopped.path)
+            if restorable(problem):
+                return resume_plan(plan, writer, table, listener)
+            # The same cell must give the same numbers however often it was stopped.
+            writer.discard()
+        return train_plan(plan, root, table, listener, {"cell": cell, "command": request.get("command")})
+
+
+def _attempts(root: Path, cell: str, request: Mapping[str, Any]) -> list[Run]:
+    """Run directories of this cell, of earlier attempts."""
+    domain, name = str(request["scenario"]["id"]).split("/")
+    found = []
+    for folder in (root / domain / name / str(request["algorithm"])).glob(f"{request['seed']}-*"):
+        try:
+            run = Run.open(folder)
+        except DamagedRunError:
+            continue
+        if run.record.get("cell") == cell:
+            found.append(run)
+    return found
+
+
+def _failed_run(root: Path, cell: str, request: Mapping[str, Any]) -> str | None:
+    if "algorithm" not in request:
+        return None
+    runs = _attempts(root, cell, request)
+    return str(runs[-1].path.relative_to(root)) if runs else None
+
+
+def _play_learned(problem: Problem, run: Run) -> dict[str, list[Episode]]:
+    """Test episodes of the final and of the best-validation policy; played once where they are the same."""
+    best = run.record.get("best")
+    same = best is not None and best["steps"] == run.record.get("steps_done")
+    which = ["final"] if best is None or same else ["final", "best"]
+    agents = {name: learned_agent(run, name) for name in which}
+    episodes = _play(problem, list(agents.values()))
+    played = {name: episodes[agent.name] for name, agent in agents.items()}
+    return played | ({"best": played["final"]} if same else {})
+
+
+def _play(problem: Problem, agents: list[Agent]) -> dict[str, list[Episode]]:
+    with Players(problem, num_workers=1) as table:
+        evaluation = play_all(table, problem, agents, evaluation_seeds(problem), Silent())
+    return {agent.name: [one for one in evaluation.episodes if one.agent == agent.name] for agent in agents}
+
+
+def _results(problem: Problem, played: Mapping[str, list[Episode]]) -> dict[str, Any]:
+    return {which: _summary(problem, episodes) for which, episodes in played.items()}
+
+
+def _summary(problem: Problem, episodes: list[Episode]) -> dict[str, Any]:
+    return {
+        "seeds": [one.seed for one in episodes],
+        "values": [one.metrics[problem.metric.name] for one in episodes],
+        "metrics": _means(one.metrics for one in episodes),
+        "reward_terms": _means(one.reward_terms for one in episodes),
+        "return": float(np.mean([one.ret for one in episodes])),
+        "length": float(np.mean([one.length for one in episodes])),
+        "terminated": float(np.mean([one.terminated for one in episodes])),
+    }
+
+
+def _means(records: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    sums: dict[str, list[float]] = {}
+    for record in records:
+        for name, value in record.items():
+            sums.setdefault(name, []).append(value)
+    return {name: float(np.mean(values)) for name, values in sums.items()}
+
+
+def _table(played: Mapping[str, list[Episode]]) -> bytes:
+    """One row an episode, as the content of a Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [
+        {
+            "policy": which,
+            "seed": one.seed,
+            "return": one.ret,
+            "length": one.length,
+            "terminated": one.terminated,
+            "truncated": one.truncated,
+            **{f"term/{name}": value for name, value in one.reward_terms.items()},
+            **{f"metric/{name}": value for name, value in one.metrics.items()},
+        }
+        for which, episodes in played.items()
+        for one in episodes
+    ]
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), sink)
+    return sink.getvalue()
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, SandboxError):
+        return f"{error.message} {error.hint}".strip()
+    return f"{type(error).__name__}: {error}"
+
+
+class _Teller(Silent):
+    """Passes on how far training is, once a second."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._total = 0
+        self._told = 0.0
+
+    def start(self, phase: Phase, title: str, total: int, unit: str) -> None:
+        if phase == "train":
+            self._total = total
+
+    def advance(self, phase: Phase, done: int, values: Mapping[str, float]) -> None:
+        now = time.monotonic()
+        if phase == "train" and now - self._told >= TELL_EVERY:
+            self._told = now
+            self._tell({"phase": phase, "done": done, "total": self._total})
+
+
+# A worker stays warm: what many cells share is made once. Small, since problems may hold file lists.
+_problems: OrderedDict[str, Problem] = OrderedDict()
+_plans: OrderedDict[str, Plan] = OrderedDict()
+_KEPT = 32
+
+
+def _problem(request: Mapping[str, Any]) -> Problem:
+    key = repr((request["scenario_hash"], request["scenario"]["id"], request["folder"]))
+    if key not in _problems:
+        problem = from_record(request["scenario"], Path(request["folder"]))
+        if problem.hash != request["scenario_hash"]:
+            raise DamagedRunError(
+                f"{problem.scenario.id} is another scenario here than where the grid was made: its hash is "
+                f"{problem.hash[:12]}, not {request['scenario_hash'][:12]}.",
+                "The same files and the same version of the task must be on every machine.",
+            )
+        _keep(_problems, key, problem)
+    return _problems[key]
+
+
+def _plan(problem: Problem, request: Mapping[str, Any]) -> Plan:
+    same = ("scenario_hash", "algorithm", "hyperparameters", "steps", "num_envs", "folder")
+    key = repr([request[name] for name in same])
+    if key not in _plans:
+        made = make_plan(
+            problem,
+            request["algorithm"],
+            steps=request["steps"],
+            num_envs=request["num_envs"],
+            hp=request["hyperparameters"],
+        )
+        _keep(_plans, key, made)
+    return replace(_plans[key], problem=problem, seed=request["seed"])
+
+
+def _keep(cache: OrderedDict[str, Any], key: str, value: Any) -> None:
+    cache[key] = value
+    while len(cache) > _KEPT:
+        cache.popitem(last=False)
+
+
+def _use_plugins(plugins: str) -> None:
+    """Load the plugins that the driver was given by path, also on another machine."""
+    if plugins and os.environ.get(PLUGINS_VARIABLE) != plugins:
+        os.environ[PLUGINS_VARIABLE] = plugins
+        registry.cache_clear()

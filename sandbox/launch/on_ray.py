@@ -1,0 +1,189 @@
+"""Jobs as tasks of a Ray cluster: one task a job with declared cores, tried again when its node dies.
+
+A cluster's ports let whoever reaches them run code. Token authentication is therefore switched on; a
+cluster started here for this command gets a token of its own, another one must be joined with its token
+(``RAY_AUTH_TOKEN`` or ``RAY_AUTH_TOKEN_PATH``).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+from sandbox.api.errors import MissingExtraError, RunFailedError
+from sandbox.launch.base import Ended, Event, Job, Lost, Payload, Told
+from sandbox.launch.local import usable_cores
+from sandbox.launch.worker import carry_out
+from sandbox.registry import PLUGINS_VARIABLE, missing_modules
+
+MAX_RETRIES = 3
+"""Times that Ray starts a task again when its process or node has died."""
+
+SLOTS_EVERY = 5.0
+TELL_EVERY = 2.0
+
+
+class RayLauncher:
+    """Sends jobs to a Ray cluster and streams their results back.
+
+    Args:
+        address: ``host:port`` of a running cluster, ``auto`` for the one of this machine, or None for one
+            that lives as long as this launcher.
+        workers: Most jobs at the same time; what the cluster's cores allow if absent.
+        cores: Cores that each job declares.
+
+    Raises:
+        MissingExtraError: If Ray is not installed.
+        RunFailedError: If the cluster cannot be reached.
+    """
+
+    def __init__(self, address: str | None, workers: int | None, cores: float) -> None:
+        if missing_modules(("ray",)):
+            raise MissingExtraError("The launcher ray", ("ray",), "ray")
+        _authenticate(own=address is None)
+        import ray
+
+        self._ray: Any = ray
+        self._limit, self._cores = workers, cores
+        self._own = not ray.is_initialized()
+        if self._own:
+            self._connect(address, workers)
+        self._mail: Any = ray.remote(num_cpus=0, max_restarts=-1)(_Mailbox).remote()
+        task: Any = ray.remote(_run)
+        self._task = task.options(num_cpus=cores, max_retries=MAX_RETRIES)
+        self._refs: dict[Any, str] = {}
+        self._slots, self._looked = 1, 0.0
+        self._mail_ref: Any = None
+        self._mailed = 0.0
+
+    @property
+    def slots(self) -> int:
+        """What the cluster's cores allow now; nodes may join and leave."""
+        now = time.monotonic()
+        if now - self._looked > SLOTS_EVERY or not self._looked:
+            self._looked = now
+            total = float(self._ray.cluster_resources().get("CPU", 0.0))
+            self._slots = max(1, int(total / self._cores))
+        return min(self._slots, self._limit or self._slots)
+
+    def submit(self, job: Job) -> None:
+        """Start a task."""
+        reference = self._task.remote(job.id, job.function, dict(job.payload), self._mail)
+        self._refs[reference] = job.id
+
+    def events(self, timeout: float) -> list[Event]:
+        """See `sandbox.launch.base.Launcher`."""
+        found = self._news()
+        if not self._refs:
+            time.sleep(0.0 if found else min(timeout, 0.1))
+            return found
+        done, _ = self._ray.wait(list(self._refs), num_returns=1, timeout=timeout)
+        if done:  # whatever else is ready by now, too
+            done, _ = self._ray.wait(list(self._refs), num_returns=len(self._refs), timeout=0)
+        for reference in done:
+            found.append(self._ended(self._refs.pop(reference), reference))
+        return found
+
+    def stop(self) -> None:
+        """Interrupt every task: training writes its checkpoint."""
+        for reference in self._refs:
+            self._ray.cancel(reference, force=False)
+
+    def close(self) -> None:
+        """Cancel what is under way, and end a cluster that was started here."""
+        for reference in self._refs:
+            self._ray.cancel(reference, force=True)
+        self._refs.clear()
+        if self._own:
+            self._ray.shutdown()
+
+    def _connect(self, address: str | None, workers: int | None) -> None:
+        variables = {"OMP_NUM_THREADS": "1", PLUGINS_VARIABLE: os.environ.get(PLUGINS_VARIABLE, "")}
+        options: dict[str, Any] = {
+            "logging_level": logging.WARNING,
+            "log_to_driver": False,
+            "runtime_env": {"env_vars": variables},
+        }
+        if address is None:
+            cores = max(1, round((workers or usable_cores()) * self._cores))
+            options |= {"num_cpus": cores, "include_dashboard": False}
+        else:
+            options["address"] = address
+        try:
+            self._ray.init(**options)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise RunFailedError(
+                f"The Ray cluster at {address or 'this machine'} cannot be reached: {error}",
+                "Is it running, and is its token in RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH?",
+            ) from error
+
+    def _ended(self, job: str, reference: Any) -> Event:
+        exceptions = self._ray.exceptions
+        try:
+            kind, value = self._ray.get(reference)
+        except exceptions.TaskCancelledError:
+            return Lost(job, "it was cancelled")
+        except exceptions.RayTaskError as error:
+            return Ended(job, None, f"{type(error.cause).__name__}: {error.cause}")
+        except exceptions.RayError as error:
+            return Lost(job, str(error).partition("\n")[0])
+        return Ended(job, None, value) if kind == "error" else Ended(job, value)
+
+    def _news(self) -> list[Event]:
+        """Progress that tasks have left in the mailbox, asked for without waiting."""
+        found: list[Event] = []
+        if self._mail_ref is not None:
+            ready, _ = self._ray.wait([self._mail_ref], timeout=0)
+            if ready:
+                try:
+                    news = self._ray.get(self._mail_ref)
+                    found = [Told(job, values) for job, values in news.items() if job in self._refs.values()]
+                except self._ray.exceptions.RayError:
+                    pass  # its node died; it starts again elsewhere, and progress is only progress
+                self._mail_ref = None
+        now = time.monotonic()
+        if self._mail_ref is None and now - self._mailed > TELL_EVERY:
+            self._mailed = now
+            self._mail_ref = self._mail.collect.remote()
+        return found
+
+
+class _Mailbox:
+    """An actor in which tasks leave their latest progress."""
+
+    def __init__(self) -> None:
+        self._news: dict[str, Payload] = {}
+
+    def leave(self, job: str, values: Payload) -> None:
+        self._news[job] = values
+
+    def collect(self) -> dict[str, Payload]:
+        news, self._news = self._news, {}
+        return news
+
+
+def _run(job: str, function: str, payload: Payload, mail: Any) -> tuple[str, Any]:
+    """The task: one job in a worker process of the cluster."""
+    told = 0.0
+
+    def tell(values: Payload) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= TELL_EVERY:
+            told = now
+            mail.leave.remote(job, dict(values))
+
+    return carry_out(function, payload, tell)
+
+
+def _authenticate(own: bool) -> None:
+    """Switch token authentication on before Ray is imported; a cluster of our own gets a new token."""
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    given = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
+    known = given or (Path.home() / ".ray" / "auth_token").is_file()
+    if own and not known:
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)

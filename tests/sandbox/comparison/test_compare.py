@@ -1,0 +1,174 @@
+"""Grids: what exists is reused, what is missing runs, failures are results, killing loses nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from grids import TOYS, trivial
+
+from sandbox.api.errors import InvalidValueError
+from sandbox.comparison.api import Compared, compare
+from sandbox.comparison.suites import Suite
+from sandbox.launch import Launching
+
+HERE = Launching("inline")
+ONE = Launching(workers=1)
+
+
+def run(suite: Suite, root: Path, **more: Any) -> Compared:
+    return compare(suite, runs_dir=root, launching=more.pop("launching", HERE), **more)
+
+
+def runs_of(root: Path) -> list[dict[str, Any]]:
+    return [json.loads(file.read_text()) for file in root.glob("toy/*/*/*/run.json")]
+
+
+def test_what_exists_is_reused_and_what_is_missing_runs(still: None, tmp_path: Path) -> None:
+    first = run(trivial(baselines=["optimal"]), tmp_path)
+    assert first.complete
+    assert len(runs_of(tmp_path)) == 3
+    stamps = {file: file.stat().st_mtime_ns for file in tmp_path.glob("cells/*/cell.json")}
+    assert len(stamps) == 5  # three seeds, optimal and random
+
+    again = run(trivial(baselines=["optimal"]), tmp_path)
+    assert again.document["cells"] == first.document["cells"]
+    more = run(trivial(baselines=["optimal"], seeds=4), tmp_path)
+    assert len(runs_of(tmp_path)) == 4
+    assert all(file.stat().st_mtime_ns == stamp for file, stamp in stamps.items())
+    assert more.folder != first.folder
+    assert not list(tmp_path.glob("cells/*/lease.json"))
+
+
+def test_figures_are_those_of_the_episodes(still: None, tmp_path: Path) -> None:
+    """Values by hand from the table of episodes; the order is that of Sutton and Barto's example."""
+    agents = [
+        {"name": f"right-{p}", "algorithm": "still", "hyperparameters": {"right": p}} for p in (0.55, 0.95)
+    ]
+    done = run(trivial(agents=agents, baselines="all", episodes=100, seeds=2), tmp_path)
+    rows = pq.read_table(done.folder / "episodes.parquet").to_pylist()
+    own = [
+        [row["metric/steps"] for row in rows if row["agent"] == "right-0.55" and row["run_seed"] == seed]
+        for seed in (0, 1)
+    ]
+    assert [len(values) for values in own] == [100, 100]
+    score = done.scores("toy/corridor")["right-0.55"]
+    assert score["values"] == pytest.approx([np.mean(values) for values in own])
+    assert score["iqm"] == pytest.approx(np.mean(own))
+    assert score["runs"] == 2
+
+    random = np.mean([row["metric/steps"] for row in rows if row["agent"] == "random"])
+    optimal = 6 + 4 * 2**0.5  # the reference in the scenario, exactly the optimum
+    assert done.document["scenarios"]["toy/corridor"]["anchors"] == {
+        "zero": {"name": "random", "value": random},
+        "one": {"name": "optimum", "value": pytest.approx(optimal)},
+    }
+    assert score["normalised"] == pytest.approx((np.mean(own) - random) / (optimal - random))
+    assert done.ranking("toy/corridor")[-1] in ("right-0.95", "epsilon-right")
+    assert done.document["probability_of_improvement"]["right-0.55"]["right-0.95"]["p"] == 1.0
+    assert done.document["exploratory"] is True
+
+    baseline = {row["seed"]: row["metric/steps"] for row in rows if row["agent"] == "optimal"}
+    paired = [row["metric/steps"] - baseline[row["seed"]] for row in rows if row["agent"] == "right-0.95"]
+    against = done.scores("toy/corridor")["right-0.95"]["against_best_baseline"]
+    if against["baseline"] == "optimal":
+        assert against["difference"] == pytest.approx(np.mean(paired))
+    assert against["verdict"] == "worse" or against["p_holm"] >= 0.05
+
+
+def test_a_failed_cell_is_listed_and_runs_again_on_demand_only(still: None, tmp_path: Path) -> None:
+    agents = ["still", {"name": "bad", "algorithm": "still", "hyperparameters": {"fail": True}}]
+    done = run(trivial(agents=agents, seeds=1), tmp_path)
+    assert not done.complete
+    bad = next(cell for cell in done.document["cells"] if cell["agent"] == "bad")
+    assert bad["status"] == "failed"
+    assert "asked to fail" in bad["error"]
+    assert (tmp_path / bad["run_dir"] / "run.json").is_file()
+    assert done.document["failed"] == 1
+    assert bad["attempts"] == 1
+    again = run(trivial(agents=agents, seeds=1), tmp_path)
+    assert next(c for c in again.document["cells"] if c["agent"] == "bad")["attempts"] == 1
+    retried = run(trivial(agents=agents, seeds=1), tmp_path, retry=True)
+    assert next(c for c in retried.document["cells"] if c["agent"] == "bad")["attempts"] == 2
+    assert next(c for c in retried.document["cells"] if c["agent"] == "still")["attempts"] == 1
+
+
+def test_a_cell_whose_process_dies_runs_again(still: None, tmp_path: Path) -> None:
+    settings = {"die_unless": str(tmp_path / "died")}
+    agents = [{"algorithm": "still", "hyperparameters": settings}]
+    done = run(trivial(agents=agents, seeds=1), tmp_path / "runs", launching=ONE)
+    assert done.complete
+    assert len(runs_of(tmp_path / "runs")) == 1
+
+
+def test_shards_together_are_the_whole_grid(still: None, tmp_path: Path) -> None:
+    first = run(trivial(seeds=4), tmp_path, shard="1/2")
+    assert [cell["status"] for cell in first.document["cells"]] == ["done", "missing"] * 2
+    second = run(trivial(seeds=4), tmp_path, shard="2/2")
+    assert second.complete
+    assert second.folder == first.folder
+
+
+def test_a_damaged_cell_is_made_again(still: None, tmp_path: Path) -> None:
+    run(trivial(seeds=1), tmp_path)
+    file = next(tmp_path.glob("cells/*/cell.json"))
+    file.write_text(file.read_text()[:40])
+    assert run(trivial(seeds=1), tmp_path).complete
+    assert len(runs_of(tmp_path)) == 1, "its training was finished and is kept"
+
+
+def test_a_comparison_is_read_back(still: None, tmp_path: Path) -> None:
+    done = run(trivial(seeds=1), tmp_path)
+    assert Compared.open(done.folder).document == done.document
+    shutil.rmtree(done.folder)
+
+
+def test_a_plain_name_needs_algorithms(still: None, tmp_path: Path) -> None:
+    with pytest.raises(InvalidValueError, match="no suite"):
+        compare("toy/corridor", runs_dir=tmp_path)
+    with pytest.raises(InvalidValueError, match="--quick"):
+        compare("toy/corridor", ["still"], quick=True, runs_dir=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_driver_that_is_killed_again_and_again_finishes_every_cell_once(tmp_path: Path) -> None:
+    suite = tmp_path / "grid.yaml"
+    suite.write_text(
+        "title: t\nagents: [{algorithm: still, hyperparameters: {seconds: 0.2}}]\nsteps: 20\n"
+        "baselines: none\nseeds: 12\nscenarios:\n  - id: toy/corridor\n"
+        "    set: {horizon: 5, evaluation.episodes: 1, evaluation.validations: 0}\n"
+    )
+    command = [
+        *(sys.executable, "-m", "sandbox.cli.main", "compare", str(suite), "--workers", "2", "--json", "-q"),
+        *("--plugin", str(TOYS / "plugin.py"), "--plugin", str(TOYS / "still.py")),
+        *("--runs-dir", str(tmp_path / "runs")),
+    ]
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        before = len(list(tmp_path.glob("runs/cells/*/cell.json")))
+        driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while len(list(tmp_path.glob("runs/cells/*/cell.json"))) == before and time.monotonic() < deadline:
+            if driver.poll() is not None:
+                break
+            time.sleep(0.02)
+        time.sleep(rng.random() * 0.3)
+        driver.send_signal(signal.SIGKILL)
+        driver.wait()
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
+    document = json.loads(done.stdout)
+    assert document["status"] == "complete"
+    finished = [record for record in runs_of(tmp_path / "runs") if record["status"] == "done"]
+    assert sorted(record["seed"] for record in finished) == list(range(12))
+    assert len({record["cell"] for record in finished}) == 12
