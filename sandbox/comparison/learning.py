@@ -28,17 +28,17 @@ def curves(grid: Grid, root: Path, table: Table) -> dict[str, dict[str, Any]]:
 def _curves(root: Path, runs: Runs, metric: str) -> dict[str, Any]:
     logs = [_log(root, record) for record in runs.records]
     terms = dict.fromkeys(
-        name.removeprefix("terms/")
+        name.removeprefix("term/")
         for log in logs
         for entry in log
         for name in entry
-        if name.startswith("terms/")
+        if name.startswith("term/")
     )
     return {
         "training": _curve(logs, metric),
         "validation": _curve(logs, f"validation/{metric}"),
         "return": _curve(logs, "return"),
-        "terms": {name: _curve(logs, f"terms/{name}") for name in terms},
+        "terms": {name: _curve(logs, f"term/{name}") for name in terms},
     }
 
 

@@ -81,9 +81,9 @@ def test_a_failed_cell_is_shown_and_makes_the_exit_code_one(sandbox: Sandbox, su
     ("arguments", "words"),
     [
         ((), "Missing argument"),
-        (("idel", "--algo", "still"), "Unknown"),
-        (("suites/idel",), "idle"),
-        (("idle", "--algo", "stil"), "still"),
+        (("idlle", "--algo", "still"), "Unknown"),
+        (("suites/idlle",), "idle"),
+        (("idle", "--algo", "stilll"), "still"),
         (("idle", "--algo", "still,,ppo"), "single commas"),
         (("idle", "--seeds", "none"), "--seeds"),
         (("idle", "--shard", "3/2"), "--shard"),
