@@ -101,6 +101,12 @@ class PpoConfig(_GradientOnPolicy):
     target_kl: float | None = Field(
         None, gt=0, description="ends the passes over a rollout when the policy moved 1.5 times this far"
     )
+    convolution: Layers | None = Field(
+        None,
+        min_length=1,
+        description="channels of the layers of a convolutional policy that scores every cell of an image, for tasks "
+        "whose actions are cells; net_arch is then the critic's",
+    )
 
     @model_validator(mode="after")
     def _standardisable(self) -> PpoConfig:
@@ -130,6 +136,8 @@ class RecurrentPpoConfig(PpoConfig):
     def _one_critic_lstm(self) -> RecurrentPpoConfig:
         if self.shared_lstm and self.enable_critic_lstm:
             raise ValueError("shared_lstm needs enable_critic_lstm=false")
+        if self.convolution is not None:
+            raise ValueError("convolution is not offered with an LSTM")
         return self
 
 

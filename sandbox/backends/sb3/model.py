@@ -73,7 +73,7 @@ def build_model(context: TrainContext, env: VecEnvAdapter) -> BaseAlgorithm:
             policy_alias(config.algorithm, env.observation_space, network),
             _normalised(config, env),
             policy_kwargs=network.policy_kwargs()
-            | extractor_kwargs(config.algorithm, env.observation_space)
+            | extractor_kwargs(config.algorithm, env.observation_space, env.action_space, network)
             | _initial_weights(config),
             seed=context.seed,
             device="cpu",

@@ -68,6 +68,7 @@ class Network(BaseModel):
     shared_lstm: bool | None = None
     enable_critic_lstm: bool | None = None
     linear: bool | None = None
+    convolution: Layers | None = None
 
     @classmethod
     def of(cls, config: Config) -> Network:
@@ -81,7 +82,7 @@ class Network(BaseModel):
 
     def policy_kwargs(self) -> dict[str, Any]:
         """Arguments for the constructor of an SB3 policy."""
-        kwargs = self.model_dump(exclude_none=True, exclude={"linear", "activation", "net_arch"})
+        kwargs = self.model_dump(exclude_none=True, exclude={"linear", "activation", "net_arch", "convolution"})
         if self.linear:
             return kwargs
         if self.activation is not None:
@@ -103,8 +104,12 @@ def model_class(algorithm: str) -> type[BaseAlgorithm]:
     return found
 
 
-def policy_alias(algorithm: str, observation_space: gym.Space[Any], network: Network) -> str:
-    """SB3's name of the kind of policy, such as ``MlpPolicy``."""
+def policy_alias(algorithm: str, observation_space: gym.Space[Any], network: Network) -> str | type[BasePolicy]:
+    """SB3's name of the kind of policy, such as ``MlpPolicy``, or the class of our own."""
+    if network.convolution is not None:
+        from sandbox.backends.sb3.convolution import CLASSES
+
+        return CLASSES[algorithm]
     if algorithm == "ars":
         return "LinearPolicy" if network.linear else "MlpPolicy"
     kind = "MultiInput" if isinstance(observation_space, spaces.Dict) else "Mlp"
@@ -123,11 +128,27 @@ class _Combine(CombinedExtractor):
         self._features_dim = int(self._features_dim)
 
 
-def extractor_kwargs(algorithm: str, observation_space: gym.Space[Any]) -> dict[str, Any]:
-    """SB3's own feature extractors, with a workaround where they fail.
+def extractor_kwargs(
+    algorithm: str, observation_space: gym.Space[Any], action_space: gym.Space[Any], network: Network
+) -> dict[str, Any]:
+    """SB3's own feature extractors, with a workaround where they fail, or the convolutional one.
 
     For MultiDiscrete observations their size is a NumPy integer, which PyTorch's LSTM refuses.
+
+    Raises:
+        MisfitError: If a convolution is asked for and the task has no image with an action for each cell.
     """
+    if network.convolution is not None:
+        from sandbox.backends.sb3.convolution import CellFeatures, require_cells
+
+        return {
+            "features_extractor_class": CellFeatures,
+            "features_extractor_kwargs": {
+                "channels": network.convolution,
+                "per_cell": require_cells(observation_space, action_space),
+                "activation": ACTIVATIONS[network.activation or default_activation(algorithm)],
+            },
+        }
     if algorithm != "recurrent-ppo":
         return {}
     is_dict = isinstance(observation_space, spaces.Dict)
@@ -145,11 +166,14 @@ def build_policy(
         action_space: As shown to SB3.
         network: What the algorithm and the spaces leave open.
     """
-    make: Callable[..., BasePolicy] = model_class(algorithm).policy_aliases[
-        policy_alias(algorithm, observation_space, network)
-    ]
+    alias = policy_alias(algorithm, observation_space, network)
+    make: Callable[..., BasePolicy] = (
+        model_class(algorithm).policy_aliases[alias] if isinstance(alias, str) else alias
+    )
     schedule = () if algorithm == "ars" else (_no_learning,)
-    kwargs = network.policy_kwargs() | extractor_kwargs(algorithm, observation_space)
+    kwargs = network.policy_kwargs() | extractor_kwargs(
+        algorithm, observation_space, action_space, network
+    )
     if algorithm in ACTOR_CRITIC:
         kwargs["ortho_init"] = False  # takes most of the time, for weights that are to be replaced
     with torch.random.fork_rng(devices=[]):

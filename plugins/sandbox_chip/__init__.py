@@ -1,0 +1,1 @@
+"""Chip macro placement: netlists, costs, environments and classical placers."""

@@ -1,0 +1,231 @@
+"""Seeded designs: macros in clusters by Rent's rule, heavy-tailed sizes, pads on the rim.
+
+A family says what a design is made of. The macros are leaves of a random binary tree; between the two
+halves of a part with a and b macros run about k·(aᵖ + bᵖ − (a + b)ᵖ)/2 nets, so that every part of m
+macros has about k·mᵖ connections to the outside (Landman and Russo 1971, Rent's rule). Connections of
+the whole go to pads; pads of one part of the tree lie near each other on the rim.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numba
+import numpy as np
+
+from sandbox_chip import grid as grids
+from sandbox_chip.config import FAMILIES
+from sandbox_chip.netlist import MACRO, PAD, Floats, Netlist
+
+njit: Any = numba.njit(cache=True, nogil=True)
+
+SIDE = 1000.0
+"""Side of the square canvas, µm."""
+
+RENT_TERMINALS = 4.0
+"""Connections of a single macro (Rent's k)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What to draw designs from.
+
+    Attributes:
+        family: One of `sandbox_chip.config.FAMILIES`; ``mixed`` draws one of the others for each design.
+        macros: Least and greatest number of macros.
+        utilisation: Least and greatest share of the canvas that macros take.
+        rent: Rent's exponent p.
+        grid: Every design can be packed on a grid of so many columns and rows.
+    """
+
+    family: str = "mixed"
+    macros: tuple[int, int] = (16, 24)
+    utilisation: tuple[float, float] = (0.4, 0.6)
+    rent: float = 0.65
+    grid: int = 32
+
+
+def generate(recipe: Recipe, seed: int) -> Netlist:
+    """The design that belongs to a seed: the same recipe and seed give the same design."""
+    return generate_fitted(recipe, seed)[0]
+
+
+def generate_fitted(recipe: Recipe, seed: int, orientation: str = "fixed") -> tuple[Netlist, grids.Problem]:
+    """The design of a seed and the problem of placing it on the recipe's grid."""
+    rng = np.random.default_rng(seed)
+    low, high = recipe.macros
+    count = int(rng.integers(low, high + 1))
+    family = recipe.family if recipe.family != "mixed" else FAMILIES[int(rng.integers(1, len(FAMILIES)))]
+    width, height = _sizes(rng, family, count)
+    if family == "tiles":
+        start, members, pad_leaf = _mesh(count)
+        shuffled = np.arange(count)
+    else:
+        start, members, pad_leaf = _tree_nets(rng, count, recipe.rent, RENT_TERMINALS)
+        shuffled = rng.permutation(count)
+    share = float(rng.uniform(*recipe.utilisation))
+    netlist = _assemble(rng, f"{family}-{seed}", width, height, (start, members, pad_leaf, shuffled), share)
+    return _fitted(netlist, recipe.grid, orientation)
+
+
+def _sizes(rng: np.random.Generator, family: str, count: int) -> tuple[Floats, Floats]:
+    """Widths and heights, up to a common factor."""
+    if family == "heavy":
+        area = np.exp(rng.normal(0.0, 1.1, count))
+        aspect = np.exp(rng.uniform(-0.7, 0.7, count))
+    elif family == "banks":
+        groups = rng.integers(0, max(2, count // 4), count)
+        area = np.exp(rng.normal(0.0, 0.8, count))[groups]
+        aspect = np.exp(rng.uniform(-1.0, 1.0, count))[groups]
+    elif family == "tiles":
+        area, aspect = np.ones(count), np.ones(count)
+    else:
+        sides = rng.uniform(0.3, 1.0, (2, count))
+        area, aspect = sides[0] * sides[1], sides[0] / sides[1]
+    area = np.minimum(area, 0.2 * area.sum())
+    return np.sqrt(area * aspect), np.sqrt(area / aspect)
+
+
+@njit
+def _tree_nets(rng, count, exponent, terminals):  # type: ignore[no-untyped-def]
+    """Nets of a random binary tree over leaves 0 … count − 1.
+
+    Returns:
+        Starts of nets, leaves of nets (a pad as −1 in the first place), and each pad's leaf.
+    """
+    starts, members, pad_leaf = [0], [0], [0]
+    members.pop()
+    pad_leaf.pop()
+    stack = [(0, count)]
+    while len(stack) > 0:
+        low, high = stack.pop()
+        if high - low < 2:
+            continue
+        middle = low + int(round((high - low) * rng.uniform(0.35, 0.65)))
+        middle = min(max(middle, low + 1), high - 1)
+        a, b = middle - low, high - middle
+        expected = terminals * (a**exponent + b**exponent - (a + b) ** exponent) / 2
+        nets = max(1, int(expected + rng.random()))
+        for _ in range(nets):
+            first = low + int(rng.random() * a)
+            second = middle + int(rng.random() * b)
+            if rng.random() < 0.5:
+                first, second = second, first
+            begin = len(members)
+            members.append(first)
+            members.append(second)
+            while rng.random() < 0.3:
+                more = low + int(rng.random() * (high - low))
+                new = True
+                for at in range(begin, len(members)):
+                    if members[at] == more:
+                        new = False
+                if new:
+                    members.append(more)
+            starts.append(len(members))
+        stack.append((low, middle))
+        stack.append((middle, high))
+    pads = max(4, int(terminals * count**exponent))
+    for _ in range(pads):
+        leaf = int(rng.random() * count)
+        members.append(-1)
+        members.append(leaf)
+        if rng.random() < 0.2:
+            other = int(rng.random() * count)
+            if other != leaf:
+                members.append(other)
+        starts.append(len(members))
+        pad_leaf.append(leaf)
+    return np.array(starts), np.array(members), np.array(pad_leaf)
+
+
+def _mesh(count: int) -> tuple[Any, Any, Any]:
+    """Nets between neighbours of a mesh, and pads at its first and last column."""
+    columns = int(np.ceil(np.sqrt(count)))
+    nets: list[tuple[int, ...]] = []
+    for tile in range(count):
+        column = tile % columns
+        if column + 1 < columns and tile + 1 < count:
+            nets += [(tile, tile + 1)] * 2
+        if tile + columns < count:
+            nets += [(tile, tile + columns)] * 2
+    pad_leaf = [tile for tile in range(count) if tile % columns in (0, columns - 1)]
+    nets += [(-1, tile) for tile in pad_leaf]
+    starts = np.concatenate(([0], np.cumsum([len(net) for net in nets])))
+    return starts, np.array([leaf for net in nets for leaf in net]), np.array(pad_leaf)
+
+
+def _assemble(
+    rng: np.random.Generator, name: str, width: Floats, height: Floats, nets: tuple[Any, ...], share: float
+) -> Netlist:
+    starts, members, pad_leaf, shuffled = nets
+    count, pads = len(width), len(pad_leaf)
+    factor = SIDE * np.sqrt(share / (width * height).sum())
+    width, height = width * factor, height * factor
+    # Pads follow the order of the leaves round the rim, from a corner drawn at random.
+    along = (pad_leaf + 0.5) / count + rng.normal(0.0, 0.03, pads) + rng.random()
+    pad_x, pad_y = _on_rim(along % 1.0)
+    node = np.where(members < 0, 0, shuffled[np.maximum(members, 0)])
+    node[members < 0] = count + np.arange(pads)
+    pin_x, pin_y = _pins(rng, node, width, height, count)
+    zeros = np.zeros(pads)
+    return Netlist(
+        name=name,
+        nodes=[f"M{index}" for index in range(count)] + [f"P{index}" for index in range(pads)],
+        kind=np.array([MACRO] * count + [PAD] * pads, np.int8),
+        fixed=np.array([False] * count + [True] * pads),
+        width=np.concatenate((width, zeros)),
+        height=np.concatenate((height, zeros)),
+        x=np.concatenate((np.full(count, np.nan), pad_x)),
+        y=np.concatenate((np.full(count, np.nan), pad_y)),
+        orientation=np.zeros(count + pads, np.int8),
+        pin_node=node.astype(np.int64),
+        pin_x=pin_x,
+        pin_y=pin_y,
+        net_start=starts.astype(np.int64),
+        net_pins=np.arange(len(node)),
+        net_weight=np.ones(len(starts) - 1),
+        canvas=(0.0, 0.0, SIDE, SIDE),
+    )
+
+
+def _on_rim(along: Floats) -> tuple[Floats, Floats]:
+    """Points at a share of the way round the canvas, from the lower-left corner to the right."""
+    side, at = np.divmod(along * 4.0, 1.0)
+    at = at * SIDE
+    x = np.select([side == 0, side == 1, side == 2], [at, np.full_like(at, SIDE), SIDE - at], 0.0)
+    y = np.select([side == 0, side == 1, side == 2], [np.zeros_like(at), at, np.full_like(at, SIDE)], SIDE - at)
+    return x, y
+
+
+def _pins(
+    rng: np.random.Generator, node: Any, width: Floats, height: Floats, count: int
+) -> tuple[Floats, Floats]:
+    """Offsets on the macros' sides: most pins of a macro lie on one side, as with memories."""
+    own = rng.integers(0, 4, count)
+    macro = np.minimum(node, count - 1)
+    side = np.where(rng.random(len(node)) < 0.7, own[macro], rng.integers(0, 4, len(node)))
+    along = rng.uniform(-0.45, 0.45, len(node))
+    across = np.where(side % 2 == 0, -0.5, 0.5)
+    pin_x = np.where(side < 2, along, across) * width[macro]
+    pin_y = np.where(side < 2, across, along) * height[macro]
+    pad = node >= count
+    return np.where(pad, 0.0, pin_x), np.where(pad, 0.0, pin_y)
+
+
+def _fitted(netlist: Netlist, grid: int, orientation: str) -> tuple[Netlist, grids.Problem]:
+    """The design with its macros shrunk until they can be packed on the grid."""
+    problem = grids.build(netlist, grid, orientation, restricted=True)
+    while not grids.packs(problem):
+        shrunk = np.where(netlist.kind == MACRO, 0.94, 1.0)
+        pins = shrunk[netlist.pin_node]
+        netlist = replace(
+            netlist,
+            width=netlist.width * shrunk,
+            height=netlist.height * shrunk,
+            pin_x=netlist.pin_x * pins,
+            pin_y=netlist.pin_y * pins,
+        )
+        problem = grids.build(netlist, grid, orientation, restricted=True)
+    return netlist, problem

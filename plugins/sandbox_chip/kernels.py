@@ -1,0 +1,474 @@
+"""The inner loops, compiled by Numba: wire masks, legal cells, greedy decoding, full image planes.
+
+For a macro at column i (lower-left corner at i·step) and orientation k the growth of the half-perimeter
+wirelength is A[i] + B[j]: a net with bounds [lo, hi] and the macro's pins on it at offsets [p, q] adds
+w·max(0, lo − x − p) + w·max(0, x + q − hi). Each summand is convex and piecewise linear, so slopes and
+offsets are scattered at two breakpoints and summed once from each side: O(degree + grid), not
+O(degree · grid²). Because A and B are convex, the cheapest legal cell of a row is one of the two legal
+cells nearest to A's minimum, and rows are visited by rising B until none can be better.
+
+Free cells are bits, 64 a word, so a row's legal positions for a footprint of a × b cells are b − 1 words
+and-ed and log₂ a shifts.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+njit: Any = numba.njit(cache=True, nogil=True)
+fast: Any = numba.njit(cache=True, nogil=True, inline="never", boundscheck=False)
+
+INFINITY = 1e300
+
+
+class Arrays(NamedTuple):
+    """A placement problem on a grid, as the kernels take it; made by `sandbox_chip.grid`.
+
+    Shapes: K orientations, n macros, E entries (one a macro and net), N nets. Lengths in units of the
+    canvas with its lower-left corner at the origin.
+    """
+
+    grid: int
+    step_x: float
+    step_y: float
+    cells_w: Any  # (K, n) footprint in cells
+    cells_h: Any
+    half_w: Any  # (K, n) half of the true size
+    half_h: Any
+    entry_start: Any  # (n + 1,)
+    entry_net: Any  # (E,)
+    offsets: Any  # (K, E, 4) least and greatest pin offset from the centre, x then y
+    net_start: Any  # (N + 1,)
+    net_macro: Any  # (E,) by net
+    net_entry: Any  # (E,) by net
+    weight: Any  # (N,)
+    fixed: Any  # (N, 4) bounds by fixed pins: least x, greatest x, least y, greatest y
+    free: Any  # (grid, words) uint64, bit i of a row is column i
+
+
+@njit
+def axis_costs(arrays, macro, k, bounds, axis, half, step, count, out, slopes, marks):  # type: ignore[no-untyped-def]
+    """Growth of wirelength along one axis for lower-left corners 0 … count − 1, into ``out``.
+
+    Returns what does not depend on the position: spans of nets without any pin yet.
+    """
+    lo_at, hi_at = 2 * axis, 2 * axis + 1
+    for i in range(count):
+        out[i] = 0.0
+        slopes[i] = 0.0
+        marks[i] = 0.0
+        slopes[count + i] = 0.0
+        marks[count + i] = 0.0
+    constant = 0.0
+    for entry in range(arrays.entry_start[macro], arrays.entry_start[macro + 1]):
+        net = arrays.entry_net[entry]
+        w = arrays.weight[net]
+        p = arrays.offsets[k, entry, lo_at]
+        q = arrays.offsets[k, entry, hi_at]
+        lo = bounds[net, lo_at]
+        hi = bounds[net, hi_at]
+        if lo > hi:
+            constant += w * (q - p)
+            continue
+        left = lo - p - half
+        index = int(np.ceil(left / step))
+        if index > 0:
+            index = min(index, count) - 1
+            slopes[index] += w
+            marks[index] += w * left
+        right = hi - q - half
+        index = int(np.floor(right / step)) + 1
+        if index < count:
+            index = max(index, 0)
+            slopes[count + index] += w
+            marks[count + index] += w * right
+    slope = 0.0
+    mark = 0.0
+    for i in range(count - 1, -1, -1):
+        slope += slopes[i]
+        mark += marks[i]
+        out[i] += mark - slope * (i * step)
+    slope = 0.0
+    mark = 0.0
+    for i in range(count):
+        slope += slopes[count + i]
+        mark += marks[count + i]
+        out[i] += slope * (i * step) - mark
+    return constant
+
+
+@njit
+def _lowest_bit(word):  # type: ignore[no-untyped-def]
+    """Index of the lowest set bit; the word is not zero."""
+    index = 0
+    if word & np.uint64(0xFFFFFFFF) == 0:
+        index += 32
+        word >>= np.uint64(32)
+    if word & np.uint64(0xFFFF) == 0:
+        index += 16
+        word >>= np.uint64(16)
+    if word & np.uint64(0xFF) == 0:
+        index += 8
+        word >>= np.uint64(8)
+    if word & np.uint64(0xF) == 0:
+        index += 4
+        word >>= np.uint64(4)
+    if word & np.uint64(0x3) == 0:
+        index += 2
+        word >>= np.uint64(2)
+    if word & np.uint64(0x1) == 0:
+        index += 1
+    return index
+
+
+@njit
+def _highest_bit(word):  # type: ignore[no-untyped-def]
+    """Index of the highest set bit; the word is not zero."""
+    index = 0
+    if word >> np.uint64(32) != 0:
+        index += 32
+        word >>= np.uint64(32)
+    if word >> np.uint64(16) != 0:
+        index += 16
+        word >>= np.uint64(16)
+    if word >> np.uint64(8) != 0:
+        index += 8
+        word >>= np.uint64(8)
+    if word >> np.uint64(4) != 0:
+        index += 4
+        word >>= np.uint64(4)
+    if word >> np.uint64(2) != 0:
+        index += 2
+        word >>= np.uint64(2)
+    if word >> np.uint64(1) != 0:
+        index += 1
+    return index
+
+
+@njit
+def _legal_row(free, row, width, height, words, line):  # type: ignore[no-untyped-def]
+    """Legal lower-left columns of a row for a footprint, as bits into ``line``; whether there is any."""
+    some = np.uint64(0)
+    for word in range(words):
+        value = free[row, word]
+        for above in range(row + 1, row + height):
+            value &= free[above, word]
+        line[word] = value
+        some |= value
+    if some == 0:
+        return False
+    done = 1
+    while done < width:
+        shift = min(done, width - done)
+        done += shift
+        whole = shift >> 6
+        part = np.uint64(shift & 63)
+        for word in range(words):
+            low = line[word + whole] if word + whole < words else np.uint64(0)
+            if part != 0:
+                high = line[word + whole + 1] if word + whole + 1 < words else np.uint64(0)
+                low = (low >> part) | (high << (np.uint64(64) - part))
+            line[word] &= low
+    some = np.uint64(0)
+    for word in range(words):
+        some |= line[word]
+    return some != 0
+
+
+@njit
+def _nearest(line, words, column):  # type: ignore[no-untyped-def]
+    """The set bits nearest to a column at or below it and above it, −1 where there is none."""
+    at = column >> 6
+    below = -1
+    mask = np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(63 - (column & 63))
+    value = line[at] & mask
+    word = at
+    while True:
+        if value != 0:
+            below = (word << 6) + _highest_bit(value)
+            break
+        word -= 1
+        if word < 0:
+            break
+        value = line[word]
+    above = -1
+    value = line[at] & ~mask
+    word = at
+    while True:
+        if value != 0:
+            above = (word << 6) + _lowest_bit(value)
+            break
+        word += 1
+        if word >= words:
+            break
+        value = line[word]
+    return below, above
+
+
+@njit
+def _middle_of_minimum(values, count):  # type: ignore[no-untyped-def]
+    """Index in the middle of the flat bottom of a convex sequence."""
+    best = values[0]
+    for i in range(1, count):
+        best = min(best, values[i])
+    limit = best + 1e-9 * (1.0 + abs(best))
+    first, last = -1, -1
+    for i in range(count):
+        if values[i] <= limit:
+            if first < 0:
+                first = i
+            last = i
+    return (first + last) // 2
+
+
+@njit
+def cheapest_cell(free, words, width, height, a, columns, b, rows, line, limit):  # type: ignore[no-untyped-def]
+    """The legal cell of least a[column] + b[row], both convex, if it is below ``limit``.
+
+    Returns:
+        Cost, column and row; column −1 if no legal cell is below the limit.
+    """
+    centre = _middle_of_minimum(a, columns)
+    middle = _middle_of_minimum(b, rows)
+    least = a[centre]
+    best, best_column, best_row = limit, -1, -1
+    up, down = middle, middle - 1
+    while up < rows or down >= 0:
+        if down < 0 or (up < rows and b[up] <= b[down]):
+            row = up
+            up += 1
+        else:
+            row = down
+            down -= 1
+        if b[row] + least >= best:
+            break
+        if not _legal_row(free, row, width, height, words, line):
+            continue
+        below, above = _nearest(line, words, centre)
+        if below >= 0 and a[below] + b[row] < best:
+            best, best_column, best_row = a[below] + b[row], below, row
+        if above >= 0 and a[above] + b[row] < best:
+            best, best_column, best_row = a[above] + b[row], above, row
+    return best, best_column, best_row
+
+
+@njit
+def fill(free, column, row, width, height, occupy):  # type: ignore[no-untyped-def]
+    """Take (or give back) the cells of a footprint."""
+    for y in range(row, row + height):
+        at = column
+        left = width
+        while left > 0:
+            word = at >> 6
+            begin = at & 63
+            bits = min(64 - begin, left)
+            mask = (np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - bits)) << np.uint64(begin)
+            if occupy:
+                free[y, word] &= ~mask
+            else:
+                free[y, word] |= mask
+            at += bits
+            left -= bits
+
+
+@njit
+def fits(free, column, row, width, height):  # type: ignore[no-untyped-def]
+    """Whether all cells of a footprint are free."""
+    for y in range(row, row + height):
+        at = column
+        left = width
+        while left > 0:
+            word = at >> 6
+            begin = at & 63
+            bits = min(64 - begin, left)
+            mask = (np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - bits)) << np.uint64(begin)
+            if free[y, word] & mask != mask:
+                return False
+            at += bits
+            left -= bits
+    return True
+
+
+@njit
+def extend(arrays, macro, k, column, row, bounds):  # type: ignore[no-untyped-def]
+    """Let the bounds of a macro's nets take in its pins; the growth of the wirelength."""
+    x = column * arrays.step_x + arrays.half_w[k, macro]
+    y = row * arrays.step_y + arrays.half_h[k, macro]
+    growth = 0.0
+    for entry in range(arrays.entry_start[macro], arrays.entry_start[macro + 1]):
+        net = arrays.entry_net[entry]
+        lo_x = min(bounds[net, 0], x + arrays.offsets[k, entry, 0])
+        hi_x = max(bounds[net, 1], x + arrays.offsets[k, entry, 1])
+        lo_y = min(bounds[net, 2], y + arrays.offsets[k, entry, 2])
+        hi_y = max(bounds[net, 3], y + arrays.offsets[k, entry, 3])
+        after = (hi_x - lo_x) + (hi_y - lo_y)
+        if bounds[net, 0] <= bounds[net, 1]:
+            after -= (bounds[net, 1] - bounds[net, 0]) + (bounds[net, 3] - bounds[net, 2])
+        growth += arrays.weight[net] * after
+        bounds[net, 0] = lo_x
+        bounds[net, 1] = hi_x
+        bounds[net, 2] = lo_y
+        bounds[net, 3] = hi_y
+    return growth
+
+
+@njit
+def net_bounds(arrays, net, places, out):  # type: ignore[no-untyped-def]
+    """Bounds of a net from its fixed pins and its placed macros, into ``out`` (4,)."""
+    lo_x, hi_x = arrays.fixed[net, 0], arrays.fixed[net, 1]
+    lo_y, hi_y = arrays.fixed[net, 2], arrays.fixed[net, 3]
+    for at in range(arrays.net_start[net], arrays.net_start[net + 1]):
+        macro = arrays.net_macro[at]
+        k = places[macro, 2]
+        if k < 0:
+            continue
+        entry = arrays.net_entry[at]
+        x = places[macro, 0] * arrays.step_x + arrays.half_w[k, macro]
+        y = places[macro, 1] * arrays.step_y + arrays.half_h[k, macro]
+        lo_x = min(lo_x, x + arrays.offsets[k, entry, 0])
+        hi_x = max(hi_x, x + arrays.offsets[k, entry, 1])
+        lo_y = min(lo_y, y + arrays.offsets[k, entry, 2])
+        hi_y = max(hi_y, y + arrays.offsets[k, entry, 3])
+    out[0], out[1], out[2], out[3] = lo_x, hi_x, lo_y, hi_y
+
+
+@njit
+def wirelength(arrays, bounds):  # type: ignore[no-untyped-def]
+    """Σ weight · half perimeter over nets with at least one placed pin."""
+    total = 0.0
+    for net in range(len(arrays.weight)):
+        if bounds[net, 0] <= bounds[net, 1]:
+            total += arrays.weight[net] * (
+                bounds[net, 1] - bounds[net, 0] + bounds[net, 3] - bounds[net, 2]
+            )
+    return total
+
+
+@njit
+def all_bounds(arrays, places):  # type: ignore[no-untyped-def]
+    """Bounds of every net, shape ``(N, 4)``, from scratch."""
+    bounds = np.empty((len(arrays.weight), 4))
+    for net in range(len(arrays.weight)):
+        net_bounds(arrays, net, places, bounds[net])
+    return bounds
+
+
+@njit
+def best_place(arrays, macro, free, bounds, scratch, line, limit):  # type: ignore[no-untyped-def]
+    """The cheapest legal cell and orientation of a macro: growth, column, row, orientation."""
+    words = free.shape[1]
+    best, best_column, best_row, best_k = limit, -1, -1, -1
+    for k in range(arrays.cells_w.shape[0]):
+        width, height = arrays.cells_w[k, macro], arrays.cells_h[k, macro]
+        columns, rows = arrays.grid - width + 1, arrays.grid - height + 1
+        if columns < 1 or rows < 1:
+            continue
+        constant = axis_costs(
+            arrays, macro, k, bounds, 0, arrays.half_w[k, macro], arrays.step_x, columns,
+            scratch[0], scratch[2], scratch[3],
+        )  # fmt: skip
+        constant += axis_costs(
+            arrays, macro, k, bounds, 1, arrays.half_h[k, macro], arrays.step_y, rows,
+            scratch[1], scratch[2], scratch[3],
+        )  # fmt: skip
+        cost, column, row = cheapest_cell(
+            free, words, width, height, scratch[0], columns, scratch[1], rows, line, best - constant
+        )
+        if column >= 0:
+            best, best_column, best_row, best_k = cost + constant, column, row, k
+    return best, best_column, best_row, best_k
+
+
+@njit
+def greedy_decode(arrays, order, places):  # type: ignore[no-untyped-def]
+    """Place macros in an order, each where the wirelength grows least.
+
+    Args:
+        arrays: The problem.
+        order: Macros, shape ``(n,)``.
+        places: Column, row and orientation of every macro, written here, shape ``(n, 3)``.
+
+    Returns:
+        The wirelength, and how many macros found no legal cell (orientation −1).
+    """
+    free = arrays.free.copy()
+    bounds = arrays.fixed.copy()
+    scratch = np.empty((4, 2 * arrays.grid))
+    line = np.empty(free.shape[1], np.uint64)
+    places[:, 2] = -1
+    failed = 0
+    for macro in order:
+        _, column, row, k = best_place(arrays, macro, free, bounds, scratch, line, INFINITY)
+        if k < 0:
+            failed += 1
+            continue
+        places[macro, 0], places[macro, 1], places[macro, 2] = column, row, k
+        fill(free, column, row, arrays.cells_w[k, macro], arrays.cells_h[k, macro], True)
+        extend(arrays, macro, k, column, row, bounds)
+    return wirelength(arrays, bounds), failed
+
+
+@njit
+def legalise(arrays, order, target_x, target_y, orientation, places):  # type: ignore[no-untyped-def]
+    """Place macros in an order, each at the legal cell nearest (Manhattan) to its target centre.
+
+    Returns:
+        How many macros found no legal cell.
+    """
+    free = arrays.free.copy()
+    line = np.empty(free.shape[1], np.uint64)
+    a, b = np.empty(arrays.grid), np.empty(arrays.grid)
+    places[:, 2] = -1
+    failed = 0
+    for macro in order:
+        k = orientation[macro]
+        width, height = arrays.cells_w[k, macro], arrays.cells_h[k, macro]
+        columns, rows = arrays.grid - width + 1, arrays.grid - height + 1
+        if columns < 1 or rows < 1:
+            failed += 1
+            continue
+        for i in range(columns):
+            a[i] = abs(i * arrays.step_x + arrays.half_w[k, macro] - target_x[macro])
+        for j in range(rows):
+            b[j] = abs(j * arrays.step_y + arrays.half_h[k, macro] - target_y[macro])
+        _, column, row = cheapest_cell(
+            free, free.shape[1], width, height, a, columns, b, rows, line, INFINITY
+        )
+        if column < 0:
+            failed += 1
+            continue
+        places[macro, 0], places[macro, 1], places[macro, 2] = column, row, k
+        fill(free, column, row, width, height, True)
+    return failed
+
+
+@njit
+def pack(arrays, order, places):  # type: ignore[no-untyped-def]
+    """Bottom-left packing: each macro at its lowest, then leftmost legal cell. How many did not fit."""
+    free = arrays.free.copy()
+    line = np.empty(free.shape[1], np.uint64)
+    places[:, 2] = -1
+    failed = 0
+    for macro in order:
+        found = False
+        for k in range(arrays.cells_w.shape[0]):
+            width, height = arrays.cells_w[k, macro], arrays.cells_h[k, macro]
+            if width > arrays.grid:
+                continue
+            for row in range(arrays.grid - height + 1):
+                if _legal_row(free, row, width, height, free.shape[1], line):
+                    _, column = _nearest(line, free.shape[1], np.int64(0))
+                    if line[0] & np.uint64(1):
+                        column = 0
+                    places[macro, 0], places[macro, 1], places[macro, 2] = column, row, k
+                    fill(free, column, row, width, height, True)
+                    found = True
+                    break
+            if found:
+                break
+        if not found:
+            failed += 1
+    return failed

@@ -1,0 +1,70 @@
+"""What the chip domain offers; importing this file loads neither Numba nor NumPy."""
+
+from __future__ import annotations
+
+from sandbox.api import Baseline, Domain, Metric, Task
+
+METRICS = (
+    Metric("hpwl", "µm", "lower", "Σ weight · half perimeter of nets; a net with an unplaced pin spans the canvas"),
+    Metric("wirelength", "1", "lower", "hpwl over Σ weight · (width + height of the canvas)"),
+    Metric("density", "1", "lower", "half the mean of the densest tenth of the cells, plus the share not placed"),
+    Metric("congestion", "1", "lower", "mean of the most congested twentieth, plus the share not placed"),
+    Metric("proxy", "1", "lower", "wirelength + density/2 + congestion/2, as circuit_training's proxy cost"),
+    Metric("rudy", "1", "lower", "mean of the greatest tenth of the RUDY map"),
+    Metric("overlap", "µm²", "lower", "area that macros share in pairs; 0 by construction"),
+    Metric("placed", "1", "higher", "share of the macros that found a legal cell"),
+)
+
+BASELINES = (
+    Baseline(
+        "greedy",
+        "sandbox_chip.baselines:greedy",
+        "each macro, largest first, at the legal cell where the wirelength grows least",
+        "the wire mask of MaskPlace, Lai et al. 2022, taken greedily",
+    ),
+    Baseline(
+        "hill-climbing",
+        "sandbox_chip.baselines:hill_climbing",
+        "hill climbing on the order of the greedy placer",
+        "WireMask-BBO, Shi et al. 2023",
+    ),
+    Baseline(
+        "rebuild",
+        "sandbox_chip.baselines:rebuild",
+        "greedy, then a few related macros are taken out and put back greedily, again and again",
+        "Schrimpf et al. 2000, ruin and recreate",
+    ),
+)
+
+SOURCES = (
+    "Mirhoseini et al. 2021, A graph placement methodology for fast chip design; google-research/circuit_training",
+    "Lai et al. 2022, MaskPlace; Shi et al. 2023, WireMask-BBO",
+    "Cheng et al. 2023, Assessment of Reinforcement Learning for Macro Placement (TILOS)",
+)
+
+placement = Task(
+    name="placement",
+    version=1,
+    title="Place the macros of a netlist on a grid, largest first",
+    config="sandbox_chip.config:ChipConfig",
+    make="sandbox_chip.env:make",
+    make_vec="sandbox_chip.env:make_vec",
+    rewards="sandbox_chip.reward:PRESETS",
+    default_reward="wirelength",
+    metrics=METRICS,
+    cheap=True,
+    masks=True,
+    resume="state",
+    baselines=BASELINES,
+    sources=SOURCES,
+)
+
+domain = Domain(
+    name="chip",
+    title="Chip macro placement",
+    tasks=(placement,),
+    default_scenario="chip/small",
+    requires=("numba", "networkx"),
+    extra="chip",
+    sources=SOURCES,
+)

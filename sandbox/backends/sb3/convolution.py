@@ -1,0 +1,177 @@
+"""A policy that scores cells: for tasks that observe an image and act on one of its cells.
+
+The observation is an array of planes (channels, height, width), alone or in a Dict beside flat parts; the
+action is one of k · height · width. The same small network looks at every cell, so a policy has a few
+hundred weights whatever the grid, and what is learned at one place holds at all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import torch
+from gymnasium import spaces
+from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch import Tensor, nn
+
+from sandbox.api.errors import MisfitError
+
+CONTEXT = 16
+"""Numbers that all cells are told about the whole."""
+
+
+def image_and_rest(space: gym.Space[Any]) -> tuple[str | None, list[str]]:
+    """Key of the planes (None where they are the whole observation), and keys of the flat parts.
+
+    Raises:
+        MisfitError: If there is not exactly one part of shape (channels, height, width).
+    """
+    if isinstance(space, spaces.Box) and len(space.shape) == 3 and space.dtype.kind == "f":
+        return None, []
+    if isinstance(space, spaces.Dict):
+        parts = {key: part for key, part in space.spaces.items() if isinstance(part, spaces.Box)}
+        images = [key for key, part in parts.items() if len(part.shape) == 3 and part.dtype.kind == "f"]
+        flat = [key for key, part in parts.items() if len(part.shape) == 1 and part.dtype.kind == "f"]
+        if len(images) == 1 and len(images) + len(flat) == len(space.spaces):
+            return images[0], flat
+    raise MisfitError(
+        f"convolution needs one observation of numbers with shape (channels, height, width), alone or beside "
+        f"flat ones in a Dict, not {space}.",
+        "Leave convolution out.",
+    )
+
+
+def require_cells(observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> int:
+    """How many actions each cell of the image has.
+
+    Raises:
+        MisfitError: If actions are not cells of the image.
+    """
+    key, _ = image_and_rest(observation_space)
+    image: Any = observation_space if key is None else observation_space[key]  # type: ignore[index]
+    cells = image.shape[1] * image.shape[2]
+    if not isinstance(action_space, spaces.Discrete) or action_space.n % cells:
+        raise MisfitError(
+            f"convolution needs actions that are cells of the image, k · {image.shape[1]} · {image.shape[2]} "
+            f"of them, not {action_space}.",
+            "Leave convolution out.",
+        )
+    return int(action_space.n) // cells
+
+
+class CellFeatures(BaseFeaturesExtractor):
+    """Scores of all actions, and beside them a summary of the whole for the critic.
+
+    The first layer looks at 3 × 3 cells, later ones at the cell alone; every hidden layer is told a context
+    from the flat parts and the planes' means. A cell's planes also add to its score directly.
+
+    Args:
+        observation_space: See `image_and_rest`.
+        channels: Of each hidden layer.
+        per_cell: Actions of each cell.
+        activation: Nonlinearity.
+    """
+
+    def __init__(
+        self,
+        observation_space: gym.Space[Any],
+        channels: tuple[int, ...],
+        per_cell: int,
+        activation: type[nn.Module],
+    ) -> None:
+        self.key, self.flat = image_and_rest(observation_space)
+        image: Any = observation_space if self.key is None else observation_space[self.key]  # type: ignore[index]
+        planes, height, width = image.shape
+        self.actions = per_cell * height * width
+        self.summary = 2 * channels[-1] + CONTEXT
+        super().__init__(observation_space, self.actions + self.summary)
+        told = planes + sum(observation_space[key].shape[0] for key in self.flat)  # type: ignore[index]
+        self.context = nn.Sequential(nn.Linear(told, 2 * CONTEXT), activation(), nn.Linear(2 * CONTEXT, CONTEXT), activation())
+        sizes = (planes, *channels)
+        self.layers = nn.ModuleList(
+            nn.Conv2d(before, after, 3 if index == 0 else 1, padding=1 if index == 0 else 0)
+            for index, (before, after) in enumerate(zip(sizes, channels, strict=False))
+        )
+        self.told = nn.ModuleList(nn.Linear(CONTEXT, size, bias=False) for size in channels)
+        self.activation = activation()
+        self.score = nn.Conv2d(channels[-1], per_cell, 1, bias=False)
+        self.direct = nn.Conv2d(planes, per_cell, 1, bias=False)
+        # All cells start equal, so the first policy is uniform over what the mask allows.
+        nn.init.zeros_(self.score.weight)
+        nn.init.zeros_(self.direct.weight)
+
+    def forward(self, observation: Any) -> Tensor:
+        """Scores and summary, shape ``(batch, actions + summary)``."""
+        image = observation if self.key is None else observation[self.key]
+        flat = [] if self.key is None else [observation[key] for key in self.flat]
+        context = self.context(torch.cat([image.mean((2, 3)), *flat], 1))
+        hidden = image
+        for layer, told in zip(self.layers, self.told, strict=True):
+            hidden = self.activation(layer(hidden) + told(context)[:, :, None, None])
+        scores = (self.score(hidden) + self.direct(image)).flatten(1)
+        return torch.cat([scores, hidden.mean((2, 3)), hidden.amax((2, 3)), context], 1)
+
+
+class _Part(nn.Module):
+    """A range of columns."""
+
+    def __init__(self, first: int, last: int | None) -> None:
+        super().__init__()
+        self.first, self.last = first, last
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features[:, self.first : self.last]
+
+
+class _Split(nn.Module):
+    """The actor takes the scores as they are, the critic a small network on the summary."""
+
+    def __init__(self, actions: int, summary: int, layers: tuple[int, ...], activation: type[nn.Module]) -> None:
+        super().__init__()
+        self.latent_dim_pi = actions
+        self.policy_net = _Part(0, actions)
+        critic: list[nn.Module] = [_Part(actions, None)]
+        for before, after in zip((summary, *layers), layers, strict=False):
+            critic += [nn.Linear(before, after), activation()]
+        self.latent_dim_vf = layers[-1] if layers else summary
+        self.value_net = nn.Sequential(*critic)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        return self.policy_net(features), self.value_net(features)
+
+    def forward_actor(self, features: Tensor) -> Tensor:
+        scores: Tensor = self.policy_net(features)
+        return scores
+
+    def forward_critic(self, features: Tensor) -> Tensor:
+        value: Tensor = self.value_net(features)
+        return value
+
+
+class CellPolicy(ActorCriticPolicy):
+    """PPO's policy on cells."""
+
+    def _build(self, lr_schedule: Any) -> None:
+        _build(self, lr_schedule)
+
+
+class MaskableCellPolicy(MaskableActorCriticPolicy):
+    """Maskable PPO's policy on cells."""
+
+    def _build(self, lr_schedule: Any) -> None:
+        _build(self, lr_schedule)
+
+
+def _build(policy: Any, lr_schedule: Any) -> None:
+    extractor = policy.features_extractor
+    layers = tuple(policy.net_arch["vf"] if isinstance(policy.net_arch, dict) else policy.net_arch)
+    policy.mlp_extractor = _Split(extractor.actions, extractor.summary, layers, policy.activation_fn)
+    policy.action_net = nn.Identity()
+    policy.value_net = nn.Linear(policy.mlp_extractor.latent_dim_vf, 1)
+    policy.optimizer = policy.optimizer_class(policy.parameters(), lr=lr_schedule(1), **policy.optimizer_kwargs)
+
+
+CLASSES: dict[str, type[Any]] = {"ppo": CellPolicy, "maskable-ppo": MaskableCellPolicy}
