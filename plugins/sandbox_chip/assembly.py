@@ -128,7 +128,8 @@ class Assembly:
         Raises:
             BrokenFileError: If no pad has a position.
         """
-        at = [(x, y) for x, y, kind in zip(self.x, self.y, self.kind, strict=True) if kind == PAD and x == x]
+        nodes = zip(self.x, self.y, self.kind, strict=True)
+        at = [(x, y) for x, y, kind in nodes if kind == PAD and not np.isnan(x)]
         if not at:
             raise BrokenFileError(self.path, "names no outline, and no pad has a position to take it from.")
         xs, ys = zip(*at, strict=True)

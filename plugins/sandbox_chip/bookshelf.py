@@ -69,7 +69,9 @@ def parts(path: Path) -> dict[str, Path]:
             found[ending] = file
     for ending in NEEDED:
         if ending not in found:
-            raise BrokenFileError(path, f"names no {ending} file.", hint="RowBasedPlacement : a.nodes a.nets a.wts a.pl a.scl")
+            raise BrokenFileError(
+                path, f"names no {ending} file.", hint="RowBasedPlacement : a.nodes a.nets a.wts a.pl a.scl"
+            )
         if not found[ending].is_file():
             raise BrokenFileError(path, f"the {ending} file {found[ending].name} is missing.")
     return found
@@ -94,7 +96,9 @@ def _read_rows(path: Path) -> tuple[float, float, float, float, float]:
                 raise BrokenFileError(path, "a row begins before the one above has ended.", line)
             begun, row = line, {}
         elif key == "end" and begun is not None:
-            missing = [name for name in ("coordinate", "height", "subroworigin", "numsites") if name not in row]
+            missing = [
+                name for name in ("coordinate", "height", "subroworigin", "numsites") if name not in row
+            ]
             if missing:
                 raise BrokenFileError(path, f"the row that ends here lacks {', '.join(missing)}.", line)
             width = row["numsites"] * row.get("sitespacing", row.get("sitewidth", 1.0))
@@ -124,13 +128,17 @@ def _read_nodes(path: Path, row_height: float, free_blocks: bool) -> Assembly:
             expected[words[0]] = whole(path, line, words[-1], words[0])
             continue
         if len(words) < 3:
-            raise BrokenFileError(path, f"a node needs a name, a width and a height, not '{' '.join(words)[:60]}'.", line)
+            raise BrokenFileError(
+                path, f"a node needs a name, a width and a height, not '{' '.join(words)[:60]}'.", line
+            )
         width = number(path, line, words[1], "the width", 0)
         height = number(path, line, words[2], "the height", 0)
         terminal = len(words) > 3 and words[3].startswith("terminal")
         terminals += terminal
         # A pad of a mixed-size design is a point or a small square; a fixed block is taller than a row.
-        kind = (MACRO if height > row_height else PAD) if terminal else (MACRO if height > row_height else CELL)
+        kind = (
+            (MACRO if height > row_height else PAD) if terminal else (MACRO if height > row_height else CELL)
+        )
         block = terminal and kind == MACRO and words[3] != "terminal_NI"
         assembly.node(line, words[0], kind, width, height, fixed=terminal and not (block and free_blocks))
     for name, found in (("NumNodes", len(assembly.names)), ("NumTerminals", terminals)):
@@ -158,7 +166,7 @@ def _read_placement(path: Path, assembly: Assembly) -> None:
         assembly.place(line, node, x + width / 2, y + height / 2, name)
 
 
-def _read_nets(path: Path, assembly: Assembly) -> None:
+def _read_nets(path: Path, assembly: Assembly) -> None:  # noqa: PLR0912 - one per kind of line
     expected: dict[str, int] = {}
     left, begun, source, degree = 0, 0, 0, 0
     index, pins = assembly.index, assembly.net_pins
@@ -168,7 +176,9 @@ def _read_nets(path: Path, assembly: Assembly) -> None:
             expected[head] = whole(path, line, words[-1], head)
         elif head.startswith("NetDegree"):
             if left:
-                raise BrokenFileError(path, f"the net of line {begun} has {left} pins fewer than its degree.", line)
+                raise BrokenFileError(
+                    path, f"the net of line {begun} has {left} pins fewer than its degree.", line
+                )
             text = words[words.index(":") + 1] if ":" in words and words[-1] != ":" else words[-1]
             left = degree = whole(path, line, text, "NetDegree", 1)
             begun, source = line, 0
@@ -177,7 +187,9 @@ def _read_nets(path: Path, assembly: Assembly) -> None:
                 raise BrokenFileError(path, f"the net of line {begun} has more pins than its degree.", line)
             node = index.get(head)
             if node is None:
-                raise BrokenFileError(path, f"the pin is of the node '{head[:60]}', which does not exist.", line)
+                raise BrokenFileError(
+                    path, f"the pin is of the node '{head[:60]}', which does not exist.", line
+                )
             dx = dy = 0.0
             if len(words) > 3:
                 at = words.index(":") if ":" in words else 1

@@ -22,34 +22,55 @@ class ChipConfig(BaseModel):
     netlist: Annotated[str, InputFile()] = Field(
         "generated:mixed",
         min_length=1,
-        description="a design: .aux (Bookshelf), netlist.pb.txt (circuit training), .blocks or .hardblocks or "
+        description="a design: .aux (Bookshelf), netlist.pb.txt (circuit training), .blocks, .hardblocks, "
         ".block (GSRC, MCNC), .def (DEF); or generated: and one of mixed, heavy, banks, tiles, blocks",
     )
     placement: Annotated[str | None, InputFile()] = Field(
         None, description="placement and canvas for the design: .plc (circuit training)"
     )
     lef: Annotated[str | None, InputFile()] = Field(None, description="library of macros for a .def (LEF)")
-    grid: int = Field(32, ge=4, le=256, description="columns and rows of the grid that macros are placed on, 1")
+    grid: int = Field(
+        32, ge=4, le=256, description="columns and rows of the grid that macros are placed on, 1"
+    )
     orientation: Literal["fixed", "mirror", "any"] = Field(
         "fixed", description="what an agent may choose: nothing; N, FN, FS, S; or all eight"
     )
-    free_blocks: bool = Field(True, description="whether fixed blocks of a Bookshelf design may be placed anew")
+    free_blocks: bool = Field(
+        True, description="whether fixed blocks of a Bookshelf design may be placed anew"
+    )
     macros_min: int = Field(16, ge=2, le=2000, description="least macros of a generated design, 1")
     macros_max: int = Field(24, ge=2, le=2000, description="greatest macros of a generated design, 1")
-    utilisation_min: float = Field(0.4, gt=0, le=0.8, description="least share of the canvas that macros take, 1")
+    utilisation_min: float = Field(
+        0.4, gt=0, le=0.8, description="least share of the canvas that macros take, 1"
+    )
     utilisation_max: float = Field(0.6, gt=0, le=0.8, description="greatest share, 1")
     rent: float = Field(0.65, ge=0.3, le=0.9, description="Rent's exponent of generated designs, 1")
     design_seed: int | None = Field(
-        None, ge=0, lt=2**31, description="always the generated design of this seed; a new one each episode if absent"
+        None,
+        ge=0,
+        lt=2**31,
+        description="always the generated design of this seed; if absent a new one each episode",
     )
-    density_target: float = Field(0.8, gt=0, le=1, description="share of a bin above which density overflows, 1")
+    density_target: float = Field(
+        0.8, gt=0, le=1, description="share of a bin above which density overflows, 1"
+    )
     cost_grid: int | None = Field(
-        None, ge=2, le=512, description="columns and rows of the cost grid; the file's, else the placement grid's"
+        None,
+        ge=2,
+        le=512,
+        description="columns and rows of the cost grid; the file's, else the placement grid's",
     )
-    routes_h: float | None = Field(None, gt=0, le=10_000, description="horizontal routes, 1/µm; the file's, else 70.33")
-    routes_v: float | None = Field(None, gt=0, le=10_000, description="vertical routes, 1/µm; the file's, else 74.51")
+    routes_h: float | None = Field(
+        None, gt=0, le=10_000, description="horizontal routes, 1/µm; the file's, else 70.33"
+    )
+    routes_v: float | None = Field(
+        None, gt=0, le=10_000, description="vertical routes, 1/µm; the file's, else 74.51"
+    )
     blocked_h: float | None = Field(
-        None, ge=0, le=10_000, description="horizontal routes that a macro takes, 1/µm; the file's, else 51.79"
+        None,
+        ge=0,
+        le=10_000,
+        description="horizontal routes that a macro takes, 1/µm; the file's, else 51.79",
     )
     blocked_v: float | None = Field(
         None, ge=0, le=10_000, description="vertical routes that a macro takes, 1/µm; the file's, else 51.79"

@@ -20,7 +20,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox_chip.netlist import MACRO, PAD, SOFT, Floats, Netlist
+from sandbox_chip.netlist import MACRO, SOFT, Floats, Netlist
 
 njit: Any = numba.njit(cache=True, nogil=True)
 
@@ -91,15 +91,20 @@ def evaluate(
     left, bottom = netlist.canvas[:2]
     pin_x, pin_y = netlist.pin_positions(x, y, orientation)
     pin_x, pin_y = pin_x - left, pin_y - bottom
-    total = float(
-        _half_perimeters(netlist.net_start, netlist.net_pins, netlist.net_weight, pin_x, pin_y)
-    )
+    total = float(_half_perimeters(netlist.net_start, netlist.net_pins, netlist.net_weight, pin_x, pin_y))
     width, height = netlist.size
     scale = float(netlist.net_weight.sum()) * (width + height)
     wide, high = _turned_sizes(netlist, orientation)
     block = (np.isin(netlist.kind, (MACRO, SOFT))) & np.isfinite(x)
     cells = _density(
-        x[block] - left, y[block] - bottom, wide[block], high[block], width, height, technology.columns, technology.rows
+        x[block] - left,
+        y[block] - bottom,
+        wide[block],
+        high[block],
+        width,
+        height,
+        technology.columns,
+        technology.rows,
     )
     hard = (netlist.kind == MACRO) & np.isfinite(x)
     horizontal, vertical = congestion_maps(
@@ -163,7 +168,10 @@ def _density(x, y, wide, high, width, height, columns, rows):  # type: ignore[no
     for node in range(len(x)):
         left, right = x[node] - wide[node] / 2, x[node] + wide[node] / 2
         bottom, top = y[node] - high[node] / 2, y[node] + high[node] / 2
-        first_c, last_c = max(int(np.floor(left / cell_w)), 0), min(int(np.floor(right / cell_w)), columns - 1)
+        first_c, last_c = (
+            max(int(np.floor(left / cell_w)), 0),
+            min(int(np.floor(right / cell_w)), columns - 1),
+        )
         first_r, last_r = max(int(np.floor(bottom / cell_h)), 0), min(int(np.floor(top / cell_h)), rows - 1)
         for r in range(first_r, last_r + 1):
             dy = min(top, (r + 1) * cell_h) - max(bottom, r * cell_h)
@@ -180,9 +188,27 @@ def density_map(netlist: Netlist, technology: Technology, x: Floats, y: Floats, 
     block = np.isin(netlist.kind, (MACRO, SOFT)) & np.isfinite(x)
     left, bottom = netlist.canvas[:2]
     cells: Floats = _density(
-        x[block] - left, y[block] - bottom, wide[block], high[block], *netlist.size, technology.columns, technology.rows
+        x[block] - left,
+        y[block] - bottom,
+        wide[block],
+        high[block],
+        *netlist.size,
+        technology.columns,
+        technology.rows,
     )
     return cells
+
+
+def congestion_of(
+    netlist: Netlist, technology: Technology, x: Floats, y: Floats, orientation: NDArray[np.int8]
+) -> tuple[Floats, Floats]:
+    """Horizontal and vertical congestion of a placement, shape ``(rows, columns)`` each."""
+    left, bottom = netlist.canvas[:2]
+    pin_x, pin_y = netlist.pin_positions(x, y, orientation)
+    wide, high = _turned_sizes(netlist, orientation)
+    hard = (netlist.kind == MACRO) & np.isfinite(x)
+    macros = (x[hard] - left, y[hard] - bottom, wide[hard], high[hard])
+    return congestion_maps(netlist, technology, (pin_x - left, pin_y - bottom), macros)
 
 
 def congestion_maps(
@@ -199,11 +225,24 @@ def congestion_maps(
     width, height = netlist.size
     cell_w, cell_h = width / technology.columns, height / technology.rows
     routes_h, routes_v = _routes(
-        netlist.net_start, netlist.net_pins, netlist.net_weight, *pins, cell_w, cell_h, technology.columns, technology.rows
+        netlist.net_start,
+        netlist.net_pins,
+        netlist.net_weight,
+        *pins,
+        cell_w,
+        cell_h,
+        technology.columns,
+        technology.rows,
     )
     capacity_h, capacity_v = cell_h * technology.routes_h, cell_w * technology.routes_v
     blocked_h, blocked_v = _blockage(
-        *macros, cell_w, cell_h, technology.columns, technology.rows, technology.blocked_h, technology.blocked_v
+        *macros,
+        cell_w,
+        cell_h,
+        technology.columns,
+        technology.rows,
+        technology.blocked_h,
+        technology.blocked_v,
     )
     # Horizontal routes shift up and down to relieve each other, vertical ones left and right.
     horizontal = _spread(routes_h.T / capacity_h, technology.smoothing).T + blocked_h / capacity_h
@@ -221,7 +260,7 @@ def _two_cells(h, v, source, sink, weight):  # type: ignore[no-untyped-def]
 
 
 @njit
-def _three_cells(h, v, cells, weight):  # type: ignore[no-untyped-def]
+def _three_cells(h, v, cells, weight):  # type: ignore[no-untyped-def]  # noqa: PLR0912
     """Rules for three different cells, by rising column, then row."""
     order = np.argsort(cells[:3, 1] * 1_000_000 + cells[:3, 0])
     y1, x1 = cells[order[0], 0], cells[order[0], 1]
@@ -330,7 +369,7 @@ def _blockage(x, y, wide, high, cell_w, cell_h, columns, rows, blocked_h, blocke
             dx = min(right, (last_c + 1) * cell_w) - max(left, last_c * cell_w)
             dy = min(top, (r + 1) * cell_h) - max(bottom, r * cell_h)
             if part_h and dx > 0 and dy > 0:
-                h[r, last_c] -= dy * 0 + dy * blocked_h
+                h[r, last_c] -= dy * blocked_h
     return h, v
 
 
@@ -419,8 +458,3 @@ def overlap(netlist: Netlist, x: Floats, y: Floats, orientation: NDArray[np.int8
     wide, high = _turned_sizes(netlist, orientation)
     hard = (netlist.kind == MACRO) & np.isfinite(x)
     return float(overlap_area(x[hard], y[hard], wide[hard], high[hard]))
-
-
-def pads_of(netlist: Netlist) -> NDArray[np.int64]:
-    """Indices of the pads."""
-    return np.flatnonzero(netlist.kind == PAD)

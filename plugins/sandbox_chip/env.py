@@ -63,9 +63,13 @@ class ChipEnv(gym.Env[dict[str, Any], np.int64]):
 
     def __init__(self, config: ChipConfig, reward: RewardSpec, render_mode: str | None = None) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
-            raise InvalidValueError(f"Chip placement cannot render as '{render_mode}'.", "It offers rgb_array.")
+            raise InvalidValueError(
+                f"Chip placement cannot render as '{render_mode}'.", "It offers rgb_array."
+            )
         self.config, self.reward, self.render_mode = config, reward, render_mode
-        self.observation_space, self.action_space = spaces(config)
+        observation, action = spaces(config)
+        self.observation_space, self.action_space = observation, action
+        self.shapes, self.actions = _shapes(observation), int(action.n)
         self.episodes = [Episode(Source(config))]
 
     @property
@@ -87,8 +91,8 @@ class ChipEnv(gym.Env[dict[str, Any], np.int64]):
         episode = self.episode
         if episode.over:
             raise gym.error.ResetNeeded("The episode has ended or has not begun: call reset() before step().")
-        if not 0 <= int(action) < self.action_space.n:
-            raise InvalidValueError(f"There is no action {action}.", f"Allowed: 0 to {self.action_space.n - 1}.")
+        if not 0 <= int(action) < self.actions:
+            raise InvalidValueError(f"There is no action {action}.", f"Allowed: 0 to {self.actions - 1}.")
         transition, legal = episode.place(int(action))
         breakdown = self.reward(transition)
         observation, mask = self._observe()
@@ -119,8 +123,8 @@ class ChipEnv(gym.Env[dict[str, Any], np.int64]):
         self.episode.set_state(state["episode"])
 
     def _observe(self) -> tuple[dict[str, Any], Any]:
-        observation = _empty(self.observation_space)
-        mask = np.zeros(self.action_space.n, np.bool_)
+        observation = {key: np.zeros(shape, np.float32) for key, shape in self.shapes.items()}
+        mask = np.zeros(self.actions, np.bool_)
         self.episode.observe(observation["planes"], observation["features"], mask)
         return observation, mask
 
@@ -139,14 +143,18 @@ class ChipVectorEnv(VectorEnv[dict[str, Any], Any, Any]):
 
     def __init__(self, config: ChipConfig, reward: RewardSpec, num_envs: int) -> None:
         self.config, self.reward, self.num_envs = config, reward, num_envs
-        self.single_observation_space, self.single_action_space = spaces(config)
+        observation, action = spaces(config)
+        self.single_observation_space, self.single_action_space = observation, action
+        self.shapes, self.actions = _shapes(observation), int(action.n)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         source = Source(config)
         self.episodes = [Episode(source) for _ in range(num_envs)]
         self.rngs = [np.random.default_rng() for _ in range(num_envs)]
 
-    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[dict[str, Any], Info]:
+    def reset(
+        self, *, seed: Any = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], Info]:
         """Start all copies anew; an int seeds copy i with ``seed + i``."""
         if isinstance(seed, (int, np.integer)):
             seed = [int(seed) + copy for copy in range(self.num_envs)]
@@ -170,7 +178,13 @@ class ChipVectorEnv(VectorEnv[dict[str, Any], Any, Any]):
         final_obs = np.full(count, None, object)
         for copy, episode in enumerate(self.episodes):
             change, legal = episode.place(int(actions[copy]))
-            changes[:, copy] = (change.wirelength, change.density, change.congestion, change.dead_end, change.proxy)
+            changes[:, copy] = (
+                change.wirelength,
+                change.density,
+                change.congestion,
+                change.dead_end,
+                change.proxy,
+            )
             moved[copy] = not legal
             if episode.over:
                 ended[copy] = True
@@ -220,10 +234,9 @@ class ChipVectorEnv(VectorEnv[dict[str, Any], Any, Any]):
         self.episodes[copy].begin(int(self.rngs[copy].integers(SEED_LIMIT)))
 
     def _space(self) -> tuple[dict[str, Any], Any]:
-        mask = np.empty((self.num_envs, self.single_action_space.n), np.bool_)
+        mask = np.empty((self.num_envs, self.actions), np.bool_)
         observation = {
-            key: np.empty((self.num_envs, *part.shape), np.float32)
-            for key, part in self.single_observation_space.spaces.items()
+            key: np.empty((self.num_envs, *shape), np.float32) for key, shape in self.shapes.items()
         }
         return observation, mask
 
@@ -231,8 +244,8 @@ class ChipVectorEnv(VectorEnv[dict[str, Any], Any, Any]):
         self.episodes[copy].observe(observation["planes"][copy], observation["features"][copy], mask[copy])
 
 
-def _empty(space: gym.spaces.Dict) -> dict[str, Any]:
-    return {key: np.zeros(part.shape, np.float32) for key, part in space.spaces.items()}
+def _shapes(space: gym.spaces.Dict) -> dict[str, tuple[int, ...]]:
+    return {key: tuple(part.shape or ()) for key, part in space.spaces.items()}
 
 
 def _with_presence(values: dict[str, Any], present: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox_chip import costs, generator, grid, kernels, planes
+from sandbox_chip import costs, generator, grid, planes
 from sandbox_chip.config import GENERATED, ChipConfig
 from sandbox_chip.costs import Technology
 from sandbox_chip.grid import Problem
@@ -29,12 +29,14 @@ class Design:
         targets: Expected centres of the macros, shape ``(n, 2)``.
         areas: Share of the canvas that each macro takes.
         technology: What the costs are measured with.
+        area: Of all macros together, µm².
     """
 
     problem: Problem
     targets: Floats
     areas: Floats
     technology: Technology
+    area: float
 
 
 class Source:
@@ -71,7 +73,7 @@ class Source:
 
     def _generated(self, seed: int) -> Design:
         assert self._recipe is not None
-        netlist, problem = generator.generate_fitted(self._recipe, seed, self.config.orientation)
+        _, problem = generator.generate_fitted(self._recipe, seed, self.config.orientation)
         return _design(problem, _technology(self.config, Technology()))
 
 
@@ -89,7 +91,8 @@ def _design(problem: Problem, technology: Technology) -> Design:
     width, height = problem.netlist.size
     macros = problem.macros
     areas = problem.netlist.width[macros] * problem.netlist.height[macros] / (width * height)
-    return Design(problem, quadratic_targets(problem), areas, technology)
+    area = float(areas.sum()) * width * height
+    return Design(problem, quadratic_targets(problem), areas, technology, area)
 
 
 def _technology(config: ChipConfig, base: Technology, own: bool = False) -> Technology:
@@ -159,21 +162,22 @@ class Episode:
         Returns:
             What changed, and whether the action was legal.
         """
-        size, macro = self.problem.grid, self.index
-        k, cell = divmod(int(action), size * size)
-        row, column = divmod(cell, size)
-        legal = self._legal(macro, k, column, row)
-        if not legal:
-            column, row, k = self._nearest(macro, k, column, row)
-        growth = planes.place(
-            self.arrays, macro, k, column, row, self.places, self.free, self.bounds, self.bins
+        scale = self.problem.scale
+        legal, growth, over, self.cells, peak, stuck = planes.advance(
+            self.arrays,
+            self.index,
+            int(action),
+            self.places,
+            self.free,
+            self.bounds,
+            self.bins,
+            self.config.density_target,
+            self.design.area,
+            scale,
         )
         self.index += 1
         self.length += growth
-        over = planes.overflow(self.arrays, self.bins, self.config.density_target, self._area())
-        self.cells, peak = planes.demand(self.arrays, self.bounds, self.problem.scale)
         left = self.problem.count - self.index
-        stuck = left > 0 and not planes.any_legal(self.arrays, self.index, self.free)
         if stuck:
             lost = self._charge_unplaced()
             growth, self.length = growth + lost, self.length + lost
@@ -181,7 +185,7 @@ class Episode:
         if self.over:
             self.metrics = self._finished()
         transition = Transition(
-            growth / self.problem.scale,
+            growth / scale,
             over - self.overflow,
             peak - self.peak,
             left / self.problem.count if stuck else 0.0,
@@ -222,41 +226,6 @@ class Episode:
         self.number = int(state["number"])
         for column, row, k in np.asarray(state["placed"]):
             self.place(self.action(int(column), int(row), int(k)))
-
-    def _area(self) -> float:
-        width, height = self.problem.netlist.size
-        return float(self.design.areas.sum()) * width * height
-
-    def _legal(self, macro: int, k: int, column: int, row: int) -> bool:
-        wide, high = self.arrays.cells_w[k, macro], self.arrays.cells_h[k, macro]
-        size = self.problem.grid
-        if column + wide > size or row + high > size:
-            return False
-        return bool(kernels.fits(self.free, column, row, wide, high))
-
-    def _nearest(self, macro: int, k: int, column: int, row: int) -> tuple[int, int, int]:
-        size = self.problem.grid
-        line = planes.empty_line(self.free.shape[1])
-        for choice in [k, *range(len(self.problem.orientations))]:
-            columns = size - int(self.arrays.cells_w[choice, macro]) + 1
-            rows = size - int(self.arrays.cells_h[choice, macro]) + 1
-            if columns < 1 or rows < 1:
-                continue
-            _, x, y = kernels.cheapest_cell(
-                self.free,
-                self.free.shape[1],
-                self.arrays.cells_w[choice, macro],
-                self.arrays.cells_h[choice, macro],
-                np.abs(np.arange(columns) - float(column)),
-                columns,
-                np.abs(np.arange(rows) - float(row)),
-                rows,
-                line,
-                kernels.INFINITY,
-            )
-            if x >= 0:
-                return int(x), int(y), choice
-        raise RuntimeError("a macro without a legal cell ends the episode before it is asked for")
 
     def _charge_unplaced(self) -> float:
         """Extra wirelength: a net with a pin on an unplaced macro counts as spanning the canvas."""

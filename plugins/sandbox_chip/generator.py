@@ -102,7 +102,7 @@ def _tree_nets(rng, count, exponent, terminals):  # type: ignore[no-untyped-def]
         low, high = stack.pop()
         if high - low < 2:
             continue
-        middle = low + int(round((high - low) * rng.uniform(0.35, 0.65)))
+        middle = low + int((high - low) * rng.uniform(0.35, 0.65) + 0.5)
         middle = min(max(middle, low + 1), high - 1)
         a, b = middle - low, high - middle
         expected = terminals * (a**exponent + b**exponent - (a + b) ** exponent) / 2
@@ -195,7 +195,9 @@ def _on_rim(along: Floats) -> tuple[Floats, Floats]:
     side, at = np.divmod(along * 4.0, 1.0)
     at = at * SIDE
     x = np.select([side == 0, side == 1, side == 2], [at, np.full_like(at, SIDE), SIDE - at], 0.0)
-    y = np.select([side == 0, side == 1, side == 2], [np.zeros_like(at), at, np.full_like(at, SIDE)], SIDE - at)
+    y = np.select(
+        [side == 0, side == 1, side == 2], [np.zeros_like(at), at, np.full_like(at, SIDE)], SIDE - at
+    )
     return x, y
 
 

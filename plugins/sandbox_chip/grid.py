@@ -151,8 +151,14 @@ def _entries(netlist: Netlist, macros: Ints, choices: tuple[int, ...]) -> dict[s
     for k, choice in enumerate(choices):
         dx, dy = turned(choice, netlist.pin_x[pin], netlist.pin_y[pin])
         if len(first):
-            offsets[k, :, 0], offsets[k, :, 1] = np.minimum.reduceat(dx, first), np.maximum.reduceat(dx, first)
-            offsets[k, :, 2], offsets[k, :, 3] = np.minimum.reduceat(dy, first), np.maximum.reduceat(dy, first)
+            offsets[k, :, 0], offsets[k, :, 1] = (
+                np.minimum.reduceat(dx, first),
+                np.maximum.reduceat(dx, first),
+            )
+            offsets[k, :, 2], offsets[k, :, 3] = (
+                np.minimum.reduceat(dy, first),
+                np.maximum.reduceat(dy, first),
+            )
     by_net = np.argsort(entry_net, kind="stable")
     return {
         "entry_start": np.searchsorted(entry_macro, np.arange(count + 1)),
@@ -171,7 +177,10 @@ def _free_cells(netlist: Netlist, grid: int, step_x: float, step_y: float) -> ND
     kernels.fill(free, 0, 0, grid, grid, False)
     left, bottom = netlist.canvas[:2]
     for node in np.flatnonzero((netlist.kind == MACRO) & netlist.fixed):
-        x0, y0 = netlist.x[node] - left - netlist.width[node] / 2, netlist.y[node] - bottom - netlist.height[node] / 2
+        x0, y0 = (
+            netlist.x[node] - left - netlist.width[node] / 2,
+            netlist.y[node] - bottom - netlist.height[node] / 2,
+        )
         columns = np.clip(
             [np.floor(x0 / step_x + 1e-9), np.ceil((x0 + netlist.width[node]) / step_x - 1e-9)], 0, grid
         ).astype(int)
@@ -211,15 +220,15 @@ def require_fit(problem: Problem, orientation: str = "fixed") -> None:
             inside = inside or (netlist.width[node] <= height and netlist.height[node] <= width)
         if not inside:
             raise InvalidValueError(
-                f"The macro {netlist.nodes[node]} ({netlist.width[node]:g} × {netlist.height[node]:g}) is larger "
-                f"than the canvas ({width:g} × {height:g}) of {netlist.name}.",
+                f"The macro {netlist.nodes[int(node)]} ({netlist.width[node]:g} × {netlist.height[node]:g}) "
+                f"is larger than the canvas ({width:g} × {height:g}) of {netlist.name}.",
                 f"Its sides are {long:g} and {short:g}: check the unit and the canvas of the file.",
             )
     taken = float((arrays.cells_w[0] * arrays.cells_h[0]).sum()) / problem.grid**2
     smallest = smallest_grid(netlist, problem.grid + 1, orientation)
     raise InvalidValueError(
-        f"The {problem.count} macros of {netlist.name} cannot be packed on a grid of {problem.grid}: rounded up "
-        f"to whole cells they take {taken:.2f} of it (their true area: {netlist.utilisation:.2f}).",
+        f"The {problem.count} macros of {netlist.name} cannot be packed on a grid of {problem.grid}: rounded "
+        f"up to whole cells they take {taken:.2f} of it (their true area: {netlist.utilisation:.2f}).",
         f"The smallest grid that fits is {smallest}: use --set grid={smallest} or more."
         if smallest
         else f"No grid up to {LARGEST_GRID} fits.",

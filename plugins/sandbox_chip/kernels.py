@@ -149,7 +149,7 @@ def _highest_bit(word):  # type: ignore[no-untyped-def]
 
 
 @njit
-def _legal_row(free, row, width, height, words, line):  # type: ignore[no-untyped-def]
+def legal_row(free, row, width, height, words, line):  # type: ignore[no-untyped-def]
     """Legal lower-left columns of a row for a footprint, as bits into ``line``; whether there is any."""
     some = np.uint64(0)
     for word in range(words):
@@ -245,7 +245,7 @@ def cheapest_cell(free, words, width, height, a, columns, b, rows, line, limit):
             down -= 1
         if b[row] + least >= best:
             break
-        if not _legal_row(free, row, width, height, words, line):
+        if not legal_row(free, row, width, height, words, line):
             continue
         below, above = _nearest(line, words, centre)
         if below >= 0 and a[below] + b[row] < best:
@@ -341,9 +341,7 @@ def wirelength(arrays, bounds):  # type: ignore[no-untyped-def]
     total = 0.0
     for net in range(len(arrays.weight)):
         if bounds[net, 0] <= bounds[net, 1]:
-            total += arrays.weight[net] * (
-                bounds[net, 1] - bounds[net, 0] + bounds[net, 3] - bounds[net, 2]
-            )
+            total += arrays.weight[net] * (bounds[net, 1] - bounds[net, 0] + bounds[net, 3] - bounds[net, 2])
     return total
 
 
@@ -459,7 +457,7 @@ def pack(arrays, order, places):  # type: ignore[no-untyped-def]
             if width > arrays.grid:
                 continue
             for row in range(arrays.grid - height + 1):
-                if _legal_row(free, row, width, height, free.shape[1], line):
+                if legal_row(free, row, width, height, free.shape[1], line):
                     _, column = _nearest(line, free.shape[1], np.int64(0))
                     if line[0] & np.uint64(1):
                         column = 0

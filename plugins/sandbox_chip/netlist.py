@@ -152,7 +152,7 @@ class Netlist:
         pin_map[used] = np.arange(len(used))
         return replace(
             self,
-            nodes=[self.nodes[i] for i in old],
+            nodes=[self.nodes[i] for i in old.tolist()],
             **{
                 name: getattr(self, name)[old]
                 for name in ("kind", "fixed", "width", "height", "x", "y", "orientation")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from sandbox_chip.costs import rudy_map
-from sandbox_chip.kernels import _legal_row, axis_costs, extend, fill, njit
+from sandbox_chip.kernels import INFINITY, axis_costs, cheapest_cell, extend, fill, fits, legal_row, njit
 
 SHARED = 5
 """Planes that do not depend on the orientation."""
@@ -65,7 +63,7 @@ def any_legal(arrays, macro, free):  # type: ignore[no-untyped-def]
         if width > arrays.grid:
             continue
         for row in range(arrays.grid - height + 1):
-            if _legal_row(free, row, width, height, free.shape[1], line):
+            if legal_row(free, row, width, height, free.shape[1], line):
                 return True
     return False
 
@@ -117,6 +115,52 @@ def _mean_of_greatest(values, count):  # type: ignore[no-untyped-def]
 
 
 @njit
+def advance(arrays, macro, action, places, free, bounds, bins, target, area, scale):  # type: ignore[no-untyped-def]
+    """A whole step: place a macro where an action says, or at the nearest legal cell.
+
+    In one function, because handing the arrays over costs more than the work.
+
+    Returns:
+        Whether the action was legal, growth of wirelength, density overflow, congestion of every cell
+        and its peak, and whether another macro is left that has no legal cell.
+    """
+    size, choices = arrays.grid, arrays.cells_w.shape[0]
+    k = action // (size * size)
+    row = action // size % size
+    column = action % size
+    wide, high = arrays.cells_w[k, macro], arrays.cells_h[k, macro]
+    legal = column + wide <= size and row + high <= size and fits(free, column, row, wide, high)
+    if not legal:
+        column, row, k = _nearest_legal(arrays, macro, k, column, row, free, choices)
+    growth = place(arrays, macro, k, column, row, places, free, bounds, bins)
+    over = overflow(arrays, bins, target, area)
+    cells, peak = demand(arrays, bounds, scale)
+    stuck = macro + 1 < arrays.cells_w.shape[1] and not any_legal(arrays, macro + 1, free)
+    return legal, growth, over, cells, peak, stuck
+
+
+@njit
+def _nearest_legal(arrays, macro, k, column, row, free, choices):  # type: ignore[no-untyped-def]
+    """The legal cell nearest to one that is not, in the same orientation where there is one."""
+    line = np.empty(free.shape[1], np.uint64)
+    a, b = np.empty(arrays.grid), np.empty(arrays.grid)
+    for turn in range(choices):
+        choice = (k + turn) % choices
+        wide, high = arrays.cells_w[choice, macro], arrays.cells_h[choice, macro]
+        columns, rows = arrays.grid - wide + 1, arrays.grid - high + 1
+        if columns < 1 or rows < 1:
+            continue
+        for i in range(columns):
+            a[i] = abs(i - column)
+        for j in range(rows):
+            b[j] = abs(j - row)
+        _, x, y = cheapest_cell(free, free.shape[1], wide, high, a, columns, b, rows, line, INFINITY)
+        if x >= 0:
+            return x, y, choice
+    raise RuntimeError("a macro without a legal cell ends the episode before it is asked for")
+
+
+@njit
 def legal_cells(arrays, macro, k, free, line, out):  # type: ignore[no-untyped-def]
     """Legal lower-left cells of a macro as 0 and 1 into ``out``, shape ``(grid, grid)``; how many."""
     grid, words = arrays.grid, free.shape[1]
@@ -126,7 +170,7 @@ def legal_cells(arrays, macro, k, free, line, out):  # type: ignore[no-untyped-d
     if width > grid:
         return count
     for row in range(grid - height + 1):
-        if _legal_row(free, row, width, height, words, line):
+        if legal_row(free, row, width, height, words, line):
             for i in range(grid - width + 1):
                 if line[i >> 6] >> np.uint64(i & 63) & np.uint64(1):
                     out[row, i] = 1
@@ -154,7 +198,17 @@ def _mask_plane(arrays, macro, k, bounds, scratch, out):  # type: ignore[no-unty
         return 0.0
     a, b = scratch[0], scratch[1]
     axis_costs(
-        arrays, macro, k, bounds, 0, arrays.half_w[k, macro], arrays.step_x, columns, a, scratch[2], scratch[3]
+        arrays,
+        macro,
+        k,
+        bounds,
+        0,
+        arrays.half_w[k, macro],
+        arrays.step_x,
+        columns,
+        a,
+        scratch[2],
+        scratch[3],
     )
     axis_costs(
         arrays, macro, k, bounds, 1, arrays.half_h[k, macro], arrays.step_y, rows, b, scratch[2], scratch[3]
@@ -224,7 +278,7 @@ def _expected(arrays, places, targets):  # type: ignore[no-untyped-def]
 
 
 @njit
-def observe(  # type: ignore[no-untyped-def]
+def observe(  # type: ignore[no-untyped-def]  # noqa: PLR0912
     arrays, macro, places, free, bounds, targets, cells, so_far, scale, areas, planes, features, mask
 ):
     """Everything that an agent sees before it places ``macro``; see `sandbox_chip.env.ChipEnv`.
@@ -339,7 +393,10 @@ def _contact(arrays, macro, planes):  # type: ignore[no-untyped-def]
     for j in range(grid - height + 1):
         for i in range(grid - width + 1):
             outer = (
-                table[j + height + 2, i + width + 2] - table[j, i + width + 2] - table[j + height + 2, i] + table[j, i]
+                table[j + height + 2, i + width + 2]
+                - table[j, i + width + 2]
+                - table[j + height + 2, i]
+                + table[j, i]
             )
             inner = (
                 table[j + height + 1, i + width + 1]
@@ -348,8 +405,3 @@ def _contact(arrays, macro, planes):  # type: ignore[no-untyped-def]
                 + table[j + 1, i + 1]
             )
             planes[2, j, i] = (outer - inner) / around
-
-
-def empty_line(words: int) -> Any:
-    """Space for one row of bits."""
-    return np.empty(words, np.uint64)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from sandbox.api import Baseline, Domain, Metric, Task
+from sandbox.api import Baseline, Domain, Metric, Task, View
 
 METRICS = (
-    Metric("hpwl", "µm", "lower", "Σ weight · half perimeter of nets; a net with an unplaced pin spans the canvas"),
+    Metric(
+        "hpwl",
+        "µm",
+        "lower",
+        "Σ weight · half perimeter of nets; a net with an unplaced pin spans the canvas",
+    ),
     Metric("wirelength", "1", "lower", "hpwl over Σ weight · (width + height of the canvas)"),
-    Metric("density", "1", "lower", "half the mean of the densest tenth of the cells, plus the share not placed"),
+    Metric(
+        "density", "1", "lower", "half the mean of the densest tenth of the cells, plus the share not placed"
+    ),
     Metric("congestion", "1", "lower", "mean of the most congested twentieth, plus the share not placed"),
     Metric("proxy", "1", "lower", "wirelength + density/2 + congestion/2, as circuit_training's proxy cost"),
     Metric("rudy", "1", "lower", "mean of the greatest tenth of the RUDY map"),
@@ -36,8 +43,17 @@ BASELINES = (
     ),
 )
 
+VIEWS = (
+    View("placement", "sandbox_chip.views:placement", "macros, pads and the longest nets' fly-lines"),
+    View(
+        "heat-maps", "sandbox_chip.views:heat_maps", "wire mask, legal cells, congestion, density", many=False
+    ),
+    View("order", "sandbox_chip.views:order", "the placement macro by macro", ("gif",), many=False),
+    View("replay", "sandbox_chip.views:replay", "the episodes as data for the web page", ("json",)),
+)
+
 SOURCES = (
-    "Mirhoseini et al. 2021, A graph placement methodology for fast chip design; google-research/circuit_training",
+    "Mirhoseini et al. 2021, A graph placement methodology for fast chip design; circuit_training",
     "Lai et al. 2022, MaskPlace; Shi et al. 2023, WireMask-BBO",
     "Cheng et al. 2023, Assessment of Reinforcement Learning for Macro Placement (TILOS)",
 )
@@ -56,6 +72,7 @@ placement = Task(
     masks=True,
     resume="state",
     baselines=BASELINES,
+    views=VIEWS,
     sources=SOURCES,
 )
 

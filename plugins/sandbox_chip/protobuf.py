@@ -60,7 +60,9 @@ def read_protobuf(path: Path, plc: Path | None = None) -> tuple[Netlist, Technol
         _add_pin(assembly, node, kinds, pins)
     _add_nets(assembly, nodes, pins)
     area = sum(
-        w * h for w, h, kind in zip(assembly.width, assembly.height, assembly.kind, strict=True) if kind in (MACRO, SOFT)
+        w * h
+        for w, h, kind in zip(assembly.width, assembly.height, assembly.kind, strict=True)
+        if kind in (MACRO, SOFT)
     )
     side = float(np.sqrt(area / DEFAULT_UTILISATION)) if area > 0 else 1.0
     netlist = assembly.finish(path.name.partition(".")[0], (0.0, 0.0, side, side))
@@ -105,13 +107,15 @@ def _tokens(path: Path, text: str) -> Any:
 def _expect(path: Path, tokens: Any, wanted: str) -> int:
     line, token = next(tokens, (None, ""))
     if token != wanted:
-        raise BrokenFileError(path, f"expected '{wanted}', found '{str(token)[:40] or 'the end of the file'}'.", line)
+        raise BrokenFileError(
+            path, f"expected '{wanted}', found '{str(token)[:40] or 'the end of the file'}'.", line
+        )
     return int(line or 0)
 
 
 def _value(path: Path, tokens: Any) -> tuple[int, str]:
     _expect(path, tokens, ":")
-    line, token = next(tokens, (None, ""))
+    line, token = next(tokens, (1, ""))
     if token in ("", "{", "}", ":"):
         raise BrokenFileError(path, "a value is missing.", line)
     return int(line), token.removeprefix('"')
@@ -162,7 +166,9 @@ def _add_block(assembly: Assembly, node: _Node, file_index: int, kinds: dict[str
     kind = {"macro": MACRO, "port": PAD, "stdcell": CELL}.get(kind_name)
     if kind is None:
         if kind_name != "macro_pin":
-            raise BrokenFileError(path, f"'{node.name[:60]}' has the unknown type '{kind_name[:20]}'.", node.line)
+            raise BrokenFileError(
+                path, f"'{node.name[:60]}' has the unknown type '{kind_name[:20]}'.", node.line
+            )
         return
     if kind == MACRO and node.name.startswith(_SOFT_PREFIX):
         kind = SOFT
@@ -190,10 +196,15 @@ def _add_pin(assembly: Assembly, node: _Node, kinds: dict[str, int], pins: dict[
         return
     path, owner = assembly.path, node.attributes.get("macro_name", "")
     if owner not in kinds:
-        raise BrokenFileError(path, f"the pin '{node.name[:60]}' belongs to '{owner[:60]}', which is no macro.", node.line)
+        raise BrokenFileError(
+            path, f"the pin '{node.name[:60]}' belongs to '{owner[:60]}', which is no macro.", node.line
+        )
     if node.name in pins:
         raise BrokenFileError(path, f"the name '{node.name[:60]}' is used twice.", node.line)
-    dx, dy = (number(path, node.line, node.attributes.get(f"{axis}_offset", "0"), "an offset") for axis in ("x", "y"))
+    dx, dy = (
+        number(path, node.line, node.attributes.get(f"{axis}_offset", "0"), "an offset")
+        for axis in ("x", "y")
+    )
     pins[node.name] = assembly.pin(kinds[owner], dx, dy)
 
 
@@ -204,7 +215,9 @@ def _add_nets(assembly: Assembly, nodes: list[_Node], pins: dict[str, int]) -> N
         entries = [pins[node.name]]
         for line, sink in node.inputs:
             if sink not in pins:
-                raise BrokenFileError(assembly.path, f"'{node.name[:60]}' drives '{sink[:60]}', which does not exist.", line)
+                raise BrokenFileError(
+                    assembly.path, f"'{node.name[:60]}' drives '{sink[:60]}', which does not exist.", line
+                )
             entries.append(pins[sink])
         assembly.net_pins += entries
         text = node.attributes.get("weight", "1")
@@ -332,7 +345,8 @@ def write_plc(
     for node in np.argsort(ids, kind="stable"):
         if np.isfinite(x[node]) and np.isfinite(y[node]):
             name = "-" if netlist.kind[node] == PAD else ORIENTATIONS[orientation[node]]
-            rows.append(f"{ids[node]} {_plain(x[node] - left)} {_plain(y[node] - bottom)} {name} {int(netlist.fixed[node])}")
+            at = f"{_plain(x[node] - left)} {_plain(y[node] - bottom)}"
+            rows.append(f"{ids[node]} {at} {name} {int(netlist.fixed[node])}")
     write_text(path, "\n".join(rows) + "\n")
 
 
@@ -363,8 +377,9 @@ def write_protobuf(path: Path, netlist: Netlist) -> None:
         if np.isfinite(netlist.x[node]):
             numbers |= {"x": netlist.x[node] - netlist.canvas[0], "y": netlist.y[node] - netlist.canvas[1]}
             attributes["orientation"] = ORIENTATIONS[netlist.orientation[node]]
-        own = [pin for pin in np.flatnonzero(netlist.pin_node == node)] if netlist.kind[node] in (PAD, CELL) else []
-        sinks = [net for pin in own for net in source_of.get(int(pin), [])]
+        itself = netlist.kind[node] in (PAD, CELL)
+        mine = np.flatnonzero(netlist.pin_node == node).tolist() if itself else []
+        sinks = [net for pin in mine for net in source_of.get(pin, [])]
         rows += _written(netlist, name, attributes, numbers, sinks, pin_name)
     for pin in range(len(netlist.pin_node)):
         node = int(netlist.pin_node[pin])
@@ -377,7 +392,12 @@ def write_protobuf(path: Path, netlist: Netlist) -> None:
 
 
 def _written(
-    netlist: Netlist, name: str, attributes: dict[str, str], numbers: dict[str, float], nets: list[int], pin_name: dict[int, str]
+    netlist: Netlist,
+    name: str,
+    attributes: dict[str, str],
+    numbers: dict[str, float],
+    nets: list[int],
+    pin_name: dict[int, str],
 ) -> list[str]:
     rows = ["node {", f'  name: "{name}"']
     weight = 1.0

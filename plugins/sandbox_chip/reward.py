@@ -32,7 +32,12 @@ def _spec(**weights: float) -> RewardSpec:
     """All terms, zero-weighted unless named, so that runs compare term by term."""
     terms = (
         RewardTerm(
-            "wirelength", lambda step: step.wirelength, 0.0, "1", "MaskPlace (Lai et al. 2022)", "growth of HPWL cost"
+            "wirelength",
+            lambda step: step.wirelength,
+            0.0,
+            "1",
+            "MaskPlace (Lai et al. 2022)",
+            "growth of HPWL cost",
         ),
         RewardTerm("density", lambda step: step.density, 0.0, "1", "", "growth of the density overflow"),
         RewardTerm(
@@ -43,7 +48,9 @@ def _spec(**weights: float) -> RewardSpec:
             "RUDY (Spindler and Johannes 2007)",
             "growth of the mean of the most congested tenth of the cells",
         ),
-        RewardTerm("dead_end", lambda step: step.dead_end, 0.0, "1", "", "share of macros left without a legal cell"),
+        RewardTerm(
+            "dead_end", lambda step: step.dead_end, 0.0, "1", "", "share of macros left without a legal cell"
+        ),
         RewardTerm(
             "proxy",
             lambda step: step.proxy,

@@ -188,7 +188,14 @@ def _occupied(arrays, places):  # type: ignore[no-untyped-def]
     for macro in range(len(places)):
         k = places[macro, 2]
         if k >= 0:
-            fill(free, places[macro, 0], places[macro, 1], arrays.cells_w[k, macro], arrays.cells_h[k, macro], True)
+            fill(
+                free,
+                places[macro, 0],
+                places[macro, 1],
+                arrays.cells_w[k, macro],
+                arrays.cells_h[k, macro],
+                True,
+            )
     return free
 
 
@@ -205,12 +212,14 @@ def _touched(arrays, macros, count, places, bounds, marks, stamp):  # type: igno
             marks[net] = stamp
             net_bounds(arrays, net, places, bounds[net])
             if bounds[net, 0] <= bounds[net, 1]:
-                total += arrays.weight[net] * (bounds[net, 1] - bounds[net, 0] + bounds[net, 3] - bounds[net, 2])
+                total += arrays.weight[net] * (
+                    bounds[net, 1] - bounds[net, 0] + bounds[net, 3] - bounds[net, 2]
+                )
     return total
 
 
 @njit
-def _rebuild(arrays, rng, places, cost, lowest, heat, tries):  # type: ignore[no-untyped-def]
+def _rebuild(arrays, rng, places, cost, lowest, heat, tries):  # type: ignore[no-untyped-def]  # noqa: PLR0915
     """Tries of ruin and recreate; ``places`` changes in place.
 
     Returns:
@@ -235,7 +244,14 @@ def _rebuild(arrays, rng, places, cost, lowest, heat, tries):  # type: ignore[no
             macro = chosen[index]
             old[index] = places[macro]
             k = places[macro, 2]
-            fill(free, places[macro, 0], places[macro, 1], arrays.cells_w[k, macro], arrays.cells_h[k, macro], False)
+            fill(
+                free,
+                places[macro, 0],
+                places[macro, 1],
+                arrays.cells_w[k, macro],
+                arrays.cells_h[k, macro],
+                False,
+            )
             places[macro, 2] = -1
         stamp += 1
         _touched(arrays, chosen, size, places, bounds, marks, stamp)
@@ -265,12 +281,26 @@ def _rebuild(arrays, rng, places, cost, lowest, heat, tries):  # type: ignore[no
         for index in range(done):
             macro = chosen[index]
             k = places[macro, 2]
-            fill(free, places[macro, 0], places[macro, 1], arrays.cells_w[k, macro], arrays.cells_h[k, macro], False)
+            fill(
+                free,
+                places[macro, 0],
+                places[macro, 1],
+                arrays.cells_w[k, macro],
+                arrays.cells_h[k, macro],
+                False,
+            )
         for index in range(size):
             macro = chosen[index]
             places[macro] = old[index]
             k = places[macro, 2]
-            fill(free, places[macro, 0], places[macro, 1], arrays.cells_w[k, macro], arrays.cells_h[k, macro], True)
+            fill(
+                free,
+                places[macro, 0],
+                places[macro, 1],
+                arrays.cells_w[k, macro],
+                arrays.cells_h[k, macro],
+                True,
+            )
         stamp += 1
         _touched(arrays, chosen, size, places, bounds, marks, stamp)
     return cost, lowest, best
@@ -298,7 +328,9 @@ def _choose(arrays, rng, places, chosen, most):  # type: ignore[no-untyped-def]
             distance = INFINITY
             for _ in range(4):
                 candidate = int(rng.random() * count)
-                apart = abs(places[candidate, 0] - places[anchor, 0]) + abs(places[candidate, 1] - places[anchor, 1])
+                apart = abs(places[candidate, 0] - places[anchor, 0]) + abs(
+                    places[candidate, 1] - places[anchor, 1]
+                )
                 if candidate != anchor and apart < distance:
                     distance, other = apart, candidate
         new = other >= 0

@@ -13,7 +13,7 @@ from sandbox_chip.netlist import Floats
 njit: Any = numba.njit(cache=True, nogil=True)
 
 CENTRE_PULL = 1e-4
-"""Weak springs to the canvas' centre, as a share of a macro's weight: designs without pads have a solution."""
+"""Weak springs to the canvas' centre, as a share of a macro's weight: they hold designs without pads."""
 
 
 def quadratic_targets(problem: Problem, anchors: Floats | None = None, pull: Floats | None = None) -> Floats:
@@ -37,11 +37,13 @@ def quadratic_targets(problem: Problem, anchors: Floats | None = None, pull: Flo
         springs = springs + pull
         right += pull[:, None] * anchors
     matrix[np.diag_indices(count)] += springs
-    found: Floats = np.linalg.solve(matrix, right)
+    found: Floats = np.asarray(np.linalg.solve(matrix, right), np.float64)
     half_w, half_h = arrays.half_w[0], arrays.half_h[0]
     # An axis on which a macro is as long as the canvas leaves it no choice.
     found[:, 0] = np.clip(found[:, 0], np.minimum(half_w, width / 2), np.maximum(width - half_w, width / 2))
-    found[:, 1] = np.clip(found[:, 1], np.minimum(half_h, height / 2), np.maximum(height - half_h, height / 2))
+    found[:, 1] = np.clip(
+        found[:, 1], np.minimum(half_h, height / 2), np.maximum(height - half_h, height / 2)
+    )
     return found
 
 

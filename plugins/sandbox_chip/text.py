@@ -44,9 +44,7 @@ def read(path: Path) -> str:
 def lines(path: Path, comment: str = "#") -> Iterator[tuple[int, list[str]]]:
     """Number and words of every line that is neither empty nor a comment."""
     for number, line in enumerate(read(path).split("\n"), 1):
-        if comment in line:
-            line = line.partition(comment)[0]  # noqa: PLW2901 - the rest of the loop wants it bare
-        words = line.split()
+        words = (line.partition(comment)[0] if comment in line else line).split()
         if words:
             yield number, words
 

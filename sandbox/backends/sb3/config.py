@@ -101,11 +101,10 @@ class PpoConfig(_GradientOnPolicy):
     target_kl: float | None = Field(
         None, gt=0, description="ends the passes over a rollout when the policy moved 1.5 times this far"
     )
-    convolution: Layers | None = Field(
+    convolution: Annotated[Layers, Field(min_length=1)] | None = Field(
         None,
-        min_length=1,
-        description="channels of the layers of a convolutional policy that scores every cell of an image, for tasks "
-        "whose actions are cells; net_arch is then the critic's",
+        description="channels of the layers of a convolutional policy that scores every cell of an image, "
+        "for tasks whose actions are cells; net_arch is then the critic's",
     )
 
     @model_validator(mode="after")

@@ -52,14 +52,14 @@ def require_cells(observation_space: gym.Space[Any], action_space: gym.Space[Any
     """
     key, _ = image_and_rest(observation_space)
     image: Any = observation_space if key is None else observation_space[key]  # type: ignore[index]
-    cells = image.shape[1] * image.shape[2]
+    cells = int(image.shape[1] * image.shape[2])
     if not isinstance(action_space, spaces.Discrete) or action_space.n % cells:
         raise MisfitError(
             f"convolution needs actions that are cells of the image, k · {image.shape[1]} · {image.shape[2]} "
             f"of them, not {action_space}.",
             "Leave convolution out.",
         )
-    return int(action_space.n) // cells
+    return int(action_space.n // cells)
 
 
 class CellFeatures(BaseFeaturesExtractor):
@@ -89,7 +89,9 @@ class CellFeatures(BaseFeaturesExtractor):
         self.summary = 2 * channels[-1] + CONTEXT
         super().__init__(observation_space, self.actions + self.summary)
         told = planes + sum(observation_space[key].shape[0] for key in self.flat)  # type: ignore[index]
-        self.context = nn.Sequential(nn.Linear(told, 2 * CONTEXT), activation(), nn.Linear(2 * CONTEXT, CONTEXT), activation())
+        self.context = nn.Sequential(
+            nn.Linear(told, 2 * CONTEXT), activation(), nn.Linear(2 * CONTEXT, CONTEXT), activation()
+        )
         sizes = (planes, *channels)
         self.layers = nn.ModuleList(
             nn.Conv2d(before, after, 3 if index == 0 else 1, padding=1 if index == 0 else 0)
@@ -129,7 +131,9 @@ class _Part(nn.Module):
 class _Split(nn.Module):
     """The actor takes the scores as they are, the critic a small network on the summary."""
 
-    def __init__(self, actions: int, summary: int, layers: tuple[int, ...], activation: type[nn.Module]) -> None:
+    def __init__(
+        self, actions: int, summary: int, layers: tuple[int, ...], activation: type[nn.Module]
+    ) -> None:
         super().__init__()
         self.latent_dim_pi = actions
         self.policy_net = _Part(0, actions)
@@ -171,7 +175,9 @@ def _build(policy: Any, lr_schedule: Any) -> None:
     policy.mlp_extractor = _Split(extractor.actions, extractor.summary, layers, policy.activation_fn)
     policy.action_net = nn.Identity()
     policy.value_net = nn.Linear(policy.mlp_extractor.latent_dim_vf, 1)
-    policy.optimizer = policy.optimizer_class(policy.parameters(), lr=lr_schedule(1), **policy.optimizer_kwargs)
+    policy.optimizer = policy.optimizer_class(
+        policy.parameters(), lr=lr_schedule(1), **policy.optimizer_kwargs
+    )
 
 
 CLASSES: dict[str, type[Any]] = {"ppo": CellPolicy, "maskable-ppo": MaskableCellPolicy}

@@ -82,7 +82,9 @@ class Network(BaseModel):
 
     def policy_kwargs(self) -> dict[str, Any]:
         """Arguments for the constructor of an SB3 policy."""
-        kwargs = self.model_dump(exclude_none=True, exclude={"linear", "activation", "net_arch", "convolution"})
+        kwargs = self.model_dump(
+            exclude_none=True, exclude={"linear", "activation", "net_arch", "convolution"}
+        )
         if self.linear:
             return kwargs
         if self.activation is not None:
@@ -104,7 +106,9 @@ def model_class(algorithm: str) -> type[BaseAlgorithm]:
     return found
 
 
-def policy_alias(algorithm: str, observation_space: gym.Space[Any], network: Network) -> str | type[BasePolicy]:
+def policy_alias(
+    algorithm: str, observation_space: gym.Space[Any], network: Network
+) -> str | type[BasePolicy]:
     """SB3's name of the kind of policy, such as ``MlpPolicy``, or the class of our own."""
     if network.convolution is not None:
         from sandbox.backends.sb3.convolution import CLASSES
@@ -171,9 +175,7 @@ def build_policy(
         model_class(algorithm).policy_aliases[alias] if isinstance(alias, str) else alias
     )
     schedule = () if algorithm == "ars" else (_no_learning,)
-    kwargs = network.policy_kwargs() | extractor_kwargs(
-        algorithm, observation_space, action_space, network
-    )
+    kwargs = network.policy_kwargs() | extractor_kwargs(algorithm, observation_space, action_space, network)
     if algorithm in ACTOR_CRITIC:
         kwargs["ortho_init"] = False  # takes most of the time, for weights that are to be replaced
     with torch.random.fork_rng(devices=[]):
