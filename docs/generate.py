@@ -14,7 +14,7 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -204,12 +204,21 @@ def cli() -> str:
 
     group: Any = typer.main.get_command(app)
     parts = ["## Before any command", _options(group.params)]
-    for name, command in group.commands.items():
+    for name, command in _commands(group):
         arguments = [one for one in command.params if one.param_type_name == "argument"]
         needed = [f"{one.opts[0]} {_metavar(one)}" for one in command.params if _is_needed(one)]
         usage = " ".join(["sandbox", name, *(_metavar(one) for one in arguments), *needed, "[OPTIONS]"])
         parts += [f"## sandbox {name}", command.help.strip(), f"```\n{usage}\n```", _options(command.params)]
     return "\n\n".join(parts)
+
+
+def _commands(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command with its full name, those of groups included."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{above}{name} ")
+        else:
+            yield f"{above}{name}", command
 
 
 def _options(params: Iterable[Any]) -> str:

@@ -375,9 +375,9 @@ def _load_target(target: str) -> tuple[ModuleType, list[str]]:
         path = path / "plugin.py"
     if not path.is_file():
         raise PluginError(f"there is no file {path}")
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:  # its "module:attribute" strings are found beside it
-        sys.path.append(folder)
+    for folder in _homes(path):  # where its "module:attribute" strings are found
+        if folder not in sys.path:
+            sys.path.append(folder)
     # The same in every process, and another one for each file, whatever the folders are called.
     name = f"sandbox_path_plugin_{crc32(os.fsencode(path.resolve())):08x}_{path.stem}".replace("-", "_")
     spec = importlib.util.spec_from_file_location(name, path)
@@ -391,6 +391,15 @@ def _load_target(target: str) -> tuple[ModuleType, list[str]]:
         del sys.modules[name]
         raise
     return module, [attribute] if attribute else []
+
+
+def _homes(path: Path) -> list[str]:
+    """The folder of a plugin's file and, where that is a package, the one that holds the package."""
+    folder = path.resolve().parent
+    above = folder
+    while (above / "__init__.py").is_file():
+        above = above.parent
+    return [str(folder)] if above == folder else [str(folder), str(above)]
 
 
 def _plugins_of(module: ModuleType) -> list[Any]:

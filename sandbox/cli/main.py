@@ -13,7 +13,20 @@ from typing import Annotated, Any
 
 import typer
 
-from sandbox.cli import compare, doctor, draw, evaluate, info, listing, report, resume, run, runs, train
+from sandbox.cli import (
+    compare,
+    doctor,
+    draw,
+    evaluate,
+    info,
+    listing,
+    plugin,
+    report,
+    resume,
+    run,
+    runs,
+    train,
+)
 from sandbox.cli.failures import CommandInterruptedError, Failure, explain
 from sandbox.cli.output import print_document, print_failure, stdout_for_documents
 
@@ -59,6 +72,16 @@ app.command("report")(report.report)
 app.command("runs")(runs.runs)
 app.command("doctor")(doctor.doctor)
 
+plugins = typer.Typer(
+    cls=_Group,
+    help="Write a plugin to start from, and check that one keeps the contract.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+plugins.command("new")(plugin.new)
+plugins.command("check")(plugin.check)
+app.add_typer(plugins, name="plugin")
+
 
 def _print_version(wanted: bool) -> None:
     if wanted:
@@ -70,9 +93,10 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _common(
-    plugin: Annotated[
+    paths: Annotated[
         list[str] | None,
         typer.Option(
+            "--plugin",
             metavar="PATH",
             help="Load a plugin: path/to/plugin.py, or module:attribute. Repeatable, also after the command.",
         ),
@@ -82,10 +106,10 @@ def _common(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
-    if plugin:
+    if paths:
         from sandbox.registry import add_plugins
 
-        add_plugins(plugin)
+        add_plugins(paths)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -120,7 +144,7 @@ def _run(arguments: list[str], as_json: bool, stdout: Any) -> int:
         sys.stdout.flush()
     except BrokenPipeError as error:
         raise _ReaderGoneError from error
-    return result if isinstance(result, int) else 0
+    return result if isinstance(result, int) else getattr(result, "exit_code", 0)
 
 
 def _failed(failure: Failure, error: BaseException, as_json: bool, stdout: Any) -> int:

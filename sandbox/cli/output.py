@@ -19,6 +19,16 @@ WIDE = 160
 """Columns of text that goes to a file or a pipe, where nothing wraps it."""
 
 
+class Document(dict[str, Any]):
+    """A document of a command that has done its work and found something wrong.
+
+    Attributes:
+        exit_code: What the command exits with.
+    """
+
+    exit_code = 0
+
+
 @contextmanager
 def stdout_for_documents(as_json: bool) -> Iterator[IO[str]]:
     """Standard output, kept for one document: all else that is printed goes to standard error.

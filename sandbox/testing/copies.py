@@ -6,6 +6,7 @@ import atexit
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from copy import deepcopy
 from functools import cache
 from multiprocessing import get_context
 from typing import Any
@@ -218,7 +219,7 @@ def _batched_actions(envs: Any, actions: list[Any], info: Any, running: set[int]
     mask = info.get("action_mask")
     if mask is not None:
         for row in set(range(len(actions))) - running:
-            batch[row] = int(np.flatnonzero(np.asarray(mask)[row])[0])
+            batch[row] = np.asarray(mask)[row].argmax(axis=-1)
     return batch
 
 
@@ -257,16 +258,17 @@ class _RowChooser:
     """Random allowed actions for every row of a vector environment."""
 
     def __init__(self, envs: Any, seed: int) -> None:
-        from copy import deepcopy
-
-        from sandbox.rollout import RandomPolicy
-
-        self._policy = RandomPolicy(deepcopy(envs.single_action_space))
-        self._policy.reset(envs.num_envs, seed)
+        self._space = deepcopy(envs.single_action_space)
+        self._space.seed(seed)
+        self._rows = envs.num_envs
+        self._rng = np.random.default_rng(seed)
 
     def __call__(self, observation: Any, info: Mapping[str, Any]) -> Any:
         mask = info.get("action_mask")
-        return self._policy.act(observation, None if mask is None else np.asarray(mask, bool))
+        if mask is not None:  # of shape (rows, n), or (rows, agents, n) where copies have several agents
+            allowed = np.asarray(mask, bool)
+            return np.where(allowed, self._rng.random(allowed.shape), -1.0).argmax(axis=-1)
+        return np.stack([self._space.sample() for _ in range(self._rows)])
 
 
 def _step(env: Any, action: Any) -> Answer:

@@ -114,8 +114,10 @@ def test_every_name_of_the_python_api_and_every_command_is_described():
     from sandbox.cli.main import app
 
     described = (DOCS / "reference" / "cli.md").read_text()
-    for command in app.registered_commands:
-        assert f"## sandbox {command.name}\n" in described
+    groups = [(f"{group.name} ", group.typer_instance) for group in app.registered_groups]
+    for above, commands in [("", app), *groups]:
+        for command in commands.registered_commands:
+            assert f"## sandbox {above}{command.name}\n" in described
 
 
 @pytest.mark.parametrize("file", SCENARIOS, ids=lambda file: f"{file.parent.name}/{file.stem}")

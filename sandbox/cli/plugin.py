@@ -1,0 +1,122 @@
+"""``sandbox plugin``: write a plugin to start from, and check that one keeps the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sandbox.cli.options import AsJson
+from sandbox.cli.output import Document
+
+if TYPE_CHECKING:
+    from sandbox.testing import Result
+
+SECONDS = 600.0  # sandbox.testing.outside.SECONDS, which costs the import of NumPy
+
+
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The domain's name, for example fishing.")],
+    into: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write it; default: the working directory.")
+    ] = None,
+    as_json: AsJson = False,
+) -> dict[str, Any] | None:
+    """Write a small, complete plugin to start from."""
+    from sandbox.cli.output import stdout
+    from sandbox.scaffold import new_plugin
+
+    folder, written = new_plugin(name, into)
+    if as_json:
+        return {"plugin": name, "folder": str(folder), "files": [str(file) for file in written]}
+    console = stdout()
+    console.print(f"Wrote {folder}:")
+    for file in written:
+        console.print(f"  {file.relative_to(folder)}")
+    console.print(
+        f'\nNext: pip install -e "{folder}" (with --no-deps if sandbox-rl is installed from source), then\n'
+        f"sandbox plugin check {name} and sandbox run {name} --algo ppo."
+    )
+    return None
+
+
+def check(
+    plugin: Annotated[
+        str, typer.Argument(metavar="NAME|PATH", help="An installed domain, or the path of a plugin.")
+    ],
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Short rollouts and one algorithm instead of all that fit.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="CHECK", help="Run this check only. Repeatable.")
+    ] = None,
+    seconds: Annotated[
+        float,
+        typer.Option("--time", min=1, max=86_400, metavar="S", help="Time limit of it all, s."),
+    ] = SECONDS,
+    memory: Annotated[
+        float, typer.Option(min=0.5, max=1024, metavar="GB", help="Address space of each process, GB.")
+    ] = 6.0,
+    as_json: AsJson = False,
+) -> dict[str, Any] | None:
+    """Run a plugin through the contract suite, in a process with limits.
+
+    This finds bugs, not malice: the plugin's code runs with your rights.
+    """
+    from sandbox.testing.outside import check_outside
+
+    level: Any = "quick" if quick else "full"
+    results = check_outside(plugin, level, seconds, int(memory * 2**30), only or ())
+    done = list(results) if as_json else list(_shown(results))
+    failed = [one for one in done if one.status == "failed"]
+    document = Document(
+        plugin=plugin,
+        passed=not failed,
+        counts={status: sum(one.status == status for one in done) for status in _WORDS},
+        checks=[one.to_json() for one in done],
+    )
+    document.exit_code = 1 if failed else 0
+    if not as_json:
+        _verdict(plugin, done)
+    return document
+
+
+_WORDS = {
+    "passed": ("ok", "green"),
+    "failed": ("BROKEN", "bold red"),
+    "expected": ("declared", "yellow"),
+    "stale": ("stale", "yellow"),
+    "skipped": ("-", "dim"),
+}
+
+
+def _shown(results: Iterator[Result]) -> Iterator[Result]:
+    """Each result as it comes, told in a line."""
+    from sandbox.cli.output import stdout
+
+    console = stdout()
+    task = ""
+    for result in results:
+        if result.task != task:
+            task = result.task
+            console.print(f"{task}", style="bold")
+        word, style = _WORDS[result.status]
+        line = f"  {word:9}{result.check:26}{result.message}".rstrip()
+        console.print(line, style=style, soft_wrap=True)
+        yield result
+
+
+def _verdict(plugin: str, done: list[Result]) -> None:
+    from sandbox.cli.output import stdout
+
+    console = stdout()
+    failed = [one for one in done if one.status == "failed"]
+    passed = sum(one.status == "passed" for one in done)
+    if not failed:
+        console.print(f"\n{plugin} keeps the contract: {passed} checks passed.", style="green")
+        return
+    console.print(
+        f"\n{plugin} breaks the contract in {len(failed)} of {len(failed) + passed} checks.", style="bold red"
+    )
