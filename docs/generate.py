@@ -221,6 +221,14 @@ def _commands(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{above}{name}", command
 
 
+def contract_suite() -> str:
+    """Every check of the contract suite and the promise that it stands for."""
+    from sandbox.testing.suite import CHECKS
+
+    promises = [(f"`{name}`", " ".join(inspect.getdoc(check).split())) for name, check in CHECKS.items()]  # type: ignore[union-attr]
+    return table(("check", "promise"), promises)
+
+
 def _options(params: Iterable[Any]) -> str:
     rows = []
     for one in params:
@@ -341,6 +349,7 @@ REGIONS: dict[str, Callable[[], str]] = {
     "cli": cli,
     "python-api": python_api,
     "contract": contract,
+    "contract-suite": contract_suite,
     "errors": errors,
     "packages": packages,
 }
