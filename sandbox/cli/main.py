@@ -26,6 +26,7 @@ from sandbox.cli import (
     run,
     runs,
     train,
+    ui,
 )
 from sandbox.cli.failures import CommandInterruptedError, Failure, explain
 from sandbox.cli.output import print_document, print_failure, stdout_for_documents
@@ -70,6 +71,7 @@ app.command("render")(draw.render)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("runs")(runs.runs)
+app.command("ui")(ui.ui)
 app.command("doctor")(doctor.doctor)
 
 plugins = typer.Typer(

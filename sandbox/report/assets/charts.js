@@ -121,10 +121,10 @@ const sandboxCharts = (() => {
         grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, labelSize: 22 };
       this.zoomed = Boolean(zoom);
       this.plot = new uPlot({
-        width: Math.max(this.width(), 80), height: this.height(), padding: [8, 12, 0, 0],
+        width: Math.max(this.width(), 80), height: this.height(), padding: [8, 26, 0, 0],
         scales: { x: { time: false }, y: log ? { distr: 3 } : {} },
         axes: [
-          { ...axis, label: this.spec.x.label, values: (u, ticks) => ticks.map(short) },
+          { ...axis, label: this.spec.x.label, size: 30, labelSize: 20, labelGap: 0, values: (u, ticks) => ticks.map(short) },
           { ...axis, label: this.spec.y.label, size: 58, values: (u, ticks) => ticks.map((v) => v === null ? "" : short(v)) },
         ],
         series, bands,

@@ -1,0 +1,253 @@
+"""The page's server: a handful of read-only routes behind the guard."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from functools import cache, wraps
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from sandbox.api.errors import InvalidValueError, SandboxError
+from sandbox.provenance import packages
+from sandbox.store import strict
+from sandbox.ui.events import MOST_STREAMS, MOST_WATCHED, stream
+from sandbox.ui.guard import LOOPBACK, REPORT_POLICY, Guard
+from sandbox.ui.library import REPORT, SHOWN, Library, NotThereError
+
+ASSETS = {
+    "uPlot.min.css": ("sandbox.report", "text/css"),
+    "base.css": ("sandbox.report", "text/css"),
+    "ui.css": ("sandbox.ui", "text/css"),
+    "uPlot.iife.min.js": ("sandbox.report", "text/javascript"),
+    "charts.js": ("sandbox.report", "text/javascript"),
+    "replay.js": ("sandbox.report", "text/javascript"),
+    "ui.js": ("sandbox.ui", "text/javascript"),
+    "icon.svg": ("sandbox.ui", "image/svg+xml"),
+}
+
+Handler = Callable[[Request], Any]
+
+
+def make_app(
+    root: Path, token: str, hosts: Iterable[str] = LOOPBACK, cookie: str = "sandbox", gone: Any = None
+) -> Guard:
+    """The application over a runs directory.
+
+    Args:
+        root: The runs directory.
+        token: The secret that the first request brings.
+        hosts: Host names that requests may name.
+        cookie: Name of the cookie that holds the token from then on.
+        gone: An `asyncio.Event` that ends the event streams.
+    """
+    library = Library(root)
+    pages = _Pages(library, gone)
+    routes = [
+        Route("/", pages.home),
+        Route("/assets/{name}", pages.asset),
+        Route("/api/index", pages.index),
+        Route("/api/run", pages.run),
+        Route("/api/grid", pages.grid),
+        Route("/api/replay", pages.replay),
+        Route("/api/events", pages.events),
+        Route("/file", pages.file),
+        Route("/report", pages.report),
+    ]
+    return Guard(Starlette(routes=routes, lifespan=pages.lifespan), token, hosts, cookie)
+
+
+def _explained(handler: Callable[[_Pages, Request], Any]) -> Callable[[_Pages, Request], Any]:
+    @wraps(handler)
+    async def answer(self: _Pages, request: Request) -> Response:
+        try:
+            found: Response = await handler(self, request)
+            return found
+        except NotThereError:
+            return JSONResponse({"error": "There is no such thing here."}, 404)
+        except SandboxError as error:
+            return JSONResponse({"error": error.message}, 422)
+
+    return answer
+
+
+class _Pages:
+    """The routes."""
+
+    def __init__(self, library: Library, gone: Any) -> None:
+        self._library = library
+        self._gone = gone
+        self._streams = 0
+
+    @asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        """Makes the event that ends the streams, in the loop that they run in."""
+        self._gone = self._gone or asyncio.Event()
+        yield
+        self._gone.set()
+
+    @_explained
+    async def home(self, request: Request) -> Response:
+        """The page; all it shows comes later, as data."""
+        return Response(_home(), media_type="text/html")
+
+    @_explained
+    async def asset(self, request: Request) -> Response:
+        """A file of the package."""
+        name = request.path_params["name"]
+        if name not in ASSETS:
+            raise NotThereError(name)
+        content, kind = _asset(name)
+        return Response(content, media_type=kind, headers={"cache-control": "private, max-age=60"})
+
+    @_explained
+    async def index(self, request: Request) -> Response:
+        """All runs and comparisons."""
+        return _json(await run_in_threadpool(self._library.index))
+
+    @_explained
+    async def run(self, request: Request) -> Response:
+        """One run."""
+        return _json(await run_in_threadpool(self._library.run, _one(request, "id")))
+
+    @_explained
+    async def grid(self, request: Request) -> Response:
+        """One comparison."""
+        return _json(await run_in_threadpool(self._library.grid, _one(request, "id")))
+
+    @_explained
+    async def replay(self, request: Request) -> Response:
+        """One replay, checked."""
+        from sandbox.api.replay import read_replay
+
+        path = self._library.replay(_one(request, "id"), _one(request, "name"))
+        replay = await run_in_threadpool(read_replay, path)
+        return Response(replay.model_dump_json(exclude_defaults=True), media_type="application/json")
+
+    @_explained
+    async def events(self, request: Request) -> Response:
+        """The stream of what happens; ``run=ID@OFFSET``, repeatable, says what is looked at."""
+        watched = {}
+        for given in request.query_params.getlist("run")[:MOST_WATCHED]:
+            name, _, offset = given.rpartition("@")
+            self._library.run_folder(name)
+            watched[name] = int(offset) if offset.isdecimal() and len(offset) < 16 else 0
+        if self._streams >= MOST_STREAMS:
+            return PlainTextResponse("Too many pages are open.\n", 503)
+        return StreamingResponse(self._counted(watched), media_type="text/event-stream")
+
+    async def _counted(self, watched: dict[str, int]) -> AsyncIterator[bytes]:
+        self._streams += 1
+        try:
+            async for event in stream(self._library, watched, self._gone):
+                yield event
+        finally:
+            self._streams -= 1
+
+    @_explained
+    async def file(self, request: Request) -> Response:
+        """A picture or film of a run."""
+        path = self._library.file(_one(request, "id"), _one(request, "name"))
+        return FileResponse(path, media_type=SHOWN[path.suffix.lower()])
+
+    @_explained
+    async def report(self, request: Request) -> Response:
+        """A report: that of the run if it has one, else one made now, of all that is named."""
+        from sandbox.report.page import html
+        from sandbox.report.story import read_story
+
+        grid, names = request.query_params.get("grid"), request.query_params.getlist("run")[:MOST_WATCHED]
+        folders = [self._library.grid_folder(grid)] if grid else [self._library.run_folder(n) for n in names]
+        if not folders:
+            raise NotThereError("report")
+        ready = folders[0] / REPORT
+        if len(folders) == 1 and not grid and ready.is_file() and not ready.is_symlink():
+            content = await run_in_threadpool(ready.read_bytes)
+        else:
+            content = (await run_in_threadpool(lambda: html(read_story(folders)))).encode()
+        return Response(content, media_type="text/html", headers={"content-security-policy": REPORT_POLICY})
+
+
+def serve(
+    root: Path,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    allowed: Iterable[str] = (),
+    told: Callable[[str], None] = print,
+) -> None:
+    """Serve a runs directory until interrupted.
+
+    Args:
+        root: The runs directory.
+        host: Address to listen on.
+        port: Port; 0 takes a free one.
+        allowed: Host names that are trusted besides those of this machine and ``host``.
+        told: Hears the address, token included, once the port is open.
+
+    Raises:
+        InvalidValueError: If the address cannot be listened on.
+    """
+    import uvicorn
+
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=64)
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise InvalidValueError(
+            f"Cannot listen on {host}, port {port}: {error}.", "Try another --port."
+        ) from error
+    number = listener.getsockname()[1]
+    token = secrets.token_urlsafe(32)
+    shown = f"[{host}]" if ":" in host else host
+    hosts = [*LOOPBACK, *allowed, *(() if host in ("0.0.0.0", "::") else (shown,))]
+    app = make_app(root, token, hosts, f"sandbox-{number}")
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,  # it would show the token
+        server_header=False,
+        timeout_graceful_shutdown=1,
+        lifespan="on",
+        ws="none",
+    )
+    told(f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else shown}:{number}/?token={token}")
+    server = uvicorn.Server(config)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        listener.close()
+
+
+def _one(request: Request, name: str) -> str:
+    value = request.query_params.get(name)
+    if value is None or len(value) > 1000:
+        raise NotThereError(name)
+    return value
+
+
+def _json(document: Any) -> Response:
+    return JSONResponse(strict(document))
+
+
+@cache
+def _home() -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(loader=PackageLoader("sandbox.ui"), autoescape=True, undefined=StrictUndefined)
+    return made.get_template("home.html").render(version=packages().get("sandbox-rl", ""))
+
+
+@cache
+def _asset(name: str) -> tuple[bytes, str]:
+    package, kind = ASSETS[name]
+    return (package_files(package) / "assets" / name).read_bytes(), kind
