@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from sandbox.report.files import PROGRESS, read_progress
@@ -21,7 +22,7 @@ MOST_STREAMS = 16
 MOST_WATCHED = 32
 
 
-async def stream(library: Library, watched: Mapping[str, int], gone: asyncio.Event) -> AsyncIterator[bytes]:
+async def stream(library: Library, watched: Mapping[str, int], gone: Event) -> AsyncIterator[bytes]:
     """Events until the reader leaves.
 
     Args:

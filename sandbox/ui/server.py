@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
 from functools import cache, wraps
 from importlib.resources import files as package_files
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from starlette.applications import Starlette
@@ -40,7 +39,11 @@ Handler = Callable[[Request], Any]
 
 
 def make_app(
-    root: Path, token: str, hosts: Iterable[str] = LOOPBACK, cookie: str = "sandbox", gone: Any = None
+    root: Path,
+    token: str,
+    hosts: Iterable[str] = LOOPBACK,
+    cookie: str = "sandbox",
+    gone: Event | None = None,
 ) -> Guard:
     """The application over a runs directory.
 
@@ -49,10 +52,10 @@ def make_app(
         token: The secret that the first request brings.
         hosts: Host names that requests may name.
         cookie: Name of the cookie that holds the token from then on.
-        gone: An `asyncio.Event` that ends the event streams.
+        gone: Ends the event streams when it is set.
     """
     library = Library(root)
-    pages = _Pages(library, gone)
+    pages = _Pages(library, gone or Event())
     routes = [
         Route("/", pages.home),
         Route("/assets/{name}", pages.asset),
@@ -64,7 +67,7 @@ def make_app(
         Route("/file", pages.file),
         Route("/report", pages.report),
     ]
-    return Guard(Starlette(routes=routes, lifespan=pages.lifespan), token, hosts, cookie)
+    return Guard(Starlette(routes=routes), token, hosts, cookie)
 
 
 def _explained(handler: Callable[[_Pages, Request], Any]) -> Callable[[_Pages, Request], Any]:
@@ -84,17 +87,10 @@ def _explained(handler: Callable[[_Pages, Request], Any]) -> Callable[[_Pages, R
 class _Pages:
     """The routes."""
 
-    def __init__(self, library: Library, gone: Any) -> None:
+    def __init__(self, library: Library, gone: Event) -> None:
         self._library = library
         self._gone = gone
         self._streams = 0
-
-    @asynccontextmanager
-    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        """Makes the event that ends the streams, in the loop that they run in."""
-        self._gone = self._gone or asyncio.Event()
-        yield
-        self._gone.set()
 
     @_explained
     async def home(self, request: Request) -> Response:
@@ -210,18 +206,25 @@ def serve(
     token = secrets.token_urlsafe(32)
     shown = f"[{host}]" if ":" in host else host
     hosts = [*LOOPBACK, *allowed, *(() if host in ("0.0.0.0", "::") else (shown,))]
-    app = make_app(root, token, hosts, f"sandbox-{number}")
+    gone = Event()
+    app = make_app(root, token, hosts, f"sandbox-{number}", gone)
     config = uvicorn.Config(
         app,
         log_level="warning",
         access_log=False,  # it would show the token
         server_header=False,
         timeout_graceful_shutdown=1,
-        lifespan="on",
+        lifespan="off",
         ws="none",
     )
     told(f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else shown}:{number}/?token={token}")
-    server = uvicorn.Server(config)
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            gone.set()  # the event streams end by themselves, so that nothing has to be torn down
+            super().handle_exit(sig, frame)
+
+    server = Server(config)
     try:
         server.run(sockets=[listener])
     finally:

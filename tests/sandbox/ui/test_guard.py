@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -212,7 +213,7 @@ def test_news_of_a_run_in_progress_comes_within_a_second(root: Path) -> None:
     file = run / "progress.jsonl"
 
     async def first_news() -> tuple[bytes, float]:
-        gone = asyncio.Event()
+        gone = Event()
         loop = asyncio.get_running_loop()
         events = stream(Library(root), {name: file.stat().st_size}, gone)
         assert b"event: hello" in await anext(events)
@@ -234,7 +235,7 @@ def test_a_new_run_and_a_changed_record_are_news(root: Path, monkeypatch: pytest
     run = next((root / "toy/queue/ppo").iterdir())
 
     async def kinds() -> list[bytes]:
-        gone = asyncio.Event()
+        gone = Event()
         events = stream(Library(root), {run.relative_to(root).as_posix(): 10**9}, gone)
         await anext(events)
         os.utime(run / "run.json", ns=(1, 1))
