@@ -6,7 +6,7 @@ import io
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +172,7 @@ def evaluate(
     episodes: int | None = None,
     num_workers: int | None = None,
     progress: Progress | None = None,
+    seconds: float | None = None,
 ) -> Evaluation:
     """Play agents on the scenario's test seeds, all on the same ones.
 
@@ -184,6 +185,7 @@ def evaluate(
         episodes: Test episodes an agent plays; the scenario's number if absent.
         num_workers: Most worker processes; all cores if absent.
         progress: Hears of every episode.
+        seconds: Wall time that each baseline which searches has for each episode.
 
     Raises:
         SandboxError: Explains what is wrong with an agent or the scenario.
@@ -192,7 +194,7 @@ def evaluate(
     problem = as_problem(scenario, changes, reward)
     seeds = evaluation_seeds(problem, episodes)
     with tempfile.TemporaryDirectory(prefix="sandbox-agents-") as scratch:
-        players = resolve_agents(agents, problem, Path(scratch))
+        players = timed(resolve_agents(agents, problem, Path(scratch)), problem, seconds)
         with Players(problem, num_workers) as table:
             return play_all(table, problem, players, seeds, progress or Silent())
 
@@ -258,6 +260,27 @@ def resolve_agents(
     if not resolved:
         raise InvalidValueError("No agent was named.", "Name run directories, baselines or 'random'.")
     return resolved
+
+
+def timed(agents: Sequence[Agent], problem: Problem, seconds: float | None) -> list[Agent]:
+    """The agents, those that search with a wall time for each episode.
+
+    Raises:
+        InvalidValueError: If a time is given and none of them searches, or it is not positive.
+    """
+    if seconds is None:
+        return list(agents)
+    if not 0 < seconds < float("inf"):
+        raise InvalidValueError(f"The time for an episode must be positive, not {seconds:g} s.")
+    search = {baseline.name for baseline in problem.task.baselines if baseline.timed}
+    if not search & {agent.baseline for agent in agents}:
+        raise InvalidValueError(
+            "A time is given, but none of the agents searches.",
+            f"These do: {', '.join(sorted(search))}."
+            if search
+            else f"No baseline of {problem.scenario.task} does.",
+        )
+    return [replace(agent, seconds=seconds) if agent.baseline in search else agent for agent in agents]
 
 
 def baseline_agents(problem: Problem) -> list[Agent]:

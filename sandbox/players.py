@@ -36,12 +36,14 @@ class Agent:
         baseline: Name of the task's baseline (or ``random``), where it is one.
         folder: Where its policy is saved, where it has learned.
         deterministic: Whether a learned policy takes its mode.
+        seconds: Wall time that a timed baseline has for each episode; what it takes by itself if absent.
     """
 
     name: str
     baseline: str | None = None
     folder: Path | None = None
     deterministic: bool = True
+    seconds: float | None = None
 
 
 class Players:
@@ -206,7 +208,8 @@ def policy_of(problem: Problem, agent: Agent, env: Any, action_space: Any) -> Po
         return RandomPolicy(action_space)
     for baseline in problem.task.baselines:
         if baseline.name == agent.baseline:
-            policy: Policy = resolve(baseline.make)(env)
+            limit = {"seconds": agent.seconds} if baseline.timed else {}
+            policy: Policy = resolve(baseline.make)(env, **limit)
             return policy
     known = [baseline.name for baseline in problem.task.baselines]
     raise UnknownNameError("baseline", str(agent.baseline), [*known, "random"])

@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox.api import InvalidValueError
 from sandbox_chip import search
+from sandbox_chip.analytic import analytic
+from sandbox_chip.analytic import initial as initial_placement
+from sandbox_chip.anneal import anneal
 from sandbox_chip.episode import Episode
 from sandbox_chip.search import Clock, Places
 
@@ -72,6 +76,32 @@ def plan_rebuild(episode: Episode, seconds: float | None) -> Places:
     return search.rebuild_search(episode.problem, Clock(seconds, 5_000), episode.seed).places
 
 
+def plan_anneal(episode: Episode, seconds: float | None) -> Places:
+    """Greedy, then simulated annealing."""
+    return anneal(episode.problem, Clock(seconds, 100_000), episode.seed).places
+
+
+def plan_analytic(episode: Episode, seconds: float | None) -> Places:
+    """Quadratic placement with legalisation; greedy where no round was legal."""
+    found = analytic(episode.problem, Clock(seconds, 60), episode.seed)
+    return found.places if np.isfinite(found.cost) else search.greedy(episode.problem).places
+
+
+def plan_initial(episode: Episode, seconds: float | None) -> Places:
+    """The file's own placement, moved to legal cells.
+
+    Raises:
+        InvalidValueError: If the file places no macros.
+    """
+    found = initial_placement(episode.problem)
+    if found is None:
+        raise InvalidValueError(
+            f"The design {episode.problem.netlist.name} has no placement of its own.",
+            "The baseline 'initial' needs a file that places its macros.",
+        )
+    return found.places
+
+
 def greedy(env: Any) -> Placer:
     """The baseline ``greedy``."""
     return Placer(env, plan_greedy)
@@ -85,3 +115,18 @@ def hill_climbing(env: Any, seconds: float | None = None) -> Placer:
 def rebuild(env: Any, seconds: float | None = None) -> Placer:
     """The baseline ``rebuild``."""
     return Placer(env, plan_rebuild, seconds)
+
+
+def annealing(env: Any, seconds: float | None = None) -> Placer:
+    """The baseline ``annealing``."""
+    return Placer(env, plan_anneal, seconds)
+
+
+def quadratic(env: Any, seconds: float | None = None) -> Placer:
+    """The baseline ``analytic``."""
+    return Placer(env, plan_analytic, seconds)
+
+
+def initial(env: Any) -> Placer:
+    """The baseline ``initial``."""
+    return Placer(env, plan_initial)

@@ -34,12 +34,33 @@ BASELINES = (
         "sandbox_chip.baselines:hill_climbing",
         "hill climbing on the order of the greedy placer",
         "WireMask-BBO, Shi et al. 2023",
+        timed=True,
+    ),
+    Baseline(
+        "annealing",
+        "sandbox_chip.baselines:annealing",
+        "greedy, then simulated annealing: swap, shift, move, mirror, shuffle",
+        "Cheng et al. 2023, Assessment of Reinforcement Learning for Macro Placement",
+        timed=True,
+    ),
+    Baseline(
+        "analytic",
+        "sandbox_chip.baselines:quadratic",
+        "quadratic placement drawn apart by springs to its legal placement",
+        "Kim, Lee and Markov 2012, SimPL",
+        timed=True,
     ),
     Baseline(
         "rebuild",
         "sandbox_chip.baselines:rebuild",
         "greedy, then a few related macros are taken out and put back greedily, again and again",
         "Schrimpf et al. 2000, ruin and recreate",
+        timed=True,
+    ),
+    Baseline(
+        "initial",
+        "sandbox_chip.baselines:initial",
+        "the file's own placement, moved to the nearest legal cells; only for files that have one",
     ),
 )
 

@@ -68,9 +68,12 @@ class Baseline:
             ``save`` of such a policy may raise ``NotImplementedError``.
         description: What it does, one sentence.
         source: Paper or handbook.
+        timed: Whether it searches and can be given a time: ``make`` then also takes ``seconds``, the wall
+            time (s) for each episode, or None for a fixed amount of work whose result repeats.
     """
 
     name: str
-    make: str | Callable[[Any], Policy]
+    make: str | Callable[..., Policy]
     description: str = ""
     source: str = ""
+    timed: bool = False

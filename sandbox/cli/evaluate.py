@@ -27,6 +27,10 @@ def evaluate(
         typer.Option(metavar="SCENARIO", help="What to play; default: what the first run was trained on."),
     ] = None,
     episodes: Episodes = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Wall time that each baseline which searches has for each episode."),
+    ] = None,
     changes: Changes = None,
     reward: Reward = None,
     as_json: AsJson = False,
@@ -44,6 +48,7 @@ def evaluate(
         agents,
         problem,
         episodes=episodes,
+        seconds=seconds,
         progress=listener(quiet, problem.metric.name, problem.metric.unit),
     )
     if as_json:
