@@ -17,7 +17,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 
 from sandbox.api.errors import InvalidValueError, PluginError, SandboxError
 from sandbox.registry import registry, resolve
-from sandbox.restoring import CopySeeds, EpisodeSeeds, NativeSeeds
+from sandbox.restoring import CopySeeds, EpisodeSeeds, Mode, NativeSeeds
 from sandbox.scenarios import Problem, entries, load_problem
 
 
@@ -92,9 +92,10 @@ def make_training(problem: Problem, num_envs: int, seed: int) -> VectorEnv[Any, 
     low, high = problem.scenario.evaluation.seeds.train
     if problem.task.make_vec is not None:
         raw = raw_native(problem, num_envs, evaluation=False)
-        if problem.task.resume == "replay" and raw.metadata["autoreset_mode"] == AutoresetMode.DISABLED:
+        mode = _native_resume(problem, raw)
+        if mode == "replay":
             return _rows(problem, SameStep(CopySeeds(raw, seed, low, high)))
-        return _rows(problem, NativeSeeds(_same_step(raw), seed, low, high, problem.task.resume))
+        return _rows(problem, NativeSeeds(_same_step(raw), seed, low, high, mode))
     factories = [EnvFactory(problem, seeds=(seed, copy, low, high)) for copy in range(num_envs)]
     return _from_copies(problem, factories, workers=not problem.task.cheap)
 
@@ -132,14 +133,19 @@ def _rows(problem: Problem, envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, An
 
 def restorable(problem: Problem) -> bool:
     """Whether the training environments of a problem can be restored exactly; see `Task.resume`."""
-    task = problem.task
-    if task.resume != "replay" or task.make_vec is None:
-        return task.resume != "none"
+    if problem.task.make_vec is None:
+        return problem.task.resume != "none"
     envs = raw_native(problem, 1, evaluation=False)
     try:
-        return bool(envs.metadata["autoreset_mode"] == AutoresetMode.DISABLED)
+        return _native_resume(problem, envs) != "none"
     finally:
         envs.close()
+
+
+def _native_resume(problem: Problem, raw: VectorEnv[Any, Any, Any]) -> Mode:
+    """How a native environment is restored; one that resets by itself cannot be played again from outside."""
+    disabled = raw.metadata["autoreset_mode"] == AutoresetMode.DISABLED
+    return "none" if problem.task.resume == "replay" and not disabled else problem.task.resume
 
 
 def _same_step(envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:

@@ -19,7 +19,7 @@ from sandbox.api.errors import RunFailedError
 from sandbox.api.policy import Policy
 from sandbox.api.state import write_state
 from sandbox.evaluation import validation_seeds
-from sandbox.files import link_or_copy
+from sandbox.files import link_or_copy, storage_errors
 from sandbox.players import Agent, Players
 from sandbox.progress import Progress
 from sandbox.restoring import capture, restore
@@ -93,6 +93,7 @@ class Monitor:
         self._ended: float | None = None
         self._validated = 0
         self._saved_at: int | None = None
+        self._logged_steps: int | None = None
         self._values: dict[str, float] = {}
         self._watched: list[EpisodeLog] = []
         self._has_safe_points = self._asked_to_wait = False
@@ -107,13 +108,15 @@ class Monitor:
         self.validation_seconds = past["validation_seconds"]
         self._trained_before = past["train_seconds"]
         self._validated = past["validated"]
+        self._logged_steps = past["logged"]
         self._values = dict(past["values"])
         self._returns.extend(past["returns"])
         self._metrics.extend(past["metrics"])
         self._terms.extend(past["terms"])
         if past["best"] is not None and best is not None:
             folder = self._writer.scratch(f"best-{past['best']['steps']}")
-            _share(best, folder)
+            with storage_errors(self._writer.path):
+                _share(best, folder)
             self.best = Best(folder, past["best"]["steps"], past["best"]["value"])
 
     @property
@@ -231,6 +234,7 @@ class Monitor:
             "train_seconds": self.train_seconds,
             "validation_seconds": self.validation_seconds,
             "validated": self._validated,
+            "logged": self._logged_steps,
             "values": {name: float(value) for name, value in self._values.items()},
             "returns": [float(value) for value in self._returns],
             "metrics": [{name: float(x) for name, x in one.items()} for one in self._metrics],
@@ -262,7 +266,8 @@ class Monitor:
         start = time.perf_counter()
         seeds = validation_seeds(self._problem)
         folder = self._writer.scratch(f"best-{self.steps}")
-        self.last_policy().save(folder)
+        with storage_errors(self._writer.path):
+            self.last_policy().save(folder)
         metric = self._problem.metric
         self._progress.start("validate", f"{len(seeds)} validation episodes", len(seeds), "episodes")
         try:
@@ -298,6 +303,9 @@ class Monitor:
         if self._terms:
             record |= {f"term/{name}": value for name, value in _means(self._terms).items()}
         self._progress.advance("train", self.steps, record)
+        if self.steps == self._logged_steps:
+            return
+        self._logged_steps = self.steps
         self._record(record | {_grouped(name): value for name, value in self._values.items()})
 
     def _record(self, values: Mapping[str, float]) -> None:

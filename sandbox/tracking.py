@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sandbox.files import storage_errors
 from sandbox.registry import missing_modules
 
 
@@ -27,16 +28,18 @@ class TensorBoard:
         """Add scalars; values that are not finite are left out."""
         if not self._available:
             return
-        if self._writer is None:
-            from torch.utils.tensorboard import SummaryWriter
+        with storage_errors(self._folder.parent):
+            if self._writer is None:
+                from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(str(self._folder), purge_step=self._again_from, flush_secs=10)
-        for name, value in values.items():
-            if math.isfinite(value):
-                self._writer.add_scalar(name, value, step)
+                self._writer = SummaryWriter(str(self._folder), purge_step=self._again_from, flush_secs=10)
+            for name, value in values.items():
+                if math.isfinite(value):
+                    self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
         """Flush and close."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with storage_errors(self._folder.parent):
+                writer.close()

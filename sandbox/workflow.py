@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from sandbox.api.errors import SandboxError
 from sandbox.envs import as_problem
 from sandbox.evaluation import (
     Evaluation,
@@ -128,6 +129,9 @@ def evaluate_run(
         raise KeyboardInterrupt(
             f"Interrupted when training was done. To evaluate: sandbox resume {trained.path}"
         ) from None
+    except SandboxError as error:
+        error.hint = f"{error.hint} To evaluate: sandbox resume {trained.path}".strip()
+        raise
     return evaluation
 
 

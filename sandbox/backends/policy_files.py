@@ -7,7 +7,7 @@
     policy.json           what the policy is, and the SHA-256 sums of the other two and of itself
 
 ``policy.json`` is written last, so a folder without it is incomplete. Its own sum is taken over its
-content in canonical form (sorted keys, no spaces), so it survives being reformatted but not changed.
+content in canonical form (sorted keys, no spaces); its layout is fixed, so every byte is accounted for.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.api.errors import DamagedRunError, MisfitError, StorageError
+from sandbox.api.errors import DamagedRunError, MisfitError
+from sandbox.files import storage_errors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,17 +89,13 @@ def write_policy(
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
     }
     content["sha256"][POLICY] = _content_sum(content)
-    files[POLICY] = json.dumps(content, indent=2, allow_nan=False).encode() + b"\n"
-    try:
+    files[POLICY] = _text(content)
+    with storage_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
         if normaliser is None:
             (directory / NORMALISER).unlink(missing_ok=True)
         for name, data in files.items():
             _replace(directory / name, data)
-    except OSError as error:
-        raise StorageError(
-            f"The policy cannot be written to {directory}: {error.strerror or error}."
-        ) from error
 
 
 def read_policy(directory: Path) -> PolicyFiles:
@@ -179,6 +176,10 @@ def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     return buffer.getvalue()
 
 
+def _text(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, indent=2, allow_nan=False).encode() + b"\n"
+
+
 def _content_sum(content: Mapping[str, Any]) -> str:
     """SHA-256 of the document in canonical form, its own sum left out."""
     sums = {name: value for name, value in content["sha256"].items() if name != POLICY}
@@ -227,6 +228,8 @@ def _read_document(directory: Path) -> dict[str, Any]:
         raise _damaged(path, "its content was changed after it was written")
     if not isinstance(document.get("algorithm"), str):
         raise _damaged(path, "it names no algorithm")
+    if _text(document) != data:
+        raise _damaged(path, "it is laid out differently from what was written")
     return document
 
 

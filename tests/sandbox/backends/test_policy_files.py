@@ -35,7 +35,7 @@ def rewrite(folder: Path, change: Any) -> None:
     sums.pop("policy.json")
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
     sums["policy.json"] = hashlib.sha256(canonical.encode()).hexdigest()
-    path.write_text(json.dumps(document))
+    path.write_text(json.dumps(document, indent=2) + "\n")
 
 
 def test_what_is_written_is_read_back_bit_for_bit(folder: Path) -> None:
@@ -98,10 +98,11 @@ def test_every_flipped_bit_and_every_truncation_is_detected(folder: Path, name: 
             read_policy(folder)
 
 
-def test_a_reformatted_document_is_still_good(folder: Path) -> None:
+def test_a_reformatted_document_is_refused(folder: Path) -> None:
     path = folder / "policy.json"
     path.write_text(json.dumps(json.loads(path.read_text()), sort_keys=True))
-    assert read_policy(folder).document["algorithm"] == "ppo"
+    with pytest.raises(DamagedRunError, match="laid out differently"):
+        read_policy(folder)
 
 
 def test_a_newer_format_asks_for_an_upgrade(folder: Path) -> None:

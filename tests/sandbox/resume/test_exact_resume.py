@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from stopping import go_on, interrupted, require_same, uninterrupted
+from stopping import Heard, go_on, interrupted, require_same, uninterrupted
 
-from sandbox.store import Run
+from sandbox.api.errors import RunBusyError
+from sandbox.registry import registry
+from sandbox.store import Run, RunWriter
+from sandbox.workflow import resume
 
 SHORT = ["evaluation.validations=3", "evaluation.validation_episodes=1"]
 SMALL = {"learning_starts": 8, "batch_size": 8, "net_arch": [16]}
@@ -54,3 +62,131 @@ def test_going_on_gives_what_an_uninterrupted_training_gives(algo: str, toys: No
     (told,) = resumed.record["resumed"]
     assert told["exact"]
     assert 0 < told["steps"] < steps
+
+
+def test_sigkill_and_a_new_process_give_the_same(toys: None, tmp_path: Path) -> None:
+    hp = {"n_steps": 16, "batch_size": 16, "n_epochs": 1}
+    settings = {"steps": 2048, "num_envs": 4, "hp": hp, "changes": SHORT}
+    whole = uninterrupted(tmp_path, "toy/regulator", "ppo", **settings)
+    code = (
+        "import os, signal, sys\n"
+        "from sandbox.store import RunWriter\n"
+        "from sandbox.training import train\n"
+        "real, written = RunWriter.checkpoint, []\n"
+        "def checkpoint(self, *arguments):\n"
+        "    written.append(real(self, *arguments))\n"
+        "    if len(written) == 2:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "RunWriter.checkpoint = checkpoint\n"
+        f"train('toy/regulator', 'ppo', runs_dir=sys.argv[1], checkpoint_every=1e9, **{settings!r})\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / "cut")], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (path,) = (record.parent for record in (tmp_path / "cut").rglob("run.json"))
+    assert Run.open(path).status == "dead"
+    require_same(whole, go_on(path))
+
+
+def test_progress_has_every_step_once(toys: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.monitor.LOG_EVERY", 0.0)
+    path = interrupted(
+        tmp_path, "toy/regulator", "a2c", at=2, num_envs=4, steps=400, changes=SHORT, hp={"n_steps": 5}
+    )
+    from sandbox.store import progress
+
+    RunWriter.reopen(path).close()
+    before = [record["steps"] for record in progress(Run.open(path))]
+    done = go_on(path)
+    steps = [record["steps"] for record in progress(done) if "return" in record]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 400
+    assert len(before) < len(steps)
+
+
+def test_without_a_checkpoint_a_run_starts_again_and_ends_the_same(toys: None, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"num_envs": 2, "steps": 200, "hp": ROLLOUT, "changes": SHORT}
+    whole = uninterrupted(tmp_path, "toy/forage", "ppo", **settings)
+    path = interrupted(tmp_path, "toy/forage", "ppo", at=1, **settings)
+    for checkpoint in (path / "checkpoints").iterdir():
+        (checkpoint / "manifest.json").unlink()
+    heard = Heard()
+    require_same(whole, go_on(path, heard))
+    assert any("manifest.json is missing, so it is not complete" in text for text in heard.messages)
+    assert "Starts again from the beginning." in heard.messages
+
+
+def test_what_cannot_be_restored_is_said(toys: None, tmp_path: Path) -> None:
+    object.__setattr__(registry().task("toy/stall"), "resume", "none")
+    path = interrupted(tmp_path, "toy/stall", "ppo", at=1, num_envs=2, steps=200, hp=ROLLOUT, changes=SHORT)
+    heard = Heard()
+    done = go_on(path, heard)
+    assert any("toy/stall cannot restore its environments" in text for text in heard.messages)
+    assert done.record["resumed"][0]["exact"] is False
+    assert done.status == "done"
+
+
+def test_other_versions_of_packages_are_told(toys: None, tmp_path: Path) -> None:
+    from sandbox.seals import seal
+
+    path = interrupted(tmp_path, "toy/forage", "ppo", at=1, num_envs=2, steps=200, hp=ROLLOUT, changes=SHORT)
+    record = Run.open(path).record
+    record["packages"]["torch"] = "1.0"
+    (path / "run.json").write_bytes(seal(record))
+    heard = Heard()
+    assert go_on(path, heard).record["resumed"][0]["exact"] is False
+    assert any("torch 1.0" in text for text in heard.messages)
+
+
+def test_only_one_process_writes_a_run(toys: None, tmp_path: Path) -> None:
+    path = interrupted(tmp_path, "toy/forage", "ppo", at=1, num_envs=2, steps=200, hp=ROLLOUT, changes=SHORT)
+    holder = RunWriter.reopen(path)
+    code = (
+        "import sandbox\ntry:\n"
+        f"    sandbox.resume({str(path)!r})\nexcept Exception as error:\n    print(repr(error))"
+    )
+    try:
+        with pytest.raises(RunBusyError, match=f"is being written by process {os.getpid()}"):
+            resume(path)
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert "RunBusyError" in other.stdout
+    finally:
+        holder.close()
+    assert go_on(path).status == "done"
+
+
+def test_a_done_run_is_left_alone_and_a_missing_evaluation_is_made_up(toys: None, tmp_path: Path) -> None:
+    from sandbox.workflow import run
+
+    done, _ = run(
+        "toy/regulator",
+        "ppo",
+        runs_dir=tmp_path,
+        num_envs=4,
+        steps=256,
+        hp=ROLLOUT,
+        changes=SHORT,
+        episodes=2,
+    )
+    before = (done.path / "run.json").read_bytes()
+    results = json.loads((done.path / "evaluation.json").read_bytes())
+    (done.path / "evaluation.json").unlink()
+    resume(done.path)
+    again = json.loads((done.path / "evaluation.json").read_bytes())
+    assert again["agents"] == results["agents"]
+    assert (done.path / "run.json").read_bytes() == before
+    assert resume(done.path).status == "done"
+
+
+def test_a_replay_buffer_is_written_once(toys: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.backends.sb3.replay.SMALL", 8)
+    hp = {**SMALL, "buffer_size": 64}
+    settings: dict[str, Any] = {"num_envs": 1, "steps": 120, "hp": hp}
+    changes = ["evaluation.validations=8", "evaluation.validation_episodes=1"]
+    whole = uninterrupted(tmp_path, "toy/regulator", "sac", changes=changes, **settings)
+    older, newer = ({file.name: file for file in path.glob("state/replay-*")}
+                    for path in sorted((whole.path / "checkpoints").iterdir()))  # fmt: skip
+    shared = [name for name in newer if name in older and newer[name].samefile(older[name])]
+    assert len(shared) >= 3, "pieces are shared"
+    assert set(older) - set(newer), "what the ring has overwritten is dropped"
+    path = interrupted(tmp_path, "toy/regulator", "sac", at=6, changes=changes, **settings)
+    require_same(whole, go_on(path))
