@@ -57,6 +57,8 @@ READABLE = (1, 2)
 RECORD = "run.json"
 PROGRESS = "progress.jsonl"
 ARTIFACTS = "artifacts.json"
+_ABSENT = "absent"
+"""Stands among the sums of a file that may not be there yet."""
 POLICY = "policy"
 BEST = "policy/best"
 
@@ -346,7 +348,7 @@ def add_artifact(path: Path, name: str, content: bytes) -> None:
 
     listed = _listed(path)
     new = hashlib.sha256(content).hexdigest()
-    _write_list(path, {**listed, name: [*listed.get(name, []), new]})
+    _write_list(path, {**listed, name: [*listed.get(name, [_ABSENT]), new]})
     write_atomically(path / name, content)
     _write_list(path, {**listed, name: [new]})
 
@@ -397,7 +399,9 @@ def damages(path: Path) -> list[str]:
     except DamagedRunError as error:
         found.append(error.message)
         listed = {}
-    for name in listed:
+    for name, sums in listed.items():
+        if _ABSENT in sums and not (path / name).exists():
+            continue
         attempt(lambda name=name: read_artifact(path, name))  # type: ignore[misc]
     for name in (POLICY, BEST):
         if (path / name).is_dir():

@@ -15,19 +15,19 @@ from sandbox.cli.options import AsJson, RunsDir
 if TYPE_CHECKING:
     from sandbox.store import Run
 
-ACTIONS = ("ls", "show", "rm")
+ACTIONS = ("ls", "show", "check", "rm")
 
 
 def runs(
-    action: Annotated[str, typer.Argument(metavar="[ls|show|rm]", help="What to do.")] = "ls",
+    action: Annotated[str, typer.Argument(metavar="[ls|show|check|rm]", help="What to do.")] = "ls",
     targets: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN...]", help="Run directories to show or remove.")
+        list[str] | None, typer.Argument(metavar="[RUN...]", help="Run directories to show, check or remove.")
     ] = None,
     runs_dir: RunsDir = Path("runs"),
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
     as_json: AsJson = False,
 ) -> dict[str, Any] | None:
-    """List run directories, show some, or remove some."""
+    """List run directories, show some, check every byte of some, or remove some."""
     from sandbox.api.errors import InvalidValueError, UnknownNameError
 
     if action not in ACTIONS:
@@ -43,6 +43,8 @@ def runs(
         raise InvalidValueError(
             f"sandbox runs {action} needs at least one run directory.", "See sandbox runs."
         )
+    if action == "check":
+        return _check(names, as_json)
     return _show(names, as_json) if action == "show" else _remove(names, yes, as_json)
 
 
@@ -82,6 +84,29 @@ def _entry(run: Any) -> dict[str, Any]:
     if isinstance(run, BrokenFileError):
         return {"run_dir": None, "status": "damaged", "error": run.message}
     return {**facts(run), "status": run.status, "started": run.record.get("started"), "error": None}
+
+
+def _check(names: list[str], as_json: bool) -> dict[str, Any] | None:
+    """Read every file of runs against its sum.
+
+    Raises:
+        DamagedRunError: If any is damaged; names them all.
+    """
+    from sandbox.api.errors import DamagedRunError
+    from sandbox.cli.output import stdout
+    from sandbox.store import damages
+
+    found = {name: damages(Path(name)) for name in dict.fromkeys(names)}
+    damaged = [sentence for sentences in found.values() for sentence in sentences]
+    if damaged:
+        raise DamagedRunError(
+            " ".join(damaged), "A stopped run goes on from what is whole: sandbox resume RUN."
+        )
+    if as_json:
+        return {"checked": list(found), "damages": []}
+    for name in found:
+        stdout().print(f"Every file of {name} is what was written.", soft_wrap=True)
+    return None
 
 
 def _show(names: list[str], as_json: bool) -> dict[str, Any] | None:

@@ -157,7 +157,7 @@ def test_a_folder_in_the_way_is_reported(tmp_path: Path) -> None:
     (tmp_path / "policy.json").mkdir()
     with pytest.raises(DamagedRunError, match="cannot be read"):
         read_policy(tmp_path)
-    with pytest.raises(StorageError, match="cannot be written"):
+    with pytest.raises(StorageError, match="Cannot write to"):
         write_policy(tmp_path, DOCUMENT, TENSORS)
     assert not list(tmp_path.glob("*.tmp"))
 

@@ -73,6 +73,8 @@ def interrupted(tmp_path: Path, scenario: str, algo: str, at: int, **arguments: 
             train(scenario, algo, runs_dir=tmp_path / "cut", **{"checkpoint_every": 1e9, **arguments})
     except Killed:
         pass
+    else:
+        raise AssertionError(f"the run ended before its checkpoint number {at}")
     (path,) = (record.parent for record in (tmp_path / "cut").rglob("run.json"))
     return path
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stopping import interrupted
+from stopping import Heard, interrupted
 
 from sandbox.api.errors import DamagedRunError
 from sandbox.store import Run, damages, progress, read_artifact
@@ -20,7 +20,7 @@ SETTINGS = {
     "steps": 256,
     "num_envs": 4,
     "hp": {"n_steps": 16, "batch_size": 16, "n_epochs": 1, "normalize_observation": True},
-    "changes": ["evaluation.validations=2", "evaluation.validation_episodes=1"],
+    "changes": ["evaluation.validations=3", "evaluation.validation_episodes=1"],
 }
 
 
@@ -78,11 +78,7 @@ def test_readers_refuse_what_is_damaged(folders: tuple[Path, Path]) -> None:
         path.write_bytes(original)
 
 
-def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(
-    toys: None, tmp_path: Path, heard: object
-) -> None:
-    from stopping import Heard
-
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(toys: None, tmp_path: Path) -> None:
     path = interrupted(tmp_path, "toy/regulator", "ppo", at=2, **SETTINGS)
     older, newer = sorted((path / "checkpoints").iterdir())
     state = newer / "state" / "sb3.npz"

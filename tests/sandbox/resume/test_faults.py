@@ -22,7 +22,7 @@ SETTINGS: dict[str, Any] = {
     "steps": 128,
     "num_envs": 4,
     "hp": {"n_steps": 16, "batch_size": 16, "n_epochs": 1},
-    "changes": ["evaluation.validations=2", "evaluation.validation_episodes=1"],
+    "changes": ["evaluation.validations=3", "evaluation.validation_episodes=1"],
     "episodes": 1,
     "checkpoint_every": 1e9,
 }
