@@ -20,6 +20,7 @@ from typing import Any
 
 from sandbox import checkpoints
 from sandbox.api.errors import BrokenFileError, DamagedRunError, StorageError
+from sandbox.api.state import read_state
 from sandbox.files import (
     remove_folder,
     remove_litter,
@@ -406,13 +407,29 @@ def damages(path: Path) -> list[str]:
     for name in (POLICY, BEST):
         if (path / name).is_dir():
             attempt(lambda name=name: check_policy(path / name))  # type: ignore[misc]
-    for _ in checkpoints.whole_checkpoints(
+    for checkpoint in checkpoints.whole_checkpoints(
         path / checkpoints.FOLDER, lambda folder, why: found.append(f"{folder} is damaged: {why}.")
     ):
-        continue
+        attempt(lambda checkpoint=checkpoint: _check_mark(run, checkpoint))  # type: ignore[misc]
     if run.record["status"] == "done" and not (path / POLICY / "policy.json").is_file():
         found.append(f"{path / POLICY} is missing, though the run is done.")
     return list(dict.fromkeys(found))
+
+
+def _check_mark(run: Run, checkpoint: checkpoints.Checkpoint) -> None:
+    """Make sure that the log reaches as far as it did when a checkpoint was written."""
+    if not (checkpoint.path / "training.json").is_file():
+        return
+    mark = read_state(checkpoint.path, "training")["progress"]
+    file = run.path / PROGRESS
+    size = file.stat().st_size if file.is_file() else 0
+    whole = size >= mark["bytes"]
+    if whole and size:
+        with file.open("rb") as log:
+            head = log.read(mark["bytes"])
+        whole = head.endswith(b"\n") if head else True
+    if not whole:
+        raise DamagedRunError(f"{file} is damaged: it does not reach as far as {checkpoint.path} says.")
 
 
 def _listed(path: Path) -> dict[str, list[str]]:

@@ -52,11 +52,14 @@ def test_every_changed_byte_and_every_truncation_is_noticed(folders: tuple[Path,
             for content in damaged(original, random.Random(path.name)):
                 path.write_bytes(content)
                 found = damages(folder)
-                assert found, f"{path.relative_to(folder)} was changed unnoticed"
+                assert found, (
+                    f"{path.relative_to(folder)}: {len(content)} of {len(original)} bytes, unnoticed"
+                )
                 tried += 1
             path.write_bytes(original)
         assert damages(folder) == []
     assert tried > 200
+    print(f"{tried} damaged files, all noticed")
 
 
 def test_readers_refuse_what_is_damaged(folders: tuple[Path, Path]) -> None:
@@ -94,9 +97,17 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(toys: None, t
 
 
 def artifacts(folder: Path) -> list[Path]:
-    """Every file that something is read from; the lock and the report page are not such."""
+    """Every file that something is read from; the lock and the report page are not such.
+
+    The event files of a run that was killed have no sum here: TensorBoard's reader checks its own.
+    """
+    ended = Run.open(folder).record["status"] == "done"
     return sorted(
-        path for path in folder.rglob("*") if path.is_file() and path.name not in (".lock", "report.html")
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and path.name not in (".lock", "report.html")
+        and (ended or path.parent.name != "tensorboard")
     )
 
 
