@@ -237,4 +237,6 @@ def _initial(init_from: str | Path | None) -> Path | None:
     path, at, which = str(init_from).rpartition("@")
     if not at or which not in ("best", "final"):
         path, which = str(init_from), "final"
+    if (Path(path) / "policy.json").is_file():  # a policy that belongs to no run
+        return Path(path).resolve()
     return Run.open(path).policy_folder(which).resolve()

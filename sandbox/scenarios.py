@@ -143,13 +143,24 @@ class Problem:
         kept = ("scenario", "folder", "path", "input_files")
         return {name: self.__dict__[name] for name in kept}
 
+    def _input(self, name: str, value: str) -> Path:
+        """An input file as an absolute path; one that a scenario file names lies beside or below it."""
+        folder = self.folder.resolve()
+        path = _absolute(folder, value, f"config.{name}")
+        if self.path is not None and not path.is_relative_to(folder):
+            raise InvalidValueError(
+                f"{self.path}: config.{name} is '{shorten(value)}', outside the scenario file's folder.",
+                f"A scenario file may name files beside and below it; --set config.{name}=PATH any file.",
+            )
+        return path
+
     def _validated(self, values: Mapping[str, Any]) -> BaseModel:
         model: type[BaseModel] = resolve(self.task.config)
         resolved = dict(values)
         for name in _file_fields(model):
             value = resolved.get(name)
             if isinstance(value, str) and value and not _has_scheme(value):
-                resolved[name] = str((self.folder / Path(value).expanduser()).resolve())
+                resolved[name] = str(self._input(name, value))
         config: BaseModel = validate(model, resolved, f"the config of {self.scenario.id}", self.path)
         return config
 
@@ -211,7 +222,7 @@ def find(name: str, search: Sequence[Path] = ()) -> Path:
         PluginError: If the scenario's domain is broken.
     """
     if name.endswith((".yaml", ".yml")) or name.startswith((".", "/", "~")):
-        path = Path(name).expanduser()
+        path = _absolute(Path.cwd(), name, "the scenario", resolve_links=False)
         if not path.is_file():
             reason = "is a folder, not a scenario file" if path.is_dir() else "there is no such file"
             raise BrokenFileError(shorten(str(path)), reason)
@@ -280,7 +291,7 @@ def _apply(raw: dict[str, Any], assignments: Mapping[str, Any], problem: Problem
         first = plain.partition(".")[0]
         value = given
         if first in files and isinstance(given, str) and given and not _has_scheme(given):
-            value = str(Path(given).expanduser().resolve())
+            value = str(_absolute(Path.cwd(), given, f"--set {key}"))
         if first in fields:
             raw["config"] = merged(raw["config"], {plain: value})
             # The command means every episode, also where the file's evaluation says otherwise.
@@ -356,6 +367,21 @@ def _is_plain(part: str) -> bool:
     return bool(part) and all(char.isalnum() or char in "-_" for char in part)
 
 
+def _absolute(folder: Path, text: str, what: str, resolve_links: bool = True) -> Path:
+    """A path that starts in ``folder`` where it is relative.
+
+    Raises:
+        InvalidValueError: If it cannot be a path: a null character, an unknown user, a circle of links.
+    """
+    try:
+        if "\0" in text:
+            raise ValueError("it holds a null character")
+        path = Path(text).expanduser()
+        return (folder / path).resolve() if resolve_links else path
+    except (RuntimeError, ValueError, OSError) as error:
+        raise InvalidValueError(f"{what}: '{shorten(text)}' is not a path: {error}.") from None
+
+
 def _has_scheme(value: str) -> bool:
     head, colon, _ = value.partition(":")
     return bool(colon) and len(head) > 1 and "/" not in head and not Path(value).exists()
@@ -380,6 +406,10 @@ def _digest(config: BaseModel, name: str) -> str | None:
     if _has_scheme(value):
         return value
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        if not path.is_file():  # a device or a pipe has no end
+            reason = "is not a regular file" if path.exists() else "cannot be read: No such file or directory"
+            raise BrokenFileError(path, reason)
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise BrokenFileError(path, f"cannot be read: {error.strerror}") from error

@@ -15,6 +15,7 @@ from typing import IO, Any
 from xml.parsers import expat
 
 from sandbox.api import BrokenFileError, InvalidValueError, MissingExtraError
+from sandbox_traffic.safety import check_routes_file
 
 SUMO_RL = "sumo-rl:"
 """Scheme of the networks that the sumo-rl package brings along (RESCO's maps among them)."""
@@ -67,9 +68,11 @@ def check_routes(path: Path, begin: int, end: int) -> None:
     SUMO reads routes piece by piece and stops without a word where the XML breaks off.
 
     Raises:
-        BrokenFileError: If it is not XML (with the line) or has no vehicles.
+        BrokenFileError: If it is not XML (with the line), holds what does not belong there, or has no
+            vehicles.
         InvalidValueError: If nobody departs within the episode.
     """
+    check_routes_file(path)
     departs: list[tuple[float, float]] = []
 
     def on_start(tag: str, attributes: dict[str, str]) -> None:

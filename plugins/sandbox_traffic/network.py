@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sandbox.api import BrokenFileError, InvalidValueError
 from sandbox_traffic.phases import is_green_phase
+from sandbox_traffic.safety import check_network_file
 
 VEHICLE_SPACE = 7.5
 """Length of road that a standing vehicle takes, 5 m and a gap of 2.5 m (SUMO's default vehicle)."""
@@ -99,8 +100,10 @@ def read_network(path: Path) -> Network:
     """Read the network file ``path`` (plain or gzipped).
 
     Raises:
-        BrokenFileError: If the file is missing, not XML, or not a network with signals.
+        BrokenFileError: If the file is missing, not XML, holds what does not belong into a network, or is
+            not a network with signals.
     """
+    check_network_file(path)
     lanes: dict[str, Lane] = {}
     upstream: dict[str, list[str]] = defaultdict(list)
     links: dict[str, dict[int, list[tuple[str, str]]]] = defaultdict(lambda: defaultdict(list))

@@ -150,6 +150,9 @@ class Algorithm:
         config: Pydantic model of its hyperparameters, defaults included.
         train: ``(TrainContext) -> Policy``; returns the final policy.
         load: ``(directory) -> Policy``; reads what the policy's ``save`` wrote, without pickle.
+        convert: ``(file, directory, name) -> None``; reads a model that the backend's own library saved,
+            which may run code that the file holds, and writes it as a policy. Called only where the user
+            says ``--trust-pickle``; None where there is no such thing.
         masked_by: The algorithm that takes over by itself when the task has action masks.
         requires: Importable modules that it needs.
         extra: The extra of ``sandbox-rl`` that installs them.
@@ -165,6 +168,7 @@ class Algorithm:
     config: str | type[BaseModel]
     train: str | Callable[[TrainContext], Policy]
     load: str | Callable[[Path], Policy]
+    convert: str | Callable[[Path, Path, str], None] | None = None
     masked_by: str | None = None
     requires: tuple[str, ...] = ()
     extra: str | None = None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sandbox.cli.options import AsJson, Changes, Episodes, Quiet, Reward
+from sandbox.cli.options import AsJson, Changes, Episodes, Quiet, Reward, TrustPickle
 
 if TYPE_CHECKING:
     from sandbox.scenarios import Problem
@@ -19,13 +20,18 @@ def evaluate(
     agents: Annotated[
         list[str],
         typer.Argument(
-            metavar="AGENT...", help="Run directories (DIR or DIR@best), names of baselines, or random."
+            metavar="AGENT...",
+            help="Run directories (DIR or DIR@best), names of baselines, random, or MODEL.zip of SB3.",
         ),
     ],
     scenario: Annotated[
         str | None,
         typer.Option(metavar="SCENARIO", help="What to play; default: what the first run was trained on."),
     ] = None,
+    algo: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What trained the MODEL.zip among the agents.")
+    ] = None,
+    trust_pickle: TrustPickle = False,
     episodes: Episodes = None,
     seconds: Annotated[
         float | None,
@@ -41,16 +47,25 @@ def evaluate(
     from sandbox.cli.render import show_verdict
     from sandbox.cli.run import facts
     from sandbox.evaluation import evaluate as carry_out
+    from sandbox.foreign import converted, is_foreign, require_trust
+    from sandbox.policies import load_policy
 
+    for agent in filter(is_foreign, agents):
+        require_trust(agent, trust_pickle)
     runs = _runs(agents)
     problem = problem_of(agents, scenario, changes or (), reward or ())
-    evaluation = carry_out(
-        agents,
-        problem,
-        episodes=episodes,
-        seconds=seconds,
-        progress=listener(quiet, problem.metric.name, problem.metric.unit),
-    )
+    with tempfile.TemporaryDirectory(prefix="sandbox-models-") as scratch:
+        players = [
+            load_policy(converted(Path(agent), algo, Path(scratch))) if is_foreign(agent) else agent
+            for agent in agents
+        ]
+        evaluation = carry_out(
+            players,
+            problem,
+            episodes=episodes,
+            seconds=seconds,
+            progress=listener(quiet, problem.metric.name, problem.metric.unit),
+        )
     if as_json:
         only = facts(runs[0]) if len(runs) == 1 else dict.fromkeys(_FACTS)
         return {**only, "scenario": problem.scenario.id, "evaluation": evaluation.to_json()}

@@ -64,7 +64,14 @@ Hp = Annotated[
 ]
 InitFrom = Annotated[
     Path | None,
-    typer.Option(metavar="RUN", help="Start from the policy of a run (fine-tuning)."),
+    typer.Option(metavar="RUN", help="Start from the policy of a run (fine-tuning), or from a MODEL.zip."),
+]
+TrustPickle = Annotated[
+    bool,
+    typer.Option(
+        "--trust-pickle",
+        help="Read models that Stable-Baselines3 saved (MODEL.zip). This runs code that is in the file.",
+    ),
 ]
 Episodes = Annotated[
     int | None,
@@ -78,3 +85,15 @@ CHECKPOINT_EVERY = 60.0  # sandbox.monitor.CHECKPOINT_EVERY, which costs the imp
 RunsDir = Annotated[Path, typer.Option(metavar="DIR", help="Where run directories are kept.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+
+
+def initial_policy(init_from: Path | None, algo: str | None, trusted: bool, runs_dir: Path) -> Path | None:
+    """What to start from; a foreign model is converted into the runs' folder first, if it is trusted."""
+    if init_from is None:
+        return None
+    from sandbox.foreign import converted, is_foreign, require_trust
+
+    if not is_foreign(init_from):
+        return init_from
+    require_trust(init_from, trusted)
+    return converted(init_from, algo, runs_dir / "imported")

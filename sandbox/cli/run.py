@@ -22,6 +22,8 @@ from sandbox.cli.options import (
     RunsDir,
     Seed,
     Steps,
+    TrustPickle,
+    initial_policy,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ def run(
     reward: Reward = None,
     hp: Hp = None,
     init_from: InitFrom = None,
+    trust_pickle: TrustPickle = False,
     checkpoint_every: CheckpointEvery = CHECKPOINT_EVERY,
     runs_dir: RunsDir = Path("runs"),
     as_json: AsJson = False,
@@ -67,7 +70,7 @@ def run(
             "steps": steps,
             "num_envs": num_envs,
             "hp": hp or (),
-            "init_from": init_from,
+            "init_from": initial_policy(init_from, algo, trust_pickle, runs_dir),
         }
     if episodes is not None:
         arguments["episodes"] = episodes

@@ -22,6 +22,8 @@ from sandbox.cli.options import (
     Scenario,
     Seed,
     Steps,
+    TrustPickle,
+    initial_policy,
 )
 
 
@@ -36,6 +38,7 @@ def train(
     reward: Reward = None,
     hp: Hp = None,
     init_from: InitFrom = None,
+    trust_pickle: TrustPickle = False,
     checkpoint_every: CheckpointEvery = CHECKPOINT_EVERY,
     runs_dir: RunsDir = Path("runs"),
     as_json: AsJson = False,
@@ -57,7 +60,7 @@ def train(
         num_envs=num_envs,
         hp=hp or (),
         runs_dir=runs_dir,
-        init_from=init_from,
+        init_from=initial_policy(init_from, algo, trust_pickle, runs_dir),
         checkpoint_every=checkpoint_every,
         progress=listener(quiet, problem.metric.name, problem.metric.unit),
         command=["sandbox", *context.obj],

@@ -31,6 +31,7 @@ def _algorithm(
         config=f"sandbox.backends.sb3.config:{config}",
         train="sandbox.backends.sb3.train:train",
         load="sandbox.backends.sb3.policy:load",
+        convert="sandbox.backends.sb3.foreign:convert",
         masked_by=masked_by,
         requires=("torch", "safetensors", "stable_baselines3", *(("sb3_contrib",) if contrib else ())),
         extra="sb3",

@@ -100,7 +100,7 @@ def test_a_network_that_breaks_off_is_named_with_its_line(tmp_path: Path) -> Non
 def test_xml_that_is_no_network_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.net.xml"
     other.write_text("<routes>\n<trip id='a'/>\n</routes>")
-    with pytest.raises(BrokenFileError, match="not a SUMO network"):
+    with pytest.raises(BrokenFileError, match="not a SUMO network file: its root is <routes>"):
         read_network(other)
 
 
