@@ -29,6 +29,7 @@ _HOMES = {
     "resume": "sandbox.workflow",
     "run": "sandbox.workflow",
     "train": "sandbox.training",
+    "tune": "sandbox.tuning.api",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604 - the names are the keys above
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     )
     from sandbox.rendering import render
     from sandbox.training import train
+    from sandbox.tuning.api import tune
     from sandbox.workflow import resume, run
 
     __version__: str

@@ -26,6 +26,7 @@ from sandbox.cli import (
     run,
     runs,
     train,
+    tune,
     ui,
 )
 from sandbox.cli.failures import CommandInterruptedError, Failure, explain
@@ -69,6 +70,7 @@ app.command("resume")(resume.resume)
 app.command("eval")(evaluate.evaluate)
 app.command("render")(draw.render)
 app.command("compare")(compare.compare)
+app.command("tune")(tune.tune)
 app.command("report")(report.report)
 app.command("runs")(runs.runs)
 app.command("ui")(ui.ui)

@@ -69,30 +69,33 @@ class Grid:
         return root / "comparisons" / f"{self.name}-{self.id}"
 
 
-def make_grid(suite: Suite, name: str, base: Path | None = None) -> Grid:
+def make_grid(
+    suite: Suite, name: str, base: Path | None = None, problems: Mapping[str, Problem] | None = None
+) -> Grid:
     """Resolve and check every scenario and agent of a suite.
 
     Args:
         suite: What is compared.
         name: Its name.
         base: Folder where relative scenario files start; the working directory if absent.
+        problems: Scenarios that are resolved already, by the name that the suite gives them.
 
     Raises:
         SandboxError: For an unknown scenario, an algorithm that does not fit, a bad value.
     """
-    problems: dict[str, Problem] = {}
+    known, found = problems or {}, dict[str, Problem]()
     agents: dict[str, dict[str, Any]] = {}
     learned: list[list[Cell]] = []
     baselines: list[Cell] = []
     for entry in suite.scenarios or ():
-        problem = _problem(entry, suite, base)
+        problem = known.get(entry.id) or _problem(entry, suite, base)
         scenario = problem.scenario.id
-        if scenario in problems:
+        if scenario in found:
             raise InvalidValueError(
                 f"The scenario {scenario} is named twice.",
                 "Give one of them another id: a copy of its file with id: domain/other-name.",
             )
-        problems[scenario] = problem
+        found[scenario] = problem
         baselines += _baseline_cells(problem, entry.baselines or suite.baselines or "all")
         for agent in suite.agents or () if entry.agents is None else entry.agents:
             made = _learned_cells(problem, agent, entry, suite)
@@ -121,7 +124,7 @@ def make_grid(suite: Suite, name: str, base: Path | None = None) -> Grid:
     if not cells:
         raise InvalidValueError("There is nothing to compare.", "Name algorithms with --algo, or baselines.")
     _refuse_repetition(cells)
-    return Grid(name, suite.title, problems, agents, cells)
+    return Grid(name, suite.title, found, agents, cells)
 
 
 def cell_id(content: Mapping[str, Any]) -> str:
@@ -179,7 +182,7 @@ def _learned_cells(problem: Problem, agent: SuiteAgent, entry: SuiteScenario, su
             "steps": plan.steps,
             "num_envs": plan.num_envs,
         }
-        request = _request(problem) | {
+        request = request_of(problem) | {
             "algorithm": plan.asked,
             "hyperparameters": hyperparameters,
             "seed": seed,
@@ -201,12 +204,13 @@ def _baseline_cells(problem: Problem, wanted: str | tuple[str, ...]) -> list[Cel
     cells = []
     for name in dict.fromkeys([*names, "random"]):
         content = {"scenario": problem.hash, "task_version": problem.task.version, "baseline": name}
-        request = _request(problem) | {"baseline": name}
+        request = request_of(problem) | {"baseline": name}
         cells.append(Cell(cell_id(content), problem.scenario.id, name, "baseline", None, request))
     return cells
 
 
-def _request(problem: Problem) -> dict[str, Any]:
+def request_of(problem: Problem) -> dict[str, Any]:
+    """The scenario as workers are told of it."""
     return {
         "scenario": problem.scenario.model_dump(mode="json"),
         "scenario_hash": problem.hash,

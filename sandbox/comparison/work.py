@@ -50,7 +50,7 @@ def run_cell(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         StorageError: If the runs directory cannot be written; no fault of the cell.
     """
     root, cell = Path(payload["root"]), str(payload["cell"])
-    _use_plugins(payload["request"].get("plugins", ""))
+    use_plugins(payload["request"].get("plugins", ""))
     known = read_cell(root, cell)
     if known is not None and _settled(known, bool(payload.get("again"))):
         return {"status": known["status"]}
@@ -92,7 +92,7 @@ def _attempt(
         "run_dir": None,
     }
     try:
-        problem = _problem(request)
+        problem = problem_of(request)
         if payload["kind"] == "learned":
             run = _trained(root, cell, problem, request, tell)
             record["run_dir"] = str(run.path.relative_to(root))
@@ -257,7 +257,8 @@ _plans: OrderedDict[str, Plan] = OrderedDict()
 _KEPT = 32
 
 
-def _problem(request: Mapping[str, Any]) -> Problem:
+def problem_of(request: Mapping[str, Any]) -> Problem:
+    """The scenario of a request; refused where it is another one than where the request was made."""
     key = repr((request["scenario_hash"], request["scenario"]["id"], request["folder"]))
     if key not in _problems:
         problem = from_record(request["scenario"], Path(request["folder"]))
@@ -292,7 +293,7 @@ def _keep(cache: OrderedDict[str, Any], key: str, value: Any) -> None:
         cache.popitem(last=False)
 
 
-def _use_plugins(plugins: str) -> None:
+def use_plugins(plugins: str) -> None:
     """Load the plugins that the driver was given by path, also on another machine."""
     if plugins and os.environ.get(PLUGINS_VARIABLE) != plugins:
         os.environ[PLUGINS_VARIABLE] = plugins

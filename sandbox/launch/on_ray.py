@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from sandbox.api.errors import MissingExtraError, RunFailedError
+from sandbox.api.errors import InvalidValueError, MissingExtraError, RunFailedError
 from sandbox.launch.base import Ended, Event, Job, Lost, Payload, Told
 from sandbox.launch.local import usable_cores
 from sandbox.launch.worker import carry_out
@@ -38,6 +39,7 @@ class RayLauncher:
 
     Raises:
         MissingExtraError: If Ray is not installed.
+        InvalidValueError: If Ray was imported without token authentication.
         RunFailedError: If the cluster cannot be reached.
     """
 
@@ -182,6 +184,11 @@ def _run(job: str, function: str, payload: Payload, mail: Any) -> tuple[str, Any
 
 def _authenticate(own: bool) -> None:
     """Switch token authentication on before Ray is imported; a cluster of our own gets a new token."""
+    if "ray" in sys.modules and os.environ.get("RAY_AUTH_MODE") != "token":
+        raise InvalidValueError(
+            "Ray was imported before its token authentication could be switched on.",
+            "Set RAY_AUTH_MODE=token before anything imports ray.",
+        )
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     given = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
     known = given or (Path.home() / ".ray" / "auth_token").is_file()
