@@ -218,7 +218,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--times", type=int, default=100, help="kills")
     parser.add_argument("--scenario", default="toy/regulator", help="of the tests' toy domain by default")
     parser.add_argument("--algo", default="ppo")
-    parser.add_argument("--steps", type=int, default=1024)
+    parser.add_argument("--steps", type=int, default=512)
     parser.add_argument("--num-envs", type=int, default=4)
     parser.add_argument("--hp", action="append", help="name=value; repeatable")
     parser.add_argument("--checkpoint-every", type=float, default=0.0, help="seconds; 0: every safe point")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
+from gymnasium.vector.async_vector_env import AsyncState
 
 from sandbox.api.errors import InvalidValueError, PluginError, SandboxError
 from sandbox.registry import registry, resolve
@@ -324,6 +325,26 @@ class Workers(AsyncVectorEnv[Any, Any]):
     def call_wait(self, timeout: float | None = None) -> Any:
         with self._deaths_explained():
             return super().call_wait(timeout)
+
+    def _raise_if_errors(self, successes: Iterable[bool]) -> None:
+        """Raise what a worker raised; Gymnasium would make a new exception of its kind from its text."""
+        from sandbox.api.errors import RunFailedError
+
+        failures = [self.error_queue.get() for success in successes if not success]
+        if not failures:
+            return
+        for index, *_ in failures:
+            self.parent_pipes[index].close()
+            self.parent_pipes[index] = None
+        self._state = AsyncState.DEFAULT
+        index, _, error, trace = failures[0]
+        error.add_note(trace)
+        if isinstance(error, SandboxError):
+            raise error
+        raise RunFailedError(
+            f"Environment worker {index} failed: {type(error).__name__}: {error}.",
+            "The run's checkpoints are kept.",
+        ) from error
 
     @contextmanager
     def _deaths_explained(self) -> Iterator[None]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from stopping import Heard, go_on, interrupted, require_same, uninterrupted
 from test_restoring import comes_back
 
-from sandbox.api.errors import RunFailedError
-from sandbox.envs import make_training, make_vec
+from sandbox.api.errors import BrokenFileError, RunFailedError
+from sandbox.envs import Workers, make_training
 from sandbox.scenarios import load_problem
 from sandbox.store import Run, damages
 
@@ -165,13 +166,32 @@ def _children(pid: int) -> list[int]:
     return [child for child in found if "sandbox_traffic" in Path(f"/proc/{child}/cmdline").read_text()]
 
 
-def test_a_worker_that_fails_is_told_in_its_own_words(toys: None) -> None:
-    problem = load_problem("toy/forage")
-    object.__setattr__(problem.task, "cheap", False)
-    envs = make_vec(problem, 2)
-    try:
-        envs.reset(seed=0)
-        with pytest.raises(Exception, match="no_such_thing"):
-            envs.call("no_such_thing")  # type: ignore[attr-defined]
-    finally:
-        envs.close(terminate=True)
+class Broken(gym.Env[Any, Any]):
+    """Fails in its first step as a simulator does, or as a programming error does."""
+
+    observation_space = gym.spaces.Box(0, 1, (1,))
+    action_space = gym.spaces.Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        if action == 0:
+            raise BrokenFileError("net.xml", "SUMO says: no such lane", 3, hint="Look there.")
+        raise KeyError("lane_7")
+
+
+def test_a_worker_that_fails_is_told_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    for action, kind, words in (
+        (0, BrokenFileError, "net.xml, line 3: SUMO says: no such lane"),
+        (1, RunFailedError, "Environment worker 0 failed: KeyError: 'lane_7'"),
+    ):
+        envs = Workers([Broken, Broken])
+        try:
+            envs.reset()
+            with pytest.raises(kind, match=words) as caught:
+                envs.step(np.array([action, action]))
+            assert caught.value.hint
+        finally:
+            envs.close(terminate=True)
