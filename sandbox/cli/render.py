@@ -101,12 +101,19 @@ def verdict(agent: str, comparison: Comparison | None, metric: Metric, best: str
     if comparison is None:
         reason = "there is no classical method to compare with" if best is None else "it is the best baseline"
         return f"{agent}: {reason}."
+    from sandbox.evaluation import FEWEST_EPISODES
+
     low, high = comparison.ci95
     span = f"95 % interval {_signed(low)} to {_signed(high)}"
     size = with_unit(abs(comparison.mean), metric.unit)
     against = f"the best baseline, {comparison.baseline}"
     if math.isnan(comparison.mean):
         return f"{agent} cannot be compared with {against}: {metric.name} is not a number."
+    if comparison.verdict == "unclear" and not low <= 0 <= high:
+        return (
+            f"Too few test episodes to say whether {agent} beats {against}: the difference in {metric.name} is "
+            f"{_signed(comparison.mean)} over fewer than {FEWEST_EPISODES} episodes."
+        )
     if comparison.verdict == "unclear":
         return (
             f"No clear difference between {agent} and {against}: the difference in {metric.name} is "

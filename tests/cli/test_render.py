@@ -64,6 +64,12 @@ def test_pure_numbers_have_no_unit() -> None:
             "No clear difference between ppo and the best baseline, max-wave: the difference in delay is "
             "-1.00 (95 % interval -3.00 to +1.00, which includes zero).",
         ),
+        (  # two episodes: the interval excludes zero, and still carries no verdict
+            DELAY,
+            Comparison("max-wave", 889.9, (860.6, 919.3), "unclear"),
+            "Too few test episodes to say whether ppo beats the best baseline, max-wave: the difference in "
+            "delay is +889.9 over fewer than 5 episodes.",
+        ),
     ],
 )
 def test_verdict_says_who_won(metric: Metric, comparison: Comparison, sentence: str) -> None:
