@@ -252,3 +252,20 @@ def test_every_shipped_scenario_is_valid_and_called_after_its_place(path: Path) 
     assert problem.scenario.id == f"{path.parent.name}/{path.stem}"
     for reference in problem.scenario.references:
         assert reference.source
+
+
+@pytest.mark.parametrize(
+    ("changes", "reward", "kept"),
+    [
+        ((), (), True),
+        (("evaluation.episodes=7",), (), True),
+        ((), ("step=-2",), True),  # the metric does not depend on the reward
+        (("horizon=2000",), (), True),  # what the file states anyway
+        (("horizon=7",), (), False),
+        (("evaluation.config={horizon: 7}",), (), False),
+    ],
+)
+def test_known_values_are_shown_only_for_the_parameters_they_belong_to(
+    changes: tuple[str, ...], reward: tuple[str, ...], kept: bool
+) -> None:
+    assert bool(load_problem("toy/corridor", changes, reward).scenario.references) is kept
