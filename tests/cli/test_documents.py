@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from calls import Outcome, files
 
+from sandbox.seals import seal, unseal
+
 from sandbox.registry import registry
 
 Sandbox = Callable[..., Outcome]
@@ -164,8 +166,7 @@ def test_run_from_a_run_repeats_it_to_the_last_digit(sandbox: Sandbox, tmp_path:
 def test_run_from_a_run_whose_scenario_has_changed_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
     trained = sandbox("train", "toy/corridor", "--algo", "reinforce", "--json", *SHORT).document
     file = tmp_path / trained["run_dir"] / "run.json"
-    record = json.loads(file.read_text())
-    file.write_text(json.dumps(record | {"scenario_hash": "0" * 64}))
+    file.write_bytes(seal({**unseal(file.read_bytes()), "scenario_hash": "0" * 64}))
     outcome = sandbox("run", "--from", trained["run_dir"], "--json")
     assert outcome.code == 2
     assert "cannot be repeated" in outcome.document["error"]["message"]
