@@ -111,8 +111,8 @@ def verdict(agent: str, comparison: Comparison | None, metric: Metric, best: str
         return f"{agent} cannot be compared with {against}: {metric.name} is not a number."
     if comparison.verdict == "unclear" and not low <= 0 <= high:
         return (
-            f"Too few test episodes to say whether {agent} beats {against}: the difference in {metric.name} is "
-            f"{_signed(comparison.mean)} over fewer than {FEWEST_EPISODES} episodes."
+            f"Too few test episodes to say whether {agent} beats {against}: the difference in {metric.name} "
+            f"is {_signed(comparison.mean)} over fewer than {FEWEST_EPISODES} episodes."
         )
     if comparison.verdict == "unclear":
         return (
