@@ -119,22 +119,32 @@ class Actuated(Controller):
 
     def choose(self, control: SignalControl, index: int) -> int:
         """The present phase or the next one with a call."""
-        signal = control.signals[index]
-        clock, rows = control.clocks[index], control.layout.views[index].rows
-        mask = control.mask(index)
+        signal, clock = control.signals[index], control.clocks[index]
+        rows, mask = control.layout.views[index].rows, control.mask(index)
         served = signal.serves[clock.phase] > 0
         flowing = bool((control.approaches.gap[rows][served] <= PASSAGE_TIME).any())
-        longest = control.config.max_green or ACTUATED_MAX_GREEN
-        maxed = control.now + control.config.decision_interval - clock.green_since > longest
-        if mask[clock.phase] and flowing and not maxed:
+        if mask[clock.phase] and flowing and not maxed_out(control, index):
             return clock.phase
-        calls = (control.approaches.count[rows] > 0) & ~served
-        count = len(signal.greens)
-        for step in range(1, count):
-            phase = (clock.phase + step) % count
-            if mask[phase] and (signal.serves[phase] * calls).any():
-                return phase
-        return clock.phase if mask[clock.phase] else int(np.argmax(mask))
+        return next_call(control, index)
+
+
+def next_call(control: SignalControl, index: int) -> int:
+    """The next phase in order for which a lane that the present one does not serve holds vehicles."""
+    signal, clock, mask = control.signals[index], control.clocks[index], control.mask(index)
+    rows = control.layout.views[index].rows
+    calls = (control.approaches.count[rows] > 0) & (signal.serves[clock.phase] == 0)
+    for step in range(1, len(signal.greens)):
+        phase = (clock.phase + step) % len(signal.greens)
+        if mask[phase] and (signal.serves[phase] * calls).any():
+            return phase
+    return clock.phase if mask[clock.phase] else int(np.argmax(mask))
+
+
+def maxed_out(control: SignalControl, index: int) -> bool:
+    """Whether the longest green would be exceeded by staying."""
+    longest = control.config.max_green or ACTUATED_MAX_GREEN
+    since = control.clocks[index].green_since
+    return control.now + control.config.decision_interval - since > longest
 
 
 def fixed_time(env: Any) -> FixedTime:

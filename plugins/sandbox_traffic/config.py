@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -15,7 +15,8 @@ GENERATED = "generated:"
 class SignalConfig(BaseModel):
     """One network, its demand, and the rules that every controller of its signals obeys.
 
-    Files are paths, or ``generated:single-intersection``, or ``sumo-rl:PATH``, a file of the
+    Files are paths, or ``generated:single-intersection``, ``generated:arterial-N``,
+    ``generated:grid-RxC``, or ``sumo-rl:PATH``, a file of the
     installed sumo-rl package below its ``nets`` folder.
     """
 
@@ -32,17 +33,29 @@ class SignalConfig(BaseModel):
     window: int = Field(
         0, ge=0, le=604_800, description="each episode begins at begin + U[0, this], whole intervals, s"
     )
+    jam: int = Field(
+        0,
+        ge=0,
+        le=3600,
+        description="every other episode begins after U[0, this] s of one phase held, s",
+    )
     decision_interval: int = Field(5, ge=1, le=60, description="time between decisions, s")
     min_green: int = Field(5, ge=1, le=120, description="shortest green, s")
     max_green: int | None = Field(None, ge=5, le=600, description="longest green, s; no limit if absent")
     yellow: int = Field(3, ge=1, le=10, description="yellow of links that lose green, s")
     all_red: int = Field(0, ge=0, le=10, description="clearance after yellow, s")
     demand: float = Field(1.0, gt=0, le=5, description="factor on the number of vehicles, 1")
+    level: Literal["low", "medium", "saturated", "peak"] = Field(
+        "medium", description="demand of a generated grid or arterial"
+    )
     demand_spread: float = Field(
         0.0, ge=0, lt=1, description="each episode's demand is multiplied by U[1 - this, 1 + this], 1"
     )
     depart_jitter: int = Field(
         30, ge=0, le=600, description="departures from a routes file are delayed by U[0, this], s"
+    )
+    observation: Literal["approaches", "sumo-rl", "drq", "pressure", "wave", "neighbours"] = Field(
+        "approaches", description="what a signal sees; see the domain's documentation"
     )
     detection_range: float = Field(
         150.0, ge=0, le=1000, description="how far upstream of the stop line lanes are followed, m"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api import InvalidValueError
-from sandbox_traffic import generator
+from sandbox_traffic import generator, grids
 from sandbox_traffic.approaches import Approaches, Layout, gather, make_layout
 from sandbox_traffic.config import GENERATED, SignalConfig
 from sandbox_traffic.files import Scratch, check_routes, resolve
@@ -18,6 +18,7 @@ from sandbox_traffic.metrics import episode_metrics
 from sandbox_traffic.network import Network, Signal, read_network
 from sandbox_traffic.phases import PhaseClock, allowed_phases
 from sandbox_traffic.simulator import Simulation, SimulationSpec, Snapshot, open_simulation
+from sandbox_traffic.surroundings import Surroundings, look_around
 from sandbox_traffic.trips import Trips
 
 
@@ -31,6 +32,7 @@ class Ground:
         routes: Its demand, None where each episode's is generated.
         layout: What is read from the simulator, and how it is gathered into approaches.
         spec: The same for the simulator.
+        surroundings: Lanes and neighbours of each signal.
     """
 
     config: SignalConfig
@@ -38,6 +40,7 @@ class Ground:
     routes: Path | None
     layout: Layout
     spec: SimulationSpec
+    surroundings: Surroundings
 
     @property
     def signals(self) -> tuple[Signal, ...]:
@@ -70,7 +73,7 @@ def survey(config: SignalConfig) -> Ground:
         edges=layout.edges,
         jitter=0 if routes is None else config.depart_jitter,
     )
-    return Ground(config, network, routes, layout, spec)
+    return Ground(config, network, routes, layout, spec, look_around(network, layout))
 
 
 class SignalControl:
@@ -113,6 +116,7 @@ class SignalControl:
         self.trips: Trips | None = None
         self.begin = self.now = config.begin
         self.begun = False
+        self._hold = 0
         self._snapshot: Snapshot | None = None
         self._approaches: Approaches | None = None
         self._simulation: Simulation | None = None
@@ -121,7 +125,7 @@ class SignalControl:
     @property
     def end(self) -> int:
         """Time at which the episode ends, s."""
-        return self.begin + self.config.duration
+        return self.begin + self._hold + self.config.duration
 
     @property
     def running(self) -> bool:
@@ -164,11 +168,27 @@ class SignalControl:
         self.now = self.begin
         for clock in self.clocks:
             clock.start(self.now)
+        self._hold = int(rng.integers(self.config.jam + 1)) * int(rng.integers(2))
+        if self._hold:
+            self._begin_in_a_jam(rng)
 
     def end_reset(self) -> None:
         """Wait until it has begun."""
+        if self._hold:
+            self._take_values()  # of the beginning; those after the jam follow
         self._take_values()
         self.begun = True
+
+    def _begin_in_a_jam(self, rng: np.random.Generator) -> None:
+        """Hold one phase of every signal for a while before anyone controls them."""
+        assert self._simulation is not None
+        start, until = self.begin, self.begin + self._hold
+        switches = []
+        for clock, signal in zip(self.clocks, self.signals, strict=True):
+            clock.start(start, int(rng.integers(len(clock.greens))))
+            switches += [(time, signal.id, state) for time, state in clock.due(until)]
+        self._simulation.advance(switches, until)
+        self.now = until
 
     def step(self, phases: Sequence[int]) -> None:
         """Request a phase for every signal and simulate one decision interval.
@@ -238,8 +258,14 @@ class SignalControl:
             self._folder = Scratch()
         path = self._folder.path / "demand.rou.xml"
         rng = np.random.default_rng(seed)
-        departures = generator.sample_departures(rng, self.config.window + self.config.duration, demand)
-        generator.write_routes(path, departures, self.config.begin)
+        span = self.config.window + self.config.duration
+        grid = grids.parse(self.config.net.removeprefix(GENERATED))
+        if grid is None:
+            departures = generator.sample_departures(rng, span, demand)
+            generator.write_routes(path, departures, self.config.begin)
+        else:
+            vehicles = grids.sample_routes(grid, rng, span, self.config.level, demand)
+            generator.write_vehicles(path, vehicles, self.config.begin)
         return str(path), 1.0
 
 
@@ -247,12 +273,17 @@ def _files(config: SignalConfig) -> tuple[Network, Path | None]:
     """The network and the routes file, None for generated demand."""
     if config.net.startswith(GENERATED):
         name = config.net.removeprefix(GENERATED)
-        if name != "single-intersection":
+        grid = grids.parse(name)
+        if grid is not None:
+            network = read_network(generator.network_file(grid.name, grids.sources(grid)))
+        elif name == "single-intersection":
+            network = read_network(generator.single_intersection_network())
+        else:
             raise InvalidValueError(
                 f"'{config.net}' is not a network that can be generated.",
-                "Known: generated:single-intersection.",
+                "Known: generated:single-intersection, generated:arterial-N with N from 2 to 20, and "
+                "generated:grid-RxC with R rows and C columns, 1 to 20 each.",
             )
-        network = read_network(generator.single_intersection_network())
     else:
         network = read_network(resolve(config.net))
     if config.routes.startswith(GENERATED):

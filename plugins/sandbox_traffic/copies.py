@@ -35,7 +35,7 @@ class Copies:
 
     def __init__(self, config: SignalConfig, reward: RewardSpec, number: int = 1) -> None:
         self.ground = survey(config)
-        self.observer = Observer(self.ground, OBSERVATIONS["approaches"])
+        self.observer = Observer(self.ground, OBSERVATIONS[config.observation])
         self.reward = reward
         self._values = np.zeros((number, self.ground.spec.size))
         self.controls = [SignalControl(config, self.ground) for _ in range(number)]

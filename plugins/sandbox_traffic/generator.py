@@ -73,7 +73,11 @@ def single_intersection_program() -> list[tuple[str, int]]:
     for arms in (("e", "w"), ("n", "s")):
         ratios.append(max((MEAN_FLOW[arm][1] + MEAN_FLOW[arm][2]) / 2 for arm in arms) / SATURATION)
         ratios.append(max(MEAN_FLOW[arm][0] for arm in arms) / SATURATION)
-    slots = webster(ratios)
+    return junction_program(webster(ratios))
+
+
+def junction_program(slots: list[int]) -> list[tuple[str, int]]:
+    """The four protected phases with the times of their ``slots``, s; three seconds of each are yellow."""
     program = []
     for (axis, lanes), slot in zip(
         (("ew", "sr"), ("ew", "l"), ("ns", "sr"), ("ns", "l")), slots, strict=True
@@ -128,18 +132,22 @@ def cache_folder() -> Path:
 
 
 def single_intersection_network() -> Path:
-    """Network file of the generated junction, made on first use.
+    """Network file of the generated junction."""
+    return network_file("single-intersection", _sources())
+
+
+def network_file(name: str, sources: dict[str, str]) -> Path:
+    """Network file that netconvert makes of ``sources``, made on first use.
 
     Its name is a hash of what it is made from, and it appears in one piece, so any number of
     processes may ask at once. Where the cache cannot be written, the temporary folder serves.
     """
-    sources = _sources()
     netconvert = _sumo_binary("netconvert")
     version = importlib.util.find_spec("sumo")
     digest = hashlib.sha256(repr((sources, version and version.origin)).encode()).hexdigest()[:16]
     fallback = Path(tempfile.gettempdir()) / f"sandbox-rl-traffic-{os.getuid()}"
     for folder in (cache_folder(), fallback):
-        target = folder / f"single-intersection-{digest}.net.xml"
+        target = folder / f"{name}-{digest}.net.xml"
         if target.is_file():
             return target
         try:
@@ -190,6 +198,16 @@ def sample_departures(
             exit_arm = ARMS[(index + turn) % 4]
             departures += [(float(time), arm, exit_arm) for time in times]
     return sorted(departures)
+
+
+def write_vehicles(path: Path, vehicles: list[tuple[float, list[str]]], begin: int) -> None:
+    """Write a SUMO routes file of ``(s from the beginning, roads)``."""
+    lines = [
+        f'<vehicle id="{number}" type="car" depart="{begin + time:.2f}" departLane="best" departSpeed="max">'
+        f'<route edges="{" ".join(roads)}"/></vehicle>'
+        for number, (time, roads) in enumerate(vehicles)
+    ]
+    path.write_text("\n".join(["<routes>", '<vType id="car" length="5" minGap="2.5"/>', *lines, "</routes>"]))
 
 
 def write_routes(path: Path, departures: list[tuple[float, str, str]], begin: int) -> None:

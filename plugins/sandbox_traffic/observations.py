@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox_traffic.control import Ground
+from sandbox_traffic.network import VEHICLE_SPACE
 from sandbox_traffic.reward import FEW
 from sandbox_traffic.scene import Array, Scene
 
@@ -27,7 +28,16 @@ LOOP_MEMORY = 5.0
 LONG_WAIT = 60.0
 """A sum of waiting times w on an approach is observed as w/(w + LONG_WAIT), s."""
 
-Per = Literal["signal", "phase", "approach", "movement"]
+RESCO_VEHICLES = 28.0
+"""RESCO divides vehicle counts by this, the vehicles that fit on 200 m."""
+
+RESCO_WAIT = 28.0
+"""And waiting times by this, s."""
+
+LARGE = 100.0
+"""Bound of observations that have no natural one; waiting times are cut off there."""
+
+Per = Literal["signal", "phase", "approach", "exit", "movement"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,46 @@ def _arriving(scene: Scene) -> Any:
     return np.exp(-scene.gap / LOOP_MEMORY)
 
 
+def _density(scene: Scene) -> Any:
+    return np.minimum(scene.lane_count * VEHICLE_SPACE / scene.lane_length, 1.0)
+
+
+def _lane_queue(scene: Scene) -> Any:
+    return np.minimum(scene.lane_queue * VEHICLE_SPACE / scene.lane_length, 1.0)
+
+
+def _approaching(scene: Scene) -> Any:
+    return (scene.count - scene.queue) / RESCO_VEHICLES
+
+
+def _total_wait(scene: Scene) -> Any:
+    return np.minimum(scene.waiting / RESCO_WAIT, LARGE)
+
+
+def _queued(scene: Scene) -> Any:
+    return scene.queue / RESCO_VEHICLES
+
+
+def _total_speed(scene: Scene) -> Any:
+    return (scene.count - scene.slowness) / RESCO_VEHICLES
+
+
+def _pressure(scene: Scene) -> Any:
+    return scene.movement_pressure / RESCO_VEHICLES
+
+
+def _wave(scene: Scene) -> Any:
+    return scene.count / RESCO_VEHICLES
+
+
+def _exit_standing(scene: Scene) -> Any:
+    return np.minimum(scene.exit_queue * VEHICLE_SPACE / scene.exit_length, 1.0)
+
+
+def _released(scene: Scene) -> Any:
+    return scene.released
+
+
 PHASE = Block("phase", "phase", _phase, "one-hot of the phase that is green or being changed to")
 MAY_SWITCH = Block("may switch", "signal", _may_switch, "1 where the shortest green is over")
 GREEN = Block("green", "signal", _green, "how long it has been green, 1 from 60 s on")
@@ -111,11 +161,42 @@ WAITED = Block("waited", "approach", _waited, "w/(w + 60) for w s, the sum of pr
 OUTSIDE = Block("outside", "approach", _outside, "n/(n + 10) for n vehicles waiting to enter")
 ARRIVING = Block("arriving", "approach", _arriving, "exp(−t/5) for t s since a vehicle was on the loop")
 
+DENSITY = Block("density", "approach", _density, "occupied share of the incoming lane alone")
+LANE_QUEUE = Block("queue", "approach", _lane_queue, "standing share of the incoming lane alone")
+APPROACHING = Block("approaching", "approach", _approaching, "moving vehicles/28", 0.0, LARGE)
+TOTAL_WAIT = Block("total wait", "approach", _total_wait, "sum of present waiting times/28 s", 0.0, LARGE)
+QUEUED = Block("queued", "approach", _queued, "standing vehicles/28", 0.0, LARGE)
+TOTAL_SPEED = Block("total speed", "approach", _total_speed, "Σ speed/limit/28", 0.0, LARGE)
+PRESSURE = Block(
+    "pressure", "movement", _pressure, "(vehicles on the approach − on the exit)/28", -LARGE, LARGE
+)
+WAVE = Block("wave", "approach", _wave, "vehicles standing or approaching/28", 0.0, LARGE)
+EXIT_STANDING = Block("exit", "exit", _exit_standing, "standing share of each outgoing lane")
+RELEASED = Block(
+    "released", "approach", _released, "1 where the signal upstream shows green towards the approach"
+)
+
 OBSERVATIONS = {
     made.name: made
     for made in (
         Observation(
             "approaches", (PHASE, MAY_SWITCH, GREEN, OCCUPIED, STANDING, OUTSIDE, ARRIVING, SLOW, WAITED)
+        ),
+        Observation("sumo-rl", (PHASE, MAY_SWITCH, DENSITY, LANE_QUEUE), "sumo-rl 1.4.5, its default"),
+        Observation(
+            "drq",
+            (PHASE, APPROACHING, TOTAL_WAIT, QUEUED, TOTAL_SPEED),
+            "Ault and Sharon 2021 (RESCO), drq_norm",
+        ),
+        Observation("pressure", (PHASE, PRESSURE), "Chen et al. 2020 (MPLight)"),
+        Observation("wave", (PHASE, WAVE), "Ault and Sharon 2021 (RESCO), wave"),
+        Observation(
+            "neighbours",
+            (
+                *(PHASE, MAY_SWITCH, GREEN, OCCUPIED, STANDING, OUTSIDE, ARRIVING, SLOW, WAITED),
+                *(EXIT_STANDING, RELEASED),
+            ),
+            "after Ma and Wu 2020 (FMA2C): what the signals around are doing",
         ),
     )
 }
@@ -184,5 +265,7 @@ def _counts(ground: Ground, per: Per) -> list[int]:
             return [len(signal.greens) for signal in ground.signals]
         case "approach":
             return [len(signal.incoming) for signal in ground.signals]
+        case "exit":
+            return [len(signal.outgoing) for signal in ground.signals]
         case "movement":
             return [len(signal.movements) for signal in ground.signals]

@@ -75,10 +75,10 @@ class PhaseClock:
     green_since: int = 0
     pending: list[tuple[int, str]] = field(default_factory=list)
 
-    def start(self, now: int) -> None:
-        """Begin an episode with the first phase's green."""
-        self.phase, self.green_since = 0, now
-        self.pending = [(now, self.greens[0])]
+    def start(self, now: int, phase: int = 0) -> None:
+        """Begin an episode with a phase's green."""
+        self.phase, self.green_since = phase, now
+        self.pending = [(now, self.greens[phase])]
 
     def may_switch(self, now: int) -> bool:
         """Whether the shortest green is over."""

@@ -43,6 +43,24 @@ BASELINES = (
         "extends green while vehicles keep crossing the loops, skips phases without a call",
         "Traffic Signal Timing Manual (FHWA-HOP-08-024), chapter 5",
     ),
+    Baseline(
+        "delay-based",
+        "sandbox_traffic.adaptive:delay_based",
+        "extends green while vehicles that were held up have not crossed yet",
+        "SUMO's controller of type delay_based (Oertel and Wagner 2011)",
+    ),
+    Baseline(
+        "webster",
+        "sandbox_traffic.adaptive:webster_from_flows",
+        "Webster's fixed-time plan, computed each cycle from the flows measured in the one before",
+        "Webster 1958, Traffic Signal Settings",
+    ),
+    Baseline(
+        "sotl",
+        "sandbox_traffic.adaptive:sotl",
+        "self-organising: a red phase gets green once its vehicles have waited enough, platoons pass first",
+        "Gershenson 2005, Complex Systems 16; Cools, Gershenson and D'Hooghe 2008",
+    ),
 )
 
 NOT_KEPT = {

@@ -84,6 +84,27 @@ def delay(transition: Transition) -> Value:
     return transition.slowness.sum(axis=-1)
 
 
+def mean_speed(transition: Transition) -> Value:
+    """Mean speed on the approaches as a share of the limit; 1 where they are empty."""
+    count = transition.count.sum(axis=-1)
+    return 1.0 - transition.slowness.sum(axis=-1) / np.maximum(count, 1.0)
+
+
+def throughput(transition: Transition) -> Value:
+    """Vehicles that crossed the loops of the approaches."""
+    return transition.passed.sum(axis=-1)
+
+
+def emergency_braking(transition: Transition) -> Value:
+    """Emergency brakings in the whole network during the interval."""
+    return transition.braking
+
+
+def spillback(transition: Transition) -> Value:
+    """Vehicles outside, Σ n: linear, for demand above capacity (`outside` saturates)."""
+    return transition.outside.sum(axis=-1)
+
+
 def _spec(**weights: float) -> RewardSpec:
     """All terms, zero-weighted unless named, so that runs compare term by term."""
     terms = (
@@ -107,6 +128,10 @@ def _spec(**weights: float) -> RewardSpec:
             "incoming less outgoing",
         ),
         RewardTerm("delay", delay, 0.0, "vehicles", "", "rate at which time is lost on the approaches"),
+        RewardTerm("mean_speed", mean_speed, 0.0, "1", "sumo-rl, average-speed", "share of the limit"),
+        RewardTerm("throughput", throughput, 0.0, "vehicles", "", "vehicles that crossed the loops"),
+        RewardTerm("emergency_braking", emergency_braking, 0.0, "1", "", "in the whole network"),
+        RewardTerm("spillback", spillback, 0.0, "vehicles", "", "vehicles outside, Σ n"),
     )
     return RewardSpec(terms).reweighted(weights)
 
@@ -117,5 +142,12 @@ PRESETS = {
     "waiting-difference": _spec(waiting_difference=-0.01, outside=-0.1),
     "pressure": _spec(pressure=-0.1, outside=-0.1),
     "delay": _spec(delay=-0.1, outside=-0.1),
+    "speed": _spec(mean_speed=1.0, outside=-0.1),
+    "throughput": _spec(throughput=0.1, outside=-0.1),
+    "saturated": _spec(throughput=0.2, delay=-0.02, spillback=-0.002),
 }
-"""Reward presets. Each counts vehicles outside: without, holding one green for ever can pay."""
+"""Reward presets. Each counts vehicles outside: without, holding one green for ever can pay.
+
+``saturated`` is for demand above capacity: full lanes look the same whatever is done, so it pays for
+vehicles that get through and counts those outside without saturation.
+"""

@@ -86,6 +86,48 @@ class Scene:
         """1 where the shortest green is over, else 0."""
         return (self.green >= self.ground.config.min_green).astype(np.float64)
 
+    @property
+    def lane_count(self) -> Array:
+        """Vehicles on each incoming lane alone, shape ``(copies, signals, most approaches)``."""
+        return self.incoming
+
+    @cached_property
+    def lane_queue(self) -> Array:
+        """Standing vehicles likewise."""
+        return by_signal(self.snapshot.halting.take(self.layout.incoming, axis=-1), self.layout.rows)
+
+    @property
+    def lane_length(self) -> Array:
+        """Lengths of the incoming lanes, m, shape ``(signals, most approaches)``; padded with ones."""
+        return self.ground.surroundings.lane_length
+
+    @property
+    def exit_length(self) -> Array:
+        """Lengths of the outgoing lanes likewise."""
+        return self.ground.surroundings.exit_length
+
+    @cached_property
+    def exit_queue(self) -> Array:
+        """Standing vehicles on each outgoing lane, shape ``(copies, signals, most exits)``."""
+        return by_signal(self.snapshot.halting, self.layout.exits)
+
+    @cached_property
+    def movement_pressure(self) -> Array:
+        """Vehicles on each movement's approach less those on its exit, ``(copies, signals, movements)``."""
+        sources, targets = self.ground.surroundings.movements
+        at = np.arange(len(sources))[:, None]
+        difference: Array = self.count[:, at, sources] - self.outgoing[:, at, targets]
+        return difference
+
+    @cached_property
+    def released(self) -> Array:
+        """1 where some other signal has green towards the approach, ``(copies, signals, approaches)``."""
+        flat = np.concatenate((self.phase, np.zeros_like(self.phase[:, :1])), axis=1)
+        source, green = self.ground.surroundings.feeders, self.ground.surroundings.feeding
+        places = np.indices(source.shape)
+        table: Array = green[places[0], places[1], flat[:, source]]
+        return table
+
     @cached_property
     def outgoing(self) -> Array:
         """Vehicles on each outgoing lane, shape ``(copies, signals, most exits)``."""
