@@ -98,7 +98,7 @@ class Webster(FixedTime):
         arrived = np.maximum(now.passed - cycle.passed + now.present - cycle.present, 0.0)
         flows = arrived * 3600.0 / (control.now - cycle.began)
         times = plan(critical_ratios(control.signals[index].serves, flows))
-        return np.cumsum(times).tolist()
+        return [sum(times[: phase + 1]) for phase in range(len(times))]
 
     def _cycle(self, control: SignalControl, index: int, ends: list[int]) -> _Cycle:
         rows, here = control.layout.views[index].rows, control.approaches

@@ -112,7 +112,7 @@ def _arriving(scene: Scene) -> Any:
 
 
 def _density(scene: Scene) -> Any:
-    return np.minimum(scene.lane_count * VEHICLE_SPACE / scene.lane_length, 1.0)
+    return np.minimum(scene.incoming * VEHICLE_SPACE / scene.lane_length, 1.0)
 
 
 def _lane_queue(scene: Scene) -> Any:

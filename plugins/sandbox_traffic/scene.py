@@ -86,11 +86,6 @@ class Scene:
         """1 where the shortest green is over, else 0."""
         return (self.green >= self.ground.config.min_green).astype(np.float64)
 
-    @property
-    def lane_count(self) -> Array:
-        """Vehicles on each incoming lane alone, shape ``(copies, signals, most approaches)``."""
-        return self.incoming
-
     @cached_property
     def lane_queue(self) -> Array:
         """Standing vehicles likewise."""

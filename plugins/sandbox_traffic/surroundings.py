@@ -59,6 +59,8 @@ def look_around(network: Network, layout: Layout) -> Surroundings:
             if feeder is not None:
                 feeders[number, row] = feeder
                 other = signals[feeder]
-                towards = [network.lanes[other.outgoing[exit_]].edge in edges for exit_ in other.movements[:, 1]]
+                towards = [
+                    network.lanes[other.outgoing[exit_]].edge in edges for exit_ in other.movements[:, 1]
+                ]
                 feeding[number, row, : len(other.greens)] = (other.moves * towards).max(axis=1)
     return Surroundings(lane_length, exit_length, (sources, targets), feeders, feeding)
