@@ -17,7 +17,14 @@ from sandbox_traffic.files import Scratch, check_routes, resolve
 from sandbox_traffic.metrics import episode_metrics
 from sandbox_traffic.network import Network, Signal, read_network
 from sandbox_traffic.phases import PhaseClock, allowed_phases
-from sandbox_traffic.simulator import Simulation, SimulationSpec, Snapshot, open_simulation
+from sandbox_traffic.simulator import (
+    NOBODY,
+    Simulation,
+    SimulationSpec,
+    Snapshot,
+    Vehicles,
+    open_simulation,
+)
 from sandbox_traffic.surroundings import Surroundings, look_around
 from sandbox_traffic.trips import Trips
 
@@ -234,6 +241,12 @@ class SignalControl:
         """The same of all signals, shape ``(signals, most phases)``, padded with false."""
         width = self.ground.most_phases
         return allowed_phases(self.clocks, self.now, self.config.decision_interval, width)
+
+    def vehicles(self) -> Vehicles:
+        """Everyone on the road now; nobody once the episode has ended."""
+        if self._simulation is None or not self.running:
+            return NOBODY
+        return self._simulation.vehicles()
 
     def close(self) -> None:
         """Free the simulator and remove temporary files; another reset starts anew."""

@@ -15,11 +15,17 @@ from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.control import SignalControl
 from sandbox_traffic.copies import Copies
 from sandbox_traffic.network import only_signal
+from sandbox_traffic.simulator import NOBODY, Vehicles
 from sandbox_traffic.spaces import signal_spaces
 from sandbox_traffic.vector import SEED_LIMIT
 
 Observation = NDArray[np.float32]
 Info = dict[str, Any]
+
+RENDER_MODES = ("rgb_array",)
+
+RENDER_FPS = 6
+"""Frames a second in films: a frame is a decision, so 30 s of traffic pass in one of a film."""
 
 
 def make_signal(config: SignalConfig, reward: RewardSpec, render_mode: str | None = None) -> SignalEnv:
@@ -39,6 +45,8 @@ class _One:
         self.copies = Copies(config, reward)
         self.control = self.copies.controls[0]
         self.sizes = self.copies.observer.sizes
+        self._painter: Any = None
+        self._seen: Vehicles = NOBODY
         self._phases = [len(signal.greens) for signal in self.control.signals]
         self._seed: int | None = None
         self._played: list[list[int]] = []
@@ -84,6 +92,17 @@ class _One:
             for at, (total, info) in enumerate(zip(totals, self.infos(), strict=True))
         ]
 
+    def frame(self) -> NDArray[np.uint8]:
+        """The network from above; after the end of the episode, with the vehicles of the last frame."""
+        if self._painter is None:
+            from sandbox_traffic.render import Painter
+
+            self._painter = Painter(self.control)
+        if self.control.running:
+            self._seen = self.control.vehicles()
+        picture: NDArray[np.uint8] = self._painter.frame(self._seen)
+        return picture
+
     def state(self) -> dict[str, Any]:
         return {
             "seed": self._seed,
@@ -109,10 +128,14 @@ class SignalEnv(gym.Env[Observation, np.int64]):
     - **Termination**: never; the time limit truncates.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - Gymnasium declares it so
+    metadata: dict[str, Any] = {  # noqa: RUF012 - Gymnasium declares it so
+        "render_modes": list(RENDER_MODES),
+        "render_fps": RENDER_FPS,
+    }
 
     def __init__(self, config: SignalConfig, reward: RewardSpec, render_mode: str | None = None) -> None:
-        _no_render(render_mode)
+        _check_mode(render_mode)
+        self.render_mode = render_mode
         self._one = _One(config, reward)
         self.control = self._one.control
         only_signal(self.control.network)
@@ -139,6 +162,10 @@ class SignalEnv(gym.Env[Observation, np.int64]):
         ((reward, info),) = self._one.outcomes()
         return self._one.observations()[0], reward, False, not self.control.running, info
 
+    def render(self) -> Any:
+        """The network from above, shape ``(height, width, 3)``, where the mode is ``rgb_array``."""
+        return self._one.frame() if self.render_mode == "rgb_array" else None
+
     def get_state(self) -> dict[str, Any]:
         """The generator, and the episode as its seed and its actions."""
         return {"np_random": self.np_random.bit_generator.state, **self._one.state()}
@@ -162,12 +189,13 @@ class SignalsEnv(ParallelEnv):  # type: ignore[misc]
 
     metadata: dict[str, Any] = {  # noqa: RUF012 - as PettingZoo declares it
         "name": "traffic_signals",
-        "render_modes": [],
+        "render_modes": list(RENDER_MODES),
+        "render_fps": RENDER_FPS,
         "is_parallelizable": True,
     }
 
     def __init__(self, config: SignalConfig, reward: RewardSpec, render_mode: str | None = None) -> None:
-        _no_render(render_mode)
+        _check_mode(render_mode)
         self.render_mode = render_mode
         self._one = _One(config, reward)
         self.control = self._one.control
@@ -237,8 +265,9 @@ class SignalsEnv(ParallelEnv):  # type: ignore[misc]
         self._one.play_again(state)
         self.agents = list(self.possible_agents) if self.control.running else []
 
-    def render(self) -> None:
-        """Nothing: no render mode is offered."""
+    def render(self) -> Any:
+        """The network from above, as `SignalEnv.render`."""
+        return self._one.frame() if self.render_mode == "rgb_array" else None
 
     def close(self) -> None:
         """Free the simulator."""
@@ -248,10 +277,10 @@ class SignalsEnv(ParallelEnv):  # type: ignore[misc]
         return dict(zip(self.possible_agents, values, strict=True))
 
 
-def _no_render(render_mode: str | None) -> None:
-    if render_mode is not None:
+def _check_mode(render_mode: str | None) -> None:
+    if render_mode not in (None, *RENDER_MODES):
         raise InvalidValueError(
-            f"Signal control cannot render as '{render_mode}'.", "It offers no render mode."
+            f"Signal control cannot render as '{render_mode}'.", f"It offers {', '.join(RENDER_MODES)}."
         )
 
 

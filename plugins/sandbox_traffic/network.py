@@ -48,6 +48,7 @@ class Signal:
         movements: Incoming and outgoing lane of every link, as indices into the two.
         serves: Shape ``(phases, incoming)``; 1 where some link of the lane has green.
         moves: Shape ``(phases, movements)``; 1 where the movement has green.
+        links: Place of each movement's link in the states.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Signal:
     movements: NDArray[np.intp]
     serves: NDArray[np.float64]
     moves: NDArray[np.float64]
+    links: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def read_network(path: Path) -> Network:
     links: dict[str, dict[int, list[tuple[str, str]]]] = defaultdict(lambda: defaultdict(list))
     programs: dict[str, tuple[float, list[tuple[str, float]]]] = {}
     try:
-        for element in _elements(path):
+        for element in elements(path):
             if element.tag == "edge":
                 _read_edge(element, lanes)
             elif element.tag == "connection":
@@ -137,7 +139,7 @@ def read_network(path: Path) -> Network:
     )
 
 
-def _elements(path: Path) -> Iterator[ElementTree.Element]:
+def elements(path: Path) -> Iterator[ElementTree.Element]:
     """Top-level elements of an XML file, each complete when it is given."""
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
@@ -212,6 +214,7 @@ def _signal(
         movements,
         serves,
         moves.reshape(len(greens), -1),
+        tuple(index for index, _ in flat),
     )
 
 

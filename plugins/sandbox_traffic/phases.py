@@ -64,6 +64,7 @@ class PhaseClock:
         phase: Phase that shows green or is being changed to.
         green_since: Time at which its green starts (in the future while it is being changed to), s.
         pending: Switches ordered but not yet due, ``(time, state)``.
+        shown: State that the latest due switch brought.
     """
 
     greens: tuple[str, ...]
@@ -74,11 +75,13 @@ class PhaseClock:
     phase: int = 0
     green_since: int = 0
     pending: list[tuple[int, str]] = field(default_factory=list)
+    shown: str = ""
 
     def start(self, now: int, phase: int = 0) -> None:
         """Begin an episode with a phase's green."""
         self.phase, self.green_since = phase, now
         self.pending = [(now, self.greens[phase])]
+        self.shown = self.greens[phase]
 
     def may_switch(self, now: int) -> bool:
         """Whether the shortest green is over."""
@@ -115,6 +118,8 @@ class PhaseClock:
         """Take the switches that fall before ``until``."""
         taken = [switch for switch in self.pending if switch[0] < until]
         self.pending = [switch for switch in self.pending if switch[0] >= until]
+        if taken:
+            self.shown = taken[-1][1]
         return taken
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.api import Baseline, Domain, Metric, Task
+from sandbox.api import Baseline, Domain, Metric, Task, View
 
 METRICS = (
     Metric("delay", "s", "lower", "time lost and time waited outside, per scheduled vehicle"),
@@ -68,6 +68,27 @@ NOT_KEPT = {
     "the short episodes of the contract suite",
 }
 
+VIEWS = (
+    View(
+        "time-space",
+        "sandbox_traffic.views:draw_time_space",
+        "paths of vehicles along the busiest road through the first signal, over time",
+        ("png", "svg", "pdf"),
+    ),
+    View(
+        "delays",
+        "sandbox_traffic.views:draw_delays",
+        "distribution of the vehicles' delays by agent",
+        ("png", "svg", "pdf"),
+    ),
+    View(
+        "replay",
+        "sandbox_traffic.views:draw_replay",
+        "vehicles and signals for the web page",
+        ("json",),
+    ),
+)
+
 SOURCES = (
     "SUMO 1.28 (Lopez et al. 2018, ITSC; eclipse.dev/sumo)",
     "Ault and Sharon 2021, Reinforcement Learning Benchmarks for Traffic Signal Control (RESCO)",
@@ -92,6 +113,7 @@ def _task(name: str, title: str, agents: str, make: str, make_vec: str) -> Task:
         small={"duration": 300},
         expected_failures=NOT_KEPT if agents == "single" else {},
         baselines=BASELINES,
+        views=VIEWS,
         sources=SOURCES,
     )
 

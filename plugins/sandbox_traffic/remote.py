@@ -32,6 +32,7 @@ from sandbox_traffic.simulator import (
     LocalSimulation,
     SimulationSpec,
     Switch,
+    Vehicles,
     import_libsumo,
     require_libsumo,
 )
@@ -79,6 +80,12 @@ class RemoteSimulation:
         trips: Trips = self._under_way().object()
         self._end()
         return trips
+
+    def vehicles(self) -> Vehicles:
+        """Everyone on the road now."""
+        self._under_way().ask(("vehicles",))
+        vehicles: Vehicles = self._under_way().object()
+        return vehicles
 
     def close(self) -> None:
         """End the process."""
@@ -293,7 +300,7 @@ def _fate(pid: int, ended: dict[int, int]) -> int:
 
 def _episode(connection: Connection) -> int:
     """Play one episode; the exit code."""
-    simulation: LocalSimulation | None = None
+    answer: Any
     with contextlib.suppress(EOFError, OSError):
         spec, folder = connection.recv()
         said = os.open(folder / "said.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -305,8 +312,9 @@ def _episode(connection: Connection) -> int:
             if method == "exit":
                 break
             try:
-                getattr(simulation, method)(*arguments)
-                answer: Any = simulation.trips() if method == "finish" else None
+                answer = getattr(simulation, method)(*arguments)
+                if method == "finish":
+                    answer = simulation.trips()
             except Exception as error:
                 answer = error if isinstance(error, SandboxError) else RuntimeError(repr(error))
             if answer is None:

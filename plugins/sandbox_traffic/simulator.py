@@ -93,6 +93,31 @@ class Snapshot:
         return cls(count, halting, waiting, speed, outside, gap, passed, values[..., -1])
 
 
+@dataclass(frozen=True, slots=True)
+class Vehicles:
+    """Every vehicle on the road at one time, for pictures.
+
+    Attributes:
+        names: SUMO's ids.
+        kinds: SUMO's vehicle classes, such as ``passenger`` or ``bus``.
+        position: Middle of the front bumper, shape ``(vehicles, 2)``, m.
+        angle: Heading, degrees clockwise from north, shape ``(vehicles,)``.
+        speed: m/s, likewise.
+        length: m, likewise.
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    position: NDArray[np.float64]
+    angle: NDArray[np.float64]
+    speed: NDArray[np.float64]
+    length: NDArray[np.float64]
+
+
+NOBODY = Vehicles((), (), np.zeros((0, 2)), np.zeros(0), np.zeros(0), np.zeros(0))
+"""An empty road."""
+
+
 class Simulation(Protocol):
     """One SUMO simulation, in this process or another.
 
@@ -116,6 +141,10 @@ class Simulation(Protocol):
 
     def finish(self) -> None:
         """End the episode."""
+        ...
+
+    def vehicles(self) -> Vehicles:
+        """Everyone on the road now; slow, for pictures."""
         ...
 
     def trips(self) -> Trips:
@@ -197,6 +226,22 @@ class LocalSimulation:
         """End the episode; see `Simulation`."""
         with self._in_own_words():
             self._sumo.close()
+
+    def vehicles(self) -> Vehicles:
+        """Everyone on the road; see `Simulation`."""
+        with self._in_own_words():
+            vehicle = self._sumo.vehicle
+            names = tuple(vehicle.getIDList())
+            if not names:
+                return NOBODY
+            return Vehicles(
+                names,
+                tuple(map(vehicle.getVehicleClass, names)),
+                np.array([*map(vehicle.getPosition, names)], dtype=np.float64),
+                np.array([*map(vehicle.getAngle, names)], dtype=np.float64),
+                np.array([*map(vehicle.getSpeed, names)], dtype=np.float64),
+                np.array([*map(vehicle.getLength, names)], dtype=np.float64),
+            )
 
     def trips(self) -> Trips:
         """Its trips; see `Simulation`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -144,7 +145,8 @@ def test_every_controller_beats_random_choice(
     rng = np.random.default_rng(0)
     chance = _delay(env, lambda: int(rng.choice(np.flatnonzero(env.control.mask(0)))))
     for baseline in BASELINES:
-        policy = getattr(baselines, baseline.name.replace("-", "_"))(env)
+        module, name = str(baseline.make).split(":")
+        policy = getattr(importlib.import_module(module), name)(env)
         policy.reset(1, 0)
         assert _delay(env, lambda policy=policy: policy.act(None)[0]) < 0.8 * chance, baseline.name
 

@@ -321,9 +321,10 @@ def test_temporary_files_are_removed(signal_env: MakeOne) -> None:
     assert not any(folder.exists() for folder in folders)
 
 
-def test_no_render_mode_is_offered() -> None:
-    with pytest.raises(InvalidValueError, match="rgb_array"):
-        make_signal(SignalConfig(), PRESETS["queue"], "rgb_array")
+def test_an_unknown_render_mode_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InvalidValueError, match="human") as caught:
+        make_signal(SignalConfig(), PRESETS["queue"], "human")
+    assert "rgb_array" in caught.value.hint
 
 
 def test_a_simulation_of_the_users_own_is_left_alone(signal_env: MakeOne) -> None:

@@ -1,0 +1,118 @@
+"""What pictures show: lanes where the network has them, vehicles, and signal states."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sandbox.api.replay import check_replay
+from sandbox.rendering import render
+from sandbox_traffic.config import SignalConfig
+from sandbox_traffic.env import SignalEnv, make_signal
+from sandbox_traffic.render import FAST, LIGHTS, Painter, _colour, outlines
+from sandbox_traffic.reward import PRESETS
+from sandbox_traffic.shapes import light, read_shapes
+from sandbox_traffic.simulator import NOBODY, Vehicles
+
+SHORT = ["evaluation.config={duration: 100, window: 0, jam: 0, demand_spread: 0}"]
+
+
+def test_a_light_is_the_best_of_a_lanes_links() -> None:
+    assert light("rGry", (0, 1)) == "G"
+    assert light("rgry", (2, 3)) == "y"
+    assert light("rgry", (0, 2)) == "r"
+    assert light("rguy", (0, 2)) == "u"
+
+
+def test_stop_lines_lie_at_the_ends_of_the_signals_lanes(signal_env: Callable[..., SignalEnv]) -> None:
+    """Arms of 400 m around (400, 400); vehicles from the north keep right, that is west."""
+    env = signal_env()
+    shapes = read_shapes(env.control.network)
+    assert len(shapes.stops) == 12
+    for stop, lane in zip(shapes.stops, env.control.signals[0].incoming, strict=True):
+        assert np.hypot(*(stop.ends[1] - stop.ends[0])) == pytest.approx(3.2)
+        assert np.abs(stop.middle - 400).max() < 30
+        toward = {"n": (0, -1), "e": (-1, 0), "s": (0, 1), "w": (1, 0)}[lane[0]]
+        assert stop.heading == pytest.approx(toward, abs=1e-6)
+    assert all(stop.middle[0] < 400 for stop in shapes.stops[:3])
+    assert (shapes.low < 10).all()
+    assert (shapes.high > 790).all()
+
+
+def test_outlines_lie_behind_the_front_bumper() -> None:
+    car = Vehicles(
+        ("a",), ("passenger",), np.array([[10.0, 20.0]]), np.array([90.0]), np.zeros(1), np.array([5.0])
+    )
+    (corners,) = outlines(car)  # heading east
+    assert corners[:, 0] == pytest.approx([10, 10, 5, 5])
+    assert sorted(corners[:, 1].tolist()) == pytest.approx([19.1, 19.1, 20.9, 20.9])
+
+
+def test_colours_go_from_red_to_blue() -> None:
+    red, _, blue = _colour(0)
+    assert red > blue
+    red, _, blue = _colour(FAST)
+    assert blue > red
+
+
+def test_a_frame_shows_signals_and_vehicles(signal_env: Callable[..., SignalEnv]) -> None:
+    env = signal_env()
+    env.reset(seed=0)
+    painter = Painter(env.control)
+    empty = painter.frame(NOBODY)
+    assert empty.dtype == np.uint8
+    assert empty.ndim == 3
+    assert all(side % 2 == 0 for side in empty.shape[:2]), "films need even sides"
+
+    def pixels(frame: Any, colour: str) -> int:
+        wanted = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+        return int((frame == wanted).all(axis=2).sum())
+
+    assert 0 < pixels(empty, LIGHTS["G"]) < pixels(empty, LIGHTS["r"])
+    for _ in range(20):
+        env.step(np.int64(0))
+    frame = painter.frame(env.control.vehicles())
+    assert pixels(frame, LIGHTS["r"]) > pixels(empty, LIGHTS["r"]), "those who stand are red"
+    env.step(np.int64(2))  # three of five seconds are yellow
+    assert env.control.clocks[0].shown == env.control.signals[0].greens[2]
+
+
+def test_rendering_changes_nothing() -> None:
+    plain, drawn = (
+        make_signal(SignalConfig(duration=50), PRESETS["delay"], mode) for mode in (None, "rgb_array")
+    )
+    plain.reset(seed=1)
+    drawn.reset(seed=1)
+    assert plain.render() is None
+    for _ in range(10):
+        assert drawn.render().shape[2] == 3
+        assert (plain.step(np.int64(1))[0] == drawn.step(np.int64(1))[0]).all()
+    assert drawn.render().ndim == 3, "after the end too"
+    plain.close()
+    drawn.close()
+
+
+@pytest.mark.parametrize(("view", "suffix"), [("time-space", "png"), ("delays", "svg")])
+def test_views_are_drawn(tmp_path: Path, view: str, suffix: str) -> None:
+    path = tmp_path / f"picture.{suffix}"
+    render(["actuated", "fixed-time"], "traffic/single-intersection", path, view=view, changes=SHORT)
+    assert path.stat().st_size > 10_000
+
+
+def test_a_replay_fits_its_format_and_holds_the_episode(tmp_path: Path) -> None:
+    path = tmp_path / "replay.json"
+    render(["actuated"], "traffic/cologne1", path, view="replay", changes=SHORT)
+    document = json.loads(path.read_text())
+    check_replay(document)
+    (episode,) = document["episodes"]
+    assert document["viewer"] == "intersection"
+    assert episode["seconds_per_frame"] == 5
+    assert len(episode["frames"]) == 20  # 0, 5, … 95 s; after 100 s SUMO has ended
+    assert len(episode["frames"][0]["signals"]) == len(episode["signals"])
+    assert episode["frames"][-1]["vehicles"]
+    assert episode["metrics"]["delay"] > 0
