@@ -248,6 +248,12 @@ class SignalControl:
             return NOBODY
         return self._simulation.vehicles()
 
+    def processor_seconds(self) -> tuple[float, float]:
+        """Processor time of the episode's simulation so far: inside SUMO's steps, and in all, s."""
+        if self._simulation is None or not self.running:
+            raise RuntimeError("no episode is under way: call reset() first")
+        return self._simulation.processor_seconds()
+
     def close(self) -> None:
         """Free the simulator and remove temporary files; another reset starts anew."""
         if self._simulation is not None:

@@ -87,6 +87,12 @@ class RemoteSimulation:
         vehicles: Vehicles = self._under_way().object()
         return vehicles
 
+    def processor_seconds(self) -> tuple[float, float]:
+        """Processor time of the episode's process: inside SUMO's steps, and in all."""
+        self._under_way().ask(("processor_seconds",))
+        seconds: tuple[float, float] = self._under_way().object()
+        return seconds
+
     def close(self) -> None:
         """End the process."""
         self._end()

@@ -1,0 +1,214 @@
+"""What a decision costs on SUMO, here and in sumo-rl, and how much of it is SUMO itself.
+
+    python -m benchmarks.traffic [--decisions N] [--repeats R] [--quick]
+
+Every figure is taken in a process of its own, under a random policy with the same seeds, on full
+episodes from their beginning. Processor seconds (of all processes that take part) are compared, since
+wall time depends on what else the machine does; wall times are given beside them. Prints one JSON
+document and exits with 1 if a limit is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+SHARE = 0.9
+"""Least share of SUMO's own time in the processor time of stepping."""
+
+LIMITS = {"libsumo": 1.4, "traci": 25.0}
+"""Least ratios of sumo-rl's time a decision to ours on two-way-single."""
+
+SCALING = 0.9
+"""Least speed-up by W copies on W cores, as a share of W."""
+
+NETS = {
+    "two-way-single": ("2way-single-intersection/single-intersection.net.xml",
+                       "2way-single-intersection/single-intersection-vhvh.rou.xml", 0),
+    "cologne1": ("RESCO/cologne1/cologne1.net.xml", "RESCO/cologne1/cologne1.rou.xml", 25200),
+    "grid4x4": ("RESCO/grid4x4/grid4x4.net.xml", "RESCO/grid4x4/grid4x4_1.rou.xml", 0),
+}  # fmt: skip
+
+
+def main() -> int:
+    """Measure and compare."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--decisions", type=int, default=720, help="of every measurement (one hour: 720)")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="leave out TraCI, scaling and network sizes")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        task = json.loads(arguments.one)
+        print(json.dumps(globals()[task.pop("do")](**task)))
+        return 0
+    n, repeats = arguments.decisions, arguments.repeats
+    result: dict[str, Any] = {"decisions": n, "load": os.getloadavg()[0], "cores": os.cpu_count()}
+    ours = {net: _median(repeats, do="ours", net=net, decisions=n) for net in NETS}
+    result["sumo_share"] = {net: round(one["sumo"] / one["cpu"], 3) for net, one in ours.items()}
+    result["milliseconds_a_decision"] = {net: round(1000 * one["cpu"] / n, 3) for net, one in ours.items()}
+    result["reset_milliseconds"] = {net: round(1000 * one["reset"], 1) for net, one in ours.items()}
+    kinds = {
+        "libsumo": ["two-way-single", "cologne1"],
+        "traci": [] if arguments.quick else ["two-way-single"],
+    }
+    result["sumo_rl_over_ours"] = {
+        kind: {
+            net: _ratios(
+                _median(repeats, do="sumo_rl", net=net, decisions=n, libsumo=kind == "libsumo"), ours[net]
+            )
+            for net in nets
+        }
+        for kind, nets in kinds.items()
+    }
+    if not arguments.quick:
+        alone, together = (
+            _median(repeats, do="ours", net="cologne1", decisions=n, copies=copies)
+            for copies in (1, os.cpu_count() or 1)
+        )
+        cores = os.cpu_count() or 1
+        result["scaling"] = round(cores * alone["wall"] / together["wall"] / cores, 3)
+        result["network_size"] = [_size(side, min(n, 120)) for side in (2, 4, 10)]
+    result["met"] = _met(result)
+    print(json.dumps(result, indent=2))
+    return int(not all(result["met"].values()))
+
+
+def _met(result: dict[str, Any]) -> dict[str, bool]:
+    met = {f"share {net}": share >= SHARE for net, share in result["sumo_share"].items()}
+    for kind, found in result["sumo_rl_over_ours"].items():
+        if "two-way-single" in found:
+            met[kind] = found["two-way-single"]["cpu"] >= LIMITS[kind]
+    if "scaling" in result:
+        met["scaling"] = result["scaling"] >= SCALING
+    return met
+
+
+def _ratios(theirs: dict[str, float], ours: dict[str, float]) -> dict[str, float]:
+    return {name: round(theirs[name] / ours[name], 2) for name in ("cpu", "wall")}
+
+
+def _size(side: int, decisions: int) -> dict[str, float]:
+    found = _run(do="ours", net=f"generated:grid-{side}x{side}", decisions=decisions)
+    return {
+        "signals": side * side,
+        "milliseconds_a_decision": round(1000 * found["cpu"] / decisions, 2),
+        "milliseconds_a_signal": round(1000 * found["cpu"] / decisions / side**2, 3),
+        "sumo_share": round(found["sumo"] / found["cpu"], 3),
+        "reset_milliseconds": round(1000 * found["reset"], 1),
+    }
+
+
+def _median(repeats: int, **task: Any) -> dict[str, float]:
+    found = [_run(**task) for _ in range(repeats)]
+    return {name: statistics.median(one[name] for one in found) for name in found[0]}
+
+
+def _run(**task: Any) -> dict[str, float]:
+    environment = dict(os.environ)
+    if task["do"] == "sumo_rl":
+        spec = importlib.util.find_spec("sumo")
+        if spec is None or spec.origin is None:
+            raise SystemExit("eclipse-sumo is not installed")
+        environment["SUMO_HOME"] = str(Path(spec.origin).parent)
+        environment.pop("LIBSUMO_AS_TRACI", None)
+        if task.pop("libsumo"):
+            environment["LIBSUMO_AS_TRACI"] = "1"
+    command = [sys.executable, "-m", "benchmarks.traffic", "--one", json.dumps(task)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        raise SystemExit(f"{task} failed:\n{done.stderr[-2000:]}")
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def ours(net: str, decisions: int, copies: int = 1) -> dict[str, float]:
+    """Seconds of ``decisions`` decisions of every copy: all processes, SUMO alone, the wall, a reset."""
+    import numpy as np
+
+    from sandbox_traffic.config import SignalConfig
+    from sandbox_traffic.reward import PRESETS
+    from sandbox_traffic.vector import make_signals_vec
+
+    config: dict[str, Any] = {"duration": 5 * decisions + 5, "yellow": 2, "depart_jitter": 0}
+    if net in NETS:
+        network, routes, begin = NETS[net]
+        config |= {"net": f"sumo-rl:{network}", "routes": f"sumo-rl:{routes}", "begin": begin}
+    else:
+        config |= {"net": net, "routes": net}
+    envs = make_signals_vec(SignalConfig(**config), PRESETS["queue"], copies)
+    envs.reset(seed=0)  # starts the helper process
+    start = time.perf_counter()
+    _, info = envs.reset(seed=0)
+    reset = time.perf_counter() - start
+    rng = np.random.default_rng(0)
+    before = [control.processor_seconds() for control in envs.controls]
+    cpu, wall = time.process_time(), time.perf_counter()
+    policy = 0.0
+    for _ in range(decisions):
+        chosen = time.process_time()
+        mask = info["action_mask"]
+        actions = (rng.random(mask.shape) * mask).argmax(axis=2)
+        policy += time.process_time() - chosen
+        info = envs.step(actions)[4]
+    cpu, wall = time.process_time() - cpu - policy, time.perf_counter() - wall
+    after = [control.processor_seconds() for control in envs.controls]
+    sumo = sum(end[0] - begin[0] for begin, end in zip(before, after, strict=True))
+    children = sum(end[1] - begin[1] for begin, end in zip(before, after, strict=True))
+    envs.close()
+    return {"cpu": cpu + children, "sumo": sumo, "wall": wall, "reset": reset}
+
+
+def sumo_rl(net: str, decisions: int) -> dict[str, float]:
+    """The same of sumo-rl's environment as it comes, its info included."""
+    import numpy as np
+    import sumo_rl as peer
+
+    folder = Path(peer.__file__).parent / "nets"
+    network, routes, begin = NETS[net]
+    env = peer.SumoEnvironment(
+        net_file=str(folder / network),
+        route_file=str(folder / routes),
+        begin_time=begin,
+        num_seconds=5 * decisions + 5,
+        single_agent=True,
+        sumo_seed=0,
+        sumo_warnings=False,
+    )
+    start = time.perf_counter()
+    env.reset(seed=0)
+    reset = time.perf_counter() - start
+    rng = np.random.default_rng(0)
+    cpu, wall = time.process_time(), time.perf_counter()
+    outside = _sumo_process_seconds()
+    for _ in range(decisions):
+        env.step(int(rng.integers(env.action_space.n)))
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    cpu += _sumo_process_seconds() - outside
+    env.close()
+    return {"cpu": cpu, "wall": wall, "reset": reset}
+
+
+def _sumo_process_seconds() -> float:
+    """Processor time so far of SUMO started by TraCI, a child of this process; 0 with libsumo."""
+    total = 0.0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == os.getpid():
+            total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return total
+
+
+if __name__ == "__main__":
+    sys.exit(main())
