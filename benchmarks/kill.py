@@ -59,7 +59,7 @@ def measure(given: argparse.Namespace, root: Path) -> dict[str, Any]:
     wanted = fingerprint(_only_run(reference))
     counts: Counter[str] = Counter()
     troubles: list[str] = []
-    while counts["kills"] < given.times:
+    while counts["kills"] < given.times and time.perf_counter() - begun < given.seconds:
         counts["runs"] += 1
         folder = root / f"run-{counts['runs']}"
         while True:
@@ -77,6 +77,10 @@ def measure(given: argparse.Namespace, root: Path) -> dict[str, Any]:
                 troubles.append((root / "log.txt").read_text()[-400:])
                 if counts["failed_attempts"] > 5:
                     break
+            if counts["kills"] % 25 == 0:
+                print(
+                    f"{counts['kills']} kills, {counts['runs']} runs, {troubles}", file=sys.stderr, flush=True
+                )
             found = _damages(folder, had_a_run=path is not None)
             counts["runs_lost"] += found is None
             counts["corrupt_files"] += len(found or ())
@@ -131,7 +135,7 @@ def _begin(given: argparse.Namespace, folder: Path) -> None:
         "steps": given.steps,
         "num_envs": given.num_envs,
         "hp": given.hp,
-        "changes": ["evaluation.validations=3", "evaluation.validation_episodes=1"],
+        "changes": ["evaluation.validations=3", "evaluation.validation_episodes=1", *(given.set or [])],
         "runs_dir": folder,
         "checkpoint_every": given.checkpoint_every,
     }
@@ -219,11 +223,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--scenario", default="toy/regulator", help="of the tests' toy domain by default")
     parser.add_argument("--algo", default="ppo")
     parser.add_argument("--steps", type=int, default=512)
-    parser.add_argument("--num-envs", type=int, default=4)
+    parser.add_argument("--num-envs", type=int, default=16)
     parser.add_argument("--hp", action="append", help="name=value; repeatable")
+    parser.add_argument("--set", action="append", help="key=value of the scenario; repeatable")
     parser.add_argument("--checkpoint-every", type=float, default=0.0, help="seconds; 0: every safe point")
     parser.add_argument("--evaluate", action="store_true", help="as sandbox run does, not sandbox train")
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no further run after this")
     parser.add_argument("--dir", type=Path, default=None, help="where to work; a temporary folder by default")
     given = parser.parse_args()
     if given.hp is None:

@@ -170,7 +170,11 @@ class RunWriter:
         with self._explained():
             self.path.mkdir(parents=True)
             self._lease = Lease.take(self.path)
-            self.update(status="running")
+            try:
+                self.update(status="running")
+            except BaseException:
+                self.close()
+                raise
 
     @staticmethod
     def reopen(path: Path) -> RunWriter:
