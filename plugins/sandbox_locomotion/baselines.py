@@ -43,3 +43,16 @@ def zero(env: Any) -> FixedPolicy:
     """No motor is driven."""
     space = env.simulation.action_space
     return FixedPolicy(np.zeros(space.shape, space.dtype))
+
+
+def gait_policy(simulation: Any) -> tuple[Any, float]:
+    """The shipped gait of a simulation's robot, and the length of its cycle, s."""
+    from sandbox_locomotion.oscillators import OscillatorPolicy, shipped_gait
+    from sandbox_locomotion.trot import TrotPolicy, shipped_trot
+
+    config = simulation.config
+    if config.robot == "quadruped":
+        numbers = shipped_trot(config.body)
+        return TrotPolicy(numbers, simulation), 1.0 / float(numbers[0])
+    gait = shipped_gait(config.robot, simulation.base.nu)
+    return OscillatorPolicy(gait, simulation), float(np.pi / gait.swing + np.pi / gait.stance)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from sandbox.api import InputFile
 
-Quadruped = Literal["go1", "go2", "aliengo", "a2", "b2", "spot"]
+Quadruped = Literal["go1", "go2"]
 
 
 def _both_ends(value: Any) -> Any:

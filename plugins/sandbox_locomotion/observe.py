@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sandbox_locomotion import body as bodies
 from sandbox_locomotion.config import QuadrupedConfig
+from sandbox_locomotion.imitation import errors, pose_of, reference_gait
 
 if TYPE_CHECKING:
     from sandbox_locomotion.simulation import Simulation
@@ -40,7 +41,8 @@ class Observer:
         self._camera: Any = None
         self.space: gym.spaces.Box
         self._stack: Array
-        self._nothing = np.zeros(simulation.copies)
+        self._nothing = dict.fromkeys(GAIT_ERRORS, np.zeros(simulation.copies))
+        self._reference = reference_gait(config) if config.imitate else None
         if config.observation == "camera":
             from sandbox_locomotion.render import Camera
 
@@ -73,7 +75,10 @@ class Observer:
 
     def gait_errors(self) -> dict[str, Array]:
         """Squared errors against the reference gait; zero where none is followed."""
-        return dict.fromkeys(GAIT_ERRORS, self._nothing)
+        if self._reference is None:
+            return self._nothing
+        simulation = self._simulation
+        return errors(pose_of(simulation), self._reference.at(simulation.elapsed))
 
     def get_state(self) -> dict[str, Any]:
         """The frames seen so far."""
@@ -100,6 +105,8 @@ class Observer:
         parts = self._proprioception(rows, qpos, qvel) if self._quadruped else self._joints(rows, qpos, qvel)
         if self._config.command_speed is not None:
             parts.append(self._told(simulation.command[rows]))
+        if self._reference is not None:
+            parts.append(self._reference.phase(simulation.elapsed[rows]))
         return np.concatenate(parts, 1)
 
     def _joints(self, rows: NDArray[np.int64], qpos: Array, qvel: Array) -> list[Array]:
@@ -157,6 +164,8 @@ class Observer:
                 size += (shape[0] - skipped) * int(np.prod(shape[1:], dtype=int))
         if self._config.command_speed is not None:
             size += 1 if simulation.body.root == "sagittal" else 3
+        if self._config.imitate:
+            size += 2
         return size
 
 

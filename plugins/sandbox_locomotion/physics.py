@@ -156,3 +156,52 @@ def _slice(model: mujoco.MjModel, part: Any) -> slice:
     """Where a part lies within the integration state: parts follow each other in the order of bits."""
     start = mujoco.mj_stateSize(model, STATE & (int(part) - 1))
     return slice(start, start + mujoco.mj_stateSize(model, int(part)))
+
+
+class RolloutPhysics(Physics):
+    """As `Physics`, stepped by MuJoCo's own thread pool; faster, and not exact.
+
+    ``mujoco.rollout`` starts the constraint solver of every control step from nothing, where MuJoCo
+    starts it from the step before, so trajectories part after some hundred steps. It gives positions
+    and velocities only: contact forces and the feet's places stay zero, motor torques are control
+    times gear, and the torso's place is the root's.
+    """
+
+    def __init__(self, models: Sequence[mujoco.MjModel], copies: int, threads: int, torso: int) -> None:
+        names = ("xpos", "xipos", "qfrc_actuator", "cfrc_ext")
+        super().__init__(models, copies, names, threads)
+        from mujoco.rollout import Rollout
+
+        self._torso = torso
+        self._rollout = Rollout(nthread=self._threads)
+        self._pool_data = [mujoco.MjData(self.model) for _ in range(self._threads)]
+        self._columns = _columns(self.model, int(mujoco.mjtState.mjSTATE_FULLPHYSICS))
+        self._inputs = int(mujoco.mjtState.mjSTATE_CTRL) | int(mujoco.mjtState.mjSTATE_XFRC_APPLIED)
+        self._input_columns = _columns(self.model, self._inputs)
+        self._speeds = self.model.jnt_dofadr[self.model.actuator_trnid[:, 0]]
+        self._gear = self.model.actuator_gear[:, 0]
+
+    def step(self, frame_skip: int) -> None:
+        """Advance every copy by ``frame_skip`` simulation steps under its control."""
+        start = np.ascontiguousarray(self.state[:, self._columns])
+        inputs = np.repeat(self.state[:, None, self._input_columns], frame_skip, 1)
+        models: Any = self.models if self.models[0] is not self.models[-1] else self.model
+        end, _ = self._rollout.rollout(models, self._pool_data, start, inputs, control_spec=self._inputs)
+        self.state[:, self._columns] = end[:, -1]
+        self.fields["xpos"][:, self._torso, :2] = self.view("QPOS")[:, :2]
+        self.fields["qfrc_actuator"][:, self._speeds] = self._gear * self.view("CTRL")
+
+    def close(self) -> None:
+        """Stop the threads."""
+        super().close()
+        self._rollout.close()
+
+
+def _columns(model: mujoco.MjModel, parts: int) -> NDArray[np.int64]:
+    """Columns of the integration state that belong to some of its parts."""
+    found = [
+        np.arange(mujoco.mj_stateSize(model, STATE))[_slice(model, 1 << bit)]
+        for bit in range(STATE.bit_length())
+        if parts & STATE & (1 << bit)
+    ]
+    return np.concatenate(found)

@@ -32,6 +32,34 @@ _ZERO = Baseline(
     "On Ant-v5 this earns about 1000 for surviving",
 )
 
+_OPEN_LOOP = Baseline(
+    "open-loop",
+    "sandbox_locomotion.oscillators:open_loop",
+    "tuned oscillators, one a joint, that do not see where the robot is",
+    "Raffin et al. 2023, arXiv 2310.05808",
+)
+_TROT = Baseline(
+    "trot",
+    "sandbox_locomotion.trot:trot",
+    "tuned trot that steps as fast as it is told",
+    "Raibert 1986, Legged Robots That Balance; Raffin et al. 2023, arXiv 2310.05808",
+)
+
+_PLANNERS = (
+    Baseline(
+        "predictive-sampling",
+        "sandbox_locomotion.mpc:predictive_sampling",
+        "plays 32 candidate plans of 0.8 s ahead at every step and begins the best; the world waits",
+        "Howell et al. 2022, arXiv 2212.00541",
+    ),
+    Baseline(
+        "mppi",
+        "sandbox_locomotion.mpc:mppi",
+        "as predictive sampling, with the average of the plans weighted by their returns",
+        "Williams et al. 2017, ICRA",
+    ),
+)
+
 
 def _task(robot: str, title: str, config: str, reward: str = "gymnasium") -> Task:
     return Task(
@@ -45,7 +73,7 @@ def _task(robot: str, title: str, config: str, reward: str = "gymnasium") -> Tas
         default_reward=reward,
         metrics=METRICS,
         resume="state",
-        baselines=(_ZERO,),
+        baselines=(_ZERO, _TROT if robot == "quadruped" else _OPEN_LOOP, *_PLANNERS),
         sources=SOURCES,
     )
 

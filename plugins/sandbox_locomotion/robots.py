@@ -138,7 +138,7 @@ ROBOTS = {
             "quadruped",
             "",
             "free",
-            frame_skip=10,  # 50 Hz at the 2 ms that the model is stepped with
+            frame_skip=5,  # 50 Hz at the 4 ms that the model is stepped with (MuJoCo Playground)
             reset_noise=0.05,
             normal_velocities=False,
             hidden=2,

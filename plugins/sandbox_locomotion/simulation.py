@@ -24,7 +24,7 @@ from sandbox_locomotion.config import LocomotionConfig, QuadrupedConfig
 from sandbox_locomotion.metrics import Tally
 from sandbox_locomotion.models import STAND, compile_model, make_spec
 from sandbox_locomotion.observe import Observer
-from sandbox_locomotion.physics import Physics
+from sandbox_locomotion.physics import Physics, RolloutPhysics
 from sandbox_locomotion.reward import SWING, Transition
 from sandbox_locomotion.robots import ROBOTS
 
@@ -54,12 +54,22 @@ class Simulation:
         reward: Its reward.
         copies: Robots.
         threads: Threads to step with; 0 for one a processor.
+        visible: Whether it will be drawn.
+        batched: Whether it may be stepped by ``mujoco.rollout`` where the config asks for that.
     """
 
-    def __init__(self, config: LocomotionConfig, reward: RewardSpec, copies: int, threads: int = 0) -> None:
+    def __init__(
+        self,
+        config: LocomotionConfig,
+        reward: RewardSpec,
+        copies: int,
+        threads: int = 0,
+        visible: bool = False,
+        batched: bool = True,
+    ) -> None:
         self.config, self.reward, self.copies = config, reward, copies
         robot = self.robot = ROBOTS[config.robot]
-        spec = make_spec(config)
+        spec = make_spec(config, visible or config.observation == "camera")
         if config.terrain != "flat":
             terrain.add_terrain(spec, config)
         self.base = compile_model(spec, config)
@@ -70,7 +80,7 @@ class Simulation:
         self.dt = float(self.base.opt.timestep) * self.frame_skip
         self.layout = conditions.Layout(self.base.nbody - 1, self.base.nu)
         self.own_models = conditions.varies(config)
-        self.physics = self._make_physics(threads)
+        self.physics = self._make_physics(threads, config.fast and batched)
         if conditions.shifted(config) and not self.own_models:
             row = conditions.draw_physics(config, self.layout, np.random.default_rng(0))
             source = conditions.own_model(self.base)
@@ -368,6 +378,20 @@ class Simulation:
                 self._apply(copy)
         self.observer.set_state(state["observer"])
 
+    def moment(self, copy: int) -> dict[str, Array]:
+        """What the physics and the reward of one copy depend on from here, for `imagine`."""
+        kept = {name: getattr(self, name)[copy].copy() for name in _KEPT}
+        fields = {f"field {name}": values[copy].copy() for name, values in self.physics.fields.items()}
+        return {"physics": self.physics.state[copy].copy(), **kept, **fields}
+
+    def imagine(self, moment: dict[str, Array]) -> None:
+        """Put every copy into the `moment` of another simulation with the same physics."""
+        self.physics.state[:] = moment["physics"]
+        for name in _KEPT:
+            getattr(self, name)[:] = moment[name]
+        for name, values in self.physics.fields.items():
+            values[:] = moment[f"field {name}"]
+
     def close(self) -> None:
         """Stop the threads and free the renderer."""
         self.physics.close()
@@ -375,10 +399,12 @@ class Simulation:
 
     # ---- set-up -----------------------------------------------------------------------------------
 
-    def _make_physics(self, threads: int) -> Physics:
+    def _make_physics(self, threads: int, fast: bool) -> Physics:
         models = [self.base]
         if self.own_models:
             models = [conditions.own_model(self.base) for _ in range(self.copies)]
+        if fast:
+            return RolloutPhysics(models, self.copies, threads, self.body.torso)
         gathered = dict.fromkeys(("xpos", "xipos", "qfrc_actuator", "cfrc_ext", *self.robot.observed))
         return Physics(models, self.copies, tuple(gathered), threads)
 

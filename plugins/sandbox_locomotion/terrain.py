@@ -58,10 +58,13 @@ def draw_heights(config: LocomotionConfig, rng: np.random.Generator) -> Array:
     at = np.arange(POINTS) * RESOLUTION / config.terrain_cell
     near = np.abs(np.arange(POINTS) * RESOLUTION - HALF_SIZE) <= FLAT
     if config.terrain == "steps":
-        # Strips across the way, each a step above or below the one before; turned back at 0 and 10 steps.
-        walk = np.cumsum(rng.choice([-1.0, 1.0], cells))
-        profile = np.abs((walk + 10.0) % 20.0 - 10.0)[at.astype(int)] * config.terrain_height
-        profile[near] = profile[POINTS // 2]
+        # Strips across the way, each a step above or below the one before, walked outwards from the
+        # start at half height; turned back at 0 and 10 steps.
+        x = np.arange(POINTS) * RESOLUTION - HALF_SIZE
+        strip = np.maximum(np.ceil((np.abs(x) - FLAT) / config.terrain_cell - 1e-9), 0).astype(int)
+        walks = np.cumsum(rng.choice([-1.0, 1.0], (2, cells)), 1)
+        level = np.where(strip == 0, 0.0, walks[(x > 0).astype(int), np.maximum(strip - 1, 0)])
+        profile = (10.0 - np.abs((level + 5.0) % 20.0 - 10.0)) * config.terrain_height
         return np.tile(profile, (POINTS, 1))
     heights = _between(rng.uniform(0.0, config.terrain_height, (cells, cells)), at)
     heights[np.ix_(near, near)] = 0.0

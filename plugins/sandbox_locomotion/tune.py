@@ -1,0 +1,254 @@
+"""Finds the parameters of the classical gaits by the cross-entropy method.
+
+    python -m sandbox_locomotion.tune ant
+    python -m sandbox_locomotion.tune ant --model my.xml --out my-gait.json
+    python -m sandbox_locomotion.tune go1 --objective tracking
+
+A generation draws candidates from independent normal distributions, plays each for some episodes of
+the tuning seeds, and moves the distributions to the best tenth. What is shipped was found this way; the
+command that did it is kept in the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.api import SandboxError
+from sandbox_locomotion import config as configs
+from sandbox_locomotion import reward as rewards
+from sandbox_locomotion.oscillators import Gait, OscillatorPolicy
+from sandbox_locomotion.simulation import Simulation
+from sandbox_locomotion.trot import HIGH, LOW, Trot, TrotPolicy
+
+Array = NDArray[np.float64]
+
+CONFIGS: dict[str, type[configs.LocomotionConfig]] = {
+    "ant": configs.Ant,
+    "half-cheetah": configs.HalfCheetah,
+    "hopper": configs.Hopper,
+    "walker2d": configs.Walker2d,
+    "humanoid": configs.Humanoid,
+    "swimmer": configs.Swimmer,
+}
+QUADRUPEDS = ("go1", "go2")
+COMMANDS = {"command_speed": (-0.3, 1.0), "command_side": (-0.3, 0.3), "command_turn": (-0.7, 0.7)}
+"""What a trot is tuned to follow, m/s and rad/s: those of the quadruped's scenarios."""
+FALLEN = 2.0
+"""Velocity error of a robot that lies on the ground, m/s."""
+TUNING_SEEDS = 200_000
+"""First of the scenarios' tuning seeds."""
+ELITE = 0.1
+SMOOTHING = 0.7
+"""Share of the new estimate in the distributions of the next generation."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """Bounds of the parameters, ``(parameters,)``; angles that wrap have none that bind."""
+
+    low: Array
+    high: Array
+    start: Array
+    spread: Array
+
+
+def oscillator_space(simulation: Simulation) -> Space:
+    """Bounds that follow from the joints' ranges; frequencies from 0.2 to 6 Hz."""
+    model, joints = simulation.base, simulation.base.actuator_trnid[:, 0]
+    ranges = model.jnt_range[joints].copy()
+    ranges[ranges[:, 0] == ranges[:, 1]] = (-1.5, 1.5)
+    half, middle = np.diff(ranges, axis=1)[:, 0] / 2, ranges.mean(1)
+    turn = 2 * np.pi
+    near = np.clip(simulation.start[simulation.body.joints], ranges[:, 0], ranges[:, 1])
+    start = [*(0.3 * half), *np.full(len(half), np.pi), *(0.5 * (near + middle)), turn, turn, 1.0, 0.05]
+    spread = [*(0.4 * half), *np.full(len(half), np.pi), *(0.3 * half), turn, turn, 1.5, 0.05]
+    low = [*(0 * half), *np.full(len(half), -np.inf), *ranges[:, 0], 0.2 * turn, 0.2 * turn, 0.02, 0.0]
+    high = [*(1.2 * half), *np.full(len(half), np.inf), *ranges[:, 1], 6 * turn, 6 * turn, 20.0, 1.0]
+    return Space(np.array(low), np.array(high), np.array(start), np.array(spread))
+
+
+def search(
+    space: Space,
+    score: Callable[[Array, int], Array],
+    generations: int,
+    population: int,
+    rng: np.random.Generator,
+    told: Callable[[str], None],
+) -> tuple[Array, float]:
+    """Cross-entropy method.
+
+    Args:
+        space: Bounds and the first distributions.
+        score: From candidates ``(population, parameters)`` and the generation to scores, higher better.
+        generations: How many.
+        population: Candidates of each.
+        rng: Draws the candidates.
+        told: Hears of each generation.
+
+    Returns:
+        The mean of the last distributions or the best candidate seen, whichever scores higher on new
+        seeds, and that score.
+    """
+    mean, spread = space.start.copy(), space.spread.copy()
+    best, best_score = mean, -np.inf
+    elites = max(4, round(ELITE * population))
+    for generation in range(generations):
+        drawn = mean + spread * rng.standard_normal((population, len(mean)))
+        candidates = np.clip(drawn, space.low, space.high)
+        candidates[0] = np.clip(mean, space.low, space.high)
+        if generation:
+            candidates[1] = best
+        scores = score(candidates, generation)
+        order = np.argsort(-scores)[:elites]
+        chosen = candidates[order]
+        mean = SMOOTHING * chosen.mean(0) + (1 - SMOOTHING) * mean
+        spread = SMOOTHING * (chosen.std(0) + 1e-4 * space.spread) + (1 - SMOOTHING) * spread
+        if scores[order[0]] > best_score or scores[1] < 0.9 * best_score:
+            best, best_score = candidates[order[0]].copy(), float(scores[order[0]])
+        told(f"generation {generation + 1}: best {scores.max():.4g}, mean {scores.mean():.4g}")
+    final = np.stack([np.clip(mean, space.low, space.high), best])
+    repeated = np.repeat(final, max(1, population // 2), 0)[:population]
+    scores = score(repeated, generations)
+    half = len(scores) // 2
+    means = scores[:half].mean(), scores[half:].mean()
+    return final[int(np.argmax(means))], float(max(means))
+
+
+def trot_space() -> Space:
+    """Bounds of the trot's six parameters."""
+    return Space(LOW, HIGH, Trot().numbers, (HIGH - LOW) / 4)
+
+
+def scorer(
+    simulation: Simulation,
+    policy: Callable[[Array], Any],
+    episodes: int,
+    objective: str,
+    horizon: Callable[[int], int],
+) -> Callable[[Array, int], Array]:
+    """Plays candidates: copies hold ``episodes`` rows of each, with the same seeds for all candidates."""
+
+    def score(candidates: Array, generation: int) -> Array:
+        played = policy(np.repeat(candidates, episodes, 0))
+        seeds = TUNING_SEEDS + generation * 97 + np.tile(np.arange(episodes), len(candidates))
+        totals = play(simulation, played, seeds.tolist(), horizon(generation), objective)
+        return np.asarray(totals.reshape(len(candidates), episodes).mean(1))
+
+    return score
+
+
+def play(simulation: Simulation, policy: Any, seeds: list[int], steps: int, objective: str) -> Array:
+    """One episode of every copy, or its first steps.
+
+    Returns:
+        By objective: return; forward distance by the time of all ``steps``, m/s; or less the mean
+        velocity error, m/s and rad/s.
+    """
+    for copy, seed in enumerate(seeds):
+        simulation.seed(copy, seed)
+    simulation.reset(range(simulation.copies))
+    policy.reset(simulation.copies)
+    running, totals = np.ones(simulation.copies, np.bool_), np.zeros(simulation.copies)
+    errors = {name: simulation.tally.sums[name] for name in ("velocity_error", "turn_error")}
+    before = np.zeros(simulation.copies)
+    for _ in range(steps):
+        outcome = simulation.step(policy.act(None))
+        total_error = errors["velocity_error"] + 0.5 * errors["turn_error"]
+        gain = {
+            "return": outcome.reward,
+            "speed": outcome.terms["forward"],
+            "tracking": before - total_error,
+        }[objective]
+        before = total_error.copy()
+        totals += np.where(running, gain, -FALLEN if objective == "tracking" else 0.0)
+        running &= ~outcome.terminated
+        if not running.any() and objective != "tracking":
+            break
+    return totals if objective == "return" else totals / steps
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; 0 if parameters were written."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox_locomotion.tune", description=__doc__)
+    parser.add_argument("robot", choices=[*sorted(CONFIGS), *QUADRUPEDS])
+    parser.add_argument("--model", default="", help="MJCF file to use instead of the robot's own")
+    parser.add_argument("--generations", type=int, default=50)
+    parser.add_argument("--population", type=int, default=96)
+    parser.add_argument("--episodes", type=int, default=1, help="episodes of each candidate")
+    parser.add_argument("--steps", type=int, default=1000, help="control steps of an episode")
+    parser.add_argument("--objective", choices=("return", "speed", "tracking"), default="return")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=0, help="0: one a processor")
+    parser.add_argument("--out", type=Path, help="file to write; the shipped one if absent")
+    options = parser.parse_args(arguments)
+    try:
+        found, value = _tune(options)
+    except SandboxError as error:
+        print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
+        return int(error.exit_code)
+    kind = "trot" if options.robot in QUADRUPEDS else "oscillators"
+    path = options.out or Path(__file__).parent / "data" / f"{kind}-{options.robot}.json"
+    document = {
+        "command": _command(options),
+        options.objective: round(value, 4),
+        "numbers": [float(f"{number:.6g}") for number in found],
+    }
+    path.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    print(f"{options.objective} {value:.4g}; written to {path}")
+    return 0
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command that finds these parameters again, all that decides them written out."""
+    names = ("generations", "population", "episodes", "steps", "objective", "seed")
+    rest = " ".join(f"--{name} {getattr(options, name)}" for name in names)
+    return f"python -m sandbox_locomotion.tune {options.robot} {rest}"
+
+
+def _tune(options: argparse.Namespace) -> tuple[Array, float]:
+    simulation = _simulation(options)
+    try:
+        # Short episodes first: a gait that does not move in two seconds need not be watched for twenty.
+        third = max(1, options.generations // 3)
+
+        def horizon(generation: int) -> int:
+            return options.steps if generation >= third else max(options.steps // 4, 1)
+
+        def policy(candidates: Array) -> Any:
+            if options.robot in QUADRUPEDS:
+                return TrotPolicy(candidates, simulation)
+            return OscillatorPolicy(Gait.of(candidates), simulation)
+
+        return search(
+            trot_space() if options.robot in QUADRUPEDS else oscillator_space(simulation),
+            scorer(simulation, policy, options.episodes, options.objective, horizon),
+            options.generations,
+            options.population,
+            np.random.default_rng(options.seed),
+            lambda line: print(line, file=sys.stderr, flush=True),
+        )
+    finally:
+        simulation.close()
+
+
+def _simulation(options: argparse.Namespace) -> Simulation:
+    copies, horizon = options.population * options.episodes, options.steps + 1
+    if options.robot in QUADRUPEDS:
+        quadruped = configs.QuadrupedConfig(body=options.robot, horizon=horizon, **COMMANDS)
+        return Simulation(quadruped, rewards.QUADRUPED["command"], copies, options.threads)
+    config = CONFIGS[options.robot](model=str(options.model), horizon=horizon)
+    reward = getattr(rewards, options.robot.replace("-", "_").upper())["gymnasium"]
+    return Simulation(config, reward, copies, options.threads)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""A user's own MJCF works, or fails with file and line; it reaches nothing outside its folder."""
+
+import shutil
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+
+import sandbox
+from sandbox.api import BrokenFileError, SandboxError
+
+ASSETS = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
+
+
+@pytest.fixture
+def ant(tmp_path):
+    return Path(shutil.copy(ASSETS / "ant.xml", tmp_path / "mine.xml"))
+
+
+def make(path, robot="ant", **changes):
+    return sandbox.make(
+        f"locomotion/{robot}", changes=[f"config.model={path}", *(f"{k}={v}" for k, v in changes.items())]
+    )
+
+
+def change(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_a_copy_of_the_model_plays_like_the_robots_own(ant):
+    mine, own = make(ant), sandbox.make("locomotion/ant")
+    assert np.array_equal(mine.reset(seed=1)[0], own.reset(seed=1)[0])
+    for _ in range(20):
+        assert np.array_equal(mine.step(np.full(8, 0.3))[0], own.step(np.full(8, 0.3))[0])
+
+
+def test_a_heavier_model_of_ones_own_moves_otherwise(ant):
+    change(ant, 'density="5.0"', 'density="20.0"')
+    mine, own = make(ant), sandbox.make("locomotion/ant")
+    mine.reset(seed=1), own.reset(seed=1)
+    # The volume of an ant's body is that of the model; only the torso and legs weigh, four times as much.
+    assert mine.simulation.body.mass == pytest.approx(4 * own.simulation.body.mass)
+    assert not np.array_equal(mine.step(np.ones(8))[0], own.step(np.ones(8))[0])
+
+
+def test_a_syntax_error_names_file_and_line(ant):
+    lines = ant.read_text().splitlines()
+    lines[9] = lines[9] + "<oops"
+    ant.write_text("\n".join(lines))
+    with pytest.raises(BrokenFileError, match=r"mine\.xml, line 1[0-9]: is not well-formed XML"):
+        make(ant)
+
+
+def test_an_unknown_element_names_file_and_line(ant):
+    change(ant, '<option integrator="RK4" timestep="0.01"/>', "<opinion/>")
+    with pytest.raises(BrokenFileError, match=r"mine\.xml, line 3: .*opinion"):
+        make(ant)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('<mujoco model="ant">', "<robot>", "not well-formed"),
+        ('integrator="RK4" timestep="0.01"', 'timestep="fast"', "line 3"),
+        ('joint="hip_4"', 'joint="hip_9"', "hip_9"),
+        ('ctrllimited="true" ctrlrange="-1.0 1.0" joint="hip_4"', 'joint="hip_4"', "no control range"),
+        ('type="free"/>', 'type="ball"/>', "first joints are a free joint"),
+        ("<worldbody>", '<worldbody><replicate count="90000"><geom size="1"/></replicate>', "90,000"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_a_sentence(ant, old, new, message):
+    change(ant, old, new)
+    with pytest.raises(BrokenFileError, match=r"mine\.xml") as caught:
+        make(ant)
+    assert message in caught.value.message
+
+
+def test_entities_are_refused_before_anything_is_expanded(ant):
+    bomb = '<!DOCTYPE m [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>\n'
+    ant.write_text("<!-- harmless -->\n" + bomb + ant.read_text())
+    with pytest.raises(BrokenFileError, match="line 2: document types and entities are refused"):
+        make(ant)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        '<include file="../secret.xml"/>',
+        '<include file="/etc/passwd"/>',
+        '<asset><mesh name="m" file="../../secret.stl"/></asset>',
+        '<compiler meshdir="/etc"/>',
+    ],
+)
+def test_nothing_outside_the_folder_is_named(ant, tag):
+    (ant.parent.parent / "secret.xml").write_text("<mujoco/>")
+    change(ant, "<worldbody>", f"{tag}<worldbody>")
+    with pytest.raises(BrokenFileError, match="outside the model's folder"):
+        make(ant)
+
+
+def test_an_included_file_is_searched_too(ant):
+    (ant.parent / "part.xml").write_text('<mujoco><include file="/etc/hostname"/></mujoco>')
+    change(ant, "<worldbody>", '<include file="part.xml"/><worldbody>')
+    with pytest.raises(BrokenFileError, match=r"part\.xml.*outside"):
+        make(ant)
+
+
+def test_an_include_within_the_folder_works(ant):
+    (ant.parent / "part.xml").write_text('<mujoco><asset><material name="own"/></asset></mujoco>')
+    change(ant, "<worldbody>", '<include file="part.xml"/><worldbody>')
+    make(ant).reset(seed=0)
+
+
+def test_a_robot_of_another_build_is_told_which_scenario_fits(tmp_path):
+    path = Path(shutil.copy(ASSETS / "hopper.xml", tmp_path / "mine.xml"))
+    with pytest.raises(BrokenFileError) as caught:
+        make(path)
+    assert "half-cheetah for a vertical plane" in caught.value.hint
+    make(path, "half-cheetah").reset(seed=0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["friction=[2,1]", "gravity=-1", "latency=[0,40]", "terrain=lava", "fast=true", "model=missing.xml"],
+)
+def test_impossible_conditions_are_refused(change):
+    with pytest.raises(SandboxError) as caught:
+        sandbox.make("locomotion/ant", changes=[f"config.{change}"])
+    assert caught.value.exit_code == 2
