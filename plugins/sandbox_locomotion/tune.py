@@ -194,7 +194,8 @@ def main(arguments: list[str] | None = None) -> int:
         found, value = _tune(options)
     except SandboxError as error:
         print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
-        return int(error.exit_code)
+        code: int = error.exit_code
+        return code
     kind = "trot" if options.robot in QUADRUPEDS else "oscillators"
     path = options.out or Path(__file__).parent / "data" / f"{kind}-{options.robot}.json"
     document = {
