@@ -16,6 +16,7 @@ from gymnasium import spaces
 from pydantic import BaseModel, ConfigDict, Field
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.torch_layers import CombinedExtractor, FlattenExtractor
 from torch import nn
 
@@ -38,6 +39,9 @@ MODELS = {
 
 ACTOR_CRITIC = frozenset({"ppo", "a2c", "trpo", "recurrent-ppo", "maskable-ppo"})
 """Policy-gradient algorithms: one network with a policy head and a value head."""
+
+SMALLEST_PICTURE = 36
+"""Side from which the convolutional network's last layer has an output, pixels."""
 
 OFF_POLICY = frozenset({"dqn", "qr-dqn", "sac", "td3", "tqc", "crossq"})
 
@@ -117,7 +121,19 @@ def policy_alias(
     if algorithm == "ars":
         return "LinearPolicy" if network.linear else "MlpPolicy"
     kind = "MultiInput" if isinstance(observation_space, spaces.Dict) else "Mlp"
-    return f"{kind}LstmPolicy" if algorithm == "recurrent-ppo" else f"{kind}Policy"
+    suffix = "LstmPolicy" if algorithm == "recurrent-ppo" else "Policy"
+    plain = network.convolution is None
+    if plain and convolutional(observation_space) and f"Cnn{suffix}" in model_class(algorithm).policy_aliases:
+        kind = "Cnn"
+    return f"{kind}{suffix}"
+
+
+def convolutional(observation_space: gym.Space[Any]) -> bool:
+    """Whether observations are pictures that SB3's convolutional network (Mnih et al. 2015) can take."""
+    if not isinstance(observation_space, spaces.Box) or not is_image_space(observation_space):
+        return False
+    sides = sorted(observation_space.shape)[1:]
+    return min(sides) >= SMALLEST_PICTURE
 
 
 class _Flatten(FlattenExtractor):
@@ -153,7 +169,7 @@ def extractor_kwargs(
                 "activation": ACTIVATIONS[network.activation or default_activation(algorithm)],
             },
         }
-    if algorithm != "recurrent-ppo":
+    if algorithm != "recurrent-ppo" or convolutional(observation_space):
         return {}
     is_dict = isinstance(observation_space, spaces.Dict)
     return {"features_extractor_class": _Combine if is_dict else _Flatten}
