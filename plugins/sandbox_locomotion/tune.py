@@ -83,6 +83,7 @@ def search(
     population: int,
     rng: np.random.Generator,
     told: Callable[[str], None],
+    keep: Callable[[Array, float], None] = lambda numbers, value: None,
 ) -> tuple[Array, float]:
     """Cross-entropy method.
 
@@ -93,6 +94,7 @@ def search(
         population: Candidates of each.
         rng: Draws the candidates.
         told: Hears of each generation.
+        keep: Given the best candidate so far after each generation, so that a stopped search loses nothing.
 
     Returns:
         The mean of the last distributions or the best candidate seen, whichever scores higher on new
@@ -114,6 +116,7 @@ def search(
         spread = SMOOTHING * (chosen.std(0) + 1e-4 * space.spread) + (1 - SMOOTHING) * spread
         if scores[order[0]] > best_score or scores[1] < 0.9 * best_score:
             best, best_score = candidates[order[0]].copy(), float(scores[order[0]])
+        keep(best, best_score)
         told(f"generation {generation + 1}: best {scores.max():.4g}, mean {scores.mean():.4g}")
     final = np.stack([np.clip(mean, space.low, space.high), best])
     repeated = np.repeat(final, max(1, population // 2), 0)[:population]
@@ -196,16 +199,24 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
         code: int = error.exit_code
         return code
+    path = _write(options, found, value)
+    print(f"{options.objective} {value:.4g}; written to {path}")
+    return 0
+
+
+def _write(options: argparse.Namespace, numbers: Array, value: float) -> Path:
+    """Put parameters into the file that was asked for, moved in whole."""
     kind = "trot" if options.robot in QUADRUPEDS else "oscillators"
-    path = options.out or Path(__file__).parent / "data" / f"{kind}-{options.robot}.json"
+    path: Path = options.out or Path(__file__).parent / "data" / f"{kind}-{options.robot}.json"
     document = {
         "command": _command(options),
         options.objective: round(value, 4),
-        "numbers": [float(f"{number:.6g}") for number in found],
+        "numbers": [float(f"{number:.6g}") for number in numbers],
     }
-    path.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
-    print(f"{options.objective} {value:.4g}; written to {path}")
-    return 0
+    beside = path.with_suffix(".part")
+    beside.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    beside.replace(path)
+    return path
 
 
 def _command(options: argparse.Namespace) -> str:
@@ -236,6 +247,7 @@ def _tune(options: argparse.Namespace) -> tuple[Array, float]:
             options.population,
             np.random.default_rng(options.seed),
             lambda line: print(line, file=sys.stderr, flush=True),
+            lambda numbers, value: _write(options, numbers, value),
         )
     finally:
         simulation.close()

@@ -122,8 +122,7 @@ def policy_alias(
         return "LinearPolicy" if network.linear else "MlpPolicy"
     kind = "MultiInput" if isinstance(observation_space, spaces.Dict) else "Mlp"
     suffix = "LstmPolicy" if algorithm == "recurrent-ppo" else "Policy"
-    plain = network.convolution is None
-    if plain and convolutional(observation_space) and f"Cnn{suffix}" in model_class(algorithm).policy_aliases:
+    if convolutional(observation_space) and f"Cnn{suffix}" in model_class(algorithm).policy_aliases:
         kind = "Cnn"
     return f"{kind}{suffix}"
 
