@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.api import Baseline, Domain, Metric, Task
+from sandbox.api import Baseline, Domain, Metric, Task, View
 
 METRICS = (
     Metric("speed", "m/s", "higher", "distance covered forwards, by the time the robot was up"),
@@ -60,6 +60,11 @@ _PLANNERS = (
     ),
 )
 
+_VIEWS = (
+    View("speed", "sandbox_locomotion.views:draw_speed", "forward speed over time", ("png", "svg", "pdf")),
+    View("replay", "sandbox_locomotion.views:draw_replay", "pictures, speed and height", ("json",)),
+)
+
 
 def _task(robot: str, title: str, config: str, reward: str = "gymnasium") -> Task:
     return Task(
@@ -75,6 +80,7 @@ def _task(robot: str, title: str, config: str, reward: str = "gymnasium") -> Tas
         resume="state",
         baselines=(_ZERO, _TROT if robot == "quadruped" else _OPEN_LOOP, *_PLANNERS),
         sources=SOURCES,
+        views=_VIEWS,
     )
 
 

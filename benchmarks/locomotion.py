@@ -1,0 +1,138 @@
+"""Steps per second of locomotion beside its peers, all in one run on the same machine.
+
+    python -m benchmarks.locomotion [--copies 64] [--seconds 5] [--robots ant half-cheetah]
+
+For each robot: Gymnasium's SyncVectorEnv, this project's native environment in exact and in fast mode,
+bare ``mj_step`` on one core times the number of cores, and EnvPool where it is installed. They take
+turns, several times, so that a busy machine slows all of them; medians are compared. Prints one JSON
+document; exits 1 if a ratio is below its limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+LIMITS = {"ant": (1.8, 2.6), "half-cheetah": (2.4, 3.5)}
+"""Least ratio to SyncVectorEnv at 64 copies on two cores, exact and fast."""
+NAMES = {"ant": "Ant-v5", "half-cheetah": "HalfCheetah-v5", "hopper": "Hopper-v5", "walker2d": "Walker2d-v5"}
+TURNS = 3
+
+
+def main() -> int:
+    """Measure and compare."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--copies", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=5.0, help="time of each measurement")
+    parser.add_argument("--robots", nargs="+", choices=sorted(NAMES), default=sorted(LIMITS))
+    arguments = parser.parse_args()
+    cores = len(os.sched_getaffinity(0))
+    document: dict[str, Any] = {"copies": arguments.copies, "cores": cores, "load": os.getloadavg()[0]}
+    document["mujoco"] = __import__("mujoco").__version__
+    enough = True
+    for robot in arguments.robots:
+        speeds = _measure(robot, arguments.copies, arguments.seconds, cores)
+        ratios = {name: round(value / speeds["gymnasium-sync"], 2) for name, value in speeds.items()}
+        bare = round(speeds["exact"] / speeds["bare"], 3)
+        document[robot] = {
+            "steps_per_second": {name: round(value) for name, value in speeds.items()},
+            "to_gymnasium_sync": ratios,
+            "exact_to_bare_times_cores": bare,
+        }
+        if robot in LIMITS:
+            document[robot]["limits"] = dict(zip(("exact", "fast"), LIMITS[robot], strict=True))
+            enough &= all(ratios[mode] >= limit for mode, limit in document[robot]["limits"].items())
+    print(json.dumps(document, indent=2))
+    return int(not enough)
+
+
+def _measure(robot: str, copies: int, seconds: float, cores: int) -> dict[str, float]:
+    """Median steps per second of everyone who is there."""
+    runners: dict[str, Callable[[float], float]] = {
+        "gymnasium-sync": _gymnasium(robot, copies),
+        "exact": _native(robot, copies, ()),
+        "fast": _native(robot, copies, ("config.fast=true", "config.contact_forces=false")),
+        "bare": _bare(robot, cores),
+    }
+    if find_spec("envpool") is not None:
+        runners["envpool"] = _envpool(robot, copies, cores)
+    found: dict[str, list[float]] = {name: [] for name in runners}
+    for _ in range(TURNS):
+        for name, run in runners.items():
+            found[name].append(run(seconds / TURNS))
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def _gymnasium(robot: str, copies: int) -> Callable[[float], float]:
+    import gymnasium as gym
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        envs: Any = gym.make_vec(NAMES[robot], copies, vectorization_mode="sync")
+    return _stepped(envs, copies)
+
+
+def _native(robot: str, copies: int, changes: tuple[str, ...]) -> Callable[[float], float]:
+    import sandbox
+
+    return _stepped(sandbox.make_vec(f"locomotion/{robot}", copies, changes=changes), copies)
+
+
+def _envpool(robot: str, copies: int, cores: int) -> Callable[[float], float]:
+    import envpool
+
+    name = NAMES[robot].replace("-v5", "-v4")
+    envs = envpool.make(name, env_type="gymnasium", num_envs=copies, num_threads=cores)
+    return _stepped(envs, copies)
+
+
+def _stepped(envs: Any, copies: int) -> Callable[[float], float]:
+    envs.reset()
+    space = envs.action_space
+    shape = space.shape if space.shape and space.shape[0] == copies else (copies, *space.shape)
+    actions = np.random.default_rng(0).uniform(-1, 1, (16, *shape)).astype(np.float32)
+
+    def run(seconds: float) -> float:
+        start, steps = time.perf_counter(), 0
+        while time.perf_counter() - start < seconds:
+            envs.step(actions[steps % 16])
+            steps += 1
+        return steps * copies / (time.perf_counter() - start)
+
+    return run
+
+
+def _bare(robot: str, cores: int) -> Callable[[float], float]:
+    """Nothing but ``mj_step`` on one core, times the cores: what the hardware could give."""
+    import mujoco
+
+    import sandbox
+
+    simulation = sandbox.make(f"locomotion/{robot}").unwrapped.simulation
+    model, data = simulation.base, mujoco.MjData(simulation.base)
+    controls = np.random.default_rng(0).uniform(-1, 1, (16, model.nu))
+
+    def run(seconds: float) -> float:
+        mujoco.mj_resetData(model, data)
+        start, steps = time.perf_counter(), 0
+        while time.perf_counter() - start < seconds:
+            data.ctrl = controls[steps % 16]
+            mujoco.mj_step(model, data, nstep=simulation.frame_skip)
+            steps += 1
+        return cores * steps / (time.perf_counter() - start)
+
+    return run
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""Pictures: never black, several cameras, terrain and text in them; camera observations."""
+
+import numpy as np
+import pytest
+
+import sandbox
+from sandbox.api import InvalidValueError
+
+render = pytest.importorskip("sandbox_locomotion.render")
+
+
+@pytest.fixture(scope="module")
+def env():
+    env = sandbox.make("locomotion/ant", render_mode="rgb_array", changes=["config.command_speed=0.5"])
+    env.reset(seed=0)
+    yield env
+    env.close()
+
+
+def test_frames_are_not_black_and_change_as_the_robot_moves(env):
+    first = env.render()
+    assert first.shape == (480, 480, 3)
+    assert first.dtype == np.uint8
+    assert first.std() > 10
+    for _ in range(10):
+        env.step(np.ones(8, np.float32))
+    second = env.render()
+    assert second.std() > 10
+    assert (first != second).mean() > 0.02
+
+
+@pytest.mark.parametrize("camera", render.CAMERAS)
+def test_every_camera_shows_something_of_its_own(env, camera):
+    painter = render.Painter(env.unwrapped.simulation, 120, camera)
+    frame = painter.frame(0)
+    painter.close()
+    assert frame.std() > 10
+
+
+def test_the_text_is_written_into_the_corner(env):
+    camera = render.Camera(env.unwrapped.simulation, 240)
+    plain, noted = camera.picture(0), camera.picture(0, ("speed", "+1.00 m/s"))
+    camera.close()
+    changed = (plain != noted).any(-1)
+    assert changed[:60, :200].any()
+    assert not changed[120:].any()
+
+
+def test_drawing_does_not_disturb_the_physics(env):
+    state = env.unwrapped.get_state()["simulation"]["physics"]
+    env.render()
+    assert np.array_equal(state, env.unwrapped.get_state()["simulation"]["physics"])
+
+
+def test_a_camera_that_is_not_there_is_named(env):
+    with pytest.raises(InvalidValueError, match="no camera 'moon'"):
+        render.Camera(env.unwrapped.simulation, 64, "moon")
+
+
+def test_the_camera_is_observed_stacked():
+    env = sandbox.make(
+        "locomotion/half-cheetah", changes=["config.observation=camera", "config.frame_stack=2"]
+    )
+    observation, _ = env.reset(seed=0)
+    assert observation.shape == (84, 84, 6)
+    assert np.array_equal(observation[..., :3], observation[..., 3:])
+    after, *_ = env.step(np.ones(6, np.float32))
+    assert np.array_equal(after[..., :3], observation[..., 3:])
+    assert after.std() > 5
+    assert (after[..., 3:] != after[..., :3]).any()
+    env.close()
