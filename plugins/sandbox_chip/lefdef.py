@@ -148,7 +148,7 @@ def _lef_pin(words: _Words, name: str) -> tuple[float, float]:
     return (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
 
 
-def read_def(path: Path, lef: Path) -> Netlist:
+def read_def(path: Path, lef: Path) -> Netlist:  # noqa: PLR0912 - one per section
     """Read a design whose macros are defined in a library.
 
     Args:
@@ -163,6 +163,8 @@ def read_def(path: Path, lef: Path) -> Netlist:
     pins: dict[tuple[str, str], int] = {}
     types: dict[str, LefMacro] = {}
     for line, word in words:
+        if word == "END":
+            break  # DESIGN: what follows is none of ours
         if word == "DESIGN":
             name = words.statement("DESIGN")[0]
         elif word == "UNITS":

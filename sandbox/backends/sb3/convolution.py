@@ -22,6 +22,10 @@ from sandbox.api.errors import MisfitError
 CONTEXT = 16
 """Numbers that all cells are told about the whole."""
 
+SHARPNESS = 20.0
+"""Factor of the scores: among hundreds of cells a choice needs differences of about ten, which weights of
+ordinary size and a few hundred optimiser steps would not reach."""
+
 
 def image_and_rest(space: gym.Space[Any]) -> tuple[str | None, list[str]]:
     """Key of the planes (None where they are the whole observation), and keys of the flat parts.
@@ -113,7 +117,7 @@ class CellFeatures(BaseFeaturesExtractor):
         hidden = image
         for layer, told in zip(self.layers, self.told, strict=True):
             hidden = self.activation(layer(hidden) + told(context)[:, :, None, None])
-        scores = (self.score(hidden) + self.direct(image)).flatten(1)
+        scores = SHARPNESS * (self.score(hidden) + self.direct(image)).flatten(1)
         return torch.cat([scores, hidden.mean((2, 3)), hidden.amax((2, 3)), context], 1)
 
 

@@ -1,0 +1,318 @@
+"""How fast macro placement is, and how placers compare at equal time: ratios of one run on one machine.
+
+    python -m benchmarks.chip [--design FILE.aux] [--seconds 2] [--compare 30] [--quick]
+
+Measures on generated designs of 50, 250 and 1,000 macros, and on a given file: wire masks beside the
+slice update of MaskPlace written plainly in NumPy; greedy placements of the whole design a second; steps
+of the environment; growth with macros and grid. With ``--compare`` every placer gets the same wall time on
+the given file. Prints one JSON document, and Markdown tables on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sandbox_chip import grid as grids
+from sandbox_chip import kernels, search
+from sandbox_chip.analytic import analytic, initial
+from sandbox_chip.anneal import anneal
+from sandbox_chip.generator import Recipe, generate
+from sandbox_chip.grid import Problem
+from sandbox_chip.search import Clock
+
+GRIDS = (32, 64, 84, 128, 224)
+
+
+def main() -> int:
+    """Measure, tell."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--design", type=Path, help="a file such as ibm01.aux")
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each measurement")
+    parser.add_argument("--compare", type=float, default=0.0, help="seconds for each placer on the design")
+    parser.add_argument("--grid", type=int, default=84, help="grid of the comparison")
+    parser.add_argument("--seeds", type=int, default=1, help="seeds of the comparison")
+    parser.add_argument("--only-compare", action="store_true", help="skip the speed measurements")
+    arguments = parser.parse_args()
+    result: dict[str, Any] = {}
+    if not arguments.only_compare:
+        result["greedy"] = greedy_rates(arguments.design, arguments.seconds)
+        result["masks"] = mask_rates(arguments.seconds)
+        result["environment"] = environment_rate(arguments.seconds)
+        print(speed_tables(result), file=sys.stderr)
+    if arguments.compare:
+        problem = (
+            grids.build(_read(arguments.design), arguments.grid)
+            if arguments.design
+            else _generated(246, arguments.grid)
+        )
+        result["comparison"] = compare(problem, arguments.compare, arguments.seeds)
+        print(comparison_table(result["comparison"]), file=sys.stderr)
+    print(json.dumps(result, indent=2))
+    return 0
+
+
+def _read(path: Path) -> Any:
+    from sandbox_chip.config import ChipConfig
+    from sandbox_chip.files import read_design
+
+    return read_design(ChipConfig(netlist=str(path)))[0]
+
+
+def _generated(macros: int, grid: int) -> Problem:
+    recipe = Recipe("heavy", (macros, macros), (0.4, 0.4), grid=min(grid, 256))
+    return grids.build(generate(recipe, 0), grid)
+
+
+def rate(action: Callable[[], Any], seconds: float) -> float:
+    """Calls a second of processor time, the first (which may compile) not counted."""
+    action()
+    done, begun = 0, time.process_time()
+    while (spent := time.process_time() - begun) < seconds:
+        action()
+        done += 1
+    return done / spent
+
+
+def greedy_rates(design: Path | None, seconds: float) -> list[dict[str, Any]]:
+    """Whole greedy placements a second, by design and grid."""
+    rows = []
+    sources: list[tuple[str, Callable[[int], Problem]]] = [
+        (f"generated, {count} macros", lambda grid, count=count: _generated(count, grid))
+        for count in (50, 246, 1000)  # type: ignore[misc]
+    ]
+    if design is not None:
+        netlist = _read(design)
+        sources.append((design.stem, lambda grid: grids.build(netlist, grid)))
+    for name, make in sources:
+        for grid in GRIDS:
+            problem = make(grid)
+            if not grids.packs(problem):
+                continue
+            order, places = np.arange(problem.count), np.empty((problem.count, 3), np.int64)
+            found = rate(lambda: kernels.greedy_decode(problem.arrays, order, places), seconds / 2)  # noqa: B023
+            rows.append(
+                {
+                    "design": name,
+                    "macros": problem.count,
+                    "nets": problem.netlist.num_nets,
+                    "grid": grid,
+                    "per_second": found,
+                }
+            )
+    return rows
+
+
+def slice_update(problem: Problem, macro: int, bounds: Any) -> Any:
+    """The wire mask as MaskPlace and EfficientPlace make it: for every net, slices of the whole grid.
+
+    O(degree · grid²); ours to compare with, not part of the domain.
+    """
+    arrays, grid = problem.arrays, problem.grid
+    x = np.arange(grid) * arrays.step_x + arrays.half_w[0, macro]
+    y = np.arange(grid) * arrays.step_y + arrays.half_h[0, macro]
+    mask = np.zeros((grid, grid))
+    for entry in range(arrays.entry_start[macro], arrays.entry_start[macro + 1]):
+        net = arrays.entry_net[entry]
+        if bounds[net, 0] > bounds[net, 1]:
+            continue
+        w = arrays.weight[net]
+        for axis, at in ((0, x), (1, y)):
+            p, q = arrays.offsets[0, entry, 2 * axis], arrays.offsets[0, entry, 2 * axis + 1]
+            lo, hi = bounds[net, 2 * axis], bounds[net, 2 * axis + 1]
+            below, above = np.flatnonzero(at + p < lo), np.flatnonzero(at + q > hi)
+            if axis == 0:
+                mask[:, below] += w * (lo - p - at[below])[None, :]
+                mask[:, above] += w * (at[above] + q - hi)[None, :]
+            else:
+                mask[below, :] += w * (lo - p - at[below])[:, None]
+                mask[above, :] += w * (at[above] + q - hi)[:, None]
+    return mask
+
+
+def mask_rates(seconds: float) -> list[dict[str, Any]]:
+    """Wire masks a second of the macro with most nets: separable with the broadcast, and by slices."""
+    return [_mask_rate(_generated(246, grid), grid, seconds / 2) for grid in (32, 64, 128, 224)]
+
+
+def _mask_rate(problem: Problem, grid: int, seconds: float) -> dict[str, Any]:
+    arrays = problem.arrays
+    places = search.greedy(problem).places
+    macro = int(np.argmax(np.diff(arrays.entry_start)))
+    places[macro, 2] = -1
+    bounds = kernels.all_bounds(arrays, places)
+    scratch, mask = np.empty((4, 2 * grid)), np.empty((grid, grid))
+    _masks(arrays, macro, bounds, grid, scratch, mask, 1)
+    plain = slice_update(problem, macro, bounds)
+    assert np.allclose(mask, plain), "both ways must give the same mask"
+    fast = rate(lambda: _masks(arrays, macro, bounds, grid, scratch, mask, BATCH), seconds) * BATCH
+    slow = rate(lambda: slice_update(problem, macro, bounds), seconds)
+    degree = int(arrays.entry_start[macro + 1] - arrays.entry_start[macro])
+    return {
+        "grid": grid,
+        "nets_of_macro": degree,
+        "separable": fast,
+        "slices_numpy": slow,
+        "ratio": fast / slow,
+    }
+
+
+BATCH = 200
+"""Masks made in one call: their price inside a decoder or an environment."""
+
+
+@kernels.njit
+def _masks(arrays, macro, bounds, grid, scratch, mask, times):  # type: ignore[no-untyped-def]
+    upright = np.int64(0)
+    for _ in range(times):
+        kernels.axis_costs(
+            arrays,
+            macro,
+            upright,
+            bounds,
+            0,
+            arrays.half_w[0, macro],
+            arrays.step_x,
+            grid,
+            scratch[0],
+            scratch[2],
+            scratch[3],
+        )
+        kernels.axis_costs(
+            arrays,
+            macro,
+            upright,
+            bounds,
+            1,
+            arrays.half_h[0, macro],
+            arrays.step_y,
+            grid,
+            scratch[1],
+            scratch[2],
+            scratch[3],
+        )
+        for j in range(grid):
+            for i in range(grid):
+                mask[j, i] = scratch[0, i] + scratch[1, j]
+
+
+def environment_rate(seconds: float) -> dict[str, float]:
+    """Steps a second of 64 copies at G=32 with random legal actions; choosing them is not counted."""
+    from sandbox_chip.config import ChipConfig
+    from sandbox_chip.env import make_vec
+    from sandbox_chip.reward import PRESETS
+
+    envs = make_vec(ChipConfig(grid=32), PRESETS["wirelength"], 64)
+    _, info = envs.reset(seed=0)
+    rng, spent, steps = np.random.default_rng(0), 0.0, 0
+    for turn in range(10_000):
+        mask = info["action_mask"]
+        actions = np.where(mask, rng.random(mask.shape, np.float32), -1).argmax(1)
+        begun = time.process_time()
+        _, _, _, _, info = envs.step(actions)
+        if turn >= 5:
+            spent, steps = spent + time.process_time() - begun, steps + 64
+        if spent > 2 * seconds:
+            break
+    return {"grid": 32, "copies": 64, "steps_per_second": steps / spent}
+
+
+def compare(problem: Problem, seconds: float, seeds: int) -> dict[str, Any]:
+    """Every placer with the same wall time, one after the other on one core."""
+    methods: dict[str, Callable[[int], Any]] = {
+        "random": lambda seed: random_legal(problem, seed),
+        "greedy": lambda seed: search.greedy(problem),
+        "hill-climbing": lambda seed: search.order_search(problem, Clock(seconds), seed),
+        "annealing": lambda seed: anneal(problem, Clock(seconds), seed),
+        "analytic": lambda seed: analytic(problem, Clock(seconds), seed),
+        "rebuild": lambda seed: search.rebuild_search(problem, Clock(seconds), seed),
+    }
+    if initial(problem) is not None:
+        methods["initial"] = lambda seed: initial(problem)
+    for warm in (search.order_search, anneal, analytic, search.rebuild_search):
+        warm(problem, Clock(None, 1), 0)  # compiled before any clock starts
+    found: dict[str, Any] = {}
+    for name, method in methods.items():
+        runs = [method(seed) for seed in range(seeds if name not in ("greedy", "initial") else 1)]
+        found[name] = {
+            "hpwl": [run.cost for run in runs],
+            "evaluations": [run.evaluations for run in runs],
+            "history": runs[0].history,
+        }
+    return {
+        "design": problem.netlist.name,
+        "macros": problem.count,
+        "grid": problem.grid,
+        "seconds": seconds,
+        "methods": found,
+    }
+
+
+def random_legal(problem: Problem, seed: int) -> search.Found:
+    """Every macro, largest first, on a random legal cell; begun anew at a dead end."""
+    from sandbox_chip.planes import legal_cells
+
+    rng = np.random.default_rng(seed)
+    arrays = problem.arrays
+    while True:
+        places, free = np.full((problem.count, 3), -1, np.int64), arrays.free.copy()
+        line, legal = np.empty(free.shape[1], np.uint64), np.empty((problem.grid, problem.grid), np.uint8)
+        for macro in range(problem.count):
+            if not legal_cells(arrays, macro, 0, free, line, legal):
+                break
+            row, column = divmod(int(rng.choice(np.flatnonzero(legal))), problem.grid)
+            places[macro] = column, row, 0
+            kernels.fill(free, column, row, arrays.cells_w[0, macro], arrays.cells_h[0, macro], True)
+        else:
+            return search.Found(
+                float(kernels.wirelength(arrays, kernels.all_bounds(arrays, places))), places, evaluations=1
+            )
+
+
+def speed_tables(result: dict[str, Any]) -> str:
+    """Speeds as Markdown."""
+    rows = [
+        "\nGreedy placements of the whole design a second",
+        "| design | macros | nets | G | per second |",
+        "|---|---|---|---|---|",
+    ]
+    rows += [
+        f"| {r['design']} | {r['macros']} | {r['nets']} | {r['grid']} | {r['per_second']:,.0f} |"
+        for r in result["greedy"]
+    ]
+    rows += [
+        "\nWire masks a second",
+        "| G | nets | separable | slices in NumPy | ratio |",
+        "|---|---|---|---|---|",
+    ]
+    rows += [
+        f"| {r['grid']} | {r['nets_of_macro']} | {r['separable']:,.0f} | {r['slices_numpy']:,.0f} "
+        f"| {r['ratio']:,.0f} |"
+        for r in result["masks"]
+    ]
+    env = result["environment"]
+    return "\n".join([*rows, f"\nEnvironment, G=32, 64 copies: {env['steps_per_second']:,.0f} steps/s"])
+
+
+def comparison_table(found: dict[str, Any]) -> str:
+    """The comparison as Markdown, best first."""
+    rows = [
+        f"\n{found['design']}, {found['macros']} macros, G={found['grid']}, {found['seconds']:g} s each",
+        "| placer | HPWL mean | best | evaluations |",
+        "|---|---|---|---|",
+    ]
+    for name, one in sorted(found["methods"].items(), key=lambda item: float(np.mean(item[1]["hpwl"]))):
+        mean, best = float(np.mean(one["hpwl"])), min(one["hpwl"])
+        rows.append(f"| {name} | {mean:,.0f} | {best:,.0f} | {int(np.mean(one['evaluations'])):,} |")
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
