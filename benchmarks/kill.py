@@ -191,7 +191,7 @@ def _only_run(folder: Path) -> Path | None:
 
 def _damages(folder: Path, had_a_run: bool) -> list[str] | None:
     """What is corrupt below a folder; None if a run that was there is no more."""
-    from sandbox.store import damages
+    from sandbox.integrity import damages
 
     path = _only_run(folder)
     if path is None:

@@ -335,7 +335,7 @@ class Workers(AsyncVectorEnv[Any, Any]):
             return
         for index, *_ in failures:
             self.parent_pipes[index].close()
-            self.parent_pipes[index] = None
+            self.parent_pipes[index] = None  # type: ignore[call-overload]
         self._state = AsyncState.DEFAULT
         index, _, error, trace = failures[0]
         error.add_note(trace)

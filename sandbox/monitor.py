@@ -11,19 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import VectorEnv, VectorWrapper
-from numpy.typing import NDArray
+from gymnasium.vector import VectorEnv
 
 from sandbox.api.algorithm import WriteState
 from sandbox.api.errors import RunFailedError
 from sandbox.api.policy import Policy
 from sandbox.api.state import write_state
+from sandbox.episodes import EpisodeLog
 from sandbox.evaluation import validation_seeds
 from sandbox.files import link_or_copy, storage_errors
 from sandbox.players import Agent, Players
 from sandbox.progress import Progress
 from sandbox.restoring import capture, restore
-from sandbox.rollout import add_terms, final_metrics
 from sandbox.scenarios import Problem
 from sandbox.store import RunWriter
 from sandbox.tracking import TensorBoard
@@ -340,61 +339,3 @@ def _means(records: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Mean of every figure that the latest record has, over those that have it."""
     names = records[-1] if records else ()
     return {name: float(np.mean([one[name] for one in records if name in one])) for name in names}
-
-
-class EpisodeLog(VectorWrapper[Any, Any, Any, Any, Any]):
-    """Tells of every episode that ends in a vector environment.
-
-    Rows whose agent is absent (``info["acted"]``) do not count.
-    """
-
-    def __init__(
-        self,
-        env: VectorEnv[Any, Any, Any],
-        heard_return: Callable[[float], None],
-        heard_metrics: Callable[[dict[str, float]], None],
-        heard_terms: Callable[[dict[str, float]], None] = lambda terms: None,
-    ) -> None:
-        super().__init__(env)
-        self._heard_return, self._heard_metrics = heard_return, heard_metrics
-        self._heard_terms = heard_terms
-        self._sums: NDArray[np.float64] = np.zeros(env.num_envs)
-        self._terms: dict[str, NDArray[np.float64]] = {}
-        self._all = np.ones(env.num_envs, bool)
-
-    def sums(self) -> dict[str, Any]:
-        """What the episodes that are being played have gathered so far."""
-        return {"return": self._sums.copy(), "terms": dict(self._terms)}
-
-    def restore(self, sums: Mapping[str, Any]) -> None:
-        """Go on from what `sums` gave."""
-        self._sums = np.array(sums["return"])
-        self._terms = {name: np.array(values) for name, values in sums["terms"].items()}
-
-    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Start over."""
-        self._sums[:] = 0.0
-        self._terms.clear()
-        return self.env.reset(seed=seed, options=options)
-
-    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """Step and note the episodes that ended."""
-        observation, reward, terminated, truncated, info = self.env.step(actions)
-        self._sums += reward
-        done = np.asarray(terminated) | np.asarray(truncated)
-        if isinstance(info.get("reward_terms", info.get("final_info")), dict):
-            add_terms(self._terms, info, self._all, done)
-        if done.any():
-            acted = info.get("acted")
-            for row in np.flatnonzero(done):
-                if acted is None or acted[row]:
-                    self._heard_return(float(self._sums[row]))
-                    if self._terms:
-                        self._heard_terms({name: float(sums[row]) for name, sums in self._terms.items()})
-                metrics = final_metrics(info, int(row))
-                if metrics:
-                    self._heard_metrics(metrics)
-            self._sums[done] = 0.0
-            for sums in self._terms.values():
-                sums[done] = 0.0
-        return observation, reward, terminated, truncated, info

@@ -20,7 +20,7 @@ from typing import Any
 
 from sandbox import checkpoints
 from sandbox.api.errors import BrokenFileError, DamagedRunError, StorageError
-from sandbox.api.state import read_state
+from sandbox.artifacts import add_artifact, listed_sums, read_artifact, unlist, write_sums
 from sandbox.files import (
     remove_folder,
     remove_litter,
@@ -29,7 +29,7 @@ from sandbox.files import (
     write_atomically,
 )
 from sandbox.lease import Lease
-from sandbox.seals import BrokenSealError, chain, is_sealed, seal, sum_of, unchain, unseal
+from sandbox.seals import chain, is_sealed, seal, sum_of, unchain, unseal
 
 __all__ = [
     "BEST",
@@ -40,7 +40,6 @@ __all__ = [
     "RunWriter",
     "StorageError",
     "add_artifact",
-    "damages",
     "progress",
     "read_artifact",
     "replace_folder",
@@ -57,9 +56,6 @@ READABLE = (1, 2)
 
 RECORD = "run.json"
 PROGRESS = "progress.jsonl"
-ARTIFACTS = "artifacts.json"
-_ABSENT = "absent"
-"""Stands among the sums of a file that may not be there yet."""
 POLICY = "policy"
 BEST = "policy/best"
 
@@ -217,7 +213,7 @@ class RunWriter:
         length, self._chain = (int(mark["bytes"]), int(mark["sum"])) if mark else (0, 0)
         self._before = checkpoint.path if checkpoint else None
         with self._explained():
-            _unlist(self.path, lambda name: name == PROGRESS or name.startswith("tensorboard/"))
+            unlist(self.path, lambda name: name == PROGRESS or name.startswith("tensorboard/"))
             self._record.pop("error", None)
             self._record["process"] = _this_process()
             self.update(status="running")
@@ -305,7 +301,7 @@ class RunWriter:
             found = {
                 path.relative_to(self.path).as_posix(): [sum_of(path)] for path in files if path.is_file()
             }
-            _write_list(self.path, {**_listed(self.path), **found})
+            write_sums(self.path, {**listed_sums(self.path), **found})
 
     def discard(self) -> None:
         """Remove the run directory, and the folders above it that it leaves empty."""
@@ -336,129 +332,6 @@ class RunWriter:
             yield
 
 
-def add_artifact(path: Path, name: str, content: bytes) -> None:
-    """Write a file of a finished run, and its sum, by which `read_artifact` knows it.
-
-    Both the old and the new content are good while it is being replaced.
-
-    Args:
-        path: The run directory.
-        name: Path below it.
-        content: What the file is to hold.
-
-    Raises:
-        OSError: If it cannot be written; wrap it in `storage_errors`.
-    """
-    import hashlib
-
-    listed = _listed(path)
-    new = hashlib.sha256(content).hexdigest()
-    _write_list(path, {**listed, name: [*listed.get(name, [_ABSENT]), new]})
-    write_atomically(path / name, content)
-    _write_list(path, {**listed, name: [new]})
-
-
-def read_artifact(path: Path, name: str) -> bytes:
-    """Content of a file that `add_artifact` wrote.
-
-    Raises:
-        DamagedRunError: If it is missing or not what was written.
-    """
-    import hashlib
-
-    file = path / name
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise DamagedRunError(f"{file} cannot be read: {error.strerror}.") from error
-    if not (path / ARTIFACTS).exists() and Run.open(path).record["format"] == 1:
-        return content
-    if hashlib.sha256(content).hexdigest() not in _listed(path).get(name, []):
-        raise DamagedRunError(f"{file} is damaged: it is not what was written.")
-    return content
-
-
-def damages(path: Path) -> list[str]:
-    """What is damaged in a run directory, one sentence each; empty if every byte is what was written.
-
-    The logs of a run that has not ended are checked as far as they go.
-    """
-    from sandbox.api.errors import SandboxError
-    from sandbox.policies import check_policy
-
-    try:
-        run = Run.open(path)
-    except DamagedRunError as error:
-        return [error.message]
-    found: list[str] = []
-
-    def attempt(check: Callable[[], Any]) -> None:
-        try:
-            check()
-        except SandboxError as error:
-            found.append(error.message)
-
-    attempt(lambda: progress(run))
-    try:
-        listed = _listed(path)
-    except DamagedRunError as error:
-        found.append(error.message)
-        listed = {}
-    for name, sums in listed.items():
-        if _ABSENT in sums and not (path / name).exists():
-            continue
-        attempt(lambda name=name: read_artifact(path, name))  # type: ignore[misc]
-    for name in (POLICY, BEST):
-        if (path / name).is_dir():
-            attempt(lambda name=name: check_policy(path / name))  # type: ignore[misc]
-    for checkpoint in checkpoints.whole_checkpoints(
-        path / checkpoints.FOLDER, lambda folder, why: found.append(f"{folder} is damaged: {why}.")
-    ):
-        attempt(lambda checkpoint=checkpoint: _check_mark(run, checkpoint))  # type: ignore[misc]
-    if run.record["status"] == "done" and not (path / POLICY / "policy.json").is_file():
-        found.append(f"{path / POLICY} is missing, though the run is done.")
-    return list(dict.fromkeys(found))
-
-
-def _check_mark(run: Run, checkpoint: checkpoints.Checkpoint) -> None:
-    """Make sure that the log reaches as far as it did when a checkpoint was written."""
-    if not (checkpoint.path / "training.json").is_file():
-        return
-    mark = read_state(checkpoint.path, "training")["progress"]
-    file = run.path / PROGRESS
-    size = file.stat().st_size if file.is_file() else 0
-    whole = size >= mark["bytes"]
-    if whole and size:
-        with file.open("rb") as log:
-            head = log.read(mark["bytes"])
-        whole = head.endswith(b"\n") if head else True
-    if not whole:
-        raise DamagedRunError(f"{file} is damaged: it does not reach as far as {checkpoint.path} says.")
-
-
-def _listed(path: Path) -> dict[str, list[str]]:
-    """Sums that the content of each listed file may have."""
-    file = path / ARTIFACTS
-    try:
-        files: dict[str, list[str]] = unseal(file.read_bytes())["files"]
-    except FileNotFoundError:
-        return {}
-    except BrokenSealError as error:
-        raise DamagedRunError(f"{file} is damaged: {error}.") from error
-    return files
-
-
-def _write_list(path: Path, files: Mapping[str, list[str]]) -> None:
-    write_atomically(path / ARTIFACTS, seal({"files": dict(sorted(files.items()))}))
-
-
-def _unlist(path: Path, which: Callable[[str], bool]) -> None:
-    listed = _listed(path)
-    kept = {name: sums for name, sums in listed.items() if not which(name)}
-    if kept != listed:
-        _write_list(path, kept)
-
-
 def runs(root: str | Path) -> Iterator[Run | BrokenFileError]:
     """Every run below a directory, oldest first; a damaged one as the error that says why."""
     folders = [file.parent for file in Path(root).glob(f"*/*/*/*/{RECORD}")]
@@ -477,10 +350,10 @@ def progress(run: Run) -> list[dict[str, Any]]:
     """
     file = run.path / PROGRESS
     if not file.is_file():
-        if PROGRESS in _listed(run.path):
+        if PROGRESS in listed_sums(run.path):
             raise DamagedRunError(f"{file} is missing.")
         return []
-    if PROGRESS in _listed(run.path):
+    if PROGRESS in listed_sums(run.path):
         read_artifact(run.path, PROGRESS)
     records: list[dict[str, Any]] = []
     total = 0

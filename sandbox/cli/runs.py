@@ -94,7 +94,7 @@ def _check(names: list[str], as_json: bool) -> dict[str, Any] | None:
     """
     from sandbox.api.errors import DamagedRunError
     from sandbox.cli.output import stdout
-    from sandbox.store import damages
+    from sandbox.integrity import damages
 
     found = {name: damages(Path(name)) for name in dict.fromkeys(names)}
     damaged = [sentence for sentences in found.values() for sentence in sentences]

@@ -10,7 +10,8 @@ import pytest
 from stopping import Heard, interrupted
 
 from sandbox.api.errors import DamagedRunError
-from sandbox.store import Run, damages, progress, read_artifact
+from sandbox.integrity import damages
+from sandbox.store import Run, progress, read_artifact
 from sandbox.workflow import resume, run
 
 FLIPS, CUTS = 12, 4

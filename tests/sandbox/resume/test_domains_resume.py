@@ -13,8 +13,9 @@ from test_restoring import comes_back
 
 from sandbox.api.errors import BrokenFileError, RunFailedError
 from sandbox.envs import Workers, make_training
+from sandbox.integrity import damages
 from sandbox.scenarios import load_problem
-from sandbox.store import Run, damages
+from sandbox.store import Run
 
 SMALL = {"learning_starts": 16, "batch_size": 16, "net_arch": [16]}
 ROLLOUT = {"n_steps": 16, "batch_size": 16, "n_epochs": 1}
@@ -124,7 +125,7 @@ def test_a_simulator_that_crashes_is_told_and_the_run_goes_on(
 
     settings: dict[str, Any] = {"num_envs": 2, "steps": 160, "hp": ROLLOUT, "changes": JUNCTION}
     whole = uninterrupted(tmp_path, "traffic/single-intersection", "ppo", **settings)
-    from sandbox.monitor import EpisodeLog
+    from sandbox.episodes import EpisodeLog
 
     steps, real = 0, EpisodeLog.step
 

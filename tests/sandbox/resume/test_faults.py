@@ -15,7 +15,8 @@ import pytest
 from stopping import Heard
 
 from sandbox.api.errors import StorageError
-from sandbox.store import Run, damages, runs
+from sandbox.integrity import damages
+from sandbox.store import Run, runs
 from sandbox.workflow import resume, run
 
 SETTINGS: dict[str, Any] = {
