@@ -1,4 +1,4 @@
-.PHONY: setup check test test-slow docs bench
+.PHONY: setup check test test-slow docs bench kill
 
 setup:  ## install everything into .venv
 	python3 -m venv .venv && . .venv/bin/activate && pip install -c constraints.txt -e ".[all,dev]" && pre-commit install
@@ -16,4 +16,7 @@ docs:  ## the documentation site, in site/
 	python -m docs.generate && zensical build --strict --clean
 
 bench:  ## side-by-side speed runs
-	python -m benchmarks.startup && python -m benchmarks.overhead
+	python -m benchmarks.startup && python -m benchmarks.overhead && python -m benchmarks.checkpoints
+
+kill:  ## kills runs a hundred times and counts what is lost; half an hour
+	python -m benchmarks.kill --times 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -36,8 +37,6 @@ class Lease:
             RunBusyError: If another process has it; names that process.
             OSError: If the folder cannot be written.
         """
-        import fcntl
-
         path = folder / LOCK
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -45,10 +44,8 @@ class Lease:
             elsewhere = holder.get("host") not in (None, socket.gethostname())
             if elsewhere and time.time() - os.fstat(handle).st_mtime < FRESH:
                 raise _busy(folder, holder)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise _busy(folder, holder) from None
+            if not _locked(handle):
+                raise _busy(folder, holder)
             os.ftruncate(handle, 0)
             os.pwrite(handle, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
         except BaseException:
@@ -67,6 +64,20 @@ class Lease:
                 os.ftruncate(self._handle, 0)
             os.close(self._handle)
             self._handle = -1
+
+
+def _locked(handle: int) -> bool:
+    """Whether the kernel's lock could be had; on a file system without locks it can."""
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+    return True
 
 
 def _holder(handle: int) -> Mapping[str, Any]:

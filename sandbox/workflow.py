@@ -98,6 +98,7 @@ def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
     with Players(plan.problem) as table:
         writer = RunWriter.reopen(path)
         if writer.record["status"] == "done":
+            writer.drop_checkpoints()
             writer.close()
             trained = Run.open(path)
         else:

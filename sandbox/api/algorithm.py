@@ -65,6 +65,9 @@ class WriteState(Protocol):
 class Resume:
     """What a stopped training goes on from.
 
+    The algorithm restores its state, begins with a call of `TrainContext.update` at the steps that it
+    was written at (a validation may be due there), and goes on.
+
     Attributes:
         state: Folder with what the algorithm's `WriteState` wrote; every file has been checked.
         environments: Whether `TrainContext.make_envs` gives environments as they were at that

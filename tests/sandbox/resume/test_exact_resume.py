@@ -190,3 +190,16 @@ def test_a_replay_buffer_is_written_once(toys: None, tmp_path: Path, monkeypatch
     assert set(older) - set(newer), "what the ring has overwritten is dropped"
     path = interrupted(tmp_path, "toy/regulator", "sac", at=6, changes=changes, **settings)
     require_same(whole, go_on(path))
+
+
+@pytest.mark.parametrize("algo", ["ppo", "dqn"])
+def test_when_validation_is_due_does_not_depend_on_the_clock(
+    algo: str, toys: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hp = {"n_steps": 40, "batch_size": 16, "n_epochs": 1} if algo == "ppo" else SMALL
+    settings: dict[str, Any] = {"num_envs": 2, "steps": 240, "hp": hp, "changes": SHORT}
+    runs = []
+    for seconds in (0.0, 1e9):  # progress is told at every step, or hardly ever
+        monkeypatch.setattr("sandbox.backends.sb3.train.UPDATE_SECONDS", seconds)
+        runs.append(uninterrupted(tmp_path / str(seconds), "toy/corridor", algo, **settings))
+    require_same(*runs)
