@@ -43,6 +43,7 @@ class InventoryEnv(gym.Env[Array, Any]):
         self.observation_space = observation_space(self.sim)
         self.action_space = model.action_space
         self._history: list[Flow] = []
+        self.last_flow: Flow | None = None
 
     def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Array, Info]:
         """Begin an episode; its demand is drawn from ``np_random``."""
@@ -53,7 +54,7 @@ class InventoryEnv(gym.Env[Array, Any]):
 
     def step(self, action: Any) -> tuple[Array, float, bool, bool, Info]:
         """Order, and let one period pass."""
-        flow = self.sim.step(np.asarray(action)[None])
+        flow = self.last_flow = self.sim.step(np.asarray(action)[None])
         breakdown = self.reward_spec(flow)
         info: Info = {"reward_terms": {name: float(values[0]) for name, values in breakdown.terms.items()}}
         ended = self.sim.ended

@@ -81,6 +81,7 @@ def average_cost(
     tail: float = 1e-10,
     tolerance: float = 1e-8,
     most: int = 400_000,
+    highest: float | None = None,
 ) -> float:
     """Long-run cost a period (minus reward) of a stationary rule, over the states it can reach.
 
@@ -91,6 +92,7 @@ def average_cost(
         tail: Demand outcomes rarer than this are left out.
         tolerance: Of the cost.
         most: Most states that may be reachable.
+        highest: State columns are held at this value, for rules that could pile up stock for ever.
 
     Raises:
         InvalidValueError: If more states than ``most`` can be reached.
@@ -104,6 +106,8 @@ def average_cost(
     while len(frontier):
         rows_of.append(frontier)
         following, cost = transitions(model, frontier, choose(unpack(model, frontier)), cases, reward)
+        if highest is not None:
+            following = np.minimum(following, highest)
         costs.append(cost)
         shape = following.shape
         flat = following.reshape(-1, shape[-1])
@@ -211,7 +215,7 @@ def solve(
     reward: RewardSpec,
     *,
     discount: float = 1.0,
-    tolerance: float = 1e-7,
+    tolerance: float = 1e-6,
     tail: float = 1e-9,
     what: str = "optimal policy",
 ) -> Solution:
@@ -252,7 +256,9 @@ def solve(
     values, tell = np.zeros(states), Telling(f"{what}, {states:,} states")
     first = int(_place(pack(model.start(1)), corner, sizes)[0])
     quality = np.empty((len(actions), states))
-    for sweep in range(100_000):
+    # Half a step a sweep: converges for chains that are periodic under some policy as well.
+    lazy = 0.5 if discount == 1 else 0.0
+    for sweep in range(4_000):
         for number in range(len(actions)):
             quality[number] = cost[number] + discount * (values[target[number]] @ cases.chances)
         new = quality.min(0)
@@ -260,6 +266,7 @@ def solve(
         span = float(change.max() - change.min()) if discount == 1 else float(np.abs(change).max())
         if discount == 1:
             middle = float(change.max() + change.min()) / 2
+            new = (1 - lazy) * new + lazy * values
             new = new - new[first]
         values = new
         tell(f"sweep {sweep + 1}, off by {span:.1e}")

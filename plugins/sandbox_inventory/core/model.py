@@ -83,3 +83,34 @@ def positive(values: Array) -> Array:
     """max(values, 0)."""
     result: Array = np.maximum(values, 0.0)
     return result
+
+
+def arrive(net: Array, arriving: Array) -> tuple[Array, Array]:
+    """Net stock after a receipt, and how much of it went straight to the backlog."""
+    after = net + arriving
+    return after, arriving - (positive(after) - positive(net))
+
+
+def pushed(pipeline: Array, quantity: Array) -> tuple[Array, Array]:
+    """What arrives next period, and the pipeline after ``quantity`` joined its end.
+
+    Args:
+        pipeline: Shape ``(copies, L - 1, …)``, the next arrival first.
+        quantity: Shape ``(copies, …)``.
+    """
+    if pipeline.shape[1] == 0:
+        return quantity, pipeline
+    shifted = np.empty_like(pipeline)
+    shifted[:, :-1] = pipeline[:, 1:]
+    shifted[:, -1] = quantity
+    return pipeline[:, 0], shifted
+
+
+def weighed(values: Array, rates: Array) -> Array:
+    """Σ values·rates over the last axis, shape ``(copies,)``.
+
+    Not a matrix product: BLAS rounds a row unlike in batches of another size, and a batch must play what
+    a single environment plays.
+    """
+    total: Array = (values * rates).sum(-1)
+    return total

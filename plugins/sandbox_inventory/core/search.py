@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from sandbox.api import RewardSpec
-from sandbox_inventory.core.cache import Telling
+from sandbox.api import InvalidValueError, RewardSpec
+from sandbox_inventory.core.cache import Telling, solved
 from sandbox_inventory.core.demand import draw
 from sandbox_inventory.core.model import Array, Model, State
 
@@ -48,6 +49,9 @@ class Simulated:
             copies = max(copies, -(-periods // max(self._horizon - self._warmup, 1)))
         else:
             self._horizon = self._warmup + -(-periods // copies)
+        traces = getattr(model, "paths", None)
+        if traces is not None:
+            self._warmup, self._horizon = 0, min(model.config.horizon, len(traces))
         self._copies = copies
         self._demand = _paths(model, copies, self._horizon)
 
@@ -69,8 +73,13 @@ class Simulated:
 def _paths(model: Model, copies: int, horizon: int) -> Array:
     """Demand of shape ``(horizon, copies, items)``, the same for every call."""
     demand = np.empty((horizon, copies, len(model.demands)))
+    traces = getattr(model, "paths", None)
     for copy in range(copies):
         rng = np.random.default_rng([SEED, copy])
+        if traces is not None:
+            begin = int(rng.integers(max(len(traces) - horizon, 0) + 1))
+            demand[:, copy] = traces[begin : begin + horizon]
+            continue
         for item, family in enumerate(model.demands):
             demand[:, copy, item] = draw(family, rng, horizon, 1, None)[0][:, 0]
     return demand
@@ -125,6 +134,30 @@ def minimise(
             return best, known[best.tobytes()]
 
 
+def scan(
+    cost: Callable[[Array], Array],
+    start: Sequence[float],
+    steps: Sequence[float],
+    low: Sequence[float] | None,
+) -> Array:
+    """The best point of a coarse grid around ``start``: a first guess in the right valley.
+
+    Five values a coordinate for up to three coordinates, three for up to five; beyond, only the sum of
+    all moves.
+    """
+    size = len(start)
+    offsets = np.arange(-2, 3) if size <= 3 else np.arange(-1, 2)
+    if size <= 5:
+        moves = np.stack(np.meshgrid(*[offsets] * size, indexing="ij"), -1).reshape(-1, size)
+    else:
+        moves = np.repeat(np.arange(-3, 4)[:, None], size, 1)
+    points = np.asarray(start, float) + moves * np.asarray(steps, float)
+    points = points if low is None else np.maximum(points, np.asarray(low, float))
+    points = np.unique(points, axis=0)
+    best: Array = points[int(np.argmin(cost(points)))]
+    return best
+
+
 def _moves(size: int) -> Array:
     """±1 in each coordinate, and in every pair of neighbouring coordinates; all pairs up to four."""
     single = np.concatenate([np.eye(size), -np.eye(size)])
@@ -137,3 +170,58 @@ def _moves(size: int) -> Array:
                     move[one], move[other] = sign, second
                     pairs.append(move)
     return np.concatenate([single, np.array(pairs)]) if pairs else single
+
+
+def best_rule(
+    env: Any,
+    name: str,
+    rule: ParametricRule,
+    start: Sequence[float],
+    steps: Sequence[float],
+    *,
+    low: Sequence[float] | None = None,
+    exact: Callable[[Array], float] | None = None,
+    periods: int = 100_000,
+    version: int = 1,
+) -> tuple[Array, float]:
+    """The rule's best parameters for the environment's problem, from the cache where they are known.
+
+    Args:
+        env: An environment of this domain.
+        name: Of the result in the cache.
+        rule: What is tuned.
+        start: First guess.
+        steps: First step of each coordinate.
+        low: Smallest value of each coordinate.
+        exact: Cost of one parameter vector, where it can be computed; polishes what simulation found.
+        periods: Periods to simulate for each candidate.
+        version: Raised when the rule changes.
+
+    Returns:
+        Parameters and cost a period (minus reward).
+    """
+    model: Model = env.model
+    config = model.config.model_dump(mode="json")
+    if not model.finite:
+        config = {key: value for key, value in config.items() if key not in ("horizon", "warmup")}
+    question = {"config": config, "weights": env.reward_spec.weights}
+    whole = bool(getattr(model, "orders").whole)  # noqa: B009 - not part of every model's protocol
+
+    def solve() -> dict[str, Any]:
+        orders = model.orders  # type: ignore[attr-defined]
+        simulated = Simulated(model, rule, orders.actions, env.reward_spec, periods=periods)
+        smallest = 1.0 if whole else max(max(steps) / 32, 1e-3)
+        rough = Simulated(model, rule, orders.actions, env.reward_spec, periods=periods // 10)
+        guess = scan(rough, start, steps, low)
+        best, cost = minimise(simulated, guess.tolist(), steps, low=low, smallest=smallest, what=name)
+        if exact is not None and all(family.integer and family.independent for family in model.demands):
+
+            def exactly(candidates: Array) -> Array:
+                return np.array([exact(one) for one in candidates])
+
+            with suppress(InvalidValueError):  # with too many states the simulated optimum it is
+                best, cost = minimise(exactly, best.tolist(), [1.0] * len(best), low=low, what=name)
+        return {"parameters": best, "cost": cost}
+
+    kept = solved(name, version, question, solve)
+    return kept["parameters"], float(kept["cost"])

@@ -33,6 +33,7 @@ class Simulation:
         self.time = 0
         self.width = len(model.demands)
         self._groups = _groups(model)
+        self._paths: Array | None = getattr(model, "paths", None)
         self._context = sum(one.context_size for one in model.demands)
         self._rngs: list[np.random.Generator] = []
         self._tally = Tally(copies)
@@ -92,6 +93,9 @@ class Simulation:
 
     def _draw(self) -> None:
         periods = min(BLOCK, self.model.config.horizon - self.time)
+        if self._paths is not None:
+            self._cut(self._paths, periods)
+            return
         self._block = np.empty((periods, self.copies, self.width))
         self._seen = np.empty((periods, self.copies, self._context))
         for copy, rng in enumerate(self._rngs):
@@ -103,6 +107,18 @@ class Simulation:
                 if seen is not None:
                     self._seen[:, copy, shown : shown + seen.shape[1]] = seen
                     shown += seen.shape[1]
+
+    def _cut(self, paths: Array, periods: int) -> None:
+        """Demand from given traces, all items from the same random place on."""
+        room = len(paths) - self.model.config.horizon + 1
+        self._seen = np.empty((periods, self.copies, 0))
+        self._block = np.empty((periods, self.copies, self.width))
+        for copy, rng in enumerate(self._rngs):
+            begin = self._memory[copy][0]
+            if begin is None:
+                begin = self._memory[copy][0] = np.array([rng.integers(room)])
+            at = int(begin[0]) + self.time
+            self._block[:, copy] = paths[at : at + periods]
 
     def get_state(self) -> dict[str, Any]:
         """Everything that the future depends on, as nested dicts of plain arrays and numbers."""

@@ -25,7 +25,7 @@ def _settings(task: Any) -> dict[str, Any]:
     return {"horizon": 300} if "horizon" in fields and task.name not in FINITE else {}
 
 
-FINITE = {"beer-game", "network"}
+FINITE = {"beer-game-central", "network", "skus"}
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
