@@ -5,7 +5,7 @@ regular order due now, q_e (at once) and q_r (after l_r ≥ 1 periods),
 
     y = I + q_e,   cost = c_r·q_r + c_e·q_e + h·(y - d)⁺ + b·(d - y)⁺,   I' = y - d + q_r ordered l_r - 1 ago.
 
-Source: Gijsbrechts, Boute, Van Mieghem & Zhang 2022, M&SOM 24(3), section 4.
+Source: Gijsbrechts, Boute, Van Mieghem & Zhang 2022, MSOM 24(3), section 4.
 """
 
 from __future__ import annotations

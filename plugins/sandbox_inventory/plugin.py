@@ -158,7 +158,7 @@ BACKORDERS = _task(
     ("Zheng & Federgruen 1991, Operations Research 39(4), 654-665",),
 )
 
-_GIJSBRECHTS = "Gijsbrechts, Boute, Van Mieghem & Zhang 2022, M&SOM 24(3)"
+_GIJSBRECHTS = "Gijsbrechts, Boute, Van Mieghem & Zhang 2022, MSOM 24(3)"
 
 DUAL_SOURCING = _task(
     "dual-sourcing",
@@ -173,7 +173,7 @@ DUAL_SOURCING = _task(
             "capped-dual-index",
             "dual_sourcing:make_capped_dual_index",
             "two order-up-to levels, regular orders capped; all optimised",
-            "Sun & Van Mieghem 2019, M&SOM 21(4)",
+            "Sun & Van Mieghem 2019, MSOM 21(4)",
         ),
         _baseline(
             "dual-index",
