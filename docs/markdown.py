@@ -167,4 +167,6 @@ def _default(field: FieldInfo) -> str:
         return "required"
     if hasattr(value, "model_dump"):
         return "as below"
+    if isinstance(value, tuple) and any(hasattr(one, "model_dump") for one in value):
+        return f"{len(value)} entries"
     return f"`{json.dumps(value, ensure_ascii=False)}`"

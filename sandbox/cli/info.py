@@ -124,6 +124,8 @@ def _terms(spec: Any) -> list[dict[str, Any]]:
 
 def _parameters(problem: Problem) -> list[dict[str, Any]]:
     """Every field of the task's config with its value in training and in evaluation."""
+    from pydantic_core import to_jsonable_python
+
     training = problem.config.model_dump(mode="json")
     playing = problem.evaluation_config.model_dump(mode="json")
     return [
@@ -131,7 +133,7 @@ def _parameters(problem: Problem) -> list[dict[str, Any]]:
             "name": name,
             "value": training[name],
             "in_evaluation": playing[name],
-            "default": field.get_default(call_default_factory=True)
+            "default": to_jsonable_python(field.get_default(call_default_factory=True))
             if field.default_factory is None or not field.is_required()
             else None,
             "allowed": _allowed(field),

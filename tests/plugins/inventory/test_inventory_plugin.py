@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from importlib import import_module
@@ -51,3 +52,13 @@ def test_a_bare_key_changes_the_task() -> None:
     problem = load_problem("inventory", ["lead_time=3", "penalty=9", "demand.mean=4"])
     config = problem.evaluation_config.model_dump()
     assert (config["lead_time"], config["penalty"], config["demand"]["mean"]) == (3, 9, 4)
+
+
+@pytest.mark.parametrize("name", ["inventory", "inventory/or-gym-v0"])
+def test_info_tells_of_parameters_that_are_groups_of_their_own(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from sandbox.cli.main import main
+
+    assert main(["info", name, "--json"]) == 0
+    json.loads(capsys.readouterr().out)
