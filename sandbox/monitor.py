@@ -25,7 +25,7 @@ from sandbox.progress import Progress
 from sandbox.restoring import capture, restore
 from sandbox.scenarios import Problem
 from sandbox.store import RunWriter
-from sandbox.tracking import TensorBoard
+from sandbox.tracking import open_boards
 
 LOG_EVERY = 1.0
 """Seconds between two records; the last state is always recorded."""
@@ -99,7 +99,9 @@ class Monitor:
         self._past = past
         if past is not None:
             self._go_on(past, best)
-        self._board = TensorBoard(writer.path / "tensorboard", self.steps + 1 if past else None)
+        self._board = open_boards(
+            writer.path, writer.record, self.steps + 1 if past else None, progress.message
+        )
 
     def _go_on(self, past: Mapping[str, Any], best: Path | None) -> None:
         """Become the monitor that wrote a checkpoint."""

@@ -27,6 +27,7 @@ from sandbox.registry import resolve
 from sandbox.scenarios import Problem
 from sandbox.store import BEST, POLICY, Run, RunWriter
 from sandbox.threads import one_thread
+from sandbox.tracking import check_trackers
 
 
 def train(
@@ -42,6 +43,7 @@ def train(
     runs_dir: str | Path = "runs",
     init_from: str | Path | None = None,
     checkpoint_every: float = CHECKPOINT_EVERY,
+    track: Sequence[str] = (),
     progress: Progress | None = None,
     command: Sequence[str] | None = None,
 ) -> Run:
@@ -61,6 +63,7 @@ def train(
         init_from: Run directory (``DIR`` or ``DIR@best``) whose policy to start from.
         checkpoint_every: Seconds between checkpoints, from which `sandbox.resume` goes on; 0 writes one
             at every safe point.
+        track: Trackers that hear of it besides TensorBoard: ``mlflow``, ``wandb``.
         progress: Hears how it goes.
         command: The command line to record.
 
@@ -72,6 +75,7 @@ def train(
         RunFailedError: If training fails; the run directory is kept with status ``failed``.
         KeyboardInterrupt: After an interrupt, once a checkpoint is written.
     """
+    check_trackers(track)
     plan = make_plan(
         as_problem(scenario, changes, reward),
         algo,
@@ -82,7 +86,7 @@ def train(
         init_from=init_from,
     )
     with Players(plan.problem) as table:
-        facts = {"command": command, "checkpoint_every": checkpoint_every}
+        facts = {"command": command, "checkpoint_every": checkpoint_every, "track": list(track)}
         return train_plan(plan, Path(runs_dir), table, progress or Silent(), facts)
 
 

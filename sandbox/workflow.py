@@ -27,6 +27,7 @@ from sandbox.progress import Progress, Silent
 from sandbox.report.make import save_page
 from sandbox.scenarios import Problem
 from sandbox.store import Run, RunWriter, add_artifact, storage_errors, strict
+from sandbox.tracking import check_trackers
 from sandbox.training import resume_plan, train_plan
 
 
@@ -44,6 +45,7 @@ def run(
     init_from: str | Path | None = None,
     episodes: int | None = None,
     checkpoint_every: float = CHECKPOINT_EVERY,
+    track: Sequence[str] = (),
     progress: Progress | None = None,
     command: Sequence[str] | None = None,
 ) -> tuple[Run, Evaluation]:
@@ -57,10 +59,16 @@ def run(
         As `sandbox.training.train` and `sandbox.evaluation.evaluate`.
     """
     listener = progress or Silent()
+    check_trackers(track)
     problem = as_problem(scenario, changes, reward)
     seeds = evaluation_seeds(problem, episodes)
     plan = make_plan(problem, algo, seed=seed, steps=steps, num_envs=num_envs, hp=hp, init_from=init_from)
-    facts = {"command": command, "checkpoint_every": checkpoint_every, "evaluate": len(seeds)}
+    facts = {
+        "command": command,
+        "checkpoint_every": checkpoint_every,
+        "track": list(track),
+        "evaluate": len(seeds),
+    }
     with Players(problem) as table:
         trained = train_plan(plan, Path(runs_dir), table, listener, facts)
         return trained, evaluate_run(trained, problem, table, seeds, listener)

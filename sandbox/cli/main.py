@@ -18,9 +18,11 @@ from sandbox.cli import (
     doctor,
     draw,
     evaluate,
+    export,
     info,
     listing,
     plugin,
+    record,
     report,
     resume,
     run,
@@ -72,6 +74,8 @@ app.command("render")(draw.render)
 app.command("compare")(compare.compare)
 app.command("tune")(tune.tune)
 app.command("report")(report.report)
+app.command("export")(export.export)
+app.command("record")(record.record)
 app.command("runs")(runs.runs)
 app.command("ui")(ui.ui)
 app.command("doctor")(doctor.doctor)

@@ -82,6 +82,10 @@ CheckpointEvery = Annotated[
     typer.Option(metavar="SECONDS", min=0, help="Time between checkpoints; 0: at every safe point."),
 ]
 CHECKPOINT_EVERY = 60.0  # sandbox.monitor.CHECKPOINT_EVERY, which costs the import of NumPy
+Track = Annotated[
+    list[str] | None,
+    typer.Option(metavar="mlflow|wandb", help="Log there too, besides TensorBoard. Repeatable."),
+]
 RunsDir = Annotated[Path, typer.Option(metavar="DIR", help="Where run directories are kept.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]

@@ -22,6 +22,7 @@ from sandbox.cli.options import (
     RunsDir,
     Seed,
     Steps,
+    Track,
     TrustPickle,
     initial_policy,
 )
@@ -50,6 +51,7 @@ def run(
     init_from: InitFrom = None,
     trust_pickle: TrustPickle = False,
     checkpoint_every: CheckpointEvery = CHECKPOINT_EVERY,
+    track: Track = None,
     runs_dir: RunsDir = Path("runs"),
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -78,6 +80,7 @@ def run(
         problem,
         **arguments,
         checkpoint_every=checkpoint_every,
+        track=track or (),
         runs_dir=runs_dir,
         progress=listener(quiet, problem.metric.name, problem.metric.unit),
         command=["sandbox", *context.obj],

@@ -22,6 +22,7 @@ from sandbox.cli.options import (
     Scenario,
     Seed,
     Steps,
+    Track,
     TrustPickle,
     initial_policy,
 )
@@ -40,6 +41,7 @@ def train(
     init_from: InitFrom = None,
     trust_pickle: TrustPickle = False,
     checkpoint_every: CheckpointEvery = CHECKPOINT_EVERY,
+    track: Track = None,
     runs_dir: RunsDir = Path("runs"),
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -62,6 +64,7 @@ def train(
         runs_dir=runs_dir,
         init_from=initial_policy(init_from, algo, trust_pickle, runs_dir),
         checkpoint_every=checkpoint_every,
+        track=track or (),
         progress=listener(quiet, problem.metric.name, problem.metric.unit),
         command=["sandbox", *context.obj],
     )

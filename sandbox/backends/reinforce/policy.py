@@ -100,6 +100,12 @@ class ReinforcePolicy:
             values: NDArray[Any] = self.critic(self.inputs(rows)).numpy().astype(np.float64)
         return values
 
+    def module(self) -> torch.nn.Module:
+        """The policy's mode as one torch module, for `sandbox export`."""
+        from sandbox.backends.reinforce.export import ReinforceModule
+
+        return ReinforceModule(self).eval()
+
     def snapshot(self) -> ReinforcePolicy:
         """A copy that further training does not change."""
         return copy.deepcopy(self)

@@ -100,6 +100,16 @@ class SB3Policy:
                 actions = np.clip(actions, space.low, space.high)
         return self._write(actions)
 
+    def module(self) -> torch.nn.Module:
+        """The policy's mode as one torch module, for `sandbox export`.
+
+        Raises:
+            MisfitError: For a recurrent policy.
+        """
+        from sandbox.backends.sb3.export import SB3Module
+
+        return SB3Module(self).eval()
+
     def save(self, directory: Path) -> None:
         """Write the policy's folder; see `sandbox.backends.policy_files`."""
         document = {

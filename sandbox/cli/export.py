@@ -1,0 +1,51 @@
+"""``sandbox export``: a trained policy as a file for deployment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sandbox.cli.options import AsJson, _count
+
+
+def export(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run directory, or DIR@best.")],
+    form: Annotated[str, typer.Option("--format", metavar="onnx", help="What to write.")] = "onnx",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where; default: policy.onnx in the run's directory.")
+    ] = None,
+    episodes: Annotated[
+        int, typer.Option(parser=_count, metavar="N", help="Episodes to compare with the original on.")
+    ] = 2,
+    as_json: AsJson = False,
+) -> dict[str, Any] | None:
+    """Export a policy, checked against the original on real observations."""
+    from sandbox.export import export as carry_out
+
+    made = carry_out(run, form, out, episodes=episodes)
+    if as_json:
+        return {
+            "file": made.path,
+            "format": form,
+            "inputs": {name: {"shape": shape, "type": kind} for name, (shape, kind) in made.inputs.items()},
+            "observations": made.observations,
+            "largest_difference": made.largest_difference,
+            "stochastic": made.stochastic,
+        }
+    from sandbox.cli.output import stdout
+
+    console = stdout()
+    console.print(f"Wrote {made.path}", soft_wrap=True)
+    for name, (shape, kind) in made.inputs.items():
+        size = ", ".join("batch" if side is None else str(side) for side in shape)
+        console.print(f"  {name}: {kind} [{size}]", style="dim")
+    console.print(
+        f"Acts as the original on {made.observations:,} observations of real episodes "
+        f"(largest difference {made.largest_difference:.1g}).",
+        soft_wrap=True,
+    )
+    if made.stochastic:
+        console.print("The policy is meant to be stochastic; the file gives its mode.", style="yellow")
+    return None

@@ -1,0 +1,73 @@
+"""``sandbox record``: what an agent does, as a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sandbox.cli.options import AsJson, Changes, Quiet, Reward, Scenario, Seed, _count
+
+
+def record(
+    scenario: Scenario,
+    agent: Annotated[
+        str,
+        typer.Option(metavar="AGENT", help="Run directory (DIR or DIR@best), name of a baseline, or random."),
+    ],
+    episodes: Annotated[int, typer.Option(parser=_count, metavar="N", help="Episodes to record.")],
+    name: Annotated[
+        str | None, typer.Option(metavar="ID", help="The dataset's id; default: from scenario and agent.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of datasets; MINARI_DATASETS_PATH names it to Minari.")
+    ] = Path("datasets"),
+    seed: Seed = 0,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Let a learned policy sample instead of taking its mode.")
+    ] = False,
+    changes: Changes = None,
+    reward: Reward = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> dict[str, Any] | None:
+    """Record episodes as a Minari dataset, for offline learning."""
+    from sandbox.cli.live import listener
+    from sandbox.recording import record as carry_out
+    from sandbox.scenarios import load_problem
+
+    problem = load_problem(scenario, changes or (), reward or ())
+    made = carry_out(
+        problem,
+        agent,
+        episodes,
+        root=out,
+        name=name,
+        seed=seed,
+        sample=sample,
+        progress=listener(quiet, problem.metric.name, problem.metric.unit),
+    )
+    steps = sum(episode.length for episode in made.episodes)
+    mean = sum(episode.ret for episode in made.episodes) / len(made.episodes)
+    if as_json:
+        return {
+            "dataset": made.name,
+            "folder": made.path,
+            "episodes": len(made.episodes),
+            "steps": steps,
+            "mean_return": mean,
+        }
+    from sandbox.cli.output import stdout
+    from sandbox.report.words import number, plural
+
+    console = stdout()
+    count = f"{plural(len(made.episodes), 'episode')}, {plural(steps, 'step')}"
+    console.print(f"Recorded {count}, mean return {number(mean)}.")
+    console.print(f"Everything is in {made.path}", soft_wrap=True)
+    console.print(
+        f"To load it: MINARI_DATASETS_PATH={made.root.resolve()} and minari.load_dataset({made.name!r})",
+        soft_wrap=True,
+        style="dim",
+    )
+    return None
