@@ -48,6 +48,10 @@ class SignalConfig(BaseModel):
     level: Literal["low", "medium", "saturated", "peak"] = Field(
         "medium", description="demand of a generated grid or arterial"
     )
+    buses: float = Field(0.0, ge=0, le=1, description="share of buses in generated demand, 1")
+    emergency: float = Field(
+        0.0, ge=0, le=1, description="share of emergency vehicles in generated demand, 1"
+    )
     demand_spread: float = Field(
         0.0, ge=0, lt=1, description="each episode's demand is multiplied by U[1 - this, 1 + this], 1"
     )

@@ -281,11 +281,18 @@ class SignalControl:
         grid = grids.parse(self.config.net.removeprefix(GENERATED))
         if grid is None:
             departures = generator.sample_departures(rng, span, demand)
-            generator.write_routes(path, departures, self.config.begin)
+            kinds = self._kinds(seed, len(departures))
+            generator.write_routes(path, departures, self.config.begin, kinds)
         else:
             vehicles = grids.sample_routes(grid, rng, span, self.config.level, demand)
-            generator.write_vehicles(path, vehicles, self.config.begin)
+            kinds = self._kinds(seed, len(vehicles))
+            generator.write_vehicles(path, vehicles, self.config.begin, kinds)
         return str(path), 1.0
+
+    def _kinds(self, seed: int, number: int) -> list[str]:
+        # A stream of its own: without buses and emergency vehicles the demand stays as it is.
+        rng = np.random.default_rng([seed, 2])
+        return generator.draw_kinds(rng, number, self.config.buses, self.config.emergency)
 
 
 def _files(config: SignalConfig) -> tuple[Network, Path | None]:

@@ -13,6 +13,7 @@ from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.control import SignalControl, survey
 from sandbox_traffic.observations import OBSERVATIONS, Observer
 from sandbox_traffic.scene import Scene, masks
+from sandbox_traffic.tally import Tally
 
 
 class Copies:
@@ -42,6 +43,7 @@ class Copies:
         for control, row in zip(self.controls, self._values, strict=True):
             control.values = row
         self._scene: Scene | None = None
+        self._tally = Tally(number, len(self.ground.signals))
 
     @property
     def scene(self) -> Scene:
@@ -57,6 +59,7 @@ class Copies:
         for copy in seeds:
             self.controls[copy].end_reset()
         self._scene = Scene(self.ground, self.controls, self._values)
+        self._tally.forget(list(seeds))
 
     def step(self, phases: NDArray[Any]) -> NDArray[np.bool_]:
         """Request phases, shape ``(copies, signals)``, and let one decision interval pass.
@@ -73,6 +76,7 @@ class Copies:
         before = self.scene
         before.forget_past()
         self._scene = Scene(self.ground, self.controls, self._values, before)
+        self._tally.add(self._scene)
         return np.array([not control.running for control in self.controls])
 
     def observe(self) -> NDArray[np.float32]:
@@ -94,6 +98,10 @@ class Copies:
     def held(self) -> NDArray[np.bool_]:
         """Whose latest request was refused, shape ``(copies, signals)``."""
         return np.array([control.held for control in self.controls])
+
+    def signal_metrics(self) -> dict[str, NDArray[np.float64]]:
+        """What each signal has done since its episode began, shape ``(copies, signals)`` each."""
+        return self._tally.metrics()
 
     def close(self) -> None:
         """Free the simulators."""

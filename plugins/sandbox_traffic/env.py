@@ -69,6 +69,7 @@ class _One:
         control = self.control
         (masks,) = self.copies.masks()
         metrics = {} if control.metrics is None else {"metrics": dict(control.metrics)}
+        own = self.copies.signal_metrics() if metrics else {}
         return [
             {
                 "action_mask": mask[:count],
@@ -76,9 +77,10 @@ class _One:
                 "phase": clock.phase,
                 "time": control.now,
                 **metrics,
+                **({"signal_metrics": {name: float(own[name][0, at]) for name in own}} if own else {}),
             }
-            for mask, count, held, clock in zip(
-                masks, self._phases, control.held, control.clocks, strict=True
+            for at, (mask, count, held, clock) in enumerate(
+                zip(masks, self._phases, control.held, control.clocks, strict=True)
             )
         ]
 

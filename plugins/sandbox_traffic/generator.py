@@ -200,25 +200,48 @@ def sample_departures(
     return sorted(departures)
 
 
-def write_vehicles(path: Path, vehicles: list[tuple[float, list[str]]], begin: int) -> None:
-    """Write a SUMO routes file of ``(s from the beginning, roads)``."""
-    lines = [
-        f'<vehicle id="{number}" type="car" depart="{begin + time:.2f}" departLane="best" departSpeed="max">'
-        f'<route edges="{" ".join(roads)}"/></vehicle>'
-        for number, (time, roads) in enumerate(vehicles)
+KINDS = (
+    '<vType id="car" length="5" minGap="2.5"/>',
+    '<vType id="bus" vClass="bus"/>',
+    '<vType id="emergency" vClass="emergency"/>',
+)
+"""SUMO's own buses are 12 m long and slow to start; its emergency vehicles drive faster than others."""
+
+
+def draw_kinds(rng: np.random.Generator, number: int, buses: float, emergency: float) -> list[str]:
+    """Kind of each of ``number`` vehicles: shares of buses and emergency vehicles, cars otherwise."""
+    draws = rng.random(number)
+    return [
+        "emergency" if draw < emergency else "bus" if draw < emergency + buses else "car"
+        for draw in draws.tolist()
     ]
-    path.write_text("\n".join(["<routes>", '<vType id="car" length="5" minGap="2.5"/>', *lines, "</routes>"]))
 
 
-def write_routes(path: Path, departures: list[tuple[float, str, str]], begin: int) -> None:
+def write_vehicles(
+    path: Path, vehicles: list[tuple[float, list[str]]], begin: int, kinds: list[str] | None = None
+) -> None:
+    """Write a SUMO routes file of ``(s from the beginning, roads)``; cars where no kinds are given."""
+    named = kinds or ["car"] * len(vehicles)
+    lines = [
+        f'<vehicle id="{number}" type="{kind}" depart="{begin + time:.2f}" departLane="best" '
+        f'departSpeed="max"><route edges="{" ".join(roads)}"/></vehicle>'
+        for number, ((time, roads), kind) in enumerate(zip(vehicles, named, strict=True))
+    ]
+    path.write_text("\n".join(["<routes>", *KINDS, *lines, "</routes>"]))
+
+
+def write_routes(
+    path: Path, departures: list[tuple[float, str, str]], begin: int, kinds: list[str] | None = None
+) -> None:
     """Write a SUMO routes file of ``departures``."""
     routes = [
         f'<route id="{a}{b}" edges="{a}_in {b}_out"/>' for a in ARMS for b in ARMS if a != b
     ]  # fmt: skip
     vehicles = [
-        f'<vehicle id="{number}" type="car" route="{arm}{exit_arm}" depart="{begin + time:.2f}" '
+        f'<vehicle id="{number}" type="{kind}" route="{arm}{exit_arm}" depart="{begin + time:.2f}" '
         'departLane="best" departSpeed="max"/>'
-        for number, (time, arm, exit_arm) in enumerate(departures)
+        for number, ((time, arm, exit_arm), kind) in enumerate(
+            zip(departures, kinds or ["car"] * len(departures), strict=True)
+        )
     ]
-    head = '<vType id="car" length="5" minGap="2.5"/>'
-    path.write_text("\n".join(["<routes>", head, *routes, *vehicles, "</routes>"]))
+    path.write_text("\n".join(["<routes>", *KINDS, *routes, *vehicles, "</routes>"]))

@@ -72,6 +72,7 @@ class _Vector(VectorEnv[Any, Any, Any]):
             final = np.empty(self.num_envs, dtype=object)
             final[:] = list(observation)
             last = info | {"metrics": self._metrics(), "_metrics": done}
+            last["signal_metrics"] = self.copies.signal_metrics()
             self._begin()
             observation = self._observation()
             info = self._now() | outcome
