@@ -1,0 +1,64 @@
+"""The reference gait, and the inexact fast mode beside the exact one."""
+
+import numpy as np
+import pytest
+
+import sandbox
+from sandbox_locomotion.oscillators import open_loop
+
+
+def test_the_gait_itself_imitates_perfectly():
+    changes = ["config.imitate=true", "config.reset_noise=0", "config.horizon=60"]
+    env = sandbox.make("locomotion/half-cheetah", changes=changes, reward=["imitation"])
+    observation, _ = env.reset(seed=0)
+    assert observation.shape == (17 + 2,)
+    assert observation[-2:] == pytest.approx([0.0, 1.0])  # sine and cosine of phase zero
+    policy = open_loop(env)
+    policy.reset(1)
+    for _ in range(30):
+        _, reward, *_, info = env.step(policy.act(None)[0])
+        assert reward == pytest.approx(0.5 + 0.05 + 0.2 + 0.15 + 0.1)
+        assert info["reward_terms"]["imitate_pose"] == 1.0
+    env.close()
+
+
+def test_moving_otherwise_earns_less():
+    changes = ["config.imitate=true", "config.reset_noise=0", "config.horizon=60"]
+    env = sandbox.make("locomotion/half-cheetah", changes=changes, reward=["imitation"])
+    env.reset(seed=0)
+    rewards = [env.step(np.zeros(6, np.float32))[1] for _ in range(30)]
+    assert np.mean(rewards) < 0.8
+    env.close()
+
+
+def test_fast_steps_are_close_to_exact_ones_at_first_and_not_for_ever():
+    def batch(fast):
+        changes = ["config.contact_forces=false", f"config.fast={fast}"]
+        return sandbox.make_vec("locomotion/half-cheetah", 3, changes=changes)
+
+    exact, fast = batch("false"), batch("true")
+    one, _ = exact.reset(seed=0)
+    other, _ = fast.reset(seed=0)
+    assert np.array_equal(one, other)
+    rng = np.random.default_rng(0)
+    apart = []
+    for _ in range(60):
+        action = rng.uniform(-1, 1, (3, 6)).astype(np.float32)
+        one, reward, *_ = exact.step(action)
+        other, their_reward, *_ = fast.step(action)
+        apart.append(np.abs(one - other).max())
+        if len(apart) == 1:
+            assert their_reward == pytest.approx(reward, abs=1e-4)
+    assert apart[0] < 1e-4
+    assert apart[-1] > 0
+    exact.close()
+    fast.close()
+
+
+def test_a_single_environment_is_exact_even_where_batches_are_fast():
+    changes = ["config.contact_forces=false", "config.fast=true"]
+    env = sandbox.make("locomotion/hopper", changes=changes)
+    plain = sandbox.make("locomotion/hopper")
+    env.reset(seed=0), plain.reset(seed=0)
+    for _ in range(10):
+        assert np.array_equal(env.step(np.zeros(3))[0], plain.step(np.zeros(3))[0])
