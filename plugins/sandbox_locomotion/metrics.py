@@ -9,7 +9,7 @@ from sandbox_locomotion.reward import Transition
 
 Array = NDArray[np.float64]
 
-LEAST_DISTANCE = 0.1
+LEAST_DISTANCE = 1.0
 """Cost of transport of a robot that got less far than this, m, is `NO_PROGRESS`."""
 NO_PROGRESS = 1000.0
 """Largest cost of transport that is reported: standing still must not look efficient."""

@@ -12,7 +12,7 @@ METRICS = (
         "cost_of_transport",
         "1",
         "lower",
-        "work of the motors per weight and distance; 1000 for less than 0.1 m",
+        "work of the motors per weight and distance; 1000 for less than 1 m",
     ),
     Metric("command_error", "m/s", "lower", "mean distance of the horizontal velocity from the command"),
     Metric("turn_error", "rad/s", "lower", "mean distance of the turn rate from the command"),

@@ -57,6 +57,7 @@ class Camera:
         self._scene = mujoco.MjvScene(model, maxgeom=2000)
         for flag in ("SHADOW", "REFLECTION", "HAZE"):
             self._scene.flags[int(getattr(mujoco.mjtRndFlag, f"mjRND_{flag}"))] = False
+        self._scene.flags[int(mujoco.mjtRndFlag.mjRND_CULL_FACE)] = True  # what faces away is not drawn
         self._option = mujoco.MjvOption()
         self._drawer = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._drawer)
