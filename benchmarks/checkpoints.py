@@ -23,8 +23,8 @@ from typing import Any
 TOYS = Path(__file__).resolve().parent.parent / "tests" / "toys" / "plugin.py"
 
 CASES: dict[str, tuple[int, int, dict[str, Any]]] = {
-    "ppo": (16_384, 8, {"n_steps": 128}),
-    "sac": (4_000, 1, {"learning_starts": 500}),
+    "ppo": (8_192, 8, {"n_steps": 64}),
+    "sac": (1_200, 1, {"learning_starts": 200}),
 }
 """Steps, copies and hyperparameters."""
 
@@ -32,7 +32,7 @@ CASES: dict[str, tuple[int, int, dict[str, Any]]] = {
 def main() -> int:
     """Measure every case."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--checkpoints", type=int, default=15, help="of each training")
+    parser.add_argument("--checkpoints", type=int, default=8, help="of each training")
     given = parser.parse_args()
     os.environ["SANDBOX_PLUGINS"] = str(TOYS)
     print(json.dumps({algo: measure(algo, given.checkpoints) for algo in CASES}, indent=2))
