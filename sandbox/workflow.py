@@ -25,6 +25,7 @@ from sandbox.plans import make_plan, plan_again
 from sandbox.players import Agent, Players
 from sandbox.progress import Progress, Silent
 from sandbox.report.make import save_page
+from sandbox.report.media import REPLAYS
 from sandbox.scenarios import Problem
 from sandbox.store import Run, RunWriter, add_artifact, storage_errors, strict
 from sandbox.tracking import check_trackers
@@ -133,6 +134,7 @@ def evaluate_run(
         with _stopped_by_sigterm():
             evaluation = play_all(table, problem, agents, seeds, progress)
             save_evaluation(trained, evaluation)
+            save_replay(trained, problem, seeds[0], progress)
             save_page(trained)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
@@ -142,6 +144,19 @@ def evaluate_run(
         error.hint = f"{error.hint} To evaluate: sandbox resume {trained.path}".strip()
         raise
     return evaluation
+
+
+def save_replay(run: Run, problem: Problem, seed: int, progress: Progress) -> None:
+    """Play one test episode for the page's viewers, where the task has a view for it."""
+    if not any(view.name == "replay" and "json" in view.formats for view in problem.task.views):
+        return
+    from sandbox.rendering import render
+
+    out = run.path / REPLAYS / f"{run.algorithm}.json"
+    try:
+        render([run.path], problem, out, view="replay", seed=seed, progress=progress)
+    except Exception as error:  # a picture that fails must not cost the result
+        progress.message(f"No replay was made: {error}")
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from sandbox.api.replay import read_replay
 from sandbox.store import Run
 
 REPLAYS = "replays"
+"""Folder of a run's replays."""
+
 PICTURES = {".png": "image/png", ".gif": "image/gif", ".jpg": "image/jpeg"}
 FILMS = {".mp4": "video/mp4", ".webm": "video/webm"}
 LARGEST_PICTURE = 2 * 2**20

@@ -81,6 +81,7 @@ forage = Task(
     masks=True,
     resume="replay",
     baselines=(Baseline("greedy", "toy_forage:make_greedy", "Walks to the nearest item and eats it."),),
+    views=(View("replay", "toy_forage:draw_replay", "the reward of every step", ("json",)),),
 )
 
 tag = Task(

@@ -171,3 +171,19 @@ class GreedyPolicy:
 def make_greedy(env: Any) -> GreedyPolicy:
     """Nearest item first."""
     return GreedyPolicy(env.config.size)
+
+
+def draw_replay(request: Any) -> None:
+    """Every step's reward as a replay of the inventory viewer, the simplest there is."""
+    from sandbox.api.replay import write_replay
+
+    episodes = []
+    for agent in request.agents:
+        for seed in request.seeds:
+            rewards: list[float] = []
+            request.play(agent, seed, lambda env, moment, kept=rewards: kept.append(moment.reward))
+            location = {"name": "grid", "order": rewards}
+            episodes.append(
+                {"agent": agent.name, "seed": seed, "periods": len(rewards), "locations": [location]}
+            )
+    write_replay(request.path, "inventory", "toy/forage", episodes)
