@@ -85,7 +85,7 @@ def search(
     population: int,
     rng: np.random.Generator,
     told: Callable[[str], None],
-    keep: Callable[[Array, float], None] = lambda numbers, value: None,
+    keep: Callable[[Array, float], object] = lambda numbers, value: None,
 ) -> tuple[Array, float]:
     """Cross-entropy method.
 
@@ -116,7 +116,7 @@ def search(
         chosen = candidates[order]
         mean = SMOOTHING * chosen.mean(0) + (1 - SMOOTHING) * mean
         spread = SMOOTHING * (chosen.std(0) + 1e-4 * space.spread) + (1 - SMOOTHING) * spread
-        if scores[order[0]] > best_score or scores[1] < 0.9 * best_score:
+        if scores[order[0]] > best_score or scores[1] < best_score - 0.1 * abs(best_score):
             best, best_score = candidates[order[0]].copy(), float(scores[order[0]])
         keep(best, best_score)
         told(f"generation {generation + 1}: best {scores.max():.4g}, mean {scores.mean():.4g}")
@@ -200,8 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
         found, value = _tune(options)
     except SandboxError as error:
         print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
-        code: int = error.exit_code
-        return code
+        return 2 if error.exit_code == 2 else 1
     path = _write(options, found, value)
     print(f"{options.objective} {value:.4g}; written to {path}")
     return 0
