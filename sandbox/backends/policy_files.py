@@ -17,8 +17,9 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,6 +162,28 @@ def require_fit(
         f"The policy in {source} does not fit the one to be trained: {shown}.",
         "Train on the same spaces with the same net_arch and the same kind of policy, or start afresh.",
     )
+
+
+def require_size(tensors: Mapping[str, Tensor], inputs: int, layers: Sequence[int], source: Path) -> None:
+    """Refuse a description of a network that is larger than the weights that come with it.
+
+    To be called before the network is built: a document may ask for more than any memory holds.
+
+    Args:
+        tensors: What was read.
+        inputs: Numbers that the first layer takes; 0 where that is not known.
+        layers: Units of the hidden layers.
+        source: Folder of the saved policy, for the message.
+
+    Raises:
+        DamagedRunError: If such a network must have more weights than there are.
+    """
+    least = inputs * (layers[0] if layers else 1) + sum(one * other for one, other in pairwise(layers))
+    held = sum(tensor.numel() for tensor in tensors.values())
+    if least > held:
+        raise DamagedRunError(
+            f"The policy in {source} describes a network of {least:,} weights or more, but has {held:,}."
+        )
 
 
 def _dims(shape: tuple[int, ...]) -> str:

@@ -170,7 +170,9 @@ ATTACKS: dict[str, Callable[[Path, Path], object]] = {
     "algorithm is a path": state(algorithm="../../../evil"),
     "space of a petabyte": state(observation_space=box(shape=[2**50])),
     "dtype is an object": state(observation_space=box(dtype="object")),
-    "network of a petabyte": state(network={"net_arch": [8192] * 17}),
+    "network of too many layers": state(network={"net_arch": [8192] * 17}),
+    "network of four gigabytes": state(network={"net_arch": [8192] * 16}),
+    "observation of four hundred megabytes": state(observation_space=box(shape=[100_000_000])),
 }
 
 

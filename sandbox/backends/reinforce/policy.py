@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from sandbox.api.errors import DamagedRunError, MisfitError
-from sandbox.backends.policy_files import PolicyFiles, read_policy, require_fit, write_policy
+from sandbox.backends.policy_files import PolicyFiles, read_policy, require_fit, require_size, write_policy
 from sandbox.backends.reinforce.distributions import distribution_for
 from sandbox.backends.reinforce.networks import ACTIVATIONS, Actor, Critic
 from sandbox.backends.reinforce.observations import Normaliser, flat_size, flatten
@@ -192,6 +192,7 @@ def load(directory: Path) -> ReinforcePolicy:
             baseline=bool(_part(saved, CRITIC)),
         )
         spaces = [space_from_json(document[key]) for key in ("observation_space", "action_space")]
+        require_size(saved.tensors, flat_size(spaces[0]), config.net_arch, directory)
         policy = ReinforcePolicy(spaces[0], spaces[1], config)
         policy.take(saved, directory)
     except (KeyError, ValueError, MisfitError) as error:

@@ -16,7 +16,7 @@ from stable_baselines3.common.preprocessing import is_image_space, maybe_transpo
 from stable_baselines3.common.vec_env import VecTransposeImage
 
 from sandbox.api.errors import DamagedRunError, SandboxError
-from sandbox.backends.policy_files import misfit, read_policy, write_policy
+from sandbox.backends.policy_files import misfit, read_policy, require_size, write_policy
 from sandbox.backends.sb3.heads import Head, make_head
 from sandbox.backends.sb3.networks import MODELS, Network, build_policy
 from sandbox.backends.sb3.normaliser import Normaliser
@@ -141,6 +141,7 @@ def load(directory: Path) -> SB3Policy:
         network = Network.model_validate(document["network"])
         observation_space = space_from_json(document["observation_space"])
         action_space = space_from_json(document["action_space"])
+        require_size(files.tensors, *_least(network, observation_space), directory)
         policy = build_policy(
             algorithm,
             network_observation_space(observation_space),
@@ -169,6 +170,22 @@ def load(directory: Path) -> SB3Policy:
         normaliser = Normaliser.from_arrays(files.normaliser, observation_space)
     stochastic = document.get("stochastic", False) is True
     return SB3Policy(algorithm, observation_space, action_space, network, policy, normaliser, stochastic)
+
+
+def _least(network: Network, space: gym.Space[Any]) -> tuple[int, list[int]]:
+    """Inputs and hidden layers that a described network has at least."""
+    layers = list(network.net_arch or ())
+    if network.convolution is not None or _has_image(space):
+        return 0, layers
+    if network.lstm_hidden_size is not None:  # four gates, and as many recurrent weights again
+        hidden = network.lstm_hidden_size
+        return 0, [4 * hidden, *[hidden] * ((network.n_lstm_layers or 1) + 1), *layers]
+    return int(gym.spaces.flatdim(space)), layers
+
+
+def _has_image(space: gym.Space[Any]) -> bool:
+    parts = space.spaces.values() if isinstance(space, spaces.Dict) else [space]
+    return any(len(part.shape or ()) >= 3 for part in parts)
 
 
 def network_observation_space(space: gym.Space[Any]) -> gym.Space[Any]:

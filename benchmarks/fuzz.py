@@ -1,0 +1,460 @@
+"""Feeds random and mutated files to everything that reads files of strangers.
+
+    python -m benchmarks.fuzz --inputs 100000
+
+Kinds of input, in turn: scenario files, overrides (``--set`` and ``--reward``), records of runs, the document
+of a policy, SUMO networks and SUMO demand. Each must be taken or refused with a sentence: no other exception,
+at most a second of processor time, at most 500 MB on top of the program's own memory, nothing written outside
+the folder of the inputs, no process started and no connection made. Prints one JSON document; exits with 1 if
+anything went wrong. The same seed gives the same inputs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sandbox.api.errors import SandboxError
+from sandbox.backends.policy_files import read_policy
+from sandbox.registry import registry
+from sandbox.scenarios import load_problem
+from sandbox.store import Run
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS = 1.0
+MEMORY = 500 * 2**20
+KEPT = 20
+FORBIDDEN = {"subprocess.Popen", "os.system", "os.exec", "os.fork", "os.posix_spawn", "socket.connect"}
+
+WORDS = [
+    *("title", "task", "metric", "config", "reward", "weights", "preset", "steps", "evaluation", "seeds"),
+    *("train", "test", "episodes", "baselines", "presets", "references", "id", "net", "routes", "horizon"),
+    *("demand", "toy/corridor", "traffic/signal", "../../x", "/etc/passwd", "/dev/zero", "~nobody/x"),
+    *("os:system", "__class__", "!!python/object", "&a", "*a", "<<", "0x1F", "1e400", "-1", "null", "~"),
+    *(".nan", ".inf", "%s%n", "${HOME}", "{{7*7}}", "sumo-rl:../../x", "generated:x"),
+    *("\x00", "\ud800", "9" * 400, "[" * 50, "é" * 30),
+]
+XML = [
+    "<!DOCTYPE net [<!ENTITY a 'b'>]>",
+    "&a;",
+    "<include href='/etc/passwd'/>",
+    "<edge id='x'>",
+    "</edge>",
+    "<lane/>",
+    "<param key='file' value='/tmp/x'/>",
+    "<inductionLoop id='d' file='x'/>",
+    "<tlLogic id='t'>",
+    "<phase/>",
+    "<![CDATA[",
+    "<?xml version='1.0' encoding='utf-7'?>",
+    "<flow id='f' begin='-1e309' end='nan'/>",
+    "<trip depart='x'/>",
+    "\x00",
+    "<connection from='a' to='b' fromLane='9e9' toLane='-1'/>",
+    "speed='nan'",
+    "length='-1'",
+    "tl='t' linkIndex='x'",
+]
+
+
+@dataclass
+class Tally:
+    """What became of the inputs of one kind."""
+
+    inputs: int = 0
+    taken: int = 0
+    refused: int = 0
+    slowest: float = 0.0
+    wrong: list[dict[str, str]] = field(default_factory=list)
+
+
+class Watch:
+    """Notes writes outside a folder, processes and connections, from Python's audit events."""
+
+    def __init__(self, allowed: Path) -> None:
+        self._allowed = str(allowed)
+        self.on = False
+        self.seen: list[str] = []
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, args: tuple[Any, ...]) -> None:
+        if not self.on:
+            return
+        if event in FORBIDDEN:
+            self.seen.append(f"{event} {args[:1]!r}")
+        elif event == "open" and self._writes(args) and not self._inside(args[0]):
+            self.seen.append(f"open for writing: {args[0]!r}")
+        elif event in (
+            "os.mkdir",
+            "os.remove",
+            "os.rename",
+            "os.rmdir",
+            "os.link",
+            "os.symlink",
+            "os.truncate",
+        ):
+            self.seen += [f"{event} {path!r}" for path in args[:2] if not self._inside(path)]
+
+    def _writes(self, args: tuple[Any, ...]) -> bool:
+        flags = args[2] if len(args) > 2 and isinstance(args[2], int) else 0
+        return bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND))
+
+    def _inside(self, path: Any) -> bool:
+        if not isinstance(path, str | bytes | os.PathLike):
+            return True  # a descriptor, or the mode of os.mkdir
+        return os.path.realpath(os.fsdecode(path)).startswith(self._allowed)
+
+
+def mutate(rng: random.Random, text: bytes, pieces: list[str]) -> bytes:
+    """One to six edits: bytes flipped, parts cut, doubled, swapped or replaced by a telling piece."""
+    data = bytearray(text)
+    for _ in range(rng.randint(1, 6)):
+        at, to = sorted(rng.randint(0, len(data)) for _ in range(2))
+        to = min(to, at + rng.choice([1, 4, 40, 400]))
+        kind = rng.randrange(6)
+        if kind == 0 and data:
+            data[min(at, len(data) - 1)] = rng.randrange(256)
+        elif kind == 1:
+            del data[at:to]
+        elif kind == 2:
+            data[at:at] = data[at:to] * rng.randint(1, 5)
+        elif kind == 3:
+            data[at:to] = rng.choice(pieces).encode("utf-8", "surrogatepass")
+        elif kind == 4:
+            data[at:at] = rng.choice(pieces).encode("utf-8", "surrogatepass")
+        else:
+            data[at:to] = rng.randbytes(to - at)
+    return bytes(data[:200_000])
+
+
+def value(rng: random.Random, depth: int = 0) -> Any:
+    """Any plain value."""
+    kind = rng.randrange(9 if depth < 3 else 6)
+    simple: list[Callable[[], Any]] = [
+        lambda: None,
+        lambda: rng.random() < 0.5,
+        lambda: rng.choice([0, 1, -1, 2**31, 2**63, -(10**40), rng.randint(-100, 100)]),
+        lambda: rng.choice([0.0, -0.5, 1e308, float("nan"), float("inf"), rng.gauss(0, 10)]),
+        lambda: rng.choice(WORDS),
+        lambda: "".join(chr(rng.randrange(32, 0x2FF)) for _ in range(rng.randrange(12))),
+    ]
+    if kind < 6:
+        return simple[kind]()
+    if kind == 6:
+        return [value(rng, depth + 1) for _ in range(rng.randrange(4))]
+    return {rng.choice(WORDS): value(rng, depth + 1) for _ in range(rng.randrange(4))}
+
+
+def restructured(rng: random.Random, document: Any) -> Any:
+    """A document with one to three entries, at any depth, replaced, added or removed."""
+    document = json.loads(json.dumps(document))
+    for _ in range(rng.randint(1, 3)):
+        node = document
+        while True:
+            keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+            inner = [key for key in keys if isinstance(node[key], dict | list) and node[key]]
+            if not inner or rng.random() < 0.5:
+                break
+            node = node[rng.choice(inner)]
+        if not keys or rng.random() < 0.3:
+            if isinstance(node, dict):
+                node[rng.choice(WORDS)] = value(rng)
+            else:
+                node.append(value(rng))
+        elif rng.random() < 0.3:
+            del node[rng.choice(keys)]
+        else:
+            node[rng.choice(keys)] = value(rng)
+    return document
+
+
+class Readers:
+    """Everything that reads what strangers wrote, each with a source of inputs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        files = sorted((ROOT / "scenarios").glob("*/*.yaml")) + sorted((ROOT / "tests/toys").rglob("*.yaml"))
+        self.scenarios = [file.read_bytes() for file in files if file.parent.name != "suites"]
+        self.bases = [
+            ROOT / "tests/toys/scenarios/toy/regulator.yaml",
+            ROOT / "tests/toys/scenarios/toy/forage.yaml",
+        ]
+        self.record = record()
+        self.policy = policy_document()
+        self.network, self.routes = sumo_files()
+
+    def kinds(self) -> dict[str, Callable[[random.Random], Callable[[], object]]]:
+        """By name: what makes an input from a generator, and gives back what reads it."""
+        found: dict[str, Callable[[random.Random], Callable[[], object]]] = {
+            "scenario": self.scenario,
+            "override": self.override,
+            "record": self.run_record,
+            "policy": self.policy_folder,
+        }
+        if self.network:
+            found |= {"network": self.sumo_network, "routes": self.sumo_routes}
+        return found
+
+    def scenario(self, rng: random.Random) -> Callable[[], object]:
+        path = self.folder / "scenario.yaml"
+        source = rng.choice(self.scenarios)
+        if rng.random() < 0.5:
+            path.write_bytes(mutate(rng, source, WORDS))
+        else:
+            text = yaml.safe_dump(restructured(rng, yaml.safe_load(source)), allow_unicode=True)
+            path.write_bytes(text.encode("utf-8", "surrogatepass"))
+        return lambda: load_problem(str(path))
+
+    def override(self, rng: random.Random) -> Callable[[], object]:
+        keys = [
+            "axes",
+            "horizon",
+            "config.horizon",
+            "evaluation.episodes",
+            "evaluation.seeds.test",
+            "metric",
+            "steps",
+        ]
+        signs = ["=", "=", "=", "", "=="]
+        changes = [
+            f"{rng.choice([*keys, rng.choice(WORDS)])}{rng.choice(signs)}{self._text(rng)}"
+            for _ in range(rng.randrange(3))
+        ]
+        terms = ["state", "control", "quadratic", "x", ""]
+        reward = [f"{rng.choice(terms)}={self._text(rng)}" for _ in range(rng.randrange(3))]
+        base = str(rng.choice(self.bases))
+        return lambda: load_problem(base, changes, reward)
+
+    def run_record(self, rng: random.Random) -> Callable[[], object]:
+        folder = self.folder / "run"
+        folder.mkdir(exist_ok=True)
+        text = json.dumps(self.record).encode()
+        if rng.random() < 0.3:
+            text = mutate(rng, text, WORDS)
+        else:
+            text = json.dumps(restructured(rng, self.record)).encode("utf-8", "surrogatepass")
+        (folder / "run.json").write_bytes(text)
+
+        def read() -> object:
+            run = Run.open(folder)
+            return run.status, run.algorithm, run.scenario
+
+        return read
+
+    def policy_folder(self, rng: random.Random) -> Callable[[], object]:
+        folder = self.folder / "policy"
+        folder.mkdir(exist_ok=True)
+        document, weights = self.policy
+        if rng.random() < 0.5:
+            (folder / "policy.json").write_bytes(mutate(rng, document, WORDS))
+            (folder / "weights.safetensors").write_bytes(weights)
+        else:
+            (folder / "policy.json").write_bytes(document)
+            (folder / "weights.safetensors").write_bytes(mutate(rng, weights, WORDS))
+        return lambda: read_policy(folder)
+
+    def sumo_network(self, rng: random.Random) -> Callable[[], object]:
+        from sandbox_traffic.network import only_signal, read_network
+
+        path = self.folder / "net.net.xml"
+        path.write_bytes(mutate(rng, self.network, XML))
+        return lambda: only_signal(read_network(path))
+
+    def sumo_routes(self, rng: random.Random) -> Callable[[], object]:
+        from sandbox_traffic.files import check_routes
+
+        path = self.folder / "demand.rou.xml"
+        path.write_bytes(mutate(rng, self.routes, XML))
+        return lambda: check_routes(path, 0, 3600)
+
+    def _text(self, rng: random.Random) -> str:
+        given = value(rng)
+        return given if isinstance(given, str) else json.dumps(given)
+
+
+def record() -> dict[str, Any]:
+    """A record as training writes it."""
+    scenario = {"id": "toy/corridor", "title": "T", "task": "toy/corridor", "metric": "steps"}
+    facts = {"started": "2026-01-01T00:00:00", "train_seconds": 1.0, "seconds": 1.0, "steps_per_second": 5.0}
+    asked = {
+        "algorithm": "ppo",
+        "seed": 0,
+        "steps": 5,
+        "num_envs": 1,
+        "init_from": None,
+        "command": ["sandbox"],
+    }
+    return {
+        "format": 1,
+        "scenario_id": "toy/corridor",
+        "scenario": scenario,
+        "scenario_hash": "0" * 64,
+        "scenario_file": None,
+        "folder": "/",
+        "hyperparameters": {"gamma": 0.9},
+        "reward": {"step": -1.0},
+        "packages": {"numpy": "2"},
+        "steps_done": 5,
+        "status": "running",
+        "process": {"pid": 1, "host": "h", "started": "1"},
+        "best": {"steps": 5, "metric": 1.0},
+        **asked,
+        **facts,
+    }
+
+
+def policy_document() -> tuple[bytes, bytes]:
+    """A small policy as it lies on the disk: its document and its weights."""
+    import torch
+
+    from sandbox.backends.policy_files import write_policy
+
+    with tempfile.TemporaryDirectory() as folder:
+        weights = {"layer.weight": torch.zeros(4, 3), "layer.bias": torch.zeros(4)}
+        write_policy(Path(folder), {"algorithm": "ppo", "backend": "sb3", "network": {}}, weights, None)
+        return (Path(folder) / "policy.json").read_bytes(), (
+            Path(folder) / "weights.safetensors"
+        ).read_bytes()
+
+
+def sumo_files() -> tuple[bytes, bytes]:
+    """A network and its demand, empty where the traffic domain is not installed."""
+    try:
+        from sandbox_traffic import generator
+
+        network = generator.single_intersection_network().read_bytes()
+    except Exception:
+        return b"", b""
+    trips = "".join(f"<trip id='t{n}' depart='{n}.0' from='a' to='b'/>" for n in range(20))
+    kinds = "<vType id='car' length='5'><param key='x' value='1'/></vType><flow id='f' begin='0' end='9'/>"
+    return network, f"<routes>{kinds}{trips}</routes>".encode()
+
+
+def fuzz(inputs: int, seed: int, folder: Path, keep: Path | None, progress: bool = False) -> dict[str, Any]:
+    """Read ``inputs`` inputs; what became of them."""
+    readers = Readers(folder)
+    kinds = readers.kinds()
+    names = list(kinds)
+    tallies = {name: Tally() for name in names}
+    for name in names:  # load what is loaded lazily before memory is bounded
+        tried = kinds[name](random.Random(0))
+        with contextlib.suppress(SandboxError):
+            tried()
+    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    _bound_memory()
+    watch = Watch(folder)
+    start = time.perf_counter()
+    for number in range(inputs):
+        name = names[number % len(names)]
+        read = kinds[name](random.Random(f"{seed}-{number}"))
+        _try(name, number, read, tallies[name], watch, folder, keep)
+        if progress and number % 1000 == 999:
+            print(f"{number + 1:,} of {inputs:,}", file=sys.stderr, flush=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "inputs": inputs,
+        "seed": seed,
+        "seconds": round(time.perf_counter() - start, 1),
+        "memory_growth_mb": round((peak - base) / 1024, 1),
+        "outside": watch.seen[:KEPT],
+        "kinds": {
+            name: {
+                "inputs": tally.inputs,
+                "taken": tally.taken,
+                "refused": tally.refused,
+                "wrong": len(tally.wrong),
+                "slowest_seconds": round(tally.slowest, 3),
+            }
+            for name, tally in tallies.items()
+        },
+        "wrong": [wrong for tally in tallies.values() for wrong in tally.wrong[:KEPT]],
+    }
+
+
+def _try(
+    name: str,
+    number: int,
+    read: Callable[[], object],
+    tally: Tally,
+    watch: Watch,
+    folder: Path,
+    keep: Path | None,
+) -> None:
+    tally.inputs += 1
+    complaint = ""
+    start = time.process_time()
+    watch.on = True
+    try:
+        read()
+        tally.taken += 1
+    except SandboxError as error:
+        tally.refused += 1
+        if not error.message or "\n" in error.message or len(error.message) > 4000:
+            complaint = f"the sentence is {error.message[:200]!r}"
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        complaint = f"{type(error).__name__}: {str(error)[:300]}"
+    finally:
+        watch.on = False
+    seconds = time.process_time() - start
+    tally.slowest = max(tally.slowest, seconds)
+    if seconds > SECONDS:
+        complaint = complaint or f"it took {seconds:.2f} s"
+    if complaint:
+        tally.wrong.append({"kind": name, "number": str(number), "what": complaint})
+        if keep is not None:
+            _keep(name, number, folder, keep)
+
+
+def _keep(name: str, number: int, folder: Path, keep: Path) -> None:
+    import shutil
+
+    shutil.copytree(folder, keep / f"{name}-{number}", dirs_exist_ok=True)
+
+
+def _bound_memory() -> None:
+    """From here on, 500 MB more at most: an input that needs more raises MemoryError."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+def use_toys() -> None:
+    """The toy domain of the tests, whose scenarios cost nothing to read."""
+    os.environ["SANDBOX_PLUGINS"] = str(ROOT / "tests" / "toys" / "plugin.py")
+    os.environ.pop("SANDBOX_SCENARIOS", None)
+    registry.cache_clear()
+
+
+def main(arguments: list[str]) -> int:
+    """Run it and print what became of the inputs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--inputs", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, help="folder for the inputs that went wrong")
+    chosen = parser.parse_args(arguments)
+    use_toys()
+    with tempfile.TemporaryDirectory(prefix="sandbox-fuzz-") as folder:
+        os.chdir(folder)
+        summary = fuzz(chosen.inputs, chosen.seed, Path(folder).resolve(), chosen.keep, progress=True)
+        os.chdir("/")
+    print(json.dumps(summary, indent=2))
+    return 1 if summary["wrong"] or summary["outside"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
