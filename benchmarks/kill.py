@@ -25,6 +25,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -204,11 +205,20 @@ def _sum(file: Path) -> str | None:
     return hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else None
 
 
+_NEEDED = (
+    "safetensors.torch",
+    "torch._dynamo",  # which torch imports with the first optimiser, and takes seconds
+    "torch.utils.tensorboard",
+    "sandbox.integrity",
+    "sandbox.report.picture",
+    "sandbox.workflow",
+)
+
+
 def _import_all(algo: str) -> None:
     """Import what an attempt needs, so that it starts at once; nothing is run."""
-
-    import sandbox.report.picture
-    import sandbox.workflow  # noqa: F401
+    for name in _NEEDED:
+        import_module(name)
     from sandbox.registry import registry, require, resolve
 
     algorithm = registry().algorithm(algo)
