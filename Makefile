@@ -16,7 +16,7 @@ docs:  ## the documentation site, in site/
 	python -m docs.generate && zensical build --strict --clean
 
 bench:  ## side-by-side speed runs
-	python -m benchmarks.startup && python -m benchmarks.overhead && python -m benchmarks.checkpoints
+	python -m benchmarks.startup && python -m benchmarks.overhead && python -m benchmarks.checkpoints && python -m benchmarks.compare overhead
 
 kill:  ## kills runs a hundred times and counts what is lost; half an hour
 	python -m benchmarks.kill --times 100
