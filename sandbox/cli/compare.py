@@ -56,6 +56,9 @@ def compare(
     shard: Annotated[
         str | None, typer.Option(metavar="I/N", help="Run only the I-th of N parts, for job arrays.")
     ] = None,
+    artifacts: Annotated[
+        str | None, typer.Option(metavar="URL", help="Also copy what cells leave to this store (fsspec).")
+    ] = None,
     runs_dir: RunsDir = Path("runs"),
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -82,6 +85,7 @@ def compare(
         launching=Launching(launcher, workers, ray_address, cores, partition),
         shard=shard,
         retry=retry,
+        artifacts=artifacts,
         watcher=watcher(quiet),
         command=["sandbox", *context.obj],
     )

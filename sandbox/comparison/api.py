@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.api.errors import BrokenFileError, InvalidValueError, StorageError
+from sandbox.comparison.artifacts import check_target
 from sandbox.comparison.cells import Grid, make_grid, take_shard
 from sandbox.comparison.drive import State, Watcher, drive, survey
 from sandbox.comparison.records import EPISODES, cell_folder
@@ -88,6 +89,7 @@ def compare(
     launching: Launching | None = None,
     shard: str | None = None,
     retry: bool = False,
+    artifacts: str | None = None,
     watcher: Watcher | None = None,
     command: Sequence[str] | None = None,
 ) -> Compared:
@@ -108,6 +110,7 @@ def compare(
         launching: Where cells run; in processes of this machine if absent.
         shard: ``i/n``: run only this part of the cells, for job arrays.
         retry: Run cells again that failed before.
+        artifacts: fsspec URL of a folder or object store that gets a copy of what each cell leaves.
         watcher: Hears how it goes.
         command: The command line to record.
 
@@ -128,6 +131,7 @@ def compare(
         launching=launching or Launching(),
         shard=shard,
         retry=retry,
+        artifacts=artifacts,
         watcher=watcher,
         command=command,
     )
@@ -140,11 +144,14 @@ def run_grid(
     launching: Launching,
     shard: str | None = None,
     retry: bool = False,
+    artifacts: str | None = None,
     watcher: Watcher | None = None,
     command: Sequence[str] | None = None,
 ) -> Compared:
     """Bring a grid to its end; see `compare`."""
     mine = take_shard(grid.cells, shard)
+    if artifacts is not None:
+        check_target(artifacts)
     folder = grid.folder(root)
     state = survey(root, mine)
 
@@ -163,6 +170,7 @@ def run_grid(
             retry=retry,
             watcher=watcher,
             settled=save,
+            artifacts=artifacts,
         )
     except KeyboardInterrupt:
         done = state.count("done")

@@ -120,6 +120,7 @@ def drive(
     retry: bool = False,
     watcher: Watcher | None = None,
     settled: Callable[[State], None] = lambda state: None,
+    artifacts: str | None = None,
 ) -> None:
     """Run every cell of ``state`` that is missing.
 
@@ -130,12 +131,13 @@ def drive(
         retry: Whether cells that failed before are run again.
         watcher: Hears how it goes.
         settled: Called now and then after cells have finished, to write intermediate results.
+        artifacts: URL of a store that gets a copy of what each cell leaves.
 
     Raises:
         RunFailedError: If cells cannot be run at all (not: if a cell fails, which is a result).
         KeyboardInterrupt: After an interrupt, once running cells have written their checkpoints.
     """
-    _Drive(root, state, launcher, retry, watcher or Unwatched(), settled).run()
+    _Drive(root, state, launcher, retry, watcher or Unwatched(), settled, artifacts).run()
 
 
 class _Drive:
@@ -147,9 +149,10 @@ class _Drive:
         retry: bool,
         watcher: Watcher,
         settled: Callable[[State], None],
+        artifacts: str | None,
     ) -> None:
         self._root, self._state, self._launcher, self._retry = root, state, launcher, retry
-        self._watcher, self._settled = watcher, settled
+        self._watcher, self._settled, self._artifacts = watcher, settled, artifacts
         open_ones = ("missing", "busy", "interrupted", *(("failed",) if retry else ()))
         self._cells = {cell.id: cell for cell in state.cells}
         self._waiting = deque(cell.id for cell in state.cells if state.status[cell.id] in open_ones)
@@ -189,6 +192,7 @@ class _Drive:
                 "kind": cell.kind,
                 "request": cell.request,
                 "again": self._retry,
+                "artifacts": self._artifacts,
             }
             self._under_way.add(cell.id)
             if self._state.status[cell.id] != "busy":

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from sandbox.api.errors import DamagedRunError, RunBusyError, SandboxError, StorageError
+from sandbox.comparison.artifacts import copy_cell
 from sandbox.comparison.lease import Lease, take
 from sandbox.comparison.records import EPISODES, cell_folder, read_cell, write_cell
 from sandbox.envs import restorable
@@ -39,7 +40,7 @@ def run_cell(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
 
     Args:
         payload: ``root``, the runs directory; ``cell``, its id; ``kind``; ``request``; ``again``,
-            whether to run it although it failed before.
+            whether to run it although it failed before; ``artifacts``, the URL of a store that gets a copy.
         tell: Hears of progress: ``{"phase", "done", "total"}``.
 
     Returns:
@@ -117,6 +118,8 @@ def _attempt(
     record["ended"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     with storage_errors(root):
         write_cell(root, cell, record)
+    if payload.get("artifacts"):
+        copy_cell(root, cell, record["run_dir"], payload["artifacts"])
     return {"status": record["status"]}
 
 

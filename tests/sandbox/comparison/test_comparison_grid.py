@@ -141,6 +141,20 @@ def test_a_plain_name_needs_algorithms(still: None, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_what_cells_leave_is_copied_to_a_store_record_last(still: None, tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    done = run(trivial(seeds=2), tmp_path / "runs", artifacts=f"file://{tmp_path / 'store'}")
+    assert done.complete
+    for cell in done.document["cells"]:
+        for name in (f"cells/{cell['id']}/cell.json", f"{cell['run_dir']}/run.json"):
+            assert (tmp_path / "store" / name).read_bytes() == (tmp_path / "runs" / name).read_bytes()
+        copied = tmp_path / "store" / cell["run_dir"]
+        times = [file.stat().st_mtime_ns for file in copied.rglob("*") if file.is_file()]
+        assert max(times) <= (tmp_path / "store" / f"cells/{cell['id']}/cell.json").stat().st_mtime_ns
+    with pytest.raises(InvalidValueError, match="artifacts"):
+        run(trivial(seeds=2), tmp_path / "runs", artifacts="moon://there")
+
+
 @pytest.mark.slow
 def test_a_driver_that_is_killed_again_and_again_finishes_every_cell_once(tmp_path: Path) -> None:
     suite = tmp_path / "grid.yaml"
