@@ -192,12 +192,9 @@ def _assemble(
 
 def _on_rim(along: Floats) -> tuple[Floats, Floats]:
     """Points at a share of the way round the canvas, from the lower-left corner to the right."""
-    side, at = np.divmod(along * 4.0, 1.0)
-    at = at * SIDE
-    x = np.select([side == 0, side == 1, side == 2], [at, np.full_like(at, SIDE), SIDE - at], 0.0)
-    y = np.select(
-        [side == 0, side == 1, side == 2], [np.zeros_like(at), at, np.full_like(at, SIDE)], SIDE - at
-    )
+    at = along * 4.0  # sides: bottom, right, top, left
+    x = np.clip(1.5 - np.abs(at - 1.5), 0.0, 1.0) * SIDE
+    y = np.clip(1.5 - np.abs(at - 2.5), 0.0, 1.0) * SIDE
     return x, y
 
 

@@ -49,7 +49,7 @@ def heat_maps(request: ViewRequest) -> None:
     episode: Episode = kept["episode"]
     image = kept.get("planes", masks(episode))
     horizontal, vertical, density = _maps(episode)
-    wire = np.where(image[6] < 1, image[6] ** 2, np.nan)
+    wire = _inside(episode, kept.get("index", 0), image[6] ** 2)
     panels = [
         (f"wire mask of macro {kept.get('index', 0) + 1}, share of its range", wire),
         ("legal cells", image[5]),
@@ -114,6 +114,16 @@ def _finished(request: ViewRequest, agent: Any, seed: int) -> tuple[Episode, Any
 
     record = request.play(agent, seed, watch)
     return kept["episode"], record
+
+
+def _inside(episode: Episode, macro: int, plane: Any) -> Any:
+    """A plane of a macro with NaN where its corner cannot lie inside the canvas."""
+    macro = min(macro, episode.problem.count - 1)
+    columns = episode.problem.grid - int(episode.arrays.cells_w[0, macro]) + 1
+    rows = episode.problem.grid - int(episode.arrays.cells_h[0, macro]) + 1
+    shown = np.full(plane.shape, np.nan)
+    shown[:rows, :columns] = plane[:rows, :columns]
+    return shown
 
 
 def _maps(episode: Episode) -> tuple[Any, Any, Any]:
