@@ -1,14 +1,15 @@
 """The beer game: retailer, wholesaler, distributor and factory, each ordering from the next; backorders.
 
-Event order of a week: **order, receive the shipment, receive the order, ship, cost, observe**. A week begins
-with the orders that the players decided on when they had seen the week before; an order is with the supplier
-``order_delay`` weeks later (1: in the same week, after it was mailed), a shipment arrives ``shipping_delay``
-weeks after it left, the factory's own order turns into stock ``order_delay - 1 + production_delay`` weeks
-later. Every station ships what it has of the order and its backlog. A week costs h·stock + b·backlog at every
-station, counted after shipping. On the board (Sterman 1989, Management
-Science 35(3)) the delays are 2, 2, 2, and the board as it is set up is that at the end of its first week, in
-which 4 cases are asked for and everything stays as it is: a game begins there, three more weeks of 4 cases
-follow, then 8.
+Event order of a week: **order, receive the shipment, receive the order, ship, cost, observe**. A week
+begins with the orders that the players decided on when they had seen the week before; an order is with the
+supplier ``order_delay`` weeks later (1: in the same week, after it was mailed), a shipment arrives
+``shipping_delay`` weeks after it left, the factory's own order is in its stock ``order_delay +
+production_delay`` weeks later. Every station ships what it has of the order and its backlog. A week costs
+h·stock + b·backlog at every station, counted after shipping.
+
+On the board (Sterman 1989, Management Science 35(3)) an order takes 2 weeks, a shipment 2, the brew 3 after
+the factory's decision. The board as it is set up is that at the end of its first week, in which 4 cases are
+asked for and everything stays as it is: a game begins there, three more weeks of 4 cases follow, then 8.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class BeerConfig(InventoryConfig):
         2, ge=1, le=20, description="weeks until an order is with the supplier, 2 on the board"
     )
     shipping_delay: int = Field(2, ge=1, le=20, description="weeks until a shipment arrives")
-    production_delay: int = Field(2, ge=1, le=20, description="weeks of brewing")
+    production_delay: int = Field(1, ge=1, le=20, description="weeks of brewing")
     initial_stock: float = Field(12.0, ge=0, le=1e6, description="in stock at each station, cases")
     initial_flow: float = Field(
         4.0, ge=0, le=1e6, description="in every place of the mail and the lorries, cases"

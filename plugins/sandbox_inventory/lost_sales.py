@@ -79,7 +79,10 @@ class LostSales:
 
     def observe(self, state: State) -> Array:
         """Stock on hand after receipt, then outstanding orders, the next arrival first."""
-        return np.concatenate([state["stock"][:, None], state["pipeline"]], 1)
+        seen = np.empty((len(state["stock"]), 1 + self.way))
+        seen[:, 0] = state["stock"]
+        seen[:, 1:] = state["pipeline"]
+        return seen
 
     def units(self, state: State) -> Array:
         """On hand and on the way."""
@@ -108,9 +111,9 @@ class LostSales:
         terms = {
             "holding": config.holding * left,
             "shortage": config.penalty * (asked - sold),
-            "purchase": config.purchase * quantity,
-            "fixed": config.fixed_cost * (quantity > 0),
-            "revenue": config.price * sold,
+            "purchase": config.purchase * quantity if config.purchase else np.zeros(len(stock)),
+            "fixed": config.fixed_cost * (quantity > 0) if config.fixed_cost else np.zeros(len(stock)),
+            "revenue": config.price * sold if config.price else np.zeros(len(stock)),
         }
         flow = Flow(terms, asked, sold, left, quantity[:, None], quantity, sold)
         return {"stock": following, "pipeline": pipeline}, flow

@@ -96,7 +96,7 @@ def cost_levels(request: ViewRequest) -> None:
     axes = figure.subplots()
     axes.plot(levels, costs, marker="o", markersize=3, color="#4c78a8", label="base-stock at this level")
     best = int(costs.argmin())
-    axes.annotate(f"S = {levels[best]:g}", (levels[best], costs[best]), (0, -14), textcoords="offset points")
+    axes.annotate(f"S = {levels[best]:g}", (levels[best], costs[best]), (-12, 10), textcoords="offset points")
     for number, agent in enumerate(request.agents):
         cost = float(np.mean([_watched(request, agent, seed)[2]["cost"] for seed in request.seeds]))
         axes.axhline(cost, linestyle="--", color=f"C{number + 1}", label=f"{agent.name}: {cost:.3f}")

@@ -62,13 +62,18 @@ class Simulation:
 
     def observe(self) -> Array:
         """Shape ``(copies, observation_size)``, float32."""
-        parts = [self.model.observe(self.state) / self.model.scale]
+        seen = self.model.observe(self.state)
+        if not self._context and not self.model.finite:
+            # Divided first, in double precision: a learned policy is fed the same numbers elsewhere.
+            scaled: Array = (seen / self.model.scale).astype(np.float32)
+            return scaled
+        parts = [seen / self.model.scale]
         if self._context:
             parts.append(self._seen[min(self.time % BLOCK, len(self._seen) - 1)])
         if self.model.finite:
             parts.append(np.full((self.copies, 1), self.time / self.model.config.horizon))
-        whole = parts[0] if len(parts) == 1 else np.concatenate(parts, 1)
-        return whole.astype(np.float32)
+        whole: Array = np.concatenate(parts, 1).astype(np.float32)
+        return whole
 
     def step(self, action: Array) -> Flow:
         """One period.
@@ -96,17 +101,22 @@ class Simulation:
         if self._paths is not None:
             self._cut(self._paths, periods)
             return
-        self._block = np.empty((periods, self.copies, self.width))
+        # Filled copy by copy, then turned once: a period's demand must lie together for speed.
+        block = np.empty((self.copies, periods, self.width))
         self._seen = np.empty((periods, self.copies, self._context))
         for copy, rng in enumerate(self._rngs):
             shown = 0
             for group, (family, columns) in enumerate(self._groups):
                 values, seen, memory = draw(family, rng, periods, len(columns), self._memory[copy][group])
-                self._block[:, copy, columns] = values
+                if len(columns) == self.width:
+                    block[copy] = values
+                else:
+                    block[copy][:, columns] = values
                 self._memory[copy][group] = memory
                 if seen is not None:
                     self._seen[:, copy, shown : shown + seen.shape[1]] = seen
                     shown += seen.shape[1]
+        self._block = np.ascontiguousarray(block.swapaxes(0, 1))
 
     def _cut(self, paths: Array, periods: int) -> None:
         """Demand from given traces, all items from the same random place on."""

