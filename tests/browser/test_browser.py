@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from conftest import window
-from report_support import HOSTILE, make_comparison, make_run
+from report_support import HOSTILE, evaluation, make_comparison, make_run
 
 from sandbox.api.replay import write_replay
 from sandbox.report.make import make_report
-from sandbox.store import RunWriter
+from sandbox.seals import seal
+from sandbox.store import add_artifact
 
 CARS = {
     "agent": HOSTILE,
@@ -176,10 +177,8 @@ def test_text_from_outside_runs_nowhere(page: Any, served: tuple[Path, str]) -> 
     root, address = served
     run = make_run(root, title=HOSTILE, error=HOSTILE)
     with_replays(run)
-    record = json.loads((run.path / "run.json").read_text())
-    record["packages"] = {HOSTILE: HOSTILE}
-    record["algorithm"] = HOSTILE
-    (run.path / "run.json").write_text(json.dumps(record))
+    record = {**run.record, "packages": {HOSTILE: HOSTILE}, "algorithm": HOSTILE}
+    (run.path / "run.json").write_bytes(seal(record))
     with (run.path / "progress.jsonl").open("a") as file:
         file.write(json.dumps({"steps": 2000, HOSTILE: 1.0}) + "\n")
     make_comparison(root, agents=(HOSTILE, "dqn"), suite=HOSTILE.replace("/", ""))
@@ -209,7 +208,6 @@ def test_text_from_outside_runs_nowhere(page: Any, served: tuple[Path, str]) -> 
 def test_a_run_in_progress_grows_on_the_page(page: Any, served: tuple[Path, str]) -> None:
     root, address = served
     made = make_run(root, status="running", evaluated=False, steps=4000)
-    record = json.loads((made.path / "run.json").read_text())
     page.get(address)
     until(lambda: count(page, "[data-run]") == 1)
     click(page, "[data-run] .label")
@@ -233,12 +231,9 @@ def test_a_run_in_progress_grows_on_the_page(page: Any, served: tuple[Path, str]
     assert sorted(delays)[5] < 1.0
     print(f"a new line is on the page after {1000 * sorted(delays)[5]:.0f} ms (median of 10)")
     # It ends: the page shows the results by itself.
-    writer = RunWriter.__new__(RunWriter)
-    writer.path = made.path
-    from report_support import evaluation
-
-    writer.write_json("evaluation.json", evaluation("ppo", 20.0))
-    writer.write_json("run.json", {**record, "status": "done"})
+    results = json.dumps(evaluation("ppo", 20.0)).encode()
+    add_artifact(made.path, "evaluation.json", results)
+    (made.path / "run.json").write_bytes(seal({**made.record, "status": "done"}))
     until(lambda: "better" in texts(page, ".badge"))
     assert complaints(page) == []
 
