@@ -14,8 +14,8 @@ from sandbox_traffic.generator import LOST_TIME, SATURATION, webster
 
 Array = NDArray[np.float64]
 
-FIRST_PLAN = 300
-"""Webster's controller measures for so many seconds before its first own plan, s."""
+MEASURED = 300
+"""Webster's controller makes a plan from the flows of at least so many seconds, s."""
 
 MOST_LOADED = 0.9
 """Sums of critical ratios above this are scaled down to it: Webster's formula ends at 1."""
@@ -26,7 +26,7 @@ LONGEST_CYCLE = 150.0
 LEAST_LOSS = 1.0
 """Delay-based control extends green for approaches whose vehicles have lost this much each, s."""
 
-SOTL_THRESHOLD = 40.0
+SOTL_THRESHOLD = 600.0
 """SOTL turns to a phase once it has collected so many vehicle seconds."""
 
 SOTL_PLATOON = 3.0
@@ -56,18 +56,19 @@ def plan(ratios: list[float]) -> list[int]:
 
 @dataclass(slots=True)
 class _Cycle:
-    """A plan in execution: its beginning, the ends of its slots, and what had been counted then."""
+    """A plan in execution: when its present cycle began, the ends of its slots, and the last count."""
 
     began: int
     ends: list[int]
+    counted: int
     passed: Array
     present: Array
 
 
 class Webster(FixedTime):
-    """Webster's fixed-time plan, computed anew at the end of each cycle from the flows of that cycle.
+    """Webster's fixed-time plan, computed anew every five minutes from the flows of the last five.
 
-    The flow of a lane is what crossed its loop plus the growth of what stands before it or waits
+    A cycle is played to its end before the next plan begins. The flow of a lane is what crossed its loop plus the growth of what stands before it or waits
     outside, so that queues which outgrow the green count as demand. Until the first five minutes are
     over the network's own program runs.
     """
@@ -85,9 +86,11 @@ class Webster(FixedTime):
         key = (id(control), index)
         cycle = self._cycles.get(key)
         if cycle is None or cycle.began > control.now:
-            cycle = self._cycles[key] = self._cycle(control, index, [FIRST_PLAN])
+            cycle = self._cycles[key] = self._cycle(control, index, [MEASURED])
         if control.now - cycle.began >= cycle.ends[-1]:
-            cycle = self._cycles[key] = self._cycle(control, index, self._ends(control, index, cycle))
+            if control.now - cycle.counted >= MEASURED:
+                cycle = self._cycles[key] = self._cycle(control, index, self._ends(control, index, cycle))
+            cycle.began = control.now
         if len(cycle.ends) != len(control.signals[index].greens):
             return super().choose(control, index)
         position = control.now - cycle.began
@@ -96,13 +99,14 @@ class Webster(FixedTime):
     def _ends(self, control: SignalControl, index: int, cycle: _Cycle) -> list[int]:
         now = self._cycle(control, index, [])
         arrived = np.maximum(now.passed - cycle.passed + now.present - cycle.present, 0.0)
-        flows = arrived * 3600.0 / (control.now - cycle.began)
+        flows = arrived * 3600.0 / (control.now - cycle.counted)
         times = plan(critical_ratios(control.signals[index].serves, flows))
         return [sum(times[: phase + 1]) for phase in range(len(times))]
 
     def _cycle(self, control: SignalControl, index: int, ends: list[int]) -> _Cycle:
         rows, here = control.layout.views[index].rows, control.approaches
-        return _Cycle(control.now, ends, here.passed[rows].copy(), here.count[rows] + here.outside[rows])
+        present = here.count[rows] + here.outside[rows]
+        return _Cycle(control.now, ends, control.now, here.passed[rows].copy(), present)
 
 
 @dataclass(slots=True)

@@ -52,7 +52,7 @@ BASELINES = (
     Baseline(
         "webster",
         "sandbox_traffic.adaptive:webster_from_flows",
-        "Webster's fixed-time plan, computed each cycle from the flows measured in the one before",
+        "Webster's fixed-time plan, computed every five minutes from the flows of the last five",
         "Webster 1958, Traffic Signal Settings",
     ),
     Baseline(

@@ -111,21 +111,21 @@ def test_delay_based_ends_at_the_longest_green(junction: SignalEnv) -> None:
 
 def test_sotl_turns_once_red_has_collected_enough(junction: SignalEnv) -> None:
     controller = adaptive.sotl(junction)
-    red: Any = {"n1": 2.0, "n2": 1.0}
+    red: Any = {"n1": 30.0, "n2": 15.0}
     seen = []
     for now in (20, 25, 30, 35, 40):
         show(junction, now, count=red, queue=red)
         seen.append(int(controller.act(None)[0]))
-    # Phase 2 collects 2 vehicles · 5 s a decision, phase 3 half of it: 0, 10, 20, 30, 40.
+    # Phase 2 collects 30 vehicles · 5 s a decision, phase 3 half of it: 0, 150, 300, 450, 600.
     assert seen == [0, 0, 0, 0, 2]
 
 
 def test_sotl_lets_a_small_platoon_cross_first(junction: SignalEnv) -> None:
     controller = adaptive.sotl(junction)
-    show(junction, 20, count={"n1": 8.0})
+    show(junction, 20, count={"n1": 120.0})
     controller.act(None)
-    show(junction, 25, count={"n1": 8.0, "e1": 2.0})
+    show(junction, 25, count={"n1": 120.0, "e1": 2.0})
     assert controller.act(None)[0] == 0, "two vehicles are about to cross"
-    show(junction, 30, count={"n1": 8.0, "e1": 4.0})
+    show(junction, 30, count={"n1": 120.0, "e1": 4.0})
     assert controller.act(None)[0] == 2, "four are a queue to come, not the end of a platoon"
-    assert adaptive.SOTL_THRESHOLD == 40.0
+    assert adaptive.SOTL_THRESHOLD == 600.0
