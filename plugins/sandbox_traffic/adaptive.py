@@ -68,9 +68,9 @@ class _Cycle:
 class Webster(FixedTime):
     """Webster's fixed-time plan, computed anew every five minutes from the flows of the last five.
 
-    A cycle is played to its end before the next plan begins. The flow of a lane is what crossed its loop plus the growth of what stands before it or waits
-    outside, so that queues which outgrow the green count as demand. Until the first five minutes are
-    over the network's own program runs.
+    A cycle is played to its end before the next plan begins. The flow of a lane is what crossed its
+    loop plus the growth of what stands before it or waits outside, so that queues which outgrow the
+    green count as demand. Until the first five minutes are over the network's own program runs.
     """
 
     def __init__(self, env: Any) -> None:
