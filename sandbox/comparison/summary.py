@@ -16,7 +16,6 @@ from sandbox.comparison.learning import curves
 from sandbox.comparison.table import Anchors, Runs, Table, anchors, best_baseline, make_table
 from sandbox.statistics import (
     FEWEST_RUNS,
-    RESAMPLES,
     Interval,
     Resampler,
     bootstrap_mean,
@@ -30,6 +29,7 @@ from sandbox.statistics import (
     paired_difference,
     performance_profile,
     probabilities_of_improvement,
+    resamples_for,
 )
 from sandbox.statistics.resampling import BAND_RESAMPLES
 
@@ -50,7 +50,11 @@ def summarise(
         seed: Seeds the bootstrap.
     """
     table = make_table(grid, state.status, state.records)
-    resampler = Resampler(seed)
+    runs = dict.fromkeys(grid.agents, 0)
+    for agents in table.values():
+        for name, own in agents.items():
+            runs[name] += len(own.seeds)
+    resampler = Resampler(seed, resamples_for(max(runs.values(), default=1)))
     scale = {scenario: anchors(problem, table[scenario]) for scenario, problem in grid.problems.items()}
     normalised = _normalised(table, scale)
     metrics = {problem.metric for problem in grid.problems.values()}
@@ -72,7 +76,7 @@ def summarise(
         "better": shared.better if shared else None,
         "statistics": {
             "level": 0.95,
-            "resamples": RESAMPLES,
+            "resamples": resampler.resamples,
             "band_resamples": BAND_RESAMPLES,
             "seed": seed,
             "unit": "training run",
@@ -287,7 +291,7 @@ def _overall(
         else:
             means = np.zeros(resampler.resamples)
             for place, values in enumerate(strata):
-                means += resampler.counts(len(values), place).astype(np.float64) @ values / len(values)
+                means += resampler.means(values, place)
             intervals = {
                 "iqm_ci95": list(iqm_interval(strata, resampler)),
                 "mean_ci95": list(resampler.interval(means / len(strata))),
@@ -311,13 +315,7 @@ def _baseline_intervals(
     strata: Sequence[NDArray[np.float64]], resampler: Resampler
 ) -> dict[str, list[float]]:
     """A baseline has one run a scenario: what varies is its episodes."""
-    means = np.stack(
-        [
-            resampler.counts(len(values), place).astype(np.float64) @ values / len(values)
-            for place, values in enumerate(strata)
-        ],
-        axis=1,
-    )
+    means = np.stack([resampler.means(values, place) for place, values in enumerate(strata)], axis=1)
     ordered, cut = np.sort(means, axis=1), means.shape[1] // 4
     return {
         "iqm_ci95": list(resampler.interval(ordered[:, cut : means.shape[1] - cut].mean(axis=1))),

@@ -19,7 +19,7 @@ from sandbox.statistics.pairs import (
     welch_p_value,
 )
 from sandbox.statistics.profiles import Profile, performance_profile
-from sandbox.statistics.resampling import FEWEST_RUNS, Interval, Resampler
+from sandbox.statistics.resampling import FEWEST_RUNS, Interval, Resampler, resamples_for
 from sandbox.statistics.scores import (
     iqm,
     iqm_interval,
@@ -52,5 +52,6 @@ __all__ = [
     "performance_profile",
     "probabilities_of_improvement",
     "probability_of_improvement",
+    "resamples_for",
     "welch_p_value",
 ]

@@ -24,6 +24,15 @@ class Interval(NamedTuple):
     high: float
 
 
+MOST_DRAWS = 20_000_000
+"""Draws that are kept at a time; agents with more than 400 runs get fewer resamples, and need fewer."""
+
+
+def resamples_for(runs: int) -> int:
+    """How many resamples an agent with so many runs over all scenarios is worth."""
+    return RESAMPLES if runs * RESAMPLES <= MOST_DRAWS else max(2_000, MOST_DRAWS // runs)
+
+
 class Resampler:
     """Draws with replacement, within each stratum, as many runs as the stratum has.
 
@@ -65,6 +74,17 @@ class Resampler:
         if key not in self._strata:
             self._strata = {key: np.hstack([self.counts(n, place, stream) for place, n in enumerate(sizes)])}
         return self._strata[key]
+
+    def means(self, values: NDArray[np.float64], stratum: int = 0) -> NDArray[np.float64]:
+        """Means of resamples of one stratum, shape ``(resamples,)``; in blocks, whatever its size."""
+        rng = np.random.default_rng([self.seed, len(values), stratum, 3])
+        found = np.empty(self.resamples)
+        block = max(1, 1_000_000 // len(values))
+        for start in range(0, self.resamples, block):
+            rows = min(block, self.resamples - start)
+            drawn = rng.integers(0, len(values), (rows, len(values)), dtype=np.int32)
+            found[start : start + rows] = values[drawn].mean(axis=1)
+        return found
 
     def interval(self, statistics: NDArray[np.floating]) -> Interval:
         """The percentile interval of a statistic's resamples, shape ``(resamples,)``."""

@@ -63,7 +63,7 @@ def iqm_intervals(columns: NDArray[np.float64], resampler: Resampler) -> list[In
 def mean_interval(values: ArrayLike, resampler: Resampler) -> Interval:
     """Bootstrap interval of the mean over runs."""
     sample = np.asarray(values, np.float64)
-    return resampler.interval(resampler.counts(len(sample)).astype(np.float64) @ sample / len(sample))
+    return resampler.interval(resampler.means(sample))
 
 
 def normalise(values: ArrayLike, zero: float, one: float) -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ from sandbox.statistics import (
     performance_profile,
     probabilities_of_improvement,
     probability_of_improvement,
+    resamples_for,
     welch_p_value,
 )
 
@@ -102,6 +103,19 @@ def test_bootstrap_of_three_runs_against_all_27_resamples() -> None:
     # 1/27 of the resamples are (1, 1, 1) and 1/27 are (6, 6, 6), more than the 2.5 % that are cut off.
     assert mean_interval(values, Resampler()) == Interval(means[0], means[-1])
     assert (means[0], means[-1]) == (1.0, 6.0)
+
+
+def test_many_runs_get_fewer_resamples_so_that_memory_stays_bounded() -> None:
+    assert resamples_for(100) == resamples_for(400) == 50_000
+    assert resamples_for(1_000) == 20_000
+    assert resamples_for(10**7) == 2_000
+
+
+def test_means_of_resamples_are_those_of_the_same_distribution_as_counts() -> None:
+    values = RNG.normal(size=30)
+    means = Resampler(0, 20_000).means(values)
+    assert means.mean() == pytest.approx(values.mean(), abs=0.01)
+    assert means.std() == pytest.approx(values.std() / 30**0.5, rel=0.03)
 
 
 def test_stratified_interval_covers_the_true_value_as_often_as_it_says() -> None:
