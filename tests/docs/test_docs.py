@@ -158,6 +158,14 @@ def test_the_examples_of_a_page_run_in_order(page, examples):
         run([sys.executable, "-c", script], examples)
 
 
+def test_every_block_of_the_how_to_for_plugin_authors_is_run():
+    page = (DOCS / "how-to" / "write-a-plugin.md").read_text()
+    written = [title for _, _, title, _ in FENCE.findall(page) if title]
+    assert len(FENCE.findall(page)) == len(written) + len(TESTABLE.findall(page))
+    assert len(TESTABLE.findall(page)) >= 2
+    assert all(title.startswith("sandbox-thermostat/") for title in written)
+
+
 def test_the_tutorial_shows_what_the_plugin_promises(examples):
     shown = run("sandbox info tank --plugin tank/plugin.py", examples)
     for promised in ("night-filling", "shortage", "no-shortage", "€/kWh", "tank/tower"):
