@@ -93,7 +93,8 @@ def profile_chart(facts: ComparisonFile, palette: Mapping[str, int]) -> dict[str
         curve = CurveFacts(
             steps=profiles.thresholds if profiles else [], mean=own.share, low=own.low, high=own.high
         )
-        series.append(_line(agent, curve, palette.get(agent, -1)))
+        colour = palette.get(agent, -1)
+        series.append(_line(agent, curve, colour, dash=colour < 0))
     return {
         "x": {"label": "normalised score τ (0 = random, 1 = best baseline or optimum)"},
         "y": {"label": "share of runs with a score above τ"},

@@ -273,6 +273,8 @@ def _row(agent: str, score: Score, best: str | None) -> dict[str, Any]:
     if against is not None and against.difference is not None:
         low, high = against.ci95
         text = f"{signed(against.difference)} [{signed(low)}, {signed(high)}]"
+        if against.p_holm is not None:
+            text += f", p = {number(against.p_holm)}"
     return {
         "name": agent,
         "score": score,
