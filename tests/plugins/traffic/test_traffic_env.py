@@ -145,7 +145,7 @@ def test_terms_sum_to_the_reward(signal_env: MakeOne, preset: str) -> None:
         assert set(info["reward_terms"]) == set(weights)
         assert reward == PRESETS[preset].total(info["reward_terms"])
         total += reward
-    assert total < 0
+    assert total != 0, "the road is never empty for long"
 
 
 def test_waiting_differences_add_up_to_the_waiting_time(signal_env: MakeOne) -> None:
