@@ -51,7 +51,7 @@ class Budget:
 
 
 BUDGETS: Mapping[Level, Budget] = {
-    "quick": Budget(steps=600, seconds=0.5, survey_seconds=5.0, episodes=3, algorithms=1),
+    "quick": Budget(steps=600, seconds=0.5, survey_seconds=5.0, episodes=2, algorithms=1),
     "full": Budget(steps=20_000, seconds=10.0, survey_seconds=60.0, episodes=20, algorithms=None),
 }
 
