@@ -16,10 +16,12 @@ def parse_assignments(pairs: Sequence[str], option: str) -> dict[str, Any]:
     """Read ``key=value`` pairs; values are YAML scalars or flow lists, as in a scenario file.
 
     Raises:
-        InvalidValueError: For a pair without ``=``, an empty key, or a value that is not valid.
+        InvalidValueError: For a pair without ``=``, an empty key, a value that is not valid, or bytes that
+            are not UTF-8.
     """
     found: dict[str, Any] = {}
     for pair in pairs:
+        _require_text(pair, option)
         key, equals, text = pair.partition("=")
         key = key.strip()
         if not equals or not key:
@@ -67,6 +69,14 @@ def shorten(text: str, limit: int = 80) -> str:
     """``text``, printable and cut to ``limit`` characters, for use in a message."""
     clean = "".join(char if char.isprintable() else "�" for char in text)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def _require_text(text: str, option: str) -> None:
+    """Refuse what a shell passed on as bytes: Python keeps those as halves of characters."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InvalidValueError(f"{option} takes UTF-8 text, not '{shorten(text)}'.") from None
 
 
 def _value(text: str, where: str) -> Any:

@@ -292,6 +292,17 @@ def test_a_scenario_file_names_only_files_beside_and_below_it(
     assert "--set config.net=PATH" in outcome.document["error"]["hint"]
 
 
+def test_an_override_that_is_no_text_is_refused(sandbox: Callable[..., Outcome]) -> None:
+    for option, pair in (
+        ("--set", "config.horizon=\ud800"),
+        ("--set", "\ud800=1"),
+        ("--reward", "state=\ud800"),
+    ):
+        outcome = sandbox("info", "toy/regulator", option, pair, "--json")
+        assert outcome.code == 2
+        assert f"{option} takes UTF-8 text" in outcome.document["error"]["message"]
+
+
 def test_a_device_for_an_input_file_is_refused_instead_of_being_read_for_ever(
     sandbox: Callable[..., Outcome], tmp_path: Path
 ) -> None:
