@@ -162,6 +162,8 @@ def after_demand(mass: Array, top: int) -> tuple[Array, Array, Array]:
 
 def _value_iteration(config: LostSalesConfig, costs: Costs, mass: Array) -> tuple[float, Array]:
     most, top = bounds(config, costs, mass)
+    if mass[0] >= 1:  # nothing is ever asked for, and what is on hand at the start stays for ever
+        return 0.0, np.zeros((1,) * max(config.lead_time, 1), np.int32)
     while True:
         if config.lead_time == 0:
             cost, order = _without_lead_time(costs, mass, most, top)
