@@ -266,24 +266,26 @@ def compare(problem: Problem, seconds: float, seeds: int) -> dict[str, Any]:
 
 
 def random_legal(problem: Problem, seed: int) -> search.Found:
-    """Every macro, largest first, on a random legal cell; begun anew at a dead end."""
+    """Every macro, largest first, on a random legal cell; begun anew at a dead end, infinite after fifty."""
     from sandbox_chip.planes import legal_cells
 
     rng = np.random.default_rng(seed)
     arrays = problem.arrays
-    while True:
-        places, free = np.full((problem.count, 3), -1, np.int64), arrays.free.copy()
+    places = np.full((problem.count, 3), -1, np.int64)
+    for _ in range(50):
+        places[:, 2] = -1
+        free = arrays.free.copy()
         line, legal = np.empty(free.shape[1], np.uint64), np.empty((problem.grid, problem.grid), np.uint8)
         for macro in range(problem.count):
-            if not legal_cells(arrays, macro, 0, free, line, legal):
+            if not legal_cells(arrays, macro, np.int64(0), free, line, legal):
                 break
             row, column = divmod(int(rng.choice(np.flatnonzero(legal))), problem.grid)
             places[macro] = column, row, 0
             kernels.fill(free, column, row, arrays.cells_w[0, macro], arrays.cells_h[0, macro], True)
         else:
-            return search.Found(
-                float(kernels.wirelength(arrays, kernels.all_bounds(arrays, places))), places, evaluations=1
-            )
+            cost = float(kernels.wirelength(arrays, kernels.all_bounds(arrays, places)))
+            return search.Found(cost, places, evaluations=1)
+    return search.Found(np.inf, places, evaluations=50)
 
 
 def speed_tables(result: dict[str, Any]) -> str:
