@@ -58,6 +58,9 @@ def initial(problem: Problem) -> Found | None:
     x, y = netlist.x[macros], netlist.y[macros]
     if np.isnan(x).any():
         return None
+    corners = np.stack((x - netlist.width[macros] / 2, y - netlist.height[macros] / 2))
+    if problem.count > 1 and np.ptp(corners, axis=1).max() == 0:
+        return None  # all corners on one point, mostly the origin: a file that has not been placed yet
     left, bottom = netlist.canvas[:2]
     choices = {choice: k for k, choice in enumerate(problem.orientations)}
     turned = np.array([choices.get(int(netlist.orientation[m]), 0) for m in macros], np.int64)
