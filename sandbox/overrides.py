@@ -10,6 +10,7 @@ import yaml
 from sandbox.api.errors import InvalidValueError
 
 _MAX_LENGTH = 10_000
+_MAX_WEIGHT = 1e300
 
 
 def parse_assignments(pairs: Sequence[str], option: str) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def split_reward(pairs: Sequence[str]) -> tuple[str | None, dict[str, float]]:
         raise InvalidValueError(f"--reward takes one preset, not {len(presets)}: {', '.join(presets)}.")
     weights = parse_assignments([pair for pair in pairs if "=" in pair], "--reward")
     for name, weight in weights.items():
-        if isinstance(weight, bool) or not isinstance(weight, int | float):
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or abs(weight) > _MAX_WEIGHT:
             raise InvalidValueError(f"--reward {name} takes a number, not '{shorten(str(weight))}'.")
     return (presets[0] if presets else None), {name: float(weight) for name, weight in weights.items()}
 

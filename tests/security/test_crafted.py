@@ -303,6 +303,12 @@ def test_an_override_that_is_no_text_is_refused(sandbox: Callable[..., Outcome])
         assert f"{option} takes UTF-8 text" in outcome.document["error"]["message"]
 
 
+def test_a_weight_that_no_float_holds_is_refused(sandbox: Callable[..., Outcome]) -> None:
+    outcome = sandbox("info", "toy/regulator", "--reward", f"state={'9' * 400}", "--json")
+    assert outcome.code == 2
+    assert "--reward state takes a number" in outcome.document["error"]["message"]
+
+
 def test_a_device_for_an_input_file_is_refused_instead_of_being_read_for_ever(
     sandbox: Callable[..., Outcome], tmp_path: Path
 ) -> None:
