@@ -42,7 +42,8 @@ def split_reward(pairs: Sequence[str]) -> tuple[str | None, dict[str, float]]:
         raise InvalidValueError(f"--reward takes one preset, not {len(presets)}: {', '.join(presets)}.")
     weights = parse_assignments([pair for pair in pairs if "=" in pair], "--reward")
     for name, weight in weights.items():
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or abs(weight) > _MAX_WEIGHT:
+        too_large = isinstance(weight, int) and abs(weight) > _MAX_WEIGHT
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or too_large:
             raise InvalidValueError(f"--reward {name} takes a number, not '{shorten(str(weight))}'.")
     return (presets[0] if presets else None), {name: float(weight) for name, weight in weights.items()}
 
