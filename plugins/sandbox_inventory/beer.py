@@ -28,7 +28,7 @@ from sandbox_inventory.core.envs import InventoryEnv, InventoryVectorEnv
 from sandbox_inventory.core.model import Array, Flow, State, positive
 from sandbox_inventory.core.orders import Kind, orders_of
 from sandbox_inventory.core.reward import presets
-from sandbox_inventory.core.rules import RulePolicy
+from sandbox_inventory.core.rules import RulePolicy, row_actions
 from sandbox_inventory.core.search import ParametricRule, best_rule
 
 REWARDS = presets("holding", "shortage")
@@ -199,19 +199,7 @@ def _policy(env: Any, name: str, rule: ParametricRule, start: list[float], step:
     def order(state: State) -> Array:
         return rule(np.broadcast_to(best, (len(state["net"]), 4)), state)
 
-    return RulePolicy(env, order, _row_actions(env), {"values": best.tolist(), "cost": cost})
-
-
-def _row_actions(env: Any) -> Any:
-    """From quantities to actions: in the game with four players every player is a row."""
-    actions = env.model.orders.actions
-    if hasattr(env, "possible_agents"):
-        return lambda quantities: actions(quantities)[0].reshape(4, *_shape(env))
-    return actions
-
-
-def _shape(env: Any) -> tuple[int, ...]:
-    return () if env.model.config.orders == "discrete" else (1,)
+    return RulePolicy(env, order, row_actions(env), {"values": best.tolist(), "cost": cost})
 
 
 def make_base_stock(env: Any) -> RulePolicy:
@@ -246,7 +234,7 @@ class Sterman(RulePolicy):
     """
 
     def __init__(self, env: Any, parameters: Array, smoothing: float) -> None:
-        super().__init__(env, self._order, _row_actions(env), {"values": parameters.tolist()})
+        super().__init__(env, self._order, row_actions(env), {"values": parameters.tolist()})
         self._spread, self._smoothing = parameters, smoothing
         self._expected: Array | None = None
 

@@ -31,7 +31,7 @@ from sandbox_inventory.core.envs import InventoryEnv, InventoryVectorEnv
 from sandbox_inventory.core.model import Array, Flow, State, arrive, positive, weighed
 from sandbox_inventory.core.orders import Kind, orders_of
 from sandbox_inventory.core.reward import presets
-from sandbox_inventory.core.rules import RulePolicy
+from sandbox_inventory.core.rules import RulePolicy, row_actions
 from sandbox_inventory.core.search import best_rule
 
 REWARDS = presets("holding", "transport", "shortage")
@@ -289,7 +289,7 @@ def make_optimal(env: Any) -> RulePolicy:
     return RulePolicy(
         env,
         lambda state: echelon_rule(levels, state),
-        env.model.orders.actions,
+        row_actions(env),
         {"values": list(found.levels), "cost": found.cost},
     )
 
@@ -305,6 +305,6 @@ def make_local(env: Any) -> RulePolicy:
     return RulePolicy(
         env,
         lambda state: local_rule(best, state),
-        env.model.orders.actions,
+        row_actions(env),
         {"values": best.tolist(), "cost": cost},
     )

@@ -54,6 +54,9 @@ CHECKS: Mapping[str, Callable[[Subject], None]] = {
 WITHOUT_PLAY = {"declaration", "parameters", "scenarios", "cheap-import", "plays"}
 """Checks that make sense for an environment that raises."""
 
+UNPLAYED = WITHOUT_PLAY - {"plays"}
+"""Checks that make no environment."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -169,6 +172,8 @@ def _outcome(subject: Subject, name: str) -> tuple[Status, str]:  # noqa: PLR091
     if subject.missing:
         return "skipped", f"it needs {', '.join(subject.missing)}, which is not installed"
     try:
+        if name not in UNPLAYED and subject.survey.missing:
+            return "skipped", subject.survey.missing
         if name not in WITHOUT_PLAY and subject.survey.crashed and name not in subject.survey.violations:
             return "skipped", "the environment cannot be played: see the check 'plays'"
         CHECKS[name](subject)

@@ -13,6 +13,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox.api.errors import MissingExtraError
 from sandbox.testing.play import Act, Answer, Chooser, Reset, Trace, steps
 from sandbox.testing.subjects import Clock, Subject, Violation
 
@@ -39,6 +40,7 @@ class Survey:
         ended: Episodes that came to their end.
         lengths: Their steps.
         violations: The first breach of each promise, by the name of the check that tells it.
+        missing: What is not installed that the task needs.
         low, high: Least and greatest value of each number of an observation, by its path.
         samples: Some observations, and the masks that came with them.
     """
@@ -48,6 +50,7 @@ class Survey:
     ended: int = 0
     lengths: list[int] = field(default_factory=list)
     violations: dict[str, str] = field(default_factory=dict)
+    missing: str = ""
     low: dict[str, NDArray[Any]] = field(default_factory=dict)
     high: dict[str, NDArray[Any]] = field(default_factory=dict)
     samples: list[tuple[Any, Any]] = field(default_factory=list)
@@ -73,6 +76,9 @@ def look(subject: Subject) -> Survey:
     clock = Clock(budget.survey_seconds)
     try:
         env = subject.make()
+    except MissingExtraError as error:  # what this task alone needs, beyond what its domain requires
+        survey.missing = error.message.rstrip(".")
+        return survey
     except Exception as error:
         survey.note("plays", f"make(config, reward, None) raised {said(error)}")
         return survey

@@ -67,7 +67,7 @@ def test_a_view_draws_several_agents_of_a_task_with_several_agents(sandbox: Sand
 
 def test_info_lists_what_can_be_drawn(sandbox: Sandbox) -> None:
     forage = sandbox("info", "toy/forage", "--json").document["views"]
-    assert [view["name"] for view in forage] == ["episode"]
+    assert [view["name"] for view in forage] == ["episode", "replay"]
     tag = sandbox("info", "toy/tag", "--json").document["views"]
     assert [view["name"] for view in tag] == ["steps", "empty"]
     assert "Views (sandbox render --view NAME)" in sandbox("info", "toy/tag").out

@@ -12,6 +12,16 @@ Rule = Callable[[State], Array]
 """From a batch of states to order quantities, shape ``(copies,)`` or ``(copies, orders)``, units."""
 
 
+def row_actions(env: Any) -> Callable[[Array], Array]:
+    """From quantities to actions; where every order is an agent's own, every agent is a row."""
+    actions: Callable[[Array], Array] = env.model.orders.actions
+    if not hasattr(env, "possible_agents"):
+        return actions
+    agents = len(env.possible_agents)
+    own = () if env.model.config.orders == "discrete" else (1,)
+    return lambda quantities: actions(quantities)[0].reshape(agents, *own)
+
+
 class RulePolicy:
     """Plays a rule in the environment it was made for; see `sandbox.api.Policy`.
 

@@ -22,6 +22,7 @@ EXTRA = {
     "clip_range_schedule": "constant",
     "net_arch": None,
     "activation": None,
+    "convolution": None,
     "normalize_observation": False,
     "normalize_reward": False,
     "stochastic": False,

@@ -236,7 +236,7 @@ def edit(folder: Path, change: Any) -> None:
     document["sha256"].pop("policy.json")
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
     document["sha256"]["policy.json"] = hashlib.sha256(canonical.encode()).hexdigest()
-    path.write_text(json.dumps(document))
+    path.write_text(json.dumps(document, indent=2) + "\n")  # as it is laid out when it is written
 
 
 @pytest.mark.parametrize(
