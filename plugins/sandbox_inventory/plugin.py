@@ -39,7 +39,7 @@ EXTRA = {
     "warehouse": BULLWHIP,
 }
 
-_PADDED = "pipelines are padded to the longest lead time, and what has a lead time of 1 has arrived before it is seen"
+_PADDED = "pipelines are padded to the longest lead time; what takes one period has arrived before it is seen"
 _FINITE = "the horizon is the end of the problem itself, and the period is observed"
 NOT_KEPT = {
     "serial": {"no-constant-observation": _PADDED},
