@@ -236,7 +236,7 @@ def _tune(options: argparse.Namespace) -> tuple[Array, float]:
         third = 0 if options.start else max(1, options.generations // 3)
 
         def horizon(generation: int) -> int:
-            return options.steps if generation >= third else max(options.steps // 4, 1)
+            return int(options.steps if generation >= third else max(options.steps // 4, 1))
 
         def policy(candidates: Array) -> Any:
             if options.robot in QUADRUPEDS:
