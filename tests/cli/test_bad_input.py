@@ -254,7 +254,7 @@ RUNS = [
     run_case("record cut off", "runs show r", '{"format": 1, "sce', "r/run.json cannot be read"),
     run_case("record is a list", "runs show r", [], "r/run.json is not the record of a run"),
     run_case("record lacks a key", "runs show r", {"format": 1}, "damaged", "is missing"),
-    run_case("other format", "runs show r", RECORD | {"format": 99}, "run format 99", "reads format 1"),
+    run_case("other format", "runs show r", RECORD | {"format": 99}, "run format 99", "reads format 2"),
     run_case("no policy", "eval r --scenario toy", RECORD, "has no final policy", "failed"),
     run_case("no best policy", "eval r@best --scenario toy", RECORD, "has no best policy"),
     run_case("start from no policy", "train toy --algo ppo --init-from r", RECORD, "has no final policy"),
