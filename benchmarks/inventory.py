@@ -18,11 +18,14 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 
 SECONDS = 2.0
+DRAWN = 64
+"""Actions that are drawn before the clock runs."""
 LOST_SALES = tuple(
     f"inventory/lost-sales-l{lead}-p{penalty}" for lead in (1, 2, 3, 4) for penalty in (4, 9, 19, 39)
 )
@@ -57,17 +60,30 @@ def rate(step: Callable[[], None], steps: int) -> float:
 
 
 def native(scenario: str, copies: int) -> float:
-    """Steps a second of a scenario's native environment under constant actions."""
+    """Steps a second of a scenario's native environment under random actions, drawn beforehand."""
     import sandbox
 
     envs = sandbox.make_vec(scenario, copies)
     envs.reset(seed=list(range(copies)))
-    action = np.stack([envs.single_action_space.sample() for _ in range(copies)])
+    actions = cycle([envs.action_space.sample() for _ in range(DRAWN)])
 
     def step() -> None:
-        envs.step(action)
+        envs.step(next(actions))
 
     return rate(step, copies)
+
+
+def peer(env: Any) -> float:
+    """Steps a second of a single environment under random actions, drawn beforehand."""
+    env.reset(seed=0)
+    actions = cycle([env.action_space.sample() for _ in range(DRAWN)])
+
+    def step() -> None:
+        _, _, terminated, truncated, _ = env.step(next(actions))
+        if terminated or truncated:
+            env.reset()
+
+    return rate(step, 1)
 
 
 def speed() -> dict[str, Any]:
@@ -99,16 +115,8 @@ def _or_gym(ours: dict[str, Any]) -> dict[str, float]:
     ]
     rates = {}
     for env_id in ids:
-        env = gym.make(env_id)
-        env.reset(seed=0)
-
-        def step(env: Any = env) -> None:
-            _, _, terminated, truncated, _ = env.step(env.action_space.sample())
-            if terminated or truncated:
-                env.reset()
-
         own = ours["or-gym v0, 1,024 copies" if "InvManagement" in env_id else "or-gym network, 1,024 copies"]
-        rates[env_id] = rate(step, 1)
+        rates[env_id] = peer(gym.make(env_id))
         rates[f"ratio to {env_id}"] = own / rates[env_id]
     return rates
 
@@ -118,15 +126,7 @@ def _stokasta(ours: dict[str, Any]) -> dict[str, float]:
     import stokasta  # noqa: F401 - registers its environments
 
     env_id = next(one for one in gym.registry if "stokasta" in one.lower())
-    env = gym.make(env_id)
-    env.reset(seed=0)
-
-    def step() -> None:
-        _, _, terminated, truncated, _ = env.step(env.action_space.sample())
-        if terminated or truncated:
-            env.reset()
-
-    found = rate(step, 1)
+    found = peer(gym.make(env_id))
     return {env_id: found, "ratio": ours["lost-sales, 1,024 copies"] / found}
 
 

@@ -61,6 +61,7 @@ class LostSales:
     """The dynamics of a batch; state: ``stock`` (copies,) and ``pipeline`` (copies, max(L - 1, 0))."""
 
     finite = False
+    layout = ("stock", "pipeline")
 
     def __init__(self, config: LostSalesConfig) -> None:
         self.config = config

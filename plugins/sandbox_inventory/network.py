@@ -26,17 +26,19 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sandbox.api import RewardSpec
+from sandbox_inventory.core.compiled import kernels
 from sandbox_inventory.core.config import InventoryConfig
 from sandbox_inventory.core.demand import Demand, typical
 from sandbox_inventory.core.envs import InventoryEnv, InventoryVectorEnv
-from sandbox_inventory.core.model import Array, Flow, State, positive, weighed
+from sandbox_inventory.core.model import Array, Flow, State, positive, summed, weighed
 from sandbox_inventory.core.orders import Kind, orders_of
 from sandbox_inventory.core.reward import presets
 from sandbox_inventory.core.rules import RulePolicy
 from sandbox_inventory.core.search import best_rule
 from sandbox_inventory.warehouse import whole_shares
 
-REWARDS = presets("holding", "shortage", "purchase", "transport", "operating", "revenue")
+TERMS = ("holding", "shortage", "purchase", "transport", "operating", "revenue")
+REWARDS = presets(*TERMS)
 
 
 class _Part(BaseModel):
@@ -143,6 +145,7 @@ class Network:
     """
 
     finite = True
+    layout = ("stock", "owed", "way")
 
     def __init__(self, config: NetworkConfig) -> None:
         self.config = config
@@ -163,7 +166,7 @@ class Network:
         self.groups = [
             np.array([i for i, link in enumerate(config.links) if link.source == name]) for name in names
         ]
-        self.limits = {place[node.name]: node.capacity for node in self.inner}
+        self.limits = np.array([node.capacity for node in self.inner])
         self.inbound = np.zeros((len(config.links), len(self.inner)))
         self.inbound[np.arange(len(config.links)), self.target] = 1.0
         below = np.eye(len(self.inner))
@@ -175,6 +178,7 @@ class Network:
         self.scale = max(float(np.mean([typical(one)[0] for one in self.demands])), 1.0)
         whole = all(one.integer for one in self.demands)
         self.orders = orders_of(config.orders, [link.capacity for link in config.links], whole)
+        self._most = np.array(self.orders.most)
         self.action_space: gym.Space[Any] = self.orders.space
         self.prices = np.array(
             [link.price if self.source[i] < 0 else 0.0 for i, link in enumerate(config.links)]
@@ -185,14 +189,18 @@ class Network:
         self.holding = np.array([node.holding for node in self.inner])
         self.revenue = np.array([market.price for market in config.markets])
         self.penalty = np.array([market.penalty for market in config.markets])
+        per_link = (self.prices, self.operating, self.transit)
+        self._money = (*per_link, self.holding, self.revenue, self.penalty, self.limits)
+        starts = np.cumsum([0, *(len(links) for links in self.groups)])
+        self._supply = (starts, np.concatenate(self.groups), (self.source, self.target, self.leads))
 
     def start(self, copies: int) -> State:
         """Initial stocks, nothing on the way."""
         stock = np.array([node.initial_stock for node in self.inner])
         return {
             "stock": np.tile(stock, (copies, 1)).astype(np.float64),
-            "way": np.zeros((copies, len(self.source), self.slots)),
             "owed": np.zeros((copies, len(self.at))),
+            "way": np.zeros((copies, len(self.source), self.slots)),
         }
 
     def observe(self, state: State) -> Array:
@@ -207,6 +215,8 @@ class Network:
 
     def step(self, state: State, action: Array, demand: Array) -> tuple[State, Flow]:
         """Orders and shipments, receipts and demand in the order of the config, cost."""
+        if self.orders.whole and (compiled := kernels(len(action))):
+            return self._compiled(compiled, state, action, demand)
         wanted = self.orders.quantities(action)
         stock, way = state["stock"].copy(), state["way"].copy()
         sent = np.empty_like(wanted)
@@ -225,17 +235,32 @@ class Network:
             "holding": weighed(stock, self.holding),
             "shortage": weighed(missing, self.penalty),
             "purchase": weighed(sent, self.prices),
-            "transport": weighed(way.sum(2), self.transit),
+            "transport": weighed(summed(way), self.transit),
             "operating": weighed(sent, self.operating),
             "revenue": weighed(sold, self.revenue),
         }
-        end = stock.sum(1)
+        end = summed(stock)
         if not self.late:
             self._receive(stock, way)
         owed = missing if self.config.backlog else np.zeros_like(missing)
         bought = sent[:, self.source < 0].sum(1)
         flow = Flow(terms, demand.sum(1), filled.sum(1), end, bought[:, None], bought, sold.sum(1))
         return {"stock": stock, "way": way, "owed": owed}, flow
+
+    def _compiled(self, compiled: Any, state: State, action: Array, demand: Array) -> tuple[State, Flow]:
+        """The same for a large batch of whole quantities."""
+        discrete = self.orders.kind == "discrete"
+        wanted = np.array(action, np.float64) if discrete else self.orders.quantities(action)
+        following = {name: state[name].copy() for name in self.layout}
+        stock, owed, way = following.values()
+        sums = np.empty((11, len(wanted)))
+        rules = (self.late, self.config.backlog)
+        compiled.network(
+            *(stock, way, owed, wanted, self._most, demand), *self._supply, self.at, self._money, rules, sums
+        )
+        terms = dict(zip(TERMS, sums, strict=False))
+        asked, filled, end, bought, sold = sums[6:]
+        return following, Flow(terms, asked, filled, end, bought[:, None], bought, sold)
 
     def _ship(self, stock: Array, way: Array, links: Array, wanted: Array, sent: Array) -> None:
         """One supplier's shipments: all that is asked for, or what there is, shared by orders."""
@@ -258,7 +283,8 @@ class Network:
                 way[:, link, lead if self.late else lead - 1] += wanted[:, column]
 
     def _receive(self, stock: Array, way: Array) -> None:
-        stock += way[:, :, 0] @ self.inbound
+        for link, node in enumerate(self.target):
+            stock[:, node] += way[:, link, 0]
         way[:, :, :-1] = way[:, :, 1:].copy()
         way[:, :, -1] = 0.0
 

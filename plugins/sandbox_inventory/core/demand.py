@@ -7,6 +7,8 @@ Markov-modulated) carry it between blocks and show in `context` what makes the p
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sandbox.api import InvalidValueError
+from sandbox_inventory.core.compiled import kernels
 
 Array = NDArray[Any]
 Kind = Literal[
@@ -29,6 +32,9 @@ Kind = Literal[
 ]
 TAIL = 1e-13
 """Probability beyond which the tail of a distribution on the integers is cut, and rescaled."""
+
+TABLED_UP_TO = 1000.0
+"""Largest mean of a distribution on the integers that is drawn by inversion of a table."""
 
 _WHOLE = ("poisson", "geometric", "negative-binomial", "markov")
 _USES: dict[str, set[str]] = {
@@ -108,6 +114,14 @@ class Demand(BaseModel):
         return self.kind not in ("ar1", "markov", "trace")
 
     @property
+    def tabled(self) -> bool:
+        """Whether a value is drawn by inverting the distribution function: one uniform number a value.
+
+        Then the same seed gives the same quantiles whatever the parameters: common random numbers.
+        """
+        return self.kind in ("poisson", "geometric", "negative-binomial") and self.mean <= TABLED_UP_TO
+
+    @property
     def context_size(self) -> int:
         """Numbers a period that an agent must see for the process to be Markov."""
         return {"ar1": 1, "markov": len(self.regimes)}.get(self.kind, 0)
@@ -144,6 +158,8 @@ def draw(
 
 
 def _independent(demand: Demand, rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+    if demand.tabled:
+        return inverse(demand, rng.random(shape))
     mean, std = demand.mean, demand.std or 0.0
     values: Array
     match demand.kind:
@@ -166,6 +182,34 @@ def _independent(demand: Demand, rng: np.random.Generator, shape: tuple[int, int
                 else rng.uniform(low, high, shape)
             )
     return values.astype(np.float64)
+
+
+@dataclass(frozen=True)
+class _Quantiles:
+    """A distribution function, P(d <= 0), P(d <= 1), …, and where to begin looking for a quantile."""
+
+    cumulative: Array
+    guide: Array
+
+
+@lru_cache(maxsize=256)
+def _quantiles(demand: Demand) -> _Quantiles:
+    cumulative = np.cumsum(probabilities(demand))
+    cumulative[-1] = np.inf  # beyond every uniform number, whatever the rounding
+    cells = 4096
+    guide = np.searchsorted(cumulative, np.arange(cells) / cells, side="right")
+    return _Quantiles(cumulative, guide.astype(np.int64))
+
+
+def inverse(demand: Demand, uniform: Array) -> Array:
+    """The quantiles of `Demand.tabled` demand at ``uniform`` numbers in [0, 1), float64."""
+    known = _quantiles(demand)
+    if compiled := kernels(uniform.size // 64):
+        values = np.empty(uniform.shape)
+        compiled.invert(uniform.reshape(-1), known.cumulative, known.guide, values.reshape(-1))
+        return values
+    found: Array = np.searchsorted(known.cumulative, uniform, side="right").astype(np.float64)
+    return found
 
 
 def _normal(demand: Demand, rng: np.random.Generator, shape: tuple[int, int]) -> Array:

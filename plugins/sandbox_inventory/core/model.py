@@ -53,6 +53,9 @@ class Model(Protocol):
         action_space: Of one copy.
         finite: Whether the horizon is part of the problem: then the period is observed and the last step
             terminates; otherwise the horizon truncates.
+
+    A model whose observation is its state's arrays one after the other may name them in ``layout``: that is
+    faster for large batches.
     """
 
     config: Any
@@ -106,11 +109,22 @@ def pushed(pipeline: Array, quantity: Array) -> tuple[Array, Array]:
     return pipeline[:, 0], shifted
 
 
+def summed(values: Array) -> Array:
+    """Σ values over the last axis, one column after the other.
+
+    Not ``values.sum(-1)``, whose order of summation depends on the number of columns: `kernels` must be
+    able to do the same.
+    """
+    total: Array = values[..., 0].copy()
+    for column in range(1, values.shape[-1]):
+        total += values[..., column]
+    return total
+
+
 def weighed(values: Array, rates: Array) -> Array:
     """Σ values·rates over the last axis, shape ``(copies,)``.
 
     Not a matrix product: BLAS rounds a row unlike in batches of another size, and a batch must play what
     a single environment plays.
     """
-    total: Array = (values * rates).sum(-1)
-    return total
+    return summed(values * rates)

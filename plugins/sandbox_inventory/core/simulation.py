@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sandbox_inventory.core.demand import draw
+from sandbox_inventory.core.compiled import kernels
+from sandbox_inventory.core.demand import draw, inverse
 from sandbox_inventory.core.metrics import Tally
 from sandbox_inventory.core.model import Array, Flow, Model, State
 
@@ -33,7 +34,10 @@ class Simulation:
         self.time = 0
         self.width = len(model.demands)
         self._groups = _groups(model)
+        # One family whose uniform numbers are turned into demand for all copies at once.
         self._paths: Array | None = getattr(model, "paths", None)
+        self._tabled = self._paths is None and len(self._groups) == 1 and self._groups[0][0].tabled
+        self._layout: tuple[str, ...] = getattr(model, "layout", ())
         self._context = sum(one.context_size for one in model.demands)
         self._rngs: list[np.random.Generator] = []
         self._tally = Tally(copies)
@@ -57,23 +61,28 @@ class Simulation:
         self.state = self.model.start(self.copies)
         self.time = 0
         self._tally.clear()
-        self._memory = [[None] * len(self._groups) for _ in range(self.copies)]
+        # Such demand remembers nothing.
+        self._memory = [] if self._tabled else [[None] * len(self._groups) for _ in range(self.copies)]
         self._draw()
 
     def observe(self) -> Array:
         """Shape ``(copies, observation_size)``, float32."""
-        seen = self.model.observe(self.state)
-        if not self._context and not self.model.finite:
-            # Divided first, in double precision: a learned policy is fed the same numbers elsewhere.
-            scaled: Array = (seen / self.model.scale).astype(np.float32)
-            return scaled
-        parts = [seen / self.model.scale]
+        own = self.model.observation_size
+        seen = np.empty((self.copies, self.observation_size), np.float32)
+        # Divided first, in double precision: a learned policy is fed the same numbers elsewhere.
+        if self._layout and (compiled := kernels(self.copies)):
+            column = 0
+            for name in self._layout:
+                part = self.state[name].reshape(self.copies, -1)
+                compiled.scale(part, float(self.model.scale), seen, column)
+                column += part.shape[1]
+        else:
+            seen[:, :own] = self.model.observe(self.state) / self.model.scale
         if self._context:
-            parts.append(self._seen[min(self.time % BLOCK, len(self._seen) - 1)])
+            seen[:, own : own + self._context] = self._seen[min(self.time % BLOCK, len(self._seen) - 1)]
         if self.model.finite:
-            parts.append(np.full((self.copies, 1), self.time / self.model.config.horizon))
-        whole: Array = np.concatenate(parts, 1).astype(np.float32)
-        return whole
+            seen[:, -1] = self.time / self.model.config.horizon
+        return seen
 
     def step(self, action: Array) -> Flow:
         """One period.
@@ -105,18 +114,23 @@ class Simulation:
         block = np.empty((self.copies, periods, self.width))
         self._seen = np.empty((periods, self.copies, self._context))
         for copy, rng in enumerate(self._rngs):
-            shown = 0
-            for group, (family, columns) in enumerate(self._groups):
-                values, seen, memory = draw(family, rng, periods, len(columns), self._memory[copy][group])
-                if len(columns) == self.width:
-                    block[copy] = values
-                else:
-                    block[copy][:, columns] = values
-                self._memory[copy][group] = memory
-                if seen is not None:
-                    self._seen[:, copy, shown : shown + seen.shape[1]] = seen
-                    shown += seen.shape[1]
+            if self._tabled:
+                rng.random(out=block[copy])
+            else:
+                self._draw_copy(copy, rng, block[copy])
+        if self._tabled:
+            block = inverse(self._groups[0][0], block)
         self._block = np.ascontiguousarray(block.swapaxes(0, 1))
+
+    def _draw_copy(self, copy: int, rng: np.random.Generator, block: Array) -> None:
+        shown = 0
+        for group, (family, columns) in enumerate(self._groups):
+            memory = self._memory[copy][group]
+            values, seen, self._memory[copy][group] = draw(family, rng, len(block), len(columns), memory)
+            block[:, columns] = values
+            if seen is not None:
+                self._seen[:, copy, shown : shown + seen.shape[1]] = seen
+                shown += seen.shape[1]
 
     def _cut(self, paths: Array, periods: int) -> None:
         """Demand from given traces, all items from the same random place on."""
