@@ -126,33 +126,38 @@ def network(  # noqa: PLR0912 - one period reads from top to bottom
                     way[copy, link, lead if late else lead - 1] += wanted[copy, link]
         if late:
             _receive(stock, way, target, copy)
-        for row in range(11):
-            sums[row, copy] = 0.0
+        short = earned = asked = met = left = 0.0
         # Demand is served, market after market.
         for market in range(len(at)):
             due = demand[copy, market] + owed[copy, market]
             sold = min(stock[copy, at[market]], due)
             stock[copy, at[market]] -= sold
             missing = due - sold
-            sums[1, copy] += missing * penalty[market]
-            sums[5, copy] += sold * revenue[market]
-            sums[6, copy] += demand[copy, market]
-            sums[7, copy] += max(sold - owed[copy, market], 0.0)
-            sums[10, copy] += sold
+            short += missing * penalty[market]
+            earned += sold * revenue[market]
+            asked += demand[copy, market]
+            met += max(sold - owed[copy, market], 0.0)
+            left += sold
             owed[copy, market] = missing if backlog else 0.0
+        held = units = 0.0
         for node in range(len(holding)):
-            sums[0, copy] += stock[copy, node] * holding[node]
-            sums[8, copy] += stock[copy, node]
+            held += stock[copy, node] * holding[node]
+            units += stock[copy, node]
+        paid = moved = made = bought = 0.0
         for link in range(links):
             sent = wanted[copy, link]
-            sums[2, copy] += sent * prices[link]
-            sums[4, copy] += sent * operating[link]
+            paid += sent * prices[link]
+            made += sent * operating[link]
             if source[link] < 0:
-                sums[9, copy] += sent
-            between = 0.0
-            for slot in range(slots):
-                between += way[copy, link, slot]
-            sums[3, copy] += between * transit[link]
+                bought += sent
+            if transit[link] != 0.0:
+                between = 0.0
+                for slot in range(slots):
+                    between += way[copy, link, slot]
+                moved += between * transit[link]
+        sums[0, copy], sums[1, copy], sums[2, copy], sums[3, copy] = held, short, paid, moved
+        sums[4, copy], sums[5, copy], sums[6, copy], sums[7, copy] = made, earned, asked, met
+        sums[8, copy], sums[9, copy], sums[10, copy] = units, bought, left
         if not late:
             _receive(stock, way, target, copy)
 
