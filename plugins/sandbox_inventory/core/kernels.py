@@ -66,7 +66,7 @@ def share(wanted: Any, order: Any, first: int, last: int, there: float, total: f
 
 
 @njit  # type: ignore[untyped-decorator]
-def network(  # noqa: PLR0912 - one period reads from top to bottom
+def network(  # noqa: PLR0912, PLR0915 - one period reads from top to bottom
     stock: Any,
     way: Any,
     owed: Any,
