@@ -1,8 +1,8 @@
 """Hyperparameters of every algorithm, typed and bounded; the defaults are Stable-Baselines3's own.
 
-Fields carry the names of SB3's constructor arguments. Beyond those: ``learning_rate_schedule`` and
-``clip_range_schedule``, the network (``net_arch``, ``activation``, …), exploration noise as a number,
-and normalisation by running statistics. State-dependent exploration (gSDE) is not offered.
+Fields carry the names of SB3's constructor arguments. Beyond those: ``learning_rate_schedule``,
+``clip_range_schedule`` and ``ent_coef_schedule``, the network (``net_arch``, ``activation``, …), exploration
+noise as a number, and normalisation by running statistics. State-dependent exploration (gSDE) is not offered.
 """
 
 from __future__ import annotations
@@ -62,6 +62,9 @@ class _OnPolicy(_WithDiscount):
 
 class _GradientOnPolicy(_OnPolicy):
     ent_coef: float = Field(0.0, ge=0, le=10, description="weight of the entropy bonus")
+    ent_coef_schedule: Schedule = Field(
+        "constant", description="constant, or linear: falls to zero over the training"
+    )
     vf_coef: float = Field(0.5, ge=0, le=100, description="weight of the value loss")
     max_grad_norm: float = Field(0.5, gt=0, description="gradients are clipped to this norm")
 

@@ -30,7 +30,7 @@ from sandbox.backends.sb3.vec_env import VecEnvAdapter
 _HANDLED = frozenset(
     {
         *("learning_rate_schedule", "clip_range_schedule", "normalize_observation", "normalize_reward"),
-        "stochastic",
+        *("ent_coef_schedule", "stochastic"),
         *("action_noise_std", "ortho_init", "log_std_init", "policy", *Network.model_fields),
     }
 )

@@ -53,7 +53,10 @@ def train(context: TrainContext) -> SB3Policy:
         torch.set_num_threads(1)
         adapter = VecEnvAdapter(envs, context.masks)
         model = build_model(context, adapter)
-        options: dict[str, Any] = {"log_interval": None, "callback": _Progress(context, adapter)}
+        callbacks: list[BaseCallback] = [_Progress(context, adapter)]
+        if getattr(context.config, "ent_coef_schedule", "constant") == "linear":
+            callbacks.append(_FallingEntropy(context.config.ent_coef))
+        options: dict[str, Any] = {"log_interval": None, "callback": callbacks}
         steps = context.steps
         if context.resume is not None:
             restore_training(model, adapter, context.resume)
@@ -168,6 +171,24 @@ class _Progress(BaseCallback):
 
     def _write_state(self, folder: Path, before: Path | None) -> None:
         write_training(self.model, self._adapter, folder, before)
+
+
+class _FallingEntropy(BaseCallback):
+    """The weight of the entropy bonus falls linearly to zero, as SB3's own schedules do.
+
+    SB3 reads it in the update after each rollout, when the rollout's steps have been counted.
+    """
+
+    def __init__(self, first: float) -> None:
+        super().__init__()
+        self._first = first
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        done = self.model.num_timesteps / self.model._total_timesteps
+        self.model.ent_coef = self._first * max(1.0 - done, 0.0)  # type: ignore[attr-defined]
 
 
 def diagnostics(model: BaseAlgorithm) -> dict[str, float]:

@@ -26,7 +26,8 @@ CASES: dict[str, tuple[str, int, int, dict[str, Any]]] = {
     "ppo": (
         "toy/regulator", 4, 320,
         {**ROLLOUT, "normalize_observation": True, "normalize_reward": True,
-         "learning_rate_schedule": "linear", "clip_range_schedule": "linear"},
+         "learning_rate_schedule": "linear", "clip_range_schedule": "linear",
+         "ent_coef": 0.05, "ent_coef_schedule": "linear"},
     ),
     "a2c": ("toy/corridor", 3, 120, {"normalize_observation": True, "learning_rate_schedule": "linear"}),
     "dqn": ("toy/stall", 2, 120, {**SMALL, "buffer_size": 64, "exploration_fraction": 0.9}),

@@ -20,6 +20,7 @@ from sandbox.backends.sb3.train import train
 EXTRA = {
     "learning_rate_schedule": "constant",
     "clip_range_schedule": "constant",
+    "ent_coef_schedule": "constant",
     "net_arch": None,
     "activation": None,
     "convolution": None,

@@ -94,6 +94,20 @@ def test_linear_schedules_are_sb3s() -> None:
     assert_same_weights(policy, bare(sb3.PPO, make, common | schedules, 384, 2))
 
 
+def test_the_entropy_bonus_falls_with_the_share_of_the_training_that_remains() -> None:
+    class Falling(sb3.PPO):
+        def train(self) -> None:
+            self.ent_coef = 0.1 * self._current_progress_remaining
+            super().train()
+
+    def make() -> gym.Env[Any, Any]:
+        return gym.make("CartPole-v1")
+
+    common: dict[str, Any] = {"n_steps": 64, "batch_size": 32, "ent_coef": 0.1}
+    policy = train(context("ppo", make, common | {"ent_coef_schedule": "linear"}, steps=384, rows=2))
+    assert_same_weights(policy, bare(Falling, make, common, 384, 2))
+
+
 def test_training_twice_with_one_seed_gives_the_same_and_with_another_does_not() -> None:
     def make() -> gym.Env[Any, Any]:
         return gym.make("CartPole-v1")
