@@ -34,6 +34,9 @@ STATISTICS_LIMIT = 2.0
 OVERHEAD_LIMIT = 0.050
 SCALING_LIMIT = 0.9
 
+CELL_SECONDS = 0.4
+"""How long a cell waits that is to be interrupted."""
+
 
 def main() -> int:
     """Run one measurement."""
@@ -43,12 +46,13 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--kills", type=int, default=50)
     arguments = parser.parse_args()
+    kills = arguments.kills
     with tempfile.TemporaryDirectory(prefix="sandbox-compare-") as scratch:
         measured = {
             "statistics": statistics,
             "overhead": lambda: overhead(Path(scratch), arguments.cells or 1_000, arguments.workers),
             "scaling": lambda: scaling(Path(scratch), arguments.cells or 12, arguments.workers),
-            "kill": lambda: kill(Path(scratch), arguments.cells or 120, arguments.workers, arguments.kills),
+            "kill": lambda: kill(Path(scratch), arguments.cells or 8 * kills, arguments.workers, kills),
         }[arguments.what]()
     print(json.dumps(measured, indent=2))
     return int(not measured["met"])
@@ -138,9 +142,8 @@ def scaling(scratch: Path, cells: int, workers: int) -> dict[str, Any]:
 
 def kill(scratch: Path, cells: int, workers: int, kills: int) -> dict[str, Any]:
     """Kills the driver at random moments and starts it again, until nothing is left to do."""
-    suite = _suite(
-        scratch, "{horizon: 5, evaluation.episodes: 1, evaluation.validations: 0}", "still", cells, 20, 0.4
-    )
+    settings = "{horizon: 5, evaluation.episodes: 1, evaluation.validations: 0}"
+    suite = _suite(scratch, settings, "still", cells, 20, CELL_SECONDS)
     root, rng = scratch / "runs", random.Random(0)
     log = scratch / "log.txt"
     done_at_kill, killed = [], 0
@@ -150,8 +153,9 @@ def kill(scratch: Path, cells: int, workers: int, kills: int) -> dict[str, Any]:
             driver = subprocess.Popen(_command(suite, root, workers), stdout=sink, stderr=sink)
         before = _finished(root)
         deadline = time.monotonic() + 120
-        # Anywhere between the start of the driver and some cells later.
-        wanted, delay = rng.choice((0, 1, 1, 2)), rng.random()
+        # Anywhere between the start of the driver and some cells later, but not many: with two workers at
+        # most 2 + 2 · 2 cells end before a kill and one a worker after it, so 8 cells a kill are enough.
+        wanted, delay = rng.choice((0, 1, 1, 2)), rng.random() * CELL_SECONDS
         while _finished(root) < before + wanted and driver.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(delay)

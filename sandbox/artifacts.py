@@ -66,9 +66,9 @@ def listed_sums(path: Path) -> dict[str, list[str]]:
     return files
 
 
-def write_sums(path: Path, files: Mapping[str, list[str]]) -> None:
-    """Replace the list of sums."""
-    write_atomically(path / ARTIFACTS, seal({"files": dict(sorted(files.items()))}))
+def write_sums(path: Path, files: Mapping[str, list[str]], *, last: bool = True) -> None:
+    """Replace the list of sums; ``last`` as for `sandbox.files.write_atomically`."""
+    write_atomically(path / ARTIFACTS, seal({"files": dict(sorted(files.items()))}), last=last)
 
 
 def unlist(path: Path, which: Callable[[str], bool]) -> None:

@@ -45,8 +45,15 @@ def storage_errors(path: Path, option: str = "--runs-dir") -> Iterator[None]:
         ) from error
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is at all times either the old one or the new one, also after a crash."""
+def write_atomically(path: Path, content: bytes, *, last: bool = True) -> None:
+    """Write a file so that it is at all times either the old one or the new one, also after a crash.
+
+    Args:
+        path: The file.
+        content: All of it.
+        last: Whether the new name is to be on the disk when this returns. Where another file is written
+            to the same folder next, one wait, after that one, is enough for both.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -57,11 +64,18 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         _forget(temporary)
         raise
-    sync_folder(path.parent)
+    if last:
+        sync_folder(path.parent)
 
 
-def replace_folder(target: Path, write: Callable[[Path], None]) -> None:
-    """Fill a folder beside ``target`` and move it there; subfolders of an old ``target`` are kept."""
+def replace_folder(target: Path, write: Callable[[Path], None], *, last: bool = True) -> None:
+    """Fill a folder beside ``target`` and move it there; subfolders of an old ``target`` are kept.
+
+    Args:
+        target: The folder.
+        write: Fills it.
+        last: As for `write_atomically`.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     temporary.mkdir()
@@ -81,7 +95,8 @@ def replace_folder(target: Path, write: Callable[[Path], None]) -> None:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    sync_folder(target.parent)
+    if last:
+        sync_folder(target.parent)
 
 
 def remove_folder(folder: Path) -> None:

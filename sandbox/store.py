@@ -256,10 +256,13 @@ class RunWriter:
             return {"bytes": os.fstat(self._progress.fileno()).st_size, "sum": self._chain}
 
     def write_folder(self, name: str, write: Callable[[Path], None]) -> Path:
-        """Fill a new folder by ``write`` and move it in; a folder of that name is replaced."""
+        """Fill a new folder by ``write`` and move it in; a folder of that name is replaced.
+
+        That it survives a power cut is certain once the record is updated, which says that it is there.
+        """
         target = self.path / name
         with self._explained():
-            replace_folder(target, write)
+            replace_folder(target, write, last=False)
         return target
 
     def checkpoint(self, steps: int, write: Callable[[Path, Path | None], None]) -> Path:
@@ -293,15 +296,16 @@ class RunWriter:
             folder.mkdir()
         return folder
 
-    def list_logs(self) -> None:
-        """Note the sums of the logs, which do not grow any more."""
+    def end(self, **values: Any) -> None:
+        """Note the sums of the logs, which do not grow any more, and how the run ended."""
         self.close_progress()
         with self._explained():
             files = [self.path / PROGRESS, *(self.path / "tensorboard").glob("*")]
             found = {
                 path.relative_to(self.path).as_posix(): [sum_of(path)] for path in files if path.is_file()
             }
-            write_sums(self.path, {**listed_sums(self.path), **found})
+            write_sums(self.path, {**listed_sums(self.path), **found}, last=False)
+        self.update(**values)
 
     def discard(self) -> None:
         """Remove the run directory, and the folders above it that it leaves empty."""

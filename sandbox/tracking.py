@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -19,6 +20,9 @@ TRACKERS = ("mlflow", "wandb")
 """What ``--track`` takes."""
 
 PROJECT = "sandbox-rl"
+
+FLUSH_EVERY = 10
+"""Seconds after which TensorBoard's files are written out at the latest."""
 
 
 class Board(Protocol):
@@ -79,20 +83,20 @@ class TensorBoard:
     def __init__(self, folder: Path, again_from: int | None = None) -> None:
         self._folder, self._again_from = folder, again_from
         self._writer: Any = None
-        self._available = not missing_modules(("tensorboard", "torch"))
+        self._available = not missing_modules(("tensorboard",))
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Add scalars; values that are not finite are left out."""
         if not self._available:
             return
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        finite = {name: float(value) for name, value in values.items() if math.isfinite(value)}
+        scalars = [Summary.Value(tag=name, simple_value=value) for name, value in finite.items()]
         with storage_errors(self._folder.parent):
             if self._writer is None:
-                from torch.utils.tensorboard import SummaryWriter
-
-                self._writer = SummaryWriter(str(self._folder), purge_step=self._again_from, flush_secs=10)
-            for name, value in values.items():
-                if math.isfinite(value):
-                    self._writer.add_scalar(name, value, step)
+                self._open()
+            self._write(step, summary=Summary(value=scalars))
 
     def close(self) -> None:
         """Flush and close."""
@@ -100,6 +104,23 @@ class TensorBoard:
         if writer is not None:
             with storage_errors(self._folder.parent):
                 writer.close()
+
+    def _open(self) -> None:
+        """TensorBoard's own writer: torch has one too, but importing it takes seconds, and not every
+        algorithm needs torch.
+        """
+        from tensorboard.compat.proto.event_pb2 import SessionLog
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        self._writer = EventFileWriter(str(self._folder), flush_secs=FLUSH_EVERY)
+        if self._again_from is not None:
+            # What TensorBoard takes as the sign to forget earlier values from this step on.
+            self._write(self._again_from, session_log=SessionLog(status=SessionLog.START))
+
+    def _write(self, step: int, **what: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        self._writer.add_event(Event(wall_time=time.time(), step=step, **what))
 
 
 class MLflow:
@@ -135,8 +156,6 @@ class MLflow:
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Add scalars."""
-        import time
-
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)

@@ -197,8 +197,7 @@ def _carry_out(
             chosen = monitor.best
             writer.write_folder(BEST, lambda folder: _copy_files(chosen.folder, folder))
         monitor.close()
-        writer.list_logs()
-        writer.update(status="done", **_timings(monitor, start))
+        writer.end(status="done", **_timings(monitor, start))
         writer.drop_checkpoints()
     except KeyboardInterrupt:
         if monitor is not None:
@@ -229,8 +228,7 @@ def _carry_out(
 
 def _ended(writer: RunWriter, monitor: Monitor, start: float, status: str, **more: Any) -> None:
     monitor.close()
-    writer.list_logs()
-    writer.update(status=status, **more, **_timings(monitor, start))
+    writer.end(status=status, **more, **_timings(monitor, start))
 
 
 def _record_failure(

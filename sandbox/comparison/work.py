@@ -106,7 +106,7 @@ def _attempt(
         if not lease.held():
             return {"status": "busy"}
         with storage_errors(root):
-            write_atomically(cell_folder(root, cell) / EPISODES, _table(played))
+            write_atomically(cell_folder(root, cell) / EPISODES, _table(played), last=False)
         record |= {"status": "done", "results": _results(problem, played)}
     except RunBusyError:
         return {"status": "busy"}  # a worker that is on its way out still writes the run directory

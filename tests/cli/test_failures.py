@@ -40,7 +40,7 @@ def _process(*argv: str, folder: Path, **options: Any) -> subprocess.CompletedPr
     )
 
 
-def _full(*_: object) -> None:
+def _full(*_: object, **__: object) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from sandbox.api.errors import MissingExtraError, UnknownNameError
 from sandbox.store import Run, progress
-from sandbox.tracking import check_trackers
+from sandbox.tracking import TensorBoard, check_trackers
 from sandbox.training import train
 
 
@@ -22,6 +25,31 @@ def test_unknown_and_missing_trackers_are_refused_before_anything_is_written(
         check_trackers(["wandb"])
     assert caught.value.hint == 'pip install "sandbox-rl[wandb]"'
     assert not list(tmp_path.iterdir())
+
+
+def test_tensorboard_reads_what_is_written_and_forgets_what_was_taken_back(tmp_path: Path) -> None:
+    accumulating = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    board = TensorBoard(tmp_path)
+    for step in (10, 20, 30):
+        board.add(step, {"return": step / 10, "train/loss": math.nan})
+    board.close()
+    again = TensorBoard(tmp_path, again_from=21)
+    again.add(30, {"return": -1.0})
+    again.close()
+    reader = accumulating.EventAccumulator(str(tmp_path)).Reload()
+    assert reader.Tags()["scalars"] == ["return"]
+    assert [(one.step, one.value) for one in reader.Scalars("return")] == [(10, 1.0), (20, 2.0), (30, -1.0)]
+
+
+def test_tensorboard_is_written_without_torch(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    code = (
+        "import sys; from pathlib import Path; from sandbox.tracking import TensorBoard\n"
+        "board = TensorBoard(Path(sys.argv[1])); board.add(1, {'return': 1.0}); board.close()\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    assert len(list(tmp_path.glob("events.out.tfevents.*"))) == 1
 
 
 def test_a_run_is_found_in_mlflow_with_its_settings_and_curve(
