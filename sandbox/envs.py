@@ -13,13 +13,14 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.async_vector_env import AsyncState
 
 from sandbox.api.errors import InvalidValueError, PluginError, SandboxError
 from sandbox.registry import registry, resolve
 from sandbox.restoring import CopySeeds, EpisodeSeeds, Mode, NativeSeeds
 from sandbox.scenarios import Problem, entries, load_problem
+from sandbox.wrapping import AnyAsyncVectorEnv, AnyVectorWrapper
 
 
 def make(
@@ -187,7 +188,7 @@ class EnvFactory:
         return checked
 
 
-class SameStep(VectorWrapper[Any, Any, Any, Any, Any]):
+class SameStep(AnyVectorWrapper):
     """Turns a vector environment without autoreset into one that resets in the step that ends an episode."""
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
@@ -290,7 +291,7 @@ def _from_copies(problem: Problem, factories: list[EnvFactory], workers: bool) -
     return envs
 
 
-class Workers(AsyncVectorEnv[Any, Any]):
+class Workers(AnyAsyncVectorEnv):
     """One process a copy; what goes wrong in one is told in its own words.
 
     Raises:

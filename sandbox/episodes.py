@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import VectorEnv, VectorWrapper
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from sandbox.rollout import add_terms, final_metrics
+from sandbox.wrapping import AnyVectorWrapper
 
 
-class EpisodeLog(VectorWrapper[Any, Any, Any, Any, Any]):
+class EpisodeLog(AnyVectorWrapper):
     """Tells of every episode that ends in a vector environment.
 
     Rows whose agent is absent (``info["acted"]``) do not count.

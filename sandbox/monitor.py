@@ -17,6 +17,7 @@ from sandbox.api.algorithm import WriteState
 from sandbox.api.errors import RunFailedError
 from sandbox.api.policy import Policy
 from sandbox.api.state import write_state
+from sandbox.elsewhere import Ended
 from sandbox.episodes import EpisodeLog
 from sandbox.evaluation import validation_seeds
 from sandbox.files import link_or_copy, storage_errors
@@ -140,6 +141,16 @@ class Monitor:
             restore(envs, self._past["environments"][number], self._progress.message)
             log.restore(self._past["sums"][number])
         return log
+
+    def hear(self, ended: Sequence[Ended]) -> None:
+        """Take in episodes that ended in other processes."""
+        for one in ended:
+            if one["return"] is not None:
+                self._returns.append(one["return"])
+            if one["metrics"]:
+                self._metrics.append(dict(one["metrics"]))
+            if one["terms"]:
+                self._terms.append(dict(one["terms"]))
 
     def update(
         self,

@@ -19,7 +19,7 @@ def load_policy(folder: Path) -> Policy:
         MissingExtraError: If its backend is not installed.
     """
     algorithm = registry().algorithm(algorithm_of(folder))
-    require(algorithm)
+    require(algorithm, to_play=True)
     policy: Policy = resolve(algorithm.load)(folder)
     return policy
 

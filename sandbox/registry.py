@@ -312,13 +312,20 @@ def missing_modules(requires: tuple[str, ...]) -> list[str]:
     return [name for name in requires if not _is_installed(name)]
 
 
-def require(plugin: Domain | Algorithm) -> None:
+def require(plugin: Domain | Algorithm, *, to_play: bool = False) -> None:
     """Refuse a plugin whose packages are missing.
+
+    Args:
+        plugin: What is to be used.
+        to_play: Whether an algorithm is needed for a policy that it has trained already, which may need less.
 
     Raises:
         MissingExtraError: Names the packages and the command that installs them.
     """
-    missing = missing_modules(plugin.requires)
+    needed = plugin.requires
+    if to_play and isinstance(plugin, Algorithm) and plugin.load_requires is not None:
+        needed = plugin.load_requires
+    missing = missing_modules(needed)
     if missing:
         kind = "domain" if isinstance(plugin, Domain) else "algorithm"
         raise MissingExtraError(f"The {kind} '{plugin.name}'", missing, plugin.extra)
@@ -330,6 +337,17 @@ def _is_installed(name: str) -> bool:
         return importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):
         return False
+
+
+def use_plugins(plugins: str) -> None:
+    """Load the plugins that another process was given by path, also on another machine.
+
+    Args:
+        plugins: That process's value of `PLUGINS_VARIABLE`.
+    """
+    if plugins and os.environ.get(PLUGINS_VARIABLE) != plugins:
+        os.environ[PLUGINS_VARIABLE] = plugins
+        registry.cache_clear()
 
 
 def _itself(plugin: Any) -> Any:

@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import VectorEnv, VectorWrapper
+from gymnasium.vector import VectorEnv
 
 from sandbox.api.errors import PluginError
+from sandbox.wrapping import AnyVectorWrapper
 
 Mode = Literal["state", "replay", "none"]
 
@@ -99,7 +100,7 @@ class EpisodeSeeds(gym.Wrapper[Any, Any, Any, Any]):
         return _same(observation, state["seen"])
 
 
-class CopySeeds(VectorWrapper[Any, Any, Any, Any, Any]):
+class CopySeeds(AnyVectorWrapper):
     """Gives every episode of every copy of a native environment an explicit seed, and logs the actions.
 
     For native environments in DISABLED autoreset mode whose episodes are a function of seed and
@@ -185,7 +186,7 @@ class CopySeeds(VectorWrapper[Any, Any, Any, Any, Any]):
         return observation, info
 
 
-class NativeSeeds(VectorWrapper[Any, Any, Any, Any, Any]):
+class NativeSeeds(AnyVectorWrapper):
     """Seeds the copies of a native environment from a range once, whatever seed a learner names.
 
     From there the copies go on with their own generators.
@@ -268,7 +269,9 @@ def _keeper(envs: Any) -> tuple[Any, Any]:
     while envs is not None:
         if isinstance(envs, CopySeeds | NativeSeeds):
             return envs, None
-        inner = getattr(envs, "copies_of", None) or (envs.env if isinstance(envs, VectorWrapper) else None)
+        inner = getattr(envs, "copies_of", None) or (
+            envs.env if isinstance(envs, gym.vector.VectorWrapper) else None
+        )
         if inner is None:
             return None, envs
         envs = inner

@@ -12,11 +12,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from sandbox.api.algorithm import Resume, TrainContext
+from sandbox.api.algorithm import Elsewhere, Resume, TrainContext
 from sandbox.api.errors import SandboxError
 from sandbox.api.policy import Policy
 from sandbox.api.state import read_state
 from sandbox.checkpoints import FOLDER, Checkpoint, whole_checkpoints
+from sandbox.elsewhere import TrainingEnvs
 from sandbox.envs import as_problem, make_training, restorable
 from sandbox.monitor import CHECKPOINT_EVERY, TRAINING, Monitor
 from sandbox.plans import Plan, make_plan
@@ -159,6 +160,12 @@ def _is_exact(plan: Plan, writer: RunWriter, progress: Progress) -> bool:
             "were being played are dropped and new ones begin. All else is restored, but the result is "
             "not exactly that of a run without a stop."
         )
+    elif not plan.algorithm.capabilities.exact_resume:
+        exact = False
+        progress.message(
+            f"{plan.algorithm.name} restores what it has learned, but not all that it was playing: the "
+            "result is not exactly that of a run without a stop."
+        )
     before, now = writer.record.get("packages", {}), packages()
     for name in sorted({*before, *now}):
         if before.get(name) != now.get(name):
@@ -269,6 +276,7 @@ def _learn(plan: Plan, monitor: Monitor, checkpoint: Checkpoint | None) -> Polic
         masks=plan.masks,
         initial=plan.initial,
         resume=_resume(plan, checkpoint),
+        elsewhere=Elsewhere(TrainingEnvs.of(plan.problem, plan.seed), monitor.hear),
     )
     monitor.begin()
     try:

@@ -33,6 +33,8 @@ class Capabilities:
         agents: Which settings it can be trained in; ``"parallel"`` is by parameter sharing.
         vectorised: Whether more than one environment copy can be used.
         data: Whether it learns from interaction or from a dataset.
+        exact_resume: Whether going on from its saved state gives, over restored environments, what a run
+            without a stop gives. Where it does not, the run says so.
     """
 
     observation_spaces: frozenset[str]
@@ -41,6 +43,7 @@ class Capabilities:
     agents: frozenset[str] = frozenset({"single", "parallel"})
     vectorised: bool = True
     data: Literal["online", "offline"] = "online"
+    exact_resume: bool = True
 
 
 class StopTraining(Exception):  # noqa: N818 - a signal, not an error
@@ -77,6 +80,21 @@ class Resume:
 
     state: Path
     environments: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """How an algorithm plays in other processes or on other machines; see `TrainContext.elsewhere`.
+
+    Attributes:
+        make_envs: ``(num_envs, worker)``: a vector environment as `TrainContext.make_envs` gives, with
+            training seeds of the worker's own; workers are numbered from 1. It can be pickled. The
+            environment's ``drain()`` gives what has ended in it since the last call, as plain values.
+        heard: To be given what ``drain()`` gave, so that the episodes count as those played here do.
+    """
+
+    make_envs: Callable[[int, int], gym.vector.VectorEnv[Any, Any, Any]]
+    heard: Callable[[Any], None]
 
 
 class Update(Protocol):
@@ -122,6 +140,8 @@ class TrainContext:
             stopped run starts again from its beginning.
         initial: Folder of a saved policy to start from, or None.
         dataset: Path of a dataset for offline learning and imitation, or None.
+        elsewhere: How to play in other processes or on other machines; what is played through it is not
+            restored when a stopped run goes on.
         resume: What to go on from instead of starting, or None; ``initial`` is then of no concern.
     """
 
@@ -137,6 +157,7 @@ class TrainContext:
     initial: Path | None = None
     dataset: Path | None = None
     resume: Resume | None = None
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +179,7 @@ class Algorithm:
             says ``--trust-pickle``; None where there is no such thing.
         masked_by: The algorithm that takes over by itself when the task has action masks.
         requires: Importable modules that it needs.
+        load_requires: Importable modules that playing its saved policies needs; ``requires`` if absent.
         extra: The extra of ``sandbox-rl`` that installs them.
         description: One sentence.
         sources: Papers.
@@ -174,6 +196,7 @@ class Algorithm:
     convert: str | Callable[[Path, Path, str], None] | None = None
     masked_by: str | None = None
     requires: tuple[str, ...] = ()
+    load_requires: tuple[str, ...] | None = None
     extra: str | None = None
     description: str = ""
     sources: tuple[str, ...] = ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +22,7 @@ from sandbox.plans import Plan, make_plan
 from sandbox.players import Agent, Players
 from sandbox.progress import Phase, Silent
 from sandbox.provenance import packages
-from sandbox.registry import PLUGINS_VARIABLE, registry
+from sandbox.registry import use_plugins
 from sandbox.rollout import Episode
 from sandbox.scenarios import Problem, from_record
 from sandbox.store import Run, RunWriter, storage_errors, write_atomically
@@ -136,7 +135,7 @@ def _trained(root: Path, cell: str, problem: Problem, request: Mapping[str, Any]
     with Players(problem, num_workers=1) as table:
         if stopped is not None:
             writer = RunWriter.reopen(stopped.path)
-            if restorable(problem):
+            if restorable(problem) and plan.algorithm.capabilities.exact_resume:
                 return resume_plan(plan, writer, table, listener)
             # The same cell must give the same numbers however often it was stopped.
             writer.discard()
@@ -294,10 +293,3 @@ def _keep(cache: OrderedDict[str, Any], key: str, value: Any) -> None:
     cache[key] = value
     while len(cache) > _KEPT:
         cache.popitem(last=False)
-
-
-def use_plugins(plugins: str) -> None:
-    """Load the plugins that the driver was given by path, also on another machine."""
-    if plugins and os.environ.get(PLUGINS_VARIABLE) != plugins:
-        os.environ[PLUGINS_VARIABLE] = plugins
-        registry.cache_clear()

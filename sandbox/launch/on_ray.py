@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
-from sandbox.api.errors import InvalidValueError, MissingExtraError, RunFailedError
+from sandbox.api.errors import MissingExtraError, RunFailedError
 from sandbox.launch.base import Ended, Event, Job, Lost, Payload, Told
 from sandbox.launch.local import usable_cores
 from sandbox.launch.worker import carry_out
+from sandbox.ray_token import authenticate
 from sandbox.registry import PLUGINS_VARIABLE, missing_modules
 
 MAX_RETRIES = 3
@@ -46,7 +44,7 @@ class RayLauncher:
     def __init__(self, address: str | None, workers: int | None, cores: float) -> None:
         if missing_modules(("ray",)):
             raise MissingExtraError("The launcher ray", ("ray",), "ray")
-        _authenticate(own=address is None)
+        authenticate(own=address is None)
         import ray
 
         self._ray: Any = ray
@@ -180,17 +178,3 @@ def _run(job: str, function: str, payload: Payload, mail: Any) -> tuple[str, Any
             mail.leave.remote(job, dict(values))
 
     return carry_out(function, payload, tell)
-
-
-def _authenticate(own: bool) -> None:
-    """Switch token authentication on before Ray is imported; a cluster of our own gets a new token."""
-    if "ray" in sys.modules and os.environ.get("RAY_AUTH_MODE") != "token":
-        raise InvalidValueError(
-            "Ray was imported before its token authentication could be switched on.",
-            "Set RAY_AUTH_MODE=token before anything imports ray.",
-        )
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
-    given = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
-    known = given or (Path.home() / ".ray" / "auth_token").is_file()
-    if own and not known:
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)

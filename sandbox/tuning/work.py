@@ -11,12 +11,13 @@ import numpy as np
 
 from sandbox.api.algorithm import StopTraining
 from sandbox.api.errors import RunBusyError, SandboxError, StorageError
-from sandbox.comparison.work import problem_of, use_plugins
+from sandbox.comparison.work import problem_of
 from sandbox.envs import restorable
 from sandbox.evaluation import learned_agent, play_all
 from sandbox.plans import Plan, make_plan
 from sandbox.players import Players
 from sandbox.progress import Phase, Silent
+from sandbox.registry import use_plugins
 from sandbox.scenarios import Problem
 from sandbox.store import Run, RunWriter, runs, storage_errors, write_atomically
 from sandbox.training import resume_plan, train_plan

@@ -10,8 +10,8 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from sandbox.api.errors import MisfitError
+from sandbox.backends.actors.observations import batch_of_one, flatten
 from sandbox.backends.reinforce.estimator import Episodes
-from sandbox.backends.reinforce.observations import flatten
 
 Array = NDArray[Any]
 Draw = Callable[[NDArray[np.float32], Array | None], Array]
@@ -103,9 +103,7 @@ class Collector:
 
     def _last(self, row: int) -> Array:
         """The true last observation of a row whose episode just ended, flattened."""
-        last = self._info["final_obs"][row]
-        batch = {key: _batch(part) for key, part in last.items()} if isinstance(last, dict) else _batch(last)
-        row_of_numbers: Array = flatten(self._space, batch)[0]
+        row_of_numbers: Array = flatten(self._space, batch_of_one(self._info["final_obs"][row]))[0]
         return row_of_numbers
 
 
@@ -153,9 +151,3 @@ class _Record:
             last_observations=np.stack([last for last, _ in ends]),
             terminated=np.array([terminated for _, terminated in ends]),
         )
-
-
-def _batch(part: Any) -> Any:
-    if isinstance(part, dict):
-        return {key: _batch(value) for key, value in part.items()}
-    return np.asarray(part)[None]

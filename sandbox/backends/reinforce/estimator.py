@@ -37,8 +37,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from sandbox.backends.actors.distributions import Distribution
     from sandbox.backends.reinforce.config import ReinforceConfig
-    from sandbox.backends.reinforce.distributions import Distribution
 
 Array = NDArray[Any]
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from sandbox.api import DamagedRunError, Resume, read_state, write_state
+from sandbox.backends.actors.observations import Normaliser
 from sandbox.backends.reinforce.collect import Collector
-from sandbox.backends.reinforce.observations import Normaliser
 from sandbox.backends.reinforce.policy import ReinforcePolicy
 from sandbox.backends.tensors import load_module, load_optimizer, packed
 

@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from support import SeededSync, context, trained, weights_of
 
 from sandbox.api import DamagedRunError, MisfitError, Policy, RunFailedError, StopTraining
+from sandbox.backends.actors.distributions import distribution_for
+from sandbox.backends.actors.observations import Normaliser, flat_size, flatten
 from sandbox.backends.reinforce.config import ReinforceConfig
-from sandbox.backends.reinforce.distributions import distribution_for
-from sandbox.backends.reinforce.observations import Normaliser, flat_size, flatten
 from sandbox.backends.reinforce.policy import ReinforcePolicy, load
 from sandbox.backends.reinforce.train import train
 

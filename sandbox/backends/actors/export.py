@@ -1,4 +1,4 @@
-"""A REINFORCE policy as one torch module, flattening, normaliser and action range included, for export."""
+"""An actor's policy as one torch module, flattening, normaliser and action range included, for export."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sandbox.backends.reinforce.distributions import FORBIDDEN, Bernoulli, Categorical, Gaussian
+from sandbox.backends.actors.distributions import FORBIDDEN, Bernoulli, Categorical, Gaussian
 
 
-class ReinforceModule(nn.Module):
+class ActorModule(nn.Module):
     """Maps observations, as the task gives them, to the actions that the task takes: the policy's mode.
 
     Args:
-        policy: The `sandbox.backends.reinforce.policy.ReinforcePolicy` to export.
+        policy: The `sandbox.backends.actors.policy.ActorPolicy` to export.
     """
 
     shift: Tensor
@@ -68,7 +68,7 @@ class ReinforceModule(nn.Module):
 
 
 def _flat(space: gym.Space[Any], observation: Any) -> Tensor:
-    """As `sandbox.backends.reinforce.observations.flatten`."""
+    """As `sandbox.backends.actors.observations.flatten`."""
     if isinstance(space, gym.spaces.Dict):
         assert isinstance(observation, Mapping)
         return torch.cat([_flat(part, observation[key]) for key, part in space.spaces.items()], 1)

@@ -198,6 +198,6 @@ def distribution_for(space: gym.Space[Any]) -> Distribution:
     if isinstance(space, gym.spaces.Box):
         return Gaussian(space)
     raise MisfitError(
-        f"reinforce cannot act in a space of type {type(space).__name__}.",
+        f"There is no distribution for actions of type {type(space).__name__}.",
         "It takes Discrete, MultiDiscrete, MultiBinary and Box.",
     )

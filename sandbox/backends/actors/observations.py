@@ -25,7 +25,7 @@ def flat_size(space: gym.Space[Any]) -> int:
     ):
         return int(gym.spaces.flatdim(space))
     raise MisfitError(
-        f"reinforce cannot observe a space of type {type(space).__name__}.",
+        f"There is no network for observations of type {type(space).__name__}.",
         "It takes Box, Discrete, MultiDiscrete, MultiBinary, and Dict of these.",
     )
 
@@ -50,6 +50,13 @@ def flatten(space: gym.Space[Any], observation: Any) -> NDArray[np.float32]:
         return _one_hot(chosen.reshape(len(chosen), -1), space.nvec.ravel())
     numbers = np.asarray(observation, np.float32)
     return numbers.reshape(len(numbers), -1)
+
+
+def batch_of_one(observation: Any) -> Any:
+    """An observation as a batch that holds it alone."""
+    if isinstance(observation, Mapping):
+        return {key: batch_of_one(part) for key, part in observation.items()}
+    return np.asarray(observation)[None]
 
 
 def _one_hot(chosen: NDArray[Any], sizes: NDArray[Any]) -> NDArray[np.float32]:
@@ -87,12 +94,16 @@ class Normaliser:
 
     def update(self, rows: NDArray[Any]) -> None:
         """Take in a batch of rows, shape ``(n, size)``."""
-        count = self.count + len(rows)
         batch = rows.astype(np.float64)
-        delta = batch.mean(0) - self.mean
-        spread = self.var * self.count + batch.var(0) * len(rows)
-        spread += delta**2 * self.count * len(rows) / count
-        self._set(self.mean + delta * len(rows) / count, spread / count, count)
+        self.merge(len(rows), batch.mean(0), batch.var(0))
+
+    def merge(self, number: int, mean: NDArray[Any], var: NDArray[Any]) -> None:
+        """Take in a batch of which the number of rows, their mean and their variance are known."""
+        count = self.count + number
+        delta = mean - self.mean
+        spread = self.var * self.count + var * number
+        spread += delta**2 * self.count * number / count
+        self._set(self.mean + delta * number / count, spread / count, count)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Content of ``normaliser.npz``."""

@@ -1,0 +1,1 @@
+"""A stochastic policy network on flat observations, for the backends that have no such thing of their own."""

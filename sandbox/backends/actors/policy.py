@@ -1,0 +1,202 @@
+"""What acts: an actor network with its observation normaliser and its action distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import gymnasium as gym
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sandbox.api.errors import DamagedRunError, MisfitError
+from sandbox.backends.actors.distributions import distribution_for
+from sandbox.backends.actors.networks import Actor
+from sandbox.backends.actors.observations import Normaliser, flat_size, flatten
+from sandbox.backends.policy_files import PolicyFiles, read_policy, require_fit, require_size, write_policy
+from sandbox.spaces import space_from_json, space_to_json
+
+P = TypeVar("P", bound="ActorPolicy")
+
+ACTOR = "policy."
+"""What the names of the actor's weights begin with in a saved policy."""
+
+
+class ActorPolicy:
+    """A stochastic policy π(a|s); implements `sandbox.api.Policy`.
+
+    Args:
+        algorithm: Name of the algorithm whose ``load`` reads it back.
+        observation_space: Space of one row.
+        action_space: Likewise.
+        net_arch: Widths of the hidden layers.
+        activation: A key of `sandbox.backends.actors.networks.ACTIVATIONS`.
+        log_std: First log standard deviation of continuous actions.
+        normalize: Whether observations are normalised.
+        stochastic: Whether it samples even where the mode is asked for.
+        seed: Seeds the draws.
+
+    Attributes:
+        actor: Network from flattened, normalised observations to the distribution's parameters; its
+            first weights come from torch's own generator.
+        normaliser: Of the observations, or None.
+
+    Raises:
+        MisfitError: For spaces that it cannot work with.
+    """
+
+    def __init__(
+        self,
+        algorithm: str,
+        observation_space: gym.Space[Any],
+        action_space: gym.Space[Any],
+        net_arch: Sequence[int],
+        activation: str,
+        log_std: float,
+        normalize: bool,
+        stochastic: bool,
+        seed: int = 0,
+    ) -> None:
+        self.algorithm = algorithm
+        self.observation_space, self.action_space = observation_space, action_space
+        self.net_arch, self.activation, self.stochastic = list(net_arch), activation, stochastic
+        self.distribution = distribution_for(action_space)
+        size = flat_size(observation_space)
+        first = log_std if self.distribution.gaussian else None
+        self.actor = Actor(size, self.net_arch, self.distribution.size, activation, first)
+        self.normaliser = Normaliser(size) if normalize else None
+        self._rng = np.random.default_rng(seed)
+
+    def reset(self, num_envs: int, seed: int | None = None) -> None:
+        """Restart the generator of stochastic actions; there is no recurrent state."""
+        self._rng = np.random.default_rng(seed)
+
+    def act(
+        self, observation: Any, mask: NDArray[np.bool_] | None = None, deterministic: bool = True
+    ) -> NDArray[Any]:
+        """Actions for a batch; see `sandbox.api.Policy.act`."""
+        rng = self._rng if self.stochastic or not deterministic else None
+        raw = self.draw(flatten(self.observation_space, observation), mask, rng)
+        return self.distribution.action(raw)
+
+    def draw(
+        self,
+        rows: NDArray[np.float32],
+        mask: NDArray[np.bool_] | None,
+        rng: np.random.Generator | None,
+    ) -> NDArray[Any]:
+        """Raw draws for flattened observations, shape ``(n, k)``; the mode without a generator."""
+        with torch.inference_mode():
+            params = self.actor(self.inputs(rows)).numpy()
+        return self.distribution.draw(params, mask, rng)
+
+    def inputs(self, rows: NDArray[np.float32]) -> torch.Tensor:
+        """What the networks are given for flattened observations."""
+        return torch.from_numpy(rows if self.normaliser is None else self.normaliser(rows))
+
+    def module(self) -> torch.nn.Module:
+        """The policy's mode as one torch module, for `sandbox export`."""
+        from sandbox.backends.actors.export import ActorModule
+
+        return ActorModule(self).eval()
+
+    def save(self, directory: Path) -> None:
+        """Write ``policy.json``, ``weights.safetensors`` and, if normalised, ``normaliser.npz``.
+
+        Raises:
+            StorageError: If the folder cannot be written.
+        """
+        document = {
+            "algorithm": self.algorithm,
+            "observation_space": space_to_json(self.observation_space),
+            "action_space": space_to_json(self.action_space),
+            "net_arch": self.net_arch,
+            "activation": self.activation,
+            "stochastic": self.stochastic,
+            **self._more(),
+        }
+        normaliser = None if self.normaliser is None else self.normaliser.arrays()
+        write_policy(directory, document, self.tensors(), normaliser)
+
+    def take(self, saved: PolicyFiles, source: Path) -> None:
+        """Start from a saved policy: its weights and its normaliser.
+
+        Args:
+            saved: What was read from ``source``.
+            source: Its folder, for messages.
+
+        Raises:
+            MisfitError: If it was made by another algorithm, or with another activation or other
+                layers, which are named.
+        """
+        made_by, activation = saved.document["algorithm"], saved.document.get("activation")
+        if made_by != self.algorithm:
+            raise MisfitError(
+                f"The policy in {source} was trained by {made_by}, which {self.algorithm} cannot start from.",
+                f"Continue with --algo {made_by}, or start from a run of {self.algorithm}.",
+            )
+        actor = part(saved, ACTOR)
+        require_fit(shapes(self.actor.state_dict()), shapes(actor), source)
+        if activation != self.activation:
+            raise MisfitError(
+                f"The policy in {source} has the activation {activation}, the one to be trained "
+                f"{self.activation}.",
+                f"Add --hp activation={activation}.",
+            )
+        self.actor.load_state_dict(actor)
+        self._take_normaliser(saved, source)
+
+    def _take_normaliser(self, saved: PolicyFiles, source: Path) -> None:
+        """The weights mean something only together with the inputs that they were trained on."""
+        if saved.normaliser is not None:
+            size = flat_size(self.observation_space)
+            self.normaliser = Normaliser.from_arrays(saved.normaliser, size)
+        elif self.normaliser is not None:
+            raise MisfitError(
+                f"The policy in {source} was trained on observations that were not normalised.",
+                "Add --hp normalize_observation=false.",
+            )
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """The weights that are saved, by name."""
+        return {ACTOR + name: tensor for name, tensor in self.actor.state_dict().items()}
+
+    def _more(self) -> Mapping[str, Any]:
+        """What else ``policy.json`` holds."""
+        return {}
+
+
+def restored(directory: Path, make: Callable[[PolicyFiles, gym.Space[Any], gym.Space[Any]], P]) -> P:
+    """Read back what `ActorPolicy.save` wrote.
+
+    Args:
+        directory: The folder.
+        make: Makes the policy, with any weights, from what was read and the two spaces.
+
+    Raises:
+        DamagedRunError: If anything is missing, changed or inconsistent.
+    """
+    saved = read_policy(directory)
+    try:
+        spaces = [space_from_json(saved.document[key]) for key in ("observation_space", "action_space")]
+        layers = [int(width) for width in saved.document["net_arch"]]
+        require_size(saved.tensors, flat_size(spaces[0]), layers, directory)
+        policy = make(saved, spaces[0], spaces[1])
+        policy.take(saved, directory)
+    except (KeyError, ValueError, TypeError, MisfitError) as error:
+        raise DamagedRunError(
+            f"The policy in {directory} is inconsistent: {error}.", "Use another checkpoint of the run."
+        ) from error
+    return policy
+
+
+def part(saved: PolicyFiles, prefix: str) -> dict[str, torch.Tensor]:
+    """The saved weights whose names begin with a prefix, without it."""
+    return {name.removeprefix(prefix): t for name, t in saved.tensors.items() if name.startswith(prefix)}
+
+
+def shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    """Shape by name."""
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}

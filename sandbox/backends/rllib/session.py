@@ -1,0 +1,225 @@
+"""One RLlib algorithm over a Ray cluster: started, stepped, looked into, ended."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sys
+from typing import Any
+
+import torch
+
+from sandbox.api.algorithm import TrainContext
+from sandbox.api.errors import InvalidValueError, RunFailedError
+from sandbox.backends.actors.policy import ActorPolicy
+from sandbox.backends.rllib.config import RllibPPOConfig
+from sandbox.ray_token import authenticate
+from sandbox.registry import PLUGINS_VARIABLE
+
+MODULE = "default_policy"
+"""RLlib's name for the only module that there is."""
+
+CAN_BE_AWAY = 120.0
+"""Seconds that an update waits for a process that steps environments before going on without it."""
+
+
+class Session:
+    """RLlib's PPO, set up for a training context.
+
+    The process that makes it learns; environments step here or, with ``env_runners``, in as many processes
+    of the cluster that ``RAY_ADDRESS`` names, or of one that is started for the session.
+
+    Args:
+        context: What is trained.
+        policy: Decides on the networks; its weights are the first ones.
+
+    Raises:
+        InvalidValueError: If the environments cannot be shared out evenly.
+        RunFailedError: If the cluster cannot be reached.
+    """
+
+    def __init__(self, context: TrainContext, policy: ActorPolicy) -> None:
+        config: RllibPPOConfig = context.config
+        self._runners = config.env_runners
+        share, rest = divmod(context.num_envs, max(1, self._runners))
+        if rest or not share:
+            raise InvalidValueError(
+                f"{context.num_envs} environments do not divide evenly by env_runners={self._runners}.",
+                f"Take a multiple of it: --num-envs {max(1, share) * self._runners}.",
+            )
+        self._owns_cluster = _connect(self._runners)
+        from sandbox.backends.rllib.runner import HERE
+
+        self._key = secrets.token_hex(8)
+        HERE[self._key] = context.make_envs
+        try:
+            torch.manual_seed(context.seed)
+            settings = _settings(context, share, self._key, policy)
+            self._algorithm: Any = settings.algo_class(config=settings)
+            self.module.actor.load_state_dict(policy.actor.state_dict())
+            self.share_weights()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def learner(self) -> Any:
+        """RLlib's learner, which lives in this process."""
+        return self._algorithm.learner_group._learner
+
+    @property
+    def module(self) -> Any:
+        """Actor and critic that are being trained."""
+        return self.learner.module[MODULE].unwrapped()
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Adam, of both networks."""
+        optimizer: torch.optim.Optimizer = self.learner.get_optimizer(MODULE)
+        return optimizer
+
+    @property
+    def here(self) -> Any:
+        """The runner of this process where it steps the environments itself, else None."""
+        return None if self._runners else self._algorithm.env_runner
+
+    def learn(self, learning_rate: float) -> dict[str, float]:
+        """One rollout of all environments and one update.
+
+        Returns:
+            The update's losses and other figures.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        found = self._algorithm.train()["learners"][MODULE]
+        return {
+            "policy_loss": float(found["policy_loss"]),
+            "value_loss": float(found["vf_loss"]),
+            "entropy": float(found["entropy"]),
+            "explained_variance": float(found["vf_explained_var"]),
+            "learning_rate": learning_rate,
+        }
+
+    def reports(self) -> list[dict[str, Any]]:
+        """What the processes that step environments have to say; see `RowsEnvRunner.report`."""
+        reports: list[dict[str, Any]] = self._each(lambda runner: runner.report())
+        return reports
+
+    def normalise_by(self, arrays: dict[str, Any]) -> None:
+        """Use these statistics of the observations everywhere from now on."""
+        self._each(lambda runner: runner.normalise_by(arrays))
+
+    def share_weights(self) -> None:
+        """Bring the weights to all that step environments; RLlib does so itself after an update."""
+        self._algorithm.env_runner_group.sync_weights(
+            from_worker_or_learner_group=self._algorithm.learner_group, inference_only=True
+        )
+
+    def close(self) -> None:
+        """End everything that was started."""
+        import ray
+
+        from sandbox.backends.rllib.runner import HERE
+
+        HERE.pop(self._key, None)
+        algorithm = getattr(self, "_algorithm", None)
+        if algorithm is not None:
+            algorithm.stop()
+        if self._owns_cluster:
+            ray.shutdown()
+
+    def _each(self, what: Any) -> list[Any]:
+        group = self._algorithm.env_runner_group
+        found: list[Any] = group.foreach_env_runner(what, local_env_runner=not self._runners)
+        return found
+
+
+def _connect(runners: int) -> bool:
+    """Join the cluster, or start one; whether one was started."""
+    address = os.environ.get("RAY_ADDRESS")
+    known: Any = sys.modules.get("ray")
+    if known is not None and known.is_initialized():
+        return False
+    authenticate(own=address is None)
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+    import ray
+
+    variables = {"OMP_NUM_THREADS": "1", PLUGINS_VARIABLE: os.environ.get(PLUGINS_VARIABLE, "")}
+    options: dict[str, Any] = {
+        "logging_level": logging.WARNING,
+        "log_to_driver": False,
+        "runtime_env": {"env_vars": variables},
+    }
+    if address is None:
+        options |= {"num_cpus": max(1, runners), "include_dashboard": False}
+    try:
+        ray.init(**options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise RunFailedError(
+            f"The Ray cluster at {address or 'this machine'} cannot be reached: {error}",
+            "Is it running, and is its token in RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH?",
+        ) from error
+    return True
+
+
+def _settings(context: TrainContext, share: int, key: str, policy: ActorPolicy) -> Any:
+    """RLlib's configuration."""
+    from ray.rllib.algorithms.ppo import PPOConfig
+    from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+
+    from sandbox.backends.rllib.module import ActorCritic
+    from sandbox.backends.rllib.rows import flat_observations, raw_actions
+    from sandbox.backends.rllib.runner import RowsEnvRunner
+
+    config: RllibPPOConfig = context.config
+    shape = {
+        "net_arch": list(config.net_arch),
+        "activation": config.activation,
+        "log_std": config.log_std_init,
+    }
+    playing = {
+        "training": key,
+        "make_envs": context.elsewhere.make_envs if context.elsewhere is not None else None,
+        "reward_scale": config.reward_scale,
+        "normalize": policy.normaliser is not None,
+    }
+    return (
+        PPOConfig()
+        .api_stack(enable_rl_module_and_learner=True, enable_env_runner_and_connector_v2=True)
+        .framework("torch")
+        .environment(
+            "sandbox",
+            env_config=playing,
+            observation_space=flat_observations(context.observation_space),
+            action_space=raw_actions(context.action_space),
+            normalize_actions=False,
+            clip_actions=False,
+        )
+        .env_runners(
+            env_runner_cls=RowsEnvRunner,
+            num_env_runners=config.env_runners,
+            num_envs_per_env_runner=share,
+            rollout_fragment_length=config.n_steps,
+            sample_timeout_s=CAN_BE_AWAY,
+        )
+        .learners(num_learners=0, num_gpus_per_learner=0)
+        .training(
+            train_batch_size_per_learner=config.n_steps * context.num_envs,
+            minibatch_size=min(config.minibatch_size, config.n_steps * context.num_envs),
+            num_epochs=config.n_epochs,
+            lr=config.learning_rate,
+            gamma=config.gamma,
+            lambda_=config.gae_lambda,
+            clip_param=config.clip_range,
+            entropy_coeff=config.entropy_coef,
+            vf_loss_coeff=config.value_coef,
+            vf_clip_param=float("inf"),
+            use_kl_loss=False,
+            grad_clip=config.max_grad_norm,
+            grad_clip_by="global_norm",
+        )
+        .rl_module(rl_module_spec=RLModuleSpec(module_class=ActorCritic, model_config=shape))
+        .reporting(min_time_s_per_iteration=0, min_sample_timesteps_per_iteration=0)
+        .debugging(seed=context.seed, log_level="ERROR")
+    )
