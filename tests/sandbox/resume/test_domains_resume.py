@@ -80,6 +80,30 @@ def test_on_several_signals_of_sumo(tmp_path: Path) -> None:
     exact(tmp_path, "traffic/grid4x4", "ppo", ROLLOUT, steps=16 * 2 * 60, changes=changes)
 
 
+@pytest.mark.parametrize(
+    ("scenario", "algo"),
+    [
+        ("inventory/lost-sales", "ppo"),
+        ("chip/small", "ppo"),
+        *(
+            pytest.param(scenario, algo, marks=pytest.mark.slow)
+            for scenario, algo in (
+                ("inventory/lost-sales", "dqn"),
+                ("inventory/dual-sourcing-l2-c105", "ppo"),
+                ("inventory/beer-game", "ppo"),
+                ("inventory/network-diamond", "ppo"),
+                ("chip/small", "dqn"),
+                ("locomotion/ant", "ppo"),
+            )
+        ),
+    ],
+)
+def test_on_native_batches(scenario: str, algo: str, tmp_path: Path) -> None:
+    """Whatever a domain steps in one batch: stock and demand, placements, robots on threads."""
+    hp = ROLLOUT if algo == "ppo" else SMALL
+    exact(tmp_path, scenario, algo, hp, steps=320, changes=ONE)
+
+
 @pytest.mark.parametrize("workers", [False, True])
 def test_single_environments_of_sumo_come_back(workers: bool, tmp_path: Path) -> None:
     """As a task without a native batch would be trained: in this process and in workers."""
