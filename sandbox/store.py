@@ -93,9 +93,11 @@ class Run:
         if not isinstance(record, dict) or not isinstance(record.get("format"), int):
             raise DamagedRunError(f"{file} is not the record of a run.")
         if record["format"] not in READABLE:
+            packages = record.get("packages")
+            maker = packages.get("sandbox-rl") if isinstance(packages, dict) else None
             raise DamagedRunError(
                 f"'{folder}' has run format {record['format']}, this version reads format {FORMAT}.",
-                f"It was made by sandbox-rl {record.get('packages', {}).get('sandbox-rl', '?')}.",
+                f"It was made by sandbox-rl {maker}." if isinstance(maker, str) else "",
             )
         if record["format"] > 1 and not is_sealed(content):
             raise DamagedRunError(f"{file} is damaged: it does not end with its sum.")

@@ -120,6 +120,7 @@ def test_a_process_number_used_again_does_not_revive_a_run(tmp_path: Path) -> No
         ("{", "cannot be read"),
         ("[]", "not the record of a run"),
         ('{"format": 99}', "run format 99"),
+        ('{"format": -1, "packages": "../../x"}', "run format -1"),
         ('{"format": 1, "scenario": {}, "algorithm": "ppo", "seed": 0}', "'status' is missing"),
     ],
 )
