@@ -58,6 +58,12 @@ class SignalConfig(BaseModel):
     depart_jitter: int = Field(
         30, ge=0, le=600, description="departures from a routes file are delayed by U[0, this], s"
     )
+    junction_blockers: int | None = Field(
+        None,
+        ge=1,
+        le=3600,
+        description="vehicles that have stood inside a junction this long are driven around, s; never if absent",
+    )
     observation: Literal["approaches", "sumo-rl", "drq", "pressure", "wave", "neighbours"] = Field(
         "approaches", description="what a signal sees; see the domain's documentation"
     )

@@ -79,6 +79,7 @@ def survey(config: SignalConfig) -> Ground:
         loops=tuple(network.loops(layout.loops)),
         edges=layout.edges,
         jitter=0 if routes is None else config.depart_jitter,
+        blockers=config.junction_blockers,
     )
     return Ground(config, network, routes, layout, spec, look_around(network, layout))
 

@@ -201,6 +201,7 @@ def _signal(
     outgoing = tuple(dict.fromkeys(target for _, (_, target) in flat))
     movements = np.array([(incoming.index(a), outgoing.index(b)) for _, (a, b) in flat], dtype=np.intp)
     moves = np.array([[state[index] in "Gg" for index, _ in flat] for state in greens], dtype=np.float64)
+    moves = moves.reshape(len(greens), len(flat))  # of a signal that is never green too
     serves = np.zeros((len(greens), len(incoming)))
     for phase, link in zip(*np.nonzero(moves), strict=True):
         serves[phase, movements[link, 0]] = 1.0
@@ -213,7 +214,7 @@ def _signal(
         outgoing,
         movements,
         serves,
-        moves.reshape(len(greens), -1),
+        moves,
         tuple(index for index, _ in flat),
     )
 

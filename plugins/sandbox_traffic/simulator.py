@@ -46,6 +46,7 @@ class SimulationSpec:
         loops: Induction loops as ``(lane, position in m)``, likewise.
         edges: Edges on which vehicles may wait to enter, likewise.
         jitter: Departures are delayed by U[0, jitter], s.
+        blockers: Vehicles that have stood inside a junction this long are driven around, s; never if None.
     """
 
     net: str
@@ -53,6 +54,7 @@ class SimulationSpec:
     loops: tuple[tuple[str, float], ...] = ()
     edges: tuple[str, ...] = ()
     jitter: int = 0
+    blockers: int | None = None
 
     @property
     def size(self) -> int:
@@ -211,6 +213,8 @@ class LocalSimulation:
             command += ["--additional-files", str(loops)]
         if spec.jitter:
             command += ["--random-depart-offset", str(spec.jitter)]
+        if spec.blockers is not None:
+            command += ["--ignore-junction-blocker", str(spec.blockers)]
         return command
 
     def begin(self, time: int, seed: int, routes: str, scale: float = 1.0) -> None:

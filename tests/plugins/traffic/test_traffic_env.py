@@ -368,3 +368,23 @@ def test_a_demand_spread_varies_the_number_of_vehicles_around_its_mean(signal_en
     assert max(plain) - min(plain) <= 0.2 * max(plain), "only departures that leave the window differ"
     assert max(spread) - min(spread) > 0.4 * max(plain)
     assert max(spread) < 2.0 * max(plain)
+
+
+def test_turners_that_block_one_another_inside_the_junction_are_driven_around(signal_env: MakeOne) -> None:
+    """Without, SUMO's opposing left turners may stand in the junction to the end whatever is green."""
+
+    def play(blockers: int | None) -> dict[str, float]:
+        env = signal_env(**COLOGNE1, duration=1500, demand=1.5, max_green=60, junction_blockers=blockers)
+        _, info = env.reset(seed=3)
+        over, step = False, 0
+        while not over:
+            wanted = (0, 2)[step % 2]  # the two straight phases in quick turn, never the protected lefts
+            mask = info["action_mask"]
+            _, _, _, over, info = env.step(np.int64(wanted if mask[wanted] else mask.argmax()))
+            step += 1
+        metrics: dict[str, float] = info["metrics"]
+        return metrics
+
+    stuck, moving = play(None), play(60)
+    assert stuck["throughput"] < 1000
+    assert moving["throughput"] > 2500

@@ -78,11 +78,12 @@ def test_several_signals_are_refused_by_the_single_task_with_their_number() -> N
     assert "traffic/signals" in caught.value.hint
 
 
-def test_a_signal_with_one_green_phase_is_no_agent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("phases", ['<phase duration="30" state="GGGGGGGGGGGGGGGGGGGG"/>', ""])
+def test_a_signal_with_one_green_phase_or_none_is_no_agent(phases: str, tmp_path: Path) -> None:
     text = resolve(COLOGNE1).read_text()
     start, end = text.index("<phase "), text.index("</tlLogic>")
     single = tmp_path / "one.net.xml"
-    single.write_text(text[:start] + '<phase duration="30" state="GGGGGGGGGGGGGGGGGGGG"/>' + text[end:])
+    single.write_text(text[:start] + phases + text[end:])
     network = read_network(single)
     assert network.signals == ()
     with pytest.raises(InvalidValueError, match="nothing to control"):
