@@ -62,7 +62,7 @@ class SignalConfig(BaseModel):
         None,
         ge=1,
         le=3600,
-        description="vehicles that have stood inside a junction this long are driven around, s; never if absent",
+        description="vehicles that stand inside a junction this long are driven around, s; never if absent",
     )
     observation: Literal["approaches", "sumo-rl", "drq", "pressure", "wave", "neighbours"] = Field(
         "approaches", description="what a signal sees; see the domain's documentation"
