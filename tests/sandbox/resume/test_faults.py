@@ -147,6 +147,7 @@ def test_refusals_all_over_a_run_lose_nothing(whole: tuple[bytes, list[str]], tm
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # a run for each of some 140 operations
 @pytest.mark.parametrize("code", CAUSES)
 def test_a_refusal_at_any_write_loses_nothing(
     code: int, whole: tuple[bytes, list[str]], tmp_path: Path
