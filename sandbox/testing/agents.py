@@ -173,11 +173,17 @@ def _trained(subject: Subject, name: str) -> tuple[Plan, Policy]:
 
 
 def _less(algorithm: Algorithm) -> dict[str, Any]:
-    """Those of the small hyperparameters that the algorithm has and takes."""
+    """Those of the small hyperparameters that the algorithm has and takes, and that are less than its own.
+
+    ``n_steps`` is the length of a rollout to one and that of a return to another, whose default of 1 stays.
+    """
     model = resolve(algorithm.config)
     chosen: dict[str, Any] = {}
     for name, value in LESS.items():
         if name in model.model_fields:
+            default = model.model_fields[name].default
+            if isinstance(value, int) and isinstance(default, int) and default <= value:
+                continue
             try:
                 model.model_validate({**chosen, name: value})
             except ValueError:

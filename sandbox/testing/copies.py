@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from sandbox.envs import EnvFactory, main_module_hidden
-from sandbox.registry import resolve
+from sandbox.registry import PLUGINS_VARIABLE, resolve
 from sandbox.rollout import final_metrics
 from sandbox.scenarios import Problem
 from sandbox.testing.play import Answer, Chooser, Reset, Trace, difference, digest, perform
@@ -52,7 +53,7 @@ def spawned_process(subject: Subject) -> None:
     trace = subject.survey.trace.upto(min(subject.survey.first, 100))
     try:
         with main_module_hidden():
-            future = _worker().submit(_replay, subject.problem, trace, subject.budget.seconds)
+            future = _worker(os.environ.get(PLUGINS_VARIABLE, "")).submit(_replay, subject.problem, trace, subject.budget.seconds)
             parted = future.result(timeout=120)
     except BrokenProcessPool as error:
         _worker.cache_clear()
@@ -312,8 +313,11 @@ def _not_plain(value: Any, path: str = "state") -> str | None:  # noqa: PLR0911 
 
 
 @cache
-def _worker() -> ProcessPoolExecutor:
-    """One spawned process for all checks; starting it costs half a second."""
+def _worker(plugins: str) -> ProcessPoolExecutor:
+    """One spawned process for all checks with the same ``plugins``; starting it costs half a second.
+
+    A process knows the plugins that were named in its environment when it began, and no later ones.
+    """
     pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
     atexit.register(pool.shutdown, wait=False, cancel_futures=True)
     return pool

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -24,6 +26,20 @@ def test_the_toys_keep_every_promise_or_say_why_not(toys: None) -> None:
     assert {(one.task, one.check) for one in results if one.status == "expected"} == TOYS_EXPECTED
     checked = {one.check for one in results if one.status == "passed"}
     assert checked == set(CHECKS)
+
+
+def test_plugins_that_are_named_later_are_known_to_the_spawned_process(
+    toys: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sandbox.testing.suite import _subjects_of
+
+    _subjects_of.cache_clear()
+    subject = _subjects_of("toy", "quick")[0]
+    named = os.environ["SANDBOX_PLUGINS"]
+    monkeypatch.setenv("SANDBOX_PLUGINS", "")
+    assert run_check(subject, "spawned-process").status == "failed"
+    monkeypatch.setenv("SANDBOX_PLUGINS", named)
+    assert run_check(subject, "spawned-process").status == "passed"
 
 
 class Config(BaseModel):
