@@ -53,7 +53,9 @@ def spawned_process(subject: Subject) -> None:
     trace = subject.survey.trace.upto(min(subject.survey.first, 100))
     try:
         with main_module_hidden():
-            future = _worker(os.environ.get(PLUGINS_VARIABLE, "")).submit(_replay, subject.problem, trace, subject.budget.seconds)
+            future = _worker(os.environ.get(PLUGINS_VARIABLE, "")).submit(
+                _replay, subject.problem, trace, subject.budget.seconds
+            )
             parted = future.result(timeout=120)
     except BrokenProcessPool as error:
         _worker.cache_clear()
