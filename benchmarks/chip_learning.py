@@ -1,18 +1,22 @@
 """Does a learned placer pay? Unseen designs, scratch against fine-tuned, policy with search, at equal time.
 
-    python -m benchmarks.chip_learning [--seeds 5] [--steps N] [--pretrain-steps N] [--fine-tune-steps N]
-        [--designs FILE…] [--seconds 30] [--runs-dir DIR] [--parts unseen,tune,search]
+    python -m benchmarks.chip_learning [--seeds 3] [--steps N] [--fine-tune-steps 6144] [--long-seeds 1]
+        [--designs FILE…] [--generated 100] [--seconds 5] [--runs-dir DIR] [--parts unseen,tune,search]
 
-Three parts, one JSON document and Markdown tables on standard error:
+Three parts, one JSON document, and Markdown tables on standard error:
 
-- ``unseen``: a policy trained on generated designs, on test designs it has not seen, beside the placers.
-- ``tune``: one design; trained from scratch, and fine-tuned from a policy pre-trained on generated ones.
-  Two tables: the same time for fine-tuning as for training from scratch (pre-training not counted), and
-  the same total time (scratch also gets the time that pre-training took). Time is measured, not steps.
-- ``search``: on given files, the policy's best placement of a few tries refined by the local search of
-  ``rebuild``, beside every placer; all within the same wall time, the policy's own included.
+- ``unseen``: policies trained on generated designs (chip/small), on test designs that they have not seen,
+  beside the placers.
+- ``tune``: one design (chip/fine-tune); trained from scratch, and fine-tuned from the policies of the first
+  part. Two tables: the same time for fine-tuning as for training from scratch (pre-training not counted),
+  and the same total time (scratch also gets the time that pre-training took).
+- ``search``: on given files and generated designs, the policy's best placement of a fifth of the time,
+  refined by the local search of ``rebuild`` for the rest, beside every placer. The policies are those of the
+  first part: the same weights score the cells of any grid.
 
-The unit is the training run. A run that fails is counted as one.
+Time is processor time, one thread everywhere: on a shared machine wall time would measure the neighbours.
+The unit is the training run. A run that fails is counted as one. Runs that ``--runs-dir`` holds already are
+used again, so a stopped benchmark goes on.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,172 +38,220 @@ from sandbox.api import SandboxError
 from sandbox.store import Run
 from sandbox_chip import search
 from sandbox_chip.config import ChipConfig
-from sandbox_chip.env import make
+from sandbox_chip.env import ChipEnv, make, spaces
 from sandbox_chip.reward import PRESETS
 from sandbox_chip.search import Clock
 
+BASE, TARGET = "chip/small", "chip/fine-tune"
+
 PLACERS = ("greedy", "hill-climbing", "annealing", "analytic", "rebuild", "random")
+
+TRIES_SHARE = 0.2
+"""Share of the time in which a policy may place before the search takes over."""
 
 
 def main() -> int:
     """Train, compare, tell."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument(
-        "--steps", type=int, help="of the policy for unseen designs; the scenario's if absent"
-    )
-    parser.add_argument("--pretrain-steps", type=int, default=200_000)
-    parser.add_argument("--fine-tune-steps", type=int, default=30_000)
-    parser.add_argument("--designs", nargs="*", default=[], help="files for the part search")
-    parser.add_argument("--grid", type=int, default=84, help="grid for the part search")
-    parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--runs-dir", default="runs")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, help="of the policies of the first part; the preset's if absent")
+    parser.add_argument("--fine-tune-steps", type=int, default=6144)
+    parser.add_argument("--long-seeds", type=int, default=1, help="runs from scratch with the total time")
+    parser.add_argument("--designs", nargs="*", default=[], help="FILE or FILE:GRID, for the part search")
+    parser.add_argument("--generated", nargs="*", type=int, default=[], help="macros of generated designs")
+    parser.add_argument("--grid", type=int, default=64, help="grid of designs that name none")
+    parser.add_argument("--seconds", type=float, default=5.0, help="processor time of each placer, search")
+    parser.add_argument("--runs-dir", default="runs/chip-learning")
     parser.add_argument("--parts", default="unseen,tune,search")
     arguments = parser.parse_args()
-    parts, result = set(arguments.parts.split(",")), {}
+    trainer = Trainer(Path(arguments.runs_dir), arguments.steps)
+    parts, seeds, result = set(arguments.parts.split(",")), range(arguments.seeds), {}
     if "unseen" in parts:
-        result["unseen"] = unseen(range(arguments.seeds), arguments.steps, arguments.runs_dir)
-        tell(result["unseen"]["table"], "chip/small, unseen test designs: wirelength cost")
+        result["unseen"] = unseen(trainer, seeds)
+        tell(result["unseen"]["costs"], f"{BASE}, unseen test designs: wirelength cost")
     if "tune" in parts:
-        seeds, root = range(arguments.seeds), arguments.runs_dir
-        result["tune"] = tune(seeds, arguments.pretrain_steps, arguments.fine_tune_steps, root)
-        tell(result["tune"]["equal_fine_tuning_time"], "equal time for fine-tuning and training from scratch")
-        tell(result["tune"]["equal_total_time"], "equal total time, pre-training counted")
-    if "search" in parts and arguments.designs:
-        result["search"] = [
-            policy_and_search(
-                Path(file), arguments.grid, arguments.seconds, arguments.seeds, arguments.runs_dir
-            )
-            for file in arguments.designs
-        ]
+        found = tune(trainer, seeds, range(arguments.long_seeds), arguments.fine_tune_steps)
+        result["tune"] = found
+        tell(found["equal_fine_tuning_time"], "equal time for fine-tuning and training from scratch")
+        tell(found["equal_total_time"], "equal total time, pre-training counted")
+    if "search" in parts:
+        configs = [_file(text, arguments.grid) for text in arguments.designs]
+        configs += [_generated(count, arguments.grid) for count in arguments.generated]
+        policies = [run.policy for seed in seeds if (run := trainer(BASE, seed)) is not None]
+        result["search"] = [policy_and_search(policies, config, arguments.seconds) for config in configs]
     print(json.dumps(result, indent=2))
     return 0
 
 
-def train(
-    scenario: str, seed: int, steps: int | None, root: str, init: Run | None = None, *changes: str
-) -> Run | None:
-    """A run without validations, so that its time is training's; None if it failed."""
-    try:
-        return sandbox.train(
-            scenario,
-            "ppo",
-            seed=seed,
-            steps=steps,
-            changes=["evaluation.validations=0", *changes],
-            runs_dir=root,
-            init_from=None if init is None else init.path,
-        )
-    except SandboxError as error:
-        print(f"{scenario} seed {seed} failed: {error}", file=sys.stderr)
-        return None
+@dataclass
+class Trainer:
+    """Trains with PPO, or finds the run that an earlier call left.
+
+    Attributes:
+        root: Where runs and their ledger are kept.
+        base_steps: Steps of a run on `BASE`; the preset's if absent.
+    """
+
+    root: Path
+    base_steps: int | None
+
+    def __call__(
+        self, scenario: str, seed: int, steps: int | None = None, init: Run | None = None
+    ) -> Run | None:
+        """A run without validations, so that its time is training's; None if it failed."""
+        steps = self.base_steps if scenario == BASE else steps
+        key = f"{scenario} seed={seed} steps={steps} from={'nothing' if init is None else init.path.name}"
+        if key in self.ledger:
+            return Run.open(self.root / self.ledger[key]["run"])
+        begun = time.process_time()
+        try:
+            run = sandbox.train(
+                scenario,
+                "ppo",
+                seed=seed,
+                steps=steps,
+                changes=["evaluation.validations=0"],
+                runs_dir=self.root,
+                init_from=None if init is None else init.path,
+            )
+        except SandboxError as error:
+            print(f"{key} failed: {error}", file=sys.stderr)
+            return None
+        row = {"run": str(run.path.relative_to(self.root)), "seconds": time.process_time() - begun}
+        self._ledger.write_text(json.dumps(self.ledger | {key: row}, indent=2))
+        return run
+
+    @property
+    def _ledger(self) -> Path:
+        return self.root / "chip_learning.json"
+
+    @property
+    def ledger(self) -> dict[str, Any]:
+        """Runs by what was asked for: path, and processor time (s)."""
+        found: dict[str, Any] = json.loads(self._ledger.read_text()) if self._ledger.is_file() else {}
+        return found
+
+    def seconds(self, run: Run) -> float:
+        """Processor time that a run took."""
+        name = str(run.path.relative_to(self.root))
+        return float(next(row["seconds"] for row in self.ledger.values() if row["run"] == name))
 
 
-def unseen(seeds: Sequence[int], steps: int | None, root: str) -> dict[str, Any]:
+def unseen(trainer: Trainer, seeds: Sequence[int]) -> dict[str, Any]:
     """Policies on test designs that training has not seen, beside the placers."""
-    runs = [run for seed in seeds if (run := train("chip/small", seed, steps, root)) is not None]
-    table = {f"ppo {run.record['seed']}": _mean([run], "chip/small") for run in runs}
-    found = sandbox.evaluate(list(PLACERS), "chip/small")
-    table |= {name: found.mean(name) for name in PLACERS}
-    return {
-        "table": table,
-        "failed": len(seeds) - len(runs),
-        "train_seconds": [run.record["train_seconds"] for run in runs],
-    }
+    runs = [run for seed in seeds if (run := trainer(BASE, seed)) is not None]
+    costs = {"ppo": [_mean(run, BASE) for run in runs]} | _placers(BASE)
+    seconds = [trainer.seconds(run) for run in runs]
+    return {"costs": costs, "failed": len(seeds) - len(runs), "train_seconds": seconds}
 
 
-def tune(seeds: Sequence[int], pretrain_steps: int, steps: int, root: str) -> dict[str, Any]:
+def tune(trainer: Trainer, seeds: Sequence[int], long_seeds: Sequence[int], steps: int) -> dict[str, Any]:
     """Scratch against fine-tuned on one design, at equal fine-tuning time and at equal total time."""
-    rows: dict[str, dict[str, float]] = {"equal_fine_tuning_time": {}, "equal_total_time": {}}
-    seconds: dict[str, list[float]] = {"pretrain": [], "fine-tune": [], "scratch": [], "scratch-long": []}
+    runs: dict[str, list[Run]] = {"pre-trained": [], "fine-tuned": [], "scratch": [], "scratch, long": []}
     failed = 0
     for seed in seeds:
-        base = train("chip/pretrain", seed, pretrain_steps, root)
-        tuned = train("chip/fine-tune", seed, steps, root, base) if base else None
-        scratch = train("chip/fine-tune", seed, steps, root)
+        base = trainer(BASE, seed)
+        tuned = trainer(TARGET, seed, steps, base) if base else None
+        scratch = trainer(TARGET, seed, steps)
         if base is None or tuned is None or scratch is None:
             failed += 1
             continue
-        # Steps that scratch gets in the time that pre-training and fine-tuning took together.
-        rate = scratch.record["steps_per_second"]
-        total = base.record["train_seconds"] + tuned.record["train_seconds"]
-        longer = train("chip/fine-tune", seed, int(rate * total), root)
-        for name, run in (
-            ("pretrain", base),
-            ("fine-tune", tuned),
-            ("scratch", scratch),
-            ("scratch-long", longer),
-        ):
-            if run is not None:
-                seconds[name].append(run.record["train_seconds"])
-        rows["equal_fine_tuning_time"] |= {
-            f"pre-trained only {seed}": _mean([base], "chip/fine-tune"),
-            f"fine-tuned {seed}": _mean([tuned], "chip/fine-tune"),
-            f"scratch {seed}": _mean([scratch], "chip/fine-tune"),
-        }
-        rows["equal_total_time"][f"fine-tuned {seed}"] = _mean([tuned], "chip/fine-tune")
-        if longer is not None:
-            rows["equal_total_time"][f"scratch {seed}"] = _mean([longer], "chip/fine-tune")
-    placers = sandbox.evaluate(list(PLACERS), "chip/fine-tune")
-    for table in rows.values():
-        table |= {name: placers.mean(name) for name in PLACERS}
-    return {**rows, "seconds": seconds, "failed": failed}
+        runs["pre-trained"].append(base)
+        runs["fine-tuned"].append(tuned)
+        runs["scratch"].append(scratch)
+        if seed in long_seeds:
+            # Steps that scratch gets in the time that pre-training and fine-tuning took together.
+            total = trainer.seconds(base) + trainer.seconds(tuned)
+            longer = trainer(TARGET, seed, int(steps * total / trainer.seconds(scratch)))
+            runs["scratch, long"] += [] if longer is None else [longer]
+    costs = {name: [_mean(run, TARGET) for run in some] for name, some in runs.items()}
+    placers = _placers(TARGET)
+    return {
+        "equal_fine_tuning_time": {name: costs[name] for name in ("pre-trained", "fine-tuned", "scratch")}
+        | placers,
+        "equal_total_time": {name: costs[name] for name in ("fine-tuned", "scratch, long")} | placers,
+        "seconds": {name: [trainer.seconds(run) for run in some] for name, some in runs.items()},
+        "failed": failed,
+    }
 
 
-def policy_and_search(file: Path, grid: int, seconds: float, seeds: int, root: str) -> dict[str, Any]:
-    """A policy of chip/pretrain's kind on a file's design, refined; beside the placers at equal time."""
-    config = ChipConfig(netlist=str(file.resolve()), grid=grid)
+def policy_and_search(policies: Sequence[Any], config: ChipConfig, seconds: float) -> dict[str, Any]:
+    """Policies on one design, alone and refined; beside the placers with the same processor time."""
     env = make(config, PRESETS["wirelength"])
     problem = env.episode.source.design(0).problem
-    found = compare(problem, seconds, seeds)
-    costs, alone = [], []
-    for seed in range(seeds):
-        # Cells are scored by the same small network whatever the grid, but a policy belongs to one grid.
-        run = train("chip/pretrain", seed, None, root, None, f"config.grid={grid}")
-        if run is None:
-            continue
-        policy, begun = run.policy, time.perf_counter()
-        best, places = np.inf, None
-        while time.perf_counter() - begun < seconds / 5 or places is None:
-            cost, placed = _rollout(env, policy, seed, deterministic=places is None)
+    found = compare(problem, seconds, len(policies))
+    alone, refined, tries = [], [], []
+    for seed, policy in enumerate(policies):
+        mine, clock = for_grid(policy, config), Clock(seconds, timer=time.process_time)
+        best, places, count = np.inf, None, 0
+        while clock.share < TRIES_SHARE or count == 0:
+            cost, placed = rollout(env, mine, seed + count, deterministic=count == 0)
+            count += 1
             if cost < best:
                 best, places = cost, placed
         alone.append(best)
-        left = max(seconds - (time.perf_counter() - begun), 0.1)
-        costs.append(search.rebuild_search(problem, Clock(left), seed, start=places).cost)
-    found["methods"]["policy"] = {"hpwl": alone, "evaluations": [0], "history": []}
-    found["methods"]["policy + search"] = {"hpwl": costs, "evaluations": [0], "history": []}
+        tries.append(count)
+        left = Clock(max(seconds - clock.elapsed, 0.0), timer=time.process_time)
+        refined.append(search.rebuild_search(problem, left, seed, start=places).cost)
+    found["methods"]["policy"] = {"hpwl": alone, "evaluations": tries, "history": []}
+    found["methods"]["policy + search"] = {"hpwl": refined, "evaluations": tries, "history": []}
     print(comparison_table(found), file=sys.stderr)
     return found
 
 
-def _rollout(env: Any, policy: Any, seed: int, deterministic: bool) -> tuple[float, Any]:
-    """One placement by a policy: HPWL (infinite at a dead end) and places."""
+def for_grid(policy: Any, config: ChipConfig) -> Any:
+    """The same weights for the grid of a configuration: they score one cell at a time."""
+    from sandbox.backends.sb3.networks import build_policy
+    from sandbox.backends.sb3.policy import SB3Policy
+
+    observation, action = spaces(config)
+    network = build_policy(policy.algorithm, observation, action, policy.network)
+    network.load_state_dict(policy.policy.state_dict())
+    return SB3Policy(policy.algorithm, observation, action, policy.network, network)
+
+
+def rollout(env: ChipEnv, policy: Any, seed: int, deterministic: bool) -> tuple[float, Any]:
+    """One placement by a policy: HPWL (infinite at a dead end) and places (None there)."""
     observation, info = env.reset(seed=seed)
-    policy.reset(1)
+    policy.reset(1, seed)
     while True:
         batch = {key: value[None] for key, value in observation.items()}
         action = policy.act(batch, info["action_mask"][None], deterministic)
         observation, _, over, _, info = env.step(int(action[0]))
         if over:
             metrics = info["metrics"]
-            return metrics["hpwl"] if metrics["placed"] == 1 else np.inf, env.episode.places.copy()
+            whole = metrics["placed"] == 1
+            return (metrics["hpwl"], env.episode.places.copy()) if whole else (np.inf, None)
 
 
-def _mean(runs: Sequence[Run], scenario: str) -> float:
-    """Mean of the ranking metric of runs' final policies on the test episodes of a scenario."""
-    found = sandbox.evaluate([run.policy for run in runs], scenario)
-    return float(np.mean([found.mean(agent.name) for agent in found.agents]))
+def _file(text: str, grid: int) -> ChipConfig:
+    path, _, own = text.rpartition(":")
+    path, grid = (path, int(own)) if path else (text, grid)
+    return ChipConfig(netlist=str(Path(path).resolve()), grid=grid)
 
 
-def tell(table: dict[str, float], title: str) -> None:
-    """A table as Markdown, best first; the runs of one kind also as their mean."""
-    groups: dict[str, list[float]] = {}
-    for name, value in table.items():
-        kind = name.rstrip("0123456789").strip()
-        groups.setdefault(kind, []).append(value)
+def _generated(count: int, grid: int) -> ChipConfig:
+    return ChipConfig(
+        netlist="generated:heavy", macros_min=count, macros_max=count, grid=grid, design_seed=count
+    )
+
+
+def _mean(run: Run, scenario: str) -> float:
+    """Mean of the ranking metric of a run's final policy on the test episodes of a scenario."""
+    found = sandbox.evaluate([run.policy], scenario)
+    return float(found.mean(found.agents[0].name))
+
+
+def _placers(scenario: str) -> dict[str, list[float]]:
+    found = sandbox.evaluate(list(PLACERS), scenario)
+    return {name: [float(found.mean(name))] for name in PLACERS}
+
+
+def tell(costs: dict[str, list[float]], title: str) -> None:
+    """Costs of agents' runs as Markdown, best first."""
     print(f"\n{title}\n| agent | mean | worst | runs |\n|---|---|---|---|", file=sys.stderr)
-    for name, values in sorted(groups.items(), key=lambda item: float(np.mean(item[1]))):
+    known = {name: values for name, values in costs.items() if values}
+    for name, values in sorted(known.items(), key=lambda item: float(np.mean(item[1]))):
         print(f"| {name} | {np.mean(values):.4f} | {max(values):.4f} | {len(values)} |", file=sys.stderr)
 
 

@@ -7,21 +7,27 @@ Source: Cheng et al. 2023, Assessment of Reinforcement Learning for Macro Placem
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from sandbox_chip.grid import Problem
-from sandbox_chip.kernels import all_bounds, fill, fits, njit, wirelength
-from sandbox_chip.search import Clock, Found, Places, _occupied, _touched, greedy
+from sandbox_chip.kernels import all_bounds, fits, njit, take, wirelength
+from sandbox_chip.moves import length, occupied
+from sandbox_chip.search import Clock, Found, Places, beginning
 
 MOST = 4
 """Macros that one move may touch."""
 
 SWAP, SHIFT, MOVE, MIRROR, SHUFFLE = 0, 1, 2, 3, 4
 
-CHANCES = (0.35, 0.3, 0.2, 0.05, 0.1)
-"""Of the five moves in that order; a mirror that the problem does not offer becomes a shift."""
+CHANCES = (0.26, 0.17, 0.31, 0.07, 0.19)
+"""Of the five moves in that order; a mirror that the problem does not offer becomes a shift.
 
-HOT, COLD = 0.01, 1e-5
+Found with the temperatures by ``python -m benchmarks.chip_annealing`` on generated designs.
+"""
+
+HOT, COLD = 0.028, 1.1e-5
 """First and last temperature, as shares of the starting cost divided by the square root of the macros."""
 
 
@@ -32,6 +38,7 @@ def anneal(
     start: Places | None = None,
     hot: float = HOT,
     cold: float = COLD,
+    chances: Sequence[float] = CHANCES,
 ) -> Found:
     """Simulated annealing from a placement; the best placement seen is kept.
 
@@ -39,22 +46,23 @@ def anneal(
         problem: The problem.
         clock: When to stop; an evaluation is one move.
         seed: Of the generator.
-        start: A complete legal placement; the greedy one if absent.
+        start: A complete legal placement; see `sandbox_chip.search.beginning`.
         hot: See `HOT`.
         cold: See `COLD`.
+        chances: See `CHANCES`.
     """
     rng = np.random.default_rng(seed)
-    best = greedy(problem) if start is None else _given(problem, start)
+    best = beginning(problem, start)
     best.note(clock)
     if not np.isfinite(best.cost):
         return best
     places, cost = best.places.copy(), best.cost
     unit = best.cost / np.sqrt(problem.count)
-    chances = np.cumsum(CHANCES)
+    bars = np.cumsum(chances)
     while (share := clock.share) < 1:
         batch = clock.batch(2000)
         heat = unit * hot * (cold / hot) ** share
-        cost, lowest, found = _moves(problem.arrays, rng, places, cost, best.cost, heat, chances, batch)
+        cost, lowest, found = _moves(problem.arrays, rng, places, cost, best.cost, heat, bars, batch)
         clock.done += batch
         best.evaluations += batch
         if lowest < best.cost:
@@ -65,15 +73,11 @@ def anneal(
     return best
 
 
-def _given(problem: Problem, start: Places) -> Found:
-    return Found(float(wirelength(problem.arrays, all_bounds(problem.arrays, start))), start.copy())
-
-
 @njit
 def _moves(arrays, rng, places, cost, lowest, heat, chances, tries):  # type: ignore[no-untyped-def]
     """Moves at one temperature; ``places`` changes in place. Present cost, lowest seen, its placement."""
     best = places.copy()
-    free = _occupied(arrays, places)
+    free = occupied(arrays, places)
     bounds = all_bounds(arrays, places)
     marks = np.zeros(len(arrays.weight), np.int64)
     stamp = 0
@@ -85,7 +89,7 @@ def _moves(arrays, rng, places, cost, lowest, heat, chances, tries):  # type: ig
         for index in range(size):
             macro = chosen[index]
             old[index] = places[macro]
-            _cells(arrays, free, macro, places[macro], False)
+            take(arrays, free, macro, places[macro], False)
         done = 0
         for index in range(size):
             macro, k = chosen[index], new[index, 2]
@@ -94,15 +98,15 @@ def _moves(arrays, rng, places, cost, lowest, heat, chances, tries):  # type: ig
             inside = 0 <= column <= arrays.grid - wide and 0 <= row <= arrays.grid - high
             if not inside or not fits(free, column, row, wide, high):
                 break
-            _cells(arrays, free, macro, new[index], True)
+            take(arrays, free, macro, new[index], True)
             done += 1
         if done == size and size > 0:
             stamp += 1
-            before = _now(arrays, chosen, size, bounds, marks, stamp)
+            before = length(arrays, chosen, size, places, bounds, False, marks, stamp)
             for index in range(size):
                 places[chosen[index]] = new[index]
             stamp += 1
-            change = _touched(arrays, chosen, size, places, bounds, marks, stamp) - before
+            change = length(arrays, chosen, size, places, bounds, True, marks, stamp) - before
             if change <= 0 or rng.random() < np.exp(-change / heat):
                 cost += change
                 if cost < lowest - 1e-9:
@@ -112,34 +116,12 @@ def _moves(arrays, rng, places, cost, lowest, heat, chances, tries):  # type: ig
             for index in range(size):
                 places[chosen[index]] = old[index]
             stamp += 1
-            _touched(arrays, chosen, size, places, bounds, marks, stamp)
+            length(arrays, chosen, size, places, bounds, True, marks, stamp)
         for index in range(done):
-            _cells(arrays, free, chosen[index], new[index], False)
+            take(arrays, free, chosen[index], new[index], False)
         for index in range(size):
-            _cells(arrays, free, chosen[index], old[index], True)
+            take(arrays, free, chosen[index], old[index], True)
     return cost, lowest, best
-
-
-@njit
-def _cells(arrays, free, macro, at, occupy):  # type: ignore[no-untyped-def]
-    k = at[2]
-    fill(free, at[0], at[1], arrays.cells_w[k, macro], arrays.cells_h[k, macro], occupy)
-
-
-@njit
-def _now(arrays, macros, count, bounds, marks, stamp):  # type: ignore[no-untyped-def]
-    """Wirelength of all nets of some macros, from bounds that are right."""
-    total = 0.0
-    for index in range(count):
-        macro = macros[index]
-        for entry in range(arrays.entry_start[macro], arrays.entry_start[macro + 1]):
-            net = arrays.entry_net[entry]
-            if marks[net] != stamp:
-                marks[net] = stamp
-                total += arrays.weight[net] * (
-                    bounds[net, 1] - bounds[net, 0] + bounds[net, 3] - bounds[net, 2]
-                )
-    return total
 
 
 @njit

@@ -82,9 +82,9 @@ def plan_anneal(episode: Episode, seconds: float | None) -> Places:
 
 
 def plan_analytic(episode: Episode, seconds: float | None) -> Places:
-    """Quadratic placement with legalisation; greedy where no round was legal."""
+    """Quadratic placement with legalisation; greedy (or a packing) where no round was legal."""
     found = analytic(episode.problem, Clock(seconds, 60), episode.seed)
-    return found.places if np.isfinite(found.cost) else search.greedy(episode.problem).places
+    return found.places if np.isfinite(found.cost) else search.beginning(episode.problem).places
 
 
 def plan_initial(episode: Episode, seconds: float | None) -> Places:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sandbox.api import InvalidValueError
 from sandbox_chip import kernels
 from sandbox_chip.netlist import MACRO, ORIENTATIONS, Floats, Ints, Netlist, swaps_sides, turned
+from sandbox_chip.pins import gather_pins
 
 LARGEST_GRID = 512
 """No grid above this is looked at when a smaller one does not fit."""
@@ -126,49 +127,23 @@ def _base(arrays: kernels.Arrays) -> Any:
 
 def _entries(netlist: Netlist, macros: Ints, choices: tuple[int, ...]) -> dict[str, Any]:
     """Pins gathered by macro and net, in both orders, and bounds of nets by their fixed pins."""
-    count, nets = len(macros), netlist.num_nets
     rank = np.full(len(netlist.kind), -1, np.int64)
-    rank[macros] = np.arange(count)
-    net = np.repeat(np.arange(nets), np.diff(netlist.net_start))
-    pin = netlist.net_pins
-    macro = rank[netlist.pin_node[pin]]
-    fixed = np.empty((nets, 4))
-    fixed[:, 0::2], fixed[:, 1::2] = np.inf, -np.inf
-    still = macro < 0
-    if still.any():
-        x, y = netlist.pin_positions()
-        left, bottom = netlist.canvas[:2]
-        for axis, values, origin in ((0, x, left), (2, y, bottom)):
-            np.minimum.at(fixed[:, axis], net[still], values[pin[still]] - origin)
-            np.maximum.at(fixed[:, axis + 1], net[still], values[pin[still]] - origin)
-    net, pin, macro = net[~still], pin[~still], macro[~still]
-    key = macro * max(nets, 1) + net
-    order = np.argsort(key, kind="stable")
-    key, pin = key[order], pin[order]
-    first = np.flatnonzero(np.diff(key, prepend=-1))
-    entry_macro, entry_net = np.divmod(key[first], max(nets, 1))
-    offsets = np.empty((len(choices), len(first), 4))
-    for k, choice in enumerate(choices):
-        dx, dy = turned(choice, netlist.pin_x[pin], netlist.pin_y[pin])
-        if len(first):
-            offsets[k, :, 0], offsets[k, :, 1] = (
-                np.minimum.reduceat(dx, first),
-                np.maximum.reduceat(dx, first),
-            )
-            offsets[k, :, 2], offsets[k, :, 3] = (
-                np.minimum.reduceat(dy, first),
-                np.maximum.reduceat(dy, first),
-            )
-    by_net = np.argsort(entry_net, kind="stable")
-    return {
-        "entry_start": np.searchsorted(entry_macro, np.arange(count + 1)),
-        "entry_net": entry_net,
-        "offsets": offsets,
-        "net_start": np.searchsorted(entry_net[by_net], np.arange(nets + 1)),
-        "net_macro": entry_macro[by_net],
-        "net_entry": by_net,
-        "fixed": fixed,
-    }
+    rank[macros] = np.arange(len(macros))
+    x, y = netlist.pin_positions()
+    left, bottom = netlist.canvas[:2]
+    turns = [turned(choice, netlist.pin_x, netlist.pin_y) for choice in choices]
+    names = ("entry_start", "entry_net", "offsets", "net_start", "net_macro", "net_entry", "fixed")
+    found = gather_pins(
+        rank[netlist.pin_node],
+        netlist.net_start,
+        netlist.net_pins,
+        x - left,
+        y - bottom,
+        np.array([dx for dx, _ in turns]),
+        np.array([dy for _, dy in turns]),
+        len(macros),
+    )
+    return dict(zip(names, found, strict=True))
 
 
 def _free_cells(netlist: Netlist, grid: int, step_x: float, step_y: float) -> NDArray[np.uint64]:
@@ -192,14 +167,22 @@ def _free_cells(netlist: Netlist, grid: int, step_x: float, step_y: float) -> ND
     return free
 
 
-def packs(problem: Problem) -> bool:
-    """Whether a simple packing places every macro: then the grid is large enough for certain."""
+def packing(problem: Problem) -> NDArray[np.int64] | None:
+    """A simple packing of every macro, shape ``(n, 3)``; None if none was found."""
     arrays, places = problem.arrays, np.empty((problem.count, 3), np.int64)
     if (arrays.cells_w.min(0) > arrays.grid).any() or (arrays.cells_h.min(0) > arrays.grid).any():
-        return False
+        return None
     by_area = np.arange(problem.count)
     by_height = np.argsort(-arrays.cells_h[0], kind="stable")
-    return any(not kernels.pack(arrays, order, places) for order in (by_area, by_height))
+    for order in (by_area, by_height):
+        if not kernels.pack(arrays, order, places):
+            return places
+    return None
+
+
+def packs(problem: Problem) -> bool:
+    """Whether a simple packing places every macro: then the grid is large enough for certain."""
+    return packing(problem) is not None
 
 
 def require_fit(problem: Problem, orientation: str = "fixed") -> None:

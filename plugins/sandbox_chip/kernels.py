@@ -104,23 +104,10 @@ def axis_costs(arrays, macro, k, bounds, axis, half, step, count, out, slopes, m
 def _lowest_bit(word):  # type: ignore[no-untyped-def]
     """Index of the lowest set bit; the word is not zero."""
     index = 0
-    if word & np.uint64(0xFFFFFFFF) == 0:
-        index += 32
-        word >>= np.uint64(32)
-    if word & np.uint64(0xFFFF) == 0:
-        index += 16
-        word >>= np.uint64(16)
-    if word & np.uint64(0xFF) == 0:
-        index += 8
-        word >>= np.uint64(8)
-    if word & np.uint64(0xF) == 0:
-        index += 4
-        word >>= np.uint64(4)
-    if word & np.uint64(0x3) == 0:
-        index += 2
-        word >>= np.uint64(2)
-    if word & np.uint64(0x1) == 0:
-        index += 1
+    for shift in (32, 16, 8, 4, 2, 1):
+        if word & ((np.uint64(1) << np.uint64(shift)) - np.uint64(1)) == 0:
+            index += shift
+            word >>= np.uint64(shift)
     return index
 
 
@@ -128,23 +115,10 @@ def _lowest_bit(word):  # type: ignore[no-untyped-def]
 def _highest_bit(word):  # type: ignore[no-untyped-def]
     """Index of the highest set bit; the word is not zero."""
     index = 0
-    if word >> np.uint64(32) != 0:
-        index += 32
-        word >>= np.uint64(32)
-    if word >> np.uint64(16) != 0:
-        index += 16
-        word >>= np.uint64(16)
-    if word >> np.uint64(8) != 0:
-        index += 8
-        word >>= np.uint64(8)
-    if word >> np.uint64(4) != 0:
-        index += 4
-        word >>= np.uint64(4)
-    if word >> np.uint64(2) != 0:
-        index += 2
-        word >>= np.uint64(2)
-    if word >> np.uint64(1) != 0:
-        index += 1
+    for shift in (32, 16, 8, 4, 2, 1):
+        if word >> np.uint64(shift) != 0:
+            index += shift
+            word >>= np.uint64(shift)
     return index
 
 
@@ -256,83 +230,117 @@ def cheapest_cell(free, words, width, height, a, columns, b, rows, line, limit):
 
 
 @njit
+def _part_of_word(at, left):  # type: ignore[no-untyped-def]
+    """Mask of the columns from ``at`` on that lie in its word, ``left`` at the most, and how many."""
+    begin = at & 63
+    bits = min(64 - begin, left)
+    return (np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - bits)) << np.uint64(begin), bits
+
+
+@njit
 def fill(free, column, row, width, height, occupy):  # type: ignore[no-untyped-def]
     """Take (or give back) the cells of a footprint."""
-    for y in range(row, row + height):
-        at = column
-        left = width
-        while left > 0:
-            word = at >> 6
-            begin = at & 63
-            bits = min(64 - begin, left)
-            mask = (np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - bits)) << np.uint64(begin)
+    at, left = column, width
+    while left > 0:
+        mask, bits = _part_of_word(at, left)
+        for y in range(row, row + height):
             if occupy:
-                free[y, word] &= ~mask
+                free[y, at >> 6] &= ~mask
             else:
-                free[y, word] |= mask
-            at += bits
-            left -= bits
+                free[y, at >> 6] |= mask
+        at += bits
+        left -= bits
 
 
 @njit
 def fits(free, column, row, width, height):  # type: ignore[no-untyped-def]
     """Whether all cells of a footprint are free."""
-    for y in range(row, row + height):
-        at = column
-        left = width
-        while left > 0:
-            word = at >> 6
-            begin = at & 63
-            bits = min(64 - begin, left)
-            mask = (np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - bits)) << np.uint64(begin)
-            if free[y, word] & mask != mask:
+    at, left = column, width
+    while left > 0:
+        mask, bits = _part_of_word(at, left)
+        for y in range(row, row + height):
+            if free[y, at >> 6] & mask != mask:
                 return False
-            at += bits
-            left -= bits
+        at += bits
+        left -= bits
     return True
 
 
 @njit
-def extend(arrays, macro, k, column, row, bounds):  # type: ignore[no-untyped-def]
+def take(arrays, free, macro, at, occupy):  # type: ignore[no-untyped-def]
+    """Take (or give back) the cells of a macro that lies at (column, row, orientation)."""
+    k = at[2]
+    fill(free, at[0], at[1], arrays.cells_w[k, macro], arrays.cells_h[k, macro], occupy)
+
+
+@njit
+def centre(arrays, macro, column, row, k):  # type: ignore[no-untyped-def]
+    """Centre of a macro whose lower-left corner lies on a cell."""
+    return column * arrays.step_x + arrays.half_w[k, macro], row * arrays.step_y + arrays.half_h[k, macro]
+
+
+@njit
+def wider(arrays, k, entry, x, y, box):  # type: ignore[no-untyped-def]
+    """A box (least x, greatest x, least y, greatest y) that also holds an entry's pins round (x, y)."""
+    offsets = arrays.offsets
+    return (
+        min(box[0], x + offsets[k, entry, 0]),
+        max(box[1], x + offsets[k, entry, 1]),
+        min(box[2], y + offsets[k, entry, 2]),
+        max(box[3], y + offsets[k, entry, 3]),
+    )
+
+
+@njit
+def half_perimeter(box):  # type: ignore[no-untyped-def]
+    """Width plus height of a box, 0 of an empty one."""
+    return (box[1] - box[0]) + (box[3] - box[2]) if box[0] <= box[1] else 0.0
+
+
+@njit
+def extend(arrays, macro, at, bounds):  # type: ignore[no-untyped-def]
     """Let the bounds of a macro's nets take in its pins; the growth of the wirelength."""
-    x = column * arrays.step_x + arrays.half_w[k, macro]
-    y = row * arrays.step_y + arrays.half_h[k, macro]
+    x, y = centre(arrays, macro, at[0], at[1], at[2])
     growth = 0.0
     for entry in range(arrays.entry_start[macro], arrays.entry_start[macro + 1]):
         net = arrays.entry_net[entry]
-        lo_x = min(bounds[net, 0], x + arrays.offsets[k, entry, 0])
-        hi_x = max(bounds[net, 1], x + arrays.offsets[k, entry, 1])
-        lo_y = min(bounds[net, 2], y + arrays.offsets[k, entry, 2])
-        hi_y = max(bounds[net, 3], y + arrays.offsets[k, entry, 3])
-        after = (hi_x - lo_x) + (hi_y - lo_y)
-        if bounds[net, 0] <= bounds[net, 1]:
-            after -= (bounds[net, 1] - bounds[net, 0]) + (bounds[net, 3] - bounds[net, 2])
-        growth += arrays.weight[net] * after
-        bounds[net, 0] = lo_x
-        bounds[net, 1] = hi_x
-        bounds[net, 2] = lo_y
-        bounds[net, 3] = hi_y
+        old = bounds[net, 0], bounds[net, 1], bounds[net, 2], bounds[net, 3]
+        new = wider(arrays, at[2], entry, x, y, old)
+        growth += arrays.weight[net] * (half_perimeter(new) - half_perimeter(old))
+        bounds[net, 0], bounds[net, 1], bounds[net, 2], bounds[net, 3] = new
     return growth
+
+
+@njit
+def net_box(arrays, net, places, targets, without):  # type: ignore[no-untyped-def]
+    """Box of a net's fixed pins and macros.
+
+    Args:
+        arrays: The problem.
+        net: The net.
+        places: Column, row and orientation of every macro, −1 where not placed.
+        targets: Where macros that are not placed count, shape ``(n, 2)``; nowhere if it is empty.
+        without: A macro that does not count, or −1.
+    """
+    box = arrays.fixed[net, 0], arrays.fixed[net, 1], arrays.fixed[net, 2], arrays.fixed[net, 3]
+    for index in range(arrays.net_start[net], arrays.net_start[net + 1]):
+        macro = arrays.net_macro[index]
+        k = places[macro, 2]
+        if macro == without:
+            continue
+        if k >= 0:
+            x, y = centre(arrays, macro, places[macro, 0], places[macro, 1], k)
+            box = wider(arrays, k, arrays.net_entry[index], x, y, box)
+        elif len(targets) > 0:
+            x, y = targets[macro, 0], targets[macro, 1]
+            box = wider(arrays, 0, arrays.net_entry[index], x, y, box)
+    return box
 
 
 @njit
 def net_bounds(arrays, net, places, out):  # type: ignore[no-untyped-def]
     """Bounds of a net from its fixed pins and its placed macros, into ``out`` (4,)."""
-    lo_x, hi_x = arrays.fixed[net, 0], arrays.fixed[net, 1]
-    lo_y, hi_y = arrays.fixed[net, 2], arrays.fixed[net, 3]
-    for at in range(arrays.net_start[net], arrays.net_start[net + 1]):
-        macro = arrays.net_macro[at]
-        k = places[macro, 2]
-        if k < 0:
-            continue
-        entry = arrays.net_entry[at]
-        x = places[macro, 0] * arrays.step_x + arrays.half_w[k, macro]
-        y = places[macro, 1] * arrays.step_y + arrays.half_h[k, macro]
-        lo_x = min(lo_x, x + arrays.offsets[k, entry, 0])
-        hi_x = max(hi_x, x + arrays.offsets[k, entry, 1])
-        lo_y = min(lo_y, y + arrays.offsets[k, entry, 2])
-        hi_y = max(hi_y, y + arrays.offsets[k, entry, 3])
-    out[0], out[1], out[2], out[3] = lo_x, hi_x, lo_y, hi_y
+    out[0], out[1], out[2], out[3] = net_box(arrays, net, places, np.empty((0, 2)), -1)
 
 
 @njit
@@ -340,8 +348,7 @@ def wirelength(arrays, bounds):  # type: ignore[no-untyped-def]
     """Σ weight · half perimeter over nets with at least one placed pin."""
     total = 0.0
     for net in range(len(arrays.weight)):
-        if bounds[net, 0] <= bounds[net, 1]:
-            total += arrays.weight[net] * (bounds[net, 1] - bounds[net, 0] + bounds[net, 3] - bounds[net, 2])
+        total += arrays.weight[net] * half_perimeter(bounds[net])
     return total
 
 
@@ -355,29 +362,33 @@ def all_bounds(arrays, places):  # type: ignore[no-untyped-def]
 
 
 @njit
-def best_place(arrays, macro, free, bounds, scratch, line, limit):  # type: ignore[no-untyped-def]
-    """The cheapest legal cell and orientation of a macro: growth, column, row, orientation."""
+def corner_costs(arrays, macro, k, bounds, columns, rows, scratch):  # type: ignore[no-untyped-def]
+    """`axis_costs` of both axes, into the first two rows of ``scratch``, shape ``(4, 2 · grid)``."""
+    a, b, slopes, marks = scratch[0], scratch[1], scratch[2], scratch[3]
+    half_w, half_h = arrays.half_w[k, macro], arrays.half_h[k, macro]
+    constant = axis_costs(arrays, macro, k, bounds, 0, half_w, arrays.step_x, columns, a, slopes, marks)
+    return constant + axis_costs(arrays, macro, k, bounds, 1, half_h, arrays.step_y, rows, b, slopes, marks)
+
+
+@njit
+def best_place(arrays, macro, free, bounds, scratch, line, limit, at):  # type: ignore[no-untyped-def]
+    """The cheapest legal cell and orientation of a macro, into ``at`` (orientation −1 for none); growth."""
     words = free.shape[1]
-    best, best_column, best_row, best_k = limit, -1, -1, -1
+    best = limit
+    at[2] = -1
     for k in range(arrays.cells_w.shape[0]):
         width, height = arrays.cells_w[k, macro], arrays.cells_h[k, macro]
         columns, rows = arrays.grid - width + 1, arrays.grid - height + 1
         if columns < 1 or rows < 1:
             continue
-        constant = axis_costs(
-            arrays, macro, k, bounds, 0, arrays.half_w[k, macro], arrays.step_x, columns,
-            scratch[0], scratch[2], scratch[3],
-        )  # fmt: skip
-        constant += axis_costs(
-            arrays, macro, k, bounds, 1, arrays.half_h[k, macro], arrays.step_y, rows,
-            scratch[1], scratch[2], scratch[3],
-        )  # fmt: skip
+        constant = corner_costs(arrays, macro, k, bounds, columns, rows, scratch)
         cost, column, row = cheapest_cell(
             free, words, width, height, scratch[0], columns, scratch[1], rows, line, best - constant
         )
         if column >= 0:
-            best, best_column, best_row, best_k = cost + constant, column, row, k
-    return best, best_column, best_row, best_k
+            best = cost + constant
+            at[0], at[1], at[2] = column, row, k
+    return best
 
 
 @njit
@@ -399,13 +410,13 @@ def greedy_decode(arrays, order, places):  # type: ignore[no-untyped-def]
     places[:, 2] = -1
     failed = 0
     for macro in order:
-        _, column, row, k = best_place(arrays, macro, free, bounds, scratch, line, INFINITY)
-        if k < 0:
+        at = places[macro]
+        best_place(arrays, macro, free, bounds, scratch, line, INFINITY, at)
+        if at[2] < 0:
             failed += 1
             continue
-        places[macro, 0], places[macro, 1], places[macro, 2] = column, row, k
-        fill(free, column, row, arrays.cells_w[k, macro], arrays.cells_h[k, macro], True)
-        extend(arrays, macro, k, column, row, bounds)
+        take(arrays, free, macro, at, True)
+        extend(arrays, macro, at, bounds)
     return wirelength(arrays, bounds), failed
 
 

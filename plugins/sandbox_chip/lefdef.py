@@ -148,6 +148,27 @@ def _lef_pin(words: _Words, name: str) -> tuple[float, float]:
     return (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
 
 
+@dataclass(slots=True)
+class _Design:
+    """A DEF file that is being read.
+
+    Attributes:
+        words: Its words.
+        library: Macros by name.
+        assembly: The netlist in the making.
+        types: The macro of every component.
+        pins: Index of every pin by owner and name.
+        unit: Database units of a µm.
+    """
+
+    words: _Words
+    library: dict[str, LefMacro]
+    assembly: Assembly
+    types: dict[str, LefMacro] = field(default_factory=dict)
+    pins: dict[tuple[str, str], int] = field(default_factory=dict)
+    unit: float = 1.0
+
+
 def read_def(path: Path, lef: Path) -> Netlist:  # noqa: PLR0912 - one per section
     """Read a design whose macros are defined in a library.
 
@@ -158,20 +179,19 @@ def read_def(path: Path, lef: Path) -> Netlist:  # noqa: PLR0912 - one per secti
     Raises:
         BrokenFileError: With file, line and reason.
     """
-    library, words, assembly = read_lef(lef), _Words(path), Assembly(path)
-    unit, name, die = 1.0, path.name.partition(".")[0], None
-    pins: dict[tuple[str, str], int] = {}
-    types: dict[str, LefMacro] = {}
+    words, assembly = _Words(path), Assembly(path)
+    design = _Design(words, read_lef(lef), assembly)
+    name, die = path.name.partition(".")[0], None
     for line, word in words:
         if word == "END":
             break  # DESIGN: what follows is none of ours
         if word == "DESIGN":
             name = words.statement("DESIGN")[0]
         elif word == "UNITS":
-            unit = number(path, line, words.statement("UNITS")[-1], "the unit", 1)
+            design.unit = number(path, line, words.statement("UNITS")[-1], "the unit", 1)
         elif word == "DIEAREA":
             numbers = [
-                number(path, line, text, "DIEAREA") / unit
+                number(path, line, text, "DIEAREA") / design.unit
                 for text in words.statement("DIEAREA")
                 if text not in ("(", ")")
             ]
@@ -185,7 +205,7 @@ def read_def(path: Path, lef: Path) -> Netlist:  # noqa: PLR0912 - one per secti
             while (item := words.word(f"END {word}")) != "END":
                 if item != "-":
                     raise BrokenFileError(path, f"expected '-', found '{item[:40]}'.", words.line)
-                read_section(words, assembly, library, types, pins, unit)
+                read_section(design)
                 found += 1
             words.word(word)
             if found != count:
@@ -199,24 +219,18 @@ def read_def(path: Path, lef: Path) -> Netlist:  # noqa: PLR0912 - one per secti
     return assembly.finish(name, die)
 
 
-def _component(
-    words: _Words,
-    assembly: Assembly,
-    library: dict[str, LefMacro],
-    types: dict[str, LefMacro],
-    pins: dict[tuple[str, str], int],
-    unit: float,
-) -> None:
+def _component(design: _Design) -> None:
+    words, assembly = design.words, design.assembly
     line, text = words.line, words.statement("a component")
     if len(text) < 2:
         raise BrokenFileError(words.path, "a component needs a name and a macro.", line)
-    name, macro = text[0], library.get(text[1])
+    name, macro = text[0], design.library.get(text[1])
     if macro is None:
         raise BrokenFileError(words.path, f"the library has no macro '{text[1][:60]}'.", line)
     kind = MACRO if macro.block else CELL
     node = assembly.node(line, name, kind, macro.width, macro.height, fixed="FIXED" in text)
-    types[name] = macro
-    at = _placed(words.path, line, text, unit)
+    design.types[name] = macro
+    at = _placed(words.path, line, text, design.unit)
     if at is None:
         return
     x, y, orientation = at
@@ -237,30 +251,18 @@ def _placed(path: Path, line: int, text: list[str], unit: float) -> tuple[float,
     return None
 
 
-def _port(
-    words: _Words,
-    assembly: Assembly,
-    library: dict[str, LefMacro],
-    types: dict[str, LefMacro],
-    pins: dict[tuple[str, str], int],
-    unit: float,
-) -> None:
+def _port(design: _Design) -> None:
+    words, assembly = design.words, design.assembly
     line, text = words.line, words.statement("a pin")
-    at = _placed(words.path, line, text, unit)
+    at = _placed(words.path, line, text, design.unit)
     if at is None:
         raise BrokenFileError(words.path, f"the pin '{text[0][:60]}' has no position.", line)
     node = assembly.node(line, f"PIN {text[0]}", PAD, 0.0, 0.0, fixed=True)
     assembly.place(line, node, at[0], at[1])
 
 
-def _net(
-    words: _Words,
-    assembly: Assembly,
-    library: dict[str, LefMacro],
-    types: dict[str, LefMacro],
-    pins: dict[tuple[str, str], int],
-    unit: float,
-) -> None:
+def _net(design: _Design) -> None:
+    words, assembly = design.words, design.assembly
     line, text = words.line, words.statement("a net")
     at, weight = 1, 1.0
     while at + 3 < len(text) + 1 and at < len(text) and text[at] == "(":
@@ -273,15 +275,15 @@ def _net(
                 line,
             )
         key = (owner, pin)
-        if key not in pins:
+        if key not in design.pins:
             dx = dy = 0.0
             if owner != "PIN":
-                macro = types[owner]
+                macro = design.types[owner]
                 if pin not in macro.pins:
                     raise BrokenFileError(words.path, f"'{owner[:60]}' has no pin '{pin[:40]}'.", line)
                 dx, dy = macro.pins[pin][0] - macro.width / 2, macro.pins[pin][1] - macro.height / 2
-            pins[key] = assembly.pin(node, dx, dy)
-        assembly.net_pins.append(pins[key])
+            design.pins[key] = assembly.pin(node, dx, dy)
+        assembly.net_pins.append(design.pins[key])
         at = text.index(")", at) + 1
     if "WEIGHT" in text:
         weight = number(words.path, line, text[text.index("WEIGHT") + 1], "WEIGHT", 0)

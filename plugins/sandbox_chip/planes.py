@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from sandbox_chip.costs import rudy_map
-from sandbox_chip.kernels import INFINITY, axis_costs, cheapest_cell, extend, fill, fits, legal_row, njit
+from sandbox_chip.kernels import (
+    INFINITY,
+    cheapest_cell,
+    corner_costs,
+    extend,
+    fits,
+    half_perimeter,
+    legal_row,
+    net_box,
+    njit,
+    take,
+)
 
 SHARED = 5
 """Planes that do not depend on the orientation."""
@@ -29,8 +40,9 @@ def planes_for(orientations: int) -> int:
 @njit
 def place(arrays, macro, k, column, row, places, free, bounds, bins):  # type: ignore[no-untyped-def]
     """Put a macro down: takes its cells, extends its nets, adds to the bins. The growth of wirelength."""
-    places[macro, 0], places[macro, 1], places[macro, 2] = column, row, k
-    fill(free, column, row, arrays.cells_w[k, macro], arrays.cells_h[k, macro], True)
+    at = places[macro]
+    at[0], at[1], at[2] = column, row, k
+    take(arrays, free, macro, at, True)
     left, bottom = column * arrays.step_x, row * arrays.step_y
     right, top = left + 2 * arrays.half_w[k, macro], bottom + 2 * arrays.half_h[k, macro]
     size_x, size_y = arrays.grid * arrays.step_x / BINS, arrays.grid * arrays.step_y / BINS
@@ -40,7 +52,7 @@ def place(arrays, macro, k, column, row, places, free, bounds, bins):  # type: i
             dx = min(right, (i + 1) * size_x) - max(left, i * size_x)
             if dx > 0 and dy > 0:
                 bins[j, i] += dx * dy
-    return extend(arrays, macro, k, column, row, bounds)
+    return extend(arrays, macro, at, bounds)
 
 
 @njit
@@ -196,23 +208,8 @@ def _mask_plane(arrays, macro, k, bounds, scratch, out):  # type: ignore[no-unty
     if columns < 1 or rows < 1:
         out[:] = MASKED
         return 0.0
+    corner_costs(arrays, macro, k, bounds, columns, rows, scratch)
     a, b = scratch[0], scratch[1]
-    axis_costs(
-        arrays,
-        macro,
-        k,
-        bounds,
-        0,
-        arrays.half_w[k, macro],
-        arrays.step_x,
-        columns,
-        a,
-        scratch[2],
-        scratch[3],
-    )
-    axis_costs(
-        arrays, macro, k, bounds, 1, arrays.half_h[k, macro], arrays.step_y, rows, b, scratch[2], scratch[3]
-    )
     low_a, high_a = _range(a, columns)
     low_b, high_b = _range(b, rows)
     least = low_a + low_b
@@ -231,25 +228,7 @@ def _ahead(arrays, macro, places, targets, out):  # type: ignore[no-untyped-def]
     """Bounds of a macro's nets with all other macros counted: those to come where they are expected."""
     for entry in range(arrays.entry_start[macro], arrays.entry_start[macro + 1]):
         net = arrays.entry_net[entry]
-        lo_x, hi_x = arrays.fixed[net, 0], arrays.fixed[net, 1]
-        lo_y, hi_y = arrays.fixed[net, 2], arrays.fixed[net, 3]
-        for at in range(arrays.net_start[net], arrays.net_start[net + 1]):
-            other = arrays.net_macro[at]
-            if other == macro:
-                continue
-            e = arrays.net_entry[at]
-            k = places[other, 2]
-            if k >= 0:
-                x = places[other, 0] * arrays.step_x + arrays.half_w[k, other]
-                y = places[other, 1] * arrays.step_y + arrays.half_h[k, other]
-            else:
-                k = 0
-                x, y = targets[other, 0], targets[other, 1]
-            lo_x = min(lo_x, x + arrays.offsets[k, e, 0])
-            hi_x = max(hi_x, x + arrays.offsets[k, e, 1])
-            lo_y = min(lo_y, y + arrays.offsets[k, e, 2])
-            hi_y = max(hi_y, y + arrays.offsets[k, e, 3])
-        out[net, 0], out[net, 1], out[net, 2], out[net, 3] = lo_x, hi_x, lo_y, hi_y
+        out[net, 0], out[net, 1], out[net, 2], out[net, 3] = net_box(arrays, net, places, targets, macro)
 
 
 @njit
@@ -257,23 +236,7 @@ def _expected(arrays, places, targets):  # type: ignore[no-untyped-def]
     """Wirelength with the macros to come where they are expected."""
     total = 0.0
     for net in range(len(arrays.weight)):
-        lo_x, hi_x = arrays.fixed[net, 0], arrays.fixed[net, 1]
-        lo_y, hi_y = arrays.fixed[net, 2], arrays.fixed[net, 3]
-        for at in range(arrays.net_start[net], arrays.net_start[net + 1]):
-            other = arrays.net_macro[at]
-            e = arrays.net_entry[at]
-            k = places[other, 2]
-            if k >= 0:
-                x = places[other, 0] * arrays.step_x + arrays.half_w[k, other]
-                y = places[other, 1] * arrays.step_y + arrays.half_h[k, other]
-            else:
-                k = 0
-                x, y = targets[other, 0], targets[other, 1]
-            lo_x = min(lo_x, x + arrays.offsets[k, e, 0])
-            hi_x = max(hi_x, x + arrays.offsets[k, e, 1])
-            lo_y = min(lo_y, y + arrays.offsets[k, e, 2])
-            hi_y = max(hi_y, y + arrays.offsets[k, e, 3])
-        total += arrays.weight[net] * (hi_x - lo_x + hi_y - lo_y)
+        total += arrays.weight[net] * half_perimeter(net_box(arrays, net, places, targets, -1))
     return total
 
 

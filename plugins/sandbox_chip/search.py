@@ -17,18 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox_chip import kernels
-from sandbox_chip.grid import Problem
+from sandbox_chip.grid import Problem, packing
 from sandbox_chip.kernels import (
     INFINITY,
     all_bounds,
     best_place,
     extend,
-    fill,
     greedy_decode,
-    net_bounds,
     njit,
+    take,
     wirelength,
 )
+from sandbox_chip.moves import length, occupied
 
 Places = NDArray[np.int64]
 
@@ -37,26 +37,32 @@ class Clock:
     """Says when a search ends, and how far it has come.
 
     Args:
-        seconds: Wall time, or None to count evaluations.
+        seconds: Time, or None to count evaluations.
         evaluations: How many evaluations, where no time is given.
+        timer: Tells the time, s: of the wall, or of the processor where a machine is shared.
     """
 
-    def __init__(self, seconds: float | None = None, evaluations: int = 0) -> None:
+    def __init__(
+        self,
+        seconds: float | None = None,
+        evaluations: int = 0,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self.seconds, self.evaluations = seconds, max(evaluations, 1)
         self.done = 0
-        self.began = time.perf_counter()
+        self.timer, self.began = timer, timer()
 
     @property
     def share(self) -> float:
         """Share of the budget that is spent; 1 or more when it is over."""
         if self.seconds is not None:
-            return (time.perf_counter() - self.began) / max(self.seconds, 1e-9)
+            return self.elapsed / max(self.seconds, 1e-9)
         return self.done / self.evaluations
 
     @property
     def elapsed(self) -> float:
-        """Wall time since the start, s."""
-        return time.perf_counter() - self.began
+        """Time since the start, s."""
+        return self.timer() - self.began
 
     def batch(self, wanted: int) -> int:
         """How many evaluations to do before looking again."""
@@ -70,7 +76,7 @@ class Found:
     Attributes:
         cost: Wirelength, µm; infinite if nothing legal was found.
         places: Column, row and orientation of every macro, shape ``(n, 3)``.
-        history: Wall time (s) and best cost, whenever it fell and at the end.
+        history: Time (s) and best cost, whenever it fell and at the end.
         evaluations: How many placements, or moves, were tried.
     """
 
@@ -91,10 +97,28 @@ def greedy(problem: Problem) -> Found:
     return Found(float(cost) if not failed else np.inf, places, evaluations=1)
 
 
+def beginning(problem: Problem, start: Places | None = None) -> Found:
+    """Where a local search begins: the given placement, else the greedy one.
+
+    Where greedy ends in a dead end, the simple packing that `sandbox_chip.grid.packs` knows.
+    """
+    if start is None:
+        found = greedy(problem)
+        if np.isfinite(found.cost):
+            return found
+        start = packing(problem)
+        if start is None:
+            return found
+    cost = float(wirelength(problem.arrays, all_bounds(problem.arrays, start)))
+    return Found(cost, start.copy(), evaluations=1)
+
+
 def order_search(problem: Problem, clock: Clock, seed: int) -> Found:
     """Hill climbing on the order of the greedy decoder, from the order by area."""
     rng = np.random.default_rng(seed)
     best = greedy(problem)
+    if not np.isfinite(best.cost):
+        best = Found(np.inf, beginning(problem).places, evaluations=1)
     best.note(clock)
     if problem.count < 2:
         return best
@@ -151,18 +175,12 @@ def rebuild_search(
         problem: The problem.
         clock: When to stop.
         seed: Of the search's own generator.
-        start: A complete legal placement to begin from; the greedy one if absent.
+        start: A complete legal placement to begin from; see `beginning`.
         temperature: Of the first worse results that stay, as a share of the starting cost; falls
             geometrically to a hundredth of that.
     """
     rng = np.random.default_rng(seed)
-    if start is None:
-        best = greedy(problem)
-        if not np.isfinite(best.cost):
-            best = order_search(problem, clock, seed)
-    else:
-        bounds = all_bounds(problem.arrays, start)
-        best = Found(float(wirelength(problem.arrays, bounds)), start.copy())
+    best = beginning(problem, start)
     best.note(clock)
     if not np.isfinite(best.cost):
         return best
@@ -183,43 +201,7 @@ def rebuild_search(
 
 
 @njit
-def _occupied(arrays, places):  # type: ignore[no-untyped-def]
-    free = arrays.free.copy()
-    for macro in range(len(places)):
-        k = places[macro, 2]
-        if k >= 0:
-            fill(
-                free,
-                places[macro, 0],
-                places[macro, 1],
-                arrays.cells_w[k, macro],
-                arrays.cells_h[k, macro],
-                True,
-            )
-    return free
-
-
-@njit
-def _touched(arrays, macros, count, places, bounds, marks, stamp):  # type: ignore[no-untyped-def]
-    """Bounds anew, and the wirelength, of all nets of some macros."""
-    total = 0.0
-    for index in range(count):
-        macro = macros[index]
-        for entry in range(arrays.entry_start[macro], arrays.entry_start[macro + 1]):
-            net = arrays.entry_net[entry]
-            if marks[net] == stamp:
-                continue
-            marks[net] = stamp
-            net_bounds(arrays, net, places, bounds[net])
-            if bounds[net, 0] <= bounds[net, 1]:
-                total += arrays.weight[net] * (
-                    bounds[net, 1] - bounds[net, 0] + bounds[net, 3] - bounds[net, 2]
-                )
-    return total
-
-
-@njit
-def _rebuild(arrays, rng, places, cost, lowest, heat, tries):  # type: ignore[no-untyped-def]  # noqa: PLR0915
+def _rebuild(arrays, rng, places, cost, lowest, heat, tries):  # type: ignore[no-untyped-def]
     """Tries of ruin and recreate; ``places`` changes in place.
 
     Returns:
@@ -227,7 +209,7 @@ def _rebuild(arrays, rng, places, cost, lowest, heat, tries):  # type: ignore[no
     """
     count = len(places)
     best = places.copy()
-    free = _occupied(arrays, places)
+    free = occupied(arrays, places)
     bounds = all_bounds(arrays, places)
     scratch = np.empty((4, 2 * arrays.grid))
     line = np.empty(free.shape[1], np.uint64)
@@ -238,72 +220,46 @@ def _rebuild(arrays, rng, places, cost, lowest, heat, tries):  # type: ignore[no
     old = np.empty((most, 3), np.int64)
     for _ in range(tries):
         size = _choose(arrays, rng, places, chosen, most)
-        stamp += 1
-        before = _touched(arrays, chosen, size, places, bounds, marks, stamp)
+        before = length(arrays, chosen, size, places, bounds, False, marks, stamp + 1)
         for index in range(size):
             macro = chosen[index]
             old[index] = places[macro]
-            k = places[macro, 2]
-            fill(
-                free,
-                places[macro, 0],
-                places[macro, 1],
-                arrays.cells_w[k, macro],
-                arrays.cells_h[k, macro],
-                False,
-            )
+            take(arrays, free, macro, places[macro], False)
             places[macro, 2] = -1
-        stamp += 1
-        _touched(arrays, chosen, size, places, bounds, marks, stamp)
-        good = True
-        done = 0
-        for index in range(size):
-            macro = chosen[index]
-            _, column, row, k = best_place(arrays, macro, free, bounds, scratch, line, INFINITY)
-            if k < 0:
-                good = False
-                break
-            places[macro, 0], places[macro, 1], places[macro, 2] = column, row, k
-            fill(free, column, row, arrays.cells_w[k, macro], arrays.cells_h[k, macro], True)
-            extend(arrays, macro, k, column, row, bounds)
-            done += 1
+        length(arrays, chosen, size, places, bounds, True, marks, stamp + 2)
+        done = _put_back(arrays, chosen, size, places, free, bounds, scratch, line)
         after = INFINITY
-        if good:
-            stamp += 1
-            after = _touched(arrays, chosen, size, places, bounds, marks, stamp)
+        if done == size:
+            after = length(arrays, chosen, size, places, bounds, False, marks, stamp + 3)
+        stamp += 4
         change = after - before
-        if good and (change <= 0 or (heat > 0 and rng.random() < np.exp(-change / heat))):
+        if done == size and (change <= 0 or (heat > 0 and rng.random() < np.exp(-change / heat))):
             cost += change
             if cost < lowest - 1e-9:
                 lowest = cost
                 best[:] = places
             continue
         for index in range(done):
-            macro = chosen[index]
-            k = places[macro, 2]
-            fill(
-                free,
-                places[macro, 0],
-                places[macro, 1],
-                arrays.cells_w[k, macro],
-                arrays.cells_h[k, macro],
-                False,
-            )
+            take(arrays, free, chosen[index], places[chosen[index]], False)
         for index in range(size):
-            macro = chosen[index]
-            places[macro] = old[index]
-            k = places[macro, 2]
-            fill(
-                free,
-                places[macro, 0],
-                places[macro, 1],
-                arrays.cells_w[k, macro],
-                arrays.cells_h[k, macro],
-                True,
-            )
-        stamp += 1
-        _touched(arrays, chosen, size, places, bounds, marks, stamp)
+            places[chosen[index]] = old[index]
+            take(arrays, free, chosen[index], old[index], True)
+        length(arrays, chosen, size, places, bounds, True, marks, stamp)
     return cost, lowest, best
+
+
+@njit
+def _put_back(arrays, chosen, size, places, free, bounds, scratch, line):  # type: ignore[no-untyped-def]
+    """Place macros greedily one after another, to the first that has no legal cell; how many were placed."""
+    for index in range(size):
+        macro = chosen[index]
+        at = places[macro]
+        best_place(arrays, macro, free, bounds, scratch, line, INFINITY, at)
+        if at[2] < 0:
+            return index
+        take(arrays, free, macro, at, True)
+        extend(arrays, macro, at, bounds)
+    return size
 
 
 @njit

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.api import InvalidValueError
-from sandbox_chip import costs, grid, kernels, search
+from sandbox_chip import costs, grid, kernels, moves, search
 from sandbox_chip.generator import Recipe, generate
 
 
@@ -23,7 +23,7 @@ def partial(problem: grid.Problem, placed: int) -> tuple[np.ndarray, np.ndarray,
     places = np.full((problem.count, 3), -1, np.int64)
     kernels.greedy_decode(problem.arrays, np.arange(placed), places)
     places[placed:, 2] = -1
-    return places, search._occupied(problem.arrays, places), kernels.all_bounds(problem.arrays, places)
+    return places, moves.occupied(problem.arrays, places), kernels.all_bounds(problem.arrays, places)
 
 
 def test_half_perimeter_of_a_hand_worked_net() -> None:
@@ -47,29 +47,7 @@ def test_the_wire_mask_is_the_growth_of_the_wirelength_everywhere(seed: int, pla
     scratch = np.empty((4, 2 * problem.grid))
     columns = problem.grid - arrays.cells_w[turn, placed] + 1
     rows = problem.grid - arrays.cells_h[turn, placed] + 1
-    fixed = kernels.axis_costs(
-        arrays,
-        placed,
-        turn,
-        bounds,
-        0,
-        arrays.half_w[turn, placed],
-        arrays.step_x,
-        columns,
-        scratch[0],
-        *scratch[2:],
-    ) + kernels.axis_costs(
-        arrays,
-        placed,
-        turn,
-        bounds,
-        1,
-        arrays.half_h[turn, placed],
-        arrays.step_y,
-        rows,
-        scratch[1],
-        *scratch[2:],
-    )
+    fixed = kernels.corner_costs(arrays, placed, turn, bounds, columns, rows, scratch)
     rng = np.random.default_rng(seed)
     for _ in range(10):
         column, row = int(rng.integers(columns)), int(rng.integers(rows))
@@ -84,9 +62,10 @@ def test_the_cheapest_cell_is_the_least_of_all_legal_cells(seed: int, placed: in
     problem = problem_of(seed)
     arrays = problem.arrays
     places, free, bounds = partial(problem, placed)
-    best, column, row, k = kernels.best_place(
-        arrays, placed, free, bounds, np.empty((4, 2 * problem.grid)), np.empty(1, np.uint64), 1e300
-    )
+    at = np.empty(3, np.int64)
+    scratch, line = np.empty((4, 2 * problem.grid)), np.empty(1, np.uint64)
+    best = kernels.best_place(arrays, placed, free, bounds, scratch, line, 1e300, at)
+    column, row, k = at
     taken = np.zeros((problem.grid, problem.grid), bool)
     for macro in range(placed):
         x, y, _ = places[macro]
@@ -95,7 +74,7 @@ def test_the_cheapest_cell_is_the_least_of_all_legal_cells(seed: int, placed: in
     for y in range(problem.grid - arrays.cells_h[0, placed] + 1):
         for x in range(problem.grid - arrays.cells_w[0, placed] + 1):
             if not taken[y : y + arrays.cells_h[0, placed], x : x + arrays.cells_w[0, placed]].any():
-                least = min(least, kernels.extend(arrays, placed, 0, x, y, bounds.copy()))
+                least = min(least, kernels.extend(arrays, placed, np.array([x, y, 0]), bounds.copy()))
     assert best == pytest.approx(least, abs=1e-6)
     assert kernels.fits(free, column, row, arrays.cells_w[k, placed], arrays.cells_h[k, placed])
 
