@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from sandbox.api.errors import BrokenFileError, InvalidValueError
+
+Result = TypeVar("Result")
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
@@ -49,6 +52,19 @@ def load_file(path: Path) -> Any:
     Raises:
         BrokenFileError: With the line, if the file cannot be read, is too large, or is not plain YAML.
     """
+    return _of_file(path, load_text)
+
+
+def load_head(path: Path) -> dict[str, str] | None:
+    """The plain values at the top of a file, as text; None if it is no mapping. Builds nothing: for listings.
+
+    Raises:
+        BrokenFileError: As `load_file`.
+    """
+    return _of_file(path, lambda text, _: _scan(text))
+
+
+def _of_file(path: Path, read: Callable[[str, str], Result]) -> Result:
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
@@ -61,7 +77,7 @@ def load_file(path: Path) -> Any:
     except UnicodeDecodeError as error:
         raise BrokenFileError(path, "is not UTF-8 text", raw[: error.start].count(b"\n") + 1) from error
     try:
-        return load_text(text, str(path))
+        return read(text, str(path))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise BrokenFileError(
@@ -80,12 +96,11 @@ def load_text(text: str, where: str) -> Any:
         yaml.YAMLError: If it is not YAML.
         InvalidValueError: If it uses aliases, tags or repeated keys, or is too deep or too large.
     """
-    _check_events(text)
+    _scan(text)
     try:
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
-            _check_keys(node)
             return None if node is None else loader.construct_document(node)
         finally:
             loader.dispose()
@@ -93,43 +108,78 @@ def load_text(text: str, where: str) -> Any:
         raise InvalidValueError(f"{where}: {error}") from error
 
 
-def _check_events(text: str) -> None:
-    """Refuse before anything is built: an alias bomb costs memory only once it is composed."""
-    depth = nodes = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.AliasEvent):
-            raise _refused("aliases (*name) are not allowed", event)
-        if isinstance(event, yaml.NodeEvent):
-            nodes += 1
-            if event.anchor:
-                raise _refused("anchors (&name) are not allowed", event)
-            tag = getattr(event, "tag", None)
-            if tag is not None:
-                raise _refused(f"tags ({tag}) are not allowed", event)
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            raise _refused(f"is nested deeper than {MAX_DEPTH} levels", event)
-        if nodes > MAX_NODES:
-            raise _refused(f"has more than {MAX_NODES:,} values", event)
+def _scan(text: str) -> dict[str, str] | None:
+    """Plain values at the top of a document, None if it is no mapping.
+
+    Refuses before anything is built, since an alias bomb costs memory only once it is composed; and
+    repeated and non-text keys, which YAML would resolve silently.
+    """
+    loader, root, top = _Loader(text), None, {}
+    open_: list[_Collection] = []
+    nodes = documents = 0
+    try:
+        while loader.check_event():
+            event = loader.get_event()
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    mark: Any = event.start_mark
+                    raise yaml.composer.ComposerError(None, None, "a second document begins here", mark)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                open_.pop()
+            elif isinstance(event, yaml.NodeEvent):
+                nodes += 1
+                _require_plain(event)
+                if nodes > MAX_NODES:
+                    raise _refused(f"has more than {MAX_NODES:,} values", event)
+                root = root or event
+                if open_ and open_[-1].keys is not None:
+                    key = open_[-1].take(loader, event)
+                    if key is not None and len(open_) == 1 and isinstance(event, yaml.ScalarEvent):
+                        top[key] = event.value
+                if isinstance(event, yaml.CollectionStartEvent):
+                    open_.append(_Collection(set() if isinstance(event, yaml.MappingStartEvent) else None))
+                    if len(open_) > MAX_DEPTH:
+                        raise _refused(f"is nested deeper than {MAX_DEPTH} levels", event)
+    finally:
+        loader.dispose()
+    return top if isinstance(root, yaml.MappingStartEvent) else None
 
 
-def _check_keys(node: Any) -> None:
-    """Refuse repeated and non-text keys, which YAML would resolve silently."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode) or not key.tag.endswith(":str"):
-                raise _refused("keys must be text", key)
-            if key.value in seen:
-                raise _refused(f"the key '{key.value}' stands twice", key)
-            seen.add(key.value)
-            _check_keys(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            _check_keys(value)
+def _require_plain(event: Any) -> None:
+    if isinstance(event, yaml.AliasEvent):
+        raise _refused("aliases (*name) are not allowed", event)
+    if event.anchor:
+        raise _refused("anchors (&name) are not allowed", event)
+    if event.tag is not None:
+        raise _refused(f"tags ({event.tag}) are not allowed", event)
+
+
+class _Collection:
+    """A mapping or sequence while its events come: keys seen, None for a sequence; the one without value."""
+
+    __slots__ = ("key", "keys")
+
+    def __init__(self, keys: set[str] | None) -> None:
+        self.keys = keys
+        self.key: str | None = None
+
+    def take(self, loader: Any, event: Any) -> str | None:
+        """Note a key, or the key whose value this is."""
+        if self.key is not None:
+            key, self.key = self.key, None
+            return key
+        text = isinstance(event, yaml.ScalarEvent) and loader.resolve(
+            yaml.ScalarNode, event.value, event.implicit
+        ).endswith(":str")
+        if not text:
+            raise _refused("keys must be text", event)
+        assert self.keys is not None
+        if event.value in self.keys:
+            raise _refused(f"the key '{event.value}' stands twice", event)
+        self.keys.add(event.value)
+        self.key = event.value
+        return None
 
 
 def _refused(reason: str, at: Any) -> InvalidValueError:

@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from sandbox.api.domain import Domain, Task
 from sandbox.api.errors import BrokenFileError, InvalidValueError, SandboxError, UnknownNameError
 from sandbox.overrides import merged, parse_assignments, shorten, split_reward
 from sandbox.registry import registry, require, resolve
-from sandbox.safe_yaml import load_file
+from sandbox.safe_yaml import load_file, load_head
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -341,14 +341,24 @@ def _plain_name(text: str, otherwise: str) -> str:
 
 def _entry(scenario_id: str, path: Path) -> ScenarioEntry:
     try:
-        document = load_file(path)
-        if not isinstance(document, dict):
-            raise BrokenFileError(path, "is not a scenario")
-        title, task, metric = (str(document.get(key, "")) for key in ("title", "task", "metric"))
+        try:
+            state = path.stat()
+        except OSError as error:
+            raise BrokenFileError(path, f"cannot be read: {error.strerror}") from error
+        title, task, metric = _head(path, state.st_mtime_ns, state.st_size)
         agents = registry().task(task).agents
     except SandboxError as error:
         return ScenarioEntry(scenario_id, path, "", "", "", "", error.message)
     return ScenarioEntry(scenario_id, path, title, task, metric, agents)
+
+
+@lru_cache(maxsize=4096)
+def _head(path: Path, mtime_ns: int, size: int) -> tuple[str, str, str]:
+    """Title, task and metric of a scenario file; a listing asks twice for each, and completion for all."""
+    head = load_head(path)
+    if head is None:
+        raise BrokenFileError(path, "is not a scenario")
+    return head.get("title", ""), head.get("task", ""), head.get("metric", "")
 
 
 def _files(search: Sequence[Path]) -> Iterator[tuple[str, Path]]:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from sandbox.api.errors import BrokenFileError, InvalidValueError
-from sandbox.safe_yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES, load_file, load_text
+from sandbox.safe_yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES, load_file, load_head, load_text
 
 
 @pytest.mark.parametrize(
@@ -152,3 +152,25 @@ def test_unreadable_file_is_said_to_be(tmp_path: Path) -> None:
     if Path("/proc/self/mem").exists():  # opens, but reading it fails, for root too
         with pytest.raises(BrokenFileError, match="cannot be read: "):
             load_file(Path("/proc/self/mem"))
+
+
+def test_the_head_of_a_file_is_its_plain_values(tmp_path: Path) -> None:
+    path = tmp_path / "one.yaml"
+    path.write_text("title: Two cars\nconfig:\n  title: inner\n  metric: [a]\nmetric: delay\n")
+    assert load_head(path) == {"title": "Two cars", "metric": "delay"}
+    path.write_text("- title: no mapping\n")
+    assert load_head(path) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["a: {b: 1, b: 2}", "a: &x 1", "a: 1\na: 2", "? [1]\n: 2", "a: 1\n---\nb: 2", "a: ["]
+)
+def test_what_a_file_may_not_hold_is_found_by_its_head_too(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "one.yaml"
+    path.write_text(text)
+    sentences = []
+    for read in (load_head, load_file):
+        with pytest.raises(BrokenFileError) as caught:
+            read(path)
+        sentences.append(str(caught.value))
+    assert sentences[0] == sentences[1]
