@@ -12,7 +12,7 @@ ROBOTS = {"ant": 8, "half-cheetah": 6, "hopper": 3, "walker2d": 6, "humanoid": 1
 
 def play(env, policy, steps):
     env.reset(seed=0)
-    policy.reset(1)
+    policy.reset(1, 0)
     total = 0.0
     for _ in range(steps):
         _, reward, terminated, truncated, info = env.step(policy.act(None)[0])
@@ -63,7 +63,7 @@ def test_the_trots_feet_are_where_kinematics_puts_them():
     simulation.command[:] = 0
     trot = Trot(height=0.27, clearance=0.05, shift=0.0, steering=0.0)
     policy = TrotPolicy(trot.numbers, simulation)
-    policy.reset(1)
+    policy.reset(1, 0)
     middle, half = simulation.targets
     joints = middle + half * policy.act(None)[0]
     model, data = simulation.base, simulation.physics.scratch()
