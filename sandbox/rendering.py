@@ -162,7 +162,7 @@ def _draw(
     if not view.many and len(players) > 1:
         raise InvalidValueError(f"The view '{name}' shows one agent, not {len(players)}.", "Name one agent.")
     agents = [ViewAgent(one.name, partial(_policy, problem, one), one.deterministic) for one in players]
-    progress.start("render", f"{name} of {', '.join(one.name for one in players)}", 1, "pictures")
+    progress.start("render", f"{name} of {', '.join(one.name for one in players)}", 1, "file")
     try:
         with _moved_in(path) as temporary:
             resolve(view.draw)(
@@ -170,6 +170,7 @@ def _draw(
             )
             if not temporary.is_file():
                 raise RunFailedError(f"The view '{name}' wrote no file.", "That is a bug of the plugin.")
+        progress.advance("render", 1, {})
     finally:
         progress.finish("render")
 

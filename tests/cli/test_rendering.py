@@ -56,6 +56,7 @@ def test_a_view_draws_several_agents_of_a_task_with_several_agents(sandbox: Sand
     )
     assert outcome.code == 0, outcome.err
     assert "Wrote tag-agents-steps.json" in outcome.out
+    assert "Rendering ended: 1 file in" in outcome.err
     played = json.loads((tmp_path / "tag-agents-steps.json").read_text())
     assert [(one["agent"], one["seed"]) for one in played] == [
         ("chase", 0), ("chase", 1), ("random", 0), ("random", 1),
