@@ -2,57 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from sandbox.api.errors import InvalidValueError, RunBusyError, RunFailedError
+from sandbox.api.errors import InvalidValueError, RunBusyError
 from sandbox.comparison.api import Compared, run_grid
-from sandbox.comparison.cells import cell_id, make_grid, request_of
+from sandbox.comparison.cells import cell_id, make_grid
 from sandbox.comparison.drive import Watcher
 from sandbox.comparison.lease import take
 from sandbox.comparison.suites import Suite
 from sandbox.envs import as_problem
-from sandbox.launch import Ended, Job, Launcher, Launching, Lost, Told, open_launcher
-from sandbox.plans import Plan, make_plan
+from sandbox.launch import Launching, open_launcher
+from sandbox.plans import make_plan
 from sandbox.registry import resolve
 from sandbox.scenarios import Problem, from_record
-from sandbox.store import storage_errors, strict, write_atomically
-from sandbox.tuning.pictures import draw_history, draw_importances
+from sandbox.store import storage_errors
+from sandbox.tuning.document import Search, write_document
+from sandbox.tuning.driver import Driver, Listener
 from sandbox.tuning.presets import check_target, write_preset
-from sandbox.tuning.spaces import Space, as_json, space_of
-from sandbox.tuning.study import (
-    FOLDER,
-    as_parameters,
-    best_trial,
-    check_url,
-    importances,
-    open_study,
-    stale,
-    suggest,
-)
-from sandbox.tuning.work import FUNCTION, PRUNE, read_values
+from sandbox.tuning.spaces import as_json, space_of
+from sandbox.tuning.study import check_url, open_study
 
-FORMAT = 1
 FIRST_SEED = 1_000_000
 """Training seeds of trials begin here, so that the winner's own seeds 0, 1, … are fresh."""
-
-MAX_LOSSES = 3
-
-
-class Listener(Protocol):
-    """Hears how a search goes."""
-
-    def trial(self, document: Mapping[str, Any], running: int) -> None:
-        """A trial has ended, or a second passed; ``document`` is what ``tuning.json`` will hold."""
-        ...
-
-    def message(self, text: str) -> None:
-        """Something that the user should read."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -75,21 +49,6 @@ class Tuned:
         """The winner's settings, without those that are the algorithm's defaults."""
         found: Mapping[str, Any] = self.document["preset"]["hyperparameters"]
         return found
-
-
-@dataclass(frozen=True)
-class _Search:
-    """Everything about a search, decided."""
-
-    problem: Problem  # its validation seeds are tuning seeds
-    original: Problem
-    plan: Plan
-    space: Space
-    seeds: tuple[int, ...]
-    episodes: tuple[int, ...]
-    folder: Path
-    name: str
-    trials: int
 
 
 def tune(
@@ -187,7 +146,7 @@ def tune(
         study = open_study(search.folder, search.name, lower=lower, storage=storage, seed=seed, trials=trials)
         launcher = open_launcher(how, str(root / "launch"))
         try:
-            document = _Driver(search, study, launcher, listener, command).run()
+            document = Driver(search, study, launcher, listener, command).run()
         finally:
             launcher.close()
     finally:
@@ -199,7 +158,7 @@ def tune(
     if retrain:
         compared = _prove(search, best, retrain, root, how, watcher, command)
         document = {**document, "comparison": str(compared.folder)}
-        _write(search.folder, "tuning.json", document)
+        write_document(search.folder, document)
     return Tuned(search.folder, document, compared)
 
 
@@ -215,7 +174,7 @@ def _decide(
     params: Sequence[str],
     only: Sequence[str],
     root: Path,
-) -> _Search:
+) -> Search:
     problem = tuning_problem(original)
     plan = make_plan(problem, algo, steps=steps, num_envs=num_envs, hp=hp)
     model = resolve(plan.algorithm.config)
@@ -235,7 +194,7 @@ def _decide(
         "episodes": count,
     }
     name = f"{problem.scenario.id.replace('/', '-')}-{plan.asked}-{cell_id(content)[:8]}"
-    return _Search(
+    return Search(
         problem,
         original,
         plan,
@@ -267,261 +226,8 @@ def tuning_problem(problem: Problem) -> Problem:
     return replace(from_record(raw, problem.folder), path=None)
 
 
-class _Driver:
-    def __init__(
-        self,
-        search: _Search,
-        study: Any,
-        launcher: Launcher,
-        listener: Listener | None,
-        command: Sequence[str] | None,
-    ) -> None:
-        self._search, self._study, self._launcher = search, study, launcher
-        self._listener, self._command = listener, command
-        self._under_way: dict[str, Any] = {}
-        self._reported: dict[str, int] = {}
-        self._losses: dict[str, int] = {}
-        self._later: list[tuple[float, Any]] = []
-        self._results: dict[int, Mapping[str, Any]] = {}
-
-    def run(self) -> dict[str, Any]:
-        import optuna
-
-        for trial in stale(self._study, self._search.folder):
-            # Whoever ran it is gone: its training goes on from the last checkpoint.
-            self._send(optuna.trial.Trial(self._study, trial._trial_id))
-        self._enqueue_what_is_used_now()
-        try:
-            while self._under_way or self._later or self._asked() < self._search.trials:
-                self._ask()
-                for event in self._launcher.events(1.0):
-                    self._hear(event)
-                self._prune()
-                self._tell()
-        except KeyboardInterrupt:
-            self._stop()
-            done = sum(one["state"] == "complete" for one in self._document()["trials"])
-            raise KeyboardInterrupt(
-                f"Interrupted with {done} of {self._search.trials} trials done. Run the same command again "
-                f"to go on; the study is in {self._search.folder}."
-            ) from None
-        document = self._document()
-        if document["preset"] is None:
-            errors = [one["error"] for one in document["trials"] if one["error"]]
-            raise RunFailedError(
-                f"No trial of {len(document['trials'])} could be finished.",
-                errors[-1] if errors else "See its folder.",
-            )
-        self._keep(document)
-        return document
-
-    def _asked(self) -> int:
-        """Trials of the study, waiting ones aside."""
-        import optuna
-
-        states = [trial.state for trial in self._study.get_trials(deepcopy=False)]
-        return sum(state != optuna.trial.TrialState.WAITING for state in states)
-
-    def _enqueue_what_is_used_now(self) -> None:
-        """The first trial is the preset, so that the winner is never worse on the tuning episodes."""
-        if not self._study.get_trials(deepcopy=False):
-            now = as_parameters(self._search.plan.config.model_dump(mode="json"), self._search.space)
-            if now:
-                self._study.enqueue_trial(now)
-
-    def _ask(self) -> None:
-        now = time.monotonic()
-        for when, trial in list(self._later):
-            if when <= now:
-                self._later.remove((when, trial))
-                self._send(trial)
-        while len(self._under_way) < self._launcher.slots and self._asked() < self._search.trials:
-            trial = self._study.ask()
-            trial.set_user_attr(FOLDER, str(self._search.folder.resolve()))
-            self._send(trial)
-
-    def _send(self, trial: Any) -> None:
-        chosen = suggest(trial, self._search.space)
-        settings = {**self._search.plan.config.model_dump(mode="json"), **chosen}
-        trial.set_user_attr("hyperparameters", json.dumps(chosen))
-        folder = self._folder(trial.number)
-        with storage_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        request = request_of(self._search.problem) | {
-            "algorithm": self._search.plan.asked,
-            "hyperparameters": settings,
-            "steps": self._search.plan.steps,
-            "num_envs": self._search.plan.num_envs,
-        }
-        payload = {
-            "folder": str(folder.resolve()),
-            "request": request,
-            "seeds": list(self._search.seeds),
-            "episodes": list(self._search.episodes),
-        }
-        job = str(trial.number)
-        self._under_way[job] = trial
-        self._launcher.submit(Job(job, FUNCTION, payload))
-
-    def _folder(self, number: int) -> Path:
-        return self._search.folder / "trials" / f"{number:05d}"
-
-    def _hear(self, event: Any) -> None:
-        if isinstance(event, Told):
-            return
-        trial = self._under_way.pop(event.id)
-        if isinstance(event, Lost):
-            losses = self._losses[event.id] = self._losses.get(event.id, 0) + 1
-            if losses <= MAX_LOSSES:
-                self._send(trial)
-            else:
-                self._end(trial, {"status": "failed", "error": f"Lost {losses} times: {event.reason}."})
-        elif event.error is not None:
-            raise RunFailedError(event.error, "Trials that were finished are kept; start again to go on.")
-        else:
-            self._settle(event, trial)
-
-    def _settle(self, event: Ended, trial: Any) -> None:
-        result = event.result or {}
-        if result.get("status") in ("busy", "interrupted"):
-            self._later.append((time.monotonic() + 1.0, trial))
-        else:
-            self._end(trial, result)
-
-    def _end(self, trial: Any, result: Mapping[str, Any]) -> None:
-        import optuna
-
-        self._report(trial)
-        trial.set_user_attr("steps", result.get("steps", 0))
-        trial.set_user_attr("values", json.dumps(result.get("values", [])))
-        if result.get("error"):
-            trial.set_user_attr("error", result["error"][:1000])
-        states = optuna.trial.TrialState
-        if result["status"] == "done":
-            self._study.tell(trial, result["value"])
-        else:
-            self._study.tell(trial, state=states.PRUNED if result["status"] == "pruned" else states.FAIL)
-        _write(self._search.folder, "tuning.json", self._document(whole=False))
-
-    def _report(self, trial: Any) -> None:
-        """Tell the study the intermediate values that have come since the last look."""
-        job = str(trial.number)
-        seen = self._reported.get(job, -1)
-        for step, value in read_values(self._folder(trial.number)):
-            if step > seen:
-                trial.report(value, step)
-                self._reported[job] = step
-
-    def _prune(self) -> None:
-        for trial in self._under_way.values():
-            before = self._reported.get(str(trial.number), -1)
-            self._report(trial)
-            if self._reported.get(str(trial.number), -1) > before and trial.should_prune():
-                (self._folder(trial.number) / PRUNE).touch()
-
-    def _stop(self) -> None:
-        self._launcher.stop()
-        deadline = time.monotonic() + 60.0
-        try:
-            while self._under_way and time.monotonic() < deadline:
-                for event in self._launcher.events(0.5):
-                    if isinstance(event, Ended) and (event.result or {}).get("status") in ("done", "pruned"):
-                        self._hear(event)
-                    elif not isinstance(event, Told):
-                        self._under_way.pop(event.id, None)
-        except KeyboardInterrupt:
-            pass  # asked twice: at once
-
-    def _tell(self) -> None:
-        if self._listener is not None:
-            self._listener.trial(self._document(whole=False), len(self._under_way))
-
-    def _document(self, whole: bool = True) -> dict[str, Any]:
-        search = self._search
-        trials = [_described(trial) for trial in self._study.get_trials(deepcopy=False)]
-        trials = [one for one in trials if one["state"] != "waiting"]
-        best = best_trial(self._study)
-        preset = None
-        if best is not None:
-            chosen = json.loads(best.user_attrs["hyperparameters"])
-            preset = _preset(search.plan, {**search.plan.config.model_dump(mode="json"), **chosen})
-        counts = {
-            state: sum(one["state"] == state for one in trials)
-            for state in ("complete", "pruned", "failed", "running")
-        }
-        return {
-            "format": FORMAT,
-            "scenario": search.problem.scenario.id,
-            "scenario_hash": search.original.hash,
-            "algorithm": search.plan.asked,
-            "metric": search.problem.metric.name,
-            "unit": search.problem.metric.unit,
-            "better": search.problem.metric.better,
-            "folder": str(search.folder),
-            "study": search.name,
-            "command": list(self._command) if self._command is not None else None,
-            "budget": {
-                "steps": search.plan.steps,
-                "seeds": list(search.seeds),
-                "episodes": len(search.episodes),
-            },
-            "space": as_json(search.space),
-            "wanted": search.trials,
-            "counts": counts,
-            "steps_spent": sum(one["steps"] for one in trials),
-            "best": None if best is None else {"trial": best.number, "value": best.value},
-            "preset": preset,
-            "importances": importances(self._study) if whole else {},
-            "trials": trials,
-            "comparison": None,
-        }
-
-    def _keep(self, document: dict[str, Any]) -> None:
-        _write(self._search.folder, "tuning.json", document)
-        metric = f"{document['metric']} ({document['unit']})"
-        pictures = {
-            "history.png": draw_history(document["trials"], metric, document["better"]),
-            "importances.png": draw_importances(document["importances"]),
-        }
-        with storage_errors(self._search.folder):
-            for name, content in pictures.items():
-                if content is not None:
-                    write_atomically(self._search.folder / name, content)
-
-
-def _described(trial: Any) -> dict[str, Any]:
-    names = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
-    seconds = None
-    if trial.datetime_start is not None and trial.datetime_complete is not None:
-        seconds = round((trial.datetime_complete - trial.datetime_start).total_seconds(), 1)
-    return {
-        "number": trial.number,
-        "state": names.get(trial.state.name, "waiting"),
-        "value": trial.value,
-        "values": json.loads(trial.user_attrs.get("values", "[]")),
-        "hyperparameters": json.loads(trial.user_attrs.get("hyperparameters", "{}")),
-        "steps": int(trial.user_attrs.get("steps", 0)),
-        "seconds": seconds,
-        "error": trial.user_attrs.get("error"),
-    }
-
-
-def _preset(plan: Plan, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings as a scenario file holds them: what differs from the algorithm's defaults."""
-    model = resolve(plan.algorithm.config)
-    full = model.model_validate(dict(settings)).model_dump(mode="json")
-    defaults = {
-        name: info.get_default(call_default_factory=True)
-        for name, info in model.model_fields.items()
-        if not info.is_required()
-    }
-    plain = json.loads(json.dumps(defaults, default=list))
-    own = {name: value for name, value in full.items() if name not in plain or plain[name] != value}
-    return {"steps": plan.steps, "num_envs": plan.num_envs, "hyperparameters": own}
-
-
 def _prove(
-    search: _Search,
+    search: Search,
     best: Mapping[str, Any],
     retrain: int,
     root: Path,
@@ -549,9 +255,3 @@ def _prove(
     )
     grid = make_grid(suite, f"tuned-{search.name}", problems={search.problem.scenario.id: search.original})
     return run_grid(grid, root, launching=how, watcher=watcher, command=command)
-
-
-def _write(folder: Path, name: str, document: Mapping[str, Any]) -> None:
-    text = json.dumps(strict(document), indent=1, allow_nan=False)
-    with storage_errors(folder):
-        write_atomically(folder / name, f"{text}\n".encode())
