@@ -32,7 +32,7 @@ from sandbox.backends.policy_files import read_policy
 from sandbox.registry import registry
 from sandbox.scenarios import load_problem
 from sandbox.seals import seal
-from sandbox.store import Run
+from sandbox.store import FORMAT, Run
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 1.0
@@ -250,7 +250,7 @@ class Readers:
             text = json.dumps(document).encode("utf-8", "surrogatepass")
             # As today's records are: with a sum that fits, so that readers get past it.
             with contextlib.suppress(ValueError):  # infinities and lone surrogates cannot be sealed
-                text = seal({**document, "format": 2}) if rng.random() < 0.5 else text
+                text = seal({**document, "format": FORMAT}) if rng.random() < 0.5 else text
         (folder / "run.json").write_bytes(text)
 
         def read() -> object:

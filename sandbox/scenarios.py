@@ -354,7 +354,7 @@ def _entry(scenario_id: str, path: Path) -> ScenarioEntry:
 
 @lru_cache(maxsize=4096)
 def _head(path: Path, mtime_ns: int, size: int) -> tuple[str, str, str]:
-    """Title, task and metric of a scenario file; a listing asks twice for each, and completion for all."""
+    """Title, task and metric of a scenario file; one command asks for all of them more than once."""
     head = load_head(path)
     if head is None:
         raise BrokenFileError(path, "is not a scenario")
