@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from sandbox_chip import cells, kernels, search
 from sandbox_chip import grid as grids
-from sandbox_chip import kernels, search
 from sandbox_chip.analytic import analytic, initial
 from sandbox_chip.anneal import anneal
 from sandbox_chip.generator import Recipe, generate
@@ -261,7 +261,7 @@ def random_legal(problem: Problem, seed: int) -> search.Found:
                 break
             row, column = divmod(int(rng.choice(np.flatnonzero(legal))), problem.grid)
             places[macro] = column, row, 0
-            kernels.fill(free, column, row, arrays.cells_w[0, macro], arrays.cells_h[0, macro], True)
+            cells.fill(free, column, row, arrays.cells_w[0, macro], arrays.cells_h[0, macro], True)
         else:
             cost = float(kernels.wirelength(arrays, kernels.all_bounds(arrays, places)))
             return search.Found(cost, places, evaluations=1)

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sandbox_chip.cells import fits, njit
 from sandbox_chip.grid import Problem
-from sandbox_chip.kernels import all_bounds, fits, njit, take, wirelength
+from sandbox_chip.kernels import all_bounds, take, wirelength
 from sandbox_chip.moves import length, occupied
 from sandbox_chip.search import Clock, Found, Places, beginning
 

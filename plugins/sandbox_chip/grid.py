@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api import InvalidValueError
-from sandbox_chip import kernels
+from sandbox_chip import cells, kernels
 from sandbox_chip.netlist import MACRO, ORIENTATIONS, Floats, Ints, Netlist, swaps_sides, turned
 from sandbox_chip.pins import gather_pins
 
@@ -149,7 +149,7 @@ def _entries(netlist: Netlist, macros: Ints, choices: tuple[int, ...]) -> dict[s
 def _free_cells(netlist: Netlist, grid: int, step_x: float, step_y: float) -> NDArray[np.uint64]:
     """All cells but those under fixed macros, as bits."""
     free = np.zeros((grid, (grid + 63) // 64), np.uint64)
-    kernels.fill(free, 0, 0, grid, grid, False)
+    cells.fill(free, 0, 0, grid, grid, False)
     left, bottom = netlist.canvas[:2]
     for node in np.flatnonzero((netlist.kind == MACRO) & netlist.fixed):
         x0, y0 = (
@@ -163,7 +163,7 @@ def _free_cells(netlist: Netlist, grid: int, step_x: float, step_y: float) -> ND
             [np.floor(y0 / step_y + 1e-9), np.ceil((y0 + netlist.height[node]) / step_y - 1e-9)], 0, grid
         ).astype(int)
         if columns[1] > columns[0] and rows[1] > rows[0]:
-            kernels.fill(free, columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0], True)
+            cells.fill(free, columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0], True)
     return free
 
 

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from sandbox_chip.kernels import half_perimeter, net_bounds, njit, take
+from sandbox_chip.cells import njit
+from sandbox_chip.kernels import half_perimeter, net_bounds, take
 
 
 @njit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sandbox_chip.kernels import njit
+from sandbox_chip.cells import njit
 
 
 @njit

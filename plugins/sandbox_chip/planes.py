@@ -4,19 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from sandbox_chip.cells import INFINITY, cheapest_cell, fits, legal_row, njit
 from sandbox_chip.costs import rudy_map
-from sandbox_chip.kernels import (
-    INFINITY,
-    cheapest_cell,
-    corner_costs,
-    extend,
-    fits,
-    half_perimeter,
-    legal_row,
-    net_box,
-    njit,
-    take,
-)
+from sandbox_chip.kernels import corner_costs, extend, half_perimeter, net_box, take
 
 SHARED = 5
 """Planes that do not depend on the orientation."""

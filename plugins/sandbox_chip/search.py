@@ -17,17 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox_chip import kernels
+from sandbox_chip.cells import INFINITY, njit
 from sandbox_chip.grid import Problem, packing
-from sandbox_chip.kernels import (
-    INFINITY,
-    all_bounds,
-    best_place,
-    extend,
-    greedy_decode,
-    njit,
-    take,
-    wirelength,
-)
+from sandbox_chip.kernels import all_bounds, best_place, extend, greedy_decode, take, wirelength
 from sandbox_chip.moves import length, occupied
 
 Places = NDArray[np.int64]

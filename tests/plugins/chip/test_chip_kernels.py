@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.api import InvalidValueError
-from sandbox_chip import costs, grid, kernels, moves, search
+from sandbox_chip import cells, costs, grid, kernels, moves, search
 from sandbox_chip.generator import Recipe, generate
 
 
@@ -76,7 +76,7 @@ def test_the_cheapest_cell_is_the_least_of_all_legal_cells(seed: int, placed: in
             if not taken[y : y + arrays.cells_h[0, placed], x : x + arrays.cells_w[0, placed]].any():
                 least = min(least, kernels.extend(arrays, placed, np.array([x, y, 0]), bounds.copy()))
     assert best == pytest.approx(least, abs=1e-6)
-    assert kernels.fits(free, column, row, arrays.cells_w[k, placed], arrays.cells_h[k, placed])
+    assert cells.fits(free, column, row, arrays.cells_w[k, placed], arrays.cells_h[k, placed])
 
 
 @pytest.mark.parametrize("size", [16, 70])
