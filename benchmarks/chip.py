@@ -1,6 +1,6 @@
 """How fast macro placement is, and how placers compare at equal time: ratios of one run on one machine.
 
-    python -m benchmarks.chip [--design FILE.aux] [--seconds 2] [--compare 30] [--quick]
+    python -m benchmarks.chip [--design FILE.aux] [--seconds 2] [--compare 30]
 
 Measures on generated designs of 50, 250 and 1,000 macros, and on a given file: wire masks beside the
 slice update of MaskPlace written plainly in NumPy; greedy placements of the whole design a second; steps
