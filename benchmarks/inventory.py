@@ -1,50 +1,31 @@
-"""How fast are the inventory tasks, and how near does learning come to the optimum?
+"""How fast are the inventory tasks, beside peers where they are installed?
 
-    python -m benchmarks.inventory                      # speed, beside peers where they are installed
-    python -m benchmarks.inventory --learning [SCENARIO…] [--seeds 5]
+    python -m benchmarks.inventory
 
-Speed counts environment steps a second of processor time on one core: the native environments of this
-package and, in the same run, or-gym-inventory and stokasta (``pip install or-gym-inventory stokasta``; what
-is missing is said). Learning trains PPO with the scenario's preset and computes the exact average cost of
-each final policy over all the states that it can reach, so the gap to the optimum carries no noise of
-evaluation. Prints one JSON document; a Markdown table on stderr.
+Counts environment steps a second of processor time on one core: the native environments of this package
+and, in the same run, or-gym-inventory and stokasta (``pip install or-gym-inventory stokasta``; what is
+missing is said). Prints one JSON document. What PPO learns is measured by `benchmarks.inventory_learning`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import time
 from collections.abc import Callable
 from itertools import cycle
 from typing import Any
 
-import numpy as np
-
 SECONDS = 2.0
 DRAWN = 64
 """Actions that are drawn before the clock runs."""
-LOST_SALES = tuple(
-    f"inventory/lost-sales-l{lead}-p{penalty}" for lead in (1, 2, 3, 4) for penalty in (4, 9, 19, 39)
-)
 
 
 def main() -> int:
     """Measure, tell."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("scenarios", nargs="*", default=LOST_SALES)
-    parser.add_argument("--learning", action="store_true")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--runs-dir", default="runs")
-    arguments = parser.parse_args()
-    if arguments.learning:
-        rows = [learned(name, arguments.seeds, arguments.runs_dir) for name in arguments.scenarios]
-        print(json.dumps(rows, indent=2))
-        print(table(rows), file=sys.stderr)
-    else:
-        print(json.dumps(speed(), indent=2))
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
+    print(json.dumps(speed(), indent=2))
     return 0
 
 
@@ -153,75 +134,6 @@ def training(steps: int = 100_000) -> dict[str, float]:
     model.learn(steps // 5)
     bare = model.num_timesteps / (time.process_time() - begun)
     return {"preset": ours, "sb3, 8 environments": bare, "ratio": ours / bare}
-
-
-def learned(scenario: str, seeds: int, runs_dir: str) -> dict[str, Any]:
-    """Gaps of PPO's final policies to the optimum, exact, one training run a seed."""
-    import sandbox
-    from sandbox.policies import load_policy
-    from sandbox.scenarios import load_problem
-
-    problem = load_problem(scenario)
-    optimum, capped = _references(problem)
-    gaps, seconds, processor = [], [], []
-    for seed in range(seeds):
-        begun, used = time.perf_counter(), time.process_time()
-        run = sandbox.train(scenario, "ppo", seed=seed, runs_dir=runs_dir)
-        seconds.append(time.perf_counter() - begun)
-        processor.append(time.process_time() - used)
-        policy = load_policy(run.policy_folder("final"))
-        gaps.append(100 * (exact_cost(problem, policy) / optimum - 1))
-        told = f"{gaps[-1]:.3f} % in {seconds[-1]:.0f} s, {processor[-1]:.0f} s of processor time"
-        print(f"{scenario} seed {seed}: {told}", file=sys.stderr, flush=True)
-    return {
-        "scenario": scenario,
-        "optimum": optimum,
-        "capped base-stock, %": 100 * (capped / optimum - 1),
-        "ppo, %": gaps,
-        "mean, %": statistics.mean(gaps),
-        "seconds": seconds,
-        "processor seconds": processor,
-    }
-
-
-def exact_cost(problem: Any, policy: Any) -> float:
-    """Average cost a period of a deterministic policy over the states that it can reach."""
-    from sandbox_inventory.core.exact import average_cost
-    from sandbox_inventory.lost_sales import REWARDS, LostSales
-
-    model = LostSales(problem.config)
-
-    def choose(state: Any) -> Any:
-        observation = (model.observe(state) / model.scale).astype(np.float32)
-        policy.reset(len(observation), 0)
-        return policy.act(observation)
-
-    return average_cost(model, choose, REWARDS["cost"])
-
-
-def _references(problem: Any) -> tuple[float, float]:
-    from sandbox_inventory.lost_sales import REWARDS, make
-    from sandbox_inventory.lost_sales_exact import optimal
-    from sandbox_inventory.lost_sales_rules import capped_base_stock, exact_cost, make_capped_base_stock
-
-    env = make(problem.config, REWARDS["cost"])
-    best = np.asarray(make_capped_base_stock(env).parameters["values"])
-    return optimal(problem.config, REWARDS["cost"].weights).cost, exact_cost(env, capped_base_stock, best)
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown."""
-    lines = [
-        "| scenario | optimum | capped base-stock, % | PPO, % (worst run) | s a run | processor s |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        lines.append(
-            f"| `{row['scenario']}` | {row['optimum']:.4f} | {row['capped base-stock, %']:.2f} "
-            f"| {row['mean, %']:.2f} ({max(row['ppo, %']):.2f}; {len(row['ppo, %'])} runs) "
-            f"| {max(row['seconds']):.0f} | {max(row['processor seconds']):.0f} |"
-        )
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -216,7 +216,9 @@ def policy_of(problem: Problem, agent: Agent, env: Any, action_space: Any) -> Po
 
 
 def _native_policy(problem: Problem, agent: Agent, envs: Any) -> Policy:
-    return policy_of(problem, agent, envs, envs.single_action_space)
+    # A row of the policy is a copy, or an agent of one.
+    space = getattr(envs.unwrapped, "row_action_space", envs.single_action_space)
+    return policy_of(problem, agent, envs, space)
 
 
 _worker_table: _Table | None = None

@@ -21,7 +21,7 @@ import numpy as np
 from pydantic import Field
 
 from sandbox.api import RewardSpec
-from sandbox_inventory.core.agents import InventoryParallelEnv
+from sandbox_inventory.core.agents import InventoryAgentsVectorEnv, InventoryParallelEnv
 from sandbox_inventory.core.config import InventoryConfig
 from sandbox_inventory.core.demand import Demand, typical
 from sandbox_inventory.core.envs import InventoryEnv, InventoryVectorEnv
@@ -155,6 +155,11 @@ def make_parallel(
 ) -> InventoryParallelEnv:
     """The game with its four players."""
     return InventoryParallelEnv(BeerGame(config), reward, render_mode)
+
+
+def make_parallel_vec(config: BeerConfig, reward: RewardSpec, num_envs: int) -> InventoryAgentsVectorEnv:
+    """``num_envs`` copies of it, batched natively."""
+    return InventoryAgentsVectorEnv(BeerGame(config), reward, num_envs)
 
 
 def supply_line(state: State) -> Array:

@@ -69,13 +69,14 @@ def _task(
     sources: tuple[str, ...],
     parallel: bool = False,
 ) -> Task:
+    make = "make_parallel" if parallel else "make"
     return Task(
         name=name,
         version=1,
         title=title,
         config=f"{_PACKAGE}.{module}:{model}Config",
-        make=f"{_PACKAGE}.{module}:{'make_parallel' if parallel else 'make'}",
-        make_vec=None if parallel else f"{_PACKAGE}.{module}:make_vec",
+        make=f"{_PACKAGE}.{module}:{make}",
+        make_vec=f"{_PACKAGE}.{module}:{make}_vec",
         rewards=f"{_PACKAGE}.{module}:REWARDS",
         default_reward="profit" if module in ("network", "skus") else "cost",
         metrics=METRICS,

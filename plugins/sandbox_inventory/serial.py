@@ -24,7 +24,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from sandbox.api import InvalidValueError, RewardSpec
-from sandbox_inventory.core.agents import InventoryParallelEnv
+from sandbox_inventory.core.agents import InventoryAgentsVectorEnv, InventoryParallelEnv
 from sandbox_inventory.core.config import InventoryConfig
 from sandbox_inventory.core.demand import Demand, convolved, moments, probabilities, typical
 from sandbox_inventory.core.envs import InventoryEnv, InventoryVectorEnv
@@ -170,6 +170,11 @@ def make_parallel(
 ) -> InventoryParallelEnv:
     """The environment with one agent a stage."""
     return InventoryParallelEnv(Serial(config), reward, render_mode)
+
+
+def make_parallel_vec(config: SerialConfig, reward: RewardSpec, num_envs: int) -> InventoryAgentsVectorEnv:
+    """``num_envs`` copies of it, batched natively."""
+    return InventoryAgentsVectorEnv(Serial(config), reward, num_envs)
 
 
 @dataclass(frozen=True)

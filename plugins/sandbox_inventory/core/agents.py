@@ -1,12 +1,15 @@
-"""A model with several decision makers as a PettingZoo environment: one agent an order."""
+"""A model with several decision makers: one agent an order; PettingZoo's interface, and native batches."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.utils import seeding
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
 from pettingzoo import ParallelEnv
 
 from sandbox.api import InvalidValueError, RewardSpec
@@ -39,10 +42,7 @@ class InventoryParallelEnv(ParallelEnv):  # type: ignore[misc]
         self._np_random: np.random.Generator | None = None
         self._history: list[Flow] = []
         self.last_flow: Flow | None = None
-        size = (
-            model.observe_agents(model.start(1)).shape[2] + self.sim.observation_size - model.observation_size
-        )
-        self._observation_space = gym.spaces.Box(-np.inf, np.inf, (size,), np.float32)
+        self._observation_space = _observation_space(self.sim)
         self._spaces = dict(zip(self.possible_agents, _own_spaces(model), strict=True))
 
     def observation_space(self, agent: str) -> gym.spaces.Box:
@@ -122,12 +122,114 @@ class InventoryParallelEnv(ParallelEnv):  # type: ignore[misc]
         self.agents = list(state["agents"])
 
     def _observations(self) -> dict[str, Array]:
-        own = self.model.observe_agents(self.sim.state)[0]
-        common = self.sim.observe()[0][self.model.observation_size :]
-        return {
-            agent: np.concatenate([own[row], common]).astype(np.float32)
-            for row, agent in enumerate(self.possible_agents)
+        return dict(zip(self.possible_agents, _seen_by_agents(self.sim)[0], strict=True))
+
+
+class InventoryAgentsVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
+    """Many copies of `InventoryParallelEnv` as array operations; a copy's agents are the rows of its action.
+
+    Shapes are those of `sandbox.api.Task.make_vec` for parallel tasks: observations ``(copies, agents,
+    width)``, actions ``(copies, agents)``, with an axis of one more where orders are continuous. Copy i with
+    seed s plays the very episode of the PettingZoo environment seeded with s.
+
+    Attributes:
+        agents: Names, in the order of the rows.
+        row_observation_space, row_action_space: Spaces of one agent.
+
+    Raises:
+        InvalidValueError: If the agents' largest orders differ, so that they have no space in common.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 - Gymnasium's convention
+        "render_modes": [],
+        "autoreset_mode": AutoresetMode.SAME_STEP,
+    }
+
+    def __init__(self, model: Any, reward: RewardSpec, num_envs: int) -> None:
+        self.model, self.reward_spec, self.num_envs = model, reward, num_envs
+        self.sim = Simulation(model, num_envs)
+        self.agents = self.possible_agents = list(model.agents)
+        spaces = _own_spaces(model)
+        if any(space != spaces[0] for space in spaces):
+            raise InvalidValueError("The agents' largest orders differ.", "Give all of them the same.")
+        self.row_observation_space, self.row_action_space = _observation_space(self.sim), spaces[0]
+        count = len(self.agents)
+        self.single_observation_space = batch_space(self.row_observation_space, count)
+        self.single_action_space = batch_space(self.row_action_space, count)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.rngs = [np.random.default_rng() for _ in range(num_envs)]
+        self._everyone = np.ones(num_envs, np.bool_)
+        self._all = np.ones((num_envs, count), np.bool_)
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Array, dict[str, Any]]:
+        """Start all copies anew; an int seeds copy i with ``seed + i``."""
+        if isinstance(seed, int):
+            seed = [seed + copy for copy in range(self.num_envs)]
+        for copy, one in enumerate(seed or ()):
+            if one is not None:
+                self.rngs[copy] = seeding.np_random(one)[0]
+        self.sim.reset(self.rngs)
+        return _seen_by_agents(self.sim), {"active": self._all}
+
+    def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
+        """One period of all copies; at the horizon they begin anew, the last observation in the info."""
+        count, noone = len(self.agents), ~self._everyone
+        breakdown = self.reward_spec(self.sim.step(np.asarray(actions).reshape(self.num_envs, count)))
+        ended, finite = self.sim.ended, self.model.finite
+        info: dict[str, Any] = {
+            "active": self._all,
+            "acted": self._all,
+            "agent_rewards": np.repeat(breakdown.total[:, None] / count, count, 1),
+            "agent_terminated": self._all & (ended and finite),
+            "agent_truncated": self._all & (ended and not finite),
+            "reward_terms": {
+                name: np.repeat(values[:, None] / count, count, 1) for name, values in breakdown.terms.items()
+            },
         }
+        seen = _seen_by_agents(self.sim)
+        if not ended:
+            return seen, breakdown.total, noone, noone, info
+        final = np.empty(self.num_envs, object)
+        final[:] = list(seen)
+        last = info | {"metrics": self.sim.metrics(), "_metrics": self._everyone}
+        info |= {
+            "final_obs": final,
+            "_final_obs": self._everyone,
+            "final_info": last,
+            "_final_info": self._everyone,
+        }
+        self.sim.reset(self.rngs)
+        over = (self._everyone, noone) if finite else (noone, self._everyone)
+        return _seen_by_agents(self.sim), breakdown.total, *over, info
+
+    def get_state(self) -> dict[str, Any]:
+        """All that the future depends on, the generators included."""
+        return {"simulation": self.sim.get_state()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` gave, bit for bit."""
+        if not self.sim.rngs:
+            self.sim.reset(self.rngs)
+        self.sim.set_state(state["simulation"])
+
+
+def _seen_by_agents(sim: Simulation) -> Array:
+    """Each agent's own view, then what all see; shape ``(copies, agents, width)``, float32."""
+    model: Any = sim.model
+    own = model.observe_agents(sim.state)
+    common = sim.observe()[:, None, model.observation_size :]
+    shared = np.broadcast_to(common, (*own.shape[:2], common.shape[2]))
+    seen: Array = np.concatenate([own, shared], 2).astype(np.float32)
+    return seen
+
+
+def _observation_space(sim: Simulation) -> gym.spaces.Box:
+    model: Any = sim.model
+    width = model.observe_agents(model.start(1)).shape[2] + sim.observation_size - model.observation_size
+    return gym.spaces.Box(-np.inf, np.inf, (width,), np.float32)
 
 
 def _own_spaces(model: Any) -> list[gym.Space[Any]]:

@@ -42,9 +42,6 @@ def share(wanted: Any, order: Any, first: int, last: int, there: float, total: f
     As `sandbox_inventory.warehouse.whole_shares`, for the links ``order[first:last]``; their ``wanted``
     becomes what is sent, whose sum is returned.
     """
-    if last == first + 1:  # nobody to share with
-        wanted[order[first]] = min(np.floor(there), total)
-        return float(wanted[order[first]])
     part = min(there / max(total, 1e-12), 1.0)
     floor, remainder = np.empty(last - first), np.empty(last - first)
     rest = min(np.floor(there), total)
@@ -102,7 +99,7 @@ def network(  # noqa: PLR0912, PLR0915 - one period reads from top to bottom
     prices, operating, transit, holding, revenue, penalty, capacity = money
     source, target, leads = graph
     late, backlog = rules
-    copies, links, slots = way.shape
+    copies, links = wanted.shape
     for copy in range(copies):
         for link in range(links):
             wanted[copy, link] = min(max(wanted[copy, link], 0.0), most[link])
@@ -114,7 +111,10 @@ def network(  # noqa: PLR0912, PLR0915 - one period reads from top to bottom
                 for place in range(first, last):
                     total += wanted[copy, order[place]]
                 there = min(stock[copy, supplier], capacity[supplier])
-                if total > there:
+                if total > there and last == first + 1:  # nobody to share with
+                    total = np.floor(there)
+                    wanted[copy, order[first]] = total
+                elif total > there:
                     total = share(wanted[copy], order, first, last, there, total)
                 stock[copy, supplier] -= total
             for place in range(first, last):
@@ -151,15 +151,22 @@ def network(  # noqa: PLR0912, PLR0915 - one period reads from top to bottom
             if source[link] < 0:
                 bought += sent
             if transit[link] != 0.0:
-                between = 0.0
-                for slot in range(slots):
-                    between += way[copy, link, slot]
-                moved += between * transit[link]
+                moved += _between(way, copy, link) * transit[link]
         sums[0, copy], sums[1, copy], sums[2, copy], sums[3, copy] = held, short, paid, moved
         sums[4, copy], sums[5, copy], sums[6, copy], sums[7, copy] = made, earned, asked, met
         sums[8, copy], sums[9, copy], sums[10, copy] = units, bought, left
         if not late:
             _receive(stock, way, target, copy)
+
+
+# The order of summation is free: sums of whole units are exact.
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})  # type: ignore[untyped-decorator]
+def _between(way: Any, copy: int, link: int) -> float:
+    """Units on the way on a link."""
+    total = 0.0
+    for slot in range(way.shape[2]):
+        total += way[copy, link, slot]
+    return total
 
 
 @njit  # type: ignore[untyped-decorator]

@@ -19,7 +19,7 @@ def row_actions(env: Any) -> Callable[[Array], Array]:
         return actions
     agents = len(env.possible_agents)
     own = () if env.model.config.orders == "discrete" else (1,)
-    return lambda quantities: actions(quantities)[0].reshape(agents, *own)
+    return lambda quantities: actions(quantities).reshape(len(quantities) * agents, *own)
 
 
 class RulePolicy:

@@ -40,6 +40,10 @@ class Simulation:
         self._layout: tuple[str, ...] = getattr(model, "layout", ())
         self._context = sum(one.context_size for one in model.demands)
         self._rngs: list[np.random.Generator] = []
+        # Uniform numbers of coming episodes, from ``_used`` on: many short episodes are one call a copy.
+        # Not where there is one copy, whose generator is the environment's own and seen by all.
+        self._ahead = np.zeros((copies, _ahead(model) if self._tabled and copies > 1 else 0))
+        self._used = self._ahead.shape[1]
         self._tally = Tally(copies)
         self._block: Array = np.zeros((0, copies, self.width))
         self._seen: Array = np.zeros((0, copies, self._context))
@@ -57,6 +61,10 @@ class Simulation:
 
     def reset(self, rngs: Sequence[np.random.Generator]) -> None:
         """Begin an episode in every copy, each with its own generator."""
+        if self._used < self._ahead.shape[1]:
+            for copy, (rng, before) in enumerate(zip(rngs, self._rngs, strict=True)):
+                if rng is not before:
+                    rng.random(out=self._ahead[copy, self._used :])
         self._rngs = list(rngs)
         self.state = self.model.start(self.copies)
         self.time = 0
@@ -110,6 +118,9 @@ class Simulation:
         if self._paths is not None:
             self._cut(self._paths, periods)
             return
+        if self._ahead.size:
+            self._take(periods)
+            return
         # Filled copy by copy, then turned once: a period's demand must lie together for speed.
         block = np.empty((self.copies, periods, self.width))
         self._seen = np.empty((periods, self.copies, self._context))
@@ -121,6 +132,18 @@ class Simulation:
         if self._tabled:
             block = inverse(self._groups[0][0], block)
         self._block = np.ascontiguousarray(block.swapaxes(0, 1))
+
+    def _take(self, periods: int) -> None:
+        """Demand from the numbers that were drawn ahead."""
+        if self._used == self._ahead.shape[1]:
+            for copy, rng in enumerate(self._rngs):
+                rng.random(out=self._ahead[copy])
+            self._used = 0
+        begun, self._used = self._used, self._used + periods * self.width
+        uniform = self._ahead[:, begun : self._used].reshape(self.copies, periods, self.width)
+        demand = inverse(self._groups[0][0], np.ascontiguousarray(uniform))
+        self._block = np.ascontiguousarray(demand.swapaxes(0, 1))
+        self._seen = np.empty((periods, self.copies, 0))
 
     def _draw_copy(self, copy: int, rng: np.random.Generator, block: Array) -> None:
         shown = 0
@@ -156,6 +179,7 @@ class Simulation:
                 for parts in self._memory
             ],
             "tally": self._tally.get_state(),
+            "ahead": self._ahead[:, self._used :].copy(),
             "rngs": [rng.bit_generator.state for rng in self._rngs],
         }
 
@@ -169,6 +193,9 @@ class Simulation:
             for parts in saved["memory"]
         ]
         self._tally.set_state(saved["tally"])
+        ahead = np.array(saved["ahead"])
+        self._used = self._ahead.shape[1] - ahead.shape[1]
+        self._ahead[:, self._used :] = ahead
         if len(self._rngs) != len(saved["rngs"]):
             self._rngs = [np.random.default_rng(0) for _ in saved["rngs"]]
         for rng, state in zip(self._rngs, saved["rngs"], strict=True):
@@ -178,6 +205,12 @@ class Simulation:
     def rngs(self) -> list[np.random.Generator]:
         """The copies' generators."""
         return self._rngs
+
+
+def _ahead(model: Model) -> int:
+    """Uniform numbers that are drawn at once for a copy: those of as many whole episodes as fit a block."""
+    horizon = int(model.config.horizon)
+    return horizon * (BLOCK // horizon) * len(model.demands) if horizon < BLOCK else 0
 
 
 def _groups(model: Model) -> list[tuple[Any, list[int]]]:

@@ -1,0 +1,219 @@
+"""How near does learning come to the optimum, or to the best rule that is known?
+
+    python -m benchmarks.inventory_learning [SCENARIO…] [--seeds 5] [--workers 2] [--runs-dir DIR]
+
+Trains PPO with the presets of the scenarios: the lost-sales and dual-sourcing instances and the beer game, if
+none is named. A gap is a cost over the optimum, in percent. Lost sales and dual sourcing are judged by the
+exact average cost of the final policy over all the states that it can reach, so their gaps carry no noise of
+evaluation. The beer game has no known optimum: it is judged on its test episodes, over the best classical
+rule. Runs of the same scenario files that ``--runs-dir`` holds are not made again, so a stopped benchmark
+goes on. Prints one JSON document; Markdown tables on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import sandbox
+from sandbox.evaluation import evaluate
+from sandbox.policies import load_policy
+from sandbox.scenarios import Problem, load_problem
+
+LOST_SALES = tuple(
+    f"inventory/lost-sales-l{lead}-p{penalty}" for lead in (1, 2, 3, 4) for penalty in (4, 9, 19, 39)
+)
+DUAL_SOURCING = tuple(f"inventory/dual-sourcing-l{lead}-c{cost}" for lead in (2, 3) for cost in (105, 110))
+BEER = ("inventory/beer-game",)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What a family's policies are measured by.
+
+    Attributes:
+        reference: Cost a period that gaps are counted from.
+        rules: Costs of the classical rules, by name.
+        cost: Cost a period of the final policy in a run's folder.
+    """
+
+    reference: float
+    rules: dict[str, float]
+    cost: Callable[[Path], float]
+
+
+def main() -> int:
+    """Train what is missing, judge, tell."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("scenarios", nargs="*", default=[*LOST_SALES, *DUAL_SOURCING, *BEER])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=1, help="training runs at a time")
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs/inventory-learning"))
+    arguments = parser.parse_args()
+    problems = {name: load_problem(name) for name in arguments.scenarios}
+    cells = [(name, seed) for name in problems for seed in range(arguments.seeds)]
+    found = _run(cells, problems, arguments.runs_dir, arguments.workers)
+    rows = []
+    for name, problem in problems.items():
+        judge = judge_of(problem)
+        own = [found[name, seed] for seed in range(arguments.seeds)]
+        rows.append(
+            {
+                "scenario": name,
+                "reference": judge.reference,
+                "rules, %": {rule: _gap(cost, judge) for rule, cost in judge.rules.items()},
+                "ppo, %": [_gap(cell["cost"], judge) for cell in own],
+                "seconds": [cell["seconds"] for cell in own],
+                "processor seconds": [cell["processor seconds"] for cell in own],
+            }
+        )
+    print(json.dumps(rows, indent=2))
+    print(table(rows), file=sys.stderr)
+    return 0
+
+
+def _gap(cost: float, judge: Judge) -> float:
+    return 100 * (cost / judge.reference - 1)
+
+
+def _run(
+    cells: list[tuple[str, int]], problems: dict[str, Problem], root: Path, workers: int
+) -> dict[tuple[str, int], Any]:
+    """All cells, from the ledgers of earlier calls where they are known."""
+    root.mkdir(parents=True, exist_ok=True)
+    ledgers = {cell: root / f"{_key(problems[cell[0]], cell[1])}.json" for cell in cells}
+    open_cells = [cell for cell in cells if not ledgers[cell].exists()]
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        waiting = {pool.submit(train, *cell, root): cell for cell in open_cells}
+        for future in as_completed(waiting):
+            cell, result = waiting[future], future.result()
+            judge = judge_of(problems[cell[0]])
+            result["cost"] = judge.cost(root / result["run"])
+            ledgers[cell].write_text(json.dumps(result))
+            told = f"{_gap(result['cost'], judge):+.3f} % in {result['seconds']:.0f} s"
+            spent = f"{result['processor seconds']:.0f} s of processor time"
+            print(f"{cell[0]} seed {cell[1]}: {told}, {spent}", file=sys.stderr, flush=True)
+    return {cell: json.loads(ledger.read_text()) for cell, ledger in ledgers.items()}
+
+
+def _key(problem: Problem, seed: int) -> str:
+    content = json.dumps(problem.scenario.model_dump(mode="json"), sort_keys=True)
+    return f"{problem.scenario.id.split('/')[1]}-s{seed}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+
+
+def train(scenario: str, seed: int, root: Path) -> dict[str, Any]:
+    """One run with the scenario's preset; where it lies under ``root`` and what it took."""
+    begun, used = time.perf_counter(), time.process_time()
+    run = sandbox.train(scenario, "ppo", seed=seed, runs_dir=root)
+    return {
+        "run": str(run.path.relative_to(root)),
+        "seconds": time.perf_counter() - begun,
+        "processor seconds": time.process_time() - used,
+    }
+
+
+def judge_of(problem: Problem) -> Judge:
+    """How policies of a scenario are judged."""
+    return {
+        "inventory/lost-sales": _lost_sales,
+        "inventory/dual-sourcing": _dual_sourcing,
+        "inventory/beer-game": _beer_game,
+    }[problem.scenario.task](problem)
+
+
+def _lost_sales(problem: Problem) -> Judge:
+    from sandbox_inventory.lost_sales import REWARDS, LostSales, LostSalesConfig, make
+    from sandbox_inventory.lost_sales_exact import optimal
+    from sandbox_inventory.lost_sales_rules import capped_base_stock, exact_cost, make_capped_base_stock
+
+    config, cost = LostSalesConfig.model_validate(problem.config.model_dump()), REWARDS["cost"]
+    env = make(config, cost)
+    best = np.asarray(make_capped_base_stock(env).parameters["values"])
+    rules = {"capped base-stock": exact_cost(env, capped_base_stock, best)}
+    return Judge(optimal(config, cost.weights).cost, rules, _exact(LostSales(config), cost, {}))
+
+
+def _dual_sourcing(problem: Problem) -> Judge:
+    from sandbox_inventory import dual_sourcing as task
+
+    config = task.DualSourcingConfig.model_validate(problem.config.model_dump())
+    cost = task.REWARDS["cost"]
+    env = task.make(config, cost)
+    rules = {
+        "capped dual index": task.make_capped_dual_index,
+        "dual index": task.make_dual_index,
+        "single index": task.make_single_index,
+        "tailored base-surge": task.make_tailored_base_surge,
+    }
+    costs = {name: float(rule(env).parameters["cost"]) for name, rule in rules.items()}
+    optimum = float(task.make_optimal(env).parameters["cost"])
+    room = {"most": 60_000, "highest": 40.0 * env.model.scale}
+    return Judge(optimum, costs, _exact(task.DualSourcing(config), cost, room))
+
+
+def _exact(model: Any, reward: Any, room: dict[str, Any]) -> Callable[[Path], float]:
+    """Average cost a period of a deterministic policy over the states that it can reach."""
+    from sandbox_inventory.core.exact import average_cost
+
+    def cost(run: Path) -> float:
+        policy = load_policy(sandbox.store.Run.open(run).policy_folder("final"))
+
+        def choose(state: Any) -> Any:
+            observation = (model.observe(state) / model.scale).astype(np.float32)
+            policy.reset(len(observation), 0)
+            return policy.act(observation)
+
+        return average_cost(model, choose, reward, **room)
+
+    return cost
+
+
+def _beer_game(problem: Problem) -> Judge:
+    found = evaluate(["echelon-base-stock", "base-stock", "sterman"], problem)
+    costs = {agent.name: found.mean(agent.name) for agent in found.agents}
+
+    def cost(run: Path) -> float:
+        own = evaluate([run], problem)
+        return float(own.mean(own.agents[0].name))
+
+    return Judge(min(costs.values()), costs, cost)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Markdown, one table for scenarios with the same rules."""
+    lines: list[str] = []
+    heads: list[str] = []
+    for row in rows:
+        rules = list(row["rules, %"])
+        if rules != heads:
+            heads = rules
+            columns = ["scenario", "reference", *heads, "PPO, mean (worst)", "runs", "s a run", "processor s"]
+            lines += ["", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+        gaps = row["ppo, %"]
+        cells = [
+            f"`{row['scenario']}`",
+            f"{row['reference']:.4f}",
+            *(f"{gap:.2f} %" for gap in row["rules, %"].values()),
+            f"{statistics.mean(gaps):.2f} % ({max(gaps):.2f} %)",
+            str(len(gaps)),
+            f"{max(row['seconds']):.0f}",
+            f"{max(row['processor seconds']):.0f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
