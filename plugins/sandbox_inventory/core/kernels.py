@@ -160,7 +160,7 @@ def network(  # noqa: PLR0912, PLR0915 - one period reads from top to bottom
 
 
 # The order of summation is free: sums of whole units are exact.
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
 def _between(way: Any, copy: int, link: int) -> float:
     """Units on the way on a link."""
     total = 0.0
