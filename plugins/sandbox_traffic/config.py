@@ -52,6 +52,10 @@ class SignalConfig(BaseModel):
     emergency: float = Field(
         0.0, ge=0, le=1, description="share of emergency vehicles in generated demand, 1"
     )
+    bicycles: float = Field(0.0, ge=0, le=1, description="share of bicycles in generated demand, 1")
+    pedestrians: float = Field(
+        0.0, ge=0, le=5000, description="people who walk over each generated junction, 1/h; adds crossings"
+    )
     demand_spread: float = Field(
         0.0, ge=0, lt=1, description="each episode's demand is multiplied by U[1 - this, 1 + this], 1"
     )
@@ -81,6 +85,12 @@ class SignalConfig(BaseModel):
         if self.decision_interval > self.duration:
             raise ValueError("decision_interval must not exceed duration")
         generated = self.routes.startswith(GENERATED)
+        named = {"buses": self.buses, "emergency": self.emergency, "bicycles": self.bicycles}
+        if sum(named.values()) > 1:
+            raise ValueError(f"{' + '.join(named)} must not exceed 1")
+        asked = [name for name, value in {**named, "pedestrians": self.pedestrians}.items() if value]
+        if asked and not generated:
+            raise ValueError(f"{asked[0]} belongs to generated demand; a routes file holds its own")
         if generated and self.routes != self.net:
             raise ValueError(
                 f"routes {self.routes!r} only fit the network of the same name; "

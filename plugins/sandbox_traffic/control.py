@@ -27,6 +27,7 @@ from sandbox_traffic.simulator import (
 )
 from sandbox_traffic.surroundings import Surroundings, look_around
 from sandbox_traffic.trips import Trips
+from sandbox_traffic.walkers import sample_walkers
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,33 +279,39 @@ class SignalControl:
             self._folder = Scratch()
         path = self._folder.path / "demand.rou.xml"
         rng = np.random.default_rng(seed)
-        span = self.config.window + self.config.duration
+        span, hourly = self.config.window + self.config.duration, self.config.pedestrians
+        # A stream of its own: without pedestrians the demand stays as it is.
+        steps = np.random.default_rng([seed, 3])
         grid = grids.parse(self.config.net.removeprefix(GENERATED))
         if grid is None:
             departures = generator.sample_departures(rng, span, demand)
             kinds = self._kinds(seed, len(departures))
-            generator.write_routes(path, departures, self.config.begin, kinds)
+            walking = sample_walkers(steps, span, hourly, generator.junction_arms())
+            generator.write_routes(path, departures, self.config.begin, kinds, walking)
         else:
             vehicles = grids.sample_routes(grid, rng, span, self.config.level, demand)
             kinds = self._kinds(seed, len(vehicles))
-            generator.write_vehicles(path, vehicles, self.config.begin, kinds)
+            walking = grids.sample_walkers(grid, steps, span, hourly)
+            generator.write_vehicles(path, vehicles, self.config.begin, kinds, walking)
         return str(path), 1.0
 
     def _kinds(self, seed: int, number: int) -> list[str]:
-        # A stream of its own: without buses and emergency vehicles the demand stays as it is.
+        # Likewise: whatever the kinds, the same vehicles drive at the same times.
         rng = np.random.default_rng([seed, 2])
-        return generator.draw_kinds(rng, number, self.config.buses, self.config.emergency)
+        config = self.config
+        shares = {"emergency": config.emergency, "bus": config.buses, "bicycle": config.bicycles}
+        return generator.draw_kinds(rng, number, shares)
 
 
 def _files(config: SignalConfig) -> tuple[Network, Path | None]:
     """The network and the routes file, None for generated demand."""
     if config.net.startswith(GENERATED):
-        name = config.net.removeprefix(GENERATED)
+        name, walks = config.net.removeprefix(GENERATED), config.pedestrians > 0
         grid = grids.parse(name)
         if grid is not None:
-            network = read_network(generator.network_file(grid.name, grids.sources(grid)))
+            network = read_network(generator.network_file(grid.name, grids.sources(grid, walks)))
         elif name == "single-intersection":
-            network = read_network(generator.single_intersection_network())
+            network = read_network(generator.single_intersection_network(walks))
         else:
             raise InvalidValueError(
                 f"'{config.net}' is not a network that can be generated.",

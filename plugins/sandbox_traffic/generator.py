@@ -13,12 +13,14 @@ import importlib.util
 import os
 import subprocess
 import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api import MissingExtraError, RunFailedError, StorageError
+from sandbox_traffic.walkers import SIDEWALK, Walker, crossing, person, walking_state
 
 ARMS = ("n", "e", "s", "w")
 """Clockwise, so that from arm k: left is k+1, straight on k+2, right k+3."""
@@ -67,23 +69,26 @@ def webster(critical: list[float], lost: float = LOST_TIME, slot: int = 5) -> li
     return [max(slot * round(share / slot), 2 * slot) for share in shares]
 
 
-def single_intersection_program() -> list[tuple[str, int]]:
-    """States of the generated junction's fixed program and their times, s."""
+def single_intersection_program(walks: bool = False) -> list[tuple[str, int]]:
+    """States of the generated junction's fixed program and their times, s; with crossings if ``walks``."""
     ratios = []
     for arms in (("e", "w"), ("n", "s")):
         ratios.append(max((MEAN_FLOW[arm][1] + MEAN_FLOW[arm][2]) / 2 for arm in arms) / SATURATION)
         ratios.append(max(MEAN_FLOW[arm][0] for arm in arms) / SATURATION)
-    return junction_program(webster(ratios))
+    return junction_program(webster(ratios), walks)
 
 
-def junction_program(slots: list[int]) -> list[tuple[str, int]]:
+def junction_program(slots: list[int], walks: bool = False) -> list[tuple[str, int]]:
     """The four protected phases with the times of their ``slots``, s; three seconds of each are yellow."""
     program = []
     for (axis, lanes), slot in zip(
         (("ew", "sr"), ("ew", "l"), ("ns", "sr"), ("ns", "l")), slots, strict=True
     ):
         green = "".join("G" if arm in axis and turn in lanes else "r" for arm, turn, *_ in _links())
-        program += [(green, slot - 3), (green.replace("G", "y"), 3)]
+        if walks:
+            crossed = ["s" in lanes and arm not in axis for arm in ARMS]
+            green = walking_state(green, [turn for _, turn, *_ in _links()], crossed)
+        program += [(green, slot - 3), (green.replace("G", "y").replace("g", "y"), 3)]
     return program
 
 
@@ -101,21 +106,27 @@ def _links() -> list[tuple[str, str, int, str, int]]:
     return links
 
 
-def _sources() -> dict[str, str]:
-    """netconvert's input files by name."""
+def _sources(walks: bool = False) -> dict[str, str]:
+    """netconvert's input files by name, with sidewalks and crossings if ``walks``."""
     places = {"n": (0.0, 1.0), "e": (1.0, 0.0), "s": (0.0, -1.0), "w": (-1.0, 0.0)}
     nodes = ['<node id="c" x="0" y="0" type="traffic_light" tl="c"/>']
     edges, connections, controlled = [], [], []
     for arm in ARMS:
         x, y = places[arm]
         nodes.append(f'<node id="{arm}" x="{x * ARM_LENGTH}" y="{y * ARM_LENGTH}" type="dead_end"/>')
-        edges.append(f'<edge id="{arm}_in" from="{arm}" to="c" numLanes="3" speed="{SPEED}"/>')
-        edges.append(f'<edge id="{arm}_out" from="c" to="{arm}" numLanes="2" speed="{SPEED}"/>')
+        road = f'speed="{SPEED}"' + (f" {SIDEWALK}" if walks else "")
+        edges.append(f'<edge id="{arm}_in" from="{arm}" to="c" numLanes="3" {road}/>')
+        edges.append(f'<edge id="{arm}_out" from="c" to="{arm}" numLanes="2" {road}/>')
     for index, (arm, _, lane, exit_arm, exit_lane) in enumerate(_links()):
-        link = f'from="{arm}_in" to="{exit_arm}_out" fromLane="{lane}" toLane="{exit_lane}"'
+        lanes = f'fromLane="{lane + walks}" toLane="{exit_lane + walks}"'  # a sidewalk is lane 0
+        link = f'from="{arm}_in" to="{exit_arm}_out" {lanes}'
         connections.append(f"<connection {link}/>")
         controlled.append(f'<connection {link} tl="c" linkIndex="{index}"/>')
-    phases = [f'<phase duration="{time}" state="{state}"/>' for state, time in single_intersection_program()]
+    if walks:
+        first = len(controlled)
+        connections += [crossing("c", roads, first + number) for number, roads in enumerate(junction_arms())]
+    program = single_intersection_program(walks)
+    phases = [f'<phase duration="{time}" state="{state}"/>' for state, time in program]
     logic = ['<tlLogic id="c" type="static" programID="0" offset="0">', *phases, "</tlLogic>", *controlled]
     return {
         "nod.xml": "\n".join(["<nodes>", *nodes, "</nodes>"]),
@@ -131,9 +142,14 @@ def cache_folder() -> Path:
     return Path(base).expanduser() / "sandbox-rl" / "traffic"
 
 
-def single_intersection_network() -> Path:
-    """Network file of the generated junction."""
-    return network_file("single-intersection", _sources())
+def junction_arms() -> list[tuple[str, str]]:
+    """Roads into and out of the generated junction on each of its arms."""
+    return [(f"{arm}_in", f"{arm}_out") for arm in ARMS]
+
+
+def single_intersection_network(walks: bool = False) -> Path:
+    """Network file of the generated junction, with sidewalks and crossings if ``walks``."""
+    return network_file("single-intersection", _sources(walks))
 
 
 def network_file(name: str, sources: dict[str, str]) -> Path:
@@ -204,21 +220,25 @@ KINDS = (
     '<vType id="car" length="5" minGap="2.5"/>',
     '<vType id="bus" vClass="bus"/>',
     '<vType id="emergency" vClass="emergency"/>',
+    '<vType id="bicycle" vClass="bicycle"/>',
 )
-"""SUMO's own buses are 12 m long and slow to start; its emergency vehicles drive faster than others."""
+"""SUMO's own buses are 12 m long and slow to start, its emergency vehicles drive faster than others, its
+bicycles are 1.6 m long, ride 20 km/h, and share the lanes with all the others."""
 
 
-def draw_kinds(rng: np.random.Generator, number: int, buses: float, emergency: float) -> list[str]:
-    """Kind of each of ``number`` vehicles: shares of buses and emergency vehicles, cars otherwise."""
-    draws = rng.random(number)
-    return [
-        "emergency" if draw < emergency else "bus" if draw < emergency + buses else "car"
-        for draw in draws.tolist()
-    ]
+def draw_kinds(rng: np.random.Generator, number: int, shares: dict[str, float]) -> list[str]:
+    """Kind of each of ``number`` vehicles: ``shares`` of some kinds, cars otherwise."""
+    kinds = [*shares, "car"]
+    limits = np.cumsum(list(shares.values()))
+    return [kinds[place] for place in np.searchsorted(limits, rng.random(number), side="right").tolist()]
 
 
 def write_vehicles(
-    path: Path, vehicles: list[tuple[float, list[str]]], begin: int, kinds: list[str] | None = None
+    path: Path,
+    vehicles: list[tuple[float, list[str]]],
+    begin: int,
+    kinds: list[str] | None = None,
+    walkers: Sequence[Walker] = (),
 ) -> None:
     """Write a SUMO routes file of ``(s from the beginning, roads)``; cars where no kinds are given."""
     named = kinds or ["car"] * len(vehicles)
@@ -227,11 +247,22 @@ def write_vehicles(
         f'departSpeed="max"><route edges="{" ".join(roads)}"/></vehicle>'
         for number, ((time, roads), kind) in enumerate(zip(vehicles, named, strict=True))
     ]
+    lines = _in_order(zip((time for time, _ in vehicles), lines, strict=True), walkers, begin)
     path.write_text("\n".join(["<routes>", *KINDS, *lines, "</routes>"]))
 
 
+def _in_order(timed: Iterable[tuple[float, str]], walkers: Sequence[Walker], begin: int) -> list[str]:
+    """Elements of vehicles and of walkers by time of departure, as SUMO wants them."""
+    people = [(walker[0], person(number, walker, begin)) for number, walker in enumerate(walkers)]
+    return [line for _, line in sorted([*timed, *people], key=lambda one: one[0])]
+
+
 def write_routes(
-    path: Path, departures: list[tuple[float, str, str]], begin: int, kinds: list[str] | None = None
+    path: Path,
+    departures: list[tuple[float, str, str]],
+    begin: int,
+    kinds: list[str] | None = None,
+    walkers: Sequence[Walker] = (),
 ) -> None:
     """Write a SUMO routes file of ``departures``."""
     routes = [
@@ -244,4 +275,5 @@ def write_routes(
             zip(departures, kinds or ["car"] * len(departures), strict=True)
         )
     ]
-    path.write_text("\n".join(["<routes>", *KINDS, *routes, *vehicles, "</routes>"]))
+    timed = _in_order(zip((time for time, *_ in departures), vehicles, strict=True), walkers, begin)
+    path.write_text("\n".join(["<routes>", *KINDS, *routes, *timed, "</routes>"]))

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sandbox_traffic import walkers
 from sandbox_traffic.generator import SATURATION, SPEED, junction_program, webster
+from sandbox_traffic.walkers import SIDEWALK, Walker, crossing
 
 SPACING = 300.0
 """Distance between junctions, and length of the roads into the network, m."""
@@ -96,13 +98,13 @@ def parse(name: str) -> Grid | None:
     return None
 
 
-def program(grid: Grid) -> list[tuple[str, int]]:
+def program(grid: Grid, walks: bool = False) -> list[tuple[str, int]]:
     """States of every junction's fixed program and their times, s, for the medium level."""
     ratios = []
     for axis in ("ew", "ns"):
         flow = LEVELS["medium"] * grid.factor(axis[0])
         ratios += [flow * (TURNS["s"] + TURNS["r"]) / 2 / SATURATION, flow * TURNS["l"] / SATURATION]
-    return junction_program(webster(ratios))
+    return junction_program(webster(ratios), walks)
 
 
 def _junction(row: int, column: int) -> str:
@@ -114,27 +116,30 @@ def _road(row: int, column: int, side: str) -> str:
     return f"{row}_{column}_{side}"
 
 
-def sources(grid: Grid) -> dict[str, str]:
-    """netconvert's input files by name."""
+def sources(grid: Grid, walks: bool = False) -> dict[str, str]:
+    """netconvert's input files by name, with sidewalks and crossings if ``walks``."""
     nodes: dict[str, str] = {}
     edges, connections, logics, controlled = [], [], [], []
-    times = program(grid)
+    times = program(grid, walks)
     cycle = sum(seconds for _, seconds in times)
     for row, column in grid.junctions():
         nodes[_place(grid, row, column)] = _node(grid, row, column)
         for side, (down, right) in STEP.items():
             other = (row + down, column + right)
             nodes[_place(grid, *other)] = _node(grid, *other)
-            edges.append(_edge(grid, (row, column), other, side))
+            edges.append(_edge(grid, (row, column), other, side, walks))
             if not grid.inside(*other):
                 back = SIDES[(SIDES.index(side) + 2) % 4]
-                edges.append(_edge(grid, other, (row, column), back))
-        links = _links(row, column)
+                edges.append(_edge(grid, other, (row, column), back, walks))
+        links = _links(row, column, walks)
         connections += [f"<connection {link}/>" for link in links]
         controlled += [
             f'<connection {link} tl="{_junction(row, column)}" linkIndex="{index}"/>'
             for index, link in enumerate(links)
         ]
+        if walks:
+            roads = enumerate(arms(row, column), len(links))
+            connections += [crossing(_junction(row, column), road, index) for index, road in roads]
         offset = round(column * SPACING / SPEED) % cycle if grid.arterial else 0
         phases = "".join(f'<phase duration="{seconds}" state="{state}"/>' for state, seconds in times)
         logics.append(
@@ -159,14 +164,32 @@ def _node(grid: Grid, row: int, column: int) -> str:
     return f'<node id="{name}" x="{column * SPACING}" y="{-row * SPACING}" {kind}/>'
 
 
-def _edge(grid: Grid, start: tuple[int, int], end: tuple[int, int], side: str) -> str:
+def _edge(grid: Grid, start: tuple[int, int], end: tuple[int, int], side: str, walks: bool) -> str:
     return (
         f'<edge id="{_road(*start, side)}" from="{_place(grid, *start)}" to="{_place(grid, *end)}" '
-        f'numLanes="3" speed="{SPEED}"/>'
+        f'numLanes="3" speed="{SPEED}"{f" {SIDEWALK}" if walks else ""}/>'
     )
 
 
-def _links(row: int, column: int) -> list[str]:
+def arms(row: int, column: int) -> list[tuple[str, str]]:
+    """Roads into and out of a junction on each of its arms, clockwise from the north."""
+    found = []
+    for index, arm in enumerate(SIDES):
+        down, right = STEP[arm]
+        heading = SIDES[(index + 2) % 4]
+        found.append((_road(row + down, column + right, heading), _road(row, column, arm)))
+    return found
+
+
+def sample_walkers(grid: Grid, rng: np.random.Generator, duration: int, hourly: float) -> list[Walker]:
+    """One episode's pedestrians in order of time, ``hourly`` of them at each junction."""
+    found: list[Walker] = []
+    for place in grid.junctions():
+        found += walkers.sample_walkers(rng, duration, hourly, arms(*place))
+    return sorted(found)
+
+
+def _links(row: int, column: int, walks: bool) -> list[str]:
     """Links of a junction in the order of `sandbox_traffic.generator`'s: arms n, e, s, w; r, s, s, l."""
     links = []
     for index, arm in enumerate(SIDES):
@@ -177,7 +200,8 @@ def _links(row: int, column: int) -> list[str]:
         left, ahead, turned = (SIDES[(index + turn) % 4] for turn in (1, 2, 3))
         for target, lane, exit_lane in ((turned, 0, 0), (ahead, 0, 0), (ahead, 1, 1), (left, 2, 2)):
             road = _road(row, column, target)
-            links.append(f'from="{source}" to="{road}" fromLane="{lane}" toLane="{exit_lane}"')
+            lanes = f'fromLane="{lane + walks}" toLane="{exit_lane + walks}"'  # a sidewalk is lane 0
+            links.append(f'from="{source}" to="{road}" {lanes}')
     return links
 
 

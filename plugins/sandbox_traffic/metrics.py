@@ -39,4 +39,5 @@ def episode_metrics(trips: Trips, begin: float, end: float) -> dict[str, float]:
         "collisions": float(trips.collisions),
         "emergency_stops": float(trips.emergency_stops),
         "gridlock": float(stuck and not moving),
+        "pedestrian_waiting": trips.people_waiting / max(trips.people, 1),
     }

@@ -16,6 +16,7 @@ METRICS = (
     Metric("collisions", "1", "lower", "collisions counted by SUMO"),
     Metric("emergency_stops", "1", "lower", "emergency stops counted by SUMO"),
     Metric("gridlock", "1", "lower", "1 if vehicles were left and none arrived during the last 300 s"),
+    Metric("pedestrian_waiting", "s", "lower", "time that a walker stood, 0 where nobody walks"),
 )
 
 BASELINES = (

@@ -196,6 +196,7 @@ class LocalSimulation:
         command = [
             "sumo", "--net-file", spec.net,
             "--time-to-teleport", "-1", "--max-depart-delay", "-1",
+            "--pedestrian.striping.jamtime", "-1",  # else who waits 300 s walks on, whatever the signal shows
             "--no-warnings", "true", "--no-step-log", "true", "--duration-log.disable", "true",
             "--tripinfo-output", str(self._trips),
             "--tripinfo-output.write-unfinished", "true",

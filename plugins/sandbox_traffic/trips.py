@@ -13,6 +13,8 @@ _TRIP = re.compile(
     rb'<tripinfo id="[^"]*" depart="([^"]*)".*?departDelay="([^"]*)" arrival="([^"]*)"'
     rb'.*? duration="([^"]*)".*? waitingTime="([^"]*)".*? timeLoss="([^"]*)"'
 )
+_PERSON = re.compile(rb"<personinfo ")
+_WALK = re.compile(rb'<walk [^>]*waitingTime="([^"]*)"')
 _COUNTS = (
     ("teleports", re.compile(rb'<teleports total="(\d+)"')),
     ("collisions", re.compile(rb'<safety collisions="(\d+)"')),
@@ -34,6 +36,9 @@ class Trips:
         teleports: Vehicles that SUMO moved out of the way.
         collisions: As counted by SUMO.
         emergency_stops: As counted by SUMO.
+        people: Who walked, whether or not they arrived.
+        people_waiting: Time that all of them together stood, s. (What they lost is known of those who arrived
+            only, so it would flatter a signal that lets nobody over the road.)
     """
 
     depart: NDArray[np.float64]
@@ -45,12 +50,17 @@ class Trips:
     teleports: int = 0
     collisions: int = 0
     emergency_stops: int = 0
+    people: int = 0
+    people_waiting: float = 0.0
 
 
 def read_trips(trips: Path, statistics: Path) -> Trips:
     """Read what SUMO wrote with unfinished and undeparted trips included."""
-    columns = np.array(_TRIP.findall(trips.read_bytes()), dtype=np.float64).reshape(-1, 6).T
+    written = trips.read_bytes()
+    columns = np.array(_TRIP.findall(written), dtype=np.float64).reshape(-1, 6).T
     depart, depart_delay, arrival, duration, waiting, time_loss = columns
     text = statistics.read_bytes()
     counts = {name: int(found[1]) if (found := pattern.search(text)) else 0 for name, pattern in _COUNTS}
-    return Trips(depart, depart_delay, arrival, duration, waiting, time_loss, **counts)
+    counts["people"] = len(_PERSON.findall(written))
+    stood = sum(map(float, _WALK.findall(written)))
+    return Trips(depart, depart_delay, arrival, duration, waiting, time_loss, people_waiting=stood, **counts)

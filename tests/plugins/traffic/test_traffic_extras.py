@@ -50,20 +50,20 @@ def test_every_signal_of_a_network_has_metrics_of_its_own(signals_env: Callable[
 
 
 def test_kinds_have_their_shares() -> None:
-    kinds = draw_kinds(np.random.default_rng(0), 10_000, buses=0.2, emergency=0.05)
+    kinds = draw_kinds(np.random.default_rng(0), 10_000, {"emergency": 0.05, "bus": 0.2})
     assert kinds.count("bus") / 10_000 == pytest.approx(0.2, abs=0.015)
     assert kinds.count("emergency") / 10_000 == pytest.approx(0.05, abs=0.01)
-    assert set(draw_kinds(np.random.default_rng(0), 100, 0.0, 0.0)) == {"car"}
+    assert set(draw_kinds(np.random.default_rng(0), 100, {"emergency": 0.0, "bus": 0.0})) == {"car"}
 
 
 @pytest.mark.parametrize("net", ["generated:single-intersection", "generated:grid-1x1"])
-def test_buses_and_emergency_vehicles_drive(signal_env: Callable[..., SignalEnv], net: str) -> None:
-    env = signal_env(net=net, routes=net, buses=0.4, emergency=0.2)
+def test_other_vehicles_than_cars_drive(signal_env: Callable[..., SignalEnv], net: str) -> None:
+    env = signal_env(net=net, routes=net, buses=0.3, emergency=0.2, bicycles=0.2)
     env.reset(seed=0)
     for _ in range(30):
         env.step(np.int64(0))
     vehicles = env.control.vehicles()
-    assert {"bus", "emergency", "passenger"} <= set(vehicles.kinds)
+    assert {"bus", "emergency", "passenger", "bicycle"} <= set(vehicles.kinds)
     buses = [length for kind, length in zip(vehicles.kinds, vehicles.length, strict=True) if kind == "bus"]
     assert set(buses) == {12.0}
 
