@@ -176,7 +176,7 @@ class InventoryAgentsVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
         """One period of all copies; at the horizon they begin anew, the last observation in the info."""
-        count, noone = len(self.agents), ~self._everyone
+        count, nobody = len(self.agents), ~self._everyone
         breakdown = self.reward_spec(self.sim.step(np.asarray(actions).reshape(self.num_envs, count)))
         ended, finite = self.sim.ended, self.model.finite
         info: dict[str, Any] = {
@@ -191,7 +191,7 @@ class InventoryAgentsVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         }
         seen = _seen_by_agents(self.sim)
         if not ended:
-            return seen, breakdown.total, noone, noone, info
+            return seen, breakdown.total, nobody, nobody, info
         final = np.empty(self.num_envs, object)
         final[:] = list(seen)
         last = info | {"metrics": self.sim.metrics(), "_metrics": self._everyone}
@@ -202,7 +202,7 @@ class InventoryAgentsVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
             "_final_info": self._everyone,
         }
         self.sim.reset(self.rngs)
-        over = (self._everyone, noone) if finite else (noone, self._everyone)
+        over = (self._everyone, nobody) if finite else (nobody, self._everyone)
         return _seen_by_agents(self.sim), breakdown.total, *over, info
 
     def get_state(self) -> dict[str, Any]:
