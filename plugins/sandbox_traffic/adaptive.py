@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sandbox_traffic.baselines import Controller, FixedTime, maxed_out, next_call
 from sandbox_traffic.control import SignalControl
 from sandbox_traffic.generator import LOST_TIME, SATURATION, webster
+from sandbox_traffic.tuned import DEFAULTS, parameters
 
 Array = NDArray[np.float64]
 
@@ -22,15 +23,6 @@ MOST_LOADED = 0.9
 
 LONGEST_CYCLE = 150.0
 """Webster's cycle is at most this long, s."""
-
-LEAST_LOSS = 1.0
-"""Delay-based control extends green for approaches whose vehicles have lost this much each, s."""
-
-SOTL_THRESHOLD = 600.0
-"""SOTL turns to a phase once it has collected so many vehicle seconds."""
-
-SOTL_PLATOON = 3.0
-"""SOTL does not cut fewer vehicles than this that are about to cross."""
 
 
 def critical_ratios(serves: Array, flows: Array) -> list[float]:
@@ -123,12 +115,17 @@ class DelayBased(Controller):
 
     SUMO follows each vehicle's time loss; detectors do not. Here an approach collects
     (1 − speed/limit) seconds a vehicle and second, and vehicles take their share along as they cross
-    the loop. Green is extended while a served approach's vehicles have lost `LEAST_LOSS` on average,
-    up to the longest green; then the next phase with a call follows.
+    the loop. Green is extended while a served approach's vehicles have lost ``loss`` on average, up to the
+    longest green; then the next phase with a call follows.
+
+    Args:
+        env: The environment.
+        loss: Of a vehicle, s.
     """
 
-    def __init__(self, env: Any) -> None:
+    def __init__(self, env: Any, loss: float = DEFAULTS["delay-based"]["loss"]) -> None:
         super().__init__(env)
+        self._loss = loss
         self._memory: dict[tuple[int, int], _Memory] = {}
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
@@ -140,7 +137,7 @@ class DelayBased(Controller):
         loss = self._losses(control, index)
         clock, rows = control.clocks[index], control.layout.views[index].rows
         count = control.approaches.count[rows]
-        held_up = (count > 0) & (loss >= LEAST_LOSS * np.maximum(count, 1.0))
+        held_up = (count > 0) & (loss >= self._loss * np.maximum(count, 1.0))
         served = control.signals[index].serves[clock.phase] > 0
         if control.mask(index)[clock.phase] and (held_up & served).any() and not maxed_out(control, index):
             return clock.phase
@@ -164,12 +161,23 @@ class Sotl(Controller):
     """Self-organising lights (Gershenson 2005; Cools et al. 2008): red collects, platoons pass.
 
     While a phase is red, the vehicles on its approaches add their number times the seconds. The phase
-    with the largest sum gets green once that exceeds `SOTL_THRESHOLD`, unless fewer than
-    `SOTL_PLATOON` vehicles are moving towards the present green, which may cross first.
+    with the largest sum gets green once that exceeds ``threshold``, unless some vehicles, fewer than
+    ``platoon``, are moving towards the present green: they may cross first.
+
+    Args:
+        env: The environment.
+        threshold: Vehicle seconds.
+        platoon: Vehicles; 0 to cut any of them.
     """
 
-    def __init__(self, env: Any) -> None:
+    def __init__(
+        self,
+        env: Any,
+        threshold: float = DEFAULTS["sotl"]["threshold"],
+        platoon: float = DEFAULTS["sotl"]["platoon"],
+    ) -> None:
         super().__init__(env)
+        self._threshold, self._platoon = threshold, platoon
         self._memory: dict[tuple[int, int], _Memory] = {}
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
@@ -191,8 +199,8 @@ class Sotl(Controller):
         self._memory[key] = _Memory(control.now, sums)
         moving = float((count - queue)[served].sum())
         candidate = int(np.argmax(np.where(mask, sums, -1.0)))
-        platoon = 0 < moving < SOTL_PLATOON and not maxed_out(control, index)
-        if mask[clock.phase] and (sums[candidate] < SOTL_THRESHOLD or platoon):
+        platoon = 0 < moving < self._platoon and not maxed_out(control, index)
+        if mask[clock.phase] and (sums[candidate] < self._threshold or platoon):
             return clock.phase
         return candidate
 
@@ -204,9 +212,9 @@ def webster_from_flows(env: Any) -> Webster:
 
 def delay_based(env: Any) -> DelayBased:
     """The baseline ``delay-based``."""
-    return DelayBased(env)
+    return DelayBased(env, **parameters(env.controls[0].config, "delay-based"))
 
 
 def sotl(env: Any) -> Sotl:
     """The baseline ``sotl``."""
-    return Sotl(env)
+    return Sotl(env, **parameters(env.controls[0].config, "sotl"))

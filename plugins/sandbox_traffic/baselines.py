@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox_traffic.control import SignalControl
-
-PASSAGE_TIME = 3.0
-"""Green is extended while a vehicle crossed a served loop in the last so many seconds."""
+from sandbox_traffic.tuned import DEFAULTS, parameters
 
 ACTUATED_MAX_GREEN = 50
 """Longest green of the actuated controller where the configuration sets none, s."""
@@ -115,14 +113,22 @@ class Actuated(Controller):
     Green is extended while some served loop was crossed within the passage time, up to the longest
     green. Then the next phase of the program's order with a call (a vehicle within the detection
     range of a lane that the present phase does not serve) follows; without any call green rests.
+
+    Args:
+        env: The environment.
+        passage: Passage time, s: green is extended while a loop was crossed in the last so many seconds.
     """
+
+    def __init__(self, env: Any, passage: float = DEFAULTS["actuated"]["passage"]) -> None:
+        super().__init__(env)
+        self._passage = passage
 
     def choose(self, control: SignalControl, index: int) -> int:
         """The present phase or the next one with a call."""
         signal, clock = control.signals[index], control.clocks[index]
         rows, mask = control.layout.views[index].rows, control.mask(index)
         served = signal.serves[clock.phase] > 0
-        flowing = bool((control.approaches.gap[rows][served] <= PASSAGE_TIME).any())
+        flowing = bool((control.approaches.gap[rows][served] <= self._passage).any())
         if mask[clock.phase] and flowing and not maxed_out(control, index):
             return clock.phase
         return next_call(control, index)
@@ -164,4 +170,4 @@ def max_wave(env: Any) -> MaxWave:
 
 def actuated(env: Any) -> Actuated:
     """The baseline ``actuated``."""
-    return Actuated(env)
+    return Actuated(env, **parameters(env.controls[0].config, "actuated"))

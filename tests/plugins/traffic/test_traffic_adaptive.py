@@ -81,7 +81,7 @@ def test_webster_plans_from_the_flows_of_its_first_five_minutes(junction: Signal
 
 
 def test_delay_based_extends_for_those_who_were_held_up(junction: SignalEnv) -> None:
-    controller = adaptive.delay_based(junction)
+    controller = adaptive.DelayBased(junction, loss=1.0)
     waiting_left = {"n2": 1.0}
     show(junction, 20, count={"e1": 2.0, **waiting_left})
     assert controller.act(None)[0] == 3, "nobody has lost anything yet: the call of the left turn"
@@ -102,7 +102,7 @@ def test_delay_based_extends_for_those_who_were_held_up(junction: SignalEnv) -> 
 
 
 def test_delay_based_ends_at_the_longest_green(junction: SignalEnv) -> None:
-    controller = adaptive.delay_based(junction)
+    controller = adaptive.DelayBased(junction, loss=1.0)
     for now in (20, 25, 30, 35, 40, 45, 50):
         show(junction, now, count={"e1": 5.0, "n2": 1.0}, slowness={"e1": 5.0})
         phase = int(controller.act(None)[0])
@@ -110,7 +110,7 @@ def test_delay_based_ends_at_the_longest_green(junction: SignalEnv) -> None:
 
 
 def test_sotl_turns_once_red_has_collected_enough(junction: SignalEnv) -> None:
-    controller = adaptive.sotl(junction)
+    controller = adaptive.Sotl(junction, threshold=600.0)
     red: Any = {"n1": 30.0, "n2": 15.0}
     seen = []
     for now in (20, 25, 30, 35, 40):
@@ -121,11 +121,10 @@ def test_sotl_turns_once_red_has_collected_enough(junction: SignalEnv) -> None:
 
 
 def test_sotl_lets_a_small_platoon_cross_first(junction: SignalEnv) -> None:
-    controller = adaptive.sotl(junction)
+    controller = adaptive.Sotl(junction, threshold=600.0, platoon=3.0)
     show(junction, 20, count={"n1": 120.0})
     controller.act(None)
     show(junction, 25, count={"n1": 120.0, "e1": 2.0})
     assert controller.act(None)[0] == 0, "two vehicles are about to cross"
     show(junction, 30, count={"n1": 120.0, "e1": 4.0})
     assert controller.act(None)[0] == 2, "four are a queue to come, not the end of a platoon"
-    assert adaptive.SOTL_THRESHOLD == 600.0

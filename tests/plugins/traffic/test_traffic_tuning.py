@@ -1,0 +1,68 @@
+"""Parameters of the classical controllers: where they come from and who gets them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sandbox.scenarios import load_problem
+from sandbox_traffic import adaptive, baselines, tune, tuned
+from sandbox_traffic.config import SignalConfig
+from sandbox_traffic.env import SignalEnv
+
+SCENARIOS = Path(__file__).parents[3] / "scenarios" / "traffic"
+
+
+def test_a_known_network_gets_its_own_parameters_and_any_other_the_defaults() -> None:
+    problem = load_problem("traffic/cologne1")
+    config = SignalConfig.model_validate(problem.config.model_dump())
+    known = json.loads(tuned.FILE.read_text())["controllers"][tuned.place(config)]
+    for rule, own in known.items():
+        assert tuned.parameters(config, rule) == own
+        other = SignalConfig(net="my.net.xml", routes="my.rou.xml")
+        assert tuned.parameters(other, rule) == tuned.DEFAULTS[rule]
+
+
+def test_the_demand_of_a_generated_network_is_part_of_its_place() -> None:
+    one, other = (SignalConfig(net=net, routes=net, level=level) for net, level in (
+        ("generated:grid-2x2", "low"), ("generated:grid-2x2", "saturated")))  # fmt: skip
+    assert tuned.place(one) != tuned.place(other)
+    assert tuned.place(one) == tuned.place(one.model_copy(update={"duration": 60, "demand": 2.0}))
+
+
+def test_what_is_shipped_is_the_best_of_what_was_tried() -> None:
+    content = json.loads(tuned.FILE.read_text())
+    places = {
+        tuned.place(SignalConfig.model_validate(load_problem(f"traffic/{path.stem}").config.model_dump()))
+        for path in SCENARIOS.glob("*.yaml")
+    }
+    assert set(content["controllers"]) <= places
+    for place, rules in content["controllers"].items():
+        for rule, kept in rules.items():
+            _, grid = tune.GRIDS[rule]
+            best = min(content["found"][place]["delays"][rule], key=lambda row: row[-1])
+            assert [kept[name] for name in grid] == pytest.approx(best[:-1])
+
+
+def test_tuning_keeps_the_candidate_of_least_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = {"passage": (0.5, 3.0)}
+    monkeypatch.setattr(tune, "GRIDS", {"actuated": (baselines.Actuated, grid)})
+    kept, told = tune.tune(SignalConfig(duration=300), episodes=1)
+    assert [row[0] for row in told["actuated"]] == [0.5, 3.0]
+    delays = [row[-1] for row in told["actuated"]]
+    assert delays[0] != delays[1]
+    assert kept["actuated"]["passage"] == grid["passage"][delays.index(min(delays))]
+
+
+def test_the_baselines_of_a_scenario_take_the_tuned_parameters(
+    signal_env: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"sotl": {"threshold": 77.0, "platoon": 0.0}, "actuated": {"passage": 9.0}}
+    place = tuned.place(SignalConfig())
+    monkeypatch.setattr(tuned, "_known", lambda: {place: found})
+    env: SignalEnv = signal_env()  # type: ignore[operator]
+    assert adaptive.sotl(env)._threshold == 77.0
+    assert baselines.actuated(env)._passage == 9.0
+    assert adaptive.delay_based(env)._loss == tuned.DEFAULTS["delay-based"]["loss"]
