@@ -10,6 +10,7 @@ import pytest
 from sandbox_inventory import backorders, beer, dual_sourcing, newsvendor, perishable, serial
 from sandbox_inventory import backorders_rules as rules
 from sandbox_inventory.core.demand import Demand, probabilities
+from sandbox_inventory.core.search import minimise
 
 COST = backorders.REWARDS["cost"].weights
 
@@ -103,6 +104,19 @@ def test_dual_sourcing_gaps_of_the_best_rules(instance: tuple[int, int]) -> None
     for name, gap in gaps.items():
         cost = DUAL_RULES[name](env).parameters["cost"]
         assert 100 * (cost / optimum - 1) == pytest.approx(gap, abs=0.012), name
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_the_search_for_parameters_leaves_a_valley_that_has_a_deeper_one_beside_it(size: int) -> None:
+    def cost(candidates: Any) -> Any:
+        # Along the first parameter 5, 9, 1, 9, 9 …: a ridge between 0 and the best value, 2.
+        first = candidates[:, 0]
+        valley = np.where(first == 2, 1.0, np.where(first == 0, 5.0, 9.0))
+        return valley + np.abs(candidates[:, 1:] - 1).sum(1)
+
+    best, least = minimise(cost, [0.0] * size, [1.0] * size)
+    assert best.tolist() == [2.0, 1.0][:size]
+    assert least == 1.0
 
 
 def test_clark_scarf_example_6_1() -> None:
