@@ -1,18 +1,10 @@
-"""Finds the parameters of the classical controllers, network by network.
+"""Finds the parameters of the classical controllers of a network: all candidates on the same episodes.
 
-    python -m sandbox_traffic.tune [SCENARIO…] [--episodes 2] [--duration 1800]
-
-Plays every candidate on the same episodes of the tuning seeds under the scenario's evaluation settings and
-keeps the one of least delay. What is shipped in ``data/controllers.json`` was found this way; the command and
-every candidate's delay are kept in the file. Fixed-time, Webster, max-pressure and max-wave have nothing that
-is tuned.
+Fixed-time, Webster, max-pressure and max-wave have nothing that is tuned.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -22,7 +14,6 @@ from sandbox_traffic.adaptive import DelayBased, Sotl
 from sandbox_traffic.baselines import Actuated, Controller
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.reward import PRESETS
-from sandbox_traffic.tuned import FILE, place
 from sandbox_traffic.vector import make_signals_vec
 
 GRIDS: dict[str, tuple[Callable[..., Controller], dict[str, tuple[float, ...]]]] = {
@@ -31,34 +22,6 @@ GRIDS: dict[str, tuple[Callable[..., Controller], dict[str, tuple[float, ...]]]]
     "sotl": (Sotl, {"threshold": (20.0, 50.0, 100.0, 200.0, 400.0, 800.0), "platoon": (0.0, 3.0)}),
 }
 """Candidates of each controller: all combinations."""
-
-
-def main() -> int:
-    """Tune, and write the file anew."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("scenarios", nargs="+")
-    parser.add_argument("--episodes", type=int, default=2, help="of every candidate")
-    parser.add_argument("--duration", type=int, default=1800, help="of an episode, s")
-    arguments = parser.parse_args()
-    for name in arguments.scenarios:
-        config = _config(name, arguments.duration)
-        kept, told = tune(config, arguments.episodes)
-        _write(place(config), kept, {"command": _command(name, arguments), "delays": told})
-        print(f"{name}: {kept}", file=sys.stderr, flush=True)
-    return 0
-
-
-def _config(scenario: str, duration: int) -> SignalConfig:
-    from sandbox.scenarios import load_problem
-
-    values = load_problem(scenario).evaluation_config.model_dump()
-    values["duration"] = min(duration, values["duration"])
-    return SignalConfig.model_validate(values)
-
-
-def _command(name: str, arguments: argparse.Namespace) -> str:
-    options = f"--episodes {arguments.episodes} --duration {arguments.duration}"
-    return f"python -m sandbox_traffic.tune {name} {options}"
 
 
 def tune(config: SignalConfig, episodes: int) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
@@ -89,15 +52,3 @@ def _delay(envs: Any, controller: Controller) -> float:
         *_, info = envs.step(controller.act(None).reshape(shape))
         if "final_info" in info:
             return float(info["final_info"]["metrics"]["delay"].mean())
-
-
-def _write(where: str, kept: dict[str, Any], told: dict[str, Any]) -> None:
-    content = json.loads(FILE.read_text()) if FILE.exists() else {"controllers": {}, "found": {}}
-    content["controllers"][where] = kept
-    content["found"][where] = told
-    FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
