@@ -23,6 +23,7 @@ SPAN = 420.0
 """One junction is shown with so much of its roads: a square of this side, m."""
 
 GROUND, ROAD, JUNCTION, TEXT = "#f3f1ec", "#8d8f94", "#7c7e84", "#222222"
+CROSSING, WALKER = "#b9bac0", "#6a1b9a"
 LIGHTS = {"G": "#1f9d55", "y": "#f2b705", "u": "#f2b705", "r": "#d64545", "o": "#8d8f94"}
 FAST = 13.9
 """Speed from which a vehicle is drawn in the colour of free flow, m/s."""
@@ -87,6 +88,8 @@ class Painter:
                 _dot(draw, place, 2, _colour(speed))
             else:
                 draw.polygon(self._camera.pixels(corners), fill=_colour(speed), outline="#333333")
+        for place in self._camera.pixels(vehicles.walkers) if len(vehicles.walkers) else ():
+            _dot(draw, place, 1 if far else max(self._thick(1.2) // 2, 2), WALKER)
         control = self._control
         minutes, seconds = divmod(control.now - control.begin, 60)
         queue, outside = control.approaches.queue.sum(), control.approaches.outside.sum()
@@ -103,6 +106,8 @@ class Painter:
             draw.line(camera.pixels(road.points), fill=ROAD, width=self._thick(road.width), joint="curve")
         for shape in self._shapes.junctions:
             draw.polygon(camera.pixels(shape), fill=JUNCTION)
+        for crossing in self._shapes.crossings:
+            draw.line(camera.pixels(crossing.points), fill=CROSSING, width=self._thick(crossing.width))
         return picture
 
     def _thick(self, metres: float) -> int:

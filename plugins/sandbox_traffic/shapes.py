@@ -55,6 +55,7 @@ class Shapes:
     """All of a network; ``low`` and ``high`` are its corners."""
 
     roads: tuple[Road, ...]
+    crossings: tuple[Road, ...]
     junctions: tuple[Points, ...]
     stops: tuple[StopLine, ...]
     low: NDArray[np.float64]
@@ -63,7 +64,7 @@ class Shapes:
 
 def read_shapes(network: Network) -> Shapes:
     """Shapes of a network, from its file."""
-    roads, junctions = _read(network.path)
+    roads, crossings, junctions = _read(network.path)
     by_lane = {road.lane: road for road in roads}
     stops = [
         _stop_line(number, signal, row, by_lane[lane])
@@ -71,20 +72,24 @@ def read_shapes(network: Network) -> Shapes:
         for row, lane in enumerate(signal.incoming)
     ]
     points = np.concatenate([road.points for road in roads])
-    return Shapes(roads, junctions, tuple(stops), points.min(axis=0), points.max(axis=0))
+    return Shapes(roads, crossings, junctions, tuple(stops), points.min(axis=0), points.max(axis=0))
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path) -> tuple[tuple[Road, ...], tuple[Points, ...]]:
-    roads, junctions = [], []
+def _read(path: Path) -> tuple[tuple[Road, ...], tuple[Road, ...], tuple[Points, ...]]:
+    roads: list[Road] = []
+    crossings: list[Road] = []
+    junctions: list[Points] = []
     for element in elements(path):
-        if element.tag == "edge" and element.get("function") in (None, "normal"):
+        function = element.get("function", "normal")
+        if element.tag == "edge" and function in ("normal", "crossing"):
+            found = roads if function == "normal" else crossings
             for lane in element.iter("lane"):
                 width = float(lane.get("width", LANE_WIDTH))
-                roads.append(Road(lane.attrib["id"], _points(lane.attrib["shape"]), width))
+                found.append(Road(lane.attrib["id"], _points(lane.attrib["shape"]), width))
         elif element.tag == "junction" and element.get("shape"):
             junctions.append(_points(element.attrib["shape"]))
-    return tuple(roads), tuple(shape for shape in junctions if len(shape) > 2)
+    return tuple(roads), tuple(crossings), tuple(shape for shape in junctions if len(shape) > 2)
 
 
 def _points(text: str) -> Points:

@@ -12,7 +12,7 @@ import contextlib
 import importlib.util
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import process_time
 from typing import Any, Protocol
@@ -108,7 +108,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Vehicles:
-    """Every vehicle on the road at one time, for pictures.
+    """Every vehicle and every walker at one time, for pictures.
 
     Attributes:
         names: SUMO's ids.
@@ -117,6 +117,7 @@ class Vehicles:
         angle: Heading, degrees clockwise from north, shape ``(vehicles,)``.
         speed: m/s, likewise.
         length: m, likewise.
+        walkers: Where people walk or stand, shape ``(walkers, 2)``, m.
     """
 
     names: tuple[str, ...]
@@ -125,6 +126,7 @@ class Vehicles:
     angle: NDArray[np.float64]
     speed: NDArray[np.float64]
     length: NDArray[np.float64]
+    walkers: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
 
 
 NOBODY = Vehicles((), (), np.zeros((0, 2)), np.zeros(0), np.zeros(0), np.zeros(0))
@@ -259,17 +261,16 @@ class LocalSimulation:
     def vehicles(self) -> Vehicles:
         """Everyone on the road; see `Simulation`."""
         with self._in_own_words():
-            vehicle = self._sumo.vehicle
-            names = tuple(vehicle.getIDList())
-            if not names:
-                return NOBODY
+            vehicle, person = self._sumo.vehicle, self._sumo.person
+            names, people = tuple(vehicle.getIDList()), person.getIDList()
             return Vehicles(
                 names,
                 tuple(map(vehicle.getVehicleClass, names)),
-                np.array([*map(vehicle.getPosition, names)], dtype=np.float64),
+                np.array([*map(vehicle.getPosition, names)], dtype=np.float64).reshape(-1, 2),
                 np.array([*map(vehicle.getAngle, names)], dtype=np.float64),
                 np.array([*map(vehicle.getSpeed, names)], dtype=np.float64),
                 np.array([*map(vehicle.getLength, names)], dtype=np.float64),
+                np.array([*map(person.getPosition, people)], dtype=np.float64).reshape(-1, 2),
             )
 
     def trips(self) -> Trips:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from sandbox_traffic import generator, grids
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.env import SignalEnv
 from sandbox_traffic.network import read_network
+from sandbox_traffic.render import Painter
 
 NETS = ("generated:single-intersection", "generated:grid-1x1")
 
@@ -88,6 +90,23 @@ def test_vehicles_drive_the_same_demand_beside_pedestrians(signal_env: Callable[
             *_, over, info = env.step(np.int64(0))
         departed.append(info["metrics"]["unfinished"] + info["metrics"]["undeparted"])
     assert departed[0] == pytest.approx(departed[1], abs=1)
+
+
+def test_walkers_and_crossings_are_drawn(signal_env: Callable[..., SignalEnv]) -> None:
+    env = signal_env(pedestrians=2000, demand=0.1, duration=120)
+    env.reset(seed=0)
+    for _ in range(15):
+        env.step(np.int64(0))
+    present = env.control.vehicles()
+    assert present.walkers.shape[0] > 10
+    painter = Painter(env.control)
+    drawn = painter.frame(present)
+    without = painter.frame(replace(present, walkers=np.zeros((0, 2))))
+    purple = np.array([0x6A, 0x1B, 0x9A])
+    assert (drawn == purple).all(axis=2).sum() > 30
+    assert not (without == purple).all(axis=2).any()
+    crossing = np.array([0xB9, 0xBA, 0xC0])
+    assert (without == crossing).all(axis=2).sum() > 1000
 
 
 @pytest.mark.parametrize("option", ["pedestrians", "bicycles", "buses", "emergency"])
