@@ -25,7 +25,7 @@ from sandbox.scenarios import load_problem
 from sandbox.store import Run, strict
 from sandbox.training import train_plan
 
-DEFAULT = ("traffic/single-intersection", "traffic/cologne1")
+DEFAULT = ("traffic/single-intersection", "traffic/cologne1", "traffic/ingolstadt1")
 
 
 def main() -> int:
