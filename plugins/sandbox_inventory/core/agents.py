@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.utils import seeding
-from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from pettingzoo import ParallelEnv
 
 from sandbox.api import InvalidValueError, RewardSpec
+from sandbox_inventory.core.envs import Batch
 from sandbox_inventory.core.model import Array, Flow
 from sandbox_inventory.core.simulation import Simulation
 
@@ -125,7 +124,7 @@ class InventoryParallelEnv(ParallelEnv):  # type: ignore[misc]
         return dict(zip(self.possible_agents, _seen_by_agents(self.sim)[0], strict=True))
 
 
-class InventoryAgentsVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
+class InventoryAgentsVectorEnv(Batch):
     """Many copies of `InventoryParallelEnv` as array operations; a copy's agents are the rows of its action.
 
     Shapes are those of `sandbox.api.Task.make_vec` for parallel tasks: observations ``(copies, agents,
@@ -140,14 +139,8 @@ class InventoryAgentsVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         InvalidValueError: If the agents' largest orders differ, so that they have no space in common.
     """
 
-    metadata: dict[str, Any] = {  # noqa: RUF012 - Gymnasium's convention
-        "render_modes": [],
-        "autoreset_mode": AutoresetMode.SAME_STEP,
-    }
-
     def __init__(self, model: Any, reward: RewardSpec, num_envs: int) -> None:
-        self.model, self.reward_spec, self.num_envs = model, reward, num_envs
-        self.sim = Simulation(model, num_envs)
+        super().__init__(model, reward, num_envs)
         self.agents = self.possible_agents = list(model.agents)
         spaces = _own_spaces(model)
         if any(space != spaces[0] for space in spaces):
@@ -158,25 +151,11 @@ class InventoryAgentsVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         self.single_action_space = batch_space(self.row_action_space, count)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self.rngs = [np.random.default_rng() for _ in range(num_envs)]
-        self._everyone = np.ones(num_envs, np.bool_)
         self._all = np.ones((num_envs, count), np.bool_)
-
-    def reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Array, dict[str, Any]]:
-        """Start all copies anew; an int seeds copy i with ``seed + i``."""
-        if isinstance(seed, int):
-            seed = [seed + copy for copy in range(self.num_envs)]
-        for copy, one in enumerate(seed or ()):
-            if one is not None:
-                self.rngs[copy] = seeding.np_random(one)[0]
-        self.sim.reset(self.rngs)
-        return _seen_by_agents(self.sim), {"active": self._all}
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
         """One period of all copies; at the horizon they begin anew, the last observation in the info."""
-        count, nobody = len(self.agents), ~self._everyone
+        count = len(self.agents)
         breakdown = self.reward_spec(self.sim.step(np.asarray(actions).reshape(self.num_envs, count)))
         ended, finite = self.sim.ended, self.model.finite
         info: dict[str, Any] = {
@@ -189,31 +168,17 @@ class InventoryAgentsVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
                 name: np.repeat(values[:, None] / count, count, 1) for name, values in breakdown.terms.items()
             },
         }
-        seen = _seen_by_agents(self.sim)
         if not ended:
-            return seen, breakdown.total, nobody, nobody, info
-        final = np.empty(self.num_envs, object)
-        final[:] = list(seen)
+            return self._seen(), breakdown.total, self._noone, self._noone, info
         last = info | {"metrics": self.sim.metrics(), "_metrics": self._everyone}
-        info |= {
-            "final_obs": final,
-            "_final_obs": self._everyone,
-            "final_info": last,
-            "_final_info": self._everyone,
-        }
-        self.sim.reset(self.rngs)
-        over = (self._everyone, nobody) if finite else (nobody, self._everyone)
-        return _seen_by_agents(self.sim), breakdown.total, *over, info
+        seen, over, info = self._end(info, last)
+        return seen, breakdown.total, *over, info
 
-    def get_state(self) -> dict[str, Any]:
-        """All that the future depends on, the generators included."""
-        return {"simulation": self.sim.get_state()}
+    def _seen(self) -> Array:
+        return _seen_by_agents(self.sim)
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `get_state` gave, bit for bit."""
-        if not self.sim.rngs:
-            self.sim.reset(self.rngs)
-        self.sim.set_state(state["simulation"])
+    def _told(self) -> dict[str, Any]:
+        return {"active": self._all}
 
 
 def _seen_by_agents(sim: Simulation) -> Array:

@@ -83,8 +83,8 @@ class InventoryEnv(gym.Env[Array, Any]):
         self.np_random.bit_generator.state = state["generator"]
 
 
-class InventoryVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
-    """Many copies of a model as array operations; copy i with seed s plays `InventoryEnv` seeded with s.
+class Batch(gym.vector.VectorEnv[Array, Array, Array]):
+    """What native batches have in common: their seeds, their resets and their state.
 
     All copies start together and have the same horizon, so all end together.
     """
@@ -97,10 +97,6 @@ class InventoryVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
     def __init__(self, model: Model, reward: RewardSpec, num_envs: int) -> None:
         self.model, self.reward_spec, self.num_envs = model, reward, num_envs
         self.sim = Simulation(model, num_envs)
-        self.single_observation_space = observation_space(self.sim)
-        self.single_action_space = model.action_space
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
         self.rngs = [np.random.default_rng() for _ in range(num_envs)]
         self._everyone = np.ones(num_envs, np.bool_)
         self._noone = ~self._everyone
@@ -115,29 +111,7 @@ class InventoryVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
             if one is not None:
                 self.rngs[copy] = seeding.np_random(one)[0]
         self.sim.reset(self.rngs)
-        return self.sim.observe(), {}
-
-    def step(self, actions: Array) -> tuple[Array, Array, Array, Array, Info]:
-        """One period of all copies; at the horizon they begin anew, the last observation in the info."""
-        flow = self.sim.step(actions)
-        breakdown = self.reward_spec(flow)
-        everyone = self._everyone
-        info: Info = {"reward_terms": _with_presence(breakdown.terms, everyone), "_reward_terms": everyone}
-        if not self.sim.ended:
-            return self.sim.observe(), breakdown.total, self._noone, self._noone, info
-        final = np.empty(self.num_envs, object)
-        final[:] = list(self.sim.observe())
-        metrics = _with_presence(self.sim.metrics(), everyone)
-        info = {
-            "final_obs": final,
-            "_final_obs": everyone,
-            "final_info": info | {"metrics": metrics, "_metrics": everyone},
-            "_final_info": everyone,
-        }
-        self.sim.reset(self.rngs)
-        over = self.model.finite
-        ended = (everyone, self._noone) if over else (self._noone, everyone)
-        return self.sim.observe(), breakdown.total, *ended, info
+        return self._seen(), self._told()
 
     def get_state(self) -> dict[str, Any]:
         """All that the future depends on, the generators included."""
@@ -148,6 +122,50 @@ class InventoryVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         if not self.sim.rngs:
             self.sim.reset(self.rngs)
         self.sim.set_state(state["simulation"])
+
+    def _seen(self) -> Array:
+        """The observations of now."""
+        raise NotImplementedError
+
+    def _told(self) -> Info:
+        """What is told at a reset."""
+        return {}
+
+    def _end(self, info: Info, last: Info) -> tuple[Array, tuple[Array, Array], Info]:
+        """Begin the next episodes: their observations, how the last ones ended, and all that is told."""
+        final = np.empty(self.num_envs, object)
+        final[:] = list(self._seen())
+        everyone = self._everyone
+        ends = {"final_obs": final, "_final_obs": everyone, "final_info": last, "_final_info": everyone}
+        self.sim.reset(self.rngs)
+        over = (everyone, self._noone) if self.model.finite else (self._noone, everyone)
+        return self._seen(), over, info | ends
+
+
+class InventoryVectorEnv(Batch):
+    """Many copies of a model as array operations; copy i with seed s plays `InventoryEnv` seeded with s."""
+
+    def __init__(self, model: Model, reward: RewardSpec, num_envs: int) -> None:
+        super().__init__(model, reward, num_envs)
+        self.single_observation_space = observation_space(self.sim)
+        self.single_action_space = model.action_space
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+
+    def step(self, actions: Array) -> tuple[Array, Array, Array, Array, Info]:
+        """One period of all copies; at the horizon they begin anew, the last observation in the info."""
+        flow = self.sim.step(actions)
+        breakdown = self.reward_spec(flow)
+        everyone = self._everyone
+        info: Info = {"reward_terms": _with_presence(breakdown.terms, everyone), "_reward_terms": everyone}
+        if not self.sim.ended:
+            return self.sim.observe(), breakdown.total, self._noone, self._noone, info
+        metrics = _with_presence(self.sim.metrics(), everyone)
+        seen, over, info = self._end({}, info | {"metrics": metrics, "_metrics": everyone})
+        return seen, breakdown.total, *over, info
+
+    def _seen(self) -> Array:
+        return self.sim.observe()
 
 
 def _with_presence(values: dict[str, Any], everyone: Array) -> dict[str, Any]:
