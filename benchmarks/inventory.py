@@ -77,7 +77,7 @@ def speed() -> dict[str, Any]:
     found["training"] = training()
     for name, measure in (("or-gym-inventory", _or_gym), ("stokasta", _stokasta)):
         try:
-            found[name] = measure(found)
+            found[name] = measure()
         except ImportError as error:
             found[name] = f"not installed: {error}"
         except Exception as error:  # a peer that breaks is a result, too
@@ -85,7 +85,7 @@ def speed() -> dict[str, Any]:
     return found
 
 
-def _or_gym(ours: dict[str, Any]) -> dict[str, float]:
+def _or_gym() -> dict[str, float]:
     import gymnasium as gym
     import or_gym_inventory  # noqa: F401 - registers its environments
 
@@ -96,19 +96,20 @@ def _or_gym(ours: dict[str, Any]) -> dict[str, float]:
     ]
     rates = {}
     for env_id in ids:
-        own = ours["or-gym v0, 1,024 copies" if "InvManagement" in env_id else "or-gym network, 1,024 copies"]
+        # Measured again, right before: on a shared machine only neighbours in time compare.
+        own = native("inventory/or-gym-v0" if "InvManagement" in env_id else "inventory/or-gym-network", 1024)
         rates[env_id] = peer(gym.make(env_id))
         rates[f"ratio to {env_id}"] = own / rates[env_id]
     return rates
 
 
-def _stokasta(ours: dict[str, Any]) -> dict[str, float]:
+def _stokasta() -> dict[str, float]:
     import gymnasium as gym
     import stokasta  # noqa: F401 - registers its environments
 
     env_id = next(one for one in gym.registry if "stokasta" in one.lower())
-    found = peer(gym.make(env_id))
-    return {env_id: found, "ratio": ours["lost-sales, 1,024 copies"] / found}
+    own, found = native("inventory/lost-sales", 1024), peer(gym.make(env_id))
+    return {env_id: found, "ratio": own / found}
 
 
 def training(steps: int = 100_000) -> dict[str, float]:

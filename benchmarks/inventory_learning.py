@@ -63,11 +63,13 @@ def main() -> int:
     parser.add_argument("--runs-dir", type=Path, default=Path("runs/inventory-learning"))
     arguments = parser.parse_args()
     problems = {name: load_problem(name) for name in arguments.scenarios}
+    if other := [name for name, problem in problems.items() if problem.scenario.task not in JUDGES]:
+        parser.error(f"{other[0]} is not measured here; tasks: {', '.join(JUDGES)}")
+    judges = {name: JUDGES[problem.scenario.task](problem) for name, problem in problems.items()}
     cells = [(name, seed) for name in problems for seed in range(arguments.seeds)]
-    found = _run(cells, problems, arguments.runs_dir, arguments.workers)
+    found = _run(cells, problems, judges, arguments.runs_dir, arguments.workers)
     rows = []
-    for name, problem in problems.items():
-        judge = judge_of(problem)
+    for name, judge in judges.items():
         own = [found[name, seed] for seed in range(arguments.seeds)]
         rows.append(
             {
@@ -89,7 +91,11 @@ def _gap(cost: float, judge: Judge) -> float:
 
 
 def _run(
-    cells: list[tuple[str, int]], problems: dict[str, Problem], root: Path, workers: int
+    cells: list[tuple[str, int]],
+    problems: dict[str, Problem],
+    judges: dict[str, Judge],
+    root: Path,
+    workers: int,
 ) -> dict[tuple[str, int], Any]:
     """All cells, from the ledgers of earlier calls where they are known."""
     root.mkdir(parents=True, exist_ok=True)
@@ -99,7 +105,7 @@ def _run(
         waiting = {pool.submit(train, *cell, root): cell for cell in open_cells}
         for future in as_completed(waiting):
             cell, result = waiting[future], future.result()
-            judge = judge_of(problems[cell[0]])
+            judge = judges[cell[0]]
             result["cost"] = judge.cost(root / result["run"])
             ledgers[cell].write_text(json.dumps(result))
             told = f"{_gap(result['cost'], judge):+.3f} % in {result['seconds']:.0f} s"
@@ -122,15 +128,6 @@ def train(scenario: str, seed: int, root: Path) -> dict[str, Any]:
         "seconds": time.perf_counter() - begun,
         "processor seconds": time.process_time() - used,
     }
-
-
-def judge_of(problem: Problem) -> Judge:
-    """How policies of a scenario are judged."""
-    return {
-        "inventory/lost-sales": _lost_sales,
-        "inventory/dual-sourcing": _dual_sourcing,
-        "inventory/beer-game": _beer_game,
-    }[problem.scenario.task](problem)
 
 
 def _lost_sales(problem: Problem) -> Judge:
@@ -189,6 +186,13 @@ def _beer_game(problem: Problem) -> Judge:
         return float(own.mean(own.agents[0].name))
 
     return Judge(min(costs.values()), costs, cost)
+
+
+JUDGES: dict[str, Callable[[Problem], Judge]] = {
+    "inventory/lost-sales": _lost_sales,
+    "inventory/dual-sourcing": _dual_sourcing,
+    "inventory/beer-game": _beer_game,
+}
 
 
 def table(rows: list[dict[str, Any]]) -> str:
