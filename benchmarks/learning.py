@@ -1,10 +1,12 @@
 """Does the learned policy beat the classical methods? Several training seeds, final policies, test seeds.
 
-    python -m benchmarks.learning [SCENARIO…] [--algo ppo] [--seeds 5] [--steps N] [--runs-dir DIR]
+    python -m benchmarks.learning [SCENARIO…] [--algo ppo] [--seeds 5] [--steps N] [--workers 1]
+                                  [--set KEY=VALUE] [--hp NAME=VALUE] [--runs-dir DIR]
 
-Trains with the scenario's preset once a seed, one run after the other, then plays every final policy,
-every best-validation policy and every baseline on the same test episodes. The unit of analysis is the
-training run: its episodes are averaged first. Prints one JSON document, and a Markdown table on stderr.
+Trains with the scenario's preset once a seed, then plays every final policy, every best-validation policy
+and every baseline on the same test episodes. The unit of analysis is the training run: its episodes are
+averaged first. A finished run of the same plan under DIR is used again, so a call that was stopped goes
+on. Prints one JSON document, and a Markdown table on stderr.
 """
 
 from __future__ import annotations
@@ -13,19 +15,40 @@ import argparse
 import json
 import statistics
 import sys
-import time
-from dataclasses import replace
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
-from sandbox.evaluation import baseline_agents, evaluation_seeds, learned_agent, play_all
-from sandbox.plans import make_plan
+from sandbox.evaluation import Evaluation, baseline_agents, evaluation_seeds, learned_agent, play_all
+from sandbox.plans import Plan, make_plan
 from sandbox.players import Players
 from sandbox.progress import Silent
 from sandbox.scenarios import load_problem
-from sandbox.store import Run, strict
+from sandbox.store import Run, runs, strict
 from sandbox.training import train_plan
 
 DEFAULT = ("traffic/single-intersection", "traffic/cologne1", "traffic/ingolstadt1")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One training run to make or to find."""
+
+    scenario: str
+    algo: str
+    seed: int
+    steps: int | None
+    sets: tuple[str, ...]
+    hp: tuple[str, ...]
+    root: Path
+
+    def plan(self) -> Plan:
+        """The run with everything decided."""
+        problem = load_problem(self.scenario, self.sets)
+        return make_plan(problem, self.algo, seed=self.seed, steps=self.steps, hp=self.hp)
 
 
 def main() -> int:
@@ -35,85 +58,133 @@ def main() -> int:
     parser.add_argument("--algo", default="ppo")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int)
-    parser.add_argument("--runs-dir", default="runs")
+    parser.add_argument("--workers", type=int, default=1, help="training runs at a time")
+    parser.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE")
+    parser.add_argument("--hp", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
     arguments = parser.parse_args()
-    results = [
-        compare(name, arguments.algo, arguments.seeds, arguments.steps, arguments.runs_dir)
-        for name in arguments.scenarios
-    ]
+    common = (arguments.steps, tuple(arguments.sets), tuple(arguments.hp), arguments.runs_dir)
+    results = []
+    for name in arguments.scenarios:
+        asked = [Asked(name, arguments.algo, seed, *common) for seed in range(arguments.seeds)]
+        results.append(judge(asked[0], trained(asked, arguments.workers)))
     print(json.dumps(strict(results), indent=2))
     for result in results:
         print(table(result), file=sys.stderr)
     return 0
 
 
-def compare(scenario: str, algo: str, seeds: int, steps: int | None, runs_dir: str) -> dict[str, Any]:
-    """Train ``seeds`` runs and set them beside the baselines."""
-    from pathlib import Path
+def trained(asked: Sequence[Asked], workers: int) -> list[Run]:
+    """A finished run for each, in their order: found, or trained now."""
+    done = {one: run for one in asked if (run := finished(one)) is not None}
+    missing = [one for one in asked if one not in done]
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        waiting = {pool.submit(train, one): one for one in missing}
+        for future in as_completed(waiting):
+            one = waiting[future]
+            done[one] = Run.open(future.result())
+            told = f"trained in {done[one].record['seconds']:.0f} s"
+            print(f"{one.scenario} seed {one.seed}: {told}", file=sys.stderr, flush=True)
+    return [done[one] for one in asked]
 
-    problem = load_problem(scenario)
-    runs: list[Run] = []
-    seconds: list[float] = []
-    for seed in range(seeds):
-        start = time.perf_counter()
-        with Players(problem) as players:
-            plan = make_plan(problem, algo, seed=seed, steps=steps)
-            runs.append(train_plan(plan, Path(runs_dir), players, Silent()))
-        seconds.append(time.perf_counter() - start)
-        print(f"{scenario} seed {seed}: trained in {seconds[-1]:.0f} s", file=sys.stderr, flush=True)
-    agents = [replace(learned_agent(run), name=f"final {seed}") for seed, run in enumerate(runs)]
+
+def train(asked: Asked) -> Path:
+    """Carry out one run; where it lies."""
+    plan = asked.plan()
+    with Players(plan.problem) as players:
+        return train_plan(plan, asked.root, players, Silent()).path
+
+
+def finished(asked: Asked) -> Run | None:
+    """A run under the root that did exactly what is asked for."""
+    plan = asked.plan()
+    wanted = {
+        "scenario_id": plan.problem.scenario.id,
+        "task_version": plan.problem.task.version,
+        "config": plan.problem.config.model_dump(mode="json"),
+        "reward": plan.problem.reward.weights,
+        "algorithm": plan.asked,
+        "hyperparameters": plan.config.model_dump(mode="json"),
+        "seed": plan.seed,
+        "steps": plan.steps,
+        "num_envs": plan.num_envs,
+        "init_from": None,
+        "status": "done",
+    }
+    for run in runs(asked.root):
+        if isinstance(run, Run) and all(run.record.get(key) == value for key, value in wanted.items()):
+            return run
+    return None
+
+
+def judge(asked: Asked, trained_runs: Sequence[Run]) -> dict[str, Any]:
+    """Set runs beside the scenario's baselines on the test episodes."""
+    problem = load_problem(asked.scenario, asked.sets)
+    agents = [replace(learned_agent(run), name=f"final {seed}") for seed, run in enumerate(trained_runs)]
     agents += [
         replace(learned_agent(run, "best"), name=f"best {seed}")
-        for seed, run in enumerate(runs)
+        for seed, run in enumerate(trained_runs)
         if run.record.get("best")
     ]
+    baselines = baseline_agents(problem)
     with Players(problem) as players:
-        found = play_all(
-            players, problem, [*agents, *baseline_agents(problem)], evaluation_seeds(problem), Silent()
-        )
+        found = play_all(players, problem, [*agents, *baselines], evaluation_seeds(problem), Silent())
     best = found.best_baseline()
     assert best is not None
-    final = [found.mean(f"final {seed}") for seed in range(seeds)]
-    chosen = [found.mean(agent.name) for agent in agents if agent.name.startswith("best ")]
+    finals = [f"final {seed}" for seed in range(len(trained_runs))]
+    final = [found.mean(name) for name in finals]
     sign = 1 if found.metric.better == "lower" else -1
     return {
-        "scenario": scenario,
-        "algorithm": algo,
+        "scenario": asked.scenario,
+        "algorithm": asked.algo,
         "metric": found.metric.name,
         "unit": found.metric.unit,
+        "better": found.metric.better,
         "test_episodes": len(found.seeds),
-        "steps": runs[0].record["steps"],
-        "train_seconds": seconds,
+        "steps": trained_runs[0].record["steps"],
+        "train_seconds": [run.record["seconds"] for run in trained_runs],
         "final": final,
-        "best_validation": chosen,
-        "baselines": {agent.name: found.mean(agent.name) for agent in baseline_agents(problem)},
+        "final_returns": [_return(found, name) for name in finals],
+        "best_validation": [found.mean(agent.name) for agent in agents if agent.name.startswith("best ")],
+        "baselines": {agent.name: found.mean(agent.name) for agent in baselines},
+        "baseline_returns": {agent.name: _return(found, agent.name) for agent in baselines},
         "best_baseline": best,
         "ratio_to_best_baseline": [value / found.mean(best) for value in final],
         "seeds_that_beat_every_baseline": sum(sign * value < sign * found.mean(best) for value in final),
+        "packages": trained_runs[0].record["packages"],
     }
+
+
+def _return(found: Evaluation, agent: str) -> float:
+    """Mean return of an agent: what learning went by, where the metric is what counts."""
+    return statistics.mean(episode.ret for episode in found.episodes if episode.agent == agent)
 
 
 def table(result: dict[str, Any]) -> str:
     """The result as Markdown."""
-    unit = result["unit"]
-    best = result["best_baseline"]
+    lower = result["better"] == "lower"
+    final, worst = result["final"], max if lower else min
     rows = [
-        f"| agent | {result['metric']} ({unit}) |",
-        "|---|---|",
-        f"| {result['algorithm']}, final policies, mean of {len(result['final'])} seeds "
-        f"(worst seed) | **{statistics.mean(result['final']):.1f}** ({max(result['final']):.1f}) |",
+        f"| agent | {result['metric']} ({result['unit']}) | return |",
+        "|---|---|---|",
+        f"| {result['algorithm']}, final policies, mean of {len(final)} seeds (worst seed) "
+        f"| **{_told(statistics.mean(final))}** ({_told(worst(final))}) "
+        f"| {statistics.mean(result['final_returns']):.0f} ({min(result['final_returns']):.0f}) |",
     ]
     if result["best_validation"]:
-        rows.append(
-            f"| {result['algorithm']}, best-validation policies "
-            f"| {statistics.mean(result['best_validation']):.1f} |"
-        )
-    for name, value in sorted(result["baselines"].items(), key=lambda item: item[1]):
-        rows.append(f"| {name}{' (best baseline)' if name == best else ''} | {value:.1f} |")
+        chosen = _told(statistics.mean(result["best_validation"]))
+        rows.append(f"| {result['algorithm']}, best-validation policies | {chosen} | |")
+    for name, value in sorted(result["baselines"].items(), key=lambda item: item[1], reverse=not lower):
+        mark = " (best baseline)" if name == result["best_baseline"] else ""
+        rows.append(f"| {name}{mark} | {_told(value)} | {result['baseline_returns'][name]:.0f} |")
     slowest = max(result["train_seconds"])
     return "\n".join(
         [f"\n{result['scenario']}, {result['steps']:,} steps, at most {slowest:.0f} s a run", *rows]
     )
+
+
+def _told(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 10 else f"{value:.1f}"
 
 
 if __name__ == "__main__":
