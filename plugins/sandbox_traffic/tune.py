@@ -5,7 +5,7 @@ Fixed-time, Webster, max-pressure and max-wave have nothing that is tuned.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
@@ -21,7 +21,10 @@ GRIDS: dict[str, tuple[Callable[..., Controller], dict[str, tuple[float, ...]]]]
     "delay-based": (DelayBased, {"loss": (0.3, 1.0, 3.0, 10.0, 30.0)}),
     "sotl": (Sotl, {"threshold": (20.0, 50.0, 100.0, 200.0, 400.0, 800.0), "platoon": (0.0, 3.0)}),
 }
-"""Candidates of each controller: all combinations."""
+"""Candidates of each controller: all combinations, and beyond where the best is the first or the last."""
+
+WIDENINGS = 4
+"""How often an axis of candidates is made longer."""
 
 
 def tune(config: SignalConfig, episodes: int) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
@@ -31,16 +34,51 @@ def tune(config: SignalConfig, episodes: int) -> tuple[dict[str, dict[str, float
         kept: dict[str, dict[str, float]] = {}
         told: dict[str, Any] = {}
         for rule, (make, grid) in GRIDS.items():
-            candidates = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
-            delays = [_delay(envs, make(envs, **candidate)) for candidate in candidates]
-            kept[rule] = candidates[delays.index(min(delays))]
-            told[rule] = [
-                [*candidate.values(), round(delay, 2)]
-                for candidate, delay in zip(candidates, delays, strict=True)
-            ]
+
+            def play(
+                values: tuple[float, ...],
+                make: Callable[..., Controller] = make,
+                names: tuple[str, ...] = tuple(grid),
+            ) -> float:
+                return _delay(envs, make(envs, **dict(zip(names, values, strict=True))))
+
+            delays = search(list(grid.values()), play)
+            best = min(delays, key=delays.__getitem__)
+            kept[rule] = dict(zip(grid, best, strict=True))
+            told[rule] = [[*values, round(delay, 2)] for values, delay in delays.items()]
         return kept, told
     finally:
         envs.close()
+
+
+def search(
+    axes: Sequence[Sequence[float]], play: Callable[[tuple[float, ...]], float]
+) -> dict[tuple[float, ...], float]:
+    """What every candidate comes to, so that the best is not one merely because none was tried beyond it.
+
+    An axis of three values or more goes on in its last ratio where the best candidate lies at its end, up to
+    `WIDENINGS` times; one of two values is a switch.
+    """
+    tried = [sorted(axis) for axis in axes]
+    found: dict[tuple[float, ...], float] = {}
+    for _ in range(WIDENINGS + 1):
+        for values in product(*tried):
+            if values not in found:
+                found[values] = play(values)
+        best = min(found, key=found.__getitem__)
+        longer = [_longer(axis, value) for axis, value in zip(tried, best, strict=True)]
+        if longer == tried:
+            break
+        tried = longer
+    return found
+
+
+def _longer(axis: list[float], best: float) -> list[float]:
+    if len(axis) > 2 and best == axis[-1]:
+        return [*axis, float(f"{axis[-1] ** 2 / axis[-2]:.3g}")]
+    if len(axis) > 2 and best == axis[0]:
+        return [float(f"{axis[0] ** 2 / axis[1]:.3g}"), *axis]
+    return axis
 
 
 def _delay(envs: Any, controller: Controller) -> float:

@@ -56,6 +56,16 @@ def test_tuning_keeps_the_candidate_of_least_delay(monkeypatch: pytest.MonkeyPat
     assert kept["actuated"]["passage"] == grid["passage"][delays.index(min(delays))]
 
 
+def test_the_search_goes_on_where_the_best_lies_at_an_end() -> None:
+    found = tune.search([(1.0, 3.0, 9.0), (0.0, 3.0)], lambda values: abs(values[0] - 70.0) + values[1])
+    assert min(found, key=found.__getitem__) == (81.0, 0.0)
+    assert max(values[0] for values in found) == 243.0  # one beyond the best, and no further
+    assert {values[1] for values in found} == {0.0, 3.0}  # a switch is not made longer
+    low = tune.search([(20.0, 50.0, 100.0)], lambda values: values[0])
+    assert len(low) == 3 + tune.WIDENINGS
+    assert tune.search([(1.0, 2.0, 3.0)], lambda values: abs(values[0] - 2.0)) == {(1,): 1, (2,): 0, (3,): 1}
+
+
 def test_the_baselines_of_a_scenario_take_the_tuned_parameters(
     signal_env: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
