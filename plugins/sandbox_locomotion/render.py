@@ -51,6 +51,7 @@ class Camera:
         model.vis.global_.offwidth = model.vis.global_.offheight = size
         model.vis.quality.offsamples = 0
         model.vis.quality.shadowsize = 0
+        _extend_ground(model)
         self._view = _view(model, simulation, camera)
         self._context = _context(size)
         self._context.make_current()
@@ -79,6 +80,8 @@ class Camera:
             self._model.hfield_data[:] = model.hfield_data
             mujoco.mjr_uploadHField(self._model, self._drawer, 0)
             self._uploaded = int(simulation.terrain_seeds[copy])
+        # MuJoCo lays endless planes around where the camera was before: a picture must not depend on that.
+        mujoco.mjv_updateCamera(self._model, data, self._view, self._scene)
         mujoco.mjv_updateScene(
             self._model, data, self._option, None, self._view, mujoco.mjtCatBit.mjCAT_ALL.value, self._scene
         )
@@ -141,6 +144,19 @@ class Painter:
                 names += ["", ""]
                 values += [f"{side:+.2f} m/s left", f"{turn:+.2f} rad/s"]
         return "\n".join(names), "\n".join(values)
+
+
+def _extend_ground(model: mujoco.MjModel) -> None:
+    """Draw planes as endless as they are in the physics: a size of zero says so, and tiles keep theirs.
+
+    Gymnasium's floors are drawn to 20 or 40 m, and a robot that learned to run leaves them in ten seconds.
+    """
+    for plane in np.flatnonzero(model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE):
+        half, material = model.geom_size[plane, :2].copy(), model.geom_matid[plane]
+        model.geom_size[plane, :2] = 0.0
+        if material >= 0 and (half > 0).all() and not model.mat_texuniform[material]:
+            model.mat_texrepeat[material] /= 2 * half
+            model.mat_texuniform[material] = True
 
 
 def _view(model: mujoco.MjModel, simulation: Simulation, camera: str) -> mujoco.MjvCamera:

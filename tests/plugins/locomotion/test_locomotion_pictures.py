@@ -52,6 +52,33 @@ def test_drawing_does_not_disturb_the_physics(env):
     assert np.array_equal(state, env.unwrapped.get_state()["simulation"]["physics"])
 
 
+def test_the_ground_has_no_end_and_its_tiles_keep_their_place(env):
+    simulation = env.unwrapped.simulation
+    camera, before = render.Camera(simulation, 120, "side"), simulation.physics.state.copy()
+    period = 80 / 60 * 2  # Gymnasium's floor: a texture of two tiles sixty times over 80 m, and back again
+    pictures = []
+    for x in (0.0, 75 * period, 75 * period + period / 4):  # 200 m: it was drawn for the first 40
+        simulation.physics.view("QPOS")[0, 0] = x
+        pictures.append(camera.picture(0)[60:].astype(float))
+    simulation.physics.state[:] = before
+    camera.close()
+    assert pictures[1].std() > 10
+    assert np.abs(pictures[0] - pictures[1]).mean() < 2
+    assert np.abs(pictures[0] - pictures[2]).mean() > 10
+
+
+def test_a_picture_does_not_depend_on_what_was_drawn_before(env):
+    simulation = env.unwrapped.simulation
+    camera, other = render.Camera(simulation, 120), render.Camera(simulation, 120)
+    before = simulation.physics.state.copy()
+    simulation.physics.view("QPOS")[0, 0] = 37.3
+    other.picture(0)
+    simulation.physics.state[:] = before
+    assert np.array_equal(camera.picture(0), other.picture(0))
+    camera.close()
+    other.close()
+
+
 def test_a_camera_that_is_not_there_is_named(env):
     with pytest.raises(InvalidValueError, match="no camera 'moon'"):
         render.Camera(env.unwrapped.simulation, 64, "moon")
