@@ -18,7 +18,8 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -78,18 +79,35 @@ def trained(asked: Sequence[Asked], workers: int) -> list[Run]:
     """A finished run for each, in their order: found, or trained now."""
     done = {one: run for one in asked if (run := finished(one)) is not None}
     missing = [one for one in asked if one not in done]
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    context = get_context("spawn")
+    stopped = context.Event()
+    pool = ProcessPoolExecutor(workers, context, _listen, (stopped,))
+    try:
         waiting = {pool.submit(train, one): one for one in missing}
         for future in as_completed(waiting):
             one = waiting[future]
             done[one] = Run.open(future.result())
             told = f"trained in {done[one].record['seconds']:.0f} s"
             print(f"{one.scenario} seed {one.seed}: {told}", file=sys.stderr, flush=True)
+    finally:
+        stopped.set()  # an interrupt ends the runs that go on; those that wait in the workers must not begin
+        pool.shutdown(cancel_futures=True)
     return [done[one] for one in asked]
+
+
+_STOPPED: list[Event] = []
+"""In a worker: what tells that the benchmark has been stopped."""
+
+
+def _listen(stopped: Event) -> None:
+    _STOPPED.append(stopped)
 
 
 def train(asked: Asked) -> Path:
     """Carry out one run; where it lies."""
+    parent = parent_process()
+    if any(event.is_set() for event in _STOPPED) or (parent is not None and not parent.is_alive()):
+        raise RuntimeError("The benchmark that asked for this run has been stopped.")
     plan = asked.plan()
     with Players(plan.problem) as players:
         return train_plan(plan, asked.root, players, Silent()).path

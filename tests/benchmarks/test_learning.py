@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
+from benchmarks import learning
 from benchmarks.learning import Asked, finished, judge, table, train, trained
 
 
@@ -30,6 +32,17 @@ def test_a_finished_run_is_used_again_and_no_other(asked: Asked, first: Path) ->
     assert finished(replace(asked, steps=128)) is None
     assert finished(replace(asked, hp=("n_steps=32",))) is None
     assert finished(replace(asked, scenario="inventory/backorders-10")) is None
+
+
+def test_a_run_that_waited_when_the_benchmark_was_stopped_does_not_begin(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = get_context("spawn").Event()
+    monkeypatch.setattr(learning, "_STOPPED", [stopped])
+    stopped.set()
+    with pytest.raises(RuntimeError, match="has been stopped"):
+        train(replace(asked, seed=5))
+    assert finished(replace(asked, seed=5)) is None
 
 
 def test_only_what_is_missing_is_trained_and_all_is_judged(asked: Asked, first: Path) -> None:
