@@ -34,15 +34,7 @@ def tune(config: SignalConfig, episodes: int) -> tuple[dict[str, dict[str, float
         kept: dict[str, dict[str, float]] = {}
         told: dict[str, Any] = {}
         for rule, (make, grid) in GRIDS.items():
-
-            def play(
-                values: tuple[float, ...],
-                make: Callable[..., Controller] = make,
-                names: tuple[str, ...] = tuple(grid),
-            ) -> float:
-                return _delay(envs, make(envs, **dict(zip(names, values, strict=True))))
-
-            delays = search(list(grid.values()), play)
+            delays = search(list(grid.values()), _player(envs, make, tuple(grid)))
             best = min(delays, key=delays.__getitem__)
             kept[rule] = dict(zip(grid, best, strict=True))
             told[rule] = [[*values, round(delay, 2)] for values, delay in delays.items()]
@@ -79,6 +71,12 @@ def _longer(axis: list[float], best: float) -> list[float]:
     if len(axis) > 2 and best == axis[0]:
         return [float(f"{axis[0] ** 2 / axis[1]:.3g}"), *axis]
     return axis
+
+
+def _player(
+    envs: Any, make: Callable[..., Controller], names: tuple[str, ...]
+) -> Callable[[tuple[float, ...]], float]:
+    return lambda values: _delay(envs, make(envs, **dict(zip(names, values, strict=True))))
 
 
 def _delay(envs: Any, controller: Controller) -> float:
