@@ -112,10 +112,21 @@ class TensorBoard:
         from tensorboard.compat.proto.event_pb2 import SessionLog
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+        self._wait_for_a_new_name()
         self._writer = EventFileWriter(str(self._folder), flush_secs=FLUSH_EVERY)
         if self._again_from is not None:
             # What TensorBoard takes as the sign to forget earlier values from this step on.
             self._write(self._again_from, session_log=SessionLog(status=SessionLog.START))
+
+    def _wait_for_a_new_name(self) -> None:
+        """Let the second of the latest event file pass, which is at most the present one.
+
+        TensorBoard reads files in the order of their names: the second, host and process, and a counter
+        without leading zeros, so that the tenth file of a second comes before the ninth.
+        """
+        seconds = [path.name.split(".")[3] for path in self._folder.glob("events.out.tfevents.*")]
+        while f"{int(time.time()):010d}" in seconds:
+            time.sleep(0.02)
 
     def _write(self, step: int, **what: Any) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
