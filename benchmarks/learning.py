@@ -23,6 +23,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
+from sandbox.api.errors import SandboxError
 from sandbox.evaluation import Evaluation, baseline_agents, evaluation_seeds, learned_agent, play_all
 from sandbox.plans import Plan, make_plan
 from sandbox.players import Players
@@ -66,9 +67,21 @@ def main() -> int:
     arguments = parser.parse_args()
     common = (arguments.steps, tuple(arguments.sets), tuple(arguments.hp), arguments.runs_dir)
     results = []
-    for name in arguments.scenarios:
-        asked = [Asked(name, arguments.algo, seed, *common) for seed in range(arguments.seeds)]
-        results.append(judge(asked[0], trained(asked, arguments.workers)))
+    if arguments.seeds < 1 or arguments.workers < 1:
+        parser.error("--seeds and --workers must be at least 1")
+    cells = {
+        name: [Asked(name, arguments.algo, seed, *common) for seed in range(arguments.seeds)]
+        for name in dict.fromkeys(arguments.scenarios)
+    }
+    try:
+        for asked in cells.values():  # all mistakes before the first run
+            if not baseline_agents(asked[0].plan().problem):
+                parser.error(f"{asked[0].scenario} has no baseline to compare with")
+        for asked in cells.values():
+            results.append(judge(asked[0], trained(asked, arguments.workers)))
+    except SandboxError as error:
+        print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
+        return error.exit_code
     print(json.dumps(strict(results), indent=2))
     for result in results:
         print(table(result), file=sys.stderr)
@@ -129,8 +142,11 @@ def finished(asked: Asked) -> Run | None:
         "init_from": None,
         "status": "done",
     }
+    validated = plan.problem.scenario.evaluation.model_dump(mode="json", exclude={"episodes"})
     for run in runs(asked.root):
-        if isinstance(run, Run) and all(run.record.get(key) == value for key, value in wanted.items()):
+        if not isinstance(run, Run) or any(run.record.get(key) != value for key, value in wanted.items()):
+            continue
+        if all(run.record["scenario"]["evaluation"].get(key) == value for key, value in validated.items()):
             return run
     return None
 

@@ -28,6 +28,8 @@ def test_a_finished_run_is_used_again_and_no_other(asked: Asked, first: Path) ->
     found = finished(asked)
     assert found is not None
     assert found.path == first
+    assert finished(replace(asked, sets=("evaluation.episodes=3",))) is not None  # the test is played anew
+    assert finished(replace(asked, sets=("evaluation.validations=2",))) is None
     assert finished(replace(asked, seed=1)) is None
     assert finished(replace(asked, steps=128)) is None
     assert finished(replace(asked, hp=("n_steps=32",))) is None
