@@ -130,7 +130,7 @@ class Monitor:
         """Training starts, or goes on, now."""
         self._logged = self._checkpointed = time.perf_counter()
         self._begun = self._logged - self._trained_before - self.validation_seconds
-        self._progress.start("train", self._problem.scenario.id, self._total, "steps")
+        self._progress.start("train", self._problem.scenario.id, self._total, "steps", self.steps)
 
     def watch(self, envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
         """``envs`` with its finished episodes recorded here; as they were, if training goes on."""

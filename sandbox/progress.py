@@ -11,8 +11,9 @@ Phase = Literal["train", "validate", "evaluate", "render"]
 class Progress(Protocol):
     """A listener to training and evaluation; the command line shows what it hears."""
 
-    def start(self, phase: Phase, title: str, total: int, unit: str) -> None:
-        """A phase of ``total`` ``unit``s begins (0 where the total is not known).
+    def start(self, phase: Phase, title: str, total: int, unit: str, done: int = 0) -> None:
+        """A phase of ``total`` ``unit``s begins (0 where the total is not known), of which
+        ``done`` were done before, by a run that goes on.
 
         Phases do not nest, but validate may fall within train.
         """
@@ -36,7 +37,7 @@ class Progress(Protocol):
 class Silent:
     """Listens to nothing."""
 
-    def start(self, phase: Phase, title: str, total: int, unit: str) -> None:
+    def start(self, phase: Phase, title: str, total: int, unit: str, done: int = 0) -> None:
         return None
 
     def advance(self, phase: Phase, done: int, values: Mapping[str, float]) -> None:

@@ -118,7 +118,9 @@ class LocomotionConfig(BaseModel):
         description="step native batches with mujoco.rollout: faster, and not exact (see the README); "
         "needs contact_forces=false",
     )
-    threads: int = Field(0, ge=0, le=256, description="threads of a native batch; 0: one a processor")
+    threads: int = Field(
+        0, ge=0, le=256, description="threads or processes that step a native batch; 0: one a processor"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> LocomotionConfig:

@@ -41,6 +41,7 @@ class Observer:
         self._camera: Any = None
         self.space: gym.spaces.Box
         self._stack: Array
+        self._everyone = np.arange(simulation.copies)
         self._nothing = dict.fromkeys(GAIT_ERRORS, np.zeros(simulation.copies))
         self._reference = reference_gait(config) if config.imitate else None
         if config.observation == "camera":
@@ -63,8 +64,7 @@ class Observer:
 
     def advance(self, rows: NDArray[np.int64] | None = None) -> None:
         """Observe all copies after a step."""
-        everyone = np.arange(self._simulation.copies)
-        latest = self._look(everyone)
+        latest = self._look(self._everyone)
         if self._config.frame_stack > 1:
             self._stack[..., : -self._newest] = self._stack[..., self._newest :]
         self._stack[..., -self._newest :] = latest

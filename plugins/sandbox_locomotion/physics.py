@@ -1,16 +1,18 @@
-"""Many copies of a MuJoCo simulation, stepped in threads, exactly as each would be stepped alone.
+"""Many copies of a MuJoCo simulation, stepped in parallel, exactly as each would be stepped alone.
 
 A copy is a row of numbers: MuJoCo's integration state, which includes the solver's warm start. Every
 thread owns one `MjData` and plays the rows it is given through it: load the row, step, store the row.
 That is bit-identical to keeping an `MjData` for every copy (tested), and faster, since one `MjData`
-stays in the processor's cache. `mj_step` releases Python's global lock, so threads run in parallel.
+stays in the processor's cache. `mj_step` releases Python's global lock, so threads run in parallel;
+copies that share a model are handed to helper processes once they have been stepped for a while.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -19,11 +21,57 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox_locomotion.helpers import MOST_PIECES, POSSIBLE, Helpers
+
 Array = NDArray[np.float64]
 
 STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 _CHUNKS_PER_THREAD = 4
 """Rows are handed out in this many pieces a thread: copies differ in how many contacts they solve."""
+HELP_AFTER = 1.0
+"""Seconds of stepping after which helper processes start; starting them costs about as much."""
+HELP_FROM = 8
+"""Copies to a helper process below which a step is too short to be shared."""
+
+
+class Player:
+    """Plays rows through a simulation of its own.
+
+    Args:
+        model: Any model of the rows' sizes.
+        gathered: Fields of ``MjData`` to store after every step, beside the state.
+    """
+
+    def __init__(self, model: mujoco.MjModel, gathered: Sequence[str]) -> None:
+        self.data = mujoco.MjData(model)
+        self.views = [(name, getattr(self.data, name)) for name in gathered]
+
+    def play(
+        self,
+        models: Sequence[mujoco.MjModel],
+        rows: range,
+        frame_skip: int,
+        arrays: Mapping[str, Array],
+        forces: bool,
+    ) -> None:
+        """Advance rows: load, step, store. What MuJoCo gives up on becomes NaN."""
+        data, state = self.data, arrays["state"]
+        set_state, get_state = mujoco.mj_setState, mujoco.mj_getState
+        step, after = mujoco.mj_step, mujoco.mj_rnePostConstraint
+        outputs = [(arrays[name], view) for name, view in self.views]
+        for row in rows:
+            model, own = models[row], state[row]
+            set_state(model, data, own, STATE)
+            try:
+                step(model, data, nstep=frame_skip)
+                if forces:
+                    after(model, data)
+            except mujoco.FatalError:  # such as contacts beyond its memory: seen as diverged
+                own[:] = np.nan
+                continue
+            get_state(model, data, own, STATE)
+            for output, view in outputs:
+                output[row] = view
 
 
 class Physics:
@@ -33,7 +81,7 @@ class Physics:
         models: One model for all copies, or one for each; all of the same sizes.
         copies: Number of copies.
         gathered: Fields of ``MjData`` to have after every step, beside the state.
-        threads: Threads to step with; 0 for as many as there are processors to run on.
+        threads: Threads, and later processes, to step with; 0 for as many as there are processors.
         forces: Whether contact forces (``cfrc_ext``) are computed after each step.
 
     Attributes:
@@ -59,11 +107,13 @@ class Physics:
         self._threads = max(1, min(wanted, copies))
         self._local = threading.local()
         self._pool: ThreadPoolExecutor | None = None
-        own = self._data()
+        self._helpers: Helpers | None = None
+        self._helpable = POSSIBLE and len(models) == 1 and copies >= HELP_FROM * self._threads > HELP_FROM
+        self._spent = 0.0
         self.fields: dict[str, Array] = {
-            name: np.zeros((copies, *getattr(own, name).shape)) for name in self.gathered
+            name: np.zeros((copies, *view.shape)) for name, view in self._own().views
         }
-        pieces = 1 if self._threads == 1 else min(copies, self._threads * _CHUNKS_PER_THREAD)
+        pieces = min(copies, self._threads * _CHUNKS_PER_THREAD, MOST_PIECES)
         bounds = np.linspace(0, copies, pieces + 1).astype(int).tolist()
         self._pieces = [range(low, high) for low, high in pairwise(bounds)]
 
@@ -71,10 +121,14 @@ class Physics:
         """A writable view of one part of the state: ``QPOS``, ``QVEL``, ``CTRL``, ``XFRC_APPLIED``, …."""
         return self.state[:, self._slices[part]]
 
+    @property
+    def motion(self) -> Array:
+        """A writable view of all positions and velocities, which lie side by side in the state."""
+        return self.state[:, self._slices["QPOS"].start : self._slices["QVEL"].stop]
+
     def scratch(self) -> mujoco.MjData:
         """This thread's simulation; what it holds is overwritten by the next step."""
-        data, _ = self._own()
-        return data
+        return self._own().data
 
     def load(self, copy: int) -> mujoco.MjData:
         """This thread's simulation, with the state of a copy and all that follows from its positions."""
@@ -85,68 +139,87 @@ class Physics:
 
     def place(self, copy: int, qpos: Array, qvel: Array) -> None:
         """Start a copy anew from positions and velocities."""
-        data, views = self._own()
-        model = self.models[copy]
+        data, model = self.scratch(), self.models[copy]
         mujoco.mj_resetData(model, data)
         data.qpos[:], data.qvel[:] = qpos, qvel
         mujoco.mj_forward(model, data)
         mujoco.mj_getState(model, data, self.state[copy], STATE)
-        for name, view in views:
+        for name, view in self._own().views:
             self.fields[name][copy] = view
 
     def restore(self, copy: int, state: Array) -> None:
         """Put a copy into an earlier state, and the gathered fields to what follows from it."""
         self.state[copy] = state
         self.load(copy)
-        for name, view in self._own()[1]:
+        for name, view in self._own().views:
             self.fields[name][copy] = view
 
     def step(self, frame_skip: int) -> None:
         """Advance every copy by ``frame_skip`` simulation steps under its control."""
         if self._threads == 1:
-            self._advance(self._pieces[0], frame_skip)
-            return
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._threads, "physics")
-        for done in [self._pool.submit(self._advance, piece, frame_skip) for piece in self._pieces]:
-            done.result()
+            self._play(range(self.copies), frame_skip)
+        elif self._has_help():
+            assert self._helpers is not None
+            self._helpers.begin(frame_skip)
+            for rows in self._helpers.mine():
+                self._play(rows, frame_skip)
+            self._helpers.wait()
+        else:
+            begun = time.perf_counter()
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._threads, "physics")
+            for done in [self._pool.submit(self._play, piece, frame_skip) for piece in self._pieces]:
+                done.result()
+            self._spent += time.perf_counter() - begun
 
     def close(self) -> None:
-        """Stop the threads."""
+        """Stop the threads and end the helpers."""
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
+        self._dismiss()
 
-    def _advance(self, rows: range, frame_skip: int) -> None:
-        data, views = self._own()
-        state, fields, forces = self.state, self.fields, self.forces
-        set_state, get_state = mujoco.mj_setState, mujoco.mj_getState
-        step, after = mujoco.mj_step, mujoco.mj_rnePostConstraint
-        outputs = [(fields[name], view) for name, view in views]
-        for row in rows:
-            model, own = self.models[row], state[row]
-            set_state(model, data, own, STATE)
-            try:
-                step(model, data, nstep=frame_skip)
-                if forces:
-                    after(model, data)
-            except mujoco.FatalError:  # such as contacts beyond its memory: seen as diverged
-                own[:] = np.nan
-                continue
-            get_state(model, data, own, STATE)
-            for output, view in outputs:
-                output[row] = view
+    def _play(self, rows: range, frame_skip: int) -> None:
+        self._own().play(self.models, rows, frame_skip, self._arrays(), self.forces)
 
-    def _own(self) -> tuple[mujoco.MjData, list[tuple[str, Any]]]:
-        data = self._data()
-        return data, self._local.views
+    def _arrays(self) -> dict[str, Array]:
+        return {"state": self.state, **self.fields}
 
-    def _data(self) -> mujoco.MjData:
-        data: mujoco.MjData | None = getattr(self._local, "data", None)
-        if data is None:
-            data = self._local.data = mujoco.MjData(self.model)
-            self._local.views = [(name, getattr(data, name)) for name in self.gathered]
-        return data
+    def _move(self, arrays: Mapping[str, Array]) -> None:
+        """Keep the rows in these arrays from now on."""
+        for name, values in self._arrays().items():
+            arrays[name][:] = values
+        self.state = arrays["state"]
+        self.fields = {name: arrays[name] for name in self.gathered}
+
+    def _has_help(self) -> bool:
+        """Whether helper processes step with this one; starts them when it is time."""
+        if self._helpers is None:
+            if self._helpable and self._spent >= HELP_AFTER:
+                self._call_help()
+            return False
+        return self._helpers.ready
+
+    def _call_help(self) -> None:
+        try:
+            self._helpers = Helpers(self._threads - 1, self._pieces, self.model, self._arrays(), self.forces)
+        except OSError:  # no memory or no process to be had: threads do it as well, only slower
+            self._helpable = False
+            return
+        self._move(self._helpers.shared.arrays)
+
+    def _dismiss(self) -> None:
+        """End the helpers; the rows go back to memory of our own."""
+        if self._helpers is not None:
+            self._move({name: np.empty_like(values) for name, values in self._arrays().items()})
+            self._helpers.close()
+            self._helpers = None
+
+    def _own(self) -> Player:
+        player: Player | None = getattr(self._local, "player", None)
+        if player is None:
+            player = self._local.player = Player(self.model, self.gathered)
+        return player
 
 
 _PARTS = ("TIME", "QPOS", "QVEL", "ACT", "WARMSTART", "CTRL", "QFRC_APPLIED", "XFRC_APPLIED")

@@ -239,8 +239,10 @@ class Simulation:
 
     def _undo_divergence(self, before: Array) -> Flags:
         """Put copies whose physics diverged back to where they were; their episode ends."""
-        moving = np.concatenate([self.physics.view("QPOS"), self.physics.view("QVEL")], 1)
-        failed: Flags = ~(np.abs(moving) < DIVERGED).all(1)  # also catches NaN
+        size = np.abs(self.physics.motion)
+        if size.max() < DIVERGED:  # of NaN this is false
+            return np.zeros(self.copies, np.bool_)
+        failed: Flags = np.any(~(size < DIVERGED), 1)
         for copy in np.flatnonzero(failed):
             self.physics.restore(int(copy), before[copy])
         if failed.any() and not self._told:
@@ -263,10 +265,10 @@ class Simulation:
         fields, body = self.physics.fields, self.body
         moved, feet = self._track(), self._feet()
         forward = (moved[:, 0] - self.tracked[:, 0]) / self.dt
-        foot_speed = np.linalg.norm(feet - self.feet_before, axis=2) / self.dt
+        foot_speed = np.sqrt(np.square(feet - self.feet_before).sum(2)) / self.dt
         self.tracked, self.feet_before = moved, feet
         forces = fields["cfrc_ext"]
-        touching = np.square(forces[:, list(body.feet)]).sum(-1) > 1e-12
+        touching = np.square(forces.take(body.feet, 1)).sum(-1) > 1e-12
         landed = np.where(touching & (self.air > 0), self.air, SWING)
         self.air = np.where(touching, 0.0, self.air + self.dt)
         if self.robot.observed_clip is not None:
@@ -329,7 +331,7 @@ class Simulation:
         return place
 
     def _feet(self) -> Array:
-        return self.physics.fields["xipos"][:, list(self.body.feet), :2]
+        return self.physics.fields["xipos"].take(self.body.feet, 1)[..., :2]
 
     def _ground(self, qpos: Array, rows: NDArray[np.int64]) -> Array:
         """Height of the ground below the roots, m."""

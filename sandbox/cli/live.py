@@ -74,14 +74,15 @@ class PlainProgress:
         self._write, self._facts, self._clock = write, facts, clock
         self._phases: dict[Phase, dict[str, Any]] = {}
 
-    def start(self, phase: Phase, title: str, total: int, unit: str) -> None:
+    def start(self, phase: Phase, title: str, total: int, unit: str, done: int = 0) -> None:
         now = self._clock()
         self._phases[phase] = {
             "begun": now,
             "told": now,
             "total": total,
             "unit": unit,
-            "done": 0,
+            "done": done,
+            "before": done,
             "values": {},
         }
         if phase != "validate":  # many small ones: the training lines tell enough
@@ -113,8 +114,9 @@ class PlainProgress:
         share = f"of {total:,} {state['unit']} ({min(1.0, done / total):.0%})" if total else state["unit"]
         parts = [f"{done:,} {share}"]
         parts += self._facts(state["values"])
-        if 0 < done < total:
-            parts.append(f"{_duration((now - state['begun']) * (total - done) / done)} left")
+        new = done - state["before"]
+        if new > 0 and done < total:
+            parts.append(f"{_duration((now - state['begun']) * (total - done) / new)} left")
         self._write(f"{_TITLES[phase]}: {', '.join(parts)}")
 
 
@@ -126,7 +128,7 @@ class LiveProgress:
         self._bars: Any = None
         self._tasks: dict[Phase, Any] = {}
 
-    def start(self, phase: Phase, title: str, total: int, unit: str) -> None:
+    def start(self, phase: Phase, title: str, total: int, unit: str, done: int = 0) -> None:
         if self._bars is None:
             self._bars = self._columns()
             self._bars.start()
@@ -134,7 +136,9 @@ class LiveProgress:
             self._console.print(f"Training: {title}, {total:,} {unit}")
         elif phase != "validate":
             self._console.print(f"{_TITLES[phase]}: {title}")
-        self._tasks[phase] = self._bars.add_task(_TITLES[phase], total=total or None, facts="")
+        self._tasks[phase] = self._bars.add_task(
+            _TITLES[phase], total=total or None, completed=done, facts=""
+        )
 
     def advance(self, phase: Phase, done: int, values: Mapping[str, float]) -> None:
         facts = " · ".join(self._facts(values))

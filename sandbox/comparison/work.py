@@ -242,7 +242,7 @@ class _Teller(Silent):
         self._total = 0
         self._told = 0.0
 
-    def start(self, phase: Phase, title: str, total: int, unit: str) -> None:
+    def start(self, phase: Phase, title: str, total: int, unit: str, done: int = 0) -> None:
         if phase == "train":
             self._total = total
 

@@ -105,6 +105,15 @@ def test_plain_progress_writes_one_line_every_five_seconds() -> None:
     ]
 
 
+def test_a_run_that_goes_on_does_not_count_earlier_steps_as_done_in_no_time() -> None:
+    now, lines = 100.0, list[str]()
+    progress = PlainProgress(lines.append, _Facts("delay", "s"), clock=lambda: now)
+    progress.start("train", "traffic/x", 1000, "steps", 600)
+    now = 105.0
+    progress.advance("train", 650, {})
+    assert lines[-1] == "Training: 650 of 1,000 steps (65%), 35 s left"
+
+
 def test_plain_progress_says_nothing_of_validation_that_falls_within_training() -> None:
     lines: list[str] = []
     progress = PlainProgress(lines.append, _Facts("delay", "s"), clock=lambda: 0.0)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import sandbox
+from sandbox_locomotion import body as bodies
 from sandbox_locomotion.metrics import NO_PROGRESS, Tally
 from sandbox_locomotion.reward import SWING, TERMS, Transition, contact, orientation
 
@@ -89,3 +90,13 @@ def test_one_diverged_copy_leaves_the_others_alone():
     assert info["final_info"]["metrics"]["failures"][1] == 1
     envs.close()
     calm.close()
+
+
+def test_turning_a_vector_to_the_body_and_back_agrees_with_numpy() -> None:
+    rng = np.random.default_rng(0)
+    qpos, qvel = rng.standard_normal((8, 7)), rng.standard_normal((8, 6))
+    qpos[:, 3:] /= np.linalg.norm(qpos[:, 3:], axis=1, keepdims=True)
+    w, v = qpos[:, 3:4], qpos[:, 4:7]
+    turned = qvel[:, 3:] + 2 * w * np.cross(v, qvel[:, 3:]) + 2 * np.cross(v, np.cross(v, qvel[:, 3:]))
+    assert bodies.world_rotation(qpos, qvel) == pytest.approx(turned)
+    assert bodies.to_body(qpos, bodies.world_rotation(qpos, qvel)) == pytest.approx(qvel[:, 3:])
