@@ -1,5 +1,6 @@
 """The reference gait, and the inexact fast mode beside the exact one."""
 
+import mujoco
 import numpy as np
 import pytest
 
@@ -62,3 +63,19 @@ def test_a_single_environment_is_exact_even_where_batches_are_fast():
     env.reset(seed=0), plain.reset(seed=0)
     for _ in range(10):
         assert np.array_equal(env.step(np.zeros(3))[0], plain.step(np.zeros(3))[0])
+
+
+def test_fast_batches_leave_runge_kutta_and_end_where_exact_ones_do():
+    single, fast = sandbox.make("locomotion/swimmer"), "config.fast=true"
+    batches = [sandbox.make_vec("locomotion/swimmer", 4, changes=changes) for changes in ((), (fast,))]
+    used = [envs.unwrapped.simulation.base.opt.integrator for envs in (single, *batches)]
+    names = [mujoco.mjtIntegrator(kind).name for kind in used]
+    assert names == ["mjINT_RK4", "mjINT_RK4", "mjINT_IMPLICITFAST"]
+    rng = np.random.default_rng(0)
+    for envs in batches:
+        envs.reset(seed=0)
+    for _ in range(50):
+        action = rng.uniform(-1, 1, (4, 2)).astype(np.float32)
+        one, other = (envs.step(action)[0] for envs in batches)
+    assert np.abs(one).max() > 1  # it has moved
+    assert np.abs(one - other).max() < 0.5
