@@ -46,11 +46,19 @@ class Asked:
     sets: tuple[str, ...]
     hp: tuple[str, ...]
     root: Path
+    init_from: Path | None = None
 
     def plan(self) -> Plan:
         """The run with everything decided."""
         problem = load_problem(self.scenario, self.sets)
-        return make_plan(problem, self.algo, seed=self.seed, steps=self.steps, hp=self.hp)
+        given = {"seed": self.seed, "steps": self.steps, "hp": self.hp, "init_from": self.init_from}
+        return make_plan(problem, self.algo, **given)
+
+    def carry_out(self) -> Path:
+        """Train; where the run lies."""
+        plan = self.plan()
+        with Players(plan.problem) as players:
+            return train_plan(plan, self.root, players, Silent()).path
 
 
 def main() -> int:
@@ -121,9 +129,7 @@ def train(asked: Asked) -> Path:
     parent = parent_process()
     if any(event.is_set() for event in _STOPPED) or (parent is not None and not parent.is_alive()):
         raise RuntimeError("The benchmark that asked for this run has been stopped.")
-    plan = asked.plan()
-    with Players(plan.problem) as players:
-        return train_plan(plan, asked.root, players, Silent()).path
+    return asked.carry_out()
 
 
 def finished(asked: Asked) -> Run | None:
@@ -139,7 +145,7 @@ def finished(asked: Asked) -> Run | None:
         "seed": plan.seed,
         "steps": plan.steps,
         "num_envs": plan.num_envs,
-        "init_from": None,
+        "init_from": str(plan.initial) if plan.initial else None,
         "status": "done",
     }
     validated = plan.problem.scenario.evaluation.model_dump(mode="json", exclude={"episodes"})

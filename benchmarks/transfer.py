@@ -1,139 +1,198 @@
 """Transfer of a policy to changed physics: fine-tuning beside learning from scratch, at equal steps.
 
-    python -m benchmarks.transfer --target locomotion/half-cheetah-low-friction --steps 300000 --seeds 3
-    python -m benchmarks.transfer --source-run RUN --target locomotion/half-cheetah-uphill
-    python -m benchmarks.transfer --mix --target locomotion/half-cheetah-low-gravity --steps 20000
+    python -m benchmarks.transfer [TARGET…] [--source SCENARIO] [--source-run RUN…] [--algo ppo]
+                                  [--steps 300000] [--seeds 3] [--workers 1] [--set …] [--hp …]
+    python -m benchmarks.transfer --algo sac --mix locomotion/half-cheetah-low-gravity --steps 20000
 
-Trains on the source scenario (or takes a run of it), then plays four agents on the target's test seeds:
-the source policy as it is, fine-tuned, learned from scratch, and the target's baselines. With ``--mix``
-the learner is SAC, and a fifth agent begins with source data in half of every batch of its replay
-(Smith et al. 2023, Learning and Adapting Agile Locomotion Skills by Transferring Experience,
-arXiv 2304.09834): episodes of the source's open-loop gait, played with noise in the source physics.
-Prints one JSON document and a table.
+Trains on the source scenario (or takes runs of it, one a seed), then plays on the target's test seeds: the
+source policy as it is, fine-tuned, learned from scratch, and the target's baselines. With ``--mix``, which
+is for off-policy algorithms, a fourth agent learns from scratch with source data in half of every batch of
+its replay (Smith et al. 2023, Learning and Adapting Agile Locomotion Skills by Transferring Experience,
+arXiv 2304.09834): what the source policy did in the source physics, with noise. All learners have the same
+hyperparameters and steps. Finished runs of the same plan are used again. Prints one JSON document, and
+Markdown tables on stderr.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 import sandbox
-from sandbox.api import Seeds
+from benchmarks.learning import Asked, trained
+from sandbox.api.errors import SandboxError
+from sandbox.evaluation import baseline_agents, evaluation_seeds, learned_agent, play_all
+from sandbox.players import Players
+from sandbox.policies import load_policy
+from sandbox.progress import Silent
+from sandbox.scenarios import load_problem
+from sandbox.store import Run, strict
+
+TARGETS = tuple(
+    f"locomotion/half-cheetah-{name}" for name in ("low-friction", "low-gravity", "heavy", "uphill")
+)
+NOISE = 0.2
+"""Standard deviation of the noise on the source policy's actions, in units of half their range."""
+SOURCE_SEED = 2_000_000
+"""First seed of the episodes that source data come from: far from those of training and of the test."""
+
+
+@dataclass(frozen=True)
+class Mixed(Asked):
+    """A run with source data in half of every batch."""
+
+    source: str = ""
+    teacher: Path | None = None
+    transitions: int = 0
+
+    def carry_out(self) -> Path:
+        assert self.teacher is not None
+        buffer = balanced(source_data(self))
+        with patch("stable_baselines3.common.off_policy_algorithm.ReplayBuffer", buffer):
+            return super().carry_out()
 
 
 def main() -> int:
     """Train, play, compare."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("targets", nargs="*", default=TARGETS, metavar="TARGET")
     parser.add_argument("--source", default="locomotion/half-cheetah")
-    parser.add_argument("--target", default="locomotion/half-cheetah-low-friction")
+    parser.add_argument("--source-run", type=Path, nargs="+", help="finished runs of the source, one a seed")
     parser.add_argument("--algo", default="ppo")
     parser.add_argument("--steps", type=int, default=300_000, help="on the target; the source's too")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--episodes", type=int, default=5)
-    parser.add_argument("--source-run", type=Path, help="a finished run of the source")
-    parser.add_argument("--mix", action="store_true", help="SAC, with source data in its replay")
-    parser.add_argument("--updates", type=int, default=4, help="gradient steps per step with --mix")
-    parser.add_argument("--runs-dir", default="runs")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=1, help="training runs at a time")
+    parser.add_argument("--mix", action="store_true", help="also with source data in the replay")
+    parser.add_argument("--source-steps", type=int, default=20_000, help="source data of --mix")
+    parser.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE")
+    parser.add_argument("--hp", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
     options = parser.parse_args()
-    rows = [row for seed in range(options.seeds) for row in _one(options, seed)]
-    print(
-        json.dumps({"source": options.source, "target": options.target, "steps": options.steps, "rows": rows})
-    )
-    _table(rows, options.target)
+    if options.source_run and len(options.source_run) != options.seeds:
+        parser.error("--source-run takes as many runs as there are seeds")
+    try:
+        results = compare(options)
+    except SandboxError as error:
+        print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
+        return error.exit_code
+    print(json.dumps(strict(results), indent=2))
+    for result in results:
+        print(table(result), file=sys.stderr)
     return 0
 
 
-def _one(options: argparse.Namespace, seed: int) -> list[dict[str, Any]]:
-    """All agents of one seed."""
-    algo = "sac" if options.mix else options.algo
-    common = {"seed": seed, "steps": options.steps, "runs_dir": options.runs_dir}
-    if options.mix:
-        common["hp"] = [f"gradient_steps={options.updates}"]
-    source = options.source_run or sandbox.train(options.source, algo, **common).path
-    tuned = sandbox.train(options.target, algo, init_from=source, **common)
-    scratch = sandbox.train(options.target, algo, **common)
-    agents: dict[str, Any] = {"source": source, "fine-tuned": tuned.path, "scratch": scratch.path}
-    rows = []
-    for name, agent in agents.items():
-        table = sandbox.evaluate([agent], options.target, episodes=options.episodes)
-        rows.append(_row(name, seed, table, table.agents[0].name))
-    table = sandbox.evaluate(["zero", "open-loop", "random"], options.target, episodes=options.episodes)
-    rows += [_row(agent.name, seed, table, agent.name) for agent in table.agents]
-    if options.mix:
-        rows.append(_mixed(options, seed))
-    return rows
+def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """All runs, then one result a target."""
+    seeds = range(options.seeds)
+    common = (options.steps, tuple(options.sets), tuple(options.hp))
+    plain = [Asked(options.source, options.algo, seed, *common, options.runs_dir) for seed in seeds]
+    scratch = {name: [replace(one, scenario=name) for one in plain] for name in options.targets}
+    for one in (plain[0], *(runs[0] for runs in scratch.values())):
+        one.plan()  # all mistakes before the first run
+    if options.source_run:
+        sources = [Run.open(path) for path in options.source_run]
+    else:
+        sources = trained(plain, options.workers)
+    asked: dict[tuple[str, str], list[Asked]] = {}
+    for name, runs in scratch.items():
+        asked[name, "scratch"] = runs
+        asked[name, "fine-tuned"] = [
+            replace(one, init_from=source.path) for one, source in zip(runs, sources, strict=True)
+        ]
+        if options.mix:
+            asked[name, "source data in replay"] = [
+                Mixed(
+                    name,
+                    options.algo,
+                    seed,
+                    *common,
+                    options.runs_dir / "mixed",
+                    source=options.source,
+                    teacher=source.path,
+                    transitions=options.source_steps,
+                )
+                for seed, source in zip(seeds, sources, strict=True)
+            ]
+    everything = trained([one for ones in asked.values() for one in ones], options.workers)
+    done = dict(zip(asked, np.array_split(np.array(everything, object), len(asked)), strict=True))
+    return [
+        judge(
+            name,
+            options,
+            {"source": sources} | {kind: runs for (at, kind), runs in done.items() if at == name},
+        )
+        for name in options.targets
+    ]
 
 
-def _row(name: str, seed: int, table: Any, agent: str) -> dict[str, Any]:
-    summary = table.to_json()["agents"][agent]
-    return {"agent": name, "seed": seed, table.metric.name: summary["mean"], "return": summary["return"]}
+def judge(target: str, options: argparse.Namespace, runs: dict[str, Any]) -> dict[str, Any]:
+    """Final policies and baselines on the target's test episodes."""
+    problem = load_problem(target, options.sets)
+    named = {f"{kind} {seed}": run for kind, ones in runs.items() for seed, run in enumerate(ones)}
+    agents = [replace(learned_agent(run), name=name) for name, run in named.items()]
+    baselines = baseline_agents(problem)
+    with Players(problem) as players:
+        found = play_all(players, problem, [*agents, *baselines], evaluation_seeds(problem), Silent())
+    rows = {kind: [found.mean(f"{kind} {seed}") for seed in range(len(ones))] for kind, ones in runs.items()}
+    rows |= {agent.name: [found.mean(agent.name)] for agent in baselines}
+    returns = {
+        name: statistics.mean(episode.ret for episode in found.episodes if episode.agent == name)
+        for name in [*named, *(agent.name for agent in baselines)]
+    }
+    return {
+        "source": options.source,
+        "target": target,
+        "algorithm": options.algo,
+        "steps": options.steps,
+        "metric": found.metric.name,
+        "unit": found.metric.unit,
+        "better": found.metric.better,
+        "test_episodes": len(found.seeds),
+        "agents": rows,
+        "returns": returns,
+        "fine-tuned_less_scratch": [
+            tuned - alone for tuned, alone in zip(rows["fine-tuned"], rows["scratch"], strict=True)
+        ],
+    }
 
 
-def _mixed(options: argparse.Namespace, seed: int) -> dict[str, Any]:
-    """SAC on the target with source data in half of every batch."""
-    from stable_baselines3 import SAC
+def table(result: dict[str, Any]) -> str:
+    """The result as Markdown."""
+    worst = max if result["better"] == "lower" else min
+    lines = [
+        f"\n{result['target']}, {result['algorithm']} after {result['steps']:,} steps",
+        f"| agent | {result['metric']} ({result['unit']}): mean (worst) | return |",
+        "|---|---|---|",
+    ]
+    for name, values in result["agents"].items():
+        own = [value for key, value in result["returns"].items() if key == name or key.startswith(f"{name} ")]
+        several = f" ({worst(values):.3g})" if len(values) > 1 else ""
+        lines.append(f"| {name} | {statistics.mean(values):.3g}{several} | {statistics.mean(own):.0f} |")
+    return "\n".join(lines)
+
+
+def source_data(asked: Mixed) -> Any:
+    """Transitions of the teacher's policy, with noise, in its own physics, in SB3's replay buffer."""
     from stable_baselines3.common.buffers import ReplayBuffer
 
-    prior = _source_data(options.source, options.steps, seed)
-
-    class Balanced(ReplayBuffer):
-        """Half of every batch from the source's data, half from the target's."""
-
-        def sample(self, batch_size: int, env: Any = None) -> Any:
-            import torch
-
-            half = batch_size // 2
-            own, old = super().sample(batch_size - half, env), prior.sample(half, env)
-            pairs = zip(own, old, strict=True)
-            return type(own)(*(None if a is None else torch.cat([a, b]) for a, b in pairs))
-
-    env = sandbox.make(options.target)
-    model = SAC(
-        "MlpPolicy",
-        env,
-        replay_buffer_class=Balanced,
-        buffer_size=options.steps,
-        learning_starts=1000,
-        gradient_steps=options.updates,
-        seed=seed,
-        device="cpu",
-    )
-    model.learn(options.steps)
-    low = Seeds().test[0]
-    returns, speeds = [], []
-    for episode in range(options.episodes):
-        observation, _ = env.reset(seed=low + episode)
-        total, over, info = 0.0, False, {}
-        while not over:
-            action, _ = model.predict(observation, deterministic=True)
-            observation, reward, terminated, truncated, info = env.step(action)
-            total, over = total + reward, terminated or truncated
-        returns.append(total)
-        speeds.append(info["metrics"]["speed"])
-    env.close()
-    mean = {"speed": float(np.mean(speeds)), "return": float(np.mean(returns))}
-    return {"agent": "source data in replay", "seed": seed, **mean}
-
-
-def _source_data(scenario: str, steps: int, seed: int) -> Any:
-    """Transitions of the source's open-loop gait with noise, in a replay buffer."""
-    from stable_baselines3.common.buffers import ReplayBuffer
-
-    from sandbox_locomotion.oscillators import open_loop
-
-    env = sandbox.make(scenario)
-    buffer = ReplayBuffer(steps, env.observation_space, env.action_space, "cpu", 1)
-    policy, rng = open_loop(env), np.random.default_rng(seed)
-    observation, _ = env.reset(seed=2_000_000 + seed)
+    assert asked.teacher is not None
+    env = sandbox.make(asked.source, changes=asked.sets)
+    buffer = ReplayBuffer(asked.transitions, env.observation_space, env.action_space, "cpu", 1)
+    policy, rng = load_policy(Run.open(asked.teacher).policy_folder()), np.random.default_rng(asked.seed)
+    low, high = env.action_space.low, env.action_space.high  # type: ignore[attr-defined]
+    observation, _ = env.reset(seed=SOURCE_SEED + asked.seed)
     policy.reset(1)
-    low, high = env.action_space.low, env.action_space.high
-    for _ in range(steps):
-        action = np.clip(policy.act(None)[0] + 0.2 * rng.standard_normal(len(low)), low, high)
+    for _ in range(asked.transitions):
+        action = policy.act(observation[None])[0]
+        action = np.clip(action + NOISE * (high - low) / 2 * rng.standard_normal(len(low)), low, high)
         after, reward, terminated, truncated, _ = env.step(action.astype(np.float32))
         # SAC keeps actions scaled to [-1, 1].
         scaled = 2 * (action - low) / (high - low) - 1
@@ -146,13 +205,20 @@ def _source_data(scenario: str, steps: int, seed: int) -> Any:
     return buffer
 
 
-def _table(rows: list[dict[str, Any]], target: str) -> None:
-    metric = next(key for key in rows[0] if key not in ("agent", "seed", "return"))
-    print(f"\n{target}\n{'agent':24} {metric:>10} {'return':>10}", file=sys.stderr)
-    for name in dict.fromkeys(row["agent"] for row in rows):
-        own = [row for row in rows if row["agent"] == name]
-        means = [np.mean([row[key] for row in own]) for key in (metric, "return")]
-        print(f"{name:24} {means[0]:10.3f} {means[1]:10.1f}", file=sys.stderr)
+def balanced(prior: Any) -> Any:
+    """A class of replay buffers that take half of every batch from ``prior``."""
+    from stable_baselines3.common.buffers import ReplayBuffer
+
+    class Balanced(ReplayBuffer):
+        def sample(self, batch_size: int, env: Any = None) -> Any:
+            import torch
+
+            half = batch_size // 2
+            own, old = super().sample(batch_size - half, env), prior.sample(half, env)
+            pairs = zip(own, old, strict=True)
+            return type(own)(*(None if a is None else torch.cat([a, b]) for a, b in pairs))
+
+    return Balanced
 
 
 if __name__ == "__main__":
