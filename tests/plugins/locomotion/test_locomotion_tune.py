@@ -1,0 +1,77 @@
+"""The search for gaits: finds an optimum that is known, and keeps what it found."""
+
+import json
+
+import numpy as np
+import pytest
+
+from sandbox.api import MissingExtraError
+from sandbox_locomotion import tune
+from sandbox_locomotion.oscillators import SHARED
+from sandbox_locomotion.tune import METHODS, Space, search
+
+SIX = np.arange(6)
+PEAK = np.array([0.3, -0.4, 0.5, 0.1, -0.2, 0.9])
+"""Where the test function is best."""
+
+
+def box(bound=2.0):
+    return Space(np.full(6, -bound), np.full(6, bound), np.zeros(6), np.full(6, 0.5))
+
+
+def valley(candidates, generation):
+    """A narrow valley across all axes, which independent distributions can hardly follow."""
+    off = candidates - PEAK
+    turned = off @ np.linalg.qr(np.random.default_rng(1).standard_normal((6, 6)))[0]
+    return -(np.square(turned) * 10.0**-SIX).sum(1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_round_hill_is_climbed(method):
+    def hill(candidates, generation):
+        return -np.square(candidates - PEAK).sum(1)
+
+    found, value = search(box(), hill, 60, 64, 0, lambda line: None, method=method)
+    assert found == pytest.approx(PEAK, abs=0.05)
+    assert value == pytest.approx(0, abs=0.01)
+
+
+def test_cma_es_follows_a_valley_further_than_the_cross_entropy_method():
+    values = [search(box(), valley, 80, 24, 0, lambda line: None, method=name)[1] for name in METHODS]
+    assert values[1] > 0.01 * values[0]  # both are negative: a hundred times closer
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_candidate_leaves_the_bounds_and_the_best_plays_again(method):
+    seen = []
+
+    def score(candidates, generation):
+        seen.append(candidates)
+        return candidates[:, 0]  # better and better towards the bound
+
+    found, _ = search(box(0.7), score, 20, 12, 0, lambda line: None, method=method)
+    assert all((np.abs(candidates) <= 0.7).all() for candidates in seen)
+    assert found[0] == pytest.approx(0.7)
+    best = max((row for candidates in seen[:-2] for row in candidates), key=lambda row: row[0])
+    assert any(np.array_equal(best, row) for row in seen[-2])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_found_is_written_with_its_command(method, tmp_path, capsys):
+    out = tmp_path / "gait.json"
+    words = ["--generations", "2", "--population", "6", "--steps", "20", "--threads", "1", "--seed", "3"]
+    assert tune.main(["half-cheetah", "--method", method, *words, "--out", str(out)]) == 0
+    document = json.loads(out.read_text())
+    assert f"--method {method}" in document["command"]
+    assert len(document["numbers"]) == 3 * 6 + len(SHARED)
+    again = tmp_path / "again.json"
+    assert tune.main(["half-cheetah", "--method", method, *words, "--out", str(again)]) == 0
+    assert json.loads(again.read_text())["numbers"] == document["numbers"]
+    assert "written to" in capsys.readouterr().out
+
+
+def test_without_the_package_cma_es_names_the_extra(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "cmaes", None)
+    with pytest.raises(MissingExtraError) as caught:
+        METHODS["cma-es"](box(), 10, 0)
+    assert "sandbox-rl[tune]" in caught.value.hint
