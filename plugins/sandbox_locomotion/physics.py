@@ -159,11 +159,7 @@ class Physics:
         if self._threads == 1:
             self._play(range(self.copies), frame_skip)
         elif self._has_help():
-            assert self._helpers is not None
-            self._helpers.begin(frame_skip)
-            for rows in self._helpers.mine():
-                self._play(rows, frame_skip)
-            self._helpers.wait()
+            self._step_with_help(frame_skip)
         else:
             begun = time.perf_counter()
             if self._pool is None:
@@ -178,6 +174,17 @@ class Physics:
             self._pool.shutdown()
             self._pool = None
         self._dismiss()
+
+    def _step_with_help(self, frame_skip: int) -> None:
+        assert self._helpers is not None
+        try:
+            self._helpers.begin(frame_skip)
+            for rows in self._helpers.mine():
+                self._play(rows, frame_skip)
+            self._helpers.wait()
+        except BaseException:  # such as an interrupt: what is under way must not be taken for the next step
+            self._dismiss()
+            raise
 
     def _play(self, rows: range, frame_skip: int) -> None:
         self._own().play(self.models, rows, frame_skip, self._arrays(), self.forces)

@@ -137,6 +137,26 @@ def test_what_mujoco_gives_up_on_in_a_helper_is_a_counted_failure(at_once):
     envs.close()
 
 
+def test_after_an_interrupt_the_next_episode_is_played_as_ever(at_once, monkeypatch):
+    envs, _ = played("locomotion/half-cheetah", 2, helped=True)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(helpers.Helpers, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            envs.step(np.zeros(envs.action_space.shape, np.float32))
+    other = sandbox.make_vec("locomotion/half-cheetah", COPIES, changes=TWO)
+    assert np.array_equal(envs.reset(seed=5)[0], other.reset(seed=5)[0])
+    wait_for_help(envs)
+    for _ in range(20):
+        actions = np.full(envs.action_space.shape, 0.7, np.float32)
+        assert np.array_equal(envs.step(actions)[0], other.step(actions)[0])
+    envs.close()
+    other.close()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_copy_refuses_to_step_what_its_parent_steps(at_once):
     envs, _ = played("locomotion/half-cheetah", 2, helped=True)
