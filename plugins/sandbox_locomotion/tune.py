@@ -276,6 +276,7 @@ def _write(options: argparse.Namespace, numbers: Array, value: float) -> Path:
         name = trot_file(options.robot, options.objective == "tracking")
     path: Path = options.out or Path(__file__).parent / "data" / name
     document = {
+        "before": _commands_of(options.start) if options.start else [],
         "command": _command(options),
         options.objective: round(value, 4),
         "numbers": [float(f"{number:.6g}") for number in numbers],
@@ -284,6 +285,12 @@ def _write(options: argparse.Namespace, numbers: Array, value: float) -> Path:
     beside.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
     beside.replace(path)
     return path
+
+
+def _commands_of(start: Path) -> list[str]:
+    """The commands that found the parameters which a search began from."""
+    document = json.loads(start.read_text("utf-8"))
+    return [*document.get("before", []), *filter(None, [document.get("command")])]
 
 
 def _command(options: argparse.Namespace) -> str:

@@ -68,6 +68,10 @@ def test_what_is_found_is_written_with_its_command(method, tmp_path, capsys):
     assert tune.main(["half-cheetah", "--method", method, *words, "--out", str(again)]) == 0
     assert json.loads(again.read_text())["numbers"] == document["numbers"]
     assert "written to" in capsys.readouterr().out
+    assert document["before"] == []
+    further = tmp_path / "further.json"
+    assert tune.main(["half-cheetah", *words, "--start", str(out), "--out", str(further)]) == 0
+    assert json.loads(further.read_text())["before"] == [document["command"]]
 
 
 def test_without_the_package_cma_es_names_the_extra(monkeypatch):
