@@ -28,6 +28,10 @@ CAMERAS = ("track", "side", "front", "above", "chase")
 
 _ANGLES = {"side": (90.0, -12.0), "front": (180.0, -15.0), "above": (90.0, -75.0), "chase": (0.0, -20.0)}
 """Azimuth and elevation, degrees."""
+MOST_TRIANGLES = 2000
+"""Meshes of more triangles are simplified."""
+CELLS = 48
+"""Cells along the longest mesh, in units of which all are simplified."""
 _EXTENT = 4.0
 """Distance of a following camera, in heights of the robot."""
 
@@ -52,6 +56,7 @@ class Camera:
         model.vis.quality.offsamples = 0
         model.vis.quality.shadowsize = 0
         _extend_ground(model)
+        _simplify_meshes(model)
         self._view = _view(model, simulation, camera)
         self._context = _context(size)
         self._context.make_current()
@@ -157,6 +162,38 @@ def _extend_ground(model: mujoco.MjModel) -> None:
         if material >= 0 and (half > 0).all() and not model.mat_texuniform[material]:
             model.mat_texrepeat[material] /= 2 * half
             model.mat_texuniform[material] = True
+
+
+def _simplify_meshes(model: mujoco.MjModel) -> None:
+    """Leave out detail of meshes that no picture shows: in software, triangles are what takes time.
+
+    Vertices within a cell of a grid become one (Rossignac and Borrel 1993, Multi-resolution 3D
+    approximations for rendering complex scenes); triangles that collapse or coincide are dropped. Only
+    the drawing's own copy of the model is changed.
+    """
+    spans = [np.ptp(_vertices(model, mesh), 0).max() for mesh in range(model.nmesh)]
+    cell = max(spans, default=0.0) / CELLS
+    for mesh in np.flatnonzero(model.mesh_facenum > MOST_TRIANGLES).tolist():
+        first, count = int(model.mesh_faceadr[mesh]), int(model.mesh_facenum[mesh])
+        vertices = _vertices(model, mesh)
+        grid = np.floor((vertices - vertices.min(0)) / cell).astype(np.int64)
+        _, chosen, which = np.unique(grid, axis=0, return_index=True, return_inverse=True)
+        faces = chosen[which.reshape(-1)][model.mesh_face[first : first + count]]
+        a, b, c = faces.T
+        ordered = np.sort(faces, 1)
+        _, once = np.unique(ordered, axis=0, return_index=True)
+        kept = once[(a != b)[once] & (b != c)[once] & (a != c)[once]]
+        place = slice(first, first + len(kept))
+        normals = model.mesh_facenormal[first : first + count][kept]
+        texture = model.mesh_facetexcoord[first : first + count][kept]
+        model.mesh_face[place], model.mesh_facenormal[place] = faces[kept], normals
+        model.mesh_facetexcoord[place] = texture
+        model.mesh_facenum[mesh] = len(kept)
+
+
+def _vertices(model: mujoco.MjModel, mesh: int) -> Any:
+    start = int(model.mesh_vertadr[mesh])
+    return model.mesh_vert[start : start + int(model.mesh_vertnum[mesh])]
 
 
 def _view(model: mujoco.MjModel, simulation: Simulation, camera: str) -> mujoco.MjvCamera:

