@@ -92,6 +92,7 @@ class Helpers:
 
     Raises:
         OSError: If memory or a process cannot be had.
+        RunFailedError: If a process ends at once.
     """
 
     def __init__(
@@ -119,7 +120,11 @@ class Helpers:
 
     @property
     def ready(self) -> bool:
-        """Whether all of them can step."""
+        """Whether all of them can step.
+
+        Raises:
+            RunFailedError: If one has ended.
+        """
         for process in [one for one in self._waiting if one.poll()]:
             process.receive()
             self._waiting.remove(process)
@@ -162,8 +167,8 @@ class Helpers:
 
 def take(pipe: io.FileIO, pieces: Sequence[range]) -> Iterator[range]:
     """The pieces of a step that nobody else has taken."""
-    while (piece := pipe.read(1)[0]) != _NO_MORE:
-        yield pieces[piece]
+    while (piece := pipe.read(1)) and piece[0] != _NO_MORE:
+        yield pieces[piece[0]]
 
 
 class _Process:
@@ -212,9 +217,12 @@ class _Process:
 
 
 def _end(owner: int, process: subprocess.Popen[bytes], connection: Connection) -> None:
-    connection.close()  # the helper sees it and ends, at the latest after its step
     if os.getpid() != owner:
+        connection.close()
         return
+    with contextlib.suppress(OSError):  # closing is not enough: a forked process may hold a copy
+        connection.send(None)
+    connection.close()
     try:
         process.wait(timeout=5)
     except subprocess.TimeoutExpired:
@@ -238,8 +246,7 @@ def main() -> None:
         player = Player(model, tuple(name for name in arrays if name != "state"))
         models = [model] * len(arrays["state"])
         connection.send_bytes(b"ready")
-        while True:
-            frame_skip = connection.recv()
+        while (frame_skip := connection.recv()) is not None:
             for rows in take(pipe, pieces):
                 player.play(models, rows, frame_skip, arrays, forces)
             connection.send_bytes(b"done")

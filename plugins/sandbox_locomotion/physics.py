@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -21,6 +22,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox.api import RunFailedError
 from sandbox_locomotion.helpers import MOST_PIECES, POSSIBLE, Helpers
 
 Array = NDArray[np.float64]
@@ -108,6 +110,7 @@ class Physics:
         self._local = threading.local()
         self._pool: ThreadPoolExecutor | None = None
         self._helpers: Helpers | None = None
+        self._helped = False
         self._helpable = POSSIBLE and len(models) == 1 and copies >= HELP_FROM * self._threads > HELP_FROM
         self._spent = 0.0
         self.fields: dict[str, Array] = {
@@ -201,26 +204,27 @@ class Physics:
 
     def _has_help(self) -> bool:
         """Whether helper processes step with this one; starts them when it is time."""
-        if self._helpers is None:
-            if self._helpable and self._spent >= HELP_AFTER:
-                self._call_help()
-            return False
-        return self._helpers.ready
-
-    def _call_help(self) -> None:
+        if self._helpers is not None and self._helped:
+            return True
         try:
-            self._helpers = Helpers(self._threads - 1, self._pieces, self.model, self._arrays(), self.forces)
-        except OSError:  # no memory or no process to be had: threads do it as well, only slower
+            if self._helpers is not None:
+                self._helped = self._helpers.ready
+            elif self._helpable and self._spent >= HELP_AFTER:
+                workers = self._threads - 1
+                self._helpers = Helpers(workers, self._pieces, self.model, self._arrays(), self.forces)
+                self._move(self._helpers.shared.arrays)
+        except (OSError, RunFailedError) as error:
+            self._dismiss()
             self._helpable = False
-            return
-        self._move(self._helpers.shared.arrays)
+            warnings.warn(f"Robots go on in threads: {error}", stacklevel=4)
+        return self._helped
 
     def _dismiss(self) -> None:
         """End the helpers; the rows go back to memory of our own."""
         if self._helpers is not None:
             self._move({name: np.empty_like(values) for name, values in self._arrays().items()})
             self._helpers.close()
-            self._helpers = None
+            self._helpers, self._helped = None, False
 
     def _own(self) -> Player:
         player: Player | None = getattr(self._local, "player", None)

@@ -109,12 +109,18 @@ def test_batches_that_helpers_cannot_or_need_not_step_do_without(copies, changes
     envs.close()
 
 
-def test_a_batch_that_gets_no_process_is_stepped_by_threads(at_once, monkeypatch):
+@pytest.mark.parametrize("trouble", ["no memory", "no process", "a process that ends"])
+def test_a_batch_that_gets_no_help_is_stepped_by_threads_and_says_so(trouble, at_once, monkeypatch):
     def refuse(size):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(helpers, "memory", refuse)
-    _, seen = played("locomotion/half-cheetah", 5)
+    if trouble == "no memory":
+        monkeypatch.setattr(helpers, "memory", refuse)
+    else:
+        monkeypatch.setattr(sys, "executable", "/nowhere/python" if trouble == "no process" else "/bin/false")
+    with pytest.warns(UserWarning, match="go on in threads"):
+        envs, seen = played("locomotion/half-cheetah", 5)
+    assert envs.unwrapped.simulation.physics._helpers is None
     monkeypatch.setattr(physics, "HELP_AFTER", np.inf)
     _, expected = played("locomotion/half-cheetah", 5)
     assert all(np.array_equal(a[0], b[0]) for a, b in zip(seen, expected, strict=True))
