@@ -165,6 +165,20 @@ class Helpers:
             process.close()
 
 
+def shrinking(rows: int, players: int) -> list[range]:
+    """Pieces of rows, large ones first: few are handed out, and nobody waits long for the last.
+
+    Each is half of a player's share of what is left (Polychronopoulos and Kuck 1987, Guided
+    self-scheduling), or as many rows as keep the pieces below `MOST_PIECES`.
+    """
+    pieces, first, least = [], 0, 1 + rows // 128
+    while first < rows:
+        size = max((rows - first) // (2 * players), least)
+        pieces.append(range(first, min(first + size, rows)))
+        first += size
+    return pieces
+
+
 def take(pipe: io.FileIO, pieces: Sequence[range]) -> Iterator[range]:
     """The pieces of a step that nobody else has taken."""
     while (piece := pipe.read(1)) and piece[0] != _NO_MORE:

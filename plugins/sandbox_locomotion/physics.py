@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api import RunFailedError
-from sandbox_locomotion.helpers import MOST_PIECES, POSSIBLE, Helpers
+from sandbox_locomotion.helpers import POSSIBLE, Helpers, shrinking
 
 Array = NDArray[np.float64]
 
@@ -116,7 +116,7 @@ class Physics:
         self.fields: dict[str, Array] = {
             name: np.zeros((copies, *view.shape)) for name, view in self._own().views
         }
-        pieces = min(copies, self._threads * _CHUNKS_PER_THREAD, MOST_PIECES)
+        pieces = min(copies, self._threads * _CHUNKS_PER_THREAD)
         bounds = np.linspace(0, copies, pieces + 1).astype(int).tolist()
         self._pieces = [range(low, high) for low, high in pairwise(bounds)]
 
@@ -210,8 +210,8 @@ class Physics:
             if self._helpers is not None:
                 self._helped = self._helpers.ready
             elif self._helpable and self._spent >= HELP_AFTER:
-                workers = self._threads - 1
-                self._helpers = Helpers(workers, self._pieces, self.model, self._arrays(), self.forces)
+                pieces = shrinking(self.copies, self._threads)
+                self._helpers = Helpers(self._threads - 1, pieces, self.model, self._arrays(), self.forces)
                 self._move(self._helpers.shared.arrays)
         except (OSError, RunFailedError) as error:
             self._dismiss()

@@ -30,7 +30,7 @@ _ANGLES = {"side": (90.0, -12.0), "front": (180.0, -15.0), "above": (90.0, -75.0
 """Azimuth and elevation, degrees."""
 MOST_TRIANGLES = 2000
 """Meshes of more triangles are simplified."""
-CELLS = 48
+CELLS = 36
 """Cells along the longest mesh, in units of which all are simplified."""
 _EXTENT = 4.0
 """Distance of a following camera, in heights of the robot."""
@@ -180,9 +180,12 @@ def _simplify_meshes(model: mujoco.MjModel) -> None:
         _, chosen, which = np.unique(grid, axis=0, return_index=True, return_inverse=True)
         faces = chosen[which.reshape(-1)][model.mesh_face[first : first + count]]
         a, b, c = faces.T
-        ordered = np.sort(faces, 1)
-        _, once = np.unique(ordered, axis=0, return_index=True)
-        kept = once[(a != b)[once] & (b != c)[once] & (a != c)[once]]
+        whole = np.flatnonzero((a != b) & (b != c) & (a != c))
+        # The same triangle, whichever corner comes first; its other side is another one.
+        triples = faces[whole]
+        turned = np.take_along_axis(triples, (triples.argmin(1)[:, None] + np.arange(3)) % 3, 1)
+        _, once = np.unique(turned, axis=0, return_index=True)
+        kept = whole[once]
         place = slice(first, first + len(kept))
         normals = model.mesh_facenormal[first : first + count][kept]
         texture = model.mesh_facetexcoord[first : first + count][kept]

@@ -64,6 +64,17 @@ def test_helpers_play_what_threads_play_bit_for_bit(scenario, monkeypatch):
     helped.close()
 
 
+@pytest.mark.parametrize("players", [2, 8, 64])
+@pytest.mark.parametrize("rows", [16, 64, 1000, 100_000])
+def test_pieces_cover_all_rows_once_and_their_numbers_fit_into_a_byte(rows, players):
+    pieces = helpers.shrinking(rows, players)
+    assert [row for piece in pieces for row in piece] == list(range(rows))
+    assert len(pieces) <= helpers.MOST_PIECES
+    sizes = [len(piece) for piece in pieces]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] <= max(rows // players, 1 + rows // 128)
+
+
 def test_a_state_from_a_helped_batch_goes_on_in_one_without_help(at_once, monkeypatch):
     envs, _ = played("locomotion/ant", 20, helped=True)
     state = envs.unwrapped.get_state()
