@@ -20,11 +20,16 @@ SUMS = ("steps", "travelled", "work", "velocity_error", "turn_error")
 class Tally:
     """Sums over the current episode of every copy.
 
+    Args:
+        copies: Robots.
+        commanded: Whether a command is followed; errors are zero otherwise.
+
     Attributes:
         sums: By name, shape ``(copies,)`` each.
     """
 
-    def __init__(self, copies: int) -> None:
+    def __init__(self, copies: int, commanded: bool) -> None:
+        self._commanded = commanded
         self.sums: dict[str, Array] = {name: np.zeros(copies) for name in SUMS}
 
     def clear(self, rows: NDArray[np.int64]) -> None:
@@ -34,15 +39,18 @@ class Tally:
 
     def add(self, step: Transition) -> None:
         """Count a control step."""
-        sums, error = self.sums, step.velocity - step.command
+        sums = self.sums
         sums["steps"] += 1
         sums["travelled"] += step.forward * step.dt
         sums["work"] += step.power * step.dt
+        if not self._commanded:
+            return
+        error = step.velocity - step.command
         sums["velocity_error"] += np.sqrt(np.square(error[:, :2]).sum(-1))
         sums["turn_error"] += np.abs(error[:, 2])
 
     def metrics(
-        self, dt: float, weight: float, fallen: NDArray[np.bool_], failed: NDArray[np.bool_], commanded: bool
+        self, dt: float, weight: float, fallen: NDArray[np.bool_], failed: NDArray[np.bool_]
     ) -> dict[str, Array]:
         """Metrics by name, shape ``(copies,)``; names and units as in ``plugin.METRICS``.
 
@@ -51,21 +59,19 @@ class Tally:
             weight: Of the robot, N.
             fallen: Copies whose robot is on the ground or on its back.
             failed: Copies whose physics diverged.
-            commanded: Whether a command is followed; errors are zero otherwise.
         """
         sums, steps = self.sums, np.maximum(self.sums["steps"], 1)
         distance = sums["travelled"]
         far = np.abs(distance) >= LEAST_DISTANCE
         transport = np.full(len(steps), NO_PROGRESS)
         transport[far] = np.minimum(sums["work"][far] / (weight * np.abs(distance[far])), NO_PROGRESS)
-        told = 1.0 if commanded else 0.0
         return {
             "speed": distance / (steps * dt),
             "distance": distance.copy(),
             "falls": fallen.astype(float),
             "cost_of_transport": transport,
-            "command_error": told * sums["velocity_error"] / steps,
-            "turn_error": told * sums["turn_error"] / steps,
+            "command_error": sums["velocity_error"] / steps,
+            "turn_error": sums["turn_error"] / steps,
             "steps": sums["steps"].copy(),
             "failures": failed.astype(float),
         }

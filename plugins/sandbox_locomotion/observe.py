@@ -100,7 +100,10 @@ class Observer:
 
     def _sense(self, rows: NDArray[np.int64]) -> Array:
         simulation = self._simulation
-        qpos, qvel = simulation.physics.view("QPOS")[rows], simulation.physics.view("QVEL")[rows]
+        motion = simulation.physics.motion
+        # A copy of all rows is several times as fast as picking them one by one.
+        motion = motion.copy() if rows is self._everyone else motion[rows]
+        qpos, qvel = motion[:, : simulation.base.nq], motion[:, simulation.base.nq :]
         self._add_noise(rows, qpos, qvel)
         parts = self._proprioception(rows, qpos, qvel) if self._quadruped else self._joints(rows, qpos, qvel)
         if self._config.command_speed is not None:

@@ -104,7 +104,7 @@ class Simulation:
         self.air = np.zeros((copies, len(self.body.feet)))
         self.tracked = np.zeros((copies, 2))
         self.feet_before = np.zeros((copies, len(self.body.feet), 2))
-        self.tally = Tally(copies)
+        self.tally = Tally(copies, config.command_speed is not None)
         self.fallen = np.zeros(copies, np.bool_)
         self.speed = np.zeros(copies)
         self._told = False
@@ -175,7 +175,8 @@ class Simulation:
         given = np.asarray(actions)
         if given.dtype.kind != "f":
             given = given.astype(np.float32)
-        action = np.clip(given, self.action_space.low, self.action_space.high)
+        # What np.clip computes, in half of its time.
+        action = np.minimum(np.maximum(given, self.action_space.low), self.action_space.high)
         self.physics.view("CTRL")[:] = self._control(action)
         self._disturb()
         before = self.physics.state.copy()
@@ -199,8 +200,7 @@ class Simulation:
 
     def metrics(self, failed: Flags) -> dict[str, Array]:
         """Metrics of the current episode of every copy."""
-        commanded = self.config.command_speed is not None
-        return self.tally.metrics(self.dt, self.body.weight, self.fallen, failed, commanded)
+        return self.tally.metrics(self.dt, self.body.weight, self.fallen, failed)
 
     def _control(self, action: Array) -> Array:
         applied = action

@@ -26,7 +26,7 @@ def step(**given):
 
 
 def test_metrics_of_a_walk_by_hand():
-    tally = Tally(2)
+    tally = Tally(2, commanded=True)
     for _ in range(40):  # 2 s: the first robot walks at 1.5 m/s and works 30 W, the second stands
         tally.add(
             step(
@@ -38,7 +38,7 @@ def test_metrics_of_a_walk_by_hand():
             )
         )
     nobody = np.zeros(2, bool)
-    metrics = tally.metrics(0.05, 100.0, np.array([False, True]), nobody, commanded=True)
+    metrics = tally.metrics(0.05, 100.0, np.array([False, True]), nobody)
     assert metrics["speed"] == pytest.approx([1.5, 0])
     assert metrics["distance"] == pytest.approx([3.0, 0])
     # 30 W for 2 s over 100 N and 3 m; who does not get on has no cost of transport to be proud of.
