@@ -15,7 +15,7 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from multiprocessing import get_context, parent_process
@@ -74,19 +74,26 @@ def main() -> int:
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
     arguments = parser.parse_args()
     common = (arguments.steps, tuple(arguments.sets), tuple(arguments.hp), arguments.runs_dir)
-    results = []
     if arguments.seeds < 1 or arguments.workers < 1:
         parser.error("--seeds and --workers must be at least 1")
     cells = {
         name: [Asked(name, arguments.algo, seed, *common) for seed in range(arguments.seeds)]
         for name in dict.fromkeys(arguments.scenarios)
     }
-    try:
+
+    def results() -> list[dict[str, Any]]:
         for asked in cells.values():  # all mistakes before the first run
             if not baseline_agents(asked[0].plan().problem):
                 parser.error(f"{asked[0].scenario} has no baseline to compare with")
-        for asked in cells.values():
-            results.append(judge(asked[0], trained(asked, arguments.workers)))
+        return [judge(asked[0], trained(asked, arguments.workers)) for asked in cells.values()]
+
+    return report(results, table)
+
+
+def report(compute: Callable[[], list[dict[str, Any]]], table: Callable[[dict[str, Any]], str]) -> int:
+    """Print results as JSON, and as tables on stderr; a mistake in a sentence. The exit code."""
+    try:
+        results = compute()
     except SandboxError as error:
         print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
         return error.exit_code

@@ -16,7 +16,6 @@ Markdown tables on stderr.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 from dataclasses import dataclass, replace
@@ -27,18 +26,19 @@ from unittest.mock import patch
 import numpy as np
 
 import sandbox
-from benchmarks.learning import Asked, trained
-from sandbox.api.errors import SandboxError
+from benchmarks.learning import Asked, report, trained
+from sandbox.api.errors import InvalidValueError
 from sandbox.evaluation import baseline_agents, evaluation_seeds, learned_agent, play_all
 from sandbox.players import Players
 from sandbox.policies import load_policy
 from sandbox.progress import Silent
 from sandbox.scenarios import load_problem
-from sandbox.store import Run, strict
+from sandbox.store import Run
 
 TARGETS = tuple(
     f"locomotion/half-cheetah-{name}" for name in ("low-friction", "low-gravity", "heavy", "uphill")
 )
+MIXABLE = ("sac", "td3", "tqc", "crossq")
 NOISE = 0.2
 """Standard deviation of the noise on the source policy's actions, in units of half their range."""
 SOURCE_SEED = 2_000_000
@@ -78,15 +78,11 @@ def main() -> int:
     options = parser.parse_args()
     if options.source_run and len(options.source_run) != options.seeds:
         parser.error("--source-run takes as many runs as there are seeds")
-    try:
-        results = compare(options)
-    except SandboxError as error:
-        print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
-        return error.exit_code
-    print(json.dumps(strict(results), indent=2))
-    for result in results:
-        print(table(result), file=sys.stderr)
-    return 0
+    if options.seeds < 1 or options.workers < 1 or options.source_steps < 1:
+        parser.error("--seeds, --workers and --source-steps must be at least 1")
+    if options.mix and options.algo not in MIXABLE:
+        parser.error(f"--mix is for algorithms with a replay of continuous actions: {', '.join(MIXABLE)}")
+    return report(lambda: compare(options), table)
 
 
 def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -96,7 +92,9 @@ def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
     plain = [Asked(options.source, options.algo, seed, *common, options.runs_dir) for seed in seeds]
     scratch = {name: [replace(one, scenario=name) for one in plain] for name in options.targets}
     for one in (plain[0], *(runs[0] for runs in scratch.values())):
-        one.plan()  # all mistakes before the first run
+        plan = one.plan()  # all mistakes before the first run
+        if options.mix and plan.config.n_steps != 1:
+            raise InvalidValueError("--mix is for one-step returns.", "Leave n_steps at 1.")
     if options.source_run:
         sources = [Run.open(path) for path in options.source_run]
     else:

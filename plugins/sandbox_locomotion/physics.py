@@ -31,7 +31,7 @@ STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 _CHUNKS_PER_THREAD = 4
 """Rows are handed out in this many pieces a thread: copies differ in how many contacts they solve."""
 HELP_AFTER = 1.0
-"""Seconds of stepping after which helper processes start; starting them costs about as much."""
+"""Seconds of stepping after which helper processes start; starting one costs half a second and more."""
 HELP_FROM = 8
 """Copies to a helper process below which a step is too short to be shared."""
 

@@ -49,6 +49,8 @@ FALLEN = 2.0
 """Velocity error of a robot that lies on the ground, m/s."""
 TUNING_SEEDS = 200_000
 """First of the scenarios' tuning seeds."""
+FEWEST = 6
+"""Smallest population: the mean, the best so far, and as many new candidates as elites."""
 BEST = 1
 """Where in a generation the best candidate so far is."""
 ELITE = 0.1
@@ -259,6 +261,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=0, help="0: one a processor")
     parser.add_argument("--out", type=Path, help="file to write; the shipped one if absent")
     options = parser.parse_args(arguments)
+    if options.population < FEWEST:
+        parser.error(f"--population must be at least {FEWEST}")
+    if min(options.generations, options.episodes, options.steps) < 1:
+        parser.error("--generations, --episodes and --steps must be at least 1")
     try:
         found, value = _tune(options)
     except SandboxError as error:

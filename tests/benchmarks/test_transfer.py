@@ -65,4 +65,9 @@ def test_mistakes_are_told_before_the_first_run(
     assert "half-cheetah-heavy" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         call(monkeypatch, "--source-run", "a", "--seeds", "2")
+    with pytest.raises(SystemExit):
+        call(monkeypatch, "--mix", "--algo", "ppo", "--runs-dir", str(tmp_path))
+    words = ["--mix", "--algo", "sac", "--hp", "n_steps=3", "--runs-dir", str(tmp_path)]
+    assert call(monkeypatch, *words) != 0
+    assert "one-step" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -13,6 +13,8 @@ import sandbox
 from sandbox.api import RunFailedError
 from sandbox_locomotion import helpers, physics
 
+pytestmark = pytest.mark.skipif(not helpers.POSSIBLE, reason="needs processes that take over open files")
+
 COPIES = 24
 TWO = ("config.threads=2",)
 
@@ -50,7 +52,6 @@ def wait_for_help(envs):
         time.sleep(0.01)
 
 
-@pytest.mark.skipif(not helpers.POSSIBLE, reason="needs processes that take over open files")
 @pytest.mark.parametrize("scenario", ["locomotion/ant", "locomotion/half-cheetah", "locomotion/hopper"])
 def test_helpers_play_what_threads_play_bit_for_bit(scenario, monkeypatch):
     alone, expected = played(scenario, 60)
@@ -174,7 +175,6 @@ def test_after_an_interrupt_the_next_episode_is_played_as_ever(at_once, monkeypa
     other.close()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_copy_refuses_to_step_what_its_parent_steps(at_once):
     envs, _ = played("locomotion/half-cheetah", 2, helped=True)
     child = os.fork()

@@ -74,6 +74,13 @@ def test_what_is_found_is_written_with_its_command(method, tmp_path, capsys):
     assert json.loads(further.read_text())["before"] == [document["command"]]
 
 
+@pytest.mark.parametrize("words", [("--population", "5"), ("--generations", "0"), ("--episodes", "0")])
+def test_searches_too_small_to_learn_from_are_refused(words, capsys):
+    with pytest.raises(SystemExit):
+        tune.main(["half-cheetah", *words])
+    assert words[0] in capsys.readouterr().err
+
+
 def test_without_the_package_cma_es_names_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cmaes", None)
     with pytest.raises(MissingExtraError) as caught:
