@@ -61,11 +61,12 @@ def webster(critical: list[float], lost: float = LOST_TIME, slot: int = 5) -> li
 
     C = (1.5 L + 5)/(1 − Y) with L the lost time of a cycle and Y the sum of the phases' critical
     ratios of flow to saturation flow; effective green is shared in proportion to the ratios
-    (Webster 1958). Times are rounded to ``slot`` seconds.
+    (Webster 1958), equally where nobody comes at all. Times are rounded to ``slot`` seconds.
     """
     total, lost_cycle = sum(critical), lost * len(critical)
     cycle = (1.5 * lost_cycle + 5) / (1 - total)
-    shares = [lost + (cycle - lost_cycle) * ratio / total for ratio in critical]
+    parts = [ratio / total if total else 1 / len(critical) for ratio in critical]
+    shares = [lost + (cycle - lost_cycle) * part for part in parts]
     return [max(slot * round(share / slot), 2 * slot) for share in shares]
 
 

@@ -57,6 +57,10 @@ def test_websters_plan_is_bounded_beyond_capacity() -> None:
     assert sum(times) <= 170
 
 
+def test_websters_plan_where_nobody_came_is_the_shortest_cycle_in_equal_parts() -> None:
+    assert adaptive.plan([0.0, 0.0]) == [10, 10]  # C = 1.5·8 + 5 = 17 s, in slots of 5 s, two at least
+
+
 def test_webster_plans_from_the_flows_of_its_first_five_minutes(junction: SignalEnv) -> None:
     """What has crossed, stands and waits outside together is the demand."""
     webster = adaptive.webster_from_flows(junction)
