@@ -186,7 +186,7 @@ class LocalSimulation:
         self._trips = self._folder / "trips.xml"
         self._statistics = self._folder / "statistics.xml"
         self._routes = ""
-        self._time = 0
+        self._time = self._counted = 0
         self._inside = 0.0
         self._values = np.zeros(spec.size)
         self._seen = Snapshot.of(self._values, spec)
@@ -223,7 +223,8 @@ class LocalSimulation:
     def begin(self, time: int, seed: int, routes: str, scale: float = 1.0) -> None:
         """Begin an episode; see `Simulation`."""
         self._end()
-        self._routes, self._time = routes, time
+        self._routes, self._time, self._counted = routes, time, time
+        self._seen.passed[:] = 0.0
         with self._in_own_words():
             varying = ["--begin", str(time), "--seed", str(seed), "--scale", repr(float(scale))]
             self._sumo.start([*self._command, *varying, "--route-files", routes])
@@ -291,6 +292,7 @@ class LocalSimulation:
     def _read(self) -> None:
         sumo, spec, seen = self._sumo, self._spec, self._seen
         lane, lanes, loop = sumo.lane, spec.lanes, sumo.inductionloop
+        before = seen.outside.copy()
         seen.count[:] = [*map(lane.getLastStepVehicleNumber, lanes)]
         seen.halting[:] = seen.waiting[:] = seen.speed[:] = seen.outside[:] = 0.0
         for index in seen.count.nonzero()[0].tolist():  # most lanes are empty most of the time
@@ -299,11 +301,20 @@ class LocalSimulation:
             if halting := lane.getLastStepHaltingNumber(name):
                 seen.halting[index] = halting
                 seen.waiting[index] = lane.getWaitingTime(name)
-        # Asking for the vehicles themselves would cost more than all the rest where many wait.
-        if sumo.simulation.getParameter("", WAITING) != "0":
-            seen.outside[:] = [len(sumo.edge.getPendingVehicles(edge)) for edge in spec.edges]
+        # Asking for the vehicles themselves would cost more than all the rest where many wait; so it ends once
+        # all are found, and begins where some were.
+        waiting = int(sumo.simulation.getParameter("", WAITING))
+        if waiting:
+            for index in np.argsort(-before, kind="stable").tolist():
+                seen.outside[index] = len(sumo.edge.getPendingVehicles(spec.edges[index]))
+                waiting -= seen.outside[index]
+                if waiting <= 0:
+                    break
         seen.gap[:] = [*map(loop.getTimeSinceDetection, self._loops)]
-        seen.passed[:] = [*map(loop.getIntervalVehicleNumber, self._loops)]
+        # A count costs as much as vehicles have crossed since the beginning: only where one was since the last.
+        for index in (seen.gap <= self._time - self._counted).nonzero()[0].tolist():
+            seen.passed[index] = loop.getIntervalVehicleNumber(self._loops[index])
+        self._counted = self._time
         seen.braking[...] = float(sumo.simulation.getParameter("", BRAKING))
 
     @contextlib.contextmanager
