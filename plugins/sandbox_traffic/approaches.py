@@ -108,21 +108,26 @@ class Approaches:
     incoming: NDArray[np.float64]
 
 
+APPROACH_FIELDS = ("count", "queue", "waiting", "slowness", "outside", "gap", "passed", "incoming")
+"""What is gathered, in the order of `gather_table`."""
+
+
 def gather(snapshot: Snapshot, layout: Layout) -> Approaches:
     """Gather the lanes and edges of one simulation, or of several, into approaches."""
+    return Approaches(*gather_table(snapshot, layout)[..., :-1])
+
+
+def gather_table(snapshot: Snapshot, layout: Layout) -> NDArray[np.float64]:
+    """The same as one array, shape ``(8, …, approaches + 1)``; the last of each row is a zero."""
     slow = snapshot.count * np.maximum(1.0 - snapshot.speed / layout.limits, 0.0)
     lanes = np.stack((snapshot.count, snapshot.halting, snapshot.waiting, slow))
-    count, queue, waiting, slowness = layout.approach.sums(lanes)
-    return Approaches(
-        count=count,
-        queue=queue,
-        waiting=waiting,
-        slowness=slowness,
-        outside=layout.entry.sums(snapshot.outside),
-        gap=snapshot.gap,
-        passed=snapshot.passed,
-        incoming=snapshot.count.take(layout.incoming, axis=-1),
-    )
+    table = np.zeros((len(APPROACH_FIELDS), *snapshot.gap.shape[:-1], snapshot.gap.shape[-1] + 1))
+    table[:4, ..., :-1] = layout.approach.sums(lanes)
+    table[4, ..., :-1] = layout.entry.sums(snapshot.outside)
+    table[5, ..., :-1] = snapshot.gap
+    table[6, ..., :-1] = snapshot.passed
+    table[7, ..., :-1] = snapshot.count.take(layout.incoming, axis=-1)
+    return table
 
 
 def make_layout(network: Network, distance: float) -> Layout:

@@ -84,7 +84,7 @@ def _may_switch(scene: Scene) -> Any:
 
 
 def _green(scene: Scene) -> Any:
-    return np.clip(scene.green / LONG_GREEN, 0.0, 1.0)[..., None]
+    return np.minimum(np.maximum(scene.green / LONG_GREEN, 0.0), 1.0)[..., None]
 
 
 def _occupied(scene: Scene) -> Any:

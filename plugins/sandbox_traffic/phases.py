@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,8 @@ def clearance_state(old: str, new: str) -> str:
     )
 
 
-def transition(old: str, new: str, yellow: int, all_red: int) -> list[tuple[int, str]]:
+@lru_cache(maxsize=10_000)
+def transition(old: str, new: str, yellow: int, all_red: int) -> tuple[tuple[int, str], ...]:
     """Switches that lead from green phase ``old`` to ``new``.
 
     Returns:
@@ -47,12 +49,12 @@ def transition(old: str, new: str, yellow: int, all_red: int) -> list[tuple[int,
         green there is nothing to clear and the new green starts at once.
     """
     if all(b in GREEN for a, b in zip(old, new, strict=True) if a in GREEN):
-        return [(0, new)]
+        return ((0, new),)
     switches = [(0, yellow_state(old, new))]
     if all_red:
         switches.append((yellow, clearance_state(old, new)))
     switches.append((yellow + all_red, new))
-    return switches
+    return tuple(switches)
 
 
 @dataclass(slots=True)
@@ -104,8 +106,14 @@ class PhaseClock:
         Returns:
             False if the request is forbidden: the phase is kept, or, where the longest green is
             over, the next phase follows.
+
+        Raises:
+            IndexError: If there is no such phase.
         """
-        granted = self.allowed(now, interval)[phase]
+        if not 0 <= phase < len(self.greens):
+            raise IndexError(f"phase {phase} of a signal that has {len(self.greens)}")
+        own = phase == self.phase
+        granted = (not own or self.may_stay(now, interval)) if self.may_switch(now) else own
         if not granted:
             phase = self.phase if not self.may_switch(now) else (self.phase + 1) % len(self.greens)
         if phase != self.phase:

@@ -6,7 +6,8 @@ They work on one signal (arrays of shape ``(approaches,)``, scalar terms) and on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ class Transition:
         count: Vehicles on each approach.
         passed: Vehicles that crossed the loop of each approach during the interval.
         braking: Emergency brakings in the whole network during the interval, shape ``(…)``.
+        totals: Sums over approaches that are known already, by the names above, shape ``(…)`` each.
     """
 
     queue: NDArray[np.float64]
@@ -48,11 +50,17 @@ class Transition:
     count: NDArray[np.float64]
     passed: NDArray[np.float64]
     braking: NDArray[np.float64]
+    totals: Mapping[str, Value] = field(default_factory=dict)
+
+    def total(self, name: str) -> Value:
+        """Sum of an attribute over the approaches."""
+        known = self.totals.get(name)
+        return getattr(self, name).sum(axis=-1) if known is None else known
 
 
 def queue(transition: Transition) -> Value:
     """Vehicles slower than 0.1 m/s on the approaches."""
-    return transition.queue.sum(axis=-1)
+    return transition.total("queue")
 
 
 def outside(transition: Transition) -> Value:
@@ -66,33 +74,32 @@ def outside(transition: Transition) -> Value:
 
 def waiting(transition: Transition) -> Value:
     """Sum of the waiting times of the vehicles on the approaches, s."""
-    return transition.waiting.sum(axis=-1)
+    return transition.total("waiting")
 
 
 def waiting_difference(transition: Transition) -> Value:
     """Growth of the waiting time over the interval, s."""
-    return transition.waiting.sum(axis=-1) - transition.previous_waiting.sum(axis=-1)
+    return transition.total("waiting") - transition.previous_waiting.sum(axis=-1)
 
 
 def pressure(transition: Transition) -> Value:
     """Vehicles on incoming less vehicles on outgoing lanes."""
-    return transition.incoming.sum(axis=-1) - transition.outgoing.sum(axis=-1)
+    return transition.total("incoming") - transition.outgoing.sum(axis=-1)
 
 
 def delay(transition: Transition) -> Value:
     """Seconds lost each second on the approaches: Σ (1 − speed/limit)."""
-    return transition.slowness.sum(axis=-1)
+    return transition.total("slowness")
 
 
 def mean_speed(transition: Transition) -> Value:
     """Mean speed on the approaches as a share of the limit; 1 where they are empty."""
-    count = transition.count.sum(axis=-1)
-    return 1.0 - transition.slowness.sum(axis=-1) / np.maximum(count, 1.0)
+    return 1.0 - transition.total("slowness") / np.maximum(transition.total("count"), 1.0)
 
 
 def throughput(transition: Transition) -> Value:
     """Vehicles that crossed the loops of the approaches."""
-    return transition.passed.sum(axis=-1)
+    return transition.total("passed")
 
 
 def emergency_braking(transition: Transition) -> Value:
@@ -102,7 +109,7 @@ def emergency_braking(transition: Transition) -> Value:
 
 def spillback(transition: Transition) -> Value:
     """Vehicles outside, Σ n: linear, for demand above capacity (`outside` saturates)."""
-    return transition.outside.sum(axis=-1)
+    return transition.total("outside")
 
 
 def _spec(**weights: float) -> RewardSpec:

@@ -8,15 +8,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox_traffic.approaches import Approaches, by_signal, gather
+from sandbox_traffic.approaches import APPROACH_FIELDS, by_signal, gather_table
 from sandbox_traffic.control import Ground, SignalControl
 from sandbox_traffic.phases import allowed_phases
 from sandbox_traffic.reward import Transition
 from sandbox_traffic.simulator import Snapshot
 
 Array = NDArray[np.float64]
-
-_FIELDS = ("count", "queue", "waiting", "slowness", "outside", "gap", "passed", "incoming")
 
 
 class Scene:
@@ -36,6 +34,7 @@ class Scene:
         gap: Time since a vehicle was on the approach's loop, s, likewise.
         passed: Vehicles that have crossed the loop since the episode began, likewise.
         incoming: Vehicles on each incoming lane alone, likewise.
+        totals: Each of the eight summed over a signal's approaches, by name, shape ``(copies, signals)``.
 
     Args:
         ground: What the copies share.
@@ -56,13 +55,13 @@ class Scene:
             [[clock.green_since for clock in row] for row in clocks], dtype=np.float64
         )
         self.snapshot = Snapshot.of(values.copy(), ground.spec)
-        near: Approaches = gather(self.snapshot, self.layout)
-        fields = np.stack([getattr(near, name) for name in _FIELDS])
         # One pass for all of them: on small networks NumPy's price is by the call.
+        fields = gather_table(self.snapshot, self.layout).take(self.layout.rows, axis=-1)
         (
             self.count, self.queue, self.waiting, self.slowness,
             self.outside, self.gap, self.passed, self.incoming,
-        ) = by_signal(fields, self.layout.rows)  # fmt: skip
+        ) = fields  # fmt: skip
+        self.totals = dict(zip(APPROACH_FIELDS, fields.sum(axis=-1), strict=True))
         self.before = before or self
 
     @cached_property
@@ -141,6 +140,7 @@ class Scene:
             outgoing=self.outgoing,
             count=self.count,
             passed=self.passed - before.passed,
+            totals=self.totals | {"passed": self.totals["passed"] - before.totals["passed"]},
             braking=np.repeat(
                 (self.snapshot.braking - before.snapshot.braking)[:, None], len(self.layout.views), axis=1
             ),

@@ -301,8 +301,8 @@ class LocalSimulation:
             if halting := lane.getLastStepHaltingNumber(name):
                 seen.halting[index] = halting
                 seen.waiting[index] = lane.getWaitingTime(name)
-        # Asking for the vehicles themselves would cost more than all the rest where many wait; so it ends once
-        # all are found, and begins where some were.
+        # SUMO lists those who wait by name, which costs more than all the rest where many do: ask first where
+        # some were, and no further once all are found.
         waiting = int(sumo.simulation.getParameter("", WAITING))
         if waiting:
             for index in np.argsort(-before, kind="stable").tolist():
@@ -311,7 +311,7 @@ class LocalSimulation:
                 if waiting <= 0:
                     break
         seen.gap[:] = [*map(loop.getTimeSinceDetection, self._loops)]
-        # A count costs as much as vehicles have crossed since the beginning: only where one was since the last.
+        # A count takes the longer the more vehicles have crossed since the beginning: only where one was since.
         for index in (seen.gap <= self._time - self._counted).nonzero()[0].tolist():
             seen.passed[index] = loop.getIntervalVehicleNumber(self._loops[index])
         self._counted = self._time

@@ -30,10 +30,10 @@ class Tally:
         before = scene.before
         seconds = (scene.now - before.now)[:, None]
         self._seconds += seconds
-        self._queue += scene.queue.sum(axis=-1) * seconds
-        self._lost += scene.slowness.sum(axis=-1) * seconds
-        self._outside += scene.outside.sum(axis=-1) * seconds
-        self._passed += (scene.passed - before.passed).sum(axis=-1)
+        self._queue += scene.totals["queue"] * seconds
+        self._lost += scene.totals["slowness"] * seconds
+        self._outside += scene.totals["outside"] * seconds
+        self._passed += scene.totals["passed"] - before.totals["passed"]
         self._changes += scene.phase != before.phase
 
     def metrics(self) -> dict[str, Array]:

@@ -47,15 +47,15 @@ def test_yellow_equals_the_yellow_of_colognes_own_program() -> None:
 
 def test_all_red_clears_the_links_that_lost_green() -> None:
     assert clearance_state("GGrs", "GrGs") == "Grrs"
-    assert transition("GGrr", "GrGr", yellow=3, all_red=2) == [(0, "Gyrr"), (3, "Grrr"), (5, "GrGr")]
+    assert transition("GGrr", "GrGr", yellow=3, all_red=2) == ((0, "Gyrr"), (3, "Grrr"), (5, "GrGr"))
 
 
 def test_without_all_red_green_follows_yellow() -> None:
-    assert transition("GrGr", "rGrG", yellow=4, all_red=0) == [(0, "yryr"), (4, "rGrG")]
+    assert transition("GrGr", "rGrG", yellow=4, all_red=0) == ((0, "yryr"), (4, "rGrG"))
 
 
 def test_a_phase_that_only_adds_green_starts_at_once() -> None:
-    assert transition("Grrr", "GGrr", yellow=3, all_red=2) == [(0, "GGrr")]
+    assert transition("Grrr", "GGrr", yellow=3, all_red=2) == ((0, "GGrr"),)
 
 
 @given(states)
@@ -111,3 +111,12 @@ def test_switches_wait_for_their_time() -> None:
     signal.request(1, 5, 5)
     assert signal.due(10) == [(5, "yr")]
     assert signal.due(15) == [(11, "rG")]
+
+
+@pytest.mark.parametrize("phase", [-1, 2])
+def test_a_phase_that_does_not_exist_is_refused(phase: int) -> None:
+    clock = PhaseClock(("Gr", "rG"), min_green=5, yellow=3, all_red=0)
+    clock.start(0)
+    with pytest.raises(IndexError, match="has 2"):
+        clock.request(phase, 10, 5)
+    assert clock.phase == 0
