@@ -311,7 +311,7 @@ class LocalSimulation:
                 if waiting <= 0:
                     break
         seen.gap[:] = [*map(loop.getTimeSinceDetection, self._loops)]
-        # A count takes the longer the more vehicles have crossed since the beginning: only where one was since.
+        # A count takes the longer the more vehicles have crossed in the episode: only where one was since.
         for index in (seen.gap <= self._time - self._counted).nonzero()[0].tolist():
             seen.passed[index] = loop.getIntervalVehicleNumber(self._loops[index])
         self._counted = self._time
