@@ -43,7 +43,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--decisions", type=int, default=720, help="of every measurement (one hour: 720)")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="leave out TraCI, scaling and network sizes")
+    parser.add_argument("--quick", action="store_true", help="leave out TraCI, many copies and network sizes")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -76,6 +76,10 @@ def main() -> int:
         )
         cores = os.cpu_count() or 1
         result["scaling"] = round(cores * alone["wall"] / together["wall"] / cores, 3)
+        eight = {net: _run(do="ours", net=net, decisions=n, copies=8) for net in NETS}
+        result["sumo_share_of_8_copies"] = {
+            net: round(one["sumo"] / one["cpu"], 3) for net, one in eight.items()
+        }
         result["network_size"] = [_size(side, min(n, 120)) for side in (2, 4, 10)]
     result["met"] = _met(result)
     print(json.dumps(result, indent=2))
