@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sandbox.cli.output import stderr, stdout
-from sandbox.cli.render import number, show, table, with_unit
+from sandbox.cli.render import show, table
+from sandbox.report.words import number, with_unit
 
 if TYPE_CHECKING:
     from sandbox.comparison.api import Compared

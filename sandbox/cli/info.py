@@ -163,7 +163,8 @@ def _allowed(field: Any) -> str:
 
 def _show(document: dict[str, Any]) -> None:
     from sandbox.cli.output import stdout
-    from sandbox.cli.render import number, show, table
+    from sandbox.cli.render import show, table
+    from sandbox.report.words import number
 
     console = stdout()
     console.print(f"{document['scenario']}: {document['title']}", style="bold")

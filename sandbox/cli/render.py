@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from sandbox.cli.output import printable, stdout
+from sandbox.report.files import Against
+from sandbox.report.words import number, plural, signed, verdict, with_unit
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from sandbox.api.metric import Metric
-    from sandbox.evaluation import Comparison, Evaluation
+    from sandbox.evaluation import Evaluation
     from sandbox.scenarios import Problem
     from sandbox.store import Run
 
@@ -28,8 +29,8 @@ def table(title: str, *columns: str) -> Any:
     shown = _Table(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False
     )
-    for number, column in enumerate(columns):
-        shown.add_column(column, no_wrap=number == 0, overflow="fold")
+    for place, column in enumerate(columns):
+        shown.add_column(column, no_wrap=place == 0, overflow="fold")
     return shown
 
 
@@ -37,25 +38,6 @@ def show(console: Console, shown: Any) -> None:
     """A table with an empty line after it."""
     console.print(shown)
     console.print()
-
-
-def number(value: float) -> str:
-    """A figure with the digits that matter: ``16.5``, ``1,204``, ``0.0312``."""
-    if not math.isfinite(value):
-        return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
-    size = abs(value)
-    if size >= 1000:
-        return f"{value:,.0f}"
-    if size >= 100:
-        return f"{value:.1f}"
-    if size >= 1:
-        return f"{value:.2f}"
-    return f"{value:.3g}"
-
-
-def with_unit(value: float, unit: str) -> str:
-    """A figure and its unit; a pure number has none."""
-    return number(value) if unit in ("", "1") else f"{number(value)} {unit}"
 
 
 def show_verdict(evaluation: Evaluation, trained: Run | None = None) -> None:
@@ -80,7 +62,7 @@ def show_verdict(evaluation: Evaluation, trained: Run | None = None) -> None:
         )
     _references(shown, evaluation.problem)
     show(console, shown)
-    console.print(f"{_plural(count, 'test episode')} an agent, the same ones for all.", style="dim")
+    console.print(f"{plural(count, 'test episode')} an agent, the same ones for all.", style="dim")
     sampling = [agent.name for agent in evaluation.agents if not agent.deterministic]
     if sampling:
         console.print(f"{' and '.join(sampling)} sampled: the policy is meant to be stochastic.", style="dim")
@@ -90,38 +72,21 @@ def show_verdict(evaluation: Evaluation, trained: Run | None = None) -> None:
     console.print()
     same = trained is not None and _best_is_last(trained)
     for name in learned[:1] if same else learned:
-        console.print(verdict(name, evaluation.compare(name), metric, best))
+        console.print(_verdict(name, evaluation))
     if trained is not None:
         console.print()
         _tell_of_run(console, trained)
 
 
-def verdict(agent: str, comparison: Comparison | None, metric: Metric, best: str | None) -> str:
-    """In plain words, whether an agent beat the best classical method."""
-    if comparison is None:
-        reason = "there is no classical method to compare with" if best is None else "it is the best baseline"
-        return f"{agent}: {reason}."
-    from sandbox.evaluation import FEWEST_EPISODES
-
-    low, high = comparison.ci95
-    span = f"95 % interval {_signed(low)} to {_signed(high)}"
-    size = with_unit(abs(comparison.mean), metric.unit)
-    against = f"the best baseline, {comparison.baseline}"
-    if math.isnan(comparison.mean):
-        return f"{agent} cannot be compared with {against}: {metric.name} is not a number."
-    if comparison.verdict == "unclear" and not low <= 0 <= high:
-        return (
-            f"Too few test episodes to say whether {agent} beats {against}: the difference in {metric.name} "
-            f"is {_signed(comparison.mean)} over fewer than {FEWEST_EPISODES} episodes."
+def _verdict(agent: str, evaluation: Evaluation) -> str:
+    compared, metric = evaluation.compare(agent), evaluation.metric
+    against = None
+    if compared is not None:
+        difference, ci95 = compared.mean, compared.ci95
+        against = Against(
+            baseline=compared.baseline, difference=difference, ci95=ci95, verdict=compared.verdict
         )
-    if comparison.verdict == "unclear":
-        return (
-            f"No clear difference between {agent} and {against}: the difference in {metric.name} is "
-            f"{_signed(comparison.mean)} ({span}, which includes zero)."
-        )
-    direction = "lower" if comparison.mean < 0 else "higher"
-    verb = "beats" if comparison.verdict == "better" else "loses to"
-    return f"{agent} {verb} {against}: its {metric.name} is {size} {direction} ({span})."
+    return verdict(agent, against, metric.name, metric.unit, len(evaluation.seeds))
 
 
 def show_trained(trained: Run, metric: Metric) -> None:
@@ -181,12 +146,4 @@ def _difference(against: dict[str, Any] | None) -> str:
     if against is None:
         return "-"
     low, high = against["ci95"]
-    return f"{_signed(against['difference'])} [{_signed(low)}, {_signed(high)}] {against['verdict']}"
-
-
-def _signed(value: float) -> str:
-    return f"+{number(value)}" if value > 0 else number(value)
-
-
-def _plural(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+    return f"{signed(against['difference'])} [{signed(low)}, {signed(high)}] {against['verdict']}"

@@ -154,7 +154,8 @@ def results(run: Run) -> dict[str, Any] | None:
 def describe(run: Run) -> None:
     """Print what is in a run directory, and its results."""
     from sandbox.cli.output import stdout
-    from sandbox.cli.render import number, show, table
+    from sandbox.cli.render import show, table
+    from sandbox.report.words import number
 
     record, console = run.record, stdout()
     shown = table(str(run.path), "", "")

@@ -130,7 +130,7 @@ class _Lines:
 
 def headline(document: Mapping[str, Any], running: int) -> str:
     """How far a search is, in a line."""
-    from sandbox.cli.render import with_unit
+    from sandbox.report.words import with_unit
 
     counts = document["counts"]
     parts = [f"{counts['complete']} of {document['wanted']} trials complete"]
@@ -146,7 +146,8 @@ def headline(document: Mapping[str, Any], running: int) -> str:
 def _show(document: Mapping[str, Any], preset: Path | None) -> None:
     """The best trials, what mattered, and what was spent."""
     from sandbox.cli.output import stdout
-    from sandbox.cli.render import number, show, table
+    from sandbox.cli.render import show, table
+    from sandbox.report.words import number
 
     console = stdout()
     sign = 1.0 if document["better"] == "lower" else -1.0

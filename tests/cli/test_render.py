@@ -7,13 +7,15 @@ import io
 import pytest
 from rich.console import Console
 
-from sandbox.api import Metric
 from sandbox.cli.live import LiveProgress, PlainProgress, _Facts
-from sandbox.cli.render import number, verdict, with_unit
-from sandbox.evaluation import Comparison
+from sandbox.report.files import Against
+from sandbox.report.words import number, verdict, with_unit
 
-DELAY = Metric("delay", "s", "lower")
-THROUGHPUT = Metric("throughput", "vehicles/h", "higher")
+DELAY, THROUGHPUT = ("delay", "s"), ("throughput", "vehicles/h")
+
+
+def against(baseline: str, difference: float, ci95: tuple[float, float], word: str) -> Against:
+    return Against(baseline=baseline, difference=difference, ci95=ci95, verdict=word)
 
 
 @pytest.mark.parametrize(
@@ -38,52 +40,52 @@ def test_pure_numbers_have_no_unit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("metric", "comparison", "sentence"),
+    ("metric", "compared", "sentence"),
     [
         (
             DELAY,
-            Comparison("max-wave", -6.6, (-8.1, -5.2), "better"),
+            against("max-wave", -6.6, (-8.1, -5.2), "better"),
             "ppo beats the best baseline, max-wave: its delay is 6.60 s lower "
             "(95 % interval -8.10 to -5.20).",
         ),
         (
             DELAY,
-            Comparison("max-wave", 6.6, (5.2, 8.1), "worse"),
+            against("max-wave", 6.6, (5.2, 8.1), "worse"),
             "ppo loses to the best baseline, max-wave: its delay is 6.60 s higher "
             "(95 % interval +5.20 to +8.10).",
         ),
         (
             THROUGHPUT,
-            Comparison("fixed", 10.0, (5.0, 15.0), "better"),
+            against("fixed", 10.0, (5.0, 15.0), "better"),
             "ppo beats the best baseline, fixed: its throughput is 10.00 vehicles/h higher "
             "(95 % interval +5.00 to +15.00).",
         ),
         (
             DELAY,
-            Comparison("max-wave", -1.0, (-3.0, 1.0), "unclear"),
+            against("max-wave", -1.0, (-3.0, 1.0), "unclear"),
             "No clear difference between ppo and the best baseline, max-wave: the difference in delay is "
             "-1.00 (95 % interval -3.00 to +1.00, which includes zero).",
         ),
         (  # two episodes: the interval excludes zero, and still carries no verdict
             DELAY,
-            Comparison("max-wave", 889.9, (860.6, 919.3), "unclear"),
-            "Too few test episodes to say whether ppo beats the best baseline, max-wave: the difference in "
-            "delay is +889.9 over fewer than 5 episodes.",
+            against("max-wave", 889.9, (860.6, 919.3), "unclear"),
+            "No clear difference between ppo and the best baseline, max-wave: the difference in delay is "
+            "+889.9 (2 test episodes are too few for a verdict).",
         ),
     ],
 )
-def test_verdict_says_who_won(metric: Metric, comparison: Comparison, sentence: str) -> None:
-    assert verdict("ppo", comparison, metric, comparison.baseline) == sentence
+def test_verdict_says_who_won(metric: tuple[str, str], compared: Against, sentence: str) -> None:
+    assert verdict("ppo", compared, *metric, episodes=2 if compared.difference == 889.9 else 10) == sentence
 
 
 def test_verdict_without_a_number_claims_nothing() -> None:
     nan = float("nan")
-    sentence = verdict("ppo", Comparison("fixed", nan, (nan, nan), "unclear"), DELAY, "fixed")
+    sentence = verdict("ppo", against("fixed", nan, (nan, nan), "unclear"), *DELAY, episodes=10)
     assert sentence == "ppo cannot be compared with the best baseline, fixed: delay is not a number."
 
 
 def test_verdict_without_a_baseline_says_so() -> None:
-    assert verdict("ppo", None, DELAY, None) == "ppo: there is no classical method to compare with."
+    assert verdict("ppo", None, *DELAY, episodes=10) == "ppo: there is no classical method to compare with."
 
 
 def test_plain_progress_writes_one_line_every_five_seconds() -> None:
