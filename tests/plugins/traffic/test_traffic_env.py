@@ -120,6 +120,26 @@ def test_rules_hold_in_the_simulator_whatever_is_asked(signal_env: MakeOne) -> N
             assert not (a in GREEN and b == "r"), f"link {link} lost green without yellow"
 
 
+def test_what_is_read_only_where_something_changed_is_what_sumo_counts(signal_env: MakeOne) -> None:
+    """Loops that nobody has crossed are not asked, nor edges once all who wait are found: no count is lost."""
+    files = "sumo-rl:2way-single-intersection/single-intersection"
+    env = signal_env(net=f"{files}.net.xml", routes=f"{files}-vhvh.rou.xml", duration=900, jam=300)
+    simulation = env.control._simulation = LocalSimulation(env.control.ground.spec)
+    rng, waited = np.random.default_rng(0), 0.0
+    for seed in range(2):
+        env.reset(seed=seed)
+        for _ in range(150):
+            env.step(rng.integers(4) if rng.random() < 0.3 else np.int64(env.control.clocks[0].phase))
+            sumo, seen = simulation._sumo, simulation._seen
+            crossed = [*map(sumo.inductionloop.getIntervalVehicleNumber, simulation._loops)]
+            waiting = [*map(sumo.edge.getPendingVehicles, env.control.ground.spec.edges)]
+            assert seen.passed.tolist() == crossed
+            assert seen.outside.tolist() == [*map(len, waiting)]
+            waited = max(waited, seen.outside.sum())
+    assert waited > 10
+    assert seen.passed.sum() > 100
+
+
 def test_the_mask_tells_what_will_be_held(signal_env: MakeOne) -> None:
     env = signal_env()
     _, info = env.reset(seed=0)
