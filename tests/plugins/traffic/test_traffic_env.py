@@ -121,7 +121,7 @@ def test_rules_hold_in_the_simulator_whatever_is_asked(signal_env: MakeOne) -> N
 
 
 def test_what_is_read_only_where_something_changed_is_what_sumo_counts(signal_env: MakeOne) -> None:
-    """Loops that nobody has crossed are not asked, nor edges once all who wait are found: no count is lost."""
+    """Loops nobody has crossed are not asked, nor edges once all who wait are found: no count is lost."""
     files = "sumo-rl:2way-single-intersection/single-intersection"
     env = signal_env(net=f"{files}.net.xml", routes=f"{files}-vhvh.rou.xml", duration=900, jam=300)
     simulation = env.control._simulation = LocalSimulation(env.control.ground.spec)
