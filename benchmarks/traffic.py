@@ -74,8 +74,8 @@ def main() -> int:
             _median(repeats, do="ours", net="cologne1", decisions=n, copies=copies)
             for copies in (1, os.cpu_count() or 1)
         )
-        cores = os.cpu_count() or 1
-        result["scaling"] = round(cores * alone["wall"] / together["wall"] / cores, 3)
+        result["scaling"] = round(alone["wall"] / together["wall"], 3)
+        result["scaling_of_bare_sumo"] = _bare_scaling(n, os.cpu_count() or 1)
         eight = {net: _run(do="ours", net=net, decisions=n, copies=8) for net in NETS}
         result["sumo_share_of_8_copies"] = {
             net: round(one["sumo"] / one["cpu"], 3) for net, one in eight.items()
@@ -94,6 +94,18 @@ def _met(result: dict[str, Any]) -> dict[str, bool]:
     if "scaling" in result:
         met["scaling"] = result["scaling"] >= SCALING
     return met
+
+
+def _bare_scaling(decisions: int, cores: int) -> float:
+    """What `SCALING` can be at most: as many bare SUMO processes at once as cores, against one."""
+    task = json.dumps({"do": "bare", "net": "cologne1", "decisions": decisions})
+    command = [sys.executable, "-m", "benchmarks.traffic", "--one", task]
+
+    def slowest(number: int) -> float:
+        started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(number)]
+        return max(float(json.loads(one.communicate()[0])["wall"]) for one in started)
+
+    return round(slowest(1) / slowest(cores), 3)
 
 
 def _ratios(theirs: dict[str, float], ours: dict[str, float]) -> dict[str, float]:
@@ -169,6 +181,26 @@ def ours(net: str, decisions: int, copies: int = 1) -> dict[str, float]:
     children = sum(end[1] - begin[1] for begin, end in zip(before, after, strict=True))
     envs.close()
     return {"cpu": cpu + children, "sumo": sumo, "wall": wall, "reset": reset}
+
+
+def bare(net: str, decisions: int) -> dict[str, float]:
+    """Wall seconds of SUMO alone, in this process, under the network's own program."""
+    from sandbox_traffic.config import SignalConfig
+    from sandbox_traffic.control import survey
+    from sandbox_traffic.simulator import import_libsumo
+
+    network, routes, begin = NETS[net]
+    ground = survey(SignalConfig(net=f"sumo-rl:{network}", routes=f"sumo-rl:{routes}", begin=begin))
+    sumo = import_libsumo()
+    files = ["--net-file", ground.spec.net, "--route-files", str(ground.routes)]
+    quiet = ["--no-step-log", "true", "--no-warnings", "true"]
+    sumo.start(["sumo", *files, *quiet, "--begin", str(begin), "--time-to-teleport", "-1"])
+    start = time.perf_counter()
+    for decision in range(decisions):
+        sumo.simulationStep(float(begin + 5 * decision + 5))
+    wall = time.perf_counter() - start
+    sumo.close()
+    return {"wall": wall}
 
 
 def sumo_rl(net: str, decisions: int) -> dict[str, float]:
