@@ -80,6 +80,9 @@ def main() -> int:
         result["sumo_share_of_8_copies"] = {
             net: round(one["sumo"] / one["cpu"], 3) for net, one in eight.items()
         }
+        result["work_of_8_copies"] = {  # against one copy; lockstep costs less the more copies a core has
+            net: round(8 * ours[net]["wall"] / one["wall"], 2) for net, one in eight.items()
+        }
         result["network_size"] = [_size(side, min(n, 120)) for side in (2, 4, 10)]
     result["met"] = _met(result)
     print(json.dumps(result, indent=2))
