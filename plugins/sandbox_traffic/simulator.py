@@ -224,7 +224,7 @@ class LocalSimulation:
         """Begin an episode; see `Simulation`."""
         self._end()
         self._routes, self._time, self._counted = routes, time, time
-        self._seen.passed[:] = 0.0
+        self._seen.passed[:] = self._seen.outside[:] = 0.0
         with self._in_own_words():
             varying = ["--begin", str(time), "--seed", str(seed), "--scale", repr(float(scale))]
             self._sumo.start([*self._command, *varying, "--route-files", routes])
@@ -292,9 +292,8 @@ class LocalSimulation:
     def _read(self) -> None:
         sumo, spec, seen = self._sumo, self._spec, self._seen
         lane, lanes, loop = sumo.lane, spec.lanes, sumo.inductionloop
-        before = seen.outside.copy()
         seen.count[:] = [*map(lane.getLastStepVehicleNumber, lanes)]
-        seen.halting[:] = seen.waiting[:] = seen.speed[:] = seen.outside[:] = 0.0
+        seen.halting[:] = seen.waiting[:] = seen.speed[:] = 0.0
         for index in seen.count.nonzero()[0].tolist():  # most lanes are empty most of the time
             name = lanes[index]
             seen.speed[index] = lane.getLastStepMeanSpeed(name)
@@ -304,12 +303,13 @@ class LocalSimulation:
         # SUMO lists those who wait by name, which costs more than all the rest where many do: ask first where
         # some were, and no further once all are found.
         waiting = int(sumo.simulation.getParameter("", WAITING))
-        if waiting:
-            for index in np.argsort(-before, kind="stable").tolist():
-                seen.outside[index] = len(sumo.edge.getPendingVehicles(spec.edges[index]))
-                waiting -= seen.outside[index]
-                if waiting <= 0:
-                    break
+        edges = np.argsort(-seen.outside, kind="stable").tolist() if waiting else ()
+        seen.outside[:] = 0.0
+        for index in edges:
+            seen.outside[index] = len(sumo.edge.getPendingVehicles(spec.edges[index]))
+            waiting -= seen.outside[index]
+            if waiting <= 0:
+                break
         seen.gap[:] = [*map(loop.getTimeSinceDetection, self._loops)]
         # A count takes the longer the more vehicles have crossed in the episode: only where one was since.
         for index in (seen.gap <= self._time - self._counted).nonzero()[0].tolist():
