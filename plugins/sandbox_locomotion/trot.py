@@ -58,8 +58,8 @@ class Trot:
 AHEAD = (1.0, 0.0, 0.0)
 """What the trot follows where nothing is commanded, m/s and rad/s; `Trot.stride` makes it faster."""
 
-LOW = np.array([1.2, 0.2, 0.02, 0.2, -0.06, 0.0])
-HIGH = np.array([5.0, 0.32, 0.14, 3.0, 0.06, 1.0])
+LOW = np.array([1.2, 0.2, 0.02, 0.2, -0.12, 0.0])
+HIGH = np.array([5.0, 0.32, 0.2, 4.0, 0.06, 1.0])
 
 
 class TrotPolicy:

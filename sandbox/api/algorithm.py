@@ -142,7 +142,8 @@ class TrainContext:
         dataset: Path of a dataset for offline learning and imitation, or None.
         elsewhere: How to play in other processes or on other machines; what is played through it is not
             restored when a stopped run goes on.
-        resume: What to go on from instead of starting, or None; ``initial`` is then of no concern.
+        resume: What to go on from instead of starting, or None; ``initial`` then says only that the run
+            once started from a policy.
     """
 
     make_envs: Callable[[int], gym.vector.VectorEnv[Any, Any, Any]]

@@ -166,7 +166,9 @@ class _OffPolicy(_WithDiscount):
     buffer_size: int = Field(
         1_000_000, ge=1, le=100_000_000, description="transitions in the replay buffer, over all rows"
     )
-    learning_starts: int = Field(100, ge=0, description="steps of random actions before learning")
+    learning_starts: int = Field(
+        100, ge=0, description="steps before learning, by random actions or the policy to start from"
+    )
     batch_size: int = Field(256, ge=1, le=1_000_000, description="transitions per gradient step")
     train_freq: int = Field(1, ge=1, le=1_000_000, description="steps of each row between updates")
     gradient_steps: int = Field(

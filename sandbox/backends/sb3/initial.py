@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.noise import ActionNoise
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from sandbox.api.errors import MisfitError
 from sandbox.backends.policy_files import PolicyFiles, read_policy, require_fit
@@ -42,6 +45,26 @@ def start_from(model: BaseAlgorithm, config: Config, directory: Path) -> None:
             copy.load_state_dict(getattr(model.policy, online).state_dict())
     if config.algorithm == "ars":  # searches in a vector of its own
         model.weights = torch.nn.utils.parameters_to_vector(model.policy.parameters()).detach()  # type: ignore[attr-defined]
+
+
+def explore_by_policy(model: BaseAlgorithm) -> None:
+    """Let a model that starts from a saved policy act by it from the first step on.
+
+    Off-policy algorithms of SB3 take random actions for ``learning_starts`` steps. Fine-tuning would throw
+    away there what the policy knows: its first steps, and a replay that shows the critic nothing of where
+    the policy goes (Zhou et al. 2024, arXiv 2412.07762). Gradient steps still wait for ``learning_starts``.
+    """
+    if not isinstance(model, OffPolicyAlgorithm):
+        return
+    sample = model._sample_action
+
+    def by_policy(
+        learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        del learning_starts
+        return sample(0, action_noise, n_envs)
+
+    model._sample_action = by_policy  # type: ignore[method-assign]
 
 
 def _require_same_activation(files: PolicyFiles, config: Config, directory: Path) -> None:

@@ -15,7 +15,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from sandbox.api.algorithm import TrainContext, WriteState
 from sandbox.api.errors import RunFailedError
 from sandbox.backends.sb3.config import Config
-from sandbox.backends.sb3.initial import start_from
+from sandbox.backends.sb3.initial import explore_by_policy, start_from
 from sandbox.backends.sb3.model import build_model
 from sandbox.backends.sb3.networks import ACTOR_CRITIC, Network, build_policy
 from sandbox.backends.sb3.normaliser import Normaliser
@@ -64,6 +64,8 @@ def train(context: TrainContext) -> SB3Policy:
             options["reset_num_timesteps"] = False
         elif context.initial is not None:
             start_from(model, context.config, context.initial)
+        if context.initial is not None:
+            explore_by_policy(model)
         if context.config.algorithm == "maskable-ppo":
             options["use_masking"] = context.masks
         _learn(model, steps, options)

@@ -16,6 +16,7 @@ from stopping import Heard, go_on, interrupted, require_same, uninterrupted
 from sandbox.api.errors import RunBusyError
 from sandbox.registry import registry
 from sandbox.store import Run, RunWriter
+from sandbox.training import train
 from sandbox.workflow import resume
 
 SHORT = ["evaluation.validations=3", "evaluation.validation_episodes=1"]
@@ -63,6 +64,21 @@ def test_going_on_gives_what_an_uninterrupted_training_gives(algo: str, toys: No
     (told,) = resumed.record["resumed"]
     assert told["exact"]
     assert 0 < told["steps"] < steps
+
+
+def test_a_fine_tuned_run_stopped_before_it_learned_goes_on_acting_by_its_policy(
+    toys: None, tmp_path: Path
+) -> None:
+    source = train("toy/regulator", "sac", runs_dir=tmp_path / "source", steps=40, hp=SMALL, changes=SHORT)
+    hp = {**SMALL, "learning_starts": 60}
+    arguments = {"steps": 80, "num_envs": 1, "hp": hp, "changes": SHORT, "init_from": source.path}
+    whole = uninterrupted(tmp_path, "toy/regulator", "sac", **arguments)
+    path = interrupted(tmp_path, "toy/regulator", "sac", at=1, **arguments)
+    resumed = go_on(path)
+    require_same(whole, resumed)
+    (told,) = resumed.record["resumed"]
+    assert told["exact"]
+    assert 0 < told["steps"] < 60
 
 
 def test_sigkill_and_a_new_process_give_the_same(toys: None, tmp_path: Path) -> None:

@@ -187,6 +187,26 @@ def test_every_algorithm_starts_from_its_own_policy(name: str, tmp_path: Path) -
     assert_started_from(name, tmp_path, hyperparameters, expected)
 
 
+@pytest.mark.parametrize("name", sorted(OFF_POLICY - {"dqn", "qr-dqn"}))
+def test_fine_tuning_acts_by_the_policy_it_starts_from_and_not_at_random(name: str, tmp_path: Path) -> None:
+    make = make_for(name)
+    first = train(context(name, make, seed=1))
+    # An actor that is sure: what it samples is its mode.
+    if name != "td3":
+        with torch.no_grad():
+            first.policy.actor.log_std.weight.zero_()
+            first.policy.actor.log_std.bias.fill_(-20)
+    first.save(tmp_path)
+    envs = vector(make, 1)
+    waiting = SHORT[name] | {"learning_starts": 64} | ({"action_noise_std": 0.0} if name == "td3" else {})
+    train(context(name, make, waiting, steps=20, initial=tmp_path, envs=envs))
+    observations = np.arange(20, dtype=np.float32)[:, None] % 5
+    first.reset(20)
+    wanted = first.act(observations)
+    assert np.ptp(wanted, axis=0).max() > 1e-3
+    assert np.allclose(envs.envs[0].taken, wanted, atol=1e-3)
+
+
 @pytest.mark.parametrize("name", ["a2c", "trpo", "maskable-ppo"])
 def test_policy_gradient_algorithms_start_from_each_other(name: str, tmp_path: Path) -> None:
     policy = train(context("ppo", make_for("ppo")))
