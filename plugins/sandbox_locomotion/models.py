@@ -65,6 +65,8 @@ def compile_model(spec: mujoco.MjSpec, config: LocomotionConfig) -> mujoco.MjMod
         raise _broken(path, error) from None
     # A diverged simulation must be seen, not silently restarted.
     model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
+    if model.ntree == 1:  # one robot is one island: the search for more takes time and changes no bit
+        model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
     if config.model:
         _check(model, path, config)
     return model

@@ -1,9 +1,11 @@
 """A user's own MJCF works, or fails with file and line; it reaches nothing outside its folder."""
 
+import copy
 import shutil
 from pathlib import Path
 
 import gymnasium
+import mujoco
 import numpy as np
 import pytest
 
@@ -35,6 +37,29 @@ def test_a_copy_of_the_model_plays_like_the_robots_own(ant):
     assert np.array_equal(mine.reset(seed=1)[0], own.reset(seed=1)[0])
     for _ in range(20):
         assert np.array_equal(mine.step(np.full(8, 0.3))[0], own.step(np.full(8, 0.3))[0])
+
+
+def test_robots_in_one_piece_are_solved_without_a_search_for_islands_to_the_same_bit():
+    simulation = sandbox.make("locomotion/half-cheetah").unwrapped.simulation
+    island = int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
+    assert simulation.base.opt.disableflags & island
+    searched = copy.copy(simulation.base)
+    searched.opt.disableflags &= ~island
+    one, other = mujoco.MjData(simulation.base), mujoco.MjData(searched)
+    rng, most = np.random.default_rng(0), 0
+    for _ in range(500):
+        one.ctrl[:] = other.ctrl[:] = rng.uniform(-1, 1, simulation.base.nu)
+        mujoco.mj_step(simulation.base, one, nstep=5)
+        mujoco.mj_step(searched, other, nstep=5)
+        most = max(most, other.nisland)
+        assert np.array_equal(one.qpos, other.qpos)
+    assert most == 1
+
+
+def test_models_in_several_pieces_keep_the_search_for_islands(ant):
+    change(ant, "</worldbody>", '<body pos="9 9 9"><freejoint/><geom size=".1"/></body></worldbody>')
+    simulation = make(ant).unwrapped.simulation
+    assert not simulation.base.opt.disableflags & int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
 
 
 def test_a_heavier_model_of_ones_own_moves_otherwise(ant):

@@ -1,5 +1,8 @@
 """Pictures: never black, several cameras, terrain and text in them; camera observations."""
 
+import gc
+
+import mujoco
 import numpy as np
 import pytest
 
@@ -77,6 +80,30 @@ def test_a_picture_does_not_depend_on_what_was_drawn_before(env):
     assert np.array_equal(camera.picture(0), other.picture(0))
     camera.close()
     other.close()
+
+
+def test_a_camera_that_is_dropped_unclosed_leaves_the_others_alone(env):
+    simulation = env.unwrapped.simulation
+    camera, dropped = render.Camera(simulation, 120), render.Camera(simulation, 64, "front")
+    dropped.picture(0)
+    before = camera.picture(0)
+    del dropped
+    gc.collect()
+    # Not drawn anew: what a thread drew with last is what it goes on with.
+    seen = np.empty_like(before)
+    mujoco.mjr_readPixels(seen, None, camera._rect, camera._drawer)
+    assert np.array_equal(seen[::-1], before)
+    assert np.array_equal(camera.picture(0), before)
+    camera.close()
+
+
+def test_the_coarser_bodies_of_films_look_the_same(env):
+    simulation = env.unwrapped.simulation
+    full, film = (render.Camera(simulation, 240, "side", film=film) for film in (False, True))
+    one, other = full.picture(0).astype(float), film.picture(0).astype(float)
+    full.close()
+    film.close()
+    assert 0 < np.abs(one - other).mean() < 1
 
 
 def test_a_camera_that_is_not_there_is_named(env):
