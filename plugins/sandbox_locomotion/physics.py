@@ -32,6 +32,11 @@ _CHUNKS_PER_THREAD = 4
 """Rows are handed out in this many pieces a thread: copies differ in how many contacts they solve."""
 HELP_AFTER = 1.0
 """Seconds of stepping after which helper processes start; starting one costs half a second and more."""
+_PIECES_PER_POOL_THREAD = 2
+"""The same for MuJoCo's own threads, which take longer to hand over."""
+_CONTROLLED = int(mujoco.mjtState.mjSTATE_CTRL)
+_PUSHED = _CONTROLLED | int(mujoco.mjtState.mjSTATE_XFRC_APPLIED)
+"""What `mujoco.rollout` is given beside the start: controls, and forces where there are any."""
 HELP_FROM = 8
 """Copies to a helper process below which a step is too short to be shared."""
 
@@ -88,8 +93,11 @@ class Physics:
 
     Attributes:
         state: MuJoCo's integration state of every copy, shape ``(copies, size)``.
+        feels: Whether contact forces and the feet's places are known.
         fields: The gathered fields, each of shape ``(copies, …)``.
     """
+
+    feels = True
 
     def __init__(
         self,
@@ -248,14 +256,27 @@ class RolloutPhysics(Physics):
     ``mujoco.rollout`` starts the constraint solver of every control step from nothing, where MuJoCo
     starts it from the step before, so trajectories part after some hundred steps. Models that ask for
     the Runge-Kutta integrator, which computes the forces of a step four times, are stepped by MuJoCo's
-    ``implicitfast``, which does it once; their trajectories part sooner. Only positions and velocities
-    are known: contact forces and the feet's places stay zero, motor torques are control times gear,
-    and the torso's place is the root's.
+    ``implicitfast``, which does it once; their trajectories part sooner. So do those of models that are
+    stepped by longer steps than they ask for. Only positions and velocities are known: contact forces
+    and the feet's places stay zero, motor torques are control times gear, and the torso's place is the
+    root's.
+
+    Args:
+        models: As for `Physics`; their integrator and time step are changed.
+        copies: Number of copies.
+        threads: Threads; 0 for as many as there are processors.
+        torso: Body whose place is the root's.
+        timestep: Length of a simulation step, s.
     """
 
-    def __init__(self, models: Sequence[mujoco.MjModel], copies: int, threads: int, torso: int) -> None:
+    feels = False
+
+    def __init__(
+        self, models: Sequence[mujoco.MjModel], copies: int, threads: int, torso: int, timestep: float
+    ) -> None:
         names = ("xpos", "xipos", "qfrc_actuator", "cfrc_ext")
         for model in {id(model): model for model in models}.values():
+            model.opt.timestep = timestep
             if model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4:
                 model.opt.integrator = int(mujoco.mjtIntegrator.mjINT_IMPLICITFAST)
         super().__init__(models, copies, names, threads)
@@ -265,18 +286,37 @@ class RolloutPhysics(Physics):
         self._rollout = Rollout(nthread=self._threads)
         self._pool_data = [mujoco.MjData(self.model) for _ in range(self._threads)]
         self._columns = _columns(self.model, int(mujoco.mjtState.mjSTATE_FULLPHYSICS))
-        self._inputs = int(mujoco.mjtState.mjSTATE_CTRL) | int(mujoco.mjtState.mjSTATE_XFRC_APPLIED)
-        self._input_columns = _columns(self.model, self._inputs)
+        self._pushed_columns = _columns(self.model, _PUSHED)
+        # The default, a tenth of a thread's share at a time, spends a quarter of a step on handing out.
+        self._piece = max(1, -(-copies // (_PIECES_PER_POOL_THREAD * self._threads)))
+        self._ends = self._readings = np.empty((0, 0, 0))
         self._speeds = self.model.jnt_dofadr[self.model.actuator_trnid[:, 0]]
         self._gear = self.model.actuator_gear[:, 0]
 
     def step(self, frame_skip: int) -> None:
         """Advance every copy by ``frame_skip`` simulation steps under its control."""
         start = np.ascontiguousarray(self.state[:, self._columns])
-        inputs = np.repeat(self.state[:, None, self._input_columns], frame_skip, 1)
-        models: Any = self.models if self.models[0] is not self.models[-1] else self.model
-        end, _ = self._rollout.rollout(models, self._pool_data, start, inputs, control_spec=self._inputs)
-        self.state[:, self._columns] = end[:, -1]
+        given = (
+            self.view("CTRL") if not self.view("XFRC_APPLIED").any() else self.state[:, self._pushed_columns]
+        )
+        inputs = np.repeat(given[:, None], frame_skip, 1)
+        if self._ends.shape[1] != frame_skip:
+            self._ends = np.empty((self.copies, frame_skip, start.shape[1]))
+            self._readings = np.empty((self.copies, frame_skip, self.model.nsensordata))
+        # Shapes and types are right: checking them would take a tenth of a millisecond.
+        self._rollout.rollout(
+            self.models,
+            self._pool_data,
+            start,
+            inputs,
+            control_spec=_PUSHED if given.shape[1] > self.model.nu else _CONTROLLED,
+            skip_checks=True,
+            nstep=frame_skip,
+            state=self._ends,
+            sensordata=self._readings,
+            chunk_size=self._piece,
+        )
+        self.state[:, self._columns] = self._ends[:, -1]
         self.fields["xpos"][:, self._torso, :2] = self.view("QPOS")[:, :2]
         self.fields["qfrc_actuator"][:, self._speeds] = self._gear * self.view("CTRL")
 
@@ -286,11 +326,13 @@ class RolloutPhysics(Physics):
         self._rollout.close()
 
 
-def _columns(model: mujoco.MjModel, parts: int) -> NDArray[np.int64]:
-    """Columns of the integration state that belong to some of its parts."""
+def _columns(model: mujoco.MjModel, parts: int) -> slice | NDArray[np.int64]:
+    """Columns of the integration state that belong to some of its parts; a slice where they adjoin."""
     found = [
         np.arange(mujoco.mj_stateSize(model, STATE))[_slice(model, 1 << bit)]
         for bit in range(STATE.bit_length())
         if parts & STATE & (1 << bit)
     ]
-    return np.concatenate(found)
+    columns = np.concatenate(found)
+    adjoin = columns[-1] - columns[0] == len(columns) - 1
+    return slice(int(columns[0]), int(columns[-1]) + 1) if adjoin else columns

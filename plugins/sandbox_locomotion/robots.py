@@ -26,6 +26,7 @@ class Robot:
         file: MJCF file among Gymnasium's assets; empty for a model that is assembled.
         root: How its root moves.
         frame_skip: Simulation steps per control step.
+        fast_steps: As many, and longer ones, in fast mode; 0 for the same.
         reset_noise: Scale of the noise on the initial joint positions and velocities.
         normal_velocities: Whether initial velocities are normal rather than uniform.
         forward: What the forward speed is measured on: the root coordinate, the root body's frame, or
@@ -61,6 +62,7 @@ class Robot:
     terminates: bool = True
     contact_cost: float = INFINITY
     applied_control: bool = False
+    fast_steps: int = 0
 
 
 ROBOTS = {
@@ -86,6 +88,7 @@ ROBOTS = {
             frame_skip=5,
             reset_noise=0.1,
             terminates=False,
+            fast_steps=3,
         ),
         Robot(
             "hopper",

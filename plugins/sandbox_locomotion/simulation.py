@@ -102,6 +102,13 @@ class Simulation:
         self.heights = np.zeros((copies, side, side))
         self.terrain_seeds = np.zeros(copies, np.int64)
         self.air = np.zeros((copies, len(self.body.feet)))
+        shape = self.air.shape
+        self._unfelt = (
+            np.zeros(shape, np.bool_),
+            np.zeros(shape),
+            np.full(shape, SWING),
+            np.zeros((copies, 1)),
+        )
         self.tracked = np.zeros((copies, 2))
         self.feet_before = np.zeros((copies, len(self.body.feet), 2))
         self.tally = Tally(copies, config.command_speed is not None)
@@ -262,18 +269,11 @@ class Simulation:
 
     def _transition(self, action: Array) -> Transition:
         qpos, qvel = self.physics.view("QPOS"), self.physics.view("QVEL")
-        fields, body = self.physics.fields, self.body
-        moved, feet = self._track(), self._feet()
+        body = self.body
+        moved = self._track()
         forward = (moved[:, 0] - self.tracked[:, 0]) / self.dt
-        foot_speed = np.sqrt(np.square(feet - self.feet_before).sum(2)) / self.dt
-        self.tracked, self.feet_before = moved, feet
-        forces = fields["cfrc_ext"]
-        touching = np.square(forces.take(body.feet, 1)).sum(-1) > 1e-12
-        landed = np.where(touching & (self.air > 0), self.air, SWING)
-        self.air = np.where(touching, 0.0, self.air + self.dt)
-        if self.robot.observed_clip is not None:
-            forces = np.clip(forces, *self.robot.observed_clip)
-        contact = forces.reshape(self.copies, -1)
+        self.tracked = moved
+        touching, foot_speed, landed, contact = self._contacts() if self.physics.feels else self._unfelt
         control = self.physics.view("CTRL")
         errors = self.observer.gait_errors()
         return Transition(
@@ -285,7 +285,7 @@ class Simulation:
             change=action - self.previous,
             contact=contact,
             contact_limit=self.robot.contact_cost,
-            torque=fields["qfrc_actuator"],
+            torque=self.physics.fields["qfrc_actuator"],
             joint_velocity=qvel,
             velocity=bodies.body_velocity(body, qpos, qvel),
             vertical=qvel[:, body.vertical] if body.vertical is not None else np.zeros(self.copies),
@@ -296,6 +296,19 @@ class Simulation:
             landed=landed,
             **errors,
         )
+
+    def _contacts(self) -> tuple[Flags, Array, Array, Array]:
+        """Which feet touch, how fast they are, how long those that land were in the air, and all forces."""
+        feet = self._feet()
+        foot_speed = np.sqrt(np.square(feet - self.feet_before).sum(2)) / self.dt
+        self.feet_before = feet
+        forces = self.physics.fields["cfrc_ext"]
+        touching = np.square(forces.take(self.body.feet, 1)).sum(-1) > 1e-12
+        landed = np.where(touching & (self.air > 0), self.air, SWING)
+        self.air = np.where(touching, 0.0, self.air + self.dt)
+        if self.robot.observed_clip is not None:
+            forces = np.clip(forces, *self.robot.observed_clip)
+        return touching, foot_speed, landed, forces.reshape(self.copies, -1)
 
     def _healthy(self, qpos: Array, qvel: Array) -> Flags:
         robot, body = self.robot, self.body
@@ -406,7 +419,11 @@ class Simulation:
         if self.own_models:
             models = [conditions.own_model(self.base) for _ in range(self.copies)]
         if fast:
-            return RolloutPhysics(models, self.copies, threads, self.body.torso)
+            timestep = float(self.base.opt.timestep)
+            if self.robot.fast_steps and not (self.config.frame_skip or self.config.model):
+                self.frame_skip = self.robot.fast_steps
+                timestep = self.dt / self.frame_skip
+            return RolloutPhysics(models, self.copies, threads, self.body.torso, timestep)
         gathered = dict.fromkeys(("xpos", "xipos", "qfrc_actuator", "cfrc_ext", *self.robot.observed))
         return Physics(models, self.copies, tuple(gathered), threads)
 

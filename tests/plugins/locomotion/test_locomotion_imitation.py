@@ -34,7 +34,7 @@ def test_moving_otherwise_earns_less():
 
 def test_fast_steps_are_close_to_exact_ones_at_first_and_not_for_ever():
     def batch(fast):
-        changes = ["config.contact_forces=false", f"config.fast={fast}"]
+        changes = ["config.contact_forces=false", "config.frame_skip=5", f"config.fast={fast}"]
         return sandbox.make_vec("locomotion/half-cheetah", 3, changes=changes)
 
     exact, fast = batch("false"), batch("true")
@@ -54,6 +54,30 @@ def test_fast_steps_are_close_to_exact_ones_at_first_and_not_for_ever():
     assert apart[-1] > 0
     exact.close()
     fast.close()
+
+
+def test_the_half_cheetah_is_stepped_fast_by_fewer_and_longer_steps_unless_told_how_many():
+    exact, fast, told = (
+        sandbox.make_vec("locomotion/half-cheetah", 16, changes=changes)
+        for changes in ((), ("config.fast=true",), ("config.fast=true", "config.frame_skip=5"))
+    )
+    batches = [envs.unwrapped.simulation for envs in (exact, fast, told)]
+    assert [batch.frame_skip for batch in batches] == [5, 3, 5]
+    assert [batch.base.opt.timestep for batch in batches] == pytest.approx([0.01, 0.05 / 3, 0.01])
+    rng = np.random.default_rng(0)
+    for envs in (exact, fast):
+        envs.reset(seed=0)
+    speeds = []
+    for _ in range(4):
+        action = rng.uniform(-1, 1, (16, 6)).astype(np.float32)
+        for envs in (exact, fast):
+            envs.step(action)
+        speeds.append([batch.speed.copy() for batch in batches[:2]])
+    one, other = np.array(speeds).transpose(1, 0, 2)
+    assert batches[1].physics.view("TIME")[:, 0] == pytest.approx(np.full(16, 4 * 0.05))
+    assert 0 < np.abs(one - other).mean() < 0.2 * np.abs(one).mean()
+    for envs in (exact, fast, told):
+        envs.close()
 
 
 def test_a_single_environment_is_exact_even_where_batches_are_fast():
