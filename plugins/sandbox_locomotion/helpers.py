@@ -12,11 +12,13 @@ import contextlib
 import io
 import mmap
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
@@ -36,6 +38,10 @@ POSSIBLE = os.name == "posix"
 MOST_PIECES = 255
 _NO_MORE = 255
 """What stands in the pipe after a step's pieces, once for everyone."""
+_END, _DONE = b"\0", b"\1"
+"""What is said instead of a number of simulation steps to end a helper, and what one answers."""
+_PATIENCE = 3e-4
+"""Time, s, in which an answer is looked for before going to sleep: waking up takes as long as some rows."""
 
 
 class SharedArrays:
@@ -86,9 +92,8 @@ class Helpers:
     Args:
         count: Number of processes.
         pieces: The rows of each piece, at most `MOST_PIECES`.
-        model: The model of all rows.
+        play: The class that plays rows, the model of all rows, and whether contact forces are computed.
         arrays: What a row consists of: its ``state``, then the fields gathered after a step.
-        forces: Whether contact forces are computed after each step.
 
     Raises:
         OSError: If memory or a process cannot be had.
@@ -99,9 +104,8 @@ class Helpers:
         self,
         count: int,
         pieces: Sequence[range],
-        model: mujoco.MjModel,
+        play: tuple[type[Any], mujoco.MjModel, bool],
         arrays: Mapping[str, Array],
-        forces: bool,
     ) -> None:
         shapes: Shapes = {name: values.shape for name, values in arrays.items()}
         self._owner = os.getpid()
@@ -116,7 +120,7 @@ class Helpers:
         weakref.finalize(self, os.close, self._given)
         for _ in range(count):
             self._waiting.append(_Process(self._file.fileno(), taken))
-            self._waiting[-1].send((model, shapes, self._pieces, forces))
+            self._waiting[-1].brief((play, shapes, self._pieces))
 
     @property
     def ready(self) -> bool:
@@ -165,13 +169,13 @@ class Helpers:
             process.close()
 
 
-def shrinking(rows: int, players: int) -> list[range]:
+def shrinking(rows: int, players: int, least: int = 1) -> list[range]:
     """Pieces of rows, large ones first: few are handed out, and nobody waits long for the last.
 
     Each is half of a player's share of what is left (Polychronopoulos and Kuck 1987, Guided
-    self-scheduling), or as many rows as keep the pieces below `MOST_PIECES`.
+    self-scheduling), or as many rows as are worth it, ``least``, and keep the pieces below `MOST_PIECES`.
     """
-    pieces, first, least = [], 0, 1 + rows // 128
+    pieces, first, least = [], 0, max(least, 1 + rows // 128)
     while first < rows:
         size = max((rows - first) // (2 * players), least)
         pieces.append(range(first, min(first + size, rows)))
@@ -183,6 +187,33 @@ def take(pipe: io.FileIO, pieces: Sequence[range]) -> Iterator[range]:
     """The pieces of a step that nobody else has taken."""
     while (piece := pipe.read(1)) and piece[0] != _NO_MORE:
         yield pieces[piece[0]]
+
+
+class _Line:
+    """One end of a line on which bytes are said, one at a time.
+
+    Whoever waits looks for the next byte for a moment before it goes to sleep, if the last one came as
+    soon; the processor is offered to others meanwhile.
+    """
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+        self._soon = True
+
+    def say(self, word: bytes) -> None:
+        self._end.sendall(word)
+
+    def hear(self) -> bytes:
+        """The next byte; none if the other end has hung up."""
+        begun = time.perf_counter()
+        while self._soon and time.perf_counter() - begun < _PATIENCE:
+            try:
+                return self._end.recv(1, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                os.sched_yield()
+        word = self._end.recv(1)
+        self._soon = time.perf_counter() - begun < 2 * _PATIENCE
+        return word
 
 
 class _Process:
@@ -203,22 +234,31 @@ class _Process:
                 env={**os.environ, "PYTHONPATH": path},
                 process_group=0,
             )
-        self._connection = Connection(ours.detach())
-        self.close = weakref.finalize(self, _end, os.getpid(), self._process, self._connection)
+        self._end, self._line = ours, _Line(ours)
+        self.close = weakref.finalize(self, _end, os.getpid(), self._process, ours)
 
-    def send(self, order: Any) -> None:
-        try:
-            self._connection.send(order)
-        except OSError:
-            raise self._death() from None
+    def brief(self, task: Any) -> None:
+        """Say what will be asked for."""
+        with self._alive(), Connection(os.dup(self._end.fileno())) as connection:
+            connection.send(task)
+
+    def send(self, frame_skip: int) -> None:
+        with self._alive():
+            self._line.say(bytes([frame_skip]))
 
     def poll(self) -> bool:
-        return self._connection.poll()
+        return bool(select.select([self._end], [], [], 0)[0])
 
     def receive(self) -> None:
+        with self._alive():
+            if not self._line.hear():
+                raise EOFError
+
+    @contextlib.contextmanager
+    def _alive(self) -> Iterator[None]:
         try:
-            self._connection.recv_bytes()
-        except (EOFError, OSError):
+            yield
+        except (OSError, EOFError):
             raise self._death() from None
 
     def _death(self) -> RunFailedError:
@@ -230,13 +270,13 @@ class _Process:
         )
 
 
-def _end(owner: int, process: subprocess.Popen[bytes], connection: Connection) -> None:
+def _end(owner: int, process: subprocess.Popen[bytes], end: socket.socket) -> None:
     if os.getpid() != owner:
-        connection.close()
+        end.close()
         return
     with contextlib.suppress(OSError):  # closing is not enough: a forked process may hold a copy
-        connection.send(None)
-    connection.close()
+        end.sendall(_END)
+    end.close()
     try:
         process.wait(timeout=5)
     except subprocess.TimeoutExpired:
@@ -247,23 +287,28 @@ def _end(owner: int, process: subprocess.Popen[bytes], connection: Connection) -
 def main() -> None:
     """Step rows when told to, until the owner hangs up."""
     from sandbox_locomotion.models import silence
-    from sandbox_locomotion.physics import Player
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     silence()
-    connection, memory, taken = Connection(int(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])
-    with contextlib.suppress(EOFError, OSError), connection, os.fdopen(taken, "rb", buffering=0) as pipe:
-        model, shapes, pieces, forces = connection.recv()
+    memory, taken = int(sys.argv[2]), int(sys.argv[3])
+    with (
+        contextlib.suppress(EOFError, OSError),
+        socket.socket(fileno=int(sys.argv[1])) as end,
+        os.fdopen(taken, "rb", buffering=0) as pipe,
+    ):
+        with Connection(os.dup(end.fileno())) as connection:
+            (player, model, forces), shapes, pieces = connection.recv()
         with os.fdopen(memory, "r+b") as file:
             arrays = SharedArrays(file, shapes).arrays
-        player = Player(model, tuple(name for name in arrays if name != "state"))
+        playing = player(model, tuple(name for name in arrays if name != "state"))
         models = [model] * len(arrays["state"])
-        connection.send_bytes(b"ready")
-        while (frame_skip := connection.recv()) is not None:
+        line = _Line(end)
+        line.say(_DONE)
+        while (word := line.hear()) and word != _END:
             for rows in take(pipe, pieces):
-                player.play(models, rows, frame_skip, arrays, forces)
-            connection.send_bytes(b"done")
+                playing.play(models, rows, word[0], arrays, forces)
+            line.say(_DONE)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,6 @@ _CHUNKS_PER_THREAD = 4
 """Rows are handed out in this many pieces a thread: copies differ in how many contacts they solve."""
 HELP_AFTER = 1.0
 """Seconds of stepping after which helper processes start; starting one costs half a second and more."""
-_PIECES_PER_POOL_THREAD = 2
-"""The same for MuJoCo's own threads, which take longer to hand over."""
 _CONTROLLED = int(mujoco.mjtState.mjSTATE_CTRL)
 _PUSHED = _CONTROLLED | int(mujoco.mjtState.mjSTATE_XFRC_APPLIED)
 """What `mujoco.rollout` is given beside the start: controls, and forces where there are any."""
@@ -48,6 +46,9 @@ class Player:
         model: Any model of the rows' sizes.
         gathered: Fields of ``MjData`` to store after every step, beside the state.
     """
+
+    least = 1
+    """Rows that are worth handing out."""
 
     def __init__(self, model: mujoco.MjModel, gathered: Sequence[str]) -> None:
         self.data = mujoco.MjData(model)
@@ -98,6 +99,8 @@ class Physics:
     """
 
     feels = True
+    player: type[Player] = Player
+    """Who plays rows."""
 
     def __init__(
         self,
@@ -110,6 +113,7 @@ class Physics:
         self.models = list(models) if len(models) > 1 else [models[0]] * copies
         self.copies, self.forces = copies, forces
         self.gathered = tuple(gathered)
+        self._stepped = self.gathered if self.feels else ()
         model = self.model = self.models[0]
         self.state = np.zeros((copies, mujoco.mj_stateSize(model, STATE)))
         self._slices = {name: _slice(model, getattr(mujoco.mjtState, f"mjSTATE_{name}")) for name in _PARTS}
@@ -201,14 +205,14 @@ class Physics:
         self._own().play(self.models, rows, frame_skip, self._arrays(), self.forces)
 
     def _arrays(self) -> dict[str, Array]:
-        return {"state": self.state, **self.fields}
+        return {"state": self.state, **{name: self.fields[name] for name in self._stepped}}
 
     def _move(self, arrays: Mapping[str, Array]) -> None:
         """Keep the rows in these arrays from now on."""
         for name, values in self._arrays().items():
             arrays[name][:] = values
         self.state = arrays["state"]
-        self.fields = {name: arrays[name] for name in self.gathered}
+        self.fields |= {name: arrays[name] for name in self._stepped}
 
     def _has_help(self) -> bool:
         """Whether helper processes step with this one; starts them when it is time."""
@@ -218,8 +222,9 @@ class Physics:
             if self._helpers is not None:
                 self._helped = self._helpers.ready
             elif self._helpable and self._spent >= HELP_AFTER:
-                pieces = shrinking(self.copies, self._threads)
-                self._helpers = Helpers(self._threads - 1, pieces, self.model, self._arrays(), self.forces)
+                pieces = shrinking(self.copies, self._threads, self.player.least)
+                play = (self.player, self.model, self.forces)
+                self._helpers = Helpers(self._threads - 1, pieces, play, self._arrays())
                 self._move(self._helpers.shared.arrays)
         except (OSError, RunFailedError) as error:
             self._dismiss()
@@ -237,7 +242,7 @@ class Physics:
     def _own(self) -> Player:
         player: Player | None = getattr(self._local, "player", None)
         if player is None:
-            player = self._local.player = Player(self.model, self.gathered)
+            player = self._local.player = self.player(self.model, self.gathered)
         return player
 
 
@@ -250,8 +255,60 @@ def _slice(model: mujoco.MjModel, part: Any) -> slice:
     return slice(start, start + mujoco.mj_stateSize(model, int(part)))
 
 
+class RolloutPlayer(Player):
+    """Plays rows by ``mujoco.rollout``, all at once; only their state is stored."""
+
+    least = 8
+
+    def __init__(self, model: mujoco.MjModel, gathered: Sequence[str]) -> None:
+        super().__init__(model, gathered)
+        from mujoco.rollout import Rollout
+
+        self._rollout = Rollout(nthread=0)  # in the calling thread
+        self._columns = _columns(model, int(mujoco.mjtState.mjSTATE_FULLPHYSICS))
+        self._controlled = _columns(model, _CONTROLLED)
+        self._pushed = _columns(model, _PUSHED)
+        self._forces = _slice(model, mujoco.mjtState.mjSTATE_XFRC_APPLIED)
+
+    def play(
+        self,
+        models: Sequence[mujoco.MjModel],
+        rows: range,
+        frame_skip: int,
+        arrays: Mapping[str, Array],
+        forces: bool,
+    ) -> None:
+        """Advance rows. What MuJoCo gives up on becomes NaN."""
+        own = arrays["state"][rows.start : rows.stop]
+        start = np.ascontiguousarray(own[:, self._columns])
+        pushed = bool(own[:, self._forces].any())
+        given = own[:, self._pushed if pushed else self._controlled]
+        ends = np.empty((len(rows), frame_skip, start.shape[1]))
+        try:
+            # Shapes and types are right: checking them would take as long as a row.
+            self._rollout.rollout(
+                models[rows.start : rows.stop],
+                [self.data],
+                start,
+                np.repeat(given[:, None], frame_skip, 1),
+                control_spec=_PUSHED if pushed else _CONTROLLED,
+                skip_checks=True,
+                nstep=frame_skip,
+                state=ends,
+                sensordata=np.empty((len(rows), frame_skip, models[0].nsensordata)),
+            )
+        except mujoco.FatalError:
+            if len(rows) == 1:
+                own[:] = np.nan
+            else:
+                for row in rows:
+                    self.play(models, range(row, row + 1), frame_skip, arrays, forces)
+            return
+        own[:, self._columns] = ends[:, -1]
+
+
 class RolloutPhysics(Physics):
-    """As `Physics`, stepped by MuJoCo's own thread pool; faster, and not exact.
+    """As `Physics`, stepped by ``mujoco.rollout``; faster, and not exact.
 
     ``mujoco.rollout`` starts the constraint solver of every control step from nothing, where MuJoCo
     starts it from the step before, so trajectories part after some hundred steps. Models that ask for
@@ -264,12 +321,13 @@ class RolloutPhysics(Physics):
     Args:
         models: As for `Physics`; their integrator and time step are changed.
         copies: Number of copies.
-        threads: Threads; 0 for as many as there are processors.
+        threads: As for `Physics`.
         torso: Body whose place is the root's.
         timestep: Length of a simulation step, s.
     """
 
     feels = False
+    player = RolloutPlayer
 
     def __init__(
         self, models: Sequence[mujoco.MjModel], copies: int, threads: int, torso: int, timestep: float
@@ -280,50 +338,15 @@ class RolloutPhysics(Physics):
             if model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4:
                 model.opt.integrator = int(mujoco.mjtIntegrator.mjINT_IMPLICITFAST)
         super().__init__(models, copies, names, threads)
-        from mujoco.rollout import Rollout
-
         self._torso = torso
-        self._rollout = Rollout(nthread=self._threads)
-        self._pool_data = [mujoco.MjData(self.model) for _ in range(self._threads)]
-        self._columns = _columns(self.model, int(mujoco.mjtState.mjSTATE_FULLPHYSICS))
-        self._pushed_columns = _columns(self.model, _PUSHED)
-        # The default, a tenth of a thread's share at a time, spends a quarter of a step on handing out.
-        self._piece = max(1, -(-copies // (_PIECES_PER_POOL_THREAD * self._threads)))
-        self._ends = self._readings = np.empty((0, 0, 0))
         self._speeds = self.model.jnt_dofadr[self.model.actuator_trnid[:, 0]]
         self._gear = self.model.actuator_gear[:, 0]
 
     def step(self, frame_skip: int) -> None:
         """Advance every copy by ``frame_skip`` simulation steps under its control."""
-        start = np.ascontiguousarray(self.state[:, self._columns])
-        given = (
-            self.view("CTRL") if not self.view("XFRC_APPLIED").any() else self.state[:, self._pushed_columns]
-        )
-        inputs = np.repeat(given[:, None], frame_skip, 1)
-        if self._ends.shape[1] != frame_skip:
-            self._ends = np.empty((self.copies, frame_skip, start.shape[1]))
-            self._readings = np.empty((self.copies, frame_skip, self.model.nsensordata))
-        # Shapes and types are right: checking them would take a tenth of a millisecond.
-        self._rollout.rollout(
-            self.models,
-            self._pool_data,
-            start,
-            inputs,
-            control_spec=_PUSHED if given.shape[1] > self.model.nu else _CONTROLLED,
-            skip_checks=True,
-            nstep=frame_skip,
-            state=self._ends,
-            sensordata=self._readings,
-            chunk_size=self._piece,
-        )
-        self.state[:, self._columns] = self._ends[:, -1]
+        super().step(frame_skip)
         self.fields["xpos"][:, self._torso, :2] = self.view("QPOS")[:, :2]
         self.fields["qfrc_actuator"][:, self._speeds] = self._gear * self.view("CTRL")
-
-    def close(self) -> None:
-        """Stop the threads."""
-        super().close()
-        self._rollout.close()
 
 
 def _columns(model: mujoco.MjModel, parts: int) -> slice | NDArray[np.int64]:

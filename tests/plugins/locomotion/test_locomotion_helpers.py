@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -52,17 +54,39 @@ def wait_for_help(envs):
         time.sleep(0.01)
 
 
+@pytest.mark.parametrize(
+    "fast", [(), ("config.fast=true", "config.contact_forces=false")], ids=["exact", "fast"]
+)
 @pytest.mark.parametrize("scenario", ["locomotion/ant", "locomotion/half-cheetah", "locomotion/hopper"])
-def test_helpers_play_what_threads_play_bit_for_bit(scenario, monkeypatch):
-    alone, expected = played(scenario, 60)
+def test_helpers_play_what_threads_play_bit_for_bit(scenario, fast, monkeypatch):
+    alone, expected = played(scenario, 60, (*TWO, *fast))
     monkeypatch.setattr(physics, "HELP_AFTER", 0.0)
-    helped, seen = played(scenario, 60, helped=True)
+    helped, seen = played(scenario, 60, (*TWO, *fast), helped=True)
     assert helped.unwrapped.simulation.physics._helpers is not None
     assert alone.unwrapped.simulation.physics._helpers is None
     for step, (ours, theirs) in enumerate(zip(seen, expected, strict=True)):
         assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True)), step
     alone.close()
     helped.close()
+
+
+def test_a_line_is_heard_at_once_or_late_and_tells_when_the_other_end_hangs_up():
+    ours, theirs = socket.socketpair()
+    line, other = helpers._Line(ours), helpers._Line(theirs)
+    assert line._soon
+    speaker = threading.Timer(0.05, other.say, [b"a"])
+    speaker.start()
+    assert line.hear() == b"a"
+    speaker.join()
+    assert not line._soon  # nobody looks for what comes late
+    other.say(b"b")
+    assert line.hear() == b"b"
+    assert line._soon
+    other.say(b"c")
+    theirs.close()
+    assert line.hear() == b"c"
+    assert line.hear() == b""
+    ours.close()
 
 
 @pytest.mark.parametrize("players", [2, 8, 64])
@@ -108,9 +132,8 @@ def test_a_batch_keeps_its_numbers_when_it_is_closed(at_once):
         (COPIES, ("config.threads=1",)),
         (8, TWO),
         (COPIES, (*TWO, "config.mass=[0.8,1.2]")),
-        (COPIES, (*TWO, "config.fast=true", "config.contact_forces=false")),
     ],
-    ids=["one thread", "few copies", "models of their own", "rollout"],
+    ids=["one thread", "few copies", "models of their own"],
 )
 def test_batches_that_helpers_cannot_or_need_not_step_do_without(copies, changes, at_once):
     envs = sandbox.make_vec("locomotion/ant", copies, changes=changes)
