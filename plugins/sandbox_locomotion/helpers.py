@@ -12,7 +12,6 @@ import contextlib
 import io
 import mmap
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -203,6 +202,14 @@ class _Line:
     def say(self, word: bytes) -> None:
         self._end.sendall(word)
 
+    def spoken(self) -> bool:
+        """Whether the other end has said something, or hung up."""
+        try:
+            self._end.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        return True
+
     def hear(self) -> bytes:
         """The next byte; none if the other end has hung up."""
         begun = time.perf_counter()
@@ -247,7 +254,7 @@ class _Process:
             self._line.say(bytes([frame_skip]))
 
     def poll(self) -> bool:
-        return bool(select.select([self._end], [], [], 0)[0])
+        return self._line.spoken()
 
     def receive(self) -> None:
         with self._alive():

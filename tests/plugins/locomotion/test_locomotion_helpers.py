@@ -74,12 +74,14 @@ def test_a_line_is_heard_at_once_or_late_and_tells_when_the_other_end_hangs_up()
     ours, theirs = socket.socketpair()
     line, other = helpers._Line(ours), helpers._Line(theirs)
     assert line._soon
+    assert not line.spoken()
     speaker = threading.Timer(0.05, other.say, [b"a"])
     speaker.start()
     assert line.hear() == b"a"
     speaker.join()
     assert not line._soon  # nobody looks for what comes late
     other.say(b"b")
+    assert line.spoken()
     assert line.hear() == b"b"
     assert line._soon
     other.say(b"c")
