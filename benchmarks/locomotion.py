@@ -19,6 +19,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from importlib.util import find_spec
 from typing import Any
 
@@ -88,47 +89,51 @@ def _film(name: str) -> float:
 
 def _measure(robot: str, copies: int, seconds: float, cores: int) -> dict[str, float]:
     """Median steps per second of everyone who is there."""
-    runners: dict[str, Callable[[float], float]] = {
-        "gymnasium-sync": _gymnasium(robot, copies),
-        "exact": _native(robot, copies, ()),
-        "fast": _native(robot, copies, ("config.fast=true", "config.contact_forces=false")),
-        "bare": _bare(robot, cores),
-    }
-    if find_spec("envpool") is not None:
-        try:
-            runners["envpool"] = _envpool(robot, copies, cores)
-        except Exception as error:  # its wheel may lack the assets of other domains
-            print(f"EnvPool is left out: {error}", file=sys.stderr)
-    found: dict[str, list[float]] = {name: [] for name in runners}
-    for run in runners.values():
-        run(WARM_UP)
-    for _ in range(TURNS):
-        for name, run in runners.items():
-            found[name].append(run(seconds / TURNS))
+    with ExitStack() as opened:
+
+        def stepped(envs: Any) -> Callable[[float], float]:
+            opened.callback(envs.close)
+            return _stepped(envs, copies)
+
+        runners = {
+            "gymnasium-sync": stepped(_gymnasium(robot, copies)),
+            "exact": stepped(_native(robot, copies, ())),
+            "fast": stepped(_native(robot, copies, ("config.fast=true", "config.contact_forces=false"))),
+            "bare": _bare(robot, cores),
+        }
+        if find_spec("envpool") is not None:
+            try:
+                runners["envpool"] = stepped(_envpool(robot, copies, cores))
+            except Exception as error:  # its wheel may lack the assets of other domains
+                print(f"EnvPool is left out: {error}", file=sys.stderr)
+        found: dict[str, list[float]] = {name: [] for name in runners}
+        for run in runners.values():
+            run(WARM_UP)
+        for _ in range(TURNS):
+            for name, run in runners.items():
+                found[name].append(run(seconds / TURNS))
     return {name: statistics.median(values) for name, values in found.items()}
 
 
-def _gymnasium(robot: str, copies: int) -> Callable[[float], float]:
+def _gymnasium(robot: str, copies: int) -> Any:
     import gymnasium as gym
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        envs: Any = gym.make_vec(NAMES[robot], copies, vectorization_mode="sync")
-    return _stepped(envs, copies)
+        return gym.make_vec(NAMES[robot], copies, vectorization_mode="sync")
 
 
-def _native(robot: str, copies: int, changes: tuple[str, ...]) -> Callable[[float], float]:
+def _native(robot: str, copies: int, changes: tuple[str, ...]) -> Any:
     import sandbox
 
-    return _stepped(sandbox.make_vec(f"locomotion/{robot}", copies, changes=changes), copies)
+    return sandbox.make_vec(f"locomotion/{robot}", copies, changes=changes)
 
 
-def _envpool(robot: str, copies: int, cores: int) -> Callable[[float], float]:
+def _envpool(robot: str, copies: int, cores: int) -> Any:
     import envpool
 
     name = NAMES[robot].replace("-v5", "-v4")
-    envs = envpool.make(name, env_type="gymnasium", num_envs=copies, num_threads=cores)
-    return _stepped(envs, copies)
+    return envpool.make(name, env_type="gymnasium", num_envs=copies, num_threads=cores)
 
 
 def _stepped(envs: Any, copies: int) -> Callable[[float], float]:

@@ -254,7 +254,8 @@ class _Process:
             self._line.say(bytes([frame_skip]))
 
     def poll(self) -> bool:
-        return self._line.spoken()
+        with self._alive():
+            return self._line.spoken()
 
     def receive(self) -> None:
         with self._alive():

@@ -310,8 +310,9 @@ class RolloutPlayer(Player):
 class RolloutPhysics(Physics):
     """As `Physics`, stepped by ``mujoco.rollout``; faster, and not exact.
 
-    ``mujoco.rollout`` starts the constraint solver of every control step from nothing, where MuJoCo
-    starts it from the step before, so trajectories part after some hundred steps. Models that ask for
+    ``mujoco.rollout`` does not hand back what MuJoCo starts the constraint solver of the next step from, so
+    here it starts every step from the motion without constraints, and trajectories part after some
+    hundred steps. Models that ask for
     the Runge-Kutta integrator, which computes the forces of a step four times, are stepped by MuJoCo's
     ``implicitfast``, which does it once; their trajectories part sooner. So do those of models that are
     stepped by longer steps than they ask for. Only positions and velocities are known: contact forces
@@ -335,6 +336,8 @@ class RolloutPhysics(Physics):
         names = ("xpos", "xipos", "qfrc_actuator", "cfrc_ext")
         for model in {id(model): model for model in models}.values():
             model.opt.timestep = timestep
+            # It starts from nothing after each control step; weighing that as a start costs 3 to 5 %.
+            model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_WARMSTART)
             if model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4:
                 model.opt.integrator = int(mujoco.mjtIntegrator.mjINT_IMPLICITFAST)
         super().__init__(models, copies, names, threads)
