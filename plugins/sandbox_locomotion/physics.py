@@ -310,14 +310,13 @@ class RolloutPlayer(Player):
 class RolloutPhysics(Physics):
     """As `Physics`, stepped by ``mujoco.rollout``; faster, and not exact.
 
-    ``mujoco.rollout`` does not hand back what MuJoCo starts the constraint solver of the next step from, so
-    here it starts every step from the motion without constraints, and trajectories part after some
-    hundred steps. Models that ask for
-    the Runge-Kutta integrator, which computes the forces of a step four times, are stepped by MuJoCo's
-    ``implicitfast``, which does it once; their trajectories part sooner. So do those of models that are
-    stepped by longer steps than they ask for. Only positions and velocities are known: contact forces
-    and the feet's places stay zero, motor torques are control times gear, and the torso's place is the
-    root's.
+    ``mujoco.rollout`` does not hand back what MuJoCo starts the constraint solver of the next step from,
+    so here it starts every step from the motion without constraints, and trajectories part after some
+    hundred steps. Models that ask for the Runge-Kutta integrator, which computes the forces of a step
+    four times, are stepped by MuJoCo's ``implicitfast``, which does it once; their trajectories part
+    sooner. So do those of models that are stepped by longer steps than they ask for. Only positions and
+    velocities are known: contact forces and the feet's places stay zero, motor torques are control times
+    gear, and the torso's place is the root's.
 
     Args:
         models: As for `Physics`; their integrator and time step are changed.

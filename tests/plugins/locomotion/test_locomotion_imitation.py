@@ -80,6 +80,27 @@ def test_the_half_cheetah_is_stepped_fast_by_fewer_and_longer_steps_unless_told_
         envs.close()
 
 
+def test_a_push_in_a_fast_batch_moves_who_is_pushed_and_ends():
+    envs = sandbox.make_vec("locomotion/half-cheetah", 4, changes=("config.fast=true", "config.threads=1"))
+    envs.reset(seed=0)
+    simulation = envs.unwrapped.simulation
+    physics, start = simulation.physics, simulation.physics.state.copy()
+
+    def after(push):
+        physics.state[:] = start
+        physics.view("XFRC_APPLIED")[1, 6 * simulation.body.torso] = push
+        physics.step(3)
+        return physics.motion.copy()
+
+    alone, pushed, again = after(0.0), after(200.0), after(0.0)
+    others = [0, 2, 3]
+    assert np.array_equal(alone[others], pushed[others])
+    speed = simulation.base.nq  # of the root, forward
+    assert pushed[1, speed] - alone[1, speed] == pytest.approx(200 / simulation.body.mass * 0.05, rel=0.5)
+    assert np.array_equal(alone, again)
+    envs.close()
+
+
 def test_a_single_environment_is_exact_even_where_batches_are_fast():
     changes = ["config.contact_forces=false", "config.fast=true"]
     env = sandbox.make("locomotion/hopper", changes=changes)
