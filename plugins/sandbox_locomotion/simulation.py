@@ -80,7 +80,10 @@ class Simulation:
         self.dt = float(self.base.opt.timestep) * self.frame_skip
         self.layout = conditions.Layout(self.base.nbody - 1, self.base.nu)
         self.own_models = conditions.varies(config)
-        self.physics = self._make_physics(threads, config.fast and batched)
+        fast = config.fast and batched
+        if fast and robot.fast_steps and not (config.frame_skip or config.model):
+            self.frame_skip = robot.fast_steps
+        self.physics = self._make_physics(threads, fast)
         if conditions.shifted(config) and not self.own_models:
             row = conditions.draw_physics(config, self.layout, np.random.default_rng(0))
             source = conditions.own_model(self.base)
@@ -419,11 +422,7 @@ class Simulation:
         if self.own_models:
             models = [conditions.own_model(self.base) for _ in range(self.copies)]
         if fast:
-            timestep = float(self.base.opt.timestep)
-            if self.robot.fast_steps and not (self.config.frame_skip or self.config.model):
-                self.frame_skip = self.robot.fast_steps
-                timestep = self.dt / self.frame_skip
-            return RolloutPhysics(models, self.copies, threads, self.body.torso, timestep)
+            return RolloutPhysics(models, self.copies, threads, self.body.torso, self.dt / self.frame_skip)
         gathered = dict.fromkeys(("xpos", "xipos", "qfrc_actuator", "cfrc_ext", *self.robot.observed))
         return Physics(models, self.copies, tuple(gathered), threads)
 
