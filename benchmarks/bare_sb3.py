@@ -14,10 +14,10 @@ from sb3_contrib import MaskablePPO
 from sb3_contrib.common.wrappers import ActionMasker
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecMonitor, VecNormalize
 
-from sandbox.envs import make
-from sandbox.plans import make_plan
-from sandbox.restoring import EpisodeSeeds
-from sandbox.scenarios import load_problem
+from sandbox.envs.make import make
+from sandbox.envs.seeding import EpisodeSeeds
+from sandbox.scenarios.resolve import load_problem
+from sandbox.training.plan import make_plan
 
 
 class RememberMask(gym.Wrapper[Any, Any, Any, Any]):

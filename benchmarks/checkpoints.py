@@ -41,9 +41,9 @@ def main() -> int:
 
 def measure(algo: str, checkpoints: int) -> dict[str, Any]:
     """Costs of one training."""
-    from sandbox.monitor import Monitor
-    from sandbox.store import RunWriter
-    from sandbox.training import train
+    from sandbox.runs.writer import RunWriter
+    from sandbox.training.monitor import Monitor
+    from sandbox.training.train import train
 
     steps, copies, hp = CASES[algo]
     written: list[tuple[float, float, int]] = []

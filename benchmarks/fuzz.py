@@ -29,10 +29,10 @@ import yaml
 
 from sandbox.api.errors import SandboxError
 from sandbox.backends.policy_files import read_policy
-from sandbox.registry import registry
-from sandbox.scenarios import load_problem
-from sandbox.seals import seal
-from sandbox.store import FORMAT, Run
+from sandbox.registry.discover import registry
+from sandbox.runs.checksums import seal
+from sandbox.runs.directory import FORMAT, Run
+from sandbox.scenarios.resolve import load_problem
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 1.0

@@ -16,8 +16,8 @@ import sys
 from typing import Any
 
 import sandbox
-from sandbox.scenarios import load_problem
-from sandbox.store import strict
+from sandbox.runs.directory import strict
+from sandbox.scenarios.resolve import load_problem
 
 
 def main() -> int:

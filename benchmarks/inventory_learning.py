@@ -28,9 +28,10 @@ from typing import Any
 import numpy as np
 
 import sandbox
-from sandbox.evaluation import evaluate
-from sandbox.policies import load_policy
-from sandbox.scenarios import Problem, load_problem
+from sandbox.runs.directory import Run
+from sandbox.evaluation.evaluate import evaluate
+from sandbox.registry.policies import load_policy
+from sandbox.scenarios.resolve import Problem, load_problem
 
 LOST_SALES = tuple(
     f"inventory/lost-sales-l{lead}-p{penalty}" for lead in (1, 2, 3, 4) for penalty in (4, 9, 19, 39)
@@ -165,7 +166,7 @@ def _exact(model: Any, reward: Any, room: dict[str, Any]) -> Callable[[Path], fl
     from sandbox_inventory.core.exact import average_cost
 
     def cost(run: Path) -> float:
-        policy = load_policy(sandbox.store.Run.open(run).policy_folder("final"))
+        policy = load_policy(Run.open(run).policy_folder("final"))
 
         def choose(state: Any) -> Any:
             observation = (model.observe(state) / model.scale).astype(np.float32)

@@ -106,7 +106,7 @@ def measure(given: argparse.Namespace, root: Path) -> dict[str, Any]:
 
 def fingerprint(path: Path | None) -> dict[str, Any]:
     """What two runs that learned the same have in common: weights, validations, results."""
-    from sandbox.store import Run, progress
+    from sandbox.runs.directory import Run, progress
 
     if path is None:
         return {}
@@ -129,7 +129,7 @@ def fingerprint(path: Path | None) -> dict[str, Any]:
 
 
 def _begin(given: argparse.Namespace, folder: Path) -> None:
-    from sandbox.training import train
+    from sandbox.training.train import train
     from sandbox.workflow import run
 
     settings: dict[str, Any] = {
@@ -192,7 +192,7 @@ def _only_run(folder: Path) -> Path | None:
 
 def _damages(folder: Path, had_a_run: bool) -> list[str] | None:
     """What is corrupt below a folder; None if a run that was there is no more."""
-    from sandbox.integrity import damages
+    from sandbox.runs.verify import damages
 
     path = _only_run(folder)
     if path is None:
@@ -209,7 +209,7 @@ _NEEDED = (
     "safetensors.torch",
     "torch._dynamo",  # which torch imports with the first optimiser, and takes seconds
     "torch.utils.tensorboard",
-    "sandbox.integrity",
+    "sandbox.runs.verify",
     "sandbox.report.picture",
     "sandbox.workflow",
 )
@@ -219,7 +219,8 @@ def _import_all(algo: str) -> None:
     """Import what an attempt needs, so that it starts at once; nothing is run."""
     for name in _NEEDED:
         import_module(name)
-    from sandbox.registry import registry, require, resolve
+    from sandbox.registry.discover import registry
+    from sandbox.registry.resolve import require, resolve
 
     algorithm = registry().algorithm(algo)
     require(algorithm)

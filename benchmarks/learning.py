@@ -24,13 +24,16 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.api.errors import SandboxError
-from sandbox.evaluation import Evaluation, baseline_agents, evaluation_seeds, learned_agent, play_all
-from sandbox.plans import Plan, make_plan
-from sandbox.players import Players
-from sandbox.progress import Silent
-from sandbox.scenarios import load_problem
-from sandbox.store import Run, runs, strict
-from sandbox.training import train_plan
+from sandbox.evaluation.evaluate import play_all
+from sandbox.evaluation.named_agents import baseline_agents, learned_agent
+from sandbox.evaluation.progress import Silent
+from sandbox.evaluation.result import Evaluation
+from sandbox.evaluation.runner import Players
+from sandbox.evaluation.seeds import evaluation_seeds
+from sandbox.runs.directory import Run, runs, strict
+from sandbox.scenarios.resolve import load_problem
+from sandbox.training.plan import Plan, make_plan
+from sandbox.training.train import train_plan
 
 DEFAULT = ("traffic/single-intersection", "traffic/cologne1", "traffic/ingolstadt1")
 

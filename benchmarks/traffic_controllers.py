@@ -14,7 +14,7 @@ import json
 import sys
 from typing import Any
 
-from sandbox.scenarios import load_problem
+from sandbox.scenarios.resolve import load_problem
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.tune import tune
 from sandbox_traffic.tuned import FILE, place

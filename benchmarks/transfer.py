@@ -28,12 +28,14 @@ import numpy as np
 import sandbox
 from benchmarks.learning import Asked, report, trained
 from sandbox.api.errors import InvalidValueError
-from sandbox.evaluation import baseline_agents, evaluation_seeds, learned_agent, play_all
-from sandbox.players import Players
-from sandbox.policies import load_policy
-from sandbox.progress import Silent
-from sandbox.scenarios import load_problem
-from sandbox.store import Run
+from sandbox.evaluation.evaluate import play_all
+from sandbox.evaluation.named_agents import baseline_agents, learned_agent
+from sandbox.evaluation.progress import Silent
+from sandbox.evaluation.runner import Players
+from sandbox.evaluation.seeds import evaluation_seeds
+from sandbox.registry.policies import load_policy
+from sandbox.runs.directory import Run
+from sandbox.scenarios.resolve import load_problem
 
 TARGETS = tuple(
     f"locomotion/half-cheetah-{name}" for name in ("low-friction", "low-gravity", "heavy", "uphill")

@@ -49,7 +49,7 @@ def filled(text: str) -> str:
 
 def scenarios() -> str:
     """Every scenario file: the problem it states and its tuned settings."""
-    from sandbox.scenarios import load_problem
+    from sandbox.scenarios.resolve import load_problem
 
     parts = []
     for file in sorted((ROOT / "scenarios").glob("*/*.yaml")):
@@ -124,7 +124,7 @@ def tasks() -> str:
 
 
 def _task(task: Any) -> list[str]:
-    from sandbox.registry import resolve
+    from sandbox.registry.resolve import resolve
 
     specs = resolve(task.rewards)
     terms = [
@@ -153,7 +153,7 @@ def _task(task: Any) -> list[str]:
 
 def algorithms() -> str:
     """Every algorithm: what it can be trained on and its hyperparameters."""
-    from sandbox.registry import resolve
+    from sandbox.registry.resolve import resolve
 
     parts = []
     for algorithm in _shipped("algorithms"):
@@ -307,14 +307,14 @@ def errors() -> str:
 
 def packages() -> str:
     """Packages whose versions a run records."""
-    from sandbox.provenance import PACKAGES
+    from sandbox.runs.provenance import PACKAGES
 
     return ", ".join(f"`{name}`" for name in PACKAGES) + "."
 
 
 def _shipped(kind: str) -> list[Any]:
     """The plugins of this distribution."""
-    from sandbox.registry import registry
+    from sandbox.registry.discover import registry
 
     plugins = getattr(registry(), kind)
     return [

@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 _HOMES = {
     "compare": "sandbox.comparison.api",
-    "evaluate": "sandbox.evaluation",
-    "list_algorithms": "sandbox.listing",
-    "list_baselines": "sandbox.listing",
-    "list_domains": "sandbox.listing",
-    "list_plugins": "sandbox.listing",
-    "list_scenarios": "sandbox.listing",
-    "load": "sandbox.listing",
-    "make": "sandbox.envs",
-    "make_vec": "sandbox.envs",
-    "register_envs": "sandbox.envs",
-    "render": "sandbox.rendering",
+    "evaluate": "sandbox.evaluation.evaluate",
+    "list_algorithms": "sandbox.registry.listing",
+    "list_baselines": "sandbox.registry.listing",
+    "list_domains": "sandbox.registry.listing",
+    "list_plugins": "sandbox.registry.listing",
+    "list_scenarios": "sandbox.scenarios.listing",
+    "load": "sandbox.runs.load",
+    "make": "sandbox.envs.make",
+    "make_vec": "sandbox.envs.make",
+    "register_envs": "sandbox.envs.make",
+    "render": "sandbox.outputs.render",
     "resume": "sandbox.workflow",
     "run": "sandbox.workflow",
-    "train": "sandbox.training",
+    "train": "sandbox.training.train",
     "tune": "sandbox.tuning.api",
 }
 
@@ -36,18 +36,18 @@ __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604 - the names are the 
 
 if TYPE_CHECKING:
     from sandbox.comparison.api import compare
-    from sandbox.envs import make, make_vec, register_envs
-    from sandbox.evaluation import evaluate
-    from sandbox.listing import (
+    from sandbox.envs.make import make, make_vec, register_envs
+    from sandbox.evaluation.evaluate import evaluate
+    from sandbox.outputs.render import render
+    from sandbox.registry.listing import (
         list_algorithms,
         list_baselines,
         list_domains,
         list_plugins,
-        list_scenarios,
-        load,
     )
-    from sandbox.rendering import render
-    from sandbox.training import train
+    from sandbox.runs.load import load
+    from sandbox.scenarios.listing import list_scenarios
+    from sandbox.training.train import train
     from sandbox.tuning.api import tune
     from sandbox.workflow import resume, run
 

@@ -12,24 +12,25 @@ from types import FrameType
 from typing import Any
 
 from sandbox.api.errors import SandboxError
-from sandbox.envs import as_problem
-from sandbox.evaluation import (
-    Evaluation,
-    baseline_agents,
-    evaluation_seeds,
-    learned_agent,
-    play_all,
-)
-from sandbox.monitor import CHECKPOINT_EVERY
-from sandbox.plans import make_plan, plan_again
-from sandbox.players import Agent, Players
-from sandbox.progress import Progress, Silent
+from sandbox.evaluation.agents import Agent
+from sandbox.evaluation.evaluate import play_all
+from sandbox.evaluation.named_agents import baseline_agents, learned_agent
+from sandbox.evaluation.progress import Progress, Silent
+from sandbox.evaluation.result import Evaluation
+from sandbox.evaluation.runner import Players
+from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.report.make import save_page
 from sandbox.report.media import REPLAYS
-from sandbox.scenarios import Problem
-from sandbox.store import Run, RunWriter, add_artifact, storage_errors, strict
-from sandbox.tracking import check_trackers
-from sandbox.training import resume_plan, train_plan
+from sandbox.runs.artifacts import add_artifact
+from sandbox.runs.atomic import storage_errors
+from sandbox.runs.directory import Run, strict
+from sandbox.runs.writer import RunWriter
+from sandbox.scenarios.given import as_problem
+from sandbox.scenarios.resolve import Problem
+from sandbox.training.monitor import CHECKPOINT_EVERY
+from sandbox.training.plan import make_plan, plan_again
+from sandbox.training.tracking import check_trackers
+from sandbox.training.train import resume_plan, train_plan
 
 
 def run(
@@ -52,12 +53,12 @@ def run(
 ) -> tuple[Run, Evaluation]:
     """Train an algorithm and compare it with the scenario's baselines on the test seeds.
 
-    Takes what `sandbox.training.train` takes, and ``episodes``, the test episodes an agent plays.
+    Takes what `sandbox.training.train.train` takes, and ``episodes``, the test episodes an agent plays.
     The final policy appears under the algorithm's name, the best-validation one as ``<name>-best``.
     Writes ``episodes.parquet``, ``evaluation.json``, ``result.png`` and ``report.html`` to the run directory.
 
     Raises:
-        As `sandbox.training.train` and `sandbox.evaluation.evaluate`.
+        As `sandbox.training.train.train` and `sandbox.evaluation.evaluate.evaluate`.
     """
     listener = progress or Silent()
     check_trackers(track)
@@ -150,7 +151,7 @@ def save_replay(run: Run, problem: Problem, seed: int, progress: Progress) -> No
     """Play one test episode for the page's viewers, where the task has a view for it."""
     if not any(view.name == "replay" and "json" in view.formats for view in problem.task.views):
         return
-    from sandbox.rendering import render
+    from sandbox.outputs.render import render
 
     out = run.path / REPLAYS / f"{run.algorithm}.json"
     try:

@@ -40,7 +40,7 @@ class Task:
             parallel task a copy is a whole episode with its k agents as the rows of one action:
             observations ``(num_envs, k, …)``, padded as for a shared policy; attributes ``agents``,
             ``row_observation_space`` and ``row_action_space``; infos as those of
-            `sandbox.multiagent.JointEnv`.
+            `sandbox.envs.multiagent.JointEnv`.
         most_copies: Copies that evaluation plays at once in a native vector environment, and the
             most that training takes by itself; few where each copy is a process of its own.
         cheap: Whether a step costs less than sending it to another process (some 100 µs) and any number

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api.errors import DamagedRunError, MisfitError
-from sandbox.files import storage_errors
+from sandbox.runs.atomic import storage_errors
 
 if TYPE_CHECKING:
     from torch import Tensor

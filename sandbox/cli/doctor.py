@@ -19,8 +19,8 @@ def doctor(runs_dir: RunsDir = Path("runs"), as_json: AsJson = False) -> dict[st
 
 
 def _examine(runs_dir: Path) -> dict[str, Any]:
-    from sandbox.provenance import PACKAGES, packages, platform_facts
-    from sandbox.registry import registry
+    from sandbox.registry.discover import registry
+    from sandbox.runs.provenance import PACKAGES, packages, platform_facts
 
     versions = packages()
     known = registry()
@@ -46,7 +46,7 @@ def _examine(runs_dir: Path) -> dict[str, Any]:
 def _needs(plugin: Any) -> dict[str, Any]:
     """What a domain or algorithm lacks, and the command that brings it."""
     from sandbox.api.errors import MissingExtraError
-    from sandbox.registry import missing_modules
+    from sandbox.registry.resolve import missing_modules
 
     missing = missing_modules(plugin.requires)
     command = MissingExtraError(plugin.name, missing, plugin.extra).hint if missing else None
@@ -54,7 +54,7 @@ def _needs(plugin: Any) -> dict[str, Any]:
 
 
 def _broken_scenarios() -> list[dict[str, Any]]:
-    from sandbox.scenarios import entries
+    from sandbox.scenarios.find import entries
 
     return [{"id": entry.id, "error": entry.error} for entry in entries() if entry.error is not None]
 

@@ -10,7 +10,7 @@ import typer
 from sandbox.cli.options import AsJson, Changes, Quiet, _count, _seed
 
 if TYPE_CHECKING:
-    from sandbox.scenarios import Problem
+    from sandbox.scenarios.resolve import Problem
 
 
 def render(
@@ -53,8 +53,8 @@ def render(
     from sandbox.cli.evaluate import problem_of
     from sandbox.cli.live import listener
     from sandbox.cli.output import stdout
-    from sandbox.rendering import Film
-    from sandbox.rendering import render as carry_out
+    from sandbox.outputs.render import Film
+    from sandbox.outputs.render import render as carry_out
 
     problem = problem_of(agents, scenario, changes or ())
     path = carry_out(
@@ -75,7 +75,7 @@ def render(
 
 def _default_out(problem: Problem, agents: list[str], view: str) -> Path:
     """In the run directory where one run is shown, else in the working directory."""
-    from sandbox.rendering import default_format
+    from sandbox.outputs.render import default_format
 
     suffix = default_format(problem, view)
     folder = Path(agents[0].removesuffix("@best").removesuffix("@final"))

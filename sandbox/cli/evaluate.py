@@ -12,8 +12,8 @@ import typer
 from sandbox.cli.options import AsJson, Changes, Episodes, Quiet, Reward, TrustPickle
 
 if TYPE_CHECKING:
-    from sandbox.scenarios import Problem
-    from sandbox.store import Run
+    from sandbox.runs.directory import Run
+    from sandbox.scenarios.resolve import Problem
 
 
 def evaluate(
@@ -46,9 +46,9 @@ def evaluate(
     from sandbox.cli.live import listener
     from sandbox.cli.render import show_verdict
     from sandbox.cli.run import facts
-    from sandbox.evaluation import evaluate as carry_out
-    from sandbox.foreign import converted, is_foreign, require_trust
-    from sandbox.policies import load_policy
+    from sandbox.evaluation.evaluate import evaluate as carry_out
+    from sandbox.outputs.import_sb3 import converted, is_foreign, require_trust
+    from sandbox.registry.policies import load_policy
 
     for agent in filter(is_foreign, agents):
         require_trust(agent, trust_pickle)
@@ -78,7 +78,7 @@ _FACTS = ("scenario", "run_dir", "algorithm", "seed", "steps", "train_seconds", 
 
 def _runs(agents: list[str]) -> list[Run]:
     """The runs among the agents, each once."""
-    from sandbox.store import Run
+    from sandbox.runs.directory import Run
 
     folders = (agent.removesuffix("@best").removesuffix("@final") for agent in agents)
     return [Run.open(folder) for folder in dict.fromkeys(folders) if Path(folder).is_dir()]
@@ -89,7 +89,7 @@ def problem_of(
 ) -> Problem:
     """The scenario that is named, or exactly the one that the first run among the agents was trained on."""
     from sandbox.api.errors import InvalidValueError
-    from sandbox.scenarios import load_problem
+    from sandbox.scenarios.resolve import load_problem
 
     if scenario is not None:
         return load_problem(scenario, changes, reward)

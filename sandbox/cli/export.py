@@ -22,7 +22,7 @@ def export(
     as_json: AsJson = False,
 ) -> dict[str, Any] | None:
     """Export a policy, checked against the original on real observations."""
-    from sandbox.export import export as carry_out
+    from sandbox.outputs.export import export as carry_out
 
     made = carry_out(run, form, out, episodes=episodes)
     if as_json:

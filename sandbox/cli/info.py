@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.cli.options import AsJson, Changes, Reward, Scenario
 
 if TYPE_CHECKING:
-    from sandbox.scenarios import Problem
+    from sandbox.scenarios.resolve import Problem
 
 _BOUNDS = (("ge", "≥ {}"), ("gt", "> {}"), ("le", "≤ {}"), ("lt", "< {}"), ("min_length", "length ≥ {}"))
 
@@ -24,7 +24,7 @@ def info(
     scenario: Scenario, changes: Changes = None, reward: Reward = None, as_json: AsJson = False
 ) -> dict[str, Any] | None:
     """Show all there is to know about a scenario."""
-    from sandbox.scenarios import load_problem
+    from sandbox.scenarios.resolve import load_problem
 
     document = describe(load_problem(scenario, changes or (), reward or ()))
     if as_json:
@@ -35,8 +35,8 @@ def info(
 
 def describe(problem: Problem) -> dict[str, Any]:
     """The scenario as a JSON document; makes its environment to learn the spaces."""
-    from sandbox.registry import resolve
-    from sandbox.rendering import views
+    from sandbox.outputs.render import views
+    from sandbox.registry.resolve import resolve
 
     scenario, task = problem.scenario, problem.task
     presets = resolve(task.rewards)
@@ -93,8 +93,8 @@ def _environment(problem: Problem) -> tuple[dict[str, Any], tuple[str, ...]]:
 
     One entry named ``agent`` where there is one.
     """
-    from sandbox.envs import make
-    from sandbox.spaces import describe as in_words
+    from sandbox.api.spaces import describe as in_words
+    from sandbox.envs.make import make
 
     env = make(problem)
     try:

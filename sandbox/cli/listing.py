@@ -22,17 +22,17 @@ def list_(
     as_json: AsJson = False,
 ) -> dict[str, Any] | None:
     """Show what there is to run, and to run it with."""
-    from sandbox import listing
+    import sandbox
     from sandbox.api.errors import UnknownNameError
 
     if what is not None and what not in KINDS:
         raise UnknownNameError("kind of thing", what, KINDS)
     finders = {
-        "domains": listing.list_domains,
-        "scenarios": listing.list_scenarios,
-        "algorithms": listing.list_algorithms,
-        "baselines": listing.list_baselines,
-        "plugins": listing.list_plugins,
+        "domains": sandbox.list_domains,
+        "scenarios": sandbox.list_scenarios,
+        "algorithms": sandbox.list_algorithms,
+        "baselines": sandbox.list_baselines,
+        "plugins": sandbox.list_plugins,
     }
     found = {kind: finders[kind]() for kind in (KINDS if what is None else (what,))}
     if as_json:
@@ -126,7 +126,7 @@ def _summary(console: Console, plugins: list[dict[str, Any]]) -> None:
 
 
 def _unreadable(console: Console) -> None:
-    from sandbox.scenarios import entries
+    from sandbox.scenarios.find import entries
 
     for entry in entries():
         if entry.error is not None:

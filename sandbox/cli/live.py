@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sandbox.cli.output import stderr
-from sandbox.progress import Phase, Progress, Silent
+from sandbox.evaluation.progress import Phase, Progress, Silent
 
 if TYPE_CHECKING:
     from rich.console import Console

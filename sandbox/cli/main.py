@@ -115,7 +115,7 @@ def _common(
     ] = False,
 ) -> None:
     if paths:
-        from sandbox.registry import add_plugins
+        from sandbox.registry.discover import add_plugins
 
         add_plugins(paths)
 

@@ -81,7 +81,7 @@ CheckpointEvery = Annotated[
     float,
     typer.Option(metavar="SECONDS", min=0, help="Time between checkpoints; 0: at every safe point."),
 ]
-CHECKPOINT_EVERY = 60.0  # sandbox.monitor.CHECKPOINT_EVERY, which costs the import of NumPy
+CHECKPOINT_EVERY = 60.0  # sandbox.training.monitor.CHECKPOINT_EVERY, which costs the import of NumPy
 Track = Annotated[
     list[str] | None,
     typer.Option(metavar="mlflow|wandb", help="Log there too, besides TensorBoard. Repeatable."),
@@ -95,7 +95,7 @@ def initial_policy(init_from: Path | None, algo: str | None, trusted: bool, runs
     """What to start from; a foreign model is converted into the runs' folder first, if it is trusted."""
     if init_from is None:
         return None
-    from sandbox.foreign import converted, is_foreign, require_trust
+    from sandbox.outputs.import_sb3 import converted, is_foreign, require_trust
 
     if not is_foreign(init_from):
         return init_from

@@ -61,7 +61,7 @@ def stdout_for_documents(as_json: bool) -> Iterator[IO[str]]:
 
 def print_document(document: Mapping[str, Any], stream: IO[str]) -> None:
     """Write strict JSON: no NaN, no infinity (both become null), nothing but plain types."""
-    from sandbox.store import strict
+    from sandbox.runs.directory import strict
 
     text = json.dumps(strict(document), indent=2, ensure_ascii=False, allow_nan=False)
     try:

@@ -26,7 +26,7 @@ def new(
 ) -> dict[str, Any] | None:
     """Write a small, complete plugin to start from."""
     from sandbox.cli.output import stdout
-    from sandbox.scaffold import new_plugin
+    from sandbox.registry.scaffold import new_plugin
 
     folder, written = new_plugin(name, into)
     if as_json:

@@ -34,8 +34,8 @@ def record(
 ) -> dict[str, Any] | None:
     """Record episodes as a Minari dataset, for offline learning."""
     from sandbox.cli.live import listener
-    from sandbox.recording import record as carry_out
-    from sandbox.scenarios import load_problem
+    from sandbox.outputs.record import record as carry_out
+    from sandbox.scenarios.resolve import load_problem
 
     problem = load_problem(scenario, changes or (), reward or ())
     made = carry_out(

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sandbox.api.metric import Metric
-    from sandbox.evaluation import Evaluation
-    from sandbox.scenarios import Problem
-    from sandbox.store import Run
+    from sandbox.evaluation.result import Evaluation
+    from sandbox.runs.directory import Run
+    from sandbox.scenarios.resolve import Problem
 
 
 def table(title: str, *columns: str) -> Any:

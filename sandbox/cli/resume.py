@@ -24,7 +24,7 @@ def resume(
     from sandbox.cli.render import show_trained
     from sandbox.cli.run import facts
     from sandbox.cli.runs import describe, results
-    from sandbox.store import Run
+    from sandbox.runs.directory import Run
     from sandbox.workflow import is_complete
     from sandbox.workflow import resume as carry_out
 

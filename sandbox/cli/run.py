@@ -28,8 +28,8 @@ from sandbox.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from sandbox.scenarios import Problem
-    from sandbox.store import Run
+    from sandbox.runs.directory import Run
+    from sandbox.scenarios.resolve import Problem
 
 
 def run(
@@ -112,7 +112,7 @@ def _asked(
     changes: list[str] | None,
     reward: list[str] | None,
 ) -> tuple[Problem, str]:
-    from sandbox.scenarios import load_problem
+    from sandbox.scenarios.resolve import load_problem
 
     if scenario is None:
         context.fail("Missing argument 'SCENARIO'.")
@@ -130,8 +130,8 @@ def _as_it_was(folder: Path, given: tuple[Any, ...]) -> tuple[Problem, dict[str,
     """
     from sandbox.api.errors import InvalidValueError
     from sandbox.cli.runs import results
-    from sandbox.plans import repeated
-    from sandbox.store import Run
+    from sandbox.runs.directory import Run
+    from sandbox.training.plan import repeated
 
     if any(value is not None for value in given):
         raise InvalidValueError(

@@ -13,7 +13,7 @@ import typer
 from sandbox.cli.options import AsJson, RunsDir
 
 if TYPE_CHECKING:
-    from sandbox.store import Run
+    from sandbox.runs.directory import Run
 
 ACTIONS = ("ls", "show", "check", "rm")
 
@@ -50,7 +50,7 @@ def runs(
 
 def _list(root: Path, as_json: bool) -> dict[str, Any] | None:
     from sandbox.api.errors import BrokenFileError, InvalidValueError
-    from sandbox.store import runs as find
+    from sandbox.runs.directory import runs as find
 
     if root.exists() and not root.is_dir():
         raise InvalidValueError(f"--runs-dir {root} is a file, not a folder.")
@@ -94,7 +94,7 @@ def _check(names: list[str], as_json: bool) -> dict[str, Any] | None:
     """
     from sandbox.api.errors import DamagedRunError
     from sandbox.cli.output import stdout
-    from sandbox.integrity import damages
+    from sandbox.runs.verify import damages
 
     found = {name: damages(Path(name)) for name in dict.fromkeys(names)}
     damaged = [sentence for sentences in found.values() for sentence in sentences]
@@ -110,7 +110,7 @@ def _check(names: list[str], as_json: bool) -> dict[str, Any] | None:
 
 
 def _show(names: list[str], as_json: bool) -> dict[str, Any] | None:
-    from sandbox.store import Run
+    from sandbox.runs.directory import Run
 
     opened = [Run.open(name) for name in names]
     if as_json:
@@ -134,7 +134,7 @@ def results(run: Run) -> dict[str, Any] | None:
     import json
 
     from sandbox.api.errors import DamagedRunError
-    from sandbox.store import read_artifact
+    from sandbox.runs.artifacts import read_artifact
 
     file = run.path / "evaluation.json"
     if not file.is_file():
@@ -222,7 +222,7 @@ def _remove(names: list[str], yes: bool, as_json: bool) -> dict[str, Any] | None
 def _removable(folder: Path) -> Path:
     """The folder, if it is a run (damaged ones too) that nobody is writing."""
     from sandbox.api.errors import DamagedRunError, InvalidValueError
-    from sandbox.store import RECORD, Run
+    from sandbox.runs.directory import RECORD, Run
 
     try:
         run = Run.open(folder)

@@ -50,8 +50,8 @@ def train(
     from sandbox.cli.live import listener
     from sandbox.cli.render import show_trained
     from sandbox.cli.run import facts
-    from sandbox.scenarios import load_problem
-    from sandbox.training import train as carry_out
+    from sandbox.scenarios.resolve import load_problem
+    from sandbox.training.train import train as carry_out
 
     problem = load_problem(scenario, changes or (), reward or ())
     trained = carry_out(

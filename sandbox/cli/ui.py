@@ -27,7 +27,7 @@ def ui(
 ) -> None:
     """Show runs and comparisons in a local web page while they train."""
     from sandbox.api.errors import InvalidValueError, MissingExtraError
-    from sandbox.registry import missing_modules
+    from sandbox.registry.resolve import missing_modules
 
     missing = missing_modules(("starlette", "uvicorn"))
     if missing:

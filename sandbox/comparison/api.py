@@ -17,10 +17,11 @@ from sandbox.comparison.records import EPISODES, cell_folder
 from sandbox.comparison.suites import Suite, find_suite, load_suite
 from sandbox.comparison.summary import FORMAT, summarise
 from sandbox.launch import Launching, open_launcher
-from sandbox.overrides import parse_assignments
-from sandbox.registry import registry
-from sandbox.scenarios import validate
-from sandbox.store import storage_errors, strict, write_atomically
+from sandbox.registry.discover import registry
+from sandbox.runs.atomic import storage_errors, write_atomically
+from sandbox.runs.directory import strict
+from sandbox.scenarios.overrides import parse_assignments
+from sandbox.scenarios.validate import validate
 
 RESULT = "comparison.json"
 

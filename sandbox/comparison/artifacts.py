@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.api.errors import InvalidValueError, MissingExtraError, StorageError
 from sandbox.comparison.records import RECORD, cell_folder
-from sandbox.registry import missing_modules
+from sandbox.registry.resolve import missing_modules
 
 
 def check_target(url: str) -> None:

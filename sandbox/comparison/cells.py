@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from sandbox.api.errors import InvalidValueError, MisfitError, UnknownNameError
 from sandbox.comparison.suites import Suite, SuiteAgent, SuiteScenario
-from sandbox.plans import make_plan
-from sandbox.registry import PLUGINS_VARIABLE
-from sandbox.scenarios import Problem, load_problem
+from sandbox.registry.discover import PLUGINS_VARIABLE
+from sandbox.scenarios.resolve import Problem, load_problem
+from sandbox.training.plan import make_plan
 
 Kind = Literal["learned", "baseline"]
 

@@ -9,8 +9,8 @@ from typing import Any
 from sandbox.api.errors import DamagedRunError
 from sandbox.comparison.cells import Grid
 from sandbox.comparison.table import Runs, Table
+from sandbox.runs.directory import Run, progress
 from sandbox.statistics import band
-from sandbox.store import Run, progress
 
 
 def curves(grid: Grid, root: Path, table: Table) -> dict[str, dict[str, Any]]:

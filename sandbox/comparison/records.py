@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sandbox.store import strict, write_atomically
+from sandbox.runs.atomic import write_atomically
+from sandbox.runs.directory import strict
 
 FORMAT = 1
 RECORD = "cell.json"

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from sandbox.api.errors import BrokenFileError, InvalidValueError, UnknownNameError
 from sandbox.api.scenario import SEED_LIMIT
-from sandbox.overrides import shorten
-from sandbox.safe_yaml import load_file
-from sandbox.scenarios import search_path, validate
+from sandbox.scenarios.find import search_path
+from sandbox.scenarios.overrides import shorten
+from sandbox.scenarios.validate import validate
+from sandbox.scenarios.yaml_guard import load_file
 
 FOLDER = "suites"
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"

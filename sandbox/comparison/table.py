@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.comparison.cells import Cell, Grid
-from sandbox.scenarios import Problem
+from sandbox.scenarios.resolve import Problem
 
 OPTIMA = ("optimum", "optimal")
 """Names of references that are the best possible value."""

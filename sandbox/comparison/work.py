@@ -16,17 +16,22 @@ from sandbox.api.errors import DamagedRunError, RunBusyError, SandboxError, Stor
 from sandbox.comparison.artifacts import copy_cell
 from sandbox.comparison.lease import Lease, take
 from sandbox.comparison.records import EPISODES, cell_folder, read_cell, write_cell
-from sandbox.envs import restorable
-from sandbox.evaluation import evaluation_seeds, learned_agent, play_all
-from sandbox.plans import Plan, make_plan
-from sandbox.players import Agent, Players
-from sandbox.progress import Phase, Silent
-from sandbox.provenance import packages
-from sandbox.registry import use_plugins
-from sandbox.rollout import Episode
-from sandbox.scenarios import Problem, from_record
-from sandbox.store import Run, RunWriter, storage_errors, write_atomically
-from sandbox.training import resume_plan, train_plan
+from sandbox.envs.vector import restorable
+from sandbox.evaluation.agents import Agent
+from sandbox.evaluation.evaluate import play_all
+from sandbox.evaluation.named_agents import learned_agent
+from sandbox.evaluation.progress import Phase, Silent
+from sandbox.evaluation.rollout import Episode
+from sandbox.evaluation.runner import Players
+from sandbox.evaluation.seeds import evaluation_seeds
+from sandbox.registry.discover import use_plugins
+from sandbox.runs.atomic import storage_errors, write_atomically
+from sandbox.runs.directory import Run
+from sandbox.runs.provenance import packages
+from sandbox.runs.writer import RunWriter
+from sandbox.scenarios.resolve import Problem, from_record
+from sandbox.training.plan import Plan, make_plan
+from sandbox.training.train import resume_plan, train_plan
 
 FUNCTION = "sandbox.comparison.work:run_cell"
 TELL_EVERY = 1.0

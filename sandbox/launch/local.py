@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from sandbox.envs import main_module_hidden
+from sandbox.envs.vector import main_module_hidden
 from sandbox.launch.base import Ended, Event, Job, Lost, Told
 from sandbox.launch.worker import serve
 

@@ -13,11 +13,12 @@ import time
 from typing import Any
 
 from sandbox.api.errors import MissingExtraError, RunFailedError
+from sandbox.backends.ray_token import authenticate
 from sandbox.launch.base import Ended, Event, Job, Lost, Payload, Told
 from sandbox.launch.local import usable_cores
 from sandbox.launch.worker import carry_out
-from sandbox.ray_token import authenticate
-from sandbox.registry import PLUGINS_VARIABLE, missing_modules
+from sandbox.registry.discover import PLUGINS_VARIABLE
+from sandbox.registry.resolve import missing_modules
 
 MAX_RETRIES = 3
 """Times that Ray starts a task again when its process or node has died."""

@@ -10,7 +10,7 @@ from typing import Any
 from sandbox.api.errors import InvalidValueError, MissingExtraError
 from sandbox.launch.base import Ended, Event, Job, Lost, Payload
 from sandbox.launch.worker import carry_out
-from sandbox.registry import missing_modules
+from sandbox.registry.resolve import missing_modules
 
 MOST_JOBS = 500
 """Jobs in the queue at the same time where nobody says how many."""

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from sandbox.launch.base import Payload
-from sandbox.registry import resolve
+from sandbox.registry.resolve import resolve
 
 PATIENCE = 120.0
 """Seconds that an orphan has to write its checkpoint."""
@@ -52,7 +52,7 @@ def serve(pipe: Connection, parent: int) -> None:
 def carry_out(function: str, payload: Payload, tell: Callable[[Payload], None]) -> tuple[str, Any]:
     """Run one job: ``("result", value)`` or ``("error", sentence)``."""
     from sandbox.api.errors import SandboxError
-    from sandbox.threads import one_thread
+    from sandbox.api.processes import one_thread
 
     old = None
     if threading.current_thread() is threading.main_thread():

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sandbox.api.errors import DamagedRunError
-from sandbox.store import Run, read_artifact
+from sandbox.runs.artifacts import read_artifact
+from sandbox.runs.directory import Run
 
 EVALUATION = "evaluation.json"
 COMPARISON = "comparison.json"

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox.api.errors import MissingExtraError, UnknownNameError
-from sandbox.registry import missing_modules
+from sandbox.registry.resolve import missing_modules
 from sandbox.report.formats import FORMATS, as_csv, as_markdown, as_parquet
 from sandbox.report.page import html
 from sandbox.report.story import Story, read_story, story_of_runs
-from sandbox.store import Run, storage_errors, write_atomically
+from sandbox.runs.atomic import storage_errors, write_atomically
+from sandbox.runs.directory import Run
 
 PAGE = "report.html"
 

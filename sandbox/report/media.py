@@ -11,7 +11,7 @@ from typing import Any
 
 from sandbox.api.errors import SandboxError
 from sandbox.api.replay import read_replay
-from sandbox.store import Run
+from sandbox.runs.directory import Run
 
 REPLAYS = "replays"
 """Folder of a run's replays."""

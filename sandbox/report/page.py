@@ -16,12 +16,12 @@ from functools import cache
 from importlib.resources import files as package_files
 from typing import Any
 
-from sandbox.provenance import packages
 from sandbox.report.charts import all_charts, best_baseline, central, colours, intervals, ranked
 from sandbox.report.files import ComparisonFile, ScenarioFacts, Score
 from sandbox.report.media import embed, script_json
 from sandbox.report.story import Story
 from sandbox.report.words import NONE, duration, number, plural, signed, verdict
+from sandbox.runs.provenance import packages
 from sandbox.statistics.resampling import FEWEST_RUNS
 
 STYLES = ("uPlot.min.css", "base.css")

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.evaluation import Evaluation
-from sandbox.registry import missing_modules
+from sandbox.evaluation.result import Evaluation
+from sandbox.registry.resolve import missing_modules
 from sandbox.report.charts import central, colours, learning_chart, ranked, spread_out
 from sandbox.report.story import Story
+from sandbox.runs.directory import Run, progress
 from sandbox.statistics import bootstrap_mean
-from sandbox.store import Run, progress
 
 _LEARNED, _CLASSICAL, _RANDOM = "#0072b2", "#999999", "#d9d9d9"  # distinct for colour-blind readers too
 _PALETTE = ("#2f6fde", "#d9722b", "#199473", "#a849b3", "#b8890b", "#2a9bc4", "#d14a76", "#6b6f2d")

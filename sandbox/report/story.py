@@ -31,10 +31,10 @@ from sandbox.report.files import (
     read_evaluation,
     read_progress,
 )
+from sandbox.runs.directory import RECORD, Run
 from sandbox.statistics.curves import band
 from sandbox.statistics.resampling import FEWEST_RUNS, Resampler
 from sandbox.statistics.scores import iqm, iqm_interval
-from sandbox.store import RECORD, Run
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def verdict(agent: str, against: Against | None, metric: str, unit: str, episode
         unit: The metric's unit.
         episodes: Test episodes an agent played.
     """
-    from sandbox.evaluation import FEWEST_EPISODES
+    from sandbox.evaluation.result import FEWEST_EPISODES
 
     if against is None:
         return f"{agent}: there is no classical method to compare with."

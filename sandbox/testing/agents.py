@@ -14,14 +14,21 @@ import numpy as np
 from sandbox.api.algorithm import Algorithm, StopTraining, TrainContext
 from sandbox.api.errors import SandboxError
 from sandbox.api.policy import Policy
-from sandbox.envs import make_training
-from sandbox.plans import Plan, fitting, make_plan, spaces_of
-from sandbox.players import Agent, Players
-from sandbox.policies import load_policy
-from sandbox.registry import missing_modules, registry, resolve
+from sandbox.api.processes import one_thread
+from sandbox.envs.make import make_training
+from sandbox.evaluation.agents import Agent
+from sandbox.evaluation.runner import Players
+from sandbox.registry.discover import registry
+from sandbox.registry.policies import load_policy
+from sandbox.registry.resolve import missing_modules, resolve
 from sandbox.testing.subjects import NotApplicable, Subject, Violation
 from sandbox.testing.survey import said
-from sandbox.threads import one_thread
+from sandbox.training.plan import (
+    Plan,
+    fitting,
+    make_plan,
+    spaces_of,
+)
 
 STEPS = 64
 """Training steps of a trial."""

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.envs import EnvFactory, main_module_hidden
-from sandbox.registry import PLUGINS_VARIABLE, resolve
-from sandbox.rollout import final_metrics
-from sandbox.scenarios import Problem
+from sandbox.envs.infos import final_metrics
+from sandbox.envs.vector import EnvFactory, main_module_hidden
+from sandbox.registry.discover import PLUGINS_VARIABLE
+from sandbox.registry.resolve import resolve
+from sandbox.scenarios.resolve import Problem
 from sandbox.testing.play import Answer, Chooser, Reset, Trace, difference, digest, perform
 from sandbox.testing.subjects import Clock, NotApplicable, Subject, Violation
 from sandbox.testing.survey import SEEDS, said

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.api.errors import SandboxError
-from sandbox.registry import registry, resolve
-from sandbox.scenarios import entries, find, load_problem
+from sandbox.registry.discover import registry
+from sandbox.registry.resolve import resolve
+from sandbox.scenarios.find import entries, find
+from sandbox.scenarios.resolve import load_problem
 from sandbox.testing.subjects import NotApplicable, Subject, Violation
 
 IMPORT_LIMIT = 0.020
@@ -32,7 +34,7 @@ HEAVY = (
 
 _MEASURE = """
 import sys, time
-import sandbox.registry, sandbox.api.metric, sandbox.api.policy
+import sandbox.registry.by_path, sandbox.api.metric, sandbox.api.policy
 {prepare}
 before, start = set(sys.modules), time.process_time()
 {load}
@@ -55,7 +57,7 @@ def _import_complaint(domain: str) -> str | None:
     target = source.target.partition(":")[0]
     file = source.module_file()
     if target.startswith("sandbox_path_plugin_") and file is not None:
-        prepare = "from sandbox.registry import _load_target"
+        prepare = "from sandbox.registry.by_path import _load_target"
         load = f"_load_target({str(file)!r})"
     else:
         prepare, load = "import importlib", f"importlib.import_module({target!r})"

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.registry import resolve
-from sandbox.scenarios import Problem, validate
+from sandbox.registry.resolve import resolve
+from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.validate import validate
 from sandbox.testing.play import Chooser, Reset, Trace, difference, digest, perform, steps
 from sandbox.testing.subjects import NotApplicable, Subject, Violation
 from sandbox.testing.survey import SEEDS, outside, said
@@ -212,7 +213,7 @@ def truncation(subject: Subject) -> None:
 
 def resolve_env(problem: Problem) -> Any:
     """The environment of a changed problem."""
-    from sandbox.envs import EnvFactory
+    from sandbox.envs.vector import EnvFactory
 
     return EnvFactory(problem)()
 
@@ -253,7 +254,7 @@ def presets(subject: Subject) -> None:
     for name, spec in list(rewards.items())[: 3 if quick else None]:
         env = resolve(task.make)(subject.problem.config, spec, None)
         if task.agents == "parallel":
-            from sandbox.multiagent import JointEnv
+            from sandbox.envs.multiagent import JointEnv
 
             env = JointEnv(env)
         try:

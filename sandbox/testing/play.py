@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.rollout import RandomPolicy
+from sandbox.evaluation.rollout import RandomPolicy
 
 COMPARED = ("action_mask", "reward_terms", "metrics", "active")
 """What of the info takes part in a comparison."""
@@ -127,7 +127,7 @@ class Chooser:
     """Random actions, allowed ones where there is a mask, from a generator of its own.
 
     Args:
-        env: A Gymnasium environment or a `sandbox.multiagent.JointEnv`.
+        env: A Gymnasium environment or a `sandbox.envs.multiagent.JointEnv`.
         seed: Seeds the actions.
         masked: Whether masks are heeded.
     """

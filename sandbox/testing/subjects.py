@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox.api.domain import Domain, Task
 from sandbox.api.errors import InvalidValueError, SandboxError
-from sandbox.envs import EnvFactory, native
-from sandbox.overrides import merged
-from sandbox.registry import missing_modules, registry
-from sandbox.scenarios import Problem, entries, find, load_problem, validate
+from sandbox.envs.vector import EnvFactory, native
+from sandbox.registry.discover import registry
+from sandbox.registry.resolve import missing_modules
+from sandbox.scenarios.find import entries, find
+from sandbox.scenarios.overrides import merged
+from sandbox.scenarios.resolve import Problem, load_problem
+from sandbox.scenarios.validate import validate
 
 if TYPE_CHECKING:
     from sandbox.testing.survey import Survey

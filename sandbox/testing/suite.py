@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from sandbox.api.errors import PluginError, SandboxError
-from sandbox.registry import add_plugins, registry
+from sandbox.registry.discover import add_plugins, registry
 from sandbox.testing import agents, copies, declaration, episodes
 from sandbox.testing.subjects import Level, NotApplicable, Subject, Violation, all_subjects, subjects
 from sandbox.testing.survey import said

@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(asked: dict[str, Any], stream: Any) -> None:
-    from sandbox.registry import registry
+    from sandbox.registry.discover import registry
     from sandbox.testing.subjects import subjects
     from sandbox.testing.suite import CHECKS, domains_of, run_check
 

@@ -13,12 +13,12 @@ from sandbox.comparison.cells import cell_id, make_grid
 from sandbox.comparison.drive import Watcher
 from sandbox.comparison.lease import take
 from sandbox.comparison.suites import Suite
-from sandbox.envs import as_problem
 from sandbox.launch import Launching, open_launcher
-from sandbox.plans import make_plan
-from sandbox.registry import resolve
-from sandbox.scenarios import Problem, from_record
-from sandbox.store import storage_errors
+from sandbox.registry.resolve import resolve
+from sandbox.runs.atomic import storage_errors
+from sandbox.scenarios.given import as_problem
+from sandbox.scenarios.resolve import Problem, from_record
+from sandbox.training.plan import make_plan
 from sandbox.tuning.document import Search, write_document
 from sandbox.tuning.driver import Driver, Listener
 from sandbox.tuning.presets import check_target, write_preset

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.plans import Plan
-from sandbox.registry import resolve
-from sandbox.scenarios import Problem
-from sandbox.store import storage_errors, strict, write_atomically
+from sandbox.registry.resolve import resolve
+from sandbox.runs.atomic import storage_errors, write_atomically
+from sandbox.runs.directory import strict
+from sandbox.scenarios.resolve import Problem
+from sandbox.training.plan import Plan
 from sandbox.tuning.spaces import Space, as_json
 from sandbox.tuning.study import best_trial, importances
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from sandbox.api.errors import RunFailedError
 from sandbox.comparison.cells import request_of
 from sandbox.launch import Ended, Job, Launcher, Lost, Told
-from sandbox.store import storage_errors, write_atomically
+from sandbox.runs.atomic import storage_errors, write_atomically
 from sandbox.tuning.document import Search, document_of, write_document
 from sandbox.tuning.pictures import draw_history, draw_importances
 from sandbox.tuning.study import FOLDER, as_parameters, stale, suggest

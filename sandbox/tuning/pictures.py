@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sandbox.registry import missing_modules
+from sandbox.registry.resolve import missing_modules
 
 _DONE, _PRUNED, _BEST = "#0072b2", "#bbbbbb", "#d55e00"
 

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from sandbox.api.errors import InvalidValueError
-from sandbox.safe_yaml import load_file, load_text
-from sandbox.store import storage_errors, write_atomically
+from sandbox.runs.atomic import storage_errors, write_atomically
+from sandbox.scenarios.yaml_guard import load_file, load_text
 
 
 def write_preset(source: Path | None, target: Path, algorithm: str, preset: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from sandbox.api.errors import InvalidValueError, UnknownNameError
-from sandbox.overrides import parse_assignments, shorten
+from sandbox.scenarios.overrides import parse_assignments, shorten
 
 
 @dataclass(frozen=True)
@@ -249,7 +249,7 @@ def _parsed(name: str, text: str) -> Dimension:
 
 def _check(model: type[BaseModel], defaults: BaseModel, name: str, dimension: Dimension) -> None:
     """Refuse a range whose ends the algorithm would refuse."""
-    from sandbox.scenarios import validate
+    from sandbox.scenarios.validate import validate
 
     ends = dimension.values if isinstance(dimension, Choice) else (dimension.low, dimension.high)
     field = {name: (model.model_fields[name].annotation, model.model_fields[name])}

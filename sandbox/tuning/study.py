@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.api.errors import InvalidValueError, MissingExtraError, StorageError
-from sandbox.registry import missing_modules
+from sandbox.registry.resolve import missing_modules
 from sandbox.tuning.spaces import Choice, Real, Space, Whole
 
 JOURNAL = "study.journal"

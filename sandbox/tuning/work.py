@@ -12,15 +12,18 @@ import numpy as np
 from sandbox.api.algorithm import StopTraining
 from sandbox.api.errors import RunBusyError, SandboxError, StorageError
 from sandbox.comparison.work import problem_of
-from sandbox.envs import restorable
-from sandbox.evaluation import learned_agent, play_all
-from sandbox.plans import Plan, make_plan
-from sandbox.players import Players
-from sandbox.progress import Phase, Silent
-from sandbox.registry import use_plugins
-from sandbox.scenarios import Problem
-from sandbox.store import Run, RunWriter, runs, storage_errors, write_atomically
-from sandbox.training import resume_plan, train_plan
+from sandbox.envs.vector import restorable
+from sandbox.evaluation.evaluate import play_all
+from sandbox.evaluation.named_agents import learned_agent
+from sandbox.evaluation.progress import Phase, Silent
+from sandbox.evaluation.runner import Players
+from sandbox.registry.discover import use_plugins
+from sandbox.runs.atomic import storage_errors, write_atomically
+from sandbox.runs.directory import Run, runs
+from sandbox.runs.writer import RunWriter
+from sandbox.scenarios.resolve import Problem
+from sandbox.training.plan import Plan, make_plan
+from sandbox.training.train import resume_plan, train_plan
 
 FUNCTION = "sandbox.tuning.work:run_trial"
 VALUES = "values.jsonl"
@@ -136,7 +139,7 @@ def _objective(problem: Problem, run: Run, seeds: list[int]) -> float:
 
 
 def _kept(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
-    from sandbox.store import strict
+    from sandbox.runs.directory import strict
 
     plain: dict[str, Any] = strict(result)
     with storage_errors(folder):

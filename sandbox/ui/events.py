@@ -10,7 +10,7 @@ from threading import Event
 from typing import Any
 
 from sandbox.report.files import PROGRESS, read_progress
-from sandbox.store import RECORD
+from sandbox.runs.directory import RECORD
 from sandbox.ui.library import Library
 
 LOOK_EVERY = 0.1

@@ -21,7 +21,7 @@ from sandbox.report.files import (
     read_progress,
 )
 from sandbox.report.media import FILMS, PICTURES, files
-from sandbox.store import RECORD, Run
+from sandbox.runs.directory import RECORD, Run
 
 COMPARISONS = "comparisons"
 REPORT = "report.html"

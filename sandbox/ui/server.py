@@ -18,8 +18,8 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from sandbox.api.errors import InvalidValueError, SandboxError
-from sandbox.provenance import packages
-from sandbox.store import strict
+from sandbox.runs.directory import strict
+from sandbox.runs.provenance import packages
 from sandbox.ui.events import MOST_STREAMS, MOST_WATCHED, stream
 from sandbox.ui.guard import LOOPBACK, REPORT_POLICY, Guard
 from sandbox.ui.library import REPORT, SHOWN, Library, NotThereError

@@ -12,7 +12,7 @@ from gymnasium import spaces
 from stable_baselines3.common.buffers import ReplayBuffer
 
 from benchmarks import transfer
-from sandbox.store import Run, runs
+from sandbox.runs.directory import Run, runs
 
 SMALL = ("evaluation.episodes=2", "evaluation.validations=1", "horizon=60", "threads=1")
 HP = ("learning_starts=20", "net_arch=[8]", "batch_size=16", "train_freq=1", "gradient_steps=1")

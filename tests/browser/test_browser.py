@@ -15,8 +15,8 @@ from report_support import HOSTILE, evaluation, make_comparison, make_run
 
 from sandbox.api.replay import write_replay
 from sandbox.report.make import make_report
-from sandbox.seals import seal
-from sandbox.store import add_artifact
+from sandbox.runs.artifacts import add_artifact
+from sandbox.runs.checksums import seal
 
 CARS = {
     "agent": HOSTILE,

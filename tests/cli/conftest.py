@@ -9,7 +9,7 @@ import pytest
 from calls import Outcome
 
 from sandbox.cli.main import main
-from sandbox.registry import registry
+from sandbox.registry.discover import registry
 
 TOYS = Path(__file__).parents[1] / "toys" / "plugin.py"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from calls import Outcome, files
 
-from sandbox.registry import registry
+from sandbox.registry.discover import registry
 
 Sandbox = Callable[..., Outcome]
 STILL = Path(__file__).parents[1] / "toys" / "still.py"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from calls import Outcome, files
 
-from sandbox.registry import registry
-from sandbox.seals import seal, unseal
+from sandbox.registry.discover import registry
+from sandbox.runs.checksums import seal, unseal
 
 Sandbox = Callable[..., Outcome]
 

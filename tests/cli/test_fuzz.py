@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from sandbox.api.errors import SandboxError
 from sandbox.cli.main import main
-from sandbox.registry import registry
-from sandbox.scenarios import load_problem
+from sandbox.registry.discover import registry
+from sandbox.scenarios.resolve import load_problem
 
 TOYS = Path(__file__).parents[1] / "toys"
 

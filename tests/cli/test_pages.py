@@ -28,7 +28,7 @@ Call = Callable[..., Outcome]
 def test_impossible_requests_get_a_sentence_and_write_nothing(
     sandbox: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str
 ) -> None:
-    for module in ("sandbox.export", "sandbox.recording"):  # as if all extras were installed
+    for module in ("sandbox.outputs.export", "sandbox.outputs.record"):  # as if all extras were installed
         monkeypatch.setattr(f"{module}.missing_modules", lambda names: [])
     outcome = sandbox(*arguments)
     assert outcome.code == 2

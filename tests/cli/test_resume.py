@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from calls import Outcome
 
-from sandbox.monitor import Monitor
-from sandbox.store import Run
+from sandbox.runs.directory import Run
+from sandbox.training.monitor import Monitor
 
 Sandbox = Callable[..., Outcome]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.scenarios import load_problem
+from sandbox.scenarios.resolve import load_problem
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

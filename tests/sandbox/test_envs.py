@@ -13,9 +13,15 @@ import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from sandbox.api.errors import InvalidValueError, PluginError, RunFailedError
-from sandbox.envs import SameStep, make, make_training, make_vec, native, register_envs
-from sandbox.restoring import EpisodeSeeds
-from sandbox.scenarios import load_problem
+from sandbox.envs.make import (
+    make,
+    make_training,
+    make_vec,
+    register_envs,
+)
+from sandbox.envs.seeding import EpisodeSeeds
+from sandbox.envs.vector import SameStep, native
+from sandbox.scenarios.resolve import load_problem
 
 
 class Counter(gym.Env[Any, Any]):

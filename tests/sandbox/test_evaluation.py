@@ -11,12 +11,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from sandbox import players
+from sandbox.evaluation import runner
 from sandbox.api.errors import InvalidValueError, RunFailedError, UnknownNameError
-from sandbox.evaluation import Evaluation, evaluate, evaluation_seeds, validation_seeds
-from sandbox.players import Agent, Players
-from sandbox.rollout import Episode, RandomPolicy
-from sandbox.scenarios import load_problem
+from sandbox.evaluation.agents import Agent
+from sandbox.evaluation.evaluate import evaluate
+from sandbox.evaluation.result import Evaluation
+from sandbox.evaluation.rollout import Episode, RandomPolicy
+from sandbox.evaluation.runner import Players
+from sandbox.evaluation.seeds import evaluation_seeds, validation_seeds
+from sandbox.scenarios.resolve import load_problem
 from sandbox.statistics import bootstrap_mean, paired_difference
 
 
@@ -52,7 +55,7 @@ def test_records_are_the_same_here_and_in_worker_processes(
     with Players(problem) as here:
         alone = here.play(agents, [0, 1, 2])
         assert here._pool is None
-    monkeypatch.setattr(players, "POOL_PAYS_AFTER", 0.0)
+    monkeypatch.setattr(runner, "POOL_PAYS_AFTER", 0.0)
     with Players(problem, num_workers=2) as spread:
         shared = spread.play(agents, [0, 1, 2])
         assert spread._pool is not None
@@ -62,7 +65,7 @@ def test_records_are_the_same_here_and_in_worker_processes(
 def test_a_worker_that_dies_is_reported_with_who_was_playing(
     toys: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(players, "POOL_PAYS_AFTER", 0.0)
+    monkeypatch.setattr(runner, "POOL_PAYS_AFTER", 0.0)
     agents = [Agent("greedy", baseline="greedy")]
     with Players(load_problem("toy/forage"), num_workers=2) as table:
         table.play(agents, [0, 1, 2])
@@ -186,7 +189,7 @@ def test_the_random_agent_is_uniform_over_allowed_actions_and_repeats_itself() -
 
 
 def test_policies_given_as_objects_are_played(toys: None, tmp_path: Path) -> None:
-    from sandbox.training import train
+    from sandbox.training.train import train
 
     run = train("toy/regulator", "a2c", steps=200, num_envs=4, runs_dir=tmp_path)
     table = evaluate([run.policy, run, str(run.path)], run.scenario, episodes=3)

@@ -15,9 +15,9 @@ from sandbox.api.errors import (
     RunFailedError,
     UnknownNameError,
 )
-from sandbox.envs import EnvFactory
-from sandbox.export import export
-from sandbox.training import train
+from sandbox.envs.vector import EnvFactory
+from sandbox.outputs.export import export
+from sandbox.training.train import train
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_file_that_acts_otherwise_is_not_left_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = train("toy/corridor", "reinforce", steps=300, runs_dir=tmp_path)
-    import sandbox.export as module
+    import sandbox.outputs.export as module
 
     def wrong(path: Path, names: Any, seen: Any, space: Any) -> float:
         return original_compare(path, names, type(seen)(seen.observation, seen.mask, 1 - seen.actions), space)
@@ -94,11 +94,11 @@ def test_what_cannot_be_exported_is_explained(tmp_path: Path, monkeypatch: pytes
     run = train("toy/corridor", "reinforce", steps=300, runs_dir=tmp_path)
     with pytest.raises(UnknownNameError, match="format 'tflite'"):
         export(run, "tflite")
-    monkeypatch.setattr("sandbox.export.missing_modules", lambda names: ["onnx"])
+    monkeypatch.setattr("sandbox.outputs.export.missing_modules", lambda names: ["onnx"])
     with pytest.raises(MissingExtraError) as caught:
         export(run)
     assert caught.value.hint == 'pip install "sandbox-rl[export]"'
-    monkeypatch.setattr("sandbox.export.missing_modules", lambda names: [])
+    monkeypatch.setattr("sandbox.outputs.export.missing_modules", lambda names: [])
     with pytest.raises(DamagedRunError, match="not a run directory"):
         export(tmp_path / "nowhere")
     recurrent = train("toy/corridor", "recurrent-ppo", steps=200, hp=["n_steps=32"], runs_dir=tmp_path)

@@ -10,9 +10,10 @@ import pytest
 from pettingzoo import ParallelEnv
 
 from sandbox.api.errors import MisfitError
-from sandbox.envs import EnvFactory, make_vec
-from sandbox.multiagent import JointEnv, padded
-from sandbox.scenarios import load_problem
+from sandbox.envs.make import make_vec
+from sandbox.envs.multiagent import JointEnv, padded
+from sandbox.envs.vector import EnvFactory
+from sandbox.scenarios.resolve import load_problem
 
 
 class Scripted(ParallelEnv[str, Any, int]):
@@ -94,7 +95,7 @@ def test_spaces_that_cannot_be_padded_are_refused() -> None:
 def test_rows_keep_each_agents_ending_and_true_last_observation() -> None:
     from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-    from sandbox.multiagent import Rows
+    from sandbox.envs.multiagent import Rows
 
     def factory() -> JointEnv:
         return JointEnv(Scripted())

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from sandbox.api.errors import InvalidValueError, MisfitError, MissingExtraError, UnknownNameError
-from sandbox.envs import EnvFactory
-from sandbox.recording import record
-from sandbox.scenarios import load_problem
+from sandbox.envs.vector import EnvFactory
+from sandbox.outputs.record import record
+from sandbox.scenarios.resolve import load_problem
 
 minari = pytest.importorskip("minari")
 pytest.importorskip("h5py")
@@ -82,7 +82,7 @@ def test_what_cannot_be_recorded_is_explained_and_leaves_nothing(
     record("toy/regulator", "optimal", 1, root=tmp_path, name="mine-v0")
     with pytest.raises(InvalidValueError, match="already"):
         record("toy/regulator", "optimal", 1, root=tmp_path, name="mine-v0")
-    monkeypatch.setattr("sandbox.recording.missing_modules", lambda names: ["minari"])
+    monkeypatch.setattr("sandbox.outputs.record.missing_modules", lambda names: ["minari"])
     with pytest.raises(MissingExtraError) as caught:
         record("toy/regulator", "optimal", 1, root=tmp_path)
     assert caught.value.hint == 'pip install "sandbox-rl[data]"'

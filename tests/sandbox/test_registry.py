@@ -13,7 +13,8 @@ import pytest
 
 from sandbox.api import Domain
 from sandbox.api.errors import MissingExtraError, PluginError, UnknownNameError
-from sandbox.registry import PLUGINS_VARIABLE, add_plugins, missing_modules, registry, require, resolve
+from sandbox.registry.discover import PLUGINS_VARIABLE, add_plugins, registry
+from sandbox.registry.resolve import missing_modules, require, resolve
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,7 +63,7 @@ def test_every_declared_plugin_loads() -> None:
 
 def test_listing_imports_neither_simulators_nor_learners() -> None:
     program = (
-        "import sys; from sandbox.registry import registry; r = registry(); list(r.domains.working()); "
+        "import sys; from sandbox.registry.discover import registry; r = registry(); list(r.domains.working()); "
         "list(r.algorithms.working()); print(*sys.modules)"
     )
     done = subprocess.run(
@@ -92,7 +93,7 @@ def test_plugin_is_seen_by_child_processes_whatever_their_working_directory(
     _plugin(tmp_path / "p", "mine")
     monkeypatch.chdir(tmp_path)
     add_plugins(["p/plugin.py"])
-    program = "from sandbox.registry import registry; print(registry().domain('mine').title)"
+    program = "from sandbox.registry.discover import registry; print(registry().domain('mine').title)"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd="/", capture_output=True, text=True, timeout=60, check=True
     )

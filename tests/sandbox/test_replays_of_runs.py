@@ -27,7 +27,7 @@ def test_a_replay_that_fails_costs_no_result(
     def broken(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError("of the plugin")
 
-    monkeypatch.setattr("sandbox.rendering.render", broken)
+    monkeypatch.setattr("sandbox.outputs.render.render", broken)
     trained, _ = run("toy/forage", "reinforce", steps=300, episodes=2, runs_dir=tmp_path)
     assert (trained.path / "evaluation.json").is_file()
     assert (trained.path / "report.html").is_file()

@@ -10,7 +10,14 @@ import pytest
 import yaml
 
 from sandbox.api.errors import BrokenFileError, InvalidValueError
-from sandbox.safe_yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES, load_file, load_head, load_text
+from sandbox.scenarios.yaml_guard import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_NODES,
+    load_file,
+    load_head,
+    load_text,
+)
 
 
 @pytest.mark.parametrize(

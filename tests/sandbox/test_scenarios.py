@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from sandbox.api.errors import BrokenFileError, InvalidValueError, SandboxError, UnknownNameError
-from sandbox.registry import PLUGINS_VARIABLE, registry
-from sandbox.scenarios import SCENARIOS_VARIABLE, entries, find, from_record, load_problem
+from sandbox.registry.discover import PLUGINS_VARIABLE, registry
+from sandbox.scenarios.find import SCENARIOS_VARIABLE, entries, find
+from sandbox.scenarios.resolve import from_record, load_problem
 
 TOYS = Path(__file__).parents[1] / "toys" / "plugin.py"
 BASE: dict[str, Any] = {"title": "Mine", "task": "toy/regulator", "metric": "cost"}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from sandbox.api import DamagedRunError, MisfitError
-from sandbox.spaces import describe, space_from_json, space_to_json
+from sandbox.api.spaces import describe, space_from_json, space_to_json
 
 FLOATS = [np.float16, np.float32, np.float64]
 INTEGERS = [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16]

@@ -13,8 +13,15 @@ from typing import Any
 import pytest
 
 from sandbox.api.errors import DamagedRunError, StorageError
-from sandbox.seals import seal
-from sandbox.store import Run, RunWriter, progress, replace_folder, runs, strict, write_atomically
+from sandbox.runs.atomic import replace_folder, write_atomically
+from sandbox.runs.checksums import seal
+from sandbox.runs.directory import (
+    Run,
+    progress,
+    runs,
+    strict,
+)
+from sandbox.runs.writer import RunWriter
 
 RECORD = {"scenario_id": "toy/x", "scenario": {}, "algorithm": "ppo", "seed": 3}
 
@@ -96,7 +103,7 @@ def test_checkpoints_roll(tmp_path: Path) -> None:
 def test_a_run_whose_process_is_gone_is_dead(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib\n"
-        "from sandbox.store import RunWriter\n"
+        "from sandbox.runs.writer import RunWriter\n"
         f"print(RunWriter(pathlib.Path(sys.argv[1]), {RECORD!r}).path)\n"
     )
     done = subprocess.run(

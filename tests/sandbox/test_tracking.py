@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.api.errors import MissingExtraError, UnknownNameError
-from sandbox.store import Run, progress
-from sandbox.tracking import TensorBoard, check_trackers
-from sandbox.training import train
+from sandbox.runs.directory import Run, progress
+from sandbox.training.tracking import TensorBoard, check_trackers
+from sandbox.training.train import train
 
 
 def test_unknown_and_missing_trackers_are_refused_before_anything_is_written(
@@ -21,7 +21,7 @@ def test_unknown_and_missing_trackers_are_refused_before_anything_is_written(
 ) -> None:
     with pytest.raises(UnknownNameError, match="tracker 'mlfow'"):
         train("toy/corridor", "reinforce", steps=100, runs_dir=tmp_path, track=["mlfow"])
-    monkeypatch.setattr("sandbox.tracking.missing_modules", list)
+    monkeypatch.setattr("sandbox.training.tracking.missing_modules", list)
     with pytest.raises(MissingExtraError) as caught:
         check_trackers(["wandb"])
     assert caught.value.hint == 'pip install "sandbox-rl[wandb]"'
@@ -52,7 +52,7 @@ def test_tensorboard_reads_what_is_written_and_forgets_what_was_taken_back(
 def test_tensorboard_is_written_without_torch(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     code = (
-        "import sys; from pathlib import Path; from sandbox.tracking import TensorBoard\n"
+        "import sys; from pathlib import Path; from sandbox.training.tracking import TensorBoard\n"
         "board = TensorBoard(Path(sys.argv[1])); board.add(1, {'return': 1.0}); board.close()\n"
         "sys.exit('torch' in sys.modules)"
     )
@@ -105,8 +105,8 @@ def test_a_tracker_that_fails_is_told_once_and_training_goes_on(
     def away(*arguments: object) -> None:
         raise ConnectionError("the server is away")
 
-    monkeypatch.setattr("sandbox.tracking.missing_modules", lambda names: [])
-    monkeypatch.setattr("sandbox.tracking.MLflow", away)
+    monkeypatch.setattr("sandbox.training.tracking.missing_modules", lambda names: [])
+    monkeypatch.setattr("sandbox.training.tracking.MLflow", away)
     told: list[str] = []
 
     class Ears:

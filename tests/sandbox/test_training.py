@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from sandbox.api.errors import InvalidValueError, MisfitError, RunFailedError, UnknownNameError
-from sandbox.monitor import Monitor
-from sandbox.plans import make_plan
-from sandbox.progress import Phase, Silent
-from sandbox.scenarios import load_problem
-from sandbox.store import Run, progress
-from sandbox.training import train
+from sandbox.evaluation.progress import Phase, Silent
+from sandbox.runs.directory import Run, progress
+from sandbox.scenarios.resolve import load_problem
+from sandbox.training.monitor import Monitor
+from sandbox.training.plan import make_plan
+from sandbox.training.train import train
 from sandbox.workflow import run
 
 
@@ -155,7 +155,7 @@ def test_an_interrupt_ends_training_at_a_safe_point_with_a_checkpoint(toys: None
     assert interrupted.status == "interrupted"
     (checkpoint,) = (folder / "checkpoints").iterdir()
     assert int(checkpoint.name) == interrupted.record["steps_done"] > 0
-    from sandbox.policies import load_policy
+    from sandbox.registry.policies import load_policy
 
     load_policy(checkpoint)
 

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
 from calls import Outcome
 
 from sandbox.cli.main import main
-from sandbox.registry import registry
+from sandbox.registry.discover import registry
 
 TOYS = Path(__file__).parents[1] / "toys" / "plugin.py"
 

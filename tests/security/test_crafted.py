@@ -94,7 +94,7 @@ def test_a_trusted_archive_plays_and_trains_and_what_is_kept_holds_no_pickle(
 ) -> None:
     from stable_baselines3 import PPO
 
-    from sandbox.envs import make
+    from sandbox.envs.make import make
 
     env = make("toy/regulator")
     model = PPO("MlpPolicy", env, n_steps=16, batch_size=16, policy_kwargs={"net_arch": [8]}, seed=1)

@@ -25,7 +25,7 @@ import toy_regulator
 import toy_stall
 import toy_tag
 
-from sandbox.registry import PLUGINS_VARIABLE, Registry
+from sandbox.registry.discover import PLUGINS_VARIABLE, Registry
 
 with mock.patch.dict(os.environ, {PLUGINS_VARIABLE: str(Path(__file__).parent / "plugin.py")}):
     domain = Registry().domain("toy")

@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from sandbox.api.errors import DamagedRunError, MisfitError
+from sandbox.api.spaces import space_from_json, space_to_json
 from sandbox.backends.actors.distributions import distribution_for
 from sandbox.backends.actors.networks import Actor
 from sandbox.backends.actors.observations import Normaliser, flat_size, flatten
 from sandbox.backends.policy_files import PolicyFiles, read_policy, require_fit, require_size, write_policy
-from sandbox.spaces import space_from_json, space_to_json
 
 P = TypeVar("P", bound="ActorPolicy")
 

@@ -13,9 +13,9 @@ import torch
 from sandbox.api.algorithm import TrainContext
 from sandbox.api.errors import InvalidValueError, RunFailedError
 from sandbox.backends.actors.policy import ActorPolicy
+from sandbox.backends.ray_token import authenticate
 from sandbox.backends.rllib.config import RllibPPOConfig
-from sandbox.ray_token import authenticate
-from sandbox.registry import PLUGINS_VARIABLE
+from sandbox.registry.discover import PLUGINS_VARIABLE
 
 MODULE = "default_policy"
 """RLlib's name for the only module that there is."""

@@ -16,6 +16,7 @@ from stable_baselines3.common.preprocessing import is_image_space, maybe_transpo
 from stable_baselines3.common.vec_env import VecTransposeImage
 
 from sandbox.api.errors import DamagedRunError, SandboxError
+from sandbox.api.spaces import space_from_json, space_to_json
 from sandbox.backends.policy_files import misfit, read_policy, require_size, write_policy
 from sandbox.backends.sb3.heads import Head, make_head
 from sandbox.backends.sb3.networks import MODELS, Network, build_policy
@@ -26,7 +27,6 @@ from sandbox.backends.sb3.spaces import (
     shown_action_space,
     shown_observation_space,
 )
-from sandbox.spaces import space_from_json, space_to_json
 
 
 class SB3Policy:

@@ -7,7 +7,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import sandbox
-from sandbox.envs import as_problem
+from sandbox.scenarios.given import as_problem
 from sandbox_chip import costs
 from sandbox_chip.config import ChipConfig
 from sandbox_chip.env import ChipEnv, ChipVectorEnv

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sandbox.envs import EnvFactory, native
-from sandbox.evaluation import baseline_agents
-from sandbox.multiagent import JointEnv
-from sandbox.players import Players, policy_of
-from sandbox.rollout import play
-from sandbox.scenarios import load_problem
+from sandbox.envs.multiagent import JointEnv
+from sandbox.envs.vector import EnvFactory, native
+from sandbox.evaluation.agents import policy_of
+from sandbox.evaluation.named_agents import baseline_agents
+from sandbox.evaluation.rollout import play
+from sandbox.evaluation.runner import Players
+from sandbox.scenarios.resolve import load_problem
 
 GAMES = ("inventory/beer-game", "inventory/serial-four-stages-agents")
 

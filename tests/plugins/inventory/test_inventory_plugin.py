@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from sandbox.api import Scenario
-from sandbox.scenarios import load_problem
+from sandbox.scenarios.resolve import load_problem
 from sandbox_inventory.plugin import domain
 
 SCENARIOS = sorted((Path(__file__).parents[3] / "scenarios" / "inventory").glob("*.yaml"))

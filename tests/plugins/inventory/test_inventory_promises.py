@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sandbox.registry import registry, resolve
+from sandbox.registry.discover import registry
+from sandbox.registry.resolve import resolve
 
 TASKS = [task for task in registry().domain("inventory").tasks if task.agents == "single"]
 

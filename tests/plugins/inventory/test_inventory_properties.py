@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.registry import registry, resolve
+from sandbox.registry.discover import registry
+from sandbox.registry.resolve import resolve
 from sandbox_inventory.core.simulation import Simulation
 
 FEW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sandbox.api.replay import check_replay
-from sandbox.rendering import render
+from sandbox.outputs.render import render
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.env import SignalEnv, make_signal
 from sandbox_traffic.render import FAST, LIGHTS, Painter, _colour, outlines

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.scenarios import load_problem
+from sandbox.scenarios.resolve import load_problem
 from sandbox_traffic import adaptive, baselines, tune, tuned
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.env import SignalEnv

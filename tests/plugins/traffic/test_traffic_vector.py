@@ -12,11 +12,12 @@ import pytest
 from traffic_support import COLOGNE1, GRID
 
 from sandbox.api import RunFailedError
-from sandbox.envs import make_training, make_vec
-from sandbox.multiagent import JointEnv
-from sandbox.players import Agent, Players
-from sandbox.rollout import play
-from sandbox.scenarios import load_problem
+from sandbox.envs.make import make_training, make_vec
+from sandbox.envs.multiagent import JointEnv
+from sandbox.evaluation.agents import Agent
+from sandbox.evaluation.rollout import play
+from sandbox.evaluation.runner import Players
+from sandbox.scenarios.resolve import load_problem
 from sandbox_traffic import baselines
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.env import SignalEnv, SignalsEnv, make_signal, make_signals

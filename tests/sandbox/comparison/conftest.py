@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from grids import TOYS
 
-from sandbox.registry import registry
+from sandbox.registry.discover import registry
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from sandbox.comparison.api import compare
 from sandbox.comparison.suites import Suite
 from sandbox.launch import Launching
-from sandbox.registry import registry
+from sandbox.registry.discover import registry
 
 # Ray reads these when it is imported.
 os.environ["RAY_AUTH_MODE"] = "token"

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sandbox.store import Run, RunWriter
+from sandbox.runs.directory import Run
+from sandbox.runs.writer import RunWriter
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}}"
 

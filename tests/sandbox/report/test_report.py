@@ -20,8 +20,9 @@ from sandbox.report.files import read_progress
 from sandbox.report.make import make_report
 from sandbox.report.page import html, verdicts
 from sandbox.report.story import read_story, story_of_runs
-from sandbox.seals import seal
-from sandbox.store import Run, add_artifact
+from sandbox.runs.artifacts import add_artifact
+from sandbox.runs.checksums import seal
+from sandbox.runs.directory import Run
 
 
 class _Page(HTMLParser):

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from sandbox.api import read_state
-from sandbox.progress import Silent
-from sandbox.store import Run, RunWriter, progress
-from sandbox.training import train
+from sandbox.evaluation.progress import Silent
+from sandbox.runs.directory import Run, progress
+from sandbox.runs.writer import RunWriter
+from sandbox.training.train import train
 from sandbox.workflow import resume
 
 
@@ -49,7 +50,10 @@ def killed_at(checkpoint: int) -> Iterator[None]:
     def nothing(*arguments: Any, **more: Any) -> None:
         return None
 
-    with mock.patch.object(RunWriter, "checkpoint", write), mock.patch("sandbox.training._ended", nothing):
+    with (
+        mock.patch.object(RunWriter, "checkpoint", write),
+        mock.patch("sandbox.training.train._ended", nothing),
+    ):
         yield
 
 

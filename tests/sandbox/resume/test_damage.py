@@ -10,8 +10,9 @@ import pytest
 from stopping import Heard, interrupted
 
 from sandbox.api.errors import DamagedRunError
-from sandbox.integrity import damages
-from sandbox.store import Run, progress, read_artifact
+from sandbox.runs.artifacts import read_artifact
+from sandbox.runs.directory import Run, progress
+from sandbox.runs.verify import damages
 from sandbox.workflow import resume, run
 
 FLIPS, CUTS = 12, 4
@@ -28,7 +29,7 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
     """A finished run and one that stopped with a checkpoint."""
-    from sandbox.registry import registry
+    from sandbox.registry.discover import registry
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SANDBOX_PLUGINS", str(Path(__file__).parents[2] / "toys" / "plugin.py"))

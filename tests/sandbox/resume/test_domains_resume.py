@@ -12,10 +12,11 @@ from stopping import Heard, go_on, interrupted, require_same, uninterrupted
 from test_restoring import comes_back
 
 from sandbox.api.errors import BrokenFileError, RunFailedError
-from sandbox.envs import Workers, make_training
-from sandbox.integrity import damages
-from sandbox.scenarios import load_problem
-from sandbox.store import Run
+from sandbox.envs.make import make_training
+from sandbox.envs.vector import Workers
+from sandbox.runs.directory import Run
+from sandbox.runs.verify import damages
+from sandbox.scenarios.resolve import load_problem
 
 SMALL = {"learning_starts": 16, "batch_size": 16, "net_arch": [16]}
 ROLLOUT = {"n_steps": 16, "batch_size": 16, "n_epochs": 1}
@@ -146,11 +147,11 @@ def test_a_simulator_that_crashes_is_told_and_the_run_goes_on(
 ) -> None:
     """SUMO's process is killed in the middle of training."""
     pytest.importorskip("libsumo")
-    from sandbox.training import train
+    from sandbox.training.train import train
 
     settings: dict[str, Any] = {"num_envs": 2, "steps": 160, "hp": ROLLOUT, "changes": JUNCTION}
     whole = uninterrupted(tmp_path, "traffic/single-intersection", "ppo", **settings)
-    from sandbox.episodes import EpisodeLog
+    from sandbox.envs.recorder import EpisodeLog
 
     steps, real = 0, EpisodeLog.step
 

@@ -14,9 +14,10 @@ import pytest
 from stopping import Heard, go_on, interrupted, require_same, uninterrupted
 
 from sandbox.api.errors import RunBusyError
-from sandbox.registry import registry
-from sandbox.store import Run, RunWriter
-from sandbox.training import train
+from sandbox.registry.discover import registry
+from sandbox.runs.directory import Run
+from sandbox.runs.writer import RunWriter
+from sandbox.training.train import train
 from sandbox.workflow import resume
 
 SHORT = ["evaluation.validations=3", "evaluation.validation_episodes=1"]
@@ -87,8 +88,8 @@ def test_sigkill_and_a_new_process_give_the_same(toys: None, tmp_path: Path) -> 
     whole = uninterrupted(tmp_path, "toy/regulator", "ppo", **settings)
     code = (
         "import os, signal, sys\n"
-        "from sandbox.store import RunWriter\n"
-        "from sandbox.training import train\n"
+        "from sandbox.runs.writer import RunWriter\n"
+        "from sandbox.training.train import train\n"
         "real, written = RunWriter.checkpoint, []\n"
         "def checkpoint(self, *arguments):\n"
         "    written.append(real(self, *arguments))\n"
@@ -105,11 +106,11 @@ def test_sigkill_and_a_new_process_give_the_same(toys: None, tmp_path: Path) -> 
 
 
 def test_progress_has_every_step_once(toys: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.monitor.LOG_EVERY", 0.0)
+    monkeypatch.setattr("sandbox.training.monitor.LOG_EVERY", 0.0)
     path = interrupted(
         tmp_path, "toy/regulator", "a2c", at=2, num_envs=4, steps=400, changes=SHORT, hp={"n_steps": 5}
     )
-    from sandbox.store import progress
+    from sandbox.runs.directory import progress
 
     RunWriter.reopen(path).close()
     before = [record["steps"] for record in progress(Run.open(path)) if "return" in record]
@@ -143,7 +144,7 @@ def test_what_cannot_be_restored_is_said(toys: None, tmp_path: Path) -> None:
 
 
 def test_other_versions_of_packages_are_told(toys: None, tmp_path: Path) -> None:
-    from sandbox.seals import seal
+    from sandbox.runs.checksums import seal
 
     path = interrupted(tmp_path, "toy/forage", "ppo", at=1, num_envs=2, steps=200, hp=ROLLOUT, changes=SHORT)
     record = Run.open(path).record

@@ -15,8 +15,8 @@ import pytest
 from stopping import Heard
 
 from sandbox.api.errors import StorageError
-from sandbox.integrity import damages
-from sandbox.store import Run, runs
+from sandbox.runs.directory import Run, runs
+from sandbox.runs.verify import damages
 from sandbox.workflow import resume, run
 
 SETTINGS: dict[str, Any] = {
@@ -101,7 +101,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, toys_for_all: None) -> tuple
 
 @pytest.fixture(scope="module")
 def toys_for_all() -> Iterator[None]:
-    from sandbox.registry import registry
+    from sandbox.registry.discover import registry
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SANDBOX_PLUGINS", str(Path(__file__).parents[2] / "toys" / "plugin.py"))

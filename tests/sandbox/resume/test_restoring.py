@@ -13,9 +13,11 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from stopping import differs
 
 from sandbox.api import read_state, write_state
-from sandbox.envs import SameStep, make_training
-from sandbox.restoring import CopySeeds, EpisodeSeeds, capture, restore
-from sandbox.scenarios import load_problem
+from sandbox.envs.make import make_training
+from sandbox.envs.seeding import CopySeeds, EpisodeSeeds
+from sandbox.envs.training_state import capture, restore
+from sandbox.envs.vector import SameStep
+from sandbox.scenarios.resolve import load_problem
 
 Make = Callable[[], Any]
 

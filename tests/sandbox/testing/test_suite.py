@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from sandbox.api import Baseline, Domain, Metric, RewardSpec, RewardTerm, Scenario, Task
-from sandbox.scenarios import Problem
+from sandbox.scenarios.resolve import Problem
 from sandbox.testing.subjects import Subject
 from sandbox.testing.suite import CHECKS, run_check, run_subject
 

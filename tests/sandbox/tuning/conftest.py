@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.registry import registry
+from sandbox.registry.discover import registry
 
 TOYS = Path(__file__).parents[2] / "toys"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.api.errors import InvalidValueError
-from sandbox.safe_yaml import load_file
+from sandbox.scenarios.yaml_guard import load_file
 from sandbox.tuning.presets import write_preset
 
 PRESET = {"steps": 50, "num_envs": 2, "hyperparameters": {"gamma": 0.98, "net_arch": [64, 64]}}

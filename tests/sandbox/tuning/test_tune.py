@@ -12,8 +12,8 @@ import pytest
 from sandbox.api.errors import InvalidValueError, RunBusyError, RunFailedError
 from sandbox.comparison.lease import take
 from sandbox.launch import Launching
-from sandbox.safe_yaml import load_file
-from sandbox.scenarios import load_problem
+from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.yaml_guard import load_file
 from sandbox.tuning.api import tune, tuning_problem
 
 HERE = Launching("inline")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sandbox.api.errors import InvalidValueError, UnknownNameError
-from sandbox.registry import registry, resolve
+from sandbox.registry.discover import registry
+from sandbox.registry.resolve import resolve
 from sandbox.tuning.spaces import Choice, Real, Space, Whole, space_of
 
 LEARNERS = (

@@ -11,7 +11,7 @@ from sandbox.backends.reinforce.collect import Collector
 from sandbox.backends.reinforce.config import ReinforceConfig
 from sandbox.backends.reinforce.policy import ReinforcePolicy
 from sandbox.backends.reinforce.train import train
-from sandbox.multiagent import JointEnv, Rows
+from sandbox.envs.multiagent import JointEnv, Rows
 
 
 class Dice(gym.Env):

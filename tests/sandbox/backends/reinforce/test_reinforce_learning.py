@@ -12,7 +12,7 @@ import toy_stall
 import toy_tag
 from support import SeededSync, trained
 
-from sandbox.multiagent import JointEnv, Rows
+from sandbox.envs.multiagent import JointEnv, Rows
 
 
 def corridor(n):

@@ -15,10 +15,11 @@ from sandbox.api.errors import DamagedRunError, MissingExtraError
 from sandbox.backends.rllib.config import RllibPPOConfig
 from sandbox.backends.rllib.policy import load, new_policy
 from sandbox.backends.rllib.rows import Rows, raw_actions
-from sandbox.elsewhere import TrainingEnvs
-from sandbox.envs import as_problem
-from sandbox.registry import missing_modules, registry, require
-from sandbox.training import train
+from sandbox.envs.remote import TrainingEnvs
+from sandbox.registry.discover import registry
+from sandbox.registry.resolve import missing_modules, require
+from sandbox.scenarios.given import as_problem
+from sandbox.training.train import train
 
 needs_rllib = pytest.mark.skipif(
     bool(missing_modules(("ray", "tree"))), reason="needs the extra rllib, in an environment of its own"
@@ -60,7 +61,8 @@ def test_a_changed_byte_of_its_weights_is_noticed(tmp_path: Path) -> None:
 
 def test_without_ray_training_names_the_extra_and_playing_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "sandbox.registry.missing_modules", lambda names: [name for name in names if name in ("ray", "tree")]
+        "sandbox.registry.resolve.missing_modules",
+        lambda names: [name for name in names if name in ("ray", "tree")],
     )
     algorithm = registry().algorithm("rllib-ppo")
     with pytest.raises(MissingExtraError) as caught:
@@ -100,7 +102,7 @@ def test_environments_elsewhere_have_seeds_of_their_own_and_keep_what_ended(toys
 def test_a_run_counts_its_steps_and_episodes_wherever_they_are_played(
     toys: None, tmp_path: Path, env_runners: int
 ) -> None:
-    from sandbox.store import progress
+    from sandbox.runs.directory import progress
 
     hp = {"env_runners": env_runners, "n_steps": 32, "minibatch_size": 64, "n_epochs": 2}
     run = train("toy/corridor", "rllib-ppo", steps=1024, num_envs=8, hp=hp, runs_dir=tmp_path)

@@ -1,0 +1,1 @@
+"""Environments from scenarios: single, vectorised, multi-agent; seeding and state."""

@@ -1,0 +1,141 @@
+"""Environments from scenarios: single, vectorised and multi-agent, with seeds that never mix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.vector import VectorEnv
+
+from sandbox.api.errors import InvalidValueError
+from sandbox.envs.seeding import (
+    CopySeeds,
+    NativeSeeds,
+)
+from sandbox.envs.vector import (
+    EnvFactory,
+    SameStep,
+    _from_copies,
+    _native_resume,
+    _rows,
+    _same_step,
+    native,
+    raw_native,
+)
+from sandbox.registry.discover import registry
+from sandbox.registry.resolve import resolve
+from sandbox.scenarios.find import entries
+from sandbox.scenarios.given import as_problem
+from sandbox.scenarios.resolve import Problem
+
+
+def make(
+    scenario: str | Path | Problem,
+    *,
+    changes: Sequence[str] = (),
+    reward: Sequence[str] = (),
+    render_mode: str | None = None,
+    evaluation: bool = False,
+) -> Any:
+    """One environment.
+
+    Args:
+        scenario: Name, file or resolved problem.
+        changes: ``key=value`` pairs, as ``--set`` takes them.
+        reward: Preset and ``term=weight`` pairs, as ``--reward`` takes them.
+        render_mode: As in Gymnasium.
+        evaluation: Use the parameters of evaluation instead of those of training.
+
+    Returns:
+        A ``gymnasium.Env``, or a ``pettingzoo.ParallelEnv`` where the task has several agents.
+
+    Raises:
+        SandboxError: Explains what is wrong with the scenario or its files.
+    """
+    problem = as_problem(scenario, changes, reward)
+    config = problem.evaluation_config if evaluation else problem.config
+    return resolve(problem.task.make)(config, problem.reward, render_mode)
+
+
+def make_vec(
+    scenario: str | Path | Problem,
+    num_envs: int,
+    *,
+    changes: Sequence[str] = (),
+    reward: Sequence[str] = (),
+    workers: bool | None = None,
+) -> VectorEnv[Any, Any, Any]:
+    """A vector environment in SAME_STEP autoreset mode.
+
+    Native where the task batches its own dynamics; otherwise one worker process a copy, or all copies
+    in this process where the task is cheap. In a
+    multi-agent task every agent of every copy is a row (see `sandbox.envs.multiagent`).
+
+    Args:
+        scenario: Name, file or resolved problem.
+        num_envs: Copies, at least 1.
+        changes: As for `make`.
+        reward: As for `make`.
+        workers: Whether copies run in processes of their own; what the task says if absent.
+    """
+    problem = as_problem(scenario, changes, reward)
+    if num_envs < 1:
+        raise InvalidValueError(f"num_envs must be at least 1, not {num_envs}.")
+    if problem.task.make_vec is not None:
+        return _rows(problem, native(problem, num_envs, evaluation=False))
+    return _from_copies(
+        problem,
+        [EnvFactory(problem) for _ in range(num_envs)],
+        not problem.task.cheap if workers is None else workers,
+    )
+
+
+def make_training(problem: Problem, num_envs: int, seed: int) -> VectorEnv[Any, Any, Any]:
+    """The vector environment of a training run.
+
+    Every episode of a copy has a seed of its own from the scenario's training range, drawn from a
+    stream that belongs to the run's seed and the copy; a natively batched task seeds each copy from
+    that range once and goes on from there, unless its episodes may have to be played again.
+    """
+    low, high = problem.scenario.evaluation.seeds.train
+    if problem.task.make_vec is not None:
+        raw = raw_native(problem, num_envs, evaluation=False)
+        mode = _native_resume(problem, raw)
+        if mode == "replay":
+            return _rows(problem, SameStep(CopySeeds(raw, seed, low, high)))
+        return _rows(problem, NativeSeeds(_same_step(raw), seed, low, high, mode))
+    factories = [EnvFactory(problem, seeds=(seed, copy, low, high)) for copy in range(num_envs)]
+    return _from_copies(problem, factories, workers=not problem.task.cheap)
+
+
+def register_envs() -> list[str]:
+    """Register every single-agent scenario with Gymnasium as ``sandbox/<domain>-<name>-v<task version>``.
+
+    Returns:
+        The ids. Scenarios that cannot be read and multi-agent ones are left out.
+    """
+    ids = []
+    for entry in entries():
+        if entry.error is not None or entry.agents != "single":
+            continue
+        task = registry().task(entry.task)
+        env_id = f"sandbox/{entry.id.replace('/', '-')}-v{task.version}"
+        if env_id not in gym.registry:
+            gym.register(env_id, entry_point=_GymnasiumEntry(entry.id), order_enforce=True)
+        ids.append(env_id)
+    return ids
+
+
+@dataclass(frozen=True)
+class _GymnasiumEntry:
+    """Makes the environment of a scenario with Gymnasium's calling convention."""
+
+    scenario: str
+
+    def __call__(self, render_mode: str | None = None, **config: Any) -> gym.Env[Any, Any]:
+        changes = [f"{key}={value}" for key, value in config.items()]
+        env: gym.Env[Any, Any] = make(self.scenario, changes=changes, render_mode=render_mode)
+        return env

@@ -1,0 +1,77 @@
+"""Training environments in other processes and on other machines, for algorithms that play there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+from gymnasium.vector import VectorEnv
+
+from sandbox.envs.make import make_training
+from sandbox.envs.recorder import EpisodeLog
+from sandbox.registry.discover import PLUGINS_VARIABLE, use_plugins
+from sandbox.scenarios.resolve import Problem, from_record
+
+# Keys are words of Python, hence this way of writing it.
+Ended = TypedDict(
+    "Ended", {"return": float | None, "metrics": Mapping[str, float], "terms": Mapping[str, float]}
+)
+"""Of what ended: the return of a row's episode, its reward terms, and the metrics of its environment."""
+
+
+@dataclass(frozen=True)
+class TrainingEnvs:
+    """Makes a run's training environments where it is called; plain values, so that it can be sent anywhere.
+
+    Args:
+        scenario: The scenario as a run's record holds it.
+        folder: Where relative paths in it start; the same on every machine.
+        plugins: Plugins that are named by path.
+        seed: The run's seed.
+    """
+
+    scenario: Mapping[str, Any]
+    folder: str
+    plugins: str
+    seed: int
+
+    @staticmethod
+    def of(problem: Problem, seed: int) -> TrainingEnvs:
+        """For a problem as it is here."""
+        record = problem.scenario.model_dump(mode="json")
+        plugins = os.environ.get(PLUGINS_VARIABLE, "")
+        return TrainingEnvs(record, str(problem.folder.resolve()), plugins, seed)
+
+    def __call__(self, num_envs: int, worker: int) -> VectorEnv[Any, Any, Any]:
+        """See `sandbox.api.algorithm.Elsewhere`."""
+        use_plugins(self.plugins)
+        problem = from_record(self.scenario, Path(self.folder))
+        # A stream of episode seeds of its own for every worker, from the scenario's training range.
+        words = np.random.SeedSequence([self.seed, worker]).generate_state(1)
+        return RememberedEpisodes(make_training(problem, num_envs, int(words[0]) % 2**31))
+
+
+class RememberedEpisodes(EpisodeLog):
+    """Keeps what has ended until somebody asks.
+
+    Args:
+        env: The vector environment.
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
+        self._ended: list[Ended] = []
+        super().__init__(
+            env,
+            lambda value: self._ended.append({"return": value, "metrics": {}, "terms": {}}),
+            lambda metrics: self._ended.append({"return": None, "metrics": metrics, "terms": {}}),
+            lambda terms: self._ended.append({"return": None, "metrics": {}, "terms": terms}),
+        )
+
+    def drain(self) -> list[Ended]:
+        """What has ended since the last call."""
+        ended, self._ended = self._ended, []
+        return ended

@@ -1,0 +1,228 @@
+"""Episode seeds from a range, and the log that lets a stopped training go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import VectorEnv
+
+from sandbox.envs.env_state import _copied, _get_state, _layers, _restore_layers, _same, _set_state, _stacked
+from sandbox.envs.wrappers import AnyVectorWrapper
+
+Mode = Literal["state", "replay", "none"]
+
+
+class EpisodeSeeds(gym.Wrapper[Any, Any, Any, Any]):
+    """Gives every episode an explicit seed from a range, so that no other range is ever touched.
+
+    Args:
+        env: The environment.
+        seed: The run's seed.
+        copy: Index of this copy among the run's environments.
+        low: Smallest episode seed.
+        high: One above the largest.
+        resume: How the environment can be restored.
+    """
+
+    def __init__(
+        self, env: gym.Env[Any, Any], seed: int, copy: int, low: int, high: int, resume: Mode = "none"
+    ) -> None:
+        super().__init__(env)
+        self._stream = np.random.default_rng([seed, copy])
+        self._range = (low, high)
+        self._copy, self._resume = copy, resume
+        self._seed: int | None = None
+        self._actions: list[Any] = []
+        self._seen: Any = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start the next episode; a given ``seed`` restarts the stream instead of being used itself."""
+        if seed is not None:
+            self._stream = np.random.default_rng([seed])
+        self._seed = int(self._stream.integers(*self._range))
+        self._actions = []
+        observation, info = self.env.reset(seed=self._seed, options=options)
+        self._seen = observation
+        return observation, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Step, and note the action where the episode may have to be played again."""
+        if self._resume != "replay":
+            return self.env.step(action)
+        self._actions.append(_copied(action))
+        outcome = self.env.step(action)
+        self._seen = outcome[0]
+        return outcome
+
+    def training_state(self) -> dict[str, Any]:
+        """What `restore_training_state` needs."""
+        state: dict[str, Any] = {"stream": self._stream.bit_generator.state, "seed": self._seed}
+        if self._seed is None or self._resume == "none":
+            return state
+        if self._resume == "replay":
+            return state | {"actions": _stacked(self._actions), "seen": self._seen}
+        return state | {"env": _get_state(self.env.unwrapped), "layers": _layers(self.env)}
+
+    def restore_training_state(self, states: list[dict[str, Any]]) -> bool:
+        """Become what this copy was.
+
+        Args:
+            states: What `training_state` gave, of every copy.
+
+        Returns:
+            Whether a replayed episode has led to the observation that it led to before.
+        """
+        state = states[self._copy]
+        self._stream.bit_generator.state = state["stream"]
+        self._seed, self._actions = state["seed"], []
+        if self._seed is None or self._resume == "none":
+            return True
+        # A reset also brings wrappers into the state that they have within an episode.
+        observation, _ = self.env.reset(seed=self._seed)
+        if self._resume == "state":
+            _set_state(self.env.unwrapped, state["env"])
+            _restore_layers(self.env, state["layers"])
+            return True
+        for action in state["actions"]:
+            self._actions.append(action)
+            observation = self.env.step(action)[0]
+        self._seen = observation
+        return _same(observation, state["seen"])
+
+
+class CopySeeds(AnyVectorWrapper):
+    """Gives every episode of every copy of a native environment an explicit seed, and logs the actions.
+
+    For native environments in DISABLED autoreset mode whose episodes are a function of seed and
+    actions. Copy i has the stream of seeds that it would have as a single environment.
+
+    Args:
+        env: The native environment.
+        seed: The run's seed.
+        low: Smallest episode seed.
+        high: One above the largest.
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any], seed: int, low: int, high: int) -> None:
+        super().__init__(env)
+        self._streams = [np.random.default_rng([seed, copy]) for copy in range(env.num_envs)]
+        self._range = (low, high)
+        self._seeds: list[int | None] = [None] * env.num_envs
+        self._actions: list[Any] = []
+        self._starts = np.zeros(env.num_envs, np.int64)
+        """Index in ``_actions`` of the first action of each copy's episode."""
+        self._seen: Any = None
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Start the next episode in all copies or those of ``options["reset_mask"]``."""
+        if seed is not None:
+            streams = seed if isinstance(seed, list) else [seed + copy for copy in range(self.num_envs)]
+            self._streams = [np.random.default_rng([one]) for one in streams]
+        mask = (options or {}).get("reset_mask")
+        rows = np.ones(self.num_envs, np.bool_) if mask is None else np.asarray(mask, np.bool_)
+        for copy in np.flatnonzero(rows).tolist():
+            self._seeds[copy] = int(self._streams[copy].integers(*self._range))
+        self._starts[rows] = len(self._actions)
+        if (first := int(self._starts.min())) > 0:
+            del self._actions[:first]
+            self._starts -= first
+        return self._begin(rows, options)
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Step and note the actions."""
+        self._actions.append(_copied(actions))
+        outcome = self.env.step(actions)
+        self._seen = outcome[0]
+        return outcome
+
+    def training_state(self) -> dict[str, Any]:
+        """What `restore_training_state` needs."""
+        return {
+            "streams": [stream.bit_generator.state for stream in self._streams],
+            "seeds": list(self._seeds),
+            "actions": _stacked(self._actions),
+            "starts": self._starts.copy(),
+            "seen": self._seen,
+        }
+
+    def restore_training_state(self, state: Mapping[str, Any]) -> bool:
+        """Become what it was; a copy whose episode began later plays anything until then."""
+        for stream, saved in zip(self._streams, state["streams"], strict=True):
+            stream.bit_generator.state = saved
+        self._seeds, self._starts = list(state["seeds"]), np.asarray(state["starts"]).copy()
+        self._actions = []
+        if None in self._seeds:
+            return True
+        observation, _ = self._begin(np.ones(self.num_envs, np.bool_), None)
+        over = np.zeros(self.num_envs, np.bool_)
+        for time, actions in enumerate(state["actions"]):
+            due = over | ((self._starts == time) if time else over)
+            if due.any():
+                self._begin(due, {"reset_mask": due})
+            self._actions.append(actions)
+            observation, _, terminated, truncated, _ = self.env.step(actions)
+            over = np.asarray(terminated) | np.asarray(truncated)
+        due = over | (self._starts == len(self._actions)) if self._actions else over
+        if due.any():
+            observation, _ = self._begin(due, {"reset_mask": due})
+        self._seen = observation
+        return _same(observation, state["seen"])
+
+    def _begin(self, rows: Any, options: dict[str, Any] | None) -> tuple[Any, dict[str, Any]]:
+        seeds = [seed if chosen else None for seed, chosen in zip(self._seeds, rows, strict=True)]
+        seeded: Any = self.env  # Gymnasium types the seed as an int, and takes lists
+        observation, info = seeded.reset(seed=seeds, options=options)
+        self._seen = observation
+        return observation, info
+
+
+class NativeSeeds(AnyVectorWrapper):
+    """Seeds the copies of a native environment from a range once, whatever seed a learner names.
+
+    From there the copies go on with their own generators.
+    """
+
+    def __init__(
+        self, env: VectorEnv[Any, Any, Any], seed: int, low: int, high: int, resume: Mode = "none"
+    ) -> None:
+        super().__init__(env)
+        self._stream: np.random.Generator | None = np.random.default_rng([seed, 0])
+        self._range = (low, high)
+        self._seed, self._resume, self._starts = seed, resume, 0
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Start an episode in every copy."""
+        if seed is not None:
+            self._stream = np.random.default_rng(seed)
+        seeds = None
+        if self._stream is not None:
+            seeds = self._stream.integers(*self._range, self.num_envs).tolist()
+            self._stream = None
+        seeded: Any = self.env  # Gymnasium types the seed as an int, and takes lists
+        result: tuple[Any, dict[str, Any]] = seeded.reset(seed=seeds, options=options)
+        return result
+
+    def training_state(self) -> dict[str, Any]:
+        """What `restore_training_state` needs."""
+        state: dict[str, Any] = {"started": self._stream is None, "starts": self._starts}
+        if self._resume == "state" and self._stream is None:
+            state["env"] = _get_state(self.env.unwrapped)
+        return state
+
+    def restore_training_state(self, state: Mapping[str, Any]) -> bool:
+        """Become what it was, or be ready for new episodes with seeds of their own."""
+        self._starts = state["starts"]
+        if not state["started"]:
+            return True
+        if self._resume == "state":
+            self.reset()
+            _set_state(self.env.unwrapped, state["env"])
+        else:
+            self._starts += 1
+            self._stream = np.random.default_rng([self._seed, 0, self._starts])
+        return True

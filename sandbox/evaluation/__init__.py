@@ -1,0 +1,1 @@
+"""Plays agents on seeds and makes one table of their episodes."""

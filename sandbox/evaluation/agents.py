@@ -1,0 +1,66 @@
+"""Agents: whoever plays the episodes of an evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.api.errors import UnknownNameError
+from sandbox.api.policy import Policy
+from sandbox.evaluation.rollout import (
+    RandomPolicy,
+)
+from sandbox.registry.policies import load_policy
+from sandbox.registry.resolve import resolve
+from sandbox.scenarios.resolve import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Something that plays.
+
+    Attributes:
+        name: As it appears in tables.
+        baseline: Name of the task's baseline (or ``random``), where it is one.
+        folder: Where its policy is saved, where it has learned.
+        deterministic: Whether a learned policy takes its mode.
+        seconds: Wall time that a timed baseline has for each episode; what it takes by itself if absent.
+    """
+
+    name: str
+    baseline: str | None = None
+    folder: Path | None = None
+    deterministic: bool = True
+    seconds: float | None = None
+
+
+def policy_of(problem: Problem, agent: Agent, env: Any, action_space: Any) -> Policy:
+    """What an agent plays with.
+
+    Args:
+        problem: What is played.
+        agent: Who plays.
+        env: The task's own environment, which baselines may read.
+        action_space: Space of one row's action.
+
+    Raises:
+        UnknownNameError: For a baseline that the task does not have.
+    """
+    if agent.folder is not None:
+        return load_policy(agent.folder)
+    if agent.baseline == "random":
+        return RandomPolicy(action_space)
+    for baseline in problem.task.baselines:
+        if baseline.name == agent.baseline:
+            limit = {"seconds": agent.seconds} if baseline.timed else {}
+            policy: Policy = resolve(baseline.make)(env, **limit)
+            return policy
+    known = [baseline.name for baseline in problem.task.baselines]
+    raise UnknownNameError("baseline", str(agent.baseline), [*known, "random"])
+
+
+def _native_policy(problem: Problem, agent: Agent, envs: Any) -> Policy:
+    # A row of the policy is a copy, or an agent of one.
+    space = getattr(envs.unwrapped, "row_action_space", envs.single_action_space)
+    return policy_of(problem, agent, envs, space)

@@ -1,0 +1,96 @@
+"""Plays agents on held-out seeds and fills one table of episodes."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sandbox.api.errors import RunFailedError
+from sandbox.api.metric import Metric
+from sandbox.api.policy import Policy
+from sandbox.api.processes import one_thread
+from sandbox.evaluation.agents import Agent
+from sandbox.evaluation.named_agents import resolve_agents, timed
+from sandbox.evaluation.progress import Progress, Silent
+from sandbox.evaluation.result import Evaluation
+from sandbox.evaluation.rollout import Episode
+from sandbox.evaluation.runner import Players
+from sandbox.evaluation.seeds import evaluation_seeds
+from sandbox.runs.directory import Run
+from sandbox.scenarios.given import as_problem
+from sandbox.scenarios.resolve import Problem
+
+
+def evaluate(
+    agents: Sequence[str | Path | Run | Policy],
+    scenario: str | Path | Problem,
+    *,
+    changes: Sequence[str] = (),
+    reward: Sequence[str] = (),
+    episodes: int | None = None,
+    num_workers: int | None = None,
+    progress: Progress | None = None,
+    seconds: float | None = None,
+) -> Evaluation:
+    """Play agents on the scenario's test seeds, all on the same ones.
+
+    Args:
+        agents: Run directories (``DIR`` for the final policy, ``DIR@best`` for the best-validation
+            one), names of baselines, ``random``, runs, or policies.
+        scenario: Name, file or resolved problem.
+        changes: ``key=value`` pairs, as ``--set`` takes them.
+        reward: Preset and ``term=weight`` pairs.
+        episodes: Test episodes an agent plays; the scenario's number if absent.
+        num_workers: Most worker processes; all cores if absent.
+        progress: Hears of every episode.
+        seconds: Wall time that each baseline which searches has for each episode.
+
+    Raises:
+        SandboxError: Explains what is wrong with an agent or the scenario.
+        RunFailedError: If an episode cannot be played.
+    """
+    problem = as_problem(scenario, changes, reward)
+    seeds = evaluation_seeds(problem, episodes)
+    with tempfile.TemporaryDirectory(prefix="sandbox-agents-") as scratch:
+        players = timed(resolve_agents(agents, problem, Path(scratch)), problem, seconds)
+        with Players(problem, num_workers) as table:
+            return play_all(table, problem, players, seeds, progress or Silent())
+
+
+def play_all(
+    table: Players, problem: Problem, agents: Sequence[Agent], seeds: Sequence[int], progress: Progress
+) -> Evaluation:
+    """Play every agent on every seed and check that what came back can be ranked."""
+    start = time.perf_counter()
+    total = len(agents) * len(seeds)
+    progress.start("evaluate", f"{len(agents)} agents on {len(seeds)} test episodes", total, "episodes")
+    try:
+        with one_thread():
+            episodes = table.play(agents, seeds, heard=_teller(progress, problem.metric))
+    finally:
+        progress.finish("evaluate")
+    for episode in episodes:
+        if problem.metric.name not in episode.metrics:
+            raise RunFailedError(
+                f"The environment of {problem.scenario.task} reported no metric '{problem.metric.name}' "
+                f"at the end of the episode with seed {episode.seed}.",
+                "Its info must hold 'metrics' in the last step.",
+            )
+    seconds = time.perf_counter() - start
+    return Evaluation(problem, tuple(seeds), tuple(episodes), tuple(agents), seconds)
+
+
+def _teller(progress: Progress, metric: Metric) -> Callable[[Episode], None]:
+    heard = 0
+
+    def tell(episode: Episode) -> None:
+        nonlocal heard
+        heard += 1
+        values = {"return": episode.ret}
+        if metric.name in episode.metrics:
+            values[metric.name] = episode.metrics[metric.name]
+        progress.advance("evaluate", heard, values)
+
+    return tell

@@ -1,0 +1,102 @@
+"""Agents from what a user names: run directories, baselines, policies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from sandbox.api.errors import InvalidValueError, MisfitError, UnknownNameError
+from sandbox.api.policy import Policy
+from sandbox.evaluation.agents import Agent
+from sandbox.runs.directory import Run
+from sandbox.scenarios.resolve import Problem
+
+
+def resolve_agents(
+    agents: Sequence[str | Path | Run | Policy], problem: Problem, scratch: Path
+) -> list[Agent]:
+    """What the names stand for; policies given as objects are saved below ``scratch``.
+
+    Raises:
+        UnknownNameError: For a name that is neither a run directory nor a baseline of the task.
+        MisfitError: For a run whose policy was trained on other spaces.
+    """
+    resolved: list[Agent] = []
+    for given in agents:
+        agent = _resolve(given, problem, scratch / str(len(resolved)))
+        if (agent.baseline, agent.folder) in [(other.baseline, other.folder) for other in resolved]:
+            continue
+        names = [other.name for other in resolved]
+        if agent.name in names:
+            number = 2 + sum(name.startswith(f"{agent.name}#") for name in names)
+            agent = Agent(f"{agent.name}#{number}", agent.baseline, agent.folder, agent.deterministic)
+        resolved.append(agent)
+    if not resolved:
+        raise InvalidValueError("No agent was named.", "Name run directories, baselines or 'random'.")
+    return resolved
+
+
+def timed(agents: Sequence[Agent], problem: Problem, seconds: float | None) -> list[Agent]:
+    """The agents, those that search with a wall time for each episode.
+
+    Raises:
+        InvalidValueError: If a time is given and none of them searches, or it is not positive.
+    """
+    if seconds is None:
+        return list(agents)
+    if not 0 < seconds < float("inf"):
+        raise InvalidValueError(f"The time for an episode must be positive, not {seconds:g} s.")
+    search = {baseline.name for baseline in problem.task.baselines if baseline.timed}
+    if not search & {agent.baseline for agent in agents}:
+        raise InvalidValueError(
+            "A time is given, but none of the agents searches.",
+            f"These do: {', '.join(sorted(search))}."
+            if search
+            else f"No baseline of {problem.scenario.task} does.",
+        )
+    return [replace(agent, seconds=seconds) if agent.baseline in search else agent for agent in agents]
+
+
+def baseline_agents(problem: Problem) -> list[Agent]:
+    """The scenario's baselines and the random agent."""
+    names = problem.baselines()
+    return [Agent(name, baseline=name) for name in [*names, *({"random"} - set(names))]]
+
+
+def _resolve(given: str | Path | Run | Policy, problem: Problem, scratch: Path) -> Agent:
+    if isinstance(given, Run):
+        return _of_run(given, "final", problem)
+    if not isinstance(given, str | Path):
+        scratch.mkdir()
+        given.save(scratch)
+        from sandbox.registry.policies import algorithm_of
+
+        return Agent(algorithm_of(scratch), folder=scratch)
+    text = str(given)
+    known = [baseline.name for baseline in problem.task.baselines]
+    if text in [*known, "random"]:
+        return Agent(text, baseline=text)
+    path, at, which = text.rpartition("@")
+    if not at or which not in ("best", "final"):
+        path, which = text, "final"
+    if Path(path).exists() or "/" in path:
+        return _of_run(Run.open(path), which, problem)
+    raise UnknownNameError("agent", text, [*known, "random"], "")
+
+
+def _of_run(run: Run, which: str, problem: Problem) -> Agent:
+    task = str(run.record["scenario"].get("task", "")) if isinstance(run.record["scenario"], dict) else ""
+    if task != problem.scenario.task:
+        raise MisfitError(
+            f"The run '{run.path}' was trained on the task {task}, but {problem.scenario.id} is a scenario "
+            f"of {problem.scenario.task}."
+        )
+    return learned_agent(run, which)
+
+
+def learned_agent(run: Run, which: str = "final") -> Agent:
+    """A run's final or best-validation policy as an agent; the latter is called ``<name>-best``."""
+    name = run.algorithm if which == "final" else f"{run.algorithm}-{which}"
+    sampled = bool(run.record.get("hyperparameters", {}).get("stochastic", False))
+    return Agent(name, folder=run.policy_folder(which).resolve(), deterministic=not sampled)

@@ -1,0 +1,159 @@
+"""The result of an evaluation: one table of episodes and what follows from it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sandbox.api.metric import Metric
+from sandbox.evaluation.agents import Agent
+from sandbox.evaluation.rollout import Episode
+from sandbox.scenarios.resolve import Problem
+from sandbox.statistics import bootstrap_mean, paired_difference
+
+FEWEST_EPISODES = 5
+"""A bootstrap over fewer episodes is far too narrow to carry a verdict."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An agent against the best baseline, episode by episode.
+
+    Attributes:
+        baseline: The best baseline's name.
+        mean: Mean difference of the metric, agent minus baseline.
+        ci95: Bootstrap interval of that mean.
+        verdict: ``better`` or ``worse`` where the interval excludes zero, else ``unclear``; always
+            ``unclear`` with fewer than five episodes.
+    """
+
+    baseline: str
+    mean: float
+    ci95: tuple[float, float]
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A table of episodes and what it says.
+
+    Attributes:
+        problem: What was played.
+        seeds: Episode seeds, the same for every agent.
+        episodes: Every episode of every agent.
+        agents: Who played, in the order given.
+        seconds: Wall time.
+    """
+
+    problem: Problem
+    seeds: tuple[int, ...]
+    episodes: tuple[Episode, ...]
+    agents: tuple[Agent, ...]
+    seconds: float
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that ranks agents."""
+        return self.problem.metric
+
+    def values(self, agent: str, metric: str | None = None) -> np.ndarray[Any, Any]:
+        """A metric of every episode of an agent, in the order of the seeds."""
+        name = metric or self.metric.name
+        return np.array([episode.metrics[name] for episode in self.episodes if episode.agent == agent])
+
+    def mean(self, agent: str) -> float:
+        """Mean of the ranking metric over the episodes of an agent."""
+        return float(self.values(agent).mean())
+
+    def ranking(self) -> list[str]:
+        """Names of the agents, best first; agents whose metric is NaN last."""
+        sign = 1.0 if self.metric.better == "lower" else -1.0
+
+        def key(name: str) -> tuple[bool, float]:
+            mean = self.mean(name)
+            return bool(np.isnan(mean)), sign * mean
+
+        return sorted((agent.name for agent in self.agents), key=key)
+
+    def best_baseline(self) -> str | None:
+        """The classical method with the best mean; the random agent is none."""
+        classical = {agent.name for agent in self.agents if agent.baseline not in (None, "random")}
+        return next((name for name in self.ranking() if name in classical), None)
+
+    def compare(self, agent: str) -> Comparison | None:
+        """An agent against the best other baseline; None where there is none."""
+        baseline = self.best_baseline()
+        if baseline is None or baseline == agent:
+            return None
+        mean, low, high = paired_difference(self.values(agent), self.values(baseline))
+        verdict = "unclear"
+        if len(self.seeds) >= FEWEST_EPISODES and (high < 0 or low > 0):
+            verdict = "better" if (high < 0) == (self.metric.better == "lower") else "worse"
+        return Comparison(baseline, mean, (low, high), verdict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The evaluation as the command line's JSON documents hold it."""
+        return {
+            "metric": self.metric.name,
+            "unit": self.metric.unit,
+            "better": self.metric.better,
+            "episodes": len(self.seeds),
+            "seeds": list(self.seeds),
+            "seconds": round(self.seconds, 3),
+            "best_baseline": self.best_baseline(),
+            "agents": {agent.name: self._agent_json(agent.name) for agent in self.agents},
+        }
+
+    def to_parquet(self) -> bytes:
+        """One row an episode, as the content of a Parquet file."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        rows = [
+            {
+                "agent": episode.agent,
+                "seed": episode.seed,
+                "return": episode.ret,
+                "length": episode.length,
+                "terminated": episode.terminated,
+                "truncated": episode.truncated,
+                **{f"term/{name}": value for name, value in episode.reward_terms.items()},
+                **{f"metric/{name}": value for name, value in episode.metrics.items()},
+            }
+            for episode in self.episodes
+        ]
+        sink = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(rows), sink)
+        return sink.getvalue()
+
+    def _agent_json(self, name: str) -> dict[str, Any]:
+        own = [episode for episode in self.episodes if episode.agent == name]
+        values = self.values(name)
+        comparison = self.compare(name)
+        return {
+            "mean": float(values.mean()),
+            "std": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
+            "ci95": list(bootstrap_mean(values)),
+            "metrics": _means([episode.metrics for episode in own]),
+            "reward_terms": _means([episode.reward_terms for episode in own]),
+            "return": float(np.mean([episode.ret for episode in own])),
+            "length": float(np.mean([episode.length for episode in own])),
+            "deterministic": next(agent.deterministic for agent in self.agents if agent.name == name),
+            "against_best_baseline": None
+            if comparison is None
+            else {
+                "baseline": comparison.baseline,
+                "difference": comparison.mean,
+                "ci95": list(comparison.ci95),
+                "verdict": comparison.verdict,
+            },
+        }
+
+
+def _means(records: Sequence[dict[str, float]]) -> dict[str, float]:
+    names = dict.fromkeys(name for record in records for name in record)
+    return {name: float(np.mean([record.get(name, np.nan) for record in records])) for name in names}

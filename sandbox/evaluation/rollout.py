@@ -1,0 +1,249 @@
+"""Plays policies in environments and yields episode records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
+
+from sandbox.api.errors import RunFailedError
+from sandbox.api.policy import Policy
+from sandbox.api.view import Moment
+from sandbox.envs.infos import add_terms, final_metrics, rows_of
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One played episode.
+
+    Attributes:
+        agent: Name of what played.
+        seed: The episode's seed.
+        ret: Undiscounted return; in a multi-agent task the mean over agents.
+        length: Steps.
+        terminated: The process itself ended.
+        truncated: A limit ended it.
+        reward_terms: Sum over the episode of every unweighted reward term; mean over agents.
+        metrics: What the environment reports at the end.
+    """
+
+    agent: str
+    seed: int
+    ret: float
+    length: int
+    terminated: bool
+    truncated: bool
+    reward_terms: dict[str, float]
+    metrics: dict[str, float]
+
+
+class RandomPolicy:
+    """Uniformly random allowed actions; the zero of every scale.
+
+    Args:
+        action_space: Space of one row.
+    """
+
+    def __init__(self, action_space: gym.Space[Any]) -> None:
+        self._space = action_space
+        self._rng = np.random.default_rng(0)
+
+    def reset(self, num_envs: int, seed: int | None = None) -> None:
+        """Restart the generator."""
+        self._rng = np.random.default_rng(seed)
+        self._space.seed(seed)
+
+    def act(
+        self, observation: Any, mask: NDArray[np.bool_] | None = None, deterministic: bool = True
+    ) -> NDArray[Any]:
+        """A random action for every row; ``deterministic`` has no meaning here."""
+        rows = rows_of(observation)
+        if mask is not None:
+            # The largest of independent uniforms over the allowed actions is uniform among them.
+            scores: NDArray[Any] = np.where(mask, self._rng.random(mask.shape), -1.0).argmax(axis=1)
+            return scores
+        if isinstance(self._space, gym.spaces.Discrete):
+            return self._rng.integers(self._space.start, self._space.start + self._space.n, rows)
+        return np.stack([self._space.sample() for _ in range(rows)])
+
+    def save(self, directory: Any) -> None:
+        """A random policy needs no file.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError
+
+
+def play(
+    env: gym.Env[Any, Any],
+    policy: Policy,
+    agent: str,
+    seed: int,
+    deterministic: bool = True,
+    watch: Callable[[Moment], None] = lambda moment: None,
+) -> Episode:
+    """Play one episode to its end.
+
+    Args:
+        env: A single-agent environment or a `sandbox.envs.multiagent.JointEnv`.
+        policy: Plays every row.
+        agent: Name for the record.
+        seed: Seeds the episode and the policy's generator.
+        deterministic: Whether the policy takes its mode.
+        watch: Called after the reset and after every step.
+
+    Raises:
+        RunFailedError: If a reward is not finite; says after how many steps.
+    """
+    agents = getattr(env, "agents", None)
+    joint = agents is not None
+    rows = len(agents) if agents is not None else 1
+    observation, info = env.reset(seed=seed)
+    policy.reset(rows, seed)
+    total, length, terms = 0.0, 0, _Terms()
+    watch(Moment(0, observation, None, 0.0, info))
+    while True:
+        batch = observation if joint else _batched(observation)
+        action = policy.act(batch, _mask(info, joint), deterministic)
+        chosen = action if joint else _single(action, env)
+        observation, reward, terminated, truncated, info = env.step(chosen)
+        length += 1
+        total += float(reward)
+        watch(Moment(length, observation, chosen, float(reward), info))
+        if not np.isfinite(total):
+            raise RunFailedError(
+                f"The reward became {reward} in step {length} of the episode with seed {seed} "
+                f"played by {agent}."
+            )
+        terms.add(info.get("reward_terms", {}), rows)
+        if terminated or truncated:
+            metrics = _floats(info.get("metrics", {}))
+            return Episode(
+                agent, seed, total / rows, length, bool(terminated), bool(truncated), terms.sums, metrics
+            )
+
+
+def play_batch(
+    make: Callable[[int], VectorEnv[Any, Any, Any]],
+    policy_for: Callable[[Any], Policy],
+    agent: str,
+    seeds: Sequence[int],
+    deterministic: bool = True,
+    batch: int = 256,
+) -> Iterator[Episode]:
+    """Play one episode for every seed on a natively vectorised environment.
+
+    In a parallel task every agent of every copy is a row of the policy's batch, and a copy's episode
+    is recorded as `play` records a `sandbox.envs.multiagent.JointEnv`.
+
+    Args:
+        make: Makes a vector environment with the given number of copies, in SAME_STEP mode.
+        policy_for: The policy for that environment.
+        agent: Name for the records.
+        seeds: Episode seeds; copy i plays the i-th of its batch.
+        deterministic: Whether the policy takes its mode.
+        batch: Most copies to play at once.
+    """
+    for start in range(0, len(seeds), batch):
+        chunk = list(seeds[start : start + batch])
+        envs = make(len(chunk))
+        try:
+            yield from _play_chunk(envs, policy_for(envs), agent, chunk, deterministic)
+        finally:
+            envs.close()
+
+
+def _play_chunk(
+    envs: VectorEnv[Any, Any, Any], policy: Policy, agent: str, seeds: list[int], deterministic: bool
+) -> list[Episode]:
+    seeded: Any = envs  # Gymnasium types the seed as an int, and takes lists
+    agents = len(getattr(envs.unwrapped, "agents", ())) or 1
+    observation, info = seeded.reset(seed=seeds)
+    policy.reset(len(seeds) * agents, seeds[0])
+    returns, lengths = np.zeros(len(seeds)), np.zeros(len(seeds), int)
+    sums: dict[str, NDArray[Any]] = {}
+    episodes: list[Episode | None] = [None] * len(seeds)
+    while any(episode is None for episode in episodes):
+        running = np.array([episode is None for episode in episodes])
+        mask = info.get("action_mask")
+        if agents > 1:
+            action = policy.act(_flat(observation), None if mask is None else _flat(mask), deterministic)
+            action = np.reshape(action, (len(seeds), agents, *action.shape[1:]))
+        else:
+            action = policy.act(observation, mask, deterministic)
+        observation, reward, terminated, truncated, info = envs.step(action)
+        returns += np.where(running, reward, 0.0)
+        lengths += running
+        if not np.isfinite(returns).all():
+            row = int(np.flatnonzero(~np.isfinite(returns))[0])
+            raise RunFailedError(
+                f"The reward became {reward[row]} in step {lengths[row]} of the episode with seed "
+                f"{seeds[row]} played by {agent}."
+            )
+        done = np.asarray(terminated) | np.asarray(truncated)
+        add_terms(sums, info, running, done)
+        for row in np.flatnonzero(done & running).tolist():
+            episodes[row] = Episode(
+                agent,
+                seeds[row],
+                float(returns[row]) / agents,
+                int(lengths[row]),
+                bool(terminated[row]),
+                bool(truncated[row]),
+                {name: float(values[row]) for name, values in sums.items()},
+                final_metrics(info, row),
+            )
+    return [episode for episode in episodes if episode is not None]
+
+
+def _flat(values: Any) -> Any:
+    """The agents of all copies one after the other: shape ``(copies, agents, …)`` without its first axis."""
+    return np.reshape(values, (-1, *np.shape(values)[2:]))
+
+
+class _Terms:
+    """Sums of reward terms over an episode; means over rows where there are several."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = {}
+
+    def add(self, terms: Mapping[str, Any], rows: int) -> None:
+        for name, value in terms.items():
+            amount = float(value) if rows == 1 and np.ndim(value) == 0 else float(np.sum(value)) / rows
+            self.sums[name] = self.sums.get(name, 0.0) + amount
+
+
+def _per_copy(values: Any) -> NDArray[np.float64]:
+    """One value a copy; where its agents have one each, their mean."""
+    array = np.asarray(values, float)
+    return array if array.ndim == 1 else array.mean(axis=1)
+
+
+def _batched(observation: Any) -> Any:
+    if isinstance(observation, dict):
+        return {key: _batched(value) for key, value in observation.items()}
+    return np.asarray(observation)[None]
+
+
+def _single(action: Any, env: gym.Env[Any, Any]) -> Any:
+    """The only row of a batch of actions, a Python int for a discrete space as Gymnasium wants it."""
+    row = action[0]
+    return int(row) if isinstance(env.action_space, gym.spaces.Discrete) else row
+
+
+def _mask(info: Mapping[str, Any], joint: bool) -> Any:
+    mask = info.get("action_mask")
+    if mask is None:
+        return None
+    mask = np.asarray(mask, bool)
+    return mask if joint else mask[None]
+
+
+def _floats(values: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items()}

@@ -1,0 +1,188 @@
+"""Plays many episodes of many agents: here, in a native batch, or spread over worker processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing import get_context
+from types import TracebackType
+from typing import Any
+
+from sandbox.api.errors import RunFailedError
+from sandbox.api.policy import Policy
+from sandbox.envs.vector import EnvFactory, main_module_hidden, native
+from sandbox.evaluation.agents import Agent, _native_policy, policy_of
+from sandbox.evaluation.rollout import (
+    Episode,
+    play,
+    play_batch,
+)
+from sandbox.scenarios.resolve import Problem
+
+POOL_PAYS_AFTER = 6.0
+"""Seconds of playing left from which starting worker processes is worth its price."""
+
+
+class Players:
+    """Plays agents on the evaluation environment of a problem; keeps its workers for the next call.
+
+    Every episode depends on the problem, the agent and the seed alone, so the records are the same
+    wherever it is played.
+
+    Args:
+        problem: What is played.
+        num_workers: Most processes to use; all cores if absent.
+    """
+
+    def __init__(self, problem: Problem, num_workers: int | None = None) -> None:
+        self._problem = problem
+        self._limit = num_workers or os.cpu_count() or 1
+        self._pool: ProcessPoolExecutor | None = None
+        self._table = _Table(problem)
+
+    def play(
+        self,
+        agents: Sequence[Agent],
+        seeds: Sequence[int],
+        heard: Callable[[Episode], None] = lambda episode: None,
+    ) -> list[Episode]:
+        """One episode of every agent with every seed, in that order.
+
+        Args:
+            agents: Who plays.
+            seeds: Episode seeds, the same for all.
+            heard: Called with each episode as it ends.
+
+        Raises:
+            RunFailedError: If a worker process dies or an episode cannot be played.
+        """
+        if self._problem.task.make_vec is not None:
+            return self._play_natively(agents, seeds, heard)
+        jobs = [(agent, seed) for agent in agents for seed in seeds]
+        played: dict[tuple[Agent, int], Episode] = {}
+        for agent, seed in jobs:
+            if (agent, seed) in played:
+                continue
+            start = time.perf_counter()
+            if self._pool is None:
+                played[agent, seed] = self._table.play(agent, seed)
+                heard(played[agent, seed])
+            rest = [job for job in jobs if job not in played]
+            left = (time.perf_counter() - start) * len(rest)
+            if self._pool is not None or (left > POOL_PAYS_AFTER and self._limit > 1 and len(rest) > 1):
+                for job, episode in self._spread(rest):
+                    played[job] = episode
+                    heard(episode)
+        return [played[job] for job in jobs]
+
+    def close(self) -> None:
+        """Stop the workers and close the environment."""
+        self._table.close()
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+    def __enter__(self) -> Players:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _spread(self, jobs: list[tuple[Agent, int]]) -> Iterator[tuple[tuple[Agent, int], Episode]]:
+        if self._pool is None:
+            self._table.close()  # this process only waits from here on
+            self._pool = ProcessPoolExecutor(
+                min(self._limit, len(jobs)),
+                mp_context=get_context("spawn"),
+                initializer=_start_worker,
+                initargs=(self._problem,),
+            )
+        waiting: dict[Future[Episode], tuple[Agent, int]] = {}
+        try:
+            with main_module_hidden():
+                for agent, seed in jobs:
+                    waiting[self._pool.submit(_play_in_worker, agent, seed)] = (agent, seed)
+            while waiting:
+                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield waiting.pop(future), future.result()
+        except BrokenProcessPool as error:
+            self._pool = None
+            who = sorted({agent.name for agent, _ in waiting.values()})
+            raise RunFailedError(
+                f"A worker process died while playing {', '.join(who)}.",
+                "The simulator crashed or memory ran out; the run directory is kept.",
+            ) from error
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def _play_natively(
+        self, agents: Sequence[Agent], seeds: Sequence[int], heard: Callable[[Episode], None]
+    ) -> list[Episode]:
+        def make(copies: int) -> Any:
+            return native(self._problem, copies, evaluation=True)
+
+        episodes = []
+        for agent in agents:
+            policy_for = partial(_native_policy, self._problem, agent)
+            most = self._problem.task.most_copies
+            for episode in play_batch(make, policy_for, agent.name, seeds, agent.deterministic, most):
+                heard(episode)
+                episodes.append(episode)
+        return episodes
+
+
+class _Table:
+    """One environment and the policies that have played on it."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._env: Any = None
+        self._policies: dict[Agent, tuple[float, Policy]] = {}
+
+    def play(self, agent: Agent, seed: int) -> Episode:
+        if self._env is None:
+            self._env = EnvFactory(self._problem, evaluation=True)()
+        return play(self._env, self._policy(agent), agent.name, seed, agent.deterministic)
+
+    def close(self) -> None:
+        self._policies.clear()
+        if self._env is not None:
+            self._env.close()
+            self._env = None
+
+    def _policy(self, agent: Agent) -> Policy:
+        # A folder may be written again between two validations.
+        stamp = (agent.folder / "policy.json").stat().st_mtime_ns if agent.folder else 0
+        known = self._policies.get(agent)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        bare = getattr(self._env, "parallel", self._env)
+        space = getattr(self._env, "row_action_space", self._env.action_space)
+        policy = policy_of(self._problem, agent, bare.unwrapped, space)
+        self._policies[agent] = (stamp, policy)
+        return policy
+
+
+_worker_table: _Table | None = None
+
+
+def _start_worker(problem: Problem) -> None:
+    global _worker_table  # noqa: PLW0603 - a worker process is this one table
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the cores are shared out to processes, not threads
+    _worker_table = _Table(problem)
+
+
+def _play_in_worker(agent: Agent, seed: int) -> Episode:
+    if _worker_table is None:
+        raise RuntimeError("this is not a worker process")
+    return _worker_table.play(agent, seed)

@@ -1,0 +1,32 @@
+"""Which episodes are played: the first seeds of a range."""
+
+from __future__ import annotations
+
+from sandbox.api.errors import InvalidValueError
+from sandbox.scenarios.resolve import Problem
+
+
+def evaluation_seeds(problem: Problem, episodes: int | None = None) -> list[int]:
+    """The first seeds of the scenario's test range.
+
+    Raises:
+        InvalidValueError: If there are fewer than ``episodes`` of them.
+    """
+    count = problem.scenario.evaluation.episodes if episodes is None else episodes
+    return _first(problem.scenario.evaluation.seeds.test, count, "test")
+
+
+def validation_seeds(problem: Problem) -> list[int]:
+    """The first seeds of the scenario's validation range."""
+    evaluation = problem.scenario.evaluation
+    return _first(evaluation.seeds.validation, evaluation.validation_episodes, "validation")
+
+
+def _first(bounds: tuple[int, int], count: int, what: str) -> list[int]:
+    low, high = bounds
+    if not 1 <= count <= high - low:
+        raise InvalidValueError(
+            f"There are {high - low} {what} seeds, so {count} episodes cannot be played.",
+            f"Allowed: 1 to {high - low} episodes.",
+        )
+    return list(range(low, low + count))

@@ -1,0 +1,1 @@
+"""What is made of a trained agent: pictures, films, datasets, exported policies."""

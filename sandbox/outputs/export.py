@@ -1,0 +1,318 @@
+"""Turns a trained policy into a file for deployment, and checks it against the original."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.api.errors import (
+    InvalidValueError,
+    MisfitError,
+    MissingExtraError,
+    RunFailedError,
+    UnknownNameError,
+)
+from sandbox.api.processes import one_thread
+from sandbox.api.spaces import space_to_json
+from sandbox.envs.infos import rows_of
+from sandbox.envs.vector import EnvFactory
+from sandbox.evaluation.rollout import play
+from sandbox.evaluation.seeds import validation_seeds
+from sandbox.registry.policies import load_policy
+from sandbox.registry.resolve import missing_modules
+from sandbox.runs.atomic import storage_errors
+from sandbox.runs.directory import Run
+from sandbox.scenarios.resolve import Problem
+
+FORMATS = ("onnx",)
+OPSET = 18
+MOST_CHECKED = 5_000
+"""Observations that are compared."""
+
+TOLERANCE = 1e-4
+"""Largest difference of a continuous action, in units of its range."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """An exported policy.
+
+    Attributes:
+        path: The file.
+        inputs: Name to shape, the batch as ``None`` first, and type.
+        observations: How many real observations it was compared on.
+        largest_difference: Of a continuous action in units of its range; of a discrete one the share of
+            observations with another action.
+        stochastic: Whether the original samples; the file gives its mode.
+    """
+
+    path: Path
+    inputs: dict[str, tuple[tuple[int | None, ...], str]]
+    observations: int
+    largest_difference: float
+    stochastic: bool
+
+
+def export(
+    run: str | Path | Run,
+    form: str = "onnx",
+    out: str | Path | None = None,
+    *,
+    episodes: int = 2,
+    opset: int = OPSET,
+) -> Export:
+    """Export the policy of a run and compare the file with the original on real observations.
+
+    The file takes observations as the task gives them, a batch at a time, and returns actions that the
+    task takes: normaliser, masks and action range are inside. It is played by ONNX Runtime on all
+    observations of some episodes with validation seeds before it is put in its place.
+
+    Args:
+        run: Run directory, ``DIR`` for the final policy or ``DIR@best`` for the best-validation one.
+        form: ``onnx``.
+        out: File to write; ``policy.onnx`` in the run's directory if absent.
+        episodes: Episodes to compare on, at least 1.
+        opset: ONNX operator set.
+
+    Raises:
+        UnknownNameError: For another format.
+        MissingExtraError: Without the extra ``export``.
+        MisfitError: For a policy that cannot be exported: recurrent, or of a backend without export.
+        RunFailedError: If the file does not act as the original does; nothing is left behind.
+        StorageError: If it cannot be written.
+    """
+    if form not in FORMATS:
+        raise UnknownNameError("format", form, FORMATS)
+    missing = missing_modules(("onnx", "onnxruntime", "onnxscript", "torch"))
+    if missing:
+        raise MissingExtraError("sandbox export", missing, "export")
+    if episodes < 1:
+        raise InvalidValueError(f"At least one episode must be compared on, not {episodes}.")
+    opened, which = _opened(run)
+    target = (
+        Path(out) if out is not None else opened.path / ("policy.onnx" if which == "final" else "best.onnx")
+    )
+    policy: Any = load_policy(opened.policy_folder(which))
+    make = getattr(policy, "module", None)
+    if make is None:
+        raise MisfitError(
+            f"The policy of {opened.algorithm} cannot be exported: its backend has no module for it."
+        )
+    stochastic = bool(getattr(policy, "stochastic", False))
+    if stochastic:
+        policy.stochastic = False
+    module = make()
+    problem = opened.scenario
+    with one_thread():
+        seen = _observe(problem, policy, episodes)
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+        with storage_errors(target, "--out"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                facts = _facts(opened, which, policy, stochastic)
+                names = _write(module, seen, temporary, opset, facts)
+                difference = _compare(temporary, names, seen, policy.action_space)
+                temporary.replace(target)
+            finally:
+                temporary.unlink(missing_ok=True)
+    inputs = {
+        name: ((None, *values.shape[1:]), str(values.dtype)) for name, values in _named(seen, names).items()
+    }
+    return Export(target, inputs, len(seen.actions), difference, stochastic)
+
+
+def _opened(run: str | Path | Run) -> tuple[Run, str]:
+    if isinstance(run, Run):
+        return run, "final"
+    path, at, which = str(run).rpartition("@")
+    if at and which in ("best", "final"):
+        return Run.open(path), which
+    return Run.open(run), "final"
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a policy observed and did: arrays with the batch first."""
+
+    observation: Any
+    mask: NDArray[np.bool_] | None
+    actions: NDArray[Any]
+
+
+class _Witness:
+    """A policy that takes its mode and remembers what it was asked."""
+
+    def __init__(self, policy: Any) -> None:
+        self._policy = policy
+        self.seen: list[tuple[Any, Any, Any]] = []
+
+    def reset(self, num_envs: int, seed: int | None = None) -> None:
+        self._policy.reset(num_envs, seed)
+
+    def act(self, observation: Any, mask: Any = None, deterministic: bool = True) -> Any:
+        actions = self._policy.act(observation, mask, True)
+        if sum(len(done) for _, _, done in self.seen) < MOST_CHECKED:
+            kept = None if mask is None else np.array(mask, bool)
+            self.seen.append((_copied(observation), kept, np.array(actions)))
+        return actions
+
+    def save(self, directory: Path) -> None:
+        raise NotImplementedError
+
+
+def _observe(problem: Problem, policy: Any, episodes: int) -> _Seen:
+    seeds = validation_seeds(problem)[:episodes]
+    witness = _Witness(policy)
+    env = EnvFactory(problem, evaluation=True)()
+    try:
+        for seed in seeds:
+            play(env, witness, "export", seed)
+    finally:
+        env.close()
+    observations, masks, actions = zip(*witness.seen, strict=True)
+    mask = None if any(one is None for one in masks) else np.concatenate(masks)
+    return _Seen(_joined(observations), mask, np.concatenate(actions))
+
+
+def _write(
+    module: Any, seen: _Seen, path: Path, opset: int, facts: Mapping[str, str]
+) -> dict[str, tuple[str, ...]]:
+    """Write the file; returns its input names, each with where its values lie."""
+    import logging
+    import warnings
+
+    import onnx
+    import torch
+
+    batch = torch.export.Dim("batch", min=1, max=1 << 20)
+    head = _mapped(seen.observation, lambda values: torch.as_tensor(values[:2]))
+    shapes: dict[str, Any] = {"observation": _mapped(seen.observation, lambda values: {0: batch})}
+    inputs: dict[str, Any] = {"observation": head}
+    names: dict[str, tuple[str, ...]] = {"observation": ("observation",)}
+    if isinstance(seen.observation, dict):
+        names = {f"observation.{key}": ("observation", key) for key in seen.observation}
+    if seen.mask is not None:
+        names["action_mask"] = ("mask",)
+        inputs["mask"] = torch.as_tensor(seen.mask[:2])
+        shapes["mask"] = {0: batch}
+    loud = logging.getLogger("torch.onnx")
+    level = loud.level
+    loud.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                module,
+                kwargs=inputs,
+                input_names=list(names),
+                output_names=["action"],
+                dynamic_shapes=shapes,
+                opset_version=opset,
+                dynamo=True,
+                verbose=False,
+            )
+    except Exception as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise MisfitError(f"This policy cannot be written as ONNX: {first}") from error
+    finally:
+        loud.setLevel(level)
+    assert program is not None
+    model = program.model_proto
+    for key, value in facts.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+    return names
+
+
+def _compare(path: Path, names: Mapping[str, tuple[str, ...]], seen: _Seen, space: gym.Space[Any]) -> float:
+    """Play the file on what the policy saw; the largest difference.
+
+    Raises:
+        RunFailedError: If it acts otherwise.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    wanted = {one.name for one in session.get_inputs()}
+    feed = {name: values for name, values in _named(seen, names).items() if name in wanted}
+    (actions,) = session.run(["action"], feed)
+    if actions.shape != seen.actions.shape:
+        raise RunFailedError(
+            f"The exported policy's actions have shape {actions.shape}, not {seen.actions.shape}."
+        )
+    if isinstance(space, gym.spaces.Box):
+        width = np.where(np.isfinite(space.high - space.low), space.high - space.low, 1.0)
+        difference = float(np.max(np.abs(actions - seen.actions) / np.maximum(width, 1e-12)))
+        if not difference <= TOLERANCE:
+            raise RunFailedError(
+                f"The exported policy differs from the original by {difference:.2g} of an action's range."
+            )
+        return difference
+    share = float(np.mean(np.any((actions != seen.actions).reshape(len(actions), -1), axis=1)))
+    if share > 0:
+        raise RunFailedError(
+            f"The exported policy acts otherwise in {share:.2%} of {len(actions)} observations."
+        )
+    return share
+
+
+def _named(seen: _Seen, names: Mapping[str, tuple[str, ...]]) -> dict[str, NDArray[Any]]:
+    found: dict[str, NDArray[Any]] = {}
+    for name, place in names.items():
+        if place == ("mask",):
+            assert seen.mask is not None
+            found[name] = seen.mask
+        else:
+            found[name] = seen.observation[place[1]] if len(place) == 2 else seen.observation
+    return found
+
+
+def _facts(run: Run, which: str, policy: Any, stochastic: bool) -> dict[str, str]:
+    """What the file says about itself."""
+    record = run.record
+    return {
+        "scenario": str(record["scenario_id"]),
+        "scenario_hash": str(record.get("scenario_hash", "")),
+        "task_version": str(record.get("task_version", "")),
+        "algorithm": run.algorithm,
+        "policy": which,
+        "seed": str(record["seed"]),
+        "observation_space": json.dumps(space_to_json(policy.observation_space)),
+        "action_space": json.dumps(space_to_json(policy.action_space)),
+        "actions": "the mode of a stochastic policy" if stochastic else "the policy's mode",
+        "made_by": f"sandbox-rl {record.get('packages', {}).get('sandbox-rl', '')}".strip(),
+    }
+
+
+def _mapped(observation: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(observation, dict):
+        return {key: change(values) for key, values in observation.items()}
+    return change(observation)
+
+
+def _copied(observation: Any) -> Any:
+    return _mapped(observation, lambda values: _plain(np.array(values)))
+
+
+def _plain(values: NDArray[Any]) -> NDArray[Any]:
+    """Double precision observations in single precision, as the policies read them."""
+    return values.astype(np.float32) if values.dtype == np.float64 else values
+
+
+def _joined(observations: Any) -> Any:
+    first = observations[0]
+    if isinstance(first, dict):
+        return {key: np.concatenate([one[key] for one in observations]) for key in first}
+    return np.concatenate([np.atleast_1d(one) for one in observations]) if rows_of(first) else first

@@ -1,0 +1,266 @@
+"""Records what an agent does as a Minari dataset, for offline learning and imitation."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.api.errors import InvalidValueError, MisfitError, MissingExtraError
+from sandbox.api.policy import Policy
+from sandbox.api.processes import one_thread
+from sandbox.api.view import Moment
+from sandbox.envs.vector import EnvFactory
+from sandbox.evaluation.agents import policy_of
+from sandbox.evaluation.named_agents import resolve_agents
+from sandbox.evaluation.progress import Progress, Silent
+from sandbox.evaluation.rollout import Episode, play
+from sandbox.registry.resolve import missing_modules
+from sandbox.runs.atomic import storage_errors
+from sandbox.runs.directory import Run
+from sandbox.runs.provenance import packages
+from sandbox.scenarios.given import as_problem
+from sandbox.scenarios.resolve import Problem
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recorded dataset.
+
+    Attributes:
+        path: The folder that Minari reads.
+        name: The dataset's id.
+        root: The folder of all datasets, which ``MINARI_DATASETS_PATH`` must name to load it.
+        episodes: The episodes in it.
+    """
+
+    path: Path
+    name: str
+    root: Path
+    episodes: tuple[Episode, ...]
+
+
+def record(
+    scenario: str | Path | Problem,
+    agent: str | Path | Run | Policy,
+    episodes: int,
+    *,
+    root: str | Path = "datasets",
+    name: str | None = None,
+    seed: int = 0,
+    sample: bool = False,
+    changes: Sequence[str] = (),
+    reward: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Recording:
+    """Play an agent and keep everything that it saw and did.
+
+    Episodes have seeds of the scenario's training range, never those that agents are tested on, and the
+    parameters of training. An episode of T steps holds T + 1 observations, and T actions, rewards,
+    terminations and truncations; ``infos`` hold the unweighted reward terms and, where the task has
+    them, action masks, each T + 1 times (terms are zero after the reset).
+
+    Args:
+        scenario: Name, file or resolved problem; of a single-agent task.
+        agent: Run directory (``DIR`` or ``DIR@best``), name of a baseline, ``random``, run or policy.
+        episodes: How many.
+        root: The folder of all datasets.
+        name: The dataset's id, such as ``traffic/max-pressure-v0``; made from scenario and agent if absent.
+        seed: Where in the training range to begin.
+        sample: Whether a learned policy samples its actions instead of taking its mode.
+        changes: ``key=value`` pairs, as ``--set`` takes them.
+        reward: Preset and ``term=weight`` pairs.
+        progress: Hears of every episode.
+
+    Raises:
+        MissingExtraError: Without the extra ``data``.
+        MisfitError: For a task of several agents.
+        InvalidValueError: For a name that Minari does not take, or one that is taken.
+        StorageError: If it cannot be written; nothing is left behind.
+    """
+    missing = missing_modules(("minari", "h5py"))
+    if missing:
+        raise MissingExtraError("sandbox record", missing, "data")
+    problem = as_problem(scenario, changes, reward)
+    if problem.task.agents != "single":
+        raise MisfitError(
+            f"{problem.scenario.id} has several agents, and Minari's datasets hold one.",
+            "Record a scenario of a single-agent task.",
+        )
+    low, high = problem.scenario.evaluation.seeds.train
+    if episodes < 1 or seed < 0 or low + seed + episodes > high:
+        raise InvalidValueError(
+            f"There are {high - low} training seeds: {episodes} episodes from {seed} on cannot be recorded."
+        )
+    with tempfile.TemporaryDirectory(prefix="sandbox-agents-") as scratch, one_thread():
+        (player,) = resolve_agents([agent], problem, Path(scratch))
+        chosen = name or f"{problem.scenario.id}-{_word(player.name)}-v0"
+        _check_name(chosen)
+        target = Path(root) / chosen
+        if target.exists():
+            raise InvalidValueError(f"There is a dataset '{target}' already.", "Choose another --name.")
+        played, buffers = _play(problem, player, range(low + seed, low + seed + episodes), sample, progress)
+    _write(Path(root), chosen, problem, player.name, buffers, sample)
+    return Recording(target, chosen, Path(root), tuple(played))
+
+
+class _Tape:
+    """What happened in one episode."""
+
+    def __init__(self) -> None:
+        self.observations: list[Any] = []
+        self.actions: list[Any] = []
+        self.rewards: list[float] = []
+        self.terms: list[dict[str, float]] = []
+        self.masks: list[NDArray[np.bool_]] = []
+
+    def watch(self, moment: Moment) -> None:
+        self.observations.append(_copied(moment.observation))
+        if moment.step:
+            self.actions.append(_copied(moment.action))
+            self.rewards.append(moment.reward)
+        self.terms.append({key: float(value) for key, value in moment.info.get("reward_terms", {}).items()})
+        if "action_mask" in moment.info:
+            self.masks.append(np.array(moment.info["action_mask"], bool))
+
+    def infos(self) -> dict[str, Any]:
+        names = self.terms[-1]
+        found: dict[str, Any] = {
+            "reward_terms": {name: np.array([one.get(name, 0.0) for one in self.terms]) for name in names}
+        }
+        if len(self.masks) == len(self.observations):
+            found["action_mask"] = np.stack(self.masks)
+        return found
+
+
+def _play(
+    problem: Problem, player: Any, seeds: range, sample: bool, progress: Progress | None
+) -> tuple[list[Episode], list[Any]]:
+    from minari.data_collector import EpisodeBuffer
+
+    listener = progress or Silent()
+    listener.start("evaluate", f"{player.name}, recorded", len(seeds), "episodes")
+    env = EnvFactory(problem)()
+    played, buffers = [], []
+    try:
+        policy = policy_of(problem, player, env.unwrapped, env.action_space)
+        for place, seed in enumerate(seeds):
+            tape = _Tape()
+            episode = play(env, policy, player.name, seed, player.deterministic and not sample, tape.watch)
+            ends = np.zeros(episode.length, bool)
+            terminations, truncations = ends.copy(), ends.copy()
+            terminations[-1], truncations[-1] = episode.terminated, episode.truncated
+            buffers.append(
+                EpisodeBuffer(
+                    id=place,
+                    seed=seed,
+                    observations=_stacked(tape.observations, env.observation_space),
+                    actions=_stacked(tape.actions, env.action_space),
+                    rewards=tape.rewards,
+                    terminations=terminations.tolist(),
+                    truncations=truncations.tolist(),
+                    infos=tape.infos(),
+                )
+            )
+            played.append(episode)
+            listener.advance(
+                "evaluate", len(played), {problem.metric.name: episode.metrics.get(problem.metric.name, 0.0)}
+            )
+        return played, buffers
+    finally:
+        env.close()
+        listener.finish("evaluate")
+
+
+def _write(root: Path, name: str, problem: Problem, agent: str, buffers: list[Any], sample: bool) -> None:
+    """Write the dataset beside its place and move it in."""
+    import minari
+
+    env = EnvFactory(problem)()
+    spaces = env.observation_space, env.action_space
+    env.close()
+    about = {
+        "scenario": problem.scenario.id,
+        "scenario_hash": problem.hash,
+        "task_version": problem.task.version,
+        "agent": agent,
+        "sampled": sample,
+        "reward": problem.reward.weights,
+        "packages": packages(),
+    }
+    with storage_errors(root, "--out"):
+        root.mkdir(parents=True, exist_ok=True)
+        scratch = root / f".{secrets.token_hex(4)}.tmp"
+        try:
+            with _datasets_in(scratch), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of the author's name and of environments it could make
+                minari.create_dataset_from_buffers(
+                    name,
+                    buffers,
+                    observation_space=spaces[0],
+                    action_space=spaces[1],
+                    algorithm_name=agent,
+                    description=f"{problem.scenario.title}. {json.dumps(about)}",
+                    jpeg_encoding=False,
+                )
+            target = root / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (scratch / name).rename(target)
+            for inner in scratch.rglob(
+                "namespace_metadata.json"
+            ):  # Minari keeps a note in every folder above
+                there = root / inner.relative_to(scratch)
+                if not there.exists():
+                    shutil.copy2(inner, there)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _datasets_in(folder: Path) -> Iterator[None]:
+    """Minari writes where this variable says."""
+    before = os.environ.get("MINARI_DATASETS_PATH")
+    os.environ["MINARI_DATASETS_PATH"] = str(folder.resolve())
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["MINARI_DATASETS_PATH"]
+        else:
+            os.environ["MINARI_DATASETS_PATH"] = before
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"(?:[A-Za-z0-9][\w-]*/)*[A-Za-z0-9][\w-]*-v\d+", name):
+        raise InvalidValueError(
+            f"'{name[:80]}' cannot be a dataset's name.", "Allowed: words with slashes that end in -v0."
+        )
+
+
+def _word(name: str) -> str:
+    return re.sub(r"[^\w-]+", "-", name).strip("-") or "agent"
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(part) for key, part in value.items()}
+    return np.array(value)
+
+
+def _stacked(values: list[Any], space: gym.Space[Any]) -> Any:
+    if isinstance(space, gym.spaces.Dict):
+        return {key: _stacked([one[key] for one in values], part) for key, part in space.spaces.items()}
+    return np.stack(values)

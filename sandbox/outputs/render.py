@@ -1,0 +1,308 @@
+"""Makes pictures and videos of episodes, without a screen."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sandbox.api.errors import InvalidValueError, MissingExtraError, RunFailedError, UnknownNameError
+from sandbox.api.processes import one_thread
+from sandbox.api.view import Moment, View, ViewAgent, ViewRequest
+from sandbox.envs.vector import EnvFactory
+from sandbox.evaluation.agents import Agent, policy_of
+from sandbox.evaluation.named_agents import resolve_agents
+from sandbox.evaluation.progress import Progress, Silent
+from sandbox.evaluation.rollout import Episode, play
+from sandbox.evaluation.seeds import evaluation_seeds
+from sandbox.registry.resolve import resolve
+from sandbox.runs.atomic import storage_errors
+from sandbox.scenarios.given import as_problem
+from sandbox.scenarios.resolve import Problem
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sandbox.api.policy import Policy
+    from sandbox.runs.directory import Run
+
+EPISODE = "episode"
+"""Name of the view that every task with ``rgb_array`` has: the rendered episode."""
+
+FILMS = ("mp4", "gif")
+STILLS = ("png",)
+DEFAULT_FPS = 30.0
+
+
+class _Enough(Exception):  # noqa: N818 - a signal, not an error
+    """The film is as long as was asked for."""
+
+
+@dataclass(frozen=True)
+class Film:
+    """How an episode becomes a film.
+
+    Args:
+        every: Shows every n-th step.
+        frames: Most frames; the episode is ended there. All if absent.
+        fps: Frames per second; what the environment's ``metadata["render_fps"]`` says if absent.
+    """
+
+    every: int = 1
+    frames: int | None = None
+    fps: float | None = None
+
+
+def render(
+    agents: Sequence[str | Path | Run | Policy],
+    scenario: str | Path | Problem,
+    out: str | Path,
+    *,
+    view: str = EPISODE,
+    changes: Sequence[str] = (),
+    seed: int | None = None,
+    episodes: int = 1,
+    film: Film | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Draw agents on a scenario, without a screen.
+
+    Args:
+        agents: Run directories, names of baselines, ``random``, runs or policies; one for a film.
+        scenario: Name, file or resolved problem.
+        out: File to write; its suffix picks the format: ``mp4``, ``gif`` or ``png`` (the last frame) for the
+            episode, what the view offers otherwise.
+        view: ``episode``, or the name of one of the task's views.
+        changes: ``key=value`` pairs, as ``--set`` takes them.
+        seed: First episode seed; the scenario's first test seed if absent.
+        episodes: Episodes a view may use.
+        film: Speed and length of a film.
+        progress: Hears of the steps that were played.
+
+    Returns:
+        The file that was written.
+
+    Raises:
+        UnknownNameError: For a view that the task does not have.
+        InvalidValueError: For a format that the view cannot write, or a task that cannot be rendered.
+        StorageError: If the file cannot be written; an old file of that name is kept.
+    """
+    problem = as_problem(scenario, changes)
+    path = Path(out)
+    first = evaluation_seeds(problem, 1)[0] if seed is None else seed
+    with tempfile.TemporaryDirectory(prefix="sandbox-agents-") as scratch, one_thread():
+        players = resolve_agents(agents, problem, Path(scratch))
+        if view == EPISODE:
+            _check_format(EPISODE, path, (*FILMS, *STILLS))
+            if len(players) > 1:
+                raise InvalidValueError(
+                    f"One film shows one agent, not {len(players)}.", "Name one agent, or another --view."
+                )
+            _film(problem, players[0], path, first, film or Film(), progress or Silent())
+        else:
+            seeds = range(first, first + episodes)
+            _draw(problem, players, path, view, seeds, progress or Silent())
+    return path
+
+
+def views(problem: Problem, render_modes: Sequence[str]) -> list[View]:
+    """All that can be drawn of a problem whose environment has ``render_modes``; the film first."""
+    own = list(problem.task.views)
+    if "rgb_array" in render_modes:
+        own.insert(0, View(EPISODE, _nothing, "the episode as it is rendered", (*FILMS, *STILLS), many=False))
+    return own
+
+
+def default_format(problem: Problem, view: str) -> str:
+    """The first format of a view.
+
+    Raises:
+        UnknownNameError: For a view that the task does not have.
+    """
+    return FILMS[0] if view == EPISODE else _view(problem, view).formats[0]
+
+
+def _nothing(request: ViewRequest) -> None:
+    """Stands for the film, which is made here and not by the task."""
+
+
+def _render_modes(problem: Problem) -> Sequence[str]:
+    env = EnvFactory(problem, evaluation=True)()
+    try:
+        return tuple(env.metadata.get("render_modes", ()))
+    finally:
+        env.close()
+
+
+def _view(problem: Problem, name: str) -> View:
+    for one in problem.task.views:
+        if one.name == name:
+            return one
+    raise UnknownNameError("view", name, [EPISODE, *(one.name for one in problem.task.views)])
+
+
+def _check_format(view: str, path: Path, formats: Sequence[str]) -> None:
+    if path.suffix.removeprefix(".").lower() not in formats:
+        raise InvalidValueError(
+            f"The view '{view}' cannot write '{path.name}'.",
+            f"The file's name must end in {' or '.join('.' + one for one in formats)}.",
+        )
+
+
+def _draw(
+    problem: Problem, players: Sequence[Agent], path: Path, name: str, seeds: range, progress: Progress
+) -> None:
+    view = _view(problem, name)
+    _check_format(name, path, view.formats)
+    if not view.many and len(players) > 1:
+        raise InvalidValueError(f"The view '{name}' shows one agent, not {len(players)}.", "Name one agent.")
+    agents = [ViewAgent(one.name, partial(_policy, problem, one), one.deterministic) for one in players]
+    progress.start("render", f"{name} of {', '.join(one.name for one in players)}", 1, "file")
+    try:
+        with _moved_in(path) as temporary:
+            resolve(view.draw)(
+                ViewRequest(partial(_make, problem), agents, list(seeds), temporary, partial(_play, problem))
+            )
+            if not temporary.is_file():
+                raise RunFailedError(f"The view '{name}' wrote no file.", "That is a bug of the plugin.")
+        progress.advance("render", 1, {})
+    finally:
+        progress.finish("render")
+
+
+def _film(problem: Problem, agent: Agent, path: Path, seed: int, film: Film, progress: Progress) -> None:
+    env = _make(problem, "rgb_array")
+    bare = _bare(env)
+    still = path.suffix.lower().removeprefix(".") in STILLS
+    fps = film.fps or float(env.metadata.get("render_fps") or DEFAULT_FPS)
+    progress.start("render", f"{agent.name} on seed {seed}", 0, "steps")
+    try:
+        with _moved_in(path) as temporary, _writer(temporary, fps) as write:
+            taken = 0
+            last: NDArray[np.uint8] | None = None
+
+            def watch(moment: Moment) -> None:
+                nonlocal taken, last
+                progress.advance("render", moment.step, {})
+                if moment.step % film.every:
+                    return
+                frame = _frame(bare, problem)
+                last = frame
+                if not still:
+                    write(frame)
+                taken += 1
+                if film.frames is not None and taken >= film.frames:
+                    raise _Enough
+
+            with suppress(_Enough):
+                play(env, _policy(problem, agent, bare), agent.name, seed, agent.deterministic, watch)
+            if still and last is not None:
+                write(last)
+    finally:
+        env.close()
+        progress.finish("render")
+
+
+def _frame(env: Any, problem: Problem) -> NDArray[np.uint8]:
+    frame = env.render()
+    if not (isinstance(frame, np.ndarray) and frame.ndim == 3 and frame.shape[2] == 3):
+        raise RunFailedError(
+            f"The environment of {problem.scenario.task} rendered {type(frame).__name__}, not a picture.",
+            "render() must return an array of shape (height, width, 3).",
+        )
+    return frame.astype(np.uint8, copy=False)
+
+
+def _make(problem: Problem, render_mode: str | None = None) -> Any:
+    """The environment of evaluation, several agents as the rows of one."""
+    if render_mode is not None and render_mode not in _render_modes(problem):
+        raise InvalidValueError(
+            f"The task {problem.scenario.task} cannot render its episodes.",
+            _other_views(problem),
+        )
+    return EnvFactory(problem, evaluation=True, render_mode=render_mode)()
+
+
+def _other_views(problem: Problem) -> str:
+    names = [one.name for one in problem.task.views]
+    return f"It offers the views {', '.join(names)}: --view NAME." if names else ""
+
+
+def _bare(env: Any) -> Any:
+    """The task's own environment, below wrappers."""
+    return getattr(env, "parallel", env).unwrapped
+
+
+def _policy(problem: Problem, agent: Agent, env: Any) -> Policy:
+    if hasattr(env, "possible_agents"):
+        from sandbox.envs.multiagent import JointEnv
+
+        return policy_of(problem, agent, env, JointEnv(env).row_action_space)
+    return policy_of(problem, agent, env, env.action_space)
+
+
+def _play(
+    problem: Problem,
+    agent: ViewAgent,
+    seed: int,
+    watch: Callable[[Any, Moment], None],
+    render_mode: str | None = None,
+) -> Episode:
+    env = _make(problem, render_mode)
+    bare = _bare(env)
+    try:
+        return play(
+            env, agent.make(bare), agent.name, seed, agent.deterministic, lambda moment: watch(bare, moment)
+        )
+    finally:
+        env.close()
+
+
+@contextmanager
+def _moved_in(path: Path) -> Iterator[Path]:
+    """A file beside ``path`` that takes its place once it is whole."""
+    temporary = path.with_name(f".{secrets.token_hex(4)}.tmp{path.suffix}")
+    with storage_errors(path, "--out"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writer(path: Path, fps: float) -> Iterator[Callable[[NDArray[np.uint8]], None]]:
+    """Takes frames of one size and writes them as they come."""
+    try:
+        import imageio.v2 as imageio
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("Films and pictures", ["imageio"], "video") from error
+    options: dict[str, Any] = {}
+    if path.suffix == ".mp4":
+        # Software players want even sides and this pixel format.
+        options = {
+            "fps": fps,
+            "codec": "libx264",
+            "quality": 8,
+            "macro_block_size": 1,
+            "pixelformat": "yuv420p",
+        }
+    elif path.suffix == ".gif":
+        options = {"duration": 1000 / fps, "loop": 0}
+    writer: Any
+    with imageio.get_writer(path, **options) as writer:
+        yield lambda frame: writer.append_data(_even(frame))
+
+
+def _even(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A frame whose sides are even, by repeating the last row and column."""
+    height, width = frame.shape[:2]
+    return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

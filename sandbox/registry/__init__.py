@@ -1,0 +1,1 @@
+"""Which plugins there are, and what their names and references stand for."""

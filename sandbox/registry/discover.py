@@ -1,0 +1,305 @@
+"""Finds domain and algorithm plugins, loads them lazily and keeps a broken one from harming the rest.
+
+Plugins come from the entry-point groups ``sandbox.domains`` and ``sandbox.algorithms`` of installed
+distributions, and from ``SANDBOX_PLUGINS`` (what ``--plugin`` sets): a comma-separated list of
+``path/to/plugin.py``, ``path/to/plugin.py:attribute``, ``module`` or ``module:attribute``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache, partial
+from importlib.metadata import Distribution, EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Literal
+
+from sandbox.api import API_VERSION
+from sandbox.api.algorithm import Algorithm
+from sandbox.api.domain import Domain, Task
+from sandbox.api.errors import PluginError, SandboxError, UnknownNameError
+from sandbox.registry.by_path import _absolute, _load_target, _plugins_of
+
+PLUGINS_VARIABLE = "SANDBOX_PLUGINS"
+GROUPS: dict[str, type] = {"sandbox.domains": Domain, "sandbox.algorithms": Algorithm}
+
+
+@dataclass(frozen=True, slots=True)
+class PluginStatus:
+    """What became of one plugin: listed whether it works or not."""
+
+    name: str
+    group: Literal["domain", "algorithm"]
+    distribution: str
+    version: str
+    status: Literal["ok", "broken"]
+    error: str | None = None
+
+
+class Plugins:
+    """One kind of plugin by name; loads each when it is first asked for.
+
+    A plugin whose module raises, that was written for another contract, is of the wrong type or
+    repeats a name that is taken, is kept as broken with the reason.
+    """
+
+    def __init__(self, group: str) -> None:
+        self._group = group
+        self._sources: dict[str, _Source] = {}
+        self._rejected: list[PluginStatus] = []
+        self._loaded: dict[str, Any] = {}
+        self._errors: dict[str, str] = {}
+
+    @property
+    def kind(self) -> Literal["domain", "algorithm"]:
+        return "domain" if self._group == "sandbox.domains" else "algorithm"
+
+    def add(self, name: str, source: _Source) -> None:
+        """Offer a plugin; the first of a name wins and later ones are rejected."""
+        taken = self._sources.get(name)
+        if taken is None:
+            self._sources[name] = source
+        elif taken != source:
+            self.reject(
+                name,
+                source,
+                f"the name is already taken by {taken.distribution} {taken.version} ({taken.target})",
+            )
+
+    def reject(self, name: str, source: _Source, reason: str) -> None:
+        """List a plugin as broken without ever offering it."""
+        self._rejected.append(
+            PluginStatus(name, self.kind, source.distribution, source.version, "broken", reason)
+        )
+
+    def names(self) -> list[str]:
+        """Names of all plugins that may work; broken ones are found out when loaded."""
+        return sorted(self._sources)
+
+    def get(self, name: str) -> Any:
+        """The plugin called ``name``.
+
+        Raises:
+            UnknownNameError: If nothing has that name.
+            PluginError: If it is there but broken; carries the reason.
+        """
+        if name not in self._sources:
+            for status in self._rejected:
+                if status.name == name:
+                    raise PluginError(f"The plugin '{name}' is broken: {status.error}", "See sandbox doctor.")
+            raise UnknownNameError(self.kind, name, self.names())
+        self._load(name)
+        if name in self._errors:
+            source = self._sources[name]
+            raise PluginError(
+                f"The plugin '{name}' of {source.distribution} is broken: {self._errors[name]}",
+                "See sandbox doctor; all other plugins still work.",
+            )
+        return self._loaded[name]
+
+    def working(self) -> Iterator[Any]:
+        """All plugins that load, in order of name."""
+        for name in self.names():
+            self._load(name)
+            if name in self._loaded:
+                yield self._loaded[name]
+
+    def statuses(self) -> list[PluginStatus]:
+        """Every plugin with what became of it."""
+        found = []
+        for name in self.names():
+            self._load(name)
+            source, error = self._sources[name], self._errors.get(name)
+            state: Literal["ok", "broken"] = "ok" if error is None else "broken"
+            found.append(PluginStatus(name, self.kind, source.distribution, source.version, state, error))
+        return sorted(found + self._rejected, key=lambda status: (status.name, status.status != "ok"))
+
+    def source(self, name: str) -> _Source:
+        """Where the plugin comes from."""
+        return self._sources[name]
+
+    def _load(self, name: str) -> None:
+        if name in self._loaded or name in self._errors:
+            return
+        try:
+            self._loaded[name] = self._checked(name, self._sources[name].load())
+        except SandboxError as error:
+            self._errors[name] = error.message
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # a plugin may even call sys.exit() when imported
+            self._errors[name] = f"{type(error).__name__}: {error}"
+
+    def _checked(self, name: str, plugin: Any) -> Any:
+        wanted = GROUPS[self._group]
+        version = getattr(plugin, "api_version", None)
+        if isinstance(version, int) and version != API_VERSION:
+            raise PluginError(f"it was written for API version {version}, this is version {API_VERSION}")
+        if not isinstance(plugin, wanted):
+            raise PluginError(
+                f"it should be a sandbox.api.{wanted.__name__}, but is a {type(plugin).__name__}"
+            )
+        if plugin.name != name:  # type: ignore[attr-defined]
+            raise PluginError(
+                f"it calls itself '{plugin.name}', but is offered as '{name}'"  # type: ignore[attr-defined]
+            )
+        return plugin
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a plugin comes from and how to get it."""
+
+    target: str
+    distribution: str
+    version: str
+    load: Callable[[], Any]
+
+    def __eq__(self, other: object) -> bool:
+        # The same entry point is seen twice when a distribution is found by two metadata folders.
+        return isinstance(other, _Source) and (self.target, self.distribution) == (
+            other.target,
+            other.distribution,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.target, self.distribution))
+
+    def module_file(self) -> Path | None:
+        """The file that defines the plugin."""
+        module = sys.modules.get(self.target.partition(":")[0])
+        file = getattr(module, "__file__", None)
+        return Path(file) if file else None
+
+
+class Registry:
+    """All domains and algorithms that this process can see."""
+
+    def __init__(self) -> None:
+        self.domains = Plugins("sandbox.domains")
+        self.algorithms = Plugins("sandbox.algorithms")
+        self._unloadable: list[PluginStatus] = []
+        declared = entry_points()
+        for plugins in (self.domains, self.algorithms):
+            for entry in declared.select(group=plugins._group):
+                plugins.add(entry.name, _from_entry_point(entry))
+        for target in filter(None, os.environ.get(PLUGINS_VARIABLE, "").split(",")):
+            self._add_target(target.strip())
+
+    def domain(self, name: str) -> Domain:
+        """The domain called ``name``; see `Plugins.get` for what is raised."""
+        domain: Domain = self._get(self.domains, name)
+        return domain
+
+    def algorithm(self, name: str) -> Algorithm:
+        """The algorithm called ``name``; see `Plugins.get` for what is raised."""
+        algorithm: Algorithm = self._get(self.algorithms, name)
+        return algorithm
+
+    def _get(self, plugins: Plugins, name: str) -> Any:
+        try:
+            return plugins.get(name)
+        except UnknownNameError as error:
+            # What was looked for may be in a file that could not be loaded.
+            broken = " ".join(f"The plugin '{bad.name}' is broken: {bad.error}." for bad in self._unloadable)
+            error.hint = f"{error.hint} {broken}".strip()
+            raise
+
+    def task(self, full_name: str) -> Task:
+        """The task called ``<domain>/<task>``."""
+        domain_name, _, name = full_name.partition("/")
+        domain = self.domain(domain_name)
+        for task in domain.tasks:
+            if task.name == name:
+                return task
+        raise UnknownNameError("task", full_name, [f"{domain.name}/{task.name}" for task in domain.tasks])
+
+    def scenario_folder(self, domain: Domain) -> Path | None:
+        """The folder of scenario files that a domain plugin ships itself, if it does."""
+        if domain.scenarios is None:
+            return None
+        file = self.domains.source(domain.name).module_file()
+        return (file.parent / domain.scenarios).resolve() if file else None
+
+    def offered_by(self, target: str) -> tuple[list[str], list[str]]:
+        """Names of the domains and of the algorithms that a plugin given by path or module offers.
+
+        Raises:
+            PluginError: If it cannot be loaded, or a name that it offers is taken; carries the reason.
+        """
+        target = _absolute(target)
+        for status in self._unloadable:
+            if status.name == target:
+                raise PluginError(f"The plugin '{target}' is broken: {status.error}")
+        offered = []
+        for plugins in (self.domains, self.algorithms):
+            for status in plugins._rejected:
+                if status.distribution == target:
+                    raise PluginError(f"The plugin '{target}' is broken: {status.error}")
+            offered.append([name for name in plugins.names() if plugins.source(name).distribution == target])
+        return offered[0], offered[1]
+
+    def statuses(self) -> list[PluginStatus]:
+        """Every plugin, working or not."""
+        return [*self.domains.statuses(), *self.algorithms.statuses(), *self._unloadable]
+
+    def _add_target(self, target: str) -> None:
+        try:
+            module, attributes = _load_target(target)
+            found = [getattr(module, name) for name in attributes] if attributes else _plugins_of(module)
+            if not found:
+                raise PluginError("it defines no Domain and no Algorithm")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            reason = error.message if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
+            self._unloadable.append(PluginStatus(target, "domain", target, "", "broken", reason))
+            return
+        for plugin in found:
+            source = _Source(module.__name__, target, "", partial(_itself, plugin))
+            plugins = self.algorithms if isinstance(plugin, Algorithm) else self.domains
+            plugins.add(getattr(plugin, "name", target), source)
+
+
+@lru_cache(maxsize=1)
+def registry() -> Registry:
+    """The registry of this process; made once."""
+    return Registry()
+
+
+def add_plugins(targets: list[str]) -> None:
+    """Make plugins visible to this process and, through the environment, to its workers."""
+    if not targets:
+        return
+    known = [name for name in os.environ.get(PLUGINS_VARIABLE, "").split(",") if name]
+    fresh = [_absolute(target) for target in targets]
+    os.environ[PLUGINS_VARIABLE] = ",".join(dict.fromkeys([*known, *fresh]))
+    registry.cache_clear()
+
+
+def use_plugins(plugins: str) -> None:
+    """Load the plugins that another process was given by path, also on another machine.
+
+    Args:
+        plugins: That process's value of `PLUGINS_VARIABLE`.
+    """
+    if plugins and os.environ.get(PLUGINS_VARIABLE) != plugins:
+        os.environ[PLUGINS_VARIABLE] = plugins
+        registry.cache_clear()
+
+
+def _itself(plugin: Any) -> Any:
+    return plugin
+
+
+def _from_entry_point(entry: EntryPoint) -> _Source:
+    name, version = _name_and_version(entry.dist)
+    return _Source(entry.value, name, version, entry.load)
+
+
+@cache
+def _name_and_version(distribution: Distribution | None) -> tuple[str, str]:
+    # Each of the two parses the distribution's whole metadata, README included.
+    return (distribution.name, distribution.version) if distribution else ("?", "")

@@ -1,0 +1,262 @@
+"""Finds, reads, validates, overrides and hashes scenario files.
+
+A scenario is looked for in, first match wins: the folders given by argument, those in
+``SANDBOX_SCENARIOS`` (separated as in ``PATH``), ``./scenarios``, those shipped with this package,
+and those of domain plugins. In each, ``<domain>/<name>.yaml`` is the scenario ``<domain>/<name>``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sandbox.api.domain import Domain, Task
+from sandbox.api.errors import BrokenFileError, InvalidValueError, UnknownNameError
+from sandbox.registry.discover import registry
+from sandbox.registry.resolve import require, resolve
+from sandbox.scenarios.overrides import (
+    merged,
+    parse_assignments,
+    shorten,
+    split_reward,
+)
+from sandbox.scenarios.yaml_guard import load_file
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from sandbox.api.metric import Metric
+    from sandbox.api.reward import RewardSpec
+    from sandbox.api.scenario import Scenario
+from sandbox.scenarios.find import _id_of, find
+from sandbox.scenarios.hash import _digest, _file_fields, _has_scheme
+from sandbox.scenarios.validate import validate
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A scenario with everything resolved: what environments are made from and runs are recorded by.
+
+    Picklable, so that worker processes can rebuild the same environment.
+
+    Attributes:
+        scenario: The validated scenario, overrides applied.
+        folder: Where relative paths in the scenario start.
+        path: The file it came from.
+    """
+
+    scenario: Scenario
+    folder: Path
+    path: Path | None = None
+    input_files: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def domain(self) -> Domain:
+        return registry().domain(self.scenario.task.partition("/")[0])
+
+    @cached_property
+    def task(self) -> Task:
+        return registry().task(self.scenario.task)
+
+    @cached_property
+    def config(self) -> BaseModel:
+        """The task's parameters in training."""
+        return self._validated(self.scenario.config)
+
+    @cached_property
+    def evaluation_config(self) -> BaseModel:
+        """The task's parameters in evaluation."""
+        return self._validated(merged(self.scenario.config, self.scenario.evaluation.config))
+
+    @cached_property
+    def reward(self) -> RewardSpec:
+        """The reward with the scenario's weights."""
+        choice = self.scenario.reward
+        presets: Mapping[str, RewardSpec] = resolve(self.task.rewards)
+        name = choice.preset or self.task.default_reward
+        if name not in presets:
+            raise UnknownNameError("reward preset", name, presets)
+        return presets[name].reweighted(choice.weights)
+
+    @cached_property
+    def metric(self) -> Metric:
+        """The metric that ranks agents."""
+        for metric in self.task.metrics:
+            if metric.name == self.scenario.metric:
+                return metric
+        raise UnknownNameError("metric", self.scenario.metric, [metric.name for metric in self.task.metrics])
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 over all that decides numbers: task, version, parameters, files, reward, evaluation.
+
+        Titles, presets, references and sources do not take part.
+        """
+        content = {
+            "task": self.scenario.task,
+            "version": self.task.version,
+            "config": self.config.model_dump(mode="json"),
+            "evaluation_config": self.evaluation_config.model_dump(mode="json"),
+            "files": {name: _digest(self.config, name) for name in _file_fields(type(self.config))},
+            "reward": self.reward.weights,
+            "metric": self.metric.name,
+            "evaluation": self.scenario.evaluation.model_dump(mode="json", exclude={"config"}),
+        }
+        for name in content["files"]:  # type: ignore[attr-defined]
+            content["config"].pop(name, None)  # type: ignore[attr-defined]
+            content["evaluation_config"].pop(name, None)  # type: ignore[attr-defined]
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def baselines(self) -> list[str]:
+        """Names of the baselines that the scenario shows."""
+        known = [baseline.name for baseline in self.task.baselines]
+        chosen = self.scenario.baselines
+        if chosen is None:
+            return known
+        for name in chosen:
+            if name not in known and name != "random":
+                raise UnknownNameError("baseline", name, known)
+        return list(chosen)
+
+    def check(self) -> Problem:
+        """Resolve everything now, so that a mistake is found before anything starts."""
+        require(self.domain)
+        self.baselines()
+        _ = self.config, self.evaluation_config, self.reward, self.metric, self.hash
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = ("scenario", "folder", "path", "input_files")
+        return {name: self.__dict__[name] for name in kept}
+
+    def _input(self, name: str, value: str) -> Path:
+        """An input file as an absolute path; one that a scenario file names lies beside or below it."""
+        folder = self.folder.resolve()
+        path = _absolute(folder, value, f"config.{name}")
+        if self.path is not None and not path.is_relative_to(folder):
+            raise InvalidValueError(
+                f"{self.path}: config.{name} is '{shorten(value)}', outside the scenario file's folder.",
+                f"A scenario file may name files beside and below it; --set config.{name}=PATH any file.",
+            )
+        return path
+
+    def _validated(self, values: Mapping[str, Any]) -> BaseModel:
+        model: type[BaseModel] = resolve(self.task.config)
+        resolved = dict(values)
+        for name in _file_fields(model):
+            value = resolved.get(name)
+            if isinstance(value, str) and value and not _has_scheme(value):
+                resolved[name] = str(self._input(name, value))
+        config: BaseModel = validate(model, resolved, f"the config of {self.scenario.id}", self.path)
+        return config
+
+
+def load_problem(
+    name: str,
+    changes: Sequence[str] = (),
+    reward: Sequence[str] = (),
+    search: Sequence[Path] = (),
+) -> Problem:
+    """Read a scenario, apply overrides, and check everything.
+
+    Args:
+        name: ``domain``, ``domain/name`` or the path of a YAML file.
+        changes: ``key=value`` pairs for the task's config (``config.key=value`` works too);
+            ``evaluation.key=value`` changes the evaluation. References are left out where the task's
+            parameters are no longer the file's.
+        reward: A preset's name and ``term=weight`` pairs.
+        search: Folders to look in first.
+
+    Raises:
+        UnknownNameError, BrokenFileError, InvalidValueError, PluginError, MissingExtraError.
+    """
+    path = find(name, search)
+    document = _document(path)
+    assignments = parse_assignments(changes, "--set")
+    scenario = _scenario(document, path, _id_of(path, document))
+    file_problem = Problem(scenario, path.parent, path)
+    file_problem.check()
+    if not assignments and not reward:
+        return file_problem
+    preset, weights = split_reward(reward)
+    raw = scenario.model_dump(mode="json")
+    if preset is not None:
+        raw["reward"] = {"preset": preset, "weights": weights}
+    elif weights:
+        raw["reward"]["weights"] = {**raw["reward"]["weights"], **weights}
+    _apply(raw, assignments, file_problem)
+    changed = validate(type(scenario), raw, f"--set on {scenario.id}")
+    # Its error messages speak of --set from here on: the file itself was valid.
+    problem = Problem(changed, path.parent, None, tuple(assignments)).check()
+    if (problem.config, problem.evaluation_config) == (file_problem.config, file_problem.evaluation_config):
+        return problem
+    # A known optimum or published figure belongs to the parameters that the file states.
+    return replace(problem, scenario=changed.model_copy(update={"references": ()}))
+
+
+def from_record(record: Mapping[str, Any], folder: Path) -> Problem:
+    """The problem that a run's record describes.
+
+    Raises:
+        InvalidValueError: If the record does not describe a valid scenario.
+    """
+    from sandbox.api.scenario import Scenario
+
+    return Problem(validate(Scenario, dict(record), "the run's scenario"), folder).check()
+
+
+def _apply(raw: dict[str, Any], assignments: Mapping[str, Any], problem: Problem) -> None:
+    """Put ``--set`` pairs where they belong, refusing keys that nothing knows."""
+    fields = set(resolve(problem.task.config).model_fields)
+    files = _file_fields(resolve(problem.task.config))
+    for key, given in assignments.items():
+        plain = key.removeprefix("config.")
+        first = plain.partition(".")[0]
+        value = given
+        if first in files and isinstance(given, str) and given and not _has_scheme(given):
+            value = str(_absolute(Path.cwd(), given, f"--set {key}"))
+        if first in fields:
+            raw["config"] = merged(raw["config"], {plain: value})
+            # The command means every episode, also where the file's evaluation says otherwise.
+            raw["evaluation"]["config"].pop(plain, None)
+        elif key.startswith("evaluation."):
+            raw["evaluation"] = merged(raw["evaluation"], {key.removeprefix("evaluation."): value})
+        elif key in ("metric", "steps"):
+            raw[key] = value
+        else:
+            known = [*fields, "metric", "steps", "evaluation.episodes"]
+            raise UnknownNameError("setting", shorten(key), known)
+
+
+def _scenario(document: Any, path: Path, scenario_id: str) -> Scenario:
+    from sandbox.api.scenario import Scenario
+
+    if not isinstance(document, dict):
+        raise BrokenFileError(path, "is not a scenario: it must be a mapping with title, task and metric")
+    found: Scenario = validate(Scenario, {**document, "id": scenario_id}, f"{path}", path)
+    return found
+
+
+def _document(path: Path) -> Any:
+    return load_file(path)
+
+
+def _absolute(folder: Path, text: str, what: str, resolve_links: bool = True) -> Path:
+    """A path that starts in ``folder`` where it is relative.
+
+    Raises:
+        InvalidValueError: If it cannot be a path: a null character, an unknown user, a circle of links.
+    """
+    try:
+        if "\0" in text:
+            raise ValueError("it holds a null character")
+        path = Path(text).expanduser()
+        return (folder / path).resolve() if resolve_links else path
+    except (RuntimeError, ValueError, OSError) as error:
+        raise InvalidValueError(f"{what}: '{shorten(text)}' is not a path: {error}.") from None

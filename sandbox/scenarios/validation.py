@@ -1,0 +1,106 @@
+"""Pydantic's complaints as sentences with the key, the line, what was given and what is allowed."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from sandbox.api.errors import BrokenFileError, InvalidValueError, SandboxError
+from sandbox.scenarios.overrides import shorten
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
+_BOUNDS = (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than"))
+
+
+def explain(error: ValidationError, model: type[BaseModel], what: str, path: Path | None) -> SandboxError:
+    """The first complaint of a validation as an error for the person who wrote the values."""
+    problem = error.errors(include_url=False)[0]
+    keys = [str(part) for part in problem["loc"]]
+    key = ".".join(keys)
+    hint = ""
+    if problem["type"] == "extra_forbidden":
+        known = _fields(model, keys[:-1])
+        near = get_close_matches(keys[-1], known, n=3, cutoff=0.5)
+        sentence = f"unknown key '{shorten(key)}'"
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(sorted(known))}."
+    elif problem["type"] == "missing":
+        sentence = f"the key '{shorten(key)}' is missing"
+    elif not keys:
+        sentence = problem["msg"].removeprefix("Value error, ")
+    else:
+        reason = problem["msg"].removeprefix("Value error, ")
+        sentence = f"'{shorten(key)}' is {shorten(repr(problem['input']))}: {reason[0].lower()}{reason[1:]}"
+        hint = _allowed(model, keys)
+    if path is not None:
+        return BrokenFileError(path, sentence, line_of(path, keys), hint)
+    return InvalidValueError(f"In {what}: {sentence}.", hint)
+
+
+def line_of(path: Path, keys: list[str]) -> int | None:
+    """The 1-based line at which a key of a YAML file stands; the nearest enclosing one that exists."""
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
+        return None
+    line = None
+    # The keys of a task's config are relative to the document's `config`.
+    for start in (keys, ["config", *keys], ["evaluation", "config", *keys]):
+        found, depth = _walk(node, start)
+        if found is not None and depth == len(start):
+            return found
+        if line is None:
+            line = found
+    return line
+
+
+def _walk(node: Any, keys: list[str]) -> tuple[int | None, int]:
+    line = None
+    for depth, key in enumerate(keys):
+        if isinstance(node, yaml.MappingNode):
+            for name, value in node.value:
+                if name.value == key:
+                    line, node = name.start_mark.line + 1, value
+                    break
+            else:
+                return line, depth
+        elif isinstance(node, yaml.SequenceNode) and key.isdigit() and int(key) < len(node.value):
+            node = node.value[int(key)]
+            line = node.start_mark.line + 1
+        else:
+            return line, depth
+    return line, len(keys)
+
+
+def _fields(model: Any, keys: list[str]) -> list[str]:
+    for key in keys:
+        info = getattr(model, "model_fields", {}).get(key)
+        model = getattr(info, "annotation", None)
+    return list(getattr(model, "model_fields", {}))
+
+
+def _allowed(model: Any, keys: list[str]) -> str:
+    """The range and the meaning of a field, from its declaration."""
+    info = None
+    for key in keys:
+        fields = getattr(model, "model_fields", {})
+        if key not in fields:
+            break
+        info = fields[key]
+        model = info.annotation
+    if info is None:
+        return ""
+    bounds = [
+        f"{word} {getattr(extra, name)}"
+        for extra in info.metadata
+        for name, word in _BOUNDS
+        if getattr(extra, name, None) is not None
+    ]
+    parts = [f"Allowed: {' and '.join(bounds)}."] if bounds else []
+    if info.description:
+        parts.append(f"It is the {info.description}." if info.description[0].islower() else info.description)
+    return " ".join(parts)
