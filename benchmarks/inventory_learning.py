@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 
 import sandbox
-from sandbox.runs.directory import Run
 from sandbox.evaluation.evaluate import evaluate
 from sandbox.registry.policies import load_policy
+from sandbox.runs.directory import Run
 from sandbox.scenarios.resolve import Problem, load_problem
 
 LOST_SALES = tuple(

@@ -96,7 +96,7 @@ def scenarios() -> str:
 
 def tasks() -> str:
     """Every task: parameters, reward terms, metrics and baselines."""
-    from sandbox.cli.info import RESUME
+    from sandbox.cli.commands.info import RESUME
 
     parts = []
     for domain in _shipped("domains"):

@@ -32,7 +32,25 @@ _HOMES = {
     "tune": "sandbox.tuning.api",
 }
 
-__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604 - the names are the keys above
+__all__ = [  # written out, so that type checkers see what is exported
+    "__version__",
+    "compare",
+    "evaluate",
+    "list_algorithms",
+    "list_baselines",
+    "list_domains",
+    "list_plugins",
+    "list_scenarios",
+    "load",
+    "make",
+    "make_vec",
+    "register_envs",
+    "render",
+    "resume",
+    "run",
+    "train",
+    "tune",
+]
 
 if TYPE_CHECKING:
     from sandbox.comparison.api import compare

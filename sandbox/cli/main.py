@@ -13,16 +13,14 @@ from typing import Annotated, Any
 
 import typer
 
-from sandbox.cli import (
+from sandbox.cli.commands import (
     compare,
     doctor,
-    draw,
-    evaluate,
     export,
     info,
-    listing,
     plugin,
     record,
+    render,
     report,
     resume,
     run,
@@ -31,8 +29,14 @@ from sandbox.cli import (
     tune,
     ui,
 )
+from sandbox.cli.commands import (
+    eval as eval_command,
+)
+from sandbox.cli.commands import (
+    list as list_command,
+)
 from sandbox.cli.failures import CommandInterruptedError, Failure, explain
-from sandbox.cli.output import print_document, print_failure, stdout_for_documents
+from sandbox.cli.show.console import print_document, print_failure, stdout_for_documents
 
 HELP = """Train reinforcement learning on real domains and compare it with their classical methods.
 
@@ -64,13 +68,13 @@ app = typer.Typer(
     rich_markup_mode=None,  # rich's help imports a Markdown parser: as slow as all the rest
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-app.command("list")(listing.list_)
+app.command("list")(list_command.list_)
 app.command("info")(info.info)
 app.command("run")(run.run)
 app.command("train")(train.train)
 app.command("resume")(resume.resume)
-app.command("eval")(evaluate.evaluate)
-app.command("render")(draw.render)
+app.command("eval")(eval_command.evaluate)
+app.command("render")(render.render)
 app.command("compare")(compare.compare)
 app.command("tune")(tune.tune)
 app.command("report")(report.report)

@@ -21,7 +21,7 @@ from sandbox.registry.discover import registry
 from sandbox.runs.atomic import storage_errors, write_atomically
 from sandbox.runs.directory import strict
 from sandbox.scenarios.overrides import parse_assignments
-from sandbox.scenarios.validate import validate
+from sandbox.scenarios.validation import validate
 
 RESULT = "comparison.json"
 

@@ -14,7 +14,7 @@ from sandbox.api.errors import BrokenFileError, InvalidValueError, UnknownNameEr
 from sandbox.api.scenario import SEED_LIMIT
 from sandbox.scenarios.find import search_path
 from sandbox.scenarios.overrides import shorten
-from sandbox.scenarios.validate import validate
+from sandbox.scenarios.validation import validate
 from sandbox.scenarios.yaml_guard import load_file
 
 FOLDER = "suites"

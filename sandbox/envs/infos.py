@@ -8,17 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.evaluation.rollout import _floats, _per_copy
-
 
 def final_metrics(info: Mapping[str, Any], row: int) -> dict[str, float]:
     """The metrics of the episode that just ended in a row of a SAME_STEP vector environment."""
     final = info.get("final_info", {})
     if isinstance(final, np.ndarray):  # some environments keep one dict a row
-        return _floats(final[row].get("metrics", {})) if final[row] else {}
+        return floats(final[row].get("metrics", {})) if final[row] else {}
     metrics = final.get("metrics", {})
     if isinstance(metrics, np.ndarray):
-        return _floats(metrics[row] or {})
+        return floats(metrics[row] or {})
     given = final.get("_metrics")
     if given is not None and not given[row]:
         return {}
@@ -46,3 +44,14 @@ def add_terms(sums: dict[str, NDArray[Any]], info: Any, running: Any, done: Any)
         if name in last:
             values = np.where(done, _per_copy(last[name]), values)
         sums[name] = sums.get(name, np.zeros(len(running))) + np.where(running, values, 0.0)
+
+
+def _per_copy(values: Any) -> NDArray[np.float64]:
+    """One value a copy; where its agents have one each, their mean."""
+    array = np.asarray(values, float)
+    return array if array.ndim == 1 else array.mean(axis=1)
+
+
+def floats(values: Mapping[str, Any]) -> dict[str, float]:
+    """``values`` as plain floats."""
+    return {name: float(value) for name, value in values.items()}

@@ -15,8 +15,8 @@ from sandbox.envs.seeding import (
     CopySeeds,
     NativeSeeds,
 )
+from sandbox.envs.single import EnvFactory, make_single
 from sandbox.envs.vector import (
-    EnvFactory,
     SameStep,
     _from_copies,
     _native_resume,
@@ -26,7 +26,6 @@ from sandbox.envs.vector import (
     raw_native,
 )
 from sandbox.registry.discover import registry
-from sandbox.registry.resolve import resolve
 from sandbox.scenarios.find import entries
 from sandbox.scenarios.given import as_problem
 from sandbox.scenarios.resolve import Problem
@@ -55,9 +54,7 @@ def make(
     Raises:
         SandboxError: Explains what is wrong with the scenario or its files.
     """
-    problem = as_problem(scenario, changes, reward)
-    config = problem.evaluation_config if evaluation else problem.config
-    return resolve(problem.task.make)(config, problem.reward, render_mode)
+    return make_single(as_problem(scenario, changes, reward), render_mode, evaluation=evaluation)
 
 
 def make_vec(

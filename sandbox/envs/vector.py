@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.async_vector_env import AsyncState
 
 from sandbox.api.errors import PluginError, SandboxError
-from sandbox.envs.make import make
 from sandbox.envs.seeding import (
-    EpisodeSeeds,
     Mode,
 )
+from sandbox.envs.single import EnvFactory
 from sandbox.envs.wrappers import AnyAsyncVectorEnv, AnyVectorWrapper
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.resolve import Problem
@@ -76,40 +71,6 @@ def _native_resume(problem: Problem, raw: VectorEnv[Any, Any, Any]) -> Mode:
 
 def _same_step(envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
     return envs if envs.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP else SameStep(envs)
-
-
-@dataclass(frozen=True)
-class EnvFactory:
-    """Makes one environment, here or in a worker process.
-
-    Args:
-        problem: What to make.
-        seeds: Run seed, copy, and the half-open range of its episode seeds; None leaves seeding alone.
-        evaluation: Use the parameters of evaluation.
-        in_worker: Whether this runs in a process of its own.
-        render_mode: As in Gymnasium.
-    """
-
-    problem: Problem
-    seeds: tuple[int, int, int, int] | None = None
-    evaluation: bool = False
-    in_worker: bool = False
-    render_mode: str | None = None
-
-    def __call__(self) -> gym.Env[Any, Any]:
-        if self.in_worker and multiprocessing.current_process().daemon:
-            # Ctrl-C reaches the whole process group; only the main process answers it. That one calls
-            # this too: AsyncVectorEnv makes a first environment where it is itself.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-        env = make(self.problem, evaluation=self.evaluation, render_mode=self.render_mode)
-        if self.problem.task.agents == "parallel":
-            from sandbox.envs.multiagent import JointEnv
-
-            env = JointEnv(env)
-        if self.seeds is not None:
-            env = EpisodeSeeds(env, *self.seeds, resume=self.problem.task.resume)
-        checked: gym.Env[Any, Any] = env
-        return checked
 
 
 class SameStep(AnyVectorWrapper):

@@ -8,9 +8,7 @@ from typing import Any
 
 from sandbox.api.errors import UnknownNameError
 from sandbox.api.policy import Policy
-from sandbox.evaluation.rollout import (
-    RandomPolicy,
-)
+from sandbox.evaluation.rollout import RandomPolicy
 from sandbox.registry.policies import load_policy
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.resolve import Problem

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sandbox.api.errors import RunFailedError
 from sandbox.api.policy import Policy
 from sandbox.api.view import Moment
-from sandbox.envs.infos import add_terms, final_metrics, rows_of
+from sandbox.envs.infos import add_terms, final_metrics, floats, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def play(
             )
         terms.add(info.get("reward_terms", {}), rows)
         if terminated or truncated:
-            metrics = _floats(info.get("metrics", {}))
+            metrics = floats(info.get("metrics", {}))
             return Episode(
                 agent, seed, total / rows, length, bool(terminated), bool(truncated), terms.sums, metrics
             )
@@ -219,12 +219,6 @@ class _Terms:
             self.sums[name] = self.sums.get(name, 0.0) + amount
 
 
-def _per_copy(values: Any) -> NDArray[np.float64]:
-    """One value a copy; where its agents have one each, their mean."""
-    array = np.asarray(values, float)
-    return array if array.ndim == 1 else array.mean(axis=1)
-
-
 def _batched(observation: Any) -> Any:
     if isinstance(observation, dict):
         return {key: _batched(value) for key, value in observation.items()}
@@ -243,7 +237,3 @@ def _mask(info: Mapping[str, Any], joint: bool) -> Any:
         return None
     mask = np.asarray(mask, bool)
     return mask if joint else mask[None]
-
-
-def _floats(values: Mapping[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in values.items()}

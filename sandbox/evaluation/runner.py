@@ -15,13 +15,10 @@ from typing import Any
 
 from sandbox.api.errors import RunFailedError
 from sandbox.api.policy import Policy
-from sandbox.envs.vector import EnvFactory, main_module_hidden, native
+from sandbox.envs.single import EnvFactory
+from sandbox.envs.vector import main_module_hidden, native
 from sandbox.evaluation.agents import Agent, _native_policy, policy_of
-from sandbox.evaluation.rollout import (
-    Episode,
-    play,
-    play_batch,
-)
+from sandbox.evaluation.rollout import Episode, play, play_batch
 from sandbox.scenarios.resolve import Problem
 
 POOL_PAYS_AFTER = 6.0

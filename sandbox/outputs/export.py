@@ -23,7 +23,7 @@ from sandbox.api.errors import (
 from sandbox.api.processes import one_thread
 from sandbox.api.spaces import space_to_json
 from sandbox.envs.infos import rows_of
-from sandbox.envs.vector import EnvFactory
+from sandbox.envs.single import EnvFactory
 from sandbox.evaluation.rollout import play
 from sandbox.evaluation.seeds import validation_seeds
 from sandbox.registry.policies import load_policy

@@ -23,7 +23,7 @@ from sandbox.api.errors import InvalidValueError, MisfitError, MissingExtraError
 from sandbox.api.policy import Policy
 from sandbox.api.processes import one_thread
 from sandbox.api.view import Moment
-from sandbox.envs.vector import EnvFactory
+from sandbox.envs.single import EnvFactory
 from sandbox.evaluation.agents import policy_of
 from sandbox.evaluation.named_agents import resolve_agents
 from sandbox.evaluation.progress import Progress, Silent

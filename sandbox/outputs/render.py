@@ -16,7 +16,7 @@ import numpy as np
 from sandbox.api.errors import InvalidValueError, MissingExtraError, RunFailedError, UnknownNameError
 from sandbox.api.processes import one_thread
 from sandbox.api.view import Moment, View, ViewAgent, ViewRequest
-from sandbox.envs.vector import EnvFactory
+from sandbox.envs.single import EnvFactory
 from sandbox.evaluation.agents import Agent, policy_of
 from sandbox.evaluation.named_agents import resolve_agents
 from sandbox.evaluation.progress import Progress, Silent

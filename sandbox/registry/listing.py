@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import missing_modules
-
-if TYPE_CHECKING:
-    pass
 
 
 def list_domains() -> list[dict[str, Any]]:

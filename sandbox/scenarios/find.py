@@ -7,18 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.api.errors import BrokenFileError, SandboxError, UnknownNameError
 from sandbox.registry.discover import registry
 from sandbox.scenarios.overrides import (
     shorten,
 )
+from sandbox.scenarios.paths import absolute_path
 from sandbox.scenarios.yaml_guard import load_head
-
-if TYPE_CHECKING:
-    pass
-from sandbox.scenarios.resolve import _absolute
 
 SCENARIOS_VARIABLE = "SANDBOX_SCENARIOS"
 _SUFFIX = ".yaml"
@@ -45,7 +42,7 @@ def find(name: str, search: Sequence[Path] = ()) -> Path:
         PluginError: If the scenario's domain is broken.
     """
     if name.endswith((".yaml", ".yml")) or name.startswith((".", "/", "~")):
-        path = _absolute(Path.cwd(), name, "the scenario", resolve_links=False)
+        path = absolute_path(Path.cwd(), name, "the scenario", resolve_links=False)
         if not path.is_file():
             reason = "is a folder, not a scenario file" if path.is_dir() else "there is no such file"
             raise BrokenFileError(shorten(str(path)), reason)
@@ -82,7 +79,7 @@ def entries(search: Sequence[Path] = ()) -> list[ScenarioEntry]:
     return [_entry(scenario_id, path) for scenario_id, path in sorted(_files(search))]
 
 
-def _id_of(path: Path, document: Any) -> str:
+def id_of_file(path: Path, document: Any) -> str:
     """``<folder>/<stem>`` of a file, or what the file itself says."""
     own = document.get("id") if isinstance(document, dict) else None
     if isinstance(own, str):

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
-def _has_scheme(value: str) -> bool:
+def has_scheme(value: str) -> bool:
     head, colon, _ = value.partition(":")
     return bool(colon) and len(head) > 1 and "/" not in head and not Path(value).exists()
 
 
-def _file_fields(model: type[BaseModel]) -> list[str]:
+def input_fields(model: type[BaseModel]) -> list[str]:
     from sandbox.api.scenario import InputFile
 
     return [
@@ -27,13 +27,13 @@ def _file_fields(model: type[BaseModel]) -> list[str]:
     ]
 
 
-def _digest(config: BaseModel, name: str) -> str | None:
+def input_digest(config: BaseModel, name: str) -> str | None:
     """Content of an input file as SHA-256; for a value with a scheme, the value itself."""
     value = getattr(config, name)
     if not value or not isinstance(value, str):
         return None
     path = Path(value)
-    if _has_scheme(value):
+    if has_scheme(value):
         return value
     try:
         if not path.is_file():  # a device or a pipe has no end

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.scenarios.find import entries
-
-if TYPE_CHECKING:
-    pass
 
 
 def list_scenarios() -> list[dict[str, Any]]:

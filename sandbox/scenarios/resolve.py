@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from sandbox.api.metric import Metric
     from sandbox.api.reward import RewardSpec
     from sandbox.api.scenario import Scenario
-from sandbox.scenarios.find import _id_of, find
-from sandbox.scenarios.hash import _digest, _file_fields, _has_scheme
-from sandbox.scenarios.validate import validate
+from sandbox.scenarios.find import find, id_of_file
+from sandbox.scenarios.hash import has_scheme, input_digest, input_fields
+from sandbox.scenarios.paths import absolute_path
+from sandbox.scenarios.validation import validate
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class Problem:
             "version": self.task.version,
             "config": self.config.model_dump(mode="json"),
             "evaluation_config": self.evaluation_config.model_dump(mode="json"),
-            "files": {name: _digest(self.config, name) for name in _file_fields(type(self.config))},
+            "files": {name: input_digest(self.config, name) for name in input_fields(type(self.config))},
             "reward": self.reward.weights,
             "metric": self.metric.name,
             "evaluation": self.scenario.evaluation.model_dump(mode="json", exclude={"config"}),
@@ -138,7 +139,7 @@ class Problem:
     def _input(self, name: str, value: str) -> Path:
         """An input file as an absolute path; one that a scenario file names lies beside or below it."""
         folder = self.folder.resolve()
-        path = _absolute(folder, value, f"config.{name}")
+        path = absolute_path(folder, value, f"config.{name}")
         if self.path is not None and not path.is_relative_to(folder):
             raise InvalidValueError(
                 f"{self.path}: config.{name} is '{shorten(value)}', outside the scenario file's folder.",
@@ -149,9 +150,9 @@ class Problem:
     def _validated(self, values: Mapping[str, Any]) -> BaseModel:
         model: type[BaseModel] = resolve(self.task.config)
         resolved = dict(values)
-        for name in _file_fields(model):
+        for name in input_fields(model):
             value = resolved.get(name)
-            if isinstance(value, str) and value and not _has_scheme(value):
+            if isinstance(value, str) and value and not has_scheme(value):
                 resolved[name] = str(self._input(name, value))
         config: BaseModel = validate(model, resolved, f"the config of {self.scenario.id}", self.path)
         return config
@@ -179,7 +180,7 @@ def load_problem(
     path = find(name, search)
     document = _document(path)
     assignments = parse_assignments(changes, "--set")
-    scenario = _scenario(document, path, _id_of(path, document))
+    scenario = _scenario(document, path, id_of_file(path, document))
     file_problem = Problem(scenario, path.parent, path)
     file_problem.check()
     if not assignments and not reward:
@@ -214,13 +215,13 @@ def from_record(record: Mapping[str, Any], folder: Path) -> Problem:
 def _apply(raw: dict[str, Any], assignments: Mapping[str, Any], problem: Problem) -> None:
     """Put ``--set`` pairs where they belong, refusing keys that nothing knows."""
     fields = set(resolve(problem.task.config).model_fields)
-    files = _file_fields(resolve(problem.task.config))
+    files = input_fields(resolve(problem.task.config))
     for key, given in assignments.items():
         plain = key.removeprefix("config.")
         first = plain.partition(".")[0]
         value = given
-        if first in files and isinstance(given, str) and given and not _has_scheme(given):
-            value = str(_absolute(Path.cwd(), given, f"--set {key}"))
+        if first in files and isinstance(given, str) and given and not has_scheme(given):
+            value = str(absolute_path(Path.cwd(), given, f"--set {key}"))
         if first in fields:
             raw["config"] = merged(raw["config"], {plain: value})
             # The command means every episode, also where the file's evaluation says otherwise.
@@ -245,18 +246,3 @@ def _scenario(document: Any, path: Path, scenario_id: str) -> Scenario:
 
 def _document(path: Path) -> Any:
     return load_file(path)
-
-
-def _absolute(folder: Path, text: str, what: str, resolve_links: bool = True) -> Path:
-    """A path that starts in ``folder`` where it is relative.
-
-    Raises:
-        InvalidValueError: If it cannot be a path: a null character, an unknown user, a circle of links.
-    """
-    try:
-        if "\0" in text:
-            raise ValueError("it holds a null character")
-        path = Path(text).expanduser()
-        return (folder / path).resolve() if resolve_links else path
-    except (RuntimeError, ValueError, OSError) as error:
-        raise InvalidValueError(f"{what}: '{shorten(text)}' is not a path: {error}.") from None

@@ -6,8 +6,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from sandbox.api.errors import BrokenFileError, InvalidValueError, SandboxError
 from sandbox.scenarios.overrides import shorten
 
@@ -15,6 +13,23 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
 _BOUNDS = (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than"))
+
+
+def validate(model: type[Any], values: Any, what: str, path: Path | None = None) -> Any:
+    """``values`` as an instance of a pydantic model.
+
+    Raises:
+        InvalidValueError: Names the key, what was given and what is allowed; the nearest key for an
+            unknown one; the file and line where ``path`` is given.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise explain(error, model, what, path) from None
+    except RecursionError:
+        raise InvalidValueError(f"{what} is nested too deeply.") from None
 
 
 def explain(error: ValidationError, model: type[BaseModel], what: str, path: Path | None) -> SandboxError:
@@ -43,6 +58,8 @@ def explain(error: ValidationError, model: type[BaseModel], what: str, path: Pat
 
 def line_of(path: Path, keys: list[str]) -> int | None:
     """The 1-based line at which a key of a YAML file stands; the nearest enclosing one that exists."""
+    import yaml
+
     try:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
@@ -59,6 +76,8 @@ def line_of(path: Path, keys: list[str]) -> int | None:
 
 
 def _walk(node: Any, keys: list[str]) -> tuple[int | None, int]:
+    import yaml
+
     line = None
     for depth, key in enumerate(keys):
         if isinstance(node, yaml.MappingNode):

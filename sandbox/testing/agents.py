@@ -21,8 +21,9 @@ from sandbox.evaluation.runner import Players
 from sandbox.registry.discover import registry
 from sandbox.registry.policies import load_policy
 from sandbox.registry.resolve import missing_modules, resolve
-from sandbox.testing.subjects import NotApplicable, Subject, Violation
+from sandbox.testing.subjects import Subject
 from sandbox.testing.survey import said
+from sandbox.testing.verdicts import NotApplicable, Violation
 from sandbox.training.plan import (
     Plan,
     fitting,

@@ -15,13 +15,15 @@ from typing import Any
 import numpy as np
 
 from sandbox.envs.infos import final_metrics
-from sandbox.envs.vector import EnvFactory, main_module_hidden
+from sandbox.envs.single import EnvFactory
+from sandbox.envs.vector import main_module_hidden
 from sandbox.registry.discover import PLUGINS_VARIABLE
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.resolve import Problem
 from sandbox.testing.play import Answer, Chooser, Reset, Trace, difference, digest, perform
-from sandbox.testing.subjects import Clock, NotApplicable, Subject, Violation
+from sandbox.testing.subjects import Subject
 from sandbox.testing.survey import SEEDS, said
+from sandbox.testing.verdicts import Clock, NotApplicable, Violation
 
 COPIES = 3
 

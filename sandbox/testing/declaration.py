@@ -14,7 +14,9 @@ from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.find import entries, find
 from sandbox.scenarios.resolve import load_problem
-from sandbox.testing.subjects import NotApplicable, Subject, Violation
+from sandbox.testing.names import CHECK_NAMES
+from sandbox.testing.subjects import Subject
+from sandbox.testing.verdicts import NotApplicable, Violation
 
 IMPORT_LIMIT = 0.020
 """Seconds of processor time that importing ``plugin.py`` may take."""
@@ -211,7 +213,7 @@ def _of_task(task: Any) -> list[str]:
             found.append(f"{what}: {error.message}")
         except Exception as error:
             found.append(f"{what}='{reference}' raised {type(error).__name__}: {error}")
-    unknown = sorted(set(task.expected_failures) - _check_names())
+    unknown = sorted(set(task.expected_failures) - set(CHECK_NAMES))
     if unknown:
         found.append(f"expected_failures names the unknown check {', '.join(unknown)}")
     found += [
@@ -220,12 +222,6 @@ def _of_task(task: Any) -> list[str]:
         if not why.strip()
     ]
     return found
-
-
-def _check_names() -> set[str]:
-    from sandbox.testing.suite import CHECKS
-
-    return set(CHECKS)
 
 
 def _is_number(info: Any) -> bool:

@@ -9,10 +9,11 @@ import numpy as np
 
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.resolve import Problem
-from sandbox.scenarios.validate import validate
+from sandbox.scenarios.validation import validate
 from sandbox.testing.play import Chooser, Reset, Trace, difference, digest, perform, steps
-from sandbox.testing.subjects import NotApplicable, Subject, Violation
+from sandbox.testing.subjects import Subject
 from sandbox.testing.survey import SEEDS, outside, said
+from sandbox.testing.verdicts import NotApplicable, Violation
 
 HORIZONS = ("horizon", "max_steps", "max_episode_steps", "time_limit", "duration", "periods", "days")
 """Names under which a task's config may hold the limit of an episode."""
@@ -213,7 +214,7 @@ def truncation(subject: Subject) -> None:
 
 def resolve_env(problem: Problem) -> Any:
     """The environment of a changed problem."""
-    from sandbox.envs.vector import EnvFactory
+    from sandbox.envs.single import EnvFactory
 
     return EnvFactory(problem)()
 

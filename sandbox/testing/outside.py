@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from sandbox.api.errors import PluginError, SandboxError, UnknownNameError
-from sandbox.testing.subjects import Level
 from sandbox.testing.suite import CHECKS, Result
+from sandbox.testing.verdicts import Level
 
 SECONDS = 600
 MEMORY = 6 * 2**30

@@ -2,61 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from sandbox.api.domain import Domain, Task
 from sandbox.api.errors import InvalidValueError, SandboxError
-from sandbox.envs.vector import EnvFactory, native
+from sandbox.envs.single import EnvFactory
+from sandbox.envs.vector import native
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import missing_modules
 from sandbox.scenarios.find import entries, find
 from sandbox.scenarios.overrides import merged
 from sandbox.scenarios.resolve import Problem, load_problem
-from sandbox.scenarios.validate import validate
-
-if TYPE_CHECKING:
-    from sandbox.testing.survey import Survey
-
-Level = Literal["quick", "full"]
-
-
-class Violation(Exception):  # noqa: N818 - what a check finds, not a fault of the suite
-    """A promise that is not kept; the message says which, where, and what to do."""
-
-
-class NotApplicable(Exception):  # noqa: N818 - likewise
-    """The check has nothing to say about this subject; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How much work a check may do.
-
-    Attributes:
-        steps: Most steps of one rollout.
-        seconds: Most seconds of one rollout; it is cut, not failed.
-        survey_seconds: Most seconds of the long random rollout that most checks look at.
-        episodes: Episodes in which baselines meet random actions.
-        algorithms: Most algorithms that are tried; None for all that fit.
-    """
-
-    steps: int
-    seconds: float
-    survey_seconds: float
-    episodes: int
-    algorithms: int | None
-
-
-BUDGETS: Mapping[Level, Budget] = {
-    "quick": Budget(steps=600, seconds=0.5, survey_seconds=5.0, episodes=2, algorithms=1),
-    "full": Budget(steps=20_000, seconds=10.0, survey_seconds=60.0, episodes=20, algorithms=None),
-}
+from sandbox.scenarios.validation import validate
+from sandbox.testing.survey import Survey, look
+from sandbox.testing.verdicts import BUDGETS, Clock, Level, NotApplicable
 
 
 class Subject:
@@ -126,8 +89,6 @@ class Subject:
     @cached_property
     def survey(self) -> Survey:
         """A long look at random play, made once and used by most checks."""
-        from sandbox.testing.survey import look
-
         return look(self)
 
     def clock(self) -> Clock:
@@ -156,23 +117,6 @@ class Subject:
             metric=self.task.metrics[0].name,
         )
         return Problem(scenario, Path.cwd())
-
-
-class Clock:
-    """Seconds left of a budget."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.perf_counter() + seconds
-
-    @property
-    def left(self) -> float:
-        """Seconds left, not below zero."""
-        return max(0.0, self._end - time.perf_counter())
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing is left."""
-        return self.left <= 0.0
 
 
 def subjects(domain: Domain, level: Level = "quick") -> list[Subject]:

@@ -12,8 +12,9 @@ from typing import Any, Literal
 from sandbox.api.errors import PluginError, SandboxError
 from sandbox.registry.discover import add_plugins, registry
 from sandbox.testing import agents, copies, declaration, episodes
-from sandbox.testing.subjects import Level, NotApplicable, Subject, Violation, all_subjects, subjects
+from sandbox.testing.subjects import Subject, all_subjects, subjects
 from sandbox.testing.survey import said
+from sandbox.testing.verdicts import Level, NotApplicable, Violation
 
 Status = Literal["passed", "failed", "expected", "stale", "skipped"]
 

@@ -7,15 +7,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox.api.domain import Task
 from sandbox.api.errors import MissingExtraError
+from sandbox.scenarios.resolve import Problem
 from sandbox.testing.play import Act, Answer, Chooser, Reset, Trace, steps
-from sandbox.testing.subjects import Clock, Subject, Violation
+from sandbox.testing.verdicts import Budget, Clock, Violation
 
 SEEDS = (11, 12)
 """Episode seeds of the survey: below every training range, like test seeds."""
@@ -70,7 +72,19 @@ class Survey:
         return "plays" in self.violations
 
 
-def look(subject: Subject) -> Survey:
+class Surveyed(Protocol):
+    """What a survey needs to know of a subject."""
+
+    @property
+    def task(self) -> Task: ...
+    @property
+    def problem(self) -> Problem: ...
+    @property
+    def budget(self) -> Budget: ...
+    def make(self) -> Any: ...
+
+
+def look(subject: Surveyed) -> Survey:
     """Play at random for as long as the budget allows, at least one episode where it ends in time."""
     survey, budget = Survey(), subject.budget
     clock = Clock(budget.survey_seconds)
@@ -133,7 +147,7 @@ def said(error: BaseException) -> str:
 class _Watcher:
     """Looks at each answer of one environment."""
 
-    def __init__(self, subject: Subject, survey: Survey, env: Any) -> None:
+    def __init__(self, subject: Surveyed, survey: Survey, env: Any) -> None:
         self.subject, self.survey, self.env = subject, survey, env
         self.joint = subject.task.agents == "parallel"
         self.padded = bool(getattr(env, "padded_actions", False))

@@ -10,13 +10,14 @@ from typing import Any
 
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.errors import DamagedRunError, InvalidValueError, MisfitError, UnknownNameError
-from sandbox.envs.vector import EnvFactory, native
+from sandbox.envs.single import EnvFactory
+from sandbox.envs.vector import native
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import require, resolve
 from sandbox.runs.directory import Run
 from sandbox.scenarios.overrides import merged, parse_assignments
 from sandbox.scenarios.resolve import Problem
-from sandbox.scenarios.validate import validate
+from sandbox.scenarios.validation import validate
 
 DEFAULT_NUM_ENVS_CHEAP = 8
 DEFAULT_NUM_ENVS_NATIVE = 64

@@ -249,7 +249,7 @@ def _parsed(name: str, text: str) -> Dimension:
 
 def _check(model: type[BaseModel], defaults: BaseModel, name: str, dimension: Dimension) -> None:
     """Refuse a range whose ends the algorithm would refuse."""
-    from sandbox.scenarios.validate import validate
+    from sandbox.scenarios.validation import validate
 
     ends = dimension.values if isinstance(dimension, Choice) else (dimension.low, dimension.high)
     field = {name: (model.model_fields[name].annotation, model.model_fields[name])}

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from sandbox.cli.live import LiveProgress, PlainProgress, _Facts
+from sandbox.cli.show.progress import LiveProgress, PlainProgress, _Facts
 from sandbox.report.files import Against
 from sandbox.report.words import number, verdict, with_unit
 

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from sandbox.evaluation import runner
 from sandbox.api.errors import InvalidValueError, RunFailedError, UnknownNameError
+from sandbox.evaluation import runner
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.evaluate import evaluate
 from sandbox.evaluation.result import Evaluation

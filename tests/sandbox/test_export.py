@@ -15,7 +15,7 @@ from sandbox.api.errors import (
     RunFailedError,
     UnknownNameError,
 )
-from sandbox.envs.vector import EnvFactory
+from sandbox.envs.single import EnvFactory
 from sandbox.outputs.export import export
 from sandbox.training.train import train
 

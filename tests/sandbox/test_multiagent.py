@@ -12,7 +12,7 @@ from pettingzoo import ParallelEnv
 from sandbox.api.errors import MisfitError
 from sandbox.envs.make import make_vec
 from sandbox.envs.multiagent import JointEnv, padded
-from sandbox.envs.vector import EnvFactory
+from sandbox.envs.single import EnvFactory
 from sandbox.scenarios.resolve import load_problem
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sandbox.api.errors import InvalidValueError, MisfitError, MissingExtraError, UnknownNameError
-from sandbox.envs.vector import EnvFactory
+from sandbox.envs.single import EnvFactory
 from sandbox.outputs.record import record
 from sandbox.scenarios.resolve import load_problem
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from sandbox.envs.multiagent import JointEnv
-from sandbox.envs.vector import EnvFactory, native
+from sandbox.envs.single import EnvFactory
+from sandbox.envs.vector import native
 from sandbox.evaluation.agents import policy_of
 from sandbox.evaluation.named_agents import baseline_agents
 from sandbox.evaluation.rollout import play

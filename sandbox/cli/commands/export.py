@@ -34,7 +34,7 @@ def export(
             "largest_difference": made.largest_difference,
             "stochastic": made.stochastic,
         }
-    from sandbox.cli.output import stdout
+    from sandbox.cli.show.console import stdout
 
     console = stdout()
     console.print(f"Wrote {made.path}", soft_wrap=True)

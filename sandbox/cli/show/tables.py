@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.cli.output import printable, stdout
+from sandbox.cli.show.console import printable, stdout
 from sandbox.report.files import Against
 from sandbox.report.words import number, plural, signed, verdict, with_unit
 

@@ -20,10 +20,10 @@ def resume(
     The result is that of a run without a stop, bit by bit, where the task can restore its environments;
     sandbox info says whether it can. What sandbox run began is evaluated as well.
     """
-    from sandbox.cli.live import listener
-    from sandbox.cli.render import show_trained
-    from sandbox.cli.run import facts
-    from sandbox.cli.runs import describe, results
+    from sandbox.cli.commands.runs import describe
+    from sandbox.cli.documents import facts, results
+    from sandbox.cli.show.progress import listener
+    from sandbox.cli.show.tables import show_trained
     from sandbox.runs.directory import Run
     from sandbox.workflow import is_complete
     from sandbox.workflow import resume as carry_out

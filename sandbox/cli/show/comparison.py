@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sandbox.cli.output import stderr, stdout
-from sandbox.cli.render import show, table
+from sandbox.cli.show.console import stderr, stdout
+from sandbox.cli.show.tables import show, table
 from sandbox.report.words import number, with_unit
 
 if TYPE_CHECKING:

@@ -162,8 +162,8 @@ def _allowed(field: Any) -> str:
 
 
 def _show(document: dict[str, Any]) -> None:
-    from sandbox.cli.output import stdout
-    from sandbox.cli.render import show, table
+    from sandbox.cli.show.console import stdout
+    from sandbox.cli.show.tables import show, table
     from sandbox.report.words import number
 
     console = stdout()

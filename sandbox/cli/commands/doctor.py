@@ -114,8 +114,8 @@ def _problems(findings: dict[str, Any]) -> list[str]:
 
 
 def _show(findings: dict[str, Any]) -> None:
-    from sandbox.cli.output import stdout
-    from sandbox.cli.render import show, table
+    from sandbox.cli.show.console import stdout
+    from sandbox.cli.show.tables import show, table
 
     console = stdout()
     facts = findings["platform"]

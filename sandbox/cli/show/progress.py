@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sandbox.cli.output import stderr
+from sandbox.cli.show.console import stderr
 from sandbox.evaluation.progress import Phase, Progress, Silent
 
 if TYPE_CHECKING:

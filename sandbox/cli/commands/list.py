@@ -42,8 +42,8 @@ def list_(
 
 
 def _show(found: dict[str, list[dict[str, Any]]], everything: bool) -> None:
-    from sandbox.cli.output import stdout
-    from sandbox.cli.render import show
+    from sandbox.cli.show.console import stdout
+    from sandbox.cli.show.tables import show
 
     console = stdout()
     for kind, items in found.items():
@@ -60,7 +60,7 @@ def _show(found: dict[str, list[dict[str, Any]]], everything: bool) -> None:
 
 
 def _domains(items: list[dict[str, Any]]) -> Any:
-    from sandbox.cli.render import table
+    from sandbox.cli.show.tables import table
 
     shown = table("Domains", "domain", "what it is", "runs by default")
     for item in items:
@@ -70,7 +70,7 @@ def _domains(items: list[dict[str, Any]]) -> Any:
 
 
 def _scenarios(items: list[dict[str, Any]]) -> Any:
-    from sandbox.cli.render import table
+    from sandbox.cli.show.tables import table
 
     shown = table("Scenarios", "scenario", "what it is", "ranked by", "agents")
     for item in items:
@@ -80,7 +80,7 @@ def _scenarios(items: list[dict[str, Any]]) -> Any:
 
 
 def _algorithms(items: list[dict[str, Any]]) -> Any:
-    from sandbox.cli.render import table
+    from sandbox.cli.show.tables import table
 
     shown = table("Algorithms", "algorithm", "family", "backend", "installed")
     for item in items:
@@ -89,7 +89,7 @@ def _algorithms(items: list[dict[str, Any]]) -> Any:
 
 
 def _baselines(items: list[dict[str, Any]]) -> Any:
-    from sandbox.cli.render import table
+    from sandbox.cli.show.tables import table
 
     by_task: dict[str, list[str]] = {}
     for item in items:
@@ -101,7 +101,7 @@ def _baselines(items: list[dict[str, Any]]) -> Any:
 
 
 def _plugins(items: list[dict[str, Any]]) -> Any:
-    from sandbox.cli.render import table
+    from sandbox.cli.show.tables import table
 
     shown = table("Plugins", "plugin", "kind", "comes from", "status")
     for item in items:

@@ -43,9 +43,9 @@ def evaluate(
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:
     """Play agents on a scenario's test seeds and compare them."""
-    from sandbox.cli.live import listener
-    from sandbox.cli.render import show_verdict
-    from sandbox.cli.run import facts
+    from sandbox.cli.documents import facts
+    from sandbox.cli.show.progress import listener
+    from sandbox.cli.show.tables import show_verdict
     from sandbox.evaluation.evaluate import evaluate as carry_out
     from sandbox.outputs.import_sb3 import converted, is_foreign, require_trust
     from sandbox.registry.policies import load_policy

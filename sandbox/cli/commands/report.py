@@ -31,7 +31,7 @@ def report(
     path = make_report(targets, form, out)
     if as_json:
         return {"report": path, "format": form}
-    from sandbox.cli.output import stdout
+    from sandbox.cli.show.console import stdout
 
     stdout().print(f"Wrote {path}", soft_wrap=True)
     return None

@@ -33,7 +33,7 @@ def record(
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:
     """Record episodes as a Minari dataset, for offline learning."""
-    from sandbox.cli.live import listener
+    from sandbox.cli.show.progress import listener
     from sandbox.outputs.record import record as carry_out
     from sandbox.scenarios.resolve import load_problem
 
@@ -58,7 +58,7 @@ def record(
             "steps": steps,
             "mean_return": mean,
         }
-    from sandbox.cli.output import stdout
+    from sandbox.cli.show.console import stdout
     from sandbox.report.words import number, plural
 
     console = stdout()

@@ -9,7 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from sandbox.cli.compare import Cores, LauncherName, Partition, RayAddress, Workers, names
+from sandbox.cli.commands.compare import (
+    Cores,
+    LauncherName,
+    Partition,
+    RayAddress,
+    Workers,
+    names,
+)
 from sandbox.cli.options import (
     Algo,
     AsJson,
@@ -70,7 +77,7 @@ def tune(
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:
     """Search hyperparameters; the winner is trained anew on fresh seeds."""
-    from sandbox.cli.comparing import show_comparison, watcher
+    from sandbox.cli.show.comparison import show_comparison, watcher
     from sandbox.launch import Launching
     from sandbox.tuning.api import tune as carry_out
 
@@ -110,7 +117,7 @@ class _Lines:
     """A line for every few seconds of a search, on standard error."""
 
     def __init__(self) -> None:
-        from sandbox.cli.output import stderr
+        from sandbox.cli.show.console import stderr
 
         self._console = stderr()
         self._told = 0.0
@@ -145,8 +152,8 @@ def headline(document: Mapping[str, Any], running: int) -> str:
 
 def _show(document: Mapping[str, Any], preset: Path | None) -> None:
     """The best trials, what mattered, and what was spent."""
-    from sandbox.cli.output import stdout
-    from sandbox.cli.render import show, table
+    from sandbox.cli.show.console import stdout
+    from sandbox.cli.show.tables import show, table
     from sandbox.report.words import number
 
     console = stdout()

@@ -64,7 +64,7 @@ def compare(
     quiet: Quiet = False,
 ) -> dict[str, Any] | int | None:
     """Compare agents over scenarios and seeds; only what is missing runs."""
-    from sandbox.cli.comparing import show_comparison, watcher
+    from sandbox.cli.show.comparison import show_comparison, watcher
     from sandbox.comparison.api import compare as carry_out
     from sandbox.comparison.suites import parse_seeds
     from sandbox.launch import Launching

@@ -47,9 +47,9 @@ def train(
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:
     """Train an agent into a run directory."""
-    from sandbox.cli.live import listener
-    from sandbox.cli.render import show_trained
-    from sandbox.cli.run import facts
+    from sandbox.cli.documents import facts
+    from sandbox.cli.show.progress import listener
+    from sandbox.cli.show.tables import show_trained
     from sandbox.scenarios.resolve import load_problem
     from sandbox.training.train import train as carry_out
 

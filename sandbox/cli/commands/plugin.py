@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sandbox.cli.options import AsJson
-from sandbox.cli.output import Document
+from sandbox.cli.show.console import Document
 
 if TYPE_CHECKING:
     from sandbox.testing import Result
@@ -25,7 +25,7 @@ def new(
     as_json: AsJson = False,
 ) -> dict[str, Any] | None:
     """Write a small, complete plugin to start from."""
-    from sandbox.cli.output import stdout
+    from sandbox.cli.show.console import stdout
     from sandbox.registry.scaffold import new_plugin
 
     folder, written = new_plugin(name, into)
@@ -94,7 +94,7 @@ _WORDS = {
 
 def _shown(results: Iterator[Result]) -> Iterator[Result]:
     """Each result as it comes, told in a line."""
-    from sandbox.cli.output import stdout
+    from sandbox.cli.show.console import stdout
 
     console = stdout()
     task = ""
@@ -109,7 +109,7 @@ def _shown(results: Iterator[Result]) -> Iterator[Result]:
 
 
 def _verdict(plugin: str, done: list[Result]) -> None:
-    from sandbox.cli.output import stdout
+    from sandbox.cli.show.console import stdout
 
     console = stdout()
     failed = [one for one in done if one.status == "failed"]

@@ -50,9 +50,9 @@ def render(
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:
     """Film an episode, or draw another view of it, without a screen."""
-    from sandbox.cli.evaluate import problem_of
-    from sandbox.cli.live import listener
-    from sandbox.cli.output import stdout
+    from sandbox.cli.commands.eval import problem_of
+    from sandbox.cli.show.console import stdout
+    from sandbox.cli.show.progress import listener
     from sandbox.outputs.render import Film
     from sandbox.outputs.render import render as carry_out
 

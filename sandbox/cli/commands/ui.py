@@ -37,7 +37,7 @@ def ui(
             f"There is no runs directory '{runs_dir}'.",
             "Make a run first, or name another one with --runs-dir.",
         )
-    from sandbox.cli.output import stderr, stdout
+    from sandbox.cli.show.console import stderr, stdout
     from sandbox.ui.guard import LOOPBACK
     from sandbox.ui.server import serve
 

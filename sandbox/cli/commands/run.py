@@ -28,8 +28,8 @@ from sandbox.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from sandbox.runs.directory import Run
     from sandbox.scenarios.resolve import Problem
+from sandbox.cli.documents import facts
 
 
 def run(
@@ -57,8 +57,8 @@ def run(
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:
     """Train an agent and compare it with classical methods."""
-    from sandbox.cli.live import listener
-    from sandbox.cli.render import show_verdict
+    from sandbox.cli.show.progress import listener
+    from sandbox.cli.show.tables import show_verdict
     from sandbox.workflow import run as carry_out
 
     if repeat is not None:
@@ -91,20 +91,6 @@ def run(
     return None
 
 
-def facts(trained: Run) -> dict[str, Any]:
-    """What the JSON documents say of a run."""
-    record = trained.record
-    return {
-        "scenario": record["scenario_id"],
-        "run_dir": trained.path,
-        "algorithm": record["algorithm"],
-        "seed": record["seed"],
-        "steps": record.get("steps_done", record.get("steps")),
-        "train_seconds": record.get("train_seconds"),
-        "steps_per_second": record.get("steps_per_second"),
-    }
-
-
 def _asked(
     context: typer.Context,
     scenario: str | None,
@@ -129,7 +115,7 @@ def _as_it_was(folder: Path, given: tuple[Any, ...]) -> tuple[Problem, dict[str,
             longer what it was: an input file, a default or the task's version has changed.
     """
     from sandbox.api.errors import InvalidValueError
-    from sandbox.cli.runs import results
+    from sandbox.cli.documents import results
     from sandbox.runs.directory import Run
     from sandbox.training.plan import repeated
 

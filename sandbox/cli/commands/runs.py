@@ -14,6 +14,7 @@ from sandbox.cli.options import AsJson, RunsDir
 
 if TYPE_CHECKING:
     from sandbox.runs.directory import Run
+from sandbox.cli.documents import results
 
 ACTIONS = ("ls", "show", "check", "rm")
 
@@ -57,8 +58,8 @@ def _list(root: Path, as_json: bool) -> dict[str, Any] | None:
     found = list(find(root))
     if as_json:
         return {"runs": [_entry(run) for run in found]}
-    from sandbox.cli.output import stdout
-    from sandbox.cli.render import show, table
+    from sandbox.cli.show.console import stdout
+    from sandbox.cli.show.tables import show, table
 
     console = stdout()
     whole = [run for run in found if not isinstance(run, BrokenFileError)]
@@ -79,7 +80,7 @@ def _list(root: Path, as_json: bool) -> dict[str, Any] | None:
 
 def _entry(run: Any) -> dict[str, Any]:
     from sandbox.api.errors import BrokenFileError
-    from sandbox.cli.run import facts
+    from sandbox.cli.documents import facts
 
     if isinstance(run, BrokenFileError):
         return {"run_dir": None, "status": "damaged", "error": run.message}
@@ -93,7 +94,7 @@ def _check(names: list[str], as_json: bool) -> dict[str, Any] | None:
         DamagedRunError: If any is damaged; names them all.
     """
     from sandbox.api.errors import DamagedRunError
-    from sandbox.cli.output import stdout
+    from sandbox.cli.show.console import stdout
     from sandbox.runs.verify import damages
 
     found = {name: damages(Path(name)) for name in dict.fromkeys(names)}
@@ -125,36 +126,10 @@ def _show(names: list[str], as_json: bool) -> dict[str, Any] | None:
     return None
 
 
-def results(run: Run) -> dict[str, Any] | None:
-    """The evaluation that `sandbox run` left in the run directory; None after `sandbox train`.
-
-    Raises:
-        DamagedRunError: If the file is not one.
-    """
-    import json
-
-    from sandbox.api.errors import DamagedRunError
-    from sandbox.runs.artifacts import read_artifact
-
-    file = run.path / "evaluation.json"
-    if not file.is_file():
-        return None
-    try:
-        document = json.loads(read_artifact(run.path, file.name))
-        _ = document["metric"], document["unit"], int(document["episodes"])
-        _ = [(agent["mean"], agent["return"]) for agent in document["agents"].values()]
-    except (OSError, ValueError, RecursionError) as error:
-        raise DamagedRunError(f"{file} cannot be read: {error}.") from error
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DamagedRunError(f"{file} is not an evaluation.") from error
-    found: dict[str, Any] = document
-    return found
-
-
 def describe(run: Run) -> None:
     """Print what is in a run directory, and its results."""
-    from sandbox.cli.output import stdout
-    from sandbox.cli.render import show, table
+    from sandbox.cli.show.console import stdout
+    from sandbox.cli.show.tables import show, table
     from sandbox.report.words import number
 
     record, console = run.record, stdout()
@@ -212,7 +187,7 @@ def _remove(names: list[str], yes: bool, as_json: bool) -> dict[str, Any] | None
         shutil.rmtree(folder)
     if as_json:
         return {"removed": folders}
-    from sandbox.cli.output import stdout
+    from sandbox.cli.show.console import stdout
 
     for folder in folders:
         stdout().print(f"Removed {folder}", soft_wrap=True)

@@ -1,0 +1,64 @@
+"""What a check may find and how long it may take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    pass
+
+
+Level = Literal["quick", "full"]
+
+
+class Violation(Exception):  # noqa: N818 - what a check finds, not a fault of the suite
+    """A promise that is not kept; the message says which, where, and what to do."""
+
+
+class NotApplicable(Exception):  # noqa: N818 - likewise
+    """The check has nothing to say about this subject; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much work a check may do.
+
+    Attributes:
+        steps: Most steps of one rollout.
+        seconds: Most seconds of one rollout; it is cut, not failed.
+        survey_seconds: Most seconds of the long random rollout that most checks look at.
+        episodes: Episodes in which baselines meet random actions.
+        algorithms: Most algorithms that are tried; None for all that fit.
+    """
+
+    steps: int
+    seconds: float
+    survey_seconds: float
+    episodes: int
+    algorithms: int | None
+
+
+BUDGETS: Mapping[Level, Budget] = {
+    "quick": Budget(steps=600, seconds=0.5, survey_seconds=5.0, episodes=2, algorithms=1),
+    "full": Budget(steps=20_000, seconds=10.0, survey_seconds=60.0, episodes=20, algorithms=None),
+}
+
+
+class Clock:
+    """Seconds left of a budget."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.perf_counter() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds left, not below zero."""
+        return max(0.0, self._end - time.perf_counter())
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left."""
+        return self.left <= 0.0
