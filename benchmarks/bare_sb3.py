@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv, VecMonitor, VecNorma
 
 from sandbox.envs.make import make
 from sandbox.envs.seeding import EpisodeSeeds
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 from sandbox.training.plan import make_plan
 
 
@@ -39,13 +39,13 @@ class RememberMask(gym.Wrapper[Any, Any, Any, Any]):
 def main() -> None:
     """Train PPO with the scenario's preset, and nothing else."""
     scenario, steps, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    problem = load_problem(scenario)
-    plan = make_plan(problem, "ppo", seed=seed, steps=steps)
-    low, high = problem.scenario.evaluation.seeds.train
+    resolved = load_scenario(scenario)
+    plan = make_plan(resolved, "ppo", seed=seed, steps=steps)
+    low, high = resolved.spec.evaluation.seeds.train
 
     def factory(copy: int) -> Any:
         return lambda: ActionMasker(
-            RememberMask(EpisodeSeeds(make(problem), seed, copy, low, high)),
+            RememberMask(EpisodeSeeds(make(resolved), seed, copy, low, high)),
             lambda env: env.get_wrapper_attr("mask"),
         )
 

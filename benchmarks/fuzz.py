@@ -32,7 +32,7 @@ from sandbox.backends.policy_files import read_policy
 from sandbox.registry.discover import registry
 from sandbox.runs.checksums import seal
 from sandbox.runs.directory import FORMAT, Run
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 1.0
@@ -217,7 +217,7 @@ class Readers:
         else:
             text = yaml.safe_dump(restructured(rng, yaml.safe_load(source)), allow_unicode=True)
             path.write_bytes(text.encode("utf-8", "surrogatepass"))
-        return lambda: load_problem(str(path))
+        return lambda: load_scenario(str(path))
 
     def override(self, rng: random.Random) -> Callable[[], object]:
         keys = [
@@ -237,7 +237,7 @@ class Readers:
         terms = ["state", "control", "quadratic", "x", ""]
         reward = [f"{rng.choice(terms)}={self._text(rng)}" for _ in range(rng.randrange(3))]
         base = str(rng.choice(self.bases))
-        return lambda: load_problem(base, changes, reward)
+        return lambda: load_scenario(base, changes, reward)
 
     def run_record(self, rng: random.Random) -> Callable[[], object]:
         folder = self.folder / "run"

@@ -17,7 +17,7 @@ from typing import Any
 
 import sandbox
 from sandbox.runs.directory import strict
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 
 
 def main() -> int:
@@ -43,17 +43,17 @@ def place(runs: list[str], where: str, episodes: int) -> dict[str, Any]:
     """The mean of the learned policies and the best baseline in one place."""
     scenario, *changes = where.split(",")
     changes.append(f"evaluation.episodes={episodes}")
-    problem = load_problem(scenario, changes)
-    baselines = [baseline.name for baseline in problem.task.baselines]
-    learned = [sandbox.evaluate([run], problem) for run in runs]
-    classical = sandbox.evaluate(baselines, problem)
+    resolved = load_scenario(scenario, changes)
+    baselines = [baseline.name for baseline in resolved.task.baselines]
+    learned = [sandbox.evaluate([run], resolved) for run in runs]
+    classical = sandbox.evaluate(baselines, resolved)
     values = [table.mean(table.agents[0].name) for table in learned]
     best = classical.best_baseline()
     assert best is not None
     mean, bar = statistics.mean(values), classical.mean(best)
     return {
         "place": where,
-        "metric": problem.metric.name,
+        "metric": resolved.metric.name,
         "runs": values,
         "learned": mean,
         "best_baseline": best,

@@ -31,7 +31,7 @@ from sandbox.evaluation.result import Evaluation
 from sandbox.evaluation.runner import Players
 from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.runs.directory import Run, runs, strict
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 from sandbox.training.plan import Plan, make_plan
 from sandbox.training.train import train_plan
 
@@ -53,14 +53,14 @@ class Asked:
 
     def plan(self) -> Plan:
         """The run with everything decided."""
-        problem = load_problem(self.scenario, self.sets)
+        scenario = load_scenario(self.scenario, self.sets)
         given = {"seed": self.seed, "steps": self.steps, "hp": self.hp, "init_from": self.init_from}
-        return make_plan(problem, self.algo, **given)
+        return make_plan(scenario, self.algo, **given)
 
     def carry_out(self) -> Path:
         """Train; where the run lies."""
         plan = self.plan()
-        with Players(plan.problem) as players:
+        with Players(plan.scenario) as players:
             return train_plan(plan, self.root, players, Silent()).path
 
 
@@ -86,7 +86,7 @@ def main() -> int:
 
     def results() -> list[dict[str, Any]]:
         for asked in cells.values():  # all mistakes before the first run
-            if not baseline_agents(asked[0].plan().problem):
+            if not baseline_agents(asked[0].plan().scenario):
                 parser.error(f"{asked[0].scenario} has no baseline to compare with")
         return [judge(asked[0], trained(asked, arguments.workers)) for asked in cells.values()]
 
@@ -146,10 +146,10 @@ def finished(asked: Asked) -> Run | None:
     """A run under the root that did exactly what is asked for."""
     plan = asked.plan()
     wanted = {
-        "scenario_id": plan.problem.scenario.id,
-        "task_version": plan.problem.task.version,
-        "config": plan.problem.config.model_dump(mode="json"),
-        "reward": plan.problem.reward.weights,
+        "scenario_id": plan.scenario.spec.id,
+        "task_version": plan.scenario.task.version,
+        "config": plan.scenario.config.model_dump(mode="json"),
+        "reward": plan.scenario.reward.weights,
         "algorithm": plan.asked,
         "hyperparameters": plan.config.model_dump(mode="json"),
         "seed": plan.seed,
@@ -158,7 +158,7 @@ def finished(asked: Asked) -> Run | None:
         "init_from": str(plan.initial) if plan.initial else None,
         "status": "done",
     }
-    validated = plan.problem.scenario.evaluation.model_dump(mode="json", exclude={"episodes"})
+    validated = plan.scenario.spec.evaluation.model_dump(mode="json", exclude={"episodes"})
     for run in runs(asked.root):
         if not isinstance(run, Run) or any(run.record.get(key) != value for key, value in wanted.items()):
             continue
@@ -169,16 +169,16 @@ def finished(asked: Asked) -> Run | None:
 
 def judge(asked: Asked, trained_runs: Sequence[Run]) -> dict[str, Any]:
     """Set runs beside the scenario's baselines on the test episodes."""
-    problem = load_problem(asked.scenario, asked.sets)
+    scenario = load_scenario(asked.scenario, asked.sets)
     agents = [replace(learned_agent(run), name=f"final {seed}") for seed, run in enumerate(trained_runs)]
     agents += [
         replace(learned_agent(run, "best"), name=f"best {seed}")
         for seed, run in enumerate(trained_runs)
         if run.record.get("best")
     ]
-    baselines = baseline_agents(problem)
-    with Players(problem) as players:
-        found = play_all(players, problem, [*agents, *baselines], evaluation_seeds(problem), Silent())
+    baselines = baseline_agents(scenario)
+    with Players(scenario) as players:
+        found = play_all(players, scenario, [*agents, *baselines], evaluation_seeds(scenario), Silent())
     best = found.best_baseline()
     assert best is not None
     finals = [f"final {seed}" for seed in range(len(trained_runs))]

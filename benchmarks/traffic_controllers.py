@@ -14,7 +14,7 @@ import json
 import sys
 from typing import Any
 
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.tune import tune
 from sandbox_traffic.tuned import FILE, place
@@ -29,7 +29,7 @@ def main() -> int:
     arguments = parser.parse_args()
     options = f"--episodes {arguments.episodes} --duration {arguments.duration}"
     for name in arguments.scenarios:
-        values = load_problem(name).evaluation_config.model_dump()
+        values = load_scenario(name).evaluation_config.model_dump()
         values["duration"] = min(arguments.duration, values["duration"])
         config = SignalConfig.model_validate(values)
         kept, delays = tune(config, arguments.episodes)

@@ -35,7 +35,7 @@ from sandbox.evaluation.runner import Players
 from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.registry.policies import load_policy
 from sandbox.runs.directory import Run
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 
 TARGETS = tuple(
     f"locomotion/half-cheetah-{name}" for name in ("low-friction", "low-gravity", "heavy", "uphill")
@@ -135,12 +135,12 @@ def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def judge(target: str, options: argparse.Namespace, runs: dict[str, Any]) -> dict[str, Any]:
     """Final policies and baselines on the target's test episodes."""
-    problem = load_problem(target, options.sets)
+    scenario = load_scenario(target, options.sets)
     named = {f"{kind} {seed}": run for kind, ones in runs.items() for seed, run in enumerate(ones)}
     agents = [replace(learned_agent(run), name=name) for name, run in named.items()]
-    baselines = baseline_agents(problem)
-    with Players(problem) as players:
-        found = play_all(players, problem, [*agents, *baselines], evaluation_seeds(problem), Silent())
+    baselines = baseline_agents(scenario)
+    with Players(scenario) as players:
+        found = play_all(players, scenario, [*agents, *baselines], evaluation_seeds(scenario), Silent())
     rows = {kind: [found.mean(f"{kind} {seed}") for seed in range(len(ones))] for kind, ones in runs.items()}
     rows |= {agent.name: [found.mean(agent.name)] for agent in baselines}
     returns = {

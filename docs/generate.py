@@ -48,29 +48,29 @@ def filled(text: str) -> str:
 
 
 def scenarios() -> str:
-    """Every scenario file: the problem it states and its tuned settings."""
-    from sandbox.scenarios.resolve import load_problem
+    """Every scenario file: what it states and its tuned settings."""
+    from sandbox.scenarios.resolve import load_scenario
 
     parts = []
     for file in sorted((ROOT / "scenarios").glob("*/*.yaml")):
         if file.parent.name == "suites":
             continue
-        problem = load_problem(str(file))
-        scenario, evaluation = problem.scenario, problem.scenario.evaluation
-        preset = scenario.reward.preset or problem.task.default_reward
+        resolved = load_scenario(str(file))
+        scenario, evaluation = resolved.spec, resolved.spec.evaluation
+        preset = scenario.reward.preset or resolved.task.default_reward
         facts = [
-            ("task", f"[{scenario.task}](tasks.md#{slug(scenario.task)}), version {problem.task.version}"),
-            ("ranked by", f"{scenario.metric} ({problem.metric.unit}), {problem.metric.better} is better"),
-            ("agents", "several, one policy for all" if problem.task.agents == "parallel" else "one"),
-            ("reward", f"{preset}: {_weights(problem.reward.weights)}"),
+            ("task", f"[{scenario.task}](tasks.md#{slug(scenario.task)}), version {resolved.task.version}"),
+            ("ranked by", f"{scenario.metric} ({resolved.metric.unit}), {resolved.metric.better} is better"),
+            ("agents", "several, one policy for all" if resolved.task.agents == "parallel" else "one"),
+            ("reward", f"{preset}: {_weights(resolved.reward.weights)}"),
             ("training steps", f"{scenario.steps:,}"),
             (
                 "evaluation",
                 f"{evaluation.episodes} test episodes; {evaluation.validations} validations "
                 f"of {evaluation.validation_episodes} episodes",
             ),
-            ("baselines", ", ".join(problem.baselines())),
-            ("hash", f"`{problem.hash[:16]}`"),
+            ("baselines", ", ".join(resolved.baselines())),
+            ("hash", f"`{resolved.hash[:16]}`"),
             ("file", f"`{file.relative_to(ROOT)}`"),
         ]
         parts += [f"## {scenario.id}", f"{scenario.title}.", table(("property", "value"), facts)]

@@ -25,8 +25,8 @@ from sandbox.runs.artifacts import add_artifact
 from sandbox.runs.atomic import storage_errors
 from sandbox.runs.directory import Run, strict
 from sandbox.runs.writer import RunWriter
-from sandbox.scenarios.given import as_problem
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.given import as_scenario
+from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.training.monitor import CHECKPOINT_EVERY
 from sandbox.training.plan import make_plan, plan_again
 from sandbox.training.tracking import check_trackers
@@ -34,7 +34,7 @@ from sandbox.training.train import resume_plan, train_plan
 
 
 def run(
-    scenario: str | Path | Problem,
+    scenario: str | Path | ResolvedScenario,
     algo: str,
     *,
     seed: int = 0,
@@ -62,18 +62,18 @@ def run(
     """
     listener = progress or Silent()
     check_trackers(track)
-    problem = as_problem(scenario, changes, reward)
-    seeds = evaluation_seeds(problem, episodes)
-    plan = make_plan(problem, algo, seed=seed, steps=steps, num_envs=num_envs, hp=hp, init_from=init_from)
+    resolved = as_scenario(scenario, changes, reward)
+    seeds = evaluation_seeds(resolved, episodes)
+    plan = make_plan(resolved, algo, seed=seed, steps=steps, num_envs=num_envs, hp=hp, init_from=init_from)
     facts = {
         "command": command,
         "checkpoint_every": checkpoint_every,
         "track": list(track),
         "evaluate": len(seeds),
     }
-    with Players(problem) as table:
+    with Players(resolved) as table:
         trained = train_plan(plan, Path(runs_dir), table, listener, facts)
-        return trained, evaluate_run(trained, problem, table, seeds, listener)
+        return trained, evaluate_run(trained, resolved, table, seeds, listener)
 
 
 def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
@@ -105,7 +105,7 @@ def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
     if is_complete(opened):
         return opened
     plan = plan_again(opened)
-    with Players(plan.problem) as table:
+    with Players(plan.scenario) as table:
         writer = RunWriter.reopen(path)
         if writer.record["status"] == "done":
             writer.drop_checkpoints()
@@ -115,8 +115,8 @@ def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
             trained = resume_plan(plan, writer, table, listener)
         episodes = trained.record.get("evaluate")
         if episodes is not None:
-            seeds = evaluation_seeds(plan.problem, episodes)
-            evaluate_run(trained, plan.problem, table, seeds, listener)
+            seeds = evaluation_seeds(plan.scenario, episodes)
+            evaluate_run(trained, plan.scenario, table, seeds, listener)
     return trained
 
 
@@ -127,15 +127,15 @@ def is_complete(run: Run) -> bool:
 
 
 def evaluate_run(
-    trained: Run, problem: Problem, table: Players, seeds: Sequence[int], progress: Progress
+    trained: Run, scenario: ResolvedScenario, table: Players, seeds: Sequence[int], progress: Progress
 ) -> Evaluation:
     """Compare a trained run with its scenario's baselines, and keep the result in its directory."""
-    agents = [*_learned(trained), *baseline_agents(problem)]
+    agents = [*_learned(trained), *baseline_agents(scenario)]
     try:
         with _stopped_by_sigterm():
-            evaluation = play_all(table, problem, agents, seeds, progress)
+            evaluation = play_all(table, scenario, agents, seeds, progress)
             save_evaluation(trained, evaluation)
-            save_replay(trained, problem, seeds[0], progress)
+            save_replay(trained, scenario, seeds[0], progress)
             save_page(trained)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
@@ -147,15 +147,15 @@ def evaluate_run(
     return evaluation
 
 
-def save_replay(run: Run, problem: Problem, seed: int, progress: Progress) -> None:
+def save_replay(run: Run, scenario: ResolvedScenario, seed: int, progress: Progress) -> None:
     """Play one test episode for the page's viewers, where the task has a view for it."""
-    if not any(view.name == "replay" and "json" in view.formats for view in problem.task.views):
+    if not any(view.name == "replay" and "json" in view.formats for view in scenario.task.views):
         return
     from sandbox.outputs.render import render
 
     out = run.path / REPLAYS / f"{run.algorithm}.json"
     try:
-        render([run.path], problem, out, view="replay", seed=seed, progress=progress)
+        render([run.path], scenario, out, view="replay", seed=seed, progress=progress)
     except Exception as error:  # a picture that fails must not cost the result
         progress.message(f"No replay was made: {error}")
 

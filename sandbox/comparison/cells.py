@@ -13,7 +13,7 @@ from typing import Any, Literal
 from sandbox.api.errors import InvalidValueError, MisfitError, UnknownNameError
 from sandbox.comparison.suites import Suite, SuiteAgent, SuiteScenario
 from sandbox.registry.discover import PLUGINS_VARIABLE
-from sandbox.scenarios.resolve import Problem, load_problem
+from sandbox.scenarios.resolve import ResolvedScenario, load_scenario
 from sandbox.training.plan import make_plan
 
 Kind = Literal["learned", "baseline"]
@@ -54,7 +54,7 @@ class Grid:
 
     name: str
     title: str
-    problems: Mapping[str, Problem]
+    scenarios: Mapping[str, ResolvedScenario]
     agents: Mapping[str, Mapping[str, Any]]
     cells: tuple[Cell, ...]
 
@@ -70,7 +70,7 @@ class Grid:
 
 
 def make_grid(
-    suite: Suite, name: str, base: Path | None = None, problems: Mapping[str, Problem] | None = None
+    suite: Suite, name: str, base: Path | None = None, scenarios: Mapping[str, ResolvedScenario] | None = None
 ) -> Grid:
     """Resolve and check every scenario and agent of a suite.
 
@@ -83,22 +83,22 @@ def make_grid(
     Raises:
         SandboxError: For an unknown scenario, an algorithm that does not fit, a bad value.
     """
-    known, found = problems or {}, dict[str, Problem]()
+    known, found = scenarios or {}, dict[str, ResolvedScenario]()
     agents: dict[str, dict[str, Any]] = {}
     learned: list[list[Cell]] = []
     baselines: list[Cell] = []
     for entry in suite.scenarios or ():
-        problem = known.get(entry.id) or _problem(entry, suite, base)
-        scenario = problem.scenario.id
+        resolved = known.get(entry.id) or _scenario(entry, suite, base)
+        scenario = resolved.spec.id
         if scenario in found:
             raise InvalidValueError(
                 f"The scenario {scenario} is named twice.",
                 "Give one of them another id: a copy of its file with id: domain/other-name.",
             )
-        found[scenario] = problem
-        baselines += _baseline_cells(problem, entry.baselines or suite.baselines or "all")
+        found[scenario] = resolved
+        baselines += _baseline_cells(resolved, entry.baselines or suite.baselines or "all")
         for agent in suite.agents or () if entry.agents is None else entry.agents:
-            made = _learned_cells(problem, agent, entry, suite)
+            made = _learned_cells(resolved, agent, entry, suite)
             agents.setdefault(
                 agent.label,
                 {
@@ -149,7 +149,7 @@ def take_shard(cells: Sequence[Cell], shard: str | None) -> list[Cell]:
     return list(cells[int(number) - 1 :: int(count)])
 
 
-def _problem(entry: SuiteScenario, suite: Suite, base: Path | None) -> Problem:
+def _scenario(entry: SuiteScenario, suite: Suite, base: Path | None) -> ResolvedScenario:
     name = entry.id
     if base is not None and name.startswith(".") and name.endswith((".yaml", ".yml")):
         name = str(base / name)
@@ -157,7 +157,7 @@ def _problem(entry: SuiteScenario, suite: Suite, base: Path | None) -> Problem:
     episodes = entry.episodes or suite.episodes
     if episodes is not None:
         changes.append(f"evaluation.episodes={episodes}")
-    return load_problem(name, changes, entry.reward)
+    return load_scenario(name, changes, entry.reward)
 
 
 def _text(value: Any) -> str:
@@ -165,56 +165,60 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _learned_cells(problem: Problem, agent: SuiteAgent, entry: SuiteScenario, suite: Suite) -> list[Cell]:
+def _learned_cells(
+    scenario: ResolvedScenario, agent: SuiteAgent, entry: SuiteScenario, suite: Suite
+) -> list[Cell]:
     steps = entry.steps or agent.steps or suite.steps
-    plan = make_plan(problem, agent.algorithm, steps=steps, num_envs=agent.num_envs, hp=agent.hyperparameters)
+    plan = make_plan(
+        scenario, agent.algorithm, steps=steps, num_envs=agent.num_envs, hp=agent.hyperparameters
+    )
     if plan.algorithm.capabilities.data == "offline":
         raise MisfitError(f"{agent.algorithm} learns from a dataset and cannot be compared by training.")
     hyperparameters = plan.config.model_dump(mode="json")
     cells = []
     for seed in suite.seed_list:
         content = {
-            "scenario": problem.hash,
-            "task_version": problem.task.version,
+            "scenario": scenario.hash,
+            "task_version": scenario.task.version,
             "algorithm": plan.algorithm.name,
             "hyperparameters": hyperparameters,
             "seed": seed,
             "steps": plan.steps,
             "num_envs": plan.num_envs,
         }
-        request = request_of(problem) | {
+        request = request_of(scenario) | {
             "algorithm": plan.asked,
             "hyperparameters": hyperparameters,
             "seed": seed,
             "steps": plan.steps,
             "num_envs": plan.num_envs,
         }
-        cells.append(Cell(cell_id(content), problem.scenario.id, agent.label, "learned", seed, request))
+        cells.append(Cell(cell_id(content), scenario.spec.id, agent.label, "learned", seed, request))
     return cells
 
 
-def _baseline_cells(problem: Problem, wanted: str | tuple[str, ...]) -> list[Cell]:
-    known = [baseline.name for baseline in problem.task.baselines]
+def _baseline_cells(scenario: ResolvedScenario, wanted: str | tuple[str, ...]) -> list[Cell]:
+    known = [baseline.name for baseline in scenario.task.baselines]
     if wanted == "none":
         return []
-    names = problem.baselines() if wanted == "all" else list(wanted)
+    names = scenario.baselines() if wanted == "all" else list(wanted)
     for name in names:
         if name not in known and name != "random":
-            raise UnknownNameError(f"baseline of {problem.scenario.id}", name, [*known, "random"])
+            raise UnknownNameError(f"baseline of {scenario.spec.id}", name, [*known, "random"])
     cells = []
     for name in dict.fromkeys([*names, "random"]):
-        content = {"scenario": problem.hash, "task_version": problem.task.version, "baseline": name}
-        request = request_of(problem) | {"baseline": name}
-        cells.append(Cell(cell_id(content), problem.scenario.id, name, "baseline", None, request))
+        content = {"scenario": scenario.hash, "task_version": scenario.task.version, "baseline": name}
+        request = request_of(scenario) | {"baseline": name}
+        cells.append(Cell(cell_id(content), scenario.spec.id, name, "baseline", None, request))
     return cells
 
 
-def request_of(problem: Problem) -> dict[str, Any]:
+def request_of(scenario: ResolvedScenario) -> dict[str, Any]:
     """The scenario as workers are told of it."""
     return {
-        "scenario": problem.scenario.model_dump(mode="json"),
-        "scenario_hash": problem.hash,
-        "folder": str(problem.folder.resolve()),
+        "scenario": scenario.spec.model_dump(mode="json"),
+        "scenario_hash": scenario.hash,
+        "folder": str(scenario.folder.resolve()),
         "plugins": os.environ.get(PLUGINS_VARIABLE, ""),
     }
 

@@ -17,7 +17,7 @@ def curves(grid: Grid, root: Path, table: Table) -> dict[str, dict[str, Any]]:
     """By scenario and learned agent: metric in training and validation, return, and reward terms."""
     return {
         scenario: {
-            name: _curves(root, runs, grid.problems[scenario].metric.name)
+            name: _curves(root, runs, grid.scenarios[scenario].metric.name)
             for name, runs in agents.items()
             if runs.kind == "learned"
         }

@@ -55,9 +55,9 @@ def summarise(
         for name, own in agents.items():
             runs[name] += len(own.seeds)
     resampler = Resampler(seed, resamples_for(max(runs.values(), default=1)))
-    scale = {scenario: anchors(problem, table[scenario]) for scenario, problem in grid.problems.items()}
+    scale = {scenario: anchors(resolved, table[scenario]) for scenario, resolved in grid.scenarios.items()}
     normalised = _normalised(table, scale)
-    metrics = {problem.metric for problem in grid.problems.values()}
+    metrics = {resolved.metric for resolved in grid.scenarios.values()}
     shared = metrics.pop() if len(metrics) == 1 else None
     missing = [
         {"scenario": cell.scenario, "agent": cell.agent, "seed": cell.seed, "status": state.status[cell.id]}
@@ -86,11 +86,11 @@ def summarise(
         "seconds": round(sum(record.get("seconds") or 0.0 for record in state.records.values()), 3),
         "versions": _versions(state.records.values()),
         "agents": {name: dict(agent) for name, agent in _learned_first(grid)},
-        "scenarios": {scenario: _scenario(grid, scenario, scale[scenario]) for scenario in grid.problems},
+        "scenarios": {scenario: _scenario(grid, scenario, scale[scenario]) for scenario in grid.scenarios},
         "cells": _cells(grid, state, scale),
         "scores": {
             scenario: _scores(grid, scenario, table[scenario], scale[scenario], resampler)
-            for scenario in grid.problems
+            for scenario in grid.scenarios
         },
         "overall": _overall(grid, table, scale, normalised, resampler),
         "probability_of_improvement": _improvement(grid, table, resampler),
@@ -138,23 +138,23 @@ def _learned_first(grid: Grid) -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def _scenario(grid: Grid, scenario: str, on: Anchors | None) -> dict[str, Any]:
-    problem = grid.problems[scenario]
+    resolved = grid.scenarios[scenario]
     return {
-        "title": problem.scenario.title,
-        "task": problem.scenario.task,
-        "task_version": problem.task.version,
-        "hash": problem.hash,
-        "metric": problem.metric.name,
-        "unit": problem.metric.unit,
-        "better": problem.metric.better,
-        "episodes": problem.scenario.evaluation.episodes,
+        "title": resolved.spec.title,
+        "task": resolved.spec.task,
+        "task_version": resolved.task.version,
+        "hash": resolved.hash,
+        "metric": resolved.metric.name,
+        "unit": resolved.metric.unit,
+        "better": resolved.metric.better,
+        "episodes": resolved.spec.evaluation.episodes,
         "anchors": None
         if on is None
         else {
             "zero": {"name": on.zero_name, "value": on.zero},
             "one": {"name": on.one_name, "value": on.one},
         },
-        "references": [one.model_dump(mode="json") for one in problem.scenario.references],
+        "references": [one.model_dump(mode="json") for one in resolved.spec.references],
     }
 
 
@@ -195,7 +195,7 @@ def _value(result: Mapping[str, Any] | None) -> float | None:
 def _scores(
     grid: Grid, scenario: str, agents: Mapping[str, Runs], on: Anchors | None, resampler: Resampler
 ) -> dict[str, Any]:
-    problem = grid.problems[scenario]
+    resolved = grid.scenarios[scenario]
     found = {}
     for name, runs in agents.items():
         centre, interval = _centre(runs.final, runs.kind, resampler)
@@ -214,11 +214,11 @@ def _scores(
             "best": _best(runs, resampler),
             "metrics": _means([one["results"]["final"]["metrics"] for one in runs.records]),
             "reward_terms": _means([one["results"]["final"]["reward_terms"] for one in runs.records]),
-            "weights": problem.reward.weights,
+            "weights": resolved.reward.weights,
             "return": _mean([one["results"]["final"]["return"] for one in runs.records]),
             "length": _mean([one["results"]["final"]["length"] for one in runs.records]),
         }
-    against = _against(problem.metric.better, agents, best_baseline(problem, agents))
+    against = _against(resolved.metric.better, agents, best_baseline(resolved, agents))
     return {name: {**own, "against_best_baseline": against.get(name)} for name, own in found.items()}
 
 
@@ -327,8 +327,8 @@ def _baseline_intervals(
 def _improvement(grid: Grid, table: Table, resampler: Resampler) -> dict[str, dict[str, Any]]:
     """For every pair, over the scenarios that both have; larger is better after the sign."""
     larger = {
-        scenario: (1.0 if problem.metric.better == "higher" else -1.0)
-        for scenario, problem in grid.problems.items()
+        scenario: (1.0 if resolved.metric.better == "higher" else -1.0)
+        for scenario, resolved in grid.scenarios.items()
     }
     by_agent = {
         name: {

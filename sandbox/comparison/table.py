@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.comparison.cells import Cell, Grid
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.resolve import ResolvedScenario
 
 OPTIMA = ("optimum", "optimal")
 """Names of references that are the best possible value."""
@@ -65,7 +65,7 @@ def make_table(grid: Grid, status: Mapping[str, str], records: Mapping[str, Mapp
     groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in grid.cells:
         groups.setdefault((cell.scenario, cell.agent), []).append(cell)
-    table: Table = {scenario: {} for scenario in grid.problems}
+    table: Table = {scenario: {} for scenario in grid.scenarios}
     for (scenario, agent), cells in groups.items():
         done = [cell for cell in cells if status.get(cell.id) == "done"]
         failed = sum(status.get(cell.id) == "failed" for cell in cells)
@@ -84,7 +84,7 @@ def make_table(grid: Grid, status: Mapping[str, str], records: Mapping[str, Mapp
     return table
 
 
-def anchors(problem: Problem, runs: Mapping[str, Runs]) -> Anchors | None:
+def anchors(scenario: ResolvedScenario, runs: Mapping[str, Runs]) -> Anchors | None:
     """The random agent's value, and the known optimum or else the best classical method's.
 
     None where one of them is not known (yet), or they do not differ.
@@ -92,24 +92,24 @@ def anchors(problem: Problem, runs: Mapping[str, Runs]) -> Anchors | None:
     if "random" not in runs:
         return None
     zero = float(runs["random"].values[0])
-    sign = 1.0 if problem.metric.better == "lower" else -1.0
+    sign = 1.0 if scenario.metric.better == "lower" else -1.0
     candidates = [
         (sign * float(one.values[0]), one.agent)
         for one in runs.values()
         if one.kind == "baseline" and one.agent != "random" and np.isfinite(one.values[0])
     ]
     one, name = (sign * min(candidates)[0], min(candidates)[1]) if candidates else (float("nan"), "")
-    for reference in problem.scenario.references:
-        if reference.name.lower() in OPTIMA and reference.metric in (None, problem.metric.name):
+    for reference in scenario.spec.references:
+        if reference.name.lower() in OPTIMA and reference.metric in (None, scenario.metric.name):
             one, name = reference.value, reference.name
     if not np.isfinite(zero) or not np.isfinite(one) or sign * (zero - one) <= 0:
         return None
     return Anchors(zero, one, "random", name)
 
 
-def best_baseline(problem: Problem, runs: Mapping[str, Runs]) -> str | None:
+def best_baseline(scenario: ResolvedScenario, runs: Mapping[str, Runs]) -> str | None:
     """The classical method with the best mean; the random agent is none."""
-    sign = 1.0 if problem.metric.better == "lower" else -1.0
+    sign = 1.0 if scenario.metric.better == "lower" else -1.0
     known = [
         (sign * float(one.values[0]), one.agent)
         for one in runs.values()

@@ -29,7 +29,7 @@ from sandbox.runs.atomic import storage_errors, write_atomically
 from sandbox.runs.directory import Run
 from sandbox.runs.provenance import packages
 from sandbox.runs.writer import RunWriter
-from sandbox.scenarios.resolve import Problem, from_record
+from sandbox.scenarios.resolve import ResolvedScenario, from_record
 from sandbox.training.plan import Plan, make_plan
 from sandbox.training.train import resume_plan, train_plan
 
@@ -97,21 +97,21 @@ def _attempt(
         "run_dir": None,
     }
     try:
-        problem = problem_of(request)
+        scenario = scenario_of(request)
         if payload["kind"] == "learned":
-            run = _trained(root, cell, problem, request, tell)
+            run = _trained(root, cell, scenario, request, tell)
             record["run_dir"] = str(run.path.relative_to(root))
             record["train_seconds"] = run.record.get("train_seconds")
             record["steps_per_second"] = run.record.get("steps_per_second")
-            played = _play_learned(problem, run)
+            played = _play_learned(scenario, run)
         else:
             agent = Agent(request["baseline"], baseline=request["baseline"])
-            played = {"final": _play(problem, [agent])[agent.name]}
+            played = {"final": _play(scenario, [agent])[agent.name]}
         if not lease.held():
             return {"status": "busy"}
         with storage_errors(root):
             write_atomically(cell_folder(root, cell) / EPISODES, _table(played), last=False)
-        record |= {"status": "done", "results": _results(problem, played)}
+        record |= {"status": "done", "results": _results(scenario, played)}
     except RunBusyError:
         return {"status": "busy"}  # a worker that is on its way out still writes the run directory
     except StorageError:
@@ -127,9 +127,11 @@ def _attempt(
     return {"status": record["status"]}
 
 
-def _trained(root: Path, cell: str, problem: Problem, request: Mapping[str, Any], tell: Tell) -> Run:
+def _trained(
+    root: Path, cell: str, scenario: ResolvedScenario, request: Mapping[str, Any], tell: Tell
+) -> Run:
     """The finished training run of a cell: an earlier attempt's, one that goes on exactly, or a new one."""
-    plan = _plan(problem, request)
+    plan = _plan(scenario, request)
     stopped = None
     for run in _attempts(root, cell, request):
         if run.record["status"] == "done":
@@ -137,10 +139,10 @@ def _trained(root: Path, cell: str, problem: Problem, request: Mapping[str, Any]
         if run.record["status"] != "failed":
             stopped = run
     listener = _Teller(tell)
-    with Players(problem, num_workers=1) as table:
+    with Players(scenario, num_workers=1) as table:
         if stopped is not None:
             writer = RunWriter.reopen(stopped.path)
-            if restorable(problem) and plan.algorithm.capabilities.exact_resume:
+            if restorable(scenario) and plan.algorithm.capabilities.exact_resume:
                 return resume_plan(plan, writer, table, listener)
             # The same cell must give the same numbers however often it was stopped.
             writer.discard()
@@ -168,31 +170,31 @@ def _failed_run(root: Path, cell: str, request: Mapping[str, Any]) -> str | None
     return str(runs[-1].path.relative_to(root)) if runs else None
 
 
-def _play_learned(problem: Problem, run: Run) -> dict[str, list[Episode]]:
+def _play_learned(scenario: ResolvedScenario, run: Run) -> dict[str, list[Episode]]:
     """Test episodes of the final and of the best-validation policy; played once where they are the same."""
     best = run.record.get("best")
     same = best is not None and best["steps"] == run.record.get("steps_done")
     which = ["final"] if best is None or same else ["final", "best"]
     agents = {name: learned_agent(run, name) for name in which}
-    episodes = _play(problem, list(agents.values()))
+    episodes = _play(scenario, list(agents.values()))
     played = {name: episodes[agent.name] for name, agent in agents.items()}
     return played | ({"best": played["final"]} if same else {})
 
 
-def _play(problem: Problem, agents: list[Agent]) -> dict[str, list[Episode]]:
-    with Players(problem, num_workers=1) as table:
-        evaluation = play_all(table, problem, agents, evaluation_seeds(problem), Silent())
+def _play(scenario: ResolvedScenario, agents: list[Agent]) -> dict[str, list[Episode]]:
+    with Players(scenario, num_workers=1) as table:
+        evaluation = play_all(table, scenario, agents, evaluation_seeds(scenario), Silent())
     return {agent.name: [one for one in evaluation.episodes if one.agent == agent.name] for agent in agents}
 
 
-def _results(problem: Problem, played: Mapping[str, list[Episode]]) -> dict[str, Any]:
-    return {which: _summary(problem, episodes) for which, episodes in played.items()}
+def _results(scenario: ResolvedScenario, played: Mapping[str, list[Episode]]) -> dict[str, Any]:
+    return {which: _summary(scenario, episodes) for which, episodes in played.items()}
 
 
-def _summary(problem: Problem, episodes: list[Episode]) -> dict[str, Any]:
+def _summary(scenario: ResolvedScenario, episodes: list[Episode]) -> dict[str, Any]:
     return {
         "seeds": [one.seed for one in episodes],
-        "values": [one.metrics[problem.metric.name] for one in episodes],
+        "values": [one.metrics[scenario.metric.name] for one in episodes],
         "metrics": _means(one.metrics for one in episodes),
         "reward_terms": _means(one.reward_terms for one in episodes),
         "return": float(np.mean([one.ret for one in episodes])),
@@ -259,39 +261,39 @@ class _Teller(Silent):
 
 
 # A worker stays warm: what many cells share is made once. Small, since problems may hold file lists.
-_problems: OrderedDict[str, Problem] = OrderedDict()
+_scenarios: OrderedDict[str, ResolvedScenario] = OrderedDict()
 _plans: OrderedDict[str, Plan] = OrderedDict()
 _KEPT = 32
 
 
-def problem_of(request: Mapping[str, Any]) -> Problem:
+def scenario_of(request: Mapping[str, Any]) -> ResolvedScenario:
     """The scenario of a request; refused where it is another one than where the request was made."""
     key = repr((request["scenario_hash"], request["scenario"]["id"], request["folder"]))
-    if key not in _problems:
-        problem = from_record(request["scenario"], Path(request["folder"]))
-        if problem.hash != request["scenario_hash"]:
+    if key not in _scenarios:
+        scenario = from_record(request["scenario"], Path(request["folder"]))
+        if scenario.hash != request["scenario_hash"]:
             raise DamagedRunError(
-                f"{problem.scenario.id} is another scenario here than where the grid was made: its hash is "
-                f"{problem.hash[:12]}, not {request['scenario_hash'][:12]}.",
+                f"{scenario.spec.id} is another scenario here than where the grid was made: its hash is "
+                f"{scenario.hash[:12]}, not {request['scenario_hash'][:12]}.",
                 "The same files and the same version of the task must be on every machine.",
             )
-        _keep(_problems, key, problem)
-    return _problems[key]
+        _keep(_scenarios, key, scenario)
+    return _scenarios[key]
 
 
-def _plan(problem: Problem, request: Mapping[str, Any]) -> Plan:
+def _plan(scenario: ResolvedScenario, request: Mapping[str, Any]) -> Plan:
     same = ("scenario_hash", "algorithm", "hyperparameters", "steps", "num_envs", "folder")
     key = repr([request[name] for name in same])
     if key not in _plans:
         made = make_plan(
-            problem,
+            scenario,
             request["algorithm"],
             steps=request["steps"],
             num_envs=request["num_envs"],
             hp=request["hyperparameters"],
         )
         _keep(_plans, key, made)
-    return replace(_plans[key], problem=problem, seed=request["seed"])
+    return replace(_plans[key], scenario=scenario, seed=request["seed"])
 
 
 def _keep(cache: OrderedDict[str, Any], key: str, value: Any) -> None:

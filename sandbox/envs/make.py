@@ -27,12 +27,12 @@ from sandbox.envs.vector import (
 )
 from sandbox.registry.discover import registry
 from sandbox.scenarios.find import entries
-from sandbox.scenarios.given import as_problem
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.given import as_scenario
+from sandbox.scenarios.resolve import ResolvedScenario
 
 
 def make(
-    scenario: str | Path | Problem,
+    scenario: str | Path | ResolvedScenario,
     *,
     changes: Sequence[str] = (),
     reward: Sequence[str] = (),
@@ -42,7 +42,7 @@ def make(
     """One environment.
 
     Args:
-        scenario: Name, file or resolved problem.
+        scenario: Name, file or resolved scenario.
         changes: ``key=value`` pairs, as ``--set`` takes them.
         reward: Preset and ``term=weight`` pairs, as ``--reward`` takes them.
         render_mode: As in Gymnasium.
@@ -54,11 +54,11 @@ def make(
     Raises:
         SandboxError: Explains what is wrong with the scenario or its files.
     """
-    return make_single(as_problem(scenario, changes, reward), render_mode, evaluation=evaluation)
+    return make_single(as_scenario(scenario, changes, reward), render_mode, evaluation=evaluation)
 
 
 def make_vec(
-    scenario: str | Path | Problem,
+    scenario: str | Path | ResolvedScenario,
     num_envs: int,
     *,
     changes: Sequence[str] = (),
@@ -72,40 +72,40 @@ def make_vec(
     multi-agent task every agent of every copy is a row (see `sandbox.envs.multiagent`).
 
     Args:
-        scenario: Name, file or resolved problem.
+        scenario: Name, file or resolved scenario.
         num_envs: Copies, at least 1.
         changes: As for `make`.
         reward: As for `make`.
         workers: Whether copies run in processes of their own; what the task says if absent.
     """
-    problem = as_problem(scenario, changes, reward)
+    resolved = as_scenario(scenario, changes, reward)
     if num_envs < 1:
         raise InvalidValueError(f"num_envs must be at least 1, not {num_envs}.")
-    if problem.task.make_vec is not None:
-        return _rows(problem, native(problem, num_envs, evaluation=False))
+    if resolved.task.make_vec is not None:
+        return _rows(resolved, native(resolved, num_envs, evaluation=False))
     return _from_copies(
-        problem,
-        [EnvFactory(problem) for _ in range(num_envs)],
-        not problem.task.cheap if workers is None else workers,
+        resolved,
+        [EnvFactory(resolved) for _ in range(num_envs)],
+        not resolved.task.cheap if workers is None else workers,
     )
 
 
-def make_training(problem: Problem, num_envs: int, seed: int) -> VectorEnv[Any, Any, Any]:
+def make_training(scenario: ResolvedScenario, num_envs: int, seed: int) -> VectorEnv[Any, Any, Any]:
     """The vector environment of a training run.
 
     Every episode of a copy has a seed of its own from the scenario's training range, drawn from a
     stream that belongs to the run's seed and the copy; a natively batched task seeds each copy from
     that range once and goes on from there, unless its episodes may have to be played again.
     """
-    low, high = problem.scenario.evaluation.seeds.train
-    if problem.task.make_vec is not None:
-        raw = raw_native(problem, num_envs, evaluation=False)
-        mode = _native_resume(problem, raw)
+    low, high = scenario.spec.evaluation.seeds.train
+    if scenario.task.make_vec is not None:
+        raw = raw_native(scenario, num_envs, evaluation=False)
+        mode = _native_resume(scenario, raw)
         if mode == "replay":
-            return _rows(problem, SameStep(CopySeeds(raw, seed, low, high)))
-        return _rows(problem, NativeSeeds(_same_step(raw), seed, low, high, mode))
-    factories = [EnvFactory(problem, seeds=(seed, copy, low, high)) for copy in range(num_envs)]
-    return _from_copies(problem, factories, workers=not problem.task.cheap)
+            return _rows(scenario, SameStep(CopySeeds(raw, seed, low, high)))
+        return _rows(scenario, NativeSeeds(_same_step(raw), seed, low, high, mode))
+    factories = [EnvFactory(scenario, seeds=(seed, copy, low, high)) for copy in range(num_envs)]
+    return _from_copies(scenario, factories, workers=not scenario.task.cheap)
 
 
 def register_envs() -> list[str]:

@@ -14,7 +14,7 @@ from gymnasium.vector import VectorEnv
 from sandbox.envs.make import make_training
 from sandbox.envs.recorder import EpisodeLog
 from sandbox.registry.discover import PLUGINS_VARIABLE, use_plugins
-from sandbox.scenarios.resolve import Problem, from_record
+from sandbox.scenarios.resolve import ResolvedScenario, from_record
 
 # Keys are words of Python, hence this way of writing it.
 Ended = TypedDict(
@@ -40,19 +40,19 @@ class TrainingEnvs:
     seed: int
 
     @staticmethod
-    def of(problem: Problem, seed: int) -> TrainingEnvs:
-        """For a problem as it is here."""
-        record = problem.scenario.model_dump(mode="json")
+    def of(scenario: ResolvedScenario, seed: int) -> TrainingEnvs:
+        """For a scenario as it is here."""
+        record = scenario.spec.model_dump(mode="json")
         plugins = os.environ.get(PLUGINS_VARIABLE, "")
-        return TrainingEnvs(record, str(problem.folder.resolve()), plugins, seed)
+        return TrainingEnvs(record, str(scenario.folder.resolve()), plugins, seed)
 
     def __call__(self, num_envs: int, worker: int) -> VectorEnv[Any, Any, Any]:
         """See `sandbox.api.algorithm.Elsewhere`."""
         use_plugins(self.plugins)
-        problem = from_record(self.scenario, Path(self.folder))
+        scenario = from_record(self.scenario, Path(self.folder))
         # A stream of episode seeds of its own for every worker, from the scenario's training range.
         words = np.random.SeedSequence([self.seed, worker]).generate_state(1)
-        return RememberedEpisodes(make_training(problem, num_envs, int(words[0]) % 2**31))
+        return RememberedEpisodes(make_training(scenario, num_envs, int(words[0]) % 2**31))
 
 
 class RememberedEpisodes(EpisodeLog):

@@ -13,13 +13,15 @@ from sandbox.envs.seeding import (
     EpisodeSeeds,
 )
 from sandbox.registry.resolve import resolve
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.resolve import ResolvedScenario
 
 
-def make_single(problem: Problem, render_mode: str | None = None, *, evaluation: bool = False) -> Any:
+def make_single(
+    scenario: ResolvedScenario, render_mode: str | None = None, *, evaluation: bool = False
+) -> Any:
     """A ``gymnasium.Env``, or a ``pettingzoo.ParallelEnv`` where the task has several agents."""
-    config = problem.evaluation_config if evaluation else problem.config
-    return resolve(problem.task.make)(config, problem.reward, render_mode)
+    config = scenario.evaluation_config if evaluation else scenario.config
+    return resolve(scenario.task.make)(config, scenario.reward, render_mode)
 
 
 @dataclass(frozen=True)
@@ -27,14 +29,14 @@ class EnvFactory:
     """Makes one environment, here or in a worker process.
 
     Args:
-        problem: What to make.
+        scenario: What to make.
         seeds: Run seed, copy, and the half-open range of its episode seeds; None leaves seeding alone.
         evaluation: Use the parameters of evaluation.
         in_worker: Whether this runs in a process of its own.
         render_mode: As in Gymnasium.
     """
 
-    problem: Problem
+    scenario: ResolvedScenario
     seeds: tuple[int, int, int, int] | None = None
     evaluation: bool = False
     in_worker: bool = False
@@ -45,12 +47,12 @@ class EnvFactory:
             # Ctrl-C reaches the whole process group; only the main process answers it. That one calls
             # this too: AsyncVectorEnv makes a first environment where it is itself.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        env = make_single(self.problem, self.render_mode, evaluation=self.evaluation)
-        if self.problem.task.agents == "parallel":
+        env = make_single(self.scenario, self.render_mode, evaluation=self.evaluation)
+        if self.scenario.task.agents == "parallel":
             from sandbox.envs.multiagent import JointEnv
 
             env = JointEnv(env)
         if self.seeds is not None:
-            env = EpisodeSeeds(env, *self.seeds, resume=self.problem.task.resume)
+            env = EpisodeSeeds(env, *self.seeds, resume=self.scenario.task.resume)
         checked: gym.Env[Any, Any] = env
         return checked

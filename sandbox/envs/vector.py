@@ -18,55 +18,55 @@ from sandbox.envs.seeding import (
 from sandbox.envs.single import EnvFactory
 from sandbox.envs.wrappers import AnyAsyncVectorEnv, AnyVectorWrapper
 from sandbox.registry.resolve import resolve
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.resolve import ResolvedScenario
 
 
-def native(problem: Problem, num_envs: int, *, evaluation: bool) -> VectorEnv[Any, Any, Any]:
+def native(scenario: ResolvedScenario, num_envs: int, *, evaluation: bool) -> VectorEnv[Any, Any, Any]:
     """The task's own vector environment, in SAME_STEP autoreset mode; of a parallel task, whole copies.
 
     Raises:
         PluginError: If it is in NEXT_STEP mode, whose reset steps learners cannot tell from others.
     """
-    return _same_step(raw_native(problem, num_envs, evaluation=evaluation))
+    return _same_step(raw_native(scenario, num_envs, evaluation=evaluation))
 
 
-def raw_native(problem: Problem, num_envs: int, *, evaluation: bool) -> VectorEnv[Any, Any, Any]:
+def raw_native(scenario: ResolvedScenario, num_envs: int, *, evaluation: bool) -> VectorEnv[Any, Any, Any]:
     """The task's own vector environment, in SAME_STEP or DISABLED autoreset mode; raises as `native`."""
-    config = problem.evaluation_config if evaluation else problem.config
-    envs: VectorEnv[Any, Any, Any] = resolve(problem.task.make_vec)(config, problem.reward, num_envs)
+    config = scenario.evaluation_config if evaluation else scenario.config
+    envs: VectorEnv[Any, Any, Any] = resolve(scenario.task.make_vec)(config, scenario.reward, num_envs)
     mode = envs.metadata.get("autoreset_mode")
     if mode in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
         return envs
     raise PluginError(
-        f"The native vector environment of {problem.scenario.task} must have autoreset mode SAME_STEP or "
+        f"The native vector environment of {scenario.spec.task} must have autoreset mode SAME_STEP or "
         f"DISABLED, not {getattr(mode, 'value', mode)}."
     )
 
 
-def _rows(problem: Problem, envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
+def _rows(scenario: ResolvedScenario, envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
     """Every agent of every copy as a row, where the task is parallel."""
-    if problem.task.agents != "parallel":
+    if scenario.task.agents != "parallel":
         return envs
     from sandbox.envs.multiagent import Rows
 
     return Rows(envs)
 
 
-def restorable(problem: Problem) -> bool:
-    """Whether the training environments of a problem can be restored exactly; see `Task.resume`."""
-    if problem.task.make_vec is None:
-        return problem.task.resume != "none"
-    envs = raw_native(problem, 1, evaluation=False)
+def restorable(scenario: ResolvedScenario) -> bool:
+    """Whether the training environments of a scenario can be restored exactly; see `Task.resume`."""
+    if scenario.task.make_vec is None:
+        return scenario.task.resume != "none"
+    envs = raw_native(scenario, 1, evaluation=False)
     try:
-        return _native_resume(problem, envs) != "none"
+        return _native_resume(scenario, envs) != "none"
     finally:
         envs.close()
 
 
-def _native_resume(problem: Problem, raw: VectorEnv[Any, Any, Any]) -> Mode:
+def _native_resume(scenario: ResolvedScenario, raw: VectorEnv[Any, Any, Any]) -> Mode:
     """How a native environment is restored; one that resets by itself cannot be played again from outside."""
     disabled = raw.metadata["autoreset_mode"] == AutoresetMode.DISABLED
-    return "none" if problem.task.resume == "replay" and not disabled else problem.task.resume
+    return "none" if scenario.task.resume == "replay" and not disabled else scenario.task.resume
 
 
 def _same_step(envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
@@ -116,18 +116,20 @@ def main_module_hidden() -> Iterator[None]:
             main.__file__ = file
 
 
-def _from_copies(problem: Problem, factories: list[EnvFactory], workers: bool) -> VectorEnv[Any, Any, Any]:
+def _from_copies(
+    scenario: ResolvedScenario, factories: list[EnvFactory], workers: bool
+) -> VectorEnv[Any, Any, Any]:
     if workers:
         factories = [
-            EnvFactory(made.problem, made.seeds, made.evaluation, in_worker=True) for made in factories
+            EnvFactory(made.scenario, made.seeds, made.evaluation, in_worker=True) for made in factories
         ]
         envs: VectorEnv[Any, Any, Any] = Workers(factories)
     else:
         envs = SyncVectorEnv(factories, autoreset_mode=AutoresetMode.SAME_STEP)
-    if problem.task.agents == "parallel":
+    if scenario.task.agents == "parallel":
         from sandbox.envs.multiagent import Rows
 
-        envs = Rows(envs, EnvFactory(problem))
+        envs = Rows(envs, EnvFactory(scenario))
     return envs
 
 

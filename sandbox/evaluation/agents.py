@@ -11,7 +11,7 @@ from sandbox.api.policy import Policy
 from sandbox.evaluation.rollout import RandomPolicy
 from sandbox.registry.policies import load_policy
 from sandbox.registry.resolve import resolve
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.resolve import ResolvedScenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,11 @@ class Agent:
     seconds: float | None = None
 
 
-def policy_of(problem: Problem, agent: Agent, env: Any, action_space: Any) -> Policy:
+def policy_of(scenario: ResolvedScenario, agent: Agent, env: Any, action_space: Any) -> Policy:
     """What an agent plays with.
 
     Args:
-        problem: What is played.
+        scenario: What is played.
         agent: Who plays.
         env: The task's own environment, which baselines may read.
         action_space: Space of one row's action.
@@ -49,16 +49,16 @@ def policy_of(problem: Problem, agent: Agent, env: Any, action_space: Any) -> Po
         return load_policy(agent.folder)
     if agent.baseline == "random":
         return RandomPolicy(action_space)
-    for baseline in problem.task.baselines:
+    for baseline in scenario.task.baselines:
         if baseline.name == agent.baseline:
             limit = {"seconds": agent.seconds} if baseline.timed else {}
             policy: Policy = resolve(baseline.make)(env, **limit)
             return policy
-    known = [baseline.name for baseline in problem.task.baselines]
+    known = [baseline.name for baseline in scenario.task.baselines]
     raise UnknownNameError("baseline", str(agent.baseline), [*known, "random"])
 
 
-def _native_policy(problem: Problem, agent: Agent, envs: Any) -> Policy:
+def _native_policy(scenario: ResolvedScenario, agent: Agent, envs: Any) -> Policy:
     # A row of the policy is a copy, or an agent of one.
     space = getattr(envs.unwrapped, "row_action_space", envs.single_action_space)
-    return policy_of(problem, agent, envs, space)
+    return policy_of(scenario, agent, envs, space)

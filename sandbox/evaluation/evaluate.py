@@ -19,13 +19,13 @@ from sandbox.evaluation.rollout import Episode
 from sandbox.evaluation.runner import Players
 from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.runs.directory import Run
-from sandbox.scenarios.given import as_problem
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.given import as_scenario
+from sandbox.scenarios.resolve import ResolvedScenario
 
 
 def evaluate(
     agents: Sequence[str | Path | Run | Policy],
-    scenario: str | Path | Problem,
+    scenario: str | Path | ResolvedScenario,
     *,
     changes: Sequence[str] = (),
     reward: Sequence[str] = (),
@@ -39,7 +39,7 @@ def evaluate(
     Args:
         agents: Run directories (``DIR`` for the final policy, ``DIR@best`` for the best-validation
             one), names of baselines, ``random``, runs, or policies.
-        scenario: Name, file or resolved problem.
+        scenario: Name, file or resolved scenario.
         changes: ``key=value`` pairs, as ``--set`` takes them.
         reward: Preset and ``term=weight`` pairs.
         episodes: Test episodes an agent plays; the scenario's number if absent.
@@ -51,16 +51,20 @@ def evaluate(
         SandboxError: Explains what is wrong with an agent or the scenario.
         RunFailedError: If an episode cannot be played.
     """
-    problem = as_problem(scenario, changes, reward)
-    seeds = evaluation_seeds(problem, episodes)
+    resolved = as_scenario(scenario, changes, reward)
+    seeds = evaluation_seeds(resolved, episodes)
     with tempfile.TemporaryDirectory(prefix="sandbox-agents-") as scratch:
-        players = timed(resolve_agents(agents, problem, Path(scratch)), problem, seconds)
-        with Players(problem, num_workers) as table:
-            return play_all(table, problem, players, seeds, progress or Silent())
+        players = timed(resolve_agents(agents, resolved, Path(scratch)), resolved, seconds)
+        with Players(resolved, num_workers) as table:
+            return play_all(table, resolved, players, seeds, progress or Silent())
 
 
 def play_all(
-    table: Players, problem: Problem, agents: Sequence[Agent], seeds: Sequence[int], progress: Progress
+    table: Players,
+    scenario: ResolvedScenario,
+    agents: Sequence[Agent],
+    seeds: Sequence[int],
+    progress: Progress,
 ) -> Evaluation:
     """Play every agent on every seed and check that what came back can be ranked."""
     start = time.perf_counter()
@@ -68,18 +72,18 @@ def play_all(
     progress.start("evaluate", f"{len(agents)} agents on {len(seeds)} test episodes", total, "episodes")
     try:
         with one_thread():
-            episodes = table.play(agents, seeds, heard=_teller(progress, problem.metric))
+            episodes = table.play(agents, seeds, heard=_teller(progress, scenario.metric))
     finally:
         progress.finish("evaluate")
     for episode in episodes:
-        if problem.metric.name not in episode.metrics:
+        if scenario.metric.name not in episode.metrics:
             raise RunFailedError(
-                f"The environment of {problem.scenario.task} reported no metric '{problem.metric.name}' "
+                f"The environment of {scenario.spec.task} reported no metric '{scenario.metric.name}' "
                 f"at the end of the episode with seed {episode.seed}.",
                 "Its info must hold 'metrics' in the last step.",
             )
     seconds = time.perf_counter() - start
-    return Evaluation(problem, tuple(seeds), tuple(episodes), tuple(agents), seconds)
+    return Evaluation(scenario, tuple(seeds), tuple(episodes), tuple(agents), seconds)
 
 
 def _teller(progress: Progress, metric: Metric) -> Callable[[Episode], None]:

@@ -10,11 +10,11 @@ from sandbox.api.errors import InvalidValueError, MisfitError, UnknownNameError
 from sandbox.api.policy import Policy
 from sandbox.evaluation.agents import Agent
 from sandbox.runs.directory import Run
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.resolve import ResolvedScenario
 
 
 def resolve_agents(
-    agents: Sequence[str | Path | Run | Policy], problem: Problem, scratch: Path
+    agents: Sequence[str | Path | Run | Policy], scenario: ResolvedScenario, scratch: Path
 ) -> list[Agent]:
     """What the names stand for; policies given as objects are saved below ``scratch``.
 
@@ -24,7 +24,7 @@ def resolve_agents(
     """
     resolved: list[Agent] = []
     for given in agents:
-        agent = _resolve(given, problem, scratch / str(len(resolved)))
+        agent = _resolve(given, scenario, scratch / str(len(resolved)))
         if (agent.baseline, agent.folder) in [(other.baseline, other.folder) for other in resolved]:
             continue
         names = [other.name for other in resolved]
@@ -37,7 +37,7 @@ def resolve_agents(
     return resolved
 
 
-def timed(agents: Sequence[Agent], problem: Problem, seconds: float | None) -> list[Agent]:
+def timed(agents: Sequence[Agent], scenario: ResolvedScenario, seconds: float | None) -> list[Agent]:
     """The agents, those that search with a wall time for each episode.
 
     Raises:
@@ -47,26 +47,26 @@ def timed(agents: Sequence[Agent], problem: Problem, seconds: float | None) -> l
         return list(agents)
     if not 0 < seconds < float("inf"):
         raise InvalidValueError(f"The time for an episode must be positive, not {seconds:g} s.")
-    search = {baseline.name for baseline in problem.task.baselines if baseline.timed}
+    search = {baseline.name for baseline in scenario.task.baselines if baseline.timed}
     if not search & {agent.baseline for agent in agents}:
         raise InvalidValueError(
             "A time is given, but none of the agents searches.",
             f"These do: {', '.join(sorted(search))}."
             if search
-            else f"No baseline of {problem.scenario.task} does.",
+            else f"No baseline of {scenario.spec.task} does.",
         )
     return [replace(agent, seconds=seconds) if agent.baseline in search else agent for agent in agents]
 
 
-def baseline_agents(problem: Problem) -> list[Agent]:
+def baseline_agents(scenario: ResolvedScenario) -> list[Agent]:
     """The scenario's baselines and the random agent."""
-    names = problem.baselines()
+    names = scenario.baselines()
     return [Agent(name, baseline=name) for name in [*names, *({"random"} - set(names))]]
 
 
-def _resolve(given: str | Path | Run | Policy, problem: Problem, scratch: Path) -> Agent:
+def _resolve(given: str | Path | Run | Policy, scenario: ResolvedScenario, scratch: Path) -> Agent:
     if isinstance(given, Run):
-        return _of_run(given, "final", problem)
+        return _of_run(given, "final", scenario)
     if not isinstance(given, str | Path):
         scratch.mkdir()
         given.save(scratch)
@@ -74,23 +74,23 @@ def _resolve(given: str | Path | Run | Policy, problem: Problem, scratch: Path) 
 
         return Agent(algorithm_of(scratch), folder=scratch)
     text = str(given)
-    known = [baseline.name for baseline in problem.task.baselines]
+    known = [baseline.name for baseline in scenario.task.baselines]
     if text in [*known, "random"]:
         return Agent(text, baseline=text)
     path, at, which = text.rpartition("@")
     if not at or which not in ("best", "final"):
         path, which = text, "final"
     if Path(path).exists() or "/" in path:
-        return _of_run(Run.open(path), which, problem)
+        return _of_run(Run.open(path), which, scenario)
     raise UnknownNameError("agent", text, [*known, "random"], "")
 
 
-def _of_run(run: Run, which: str, problem: Problem) -> Agent:
+def _of_run(run: Run, which: str, scenario: ResolvedScenario) -> Agent:
     task = str(run.record["scenario"].get("task", "")) if isinstance(run.record["scenario"], dict) else ""
-    if task != problem.scenario.task:
+    if task != scenario.spec.task:
         raise MisfitError(
-            f"The run '{run.path}' was trained on the task {task}, but {problem.scenario.id} is a scenario "
-            f"of {problem.scenario.task}."
+            f"The run '{run.path}' was trained on the task {task}, but {scenario.spec.id} is a scenario "
+            f"of {scenario.spec.task}."
         )
     return learned_agent(run, which)
 

@@ -12,7 +12,7 @@ import numpy as np
 from sandbox.api.metric import Metric
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.rollout import Episode
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.statistics import bootstrap_mean, paired_difference
 
 FEWEST_EPISODES = 5
@@ -42,14 +42,14 @@ class Evaluation:
     """A table of episodes and what it says.
 
     Attributes:
-        problem: What was played.
+        scenario: What was played.
         seeds: Episode seeds, the same for every agent.
         episodes: Every episode of every agent.
         agents: Who played, in the order given.
         seconds: Wall time.
     """
 
-    problem: Problem
+    scenario: ResolvedScenario
     seeds: tuple[int, ...]
     episodes: tuple[Episode, ...]
     agents: tuple[Agent, ...]
@@ -58,7 +58,7 @@ class Evaluation:
     @property
     def metric(self) -> Metric:
         """The metric that ranks agents."""
-        return self.problem.metric
+        return self.scenario.metric
 
     def values(self, agent: str, metric: str | None = None) -> np.ndarray[Any, Any]:
         """A metric of every episode of an agent, in the order of the seeds."""

@@ -19,28 +19,28 @@ from sandbox.envs.single import EnvFactory
 from sandbox.envs.vector import main_module_hidden, native
 from sandbox.evaluation.agents import Agent, _native_policy, policy_of
 from sandbox.evaluation.rollout import Episode, play, play_batch
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.resolve import ResolvedScenario
 
 POOL_PAYS_AFTER = 6.0
 """Seconds of playing left from which starting worker processes is worth its price."""
 
 
 class Players:
-    """Plays agents on the evaluation environment of a problem; keeps its workers for the next call.
+    """Plays agents on the evaluation environment of a scenario; keeps its workers for the next call.
 
-    Every episode depends on the problem, the agent and the seed alone, so the records are the same
+    Every episode depends on the scenario, the agent and the seed alone, so the records are the same
     wherever it is played.
 
     Args:
-        problem: What is played.
+        scenario: What is played.
         num_workers: Most processes to use; all cores if absent.
     """
 
-    def __init__(self, problem: Problem, num_workers: int | None = None) -> None:
-        self._problem = problem
+    def __init__(self, scenario: ResolvedScenario, num_workers: int | None = None) -> None:
+        self._scenario = scenario
         self._limit = num_workers or os.cpu_count() or 1
         self._pool: ProcessPoolExecutor | None = None
-        self._table = _Table(problem)
+        self._table = _Table(scenario)
 
     def play(
         self,
@@ -58,7 +58,7 @@ class Players:
         Raises:
             RunFailedError: If a worker process dies or an episode cannot be played.
         """
-        if self._problem.task.make_vec is not None:
+        if self._scenario.task.make_vec is not None:
             return self._play_natively(agents, seeds, heard)
         jobs = [(agent, seed) for agent in agents for seed in seeds]
         played: dict[tuple[Agent, int], Episode] = {}
@@ -99,7 +99,7 @@ class Players:
                 min(self._limit, len(jobs)),
                 mp_context=get_context("spawn"),
                 initializer=_start_worker,
-                initargs=(self._problem,),
+                initargs=(self._scenario,),
             )
         waiting: dict[Future[Episode], tuple[Agent, int]] = {}
         try:
@@ -125,12 +125,12 @@ class Players:
         self, agents: Sequence[Agent], seeds: Sequence[int], heard: Callable[[Episode], None]
     ) -> list[Episode]:
         def make(copies: int) -> Any:
-            return native(self._problem, copies, evaluation=True)
+            return native(self._scenario, copies, evaluation=True)
 
         episodes = []
         for agent in agents:
-            policy_for = partial(_native_policy, self._problem, agent)
-            most = self._problem.task.most_copies
+            policy_for = partial(_native_policy, self._scenario, agent)
+            most = self._scenario.task.most_copies
             for episode in play_batch(make, policy_for, agent.name, seeds, agent.deterministic, most):
                 heard(episode)
                 episodes.append(episode)
@@ -140,14 +140,14 @@ class Players:
 class _Table:
     """One environment and the policies that have played on it."""
 
-    def __init__(self, problem: Problem) -> None:
-        self._problem = problem
+    def __init__(self, scenario: ResolvedScenario) -> None:
+        self._scenario = scenario
         self._env: Any = None
         self._policies: dict[Agent, tuple[float, Policy]] = {}
 
     def play(self, agent: Agent, seed: int) -> Episode:
         if self._env is None:
-            self._env = EnvFactory(self._problem, evaluation=True)()
+            self._env = EnvFactory(self._scenario, evaluation=True)()
         return play(self._env, self._policy(agent), agent.name, seed, agent.deterministic)
 
     def close(self) -> None:
@@ -164,7 +164,7 @@ class _Table:
             return known[1]
         bare = getattr(self._env, "parallel", self._env)
         space = getattr(self._env, "row_action_space", self._env.action_space)
-        policy = policy_of(self._problem, agent, bare.unwrapped, space)
+        policy = policy_of(self._scenario, agent, bare.unwrapped, space)
         self._policies[agent] = (stamp, policy)
         return policy
 
@@ -172,11 +172,11 @@ class _Table:
 _worker_table: _Table | None = None
 
 
-def _start_worker(problem: Problem) -> None:
+def _start_worker(scenario: ResolvedScenario) -> None:
     global _worker_table  # noqa: PLW0603 - a worker process is this one table
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the cores are shared out to processes, not threads
-    _worker_table = _Table(problem)
+    _worker_table = _Table(scenario)
 
 
 def _play_in_worker(agent: Agent, seed: int) -> Episode:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from sandbox.api.errors import InvalidValueError
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.resolve import ResolvedScenario
 
 
-def evaluation_seeds(problem: Problem, episodes: int | None = None) -> list[int]:
+def evaluation_seeds(scenario: ResolvedScenario, episodes: int | None = None) -> list[int]:
     """The first seeds of the scenario's test range.
 
     Raises:
         InvalidValueError: If there are fewer than ``episodes`` of them.
     """
-    count = problem.scenario.evaluation.episodes if episodes is None else episodes
-    return _first(problem.scenario.evaluation.seeds.test, count, "test")
+    count = scenario.spec.evaluation.episodes if episodes is None else episodes
+    return _first(scenario.spec.evaluation.seeds.test, count, "test")
 
 
-def validation_seeds(problem: Problem) -> list[int]:
+def validation_seeds(scenario: ResolvedScenario) -> list[int]:
     """The first seeds of the scenario's validation range."""
-    evaluation = problem.scenario.evaluation
+    evaluation = scenario.spec.evaluation
     return _first(evaluation.seeds.validation, evaluation.validation_episodes, "validation")
 
 

@@ -30,7 +30,7 @@ from sandbox.registry.policies import load_policy
 from sandbox.registry.resolve import missing_modules
 from sandbox.runs.atomic import storage_errors
 from sandbox.runs.directory import Run
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.resolve import ResolvedScenario
 
 FORMATS = ("onnx",)
 OPSET = 18
@@ -110,9 +110,9 @@ def export(
     if stochastic:
         policy.stochastic = False
     module = make()
-    problem = opened.scenario
+    scenario = opened.scenario
     with one_thread():
-        seen = _observe(problem, policy, episodes)
+        seen = _observe(scenario, policy, episodes)
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         with storage_errors(target, "--out"):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -168,10 +168,10 @@ class _Witness:
         raise NotImplementedError
 
 
-def _observe(problem: Problem, policy: Any, episodes: int) -> _Seen:
-    seeds = validation_seeds(problem)[:episodes]
+def _observe(scenario: ResolvedScenario, policy: Any, episodes: int) -> _Seen:
+    seeds = validation_seeds(scenario)[:episodes]
     witness = _Witness(policy)
-    env = EnvFactory(problem, evaluation=True)()
+    env = EnvFactory(scenario, evaluation=True)()
     try:
         for seed in seeds:
             play(env, witness, "export", seed)

@@ -32,8 +32,8 @@ from sandbox.registry.resolve import missing_modules
 from sandbox.runs.atomic import storage_errors
 from sandbox.runs.directory import Run
 from sandbox.runs.provenance import packages
-from sandbox.scenarios.given import as_problem
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.given import as_scenario
+from sandbox.scenarios.resolve import ResolvedScenario
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Recording:
 
 
 def record(
-    scenario: str | Path | Problem,
+    scenario: str | Path | ResolvedScenario,
     agent: str | Path | Run | Policy,
     episodes: int,
     *,
@@ -74,7 +74,7 @@ def record(
     them, action masks, each T + 1 times (terms are zero after the reset).
 
     Args:
-        scenario: Name, file or resolved problem; of a single-agent task.
+        scenario: Name, file or resolved scenario; of a single-agent task.
         agent: Run directory (``DIR`` or ``DIR@best``), name of a baseline, ``random``, run or policy.
         episodes: How many.
         root: The folder of all datasets.
@@ -94,26 +94,26 @@ def record(
     missing = missing_modules(("minari", "h5py"))
     if missing:
         raise MissingExtraError("sandbox record", missing, "data")
-    problem = as_problem(scenario, changes, reward)
-    if problem.task.agents != "single":
+    resolved = as_scenario(scenario, changes, reward)
+    if resolved.task.agents != "single":
         raise MisfitError(
-            f"{problem.scenario.id} has several agents, and Minari's datasets hold one.",
+            f"{resolved.spec.id} has several agents, and Minari's datasets hold one.",
             "Record a scenario of a single-agent task.",
         )
-    low, high = problem.scenario.evaluation.seeds.train
+    low, high = resolved.spec.evaluation.seeds.train
     if episodes < 1 or seed < 0 or low + seed + episodes > high:
         raise InvalidValueError(
             f"There are {high - low} training seeds: {episodes} episodes from {seed} on cannot be recorded."
         )
     with tempfile.TemporaryDirectory(prefix="sandbox-agents-") as scratch, one_thread():
-        (player,) = resolve_agents([agent], problem, Path(scratch))
-        chosen = name or f"{problem.scenario.id}-{_word(player.name)}-v0"
+        (player,) = resolve_agents([agent], resolved, Path(scratch))
+        chosen = name or f"{resolved.spec.id}-{_word(player.name)}-v0"
         _check_name(chosen)
         target = Path(root) / chosen
         if target.exists():
             raise InvalidValueError(f"There is a dataset '{target}' already.", "Choose another --name.")
-        played, buffers = _play(problem, player, range(low + seed, low + seed + episodes), sample, progress)
-    _write(Path(root), chosen, problem, player.name, buffers, sample)
+        played, buffers = _play(resolved, player, range(low + seed, low + seed + episodes), sample, progress)
+    _write(Path(root), chosen, resolved, player.name, buffers, sample)
     return Recording(target, chosen, Path(root), tuple(played))
 
 
@@ -147,16 +147,16 @@ class _Tape:
 
 
 def _play(
-    problem: Problem, player: Any, seeds: range, sample: bool, progress: Progress | None
+    scenario: ResolvedScenario, player: Any, seeds: range, sample: bool, progress: Progress | None
 ) -> tuple[list[Episode], list[Any]]:
     from minari.data_collector import EpisodeBuffer
 
     listener = progress or Silent()
     listener.start("evaluate", f"{player.name}, recorded", len(seeds), "episodes")
-    env = EnvFactory(problem)()
+    env = EnvFactory(scenario)()
     played, buffers = [], []
     try:
-        policy = policy_of(problem, player, env.unwrapped, env.action_space)
+        policy = policy_of(scenario, player, env.unwrapped, env.action_space)
         for place, seed in enumerate(seeds):
             tape = _Tape()
             episode = play(env, policy, player.name, seed, player.deterministic and not sample, tape.watch)
@@ -177,7 +177,9 @@ def _play(
             )
             played.append(episode)
             listener.advance(
-                "evaluate", len(played), {problem.metric.name: episode.metrics.get(problem.metric.name, 0.0)}
+                "evaluate",
+                len(played),
+                {scenario.metric.name: episode.metrics.get(scenario.metric.name, 0.0)},
             )
         return played, buffers
     finally:
@@ -185,20 +187,22 @@ def _play(
         listener.finish("evaluate")
 
 
-def _write(root: Path, name: str, problem: Problem, agent: str, buffers: list[Any], sample: bool) -> None:
+def _write(
+    root: Path, name: str, scenario: ResolvedScenario, agent: str, buffers: list[Any], sample: bool
+) -> None:
     """Write the dataset beside its place and move it in."""
     import minari
 
-    env = EnvFactory(problem)()
+    env = EnvFactory(scenario)()
     spaces = env.observation_space, env.action_space
     env.close()
     about = {
-        "scenario": problem.scenario.id,
-        "scenario_hash": problem.hash,
-        "task_version": problem.task.version,
+        "scenario": scenario.spec.id,
+        "scenario_hash": scenario.hash,
+        "task_version": scenario.task.version,
         "agent": agent,
         "sampled": sample,
-        "reward": problem.reward.weights,
+        "reward": scenario.reward.weights,
         "packages": packages(),
     }
     with storage_errors(root, "--out"):
@@ -213,7 +217,7 @@ def _write(root: Path, name: str, problem: Problem, agent: str, buffers: list[An
                     observation_space=spaces[0],
                     action_space=spaces[1],
                     algorithm_name=agent,
-                    description=f"{problem.scenario.title}. {json.dumps(about)}",
+                    description=f"{scenario.spec.title}. {json.dumps(about)}",
                     jpeg_encoding=False,
                 )
             target = root / name

@@ -24,8 +24,8 @@ from sandbox.evaluation.rollout import Episode, play
 from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.registry.resolve import resolve
 from sandbox.runs.atomic import storage_errors
-from sandbox.scenarios.given import as_problem
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.given import as_scenario
+from sandbox.scenarios.resolve import ResolvedScenario
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +62,7 @@ class Film:
 
 def render(
     agents: Sequence[str | Path | Run | Policy],
-    scenario: str | Path | Problem,
+    scenario: str | Path | ResolvedScenario,
     out: str | Path,
     *,
     view: str = EPISODE,
@@ -76,7 +76,7 @@ def render(
 
     Args:
         agents: Run directories, names of baselines, ``random``, runs or policies; one for a film.
-        scenario: Name, file or resolved problem.
+        scenario: Name, file or resolved scenario.
         out: File to write; its suffix picks the format: ``mp4``, ``gif`` or ``png`` (the last frame) for the
             episode, what the view offers otherwise.
         view: ``episode``, or the name of one of the task's views.
@@ -94,58 +94,58 @@ def render(
         InvalidValueError: For a format that the view cannot write, or a task that cannot be rendered.
         StorageError: If the file cannot be written; an old file of that name is kept.
     """
-    problem = as_problem(scenario, changes)
+    resolved = as_scenario(scenario, changes)
     path = Path(out)
-    first = evaluation_seeds(problem, 1)[0] if seed is None else seed
+    first = evaluation_seeds(resolved, 1)[0] if seed is None else seed
     with tempfile.TemporaryDirectory(prefix="sandbox-agents-") as scratch, one_thread():
-        players = resolve_agents(agents, problem, Path(scratch))
+        players = resolve_agents(agents, resolved, Path(scratch))
         if view == EPISODE:
             _check_format(EPISODE, path, (*FILMS, *STILLS))
             if len(players) > 1:
                 raise InvalidValueError(
                     f"One film shows one agent, not {len(players)}.", "Name one agent, or another --view."
                 )
-            _film(problem, players[0], path, first, film or Film(), progress or Silent())
+            _film(resolved, players[0], path, first, film or Film(), progress or Silent())
         else:
             seeds = range(first, first + episodes)
-            _draw(problem, players, path, view, seeds, progress or Silent())
+            _draw(resolved, players, path, view, seeds, progress or Silent())
     return path
 
 
-def views(problem: Problem, render_modes: Sequence[str]) -> list[View]:
-    """All that can be drawn of a problem whose environment has ``render_modes``; the film first."""
-    own = list(problem.task.views)
+def views(scenario: ResolvedScenario, render_modes: Sequence[str]) -> list[View]:
+    """All that can be drawn of a scenario whose environment has ``render_modes``; the film first."""
+    own = list(scenario.task.views)
     if "rgb_array" in render_modes:
         own.insert(0, View(EPISODE, _nothing, "the episode as it is rendered", (*FILMS, *STILLS), many=False))
     return own
 
 
-def default_format(problem: Problem, view: str) -> str:
+def default_format(scenario: ResolvedScenario, view: str) -> str:
     """The first format of a view.
 
     Raises:
         UnknownNameError: For a view that the task does not have.
     """
-    return FILMS[0] if view == EPISODE else _view(problem, view).formats[0]
+    return FILMS[0] if view == EPISODE else _view(scenario, view).formats[0]
 
 
 def _nothing(request: ViewRequest) -> None:
     """Stands for the film, which is made here and not by the task."""
 
 
-def _render_modes(problem: Problem) -> Sequence[str]:
-    env = EnvFactory(problem, evaluation=True)()
+def _render_modes(scenario: ResolvedScenario) -> Sequence[str]:
+    env = EnvFactory(scenario, evaluation=True)()
     try:
         return tuple(env.metadata.get("render_modes", ()))
     finally:
         env.close()
 
 
-def _view(problem: Problem, name: str) -> View:
-    for one in problem.task.views:
+def _view(scenario: ResolvedScenario, name: str) -> View:
+    for one in scenario.task.views:
         if one.name == name:
             return one
-    raise UnknownNameError("view", name, [EPISODE, *(one.name for one in problem.task.views)])
+    raise UnknownNameError("view", name, [EPISODE, *(one.name for one in scenario.task.views)])
 
 
 def _check_format(view: str, path: Path, formats: Sequence[str]) -> None:
@@ -157,18 +157,25 @@ def _check_format(view: str, path: Path, formats: Sequence[str]) -> None:
 
 
 def _draw(
-    problem: Problem, players: Sequence[Agent], path: Path, name: str, seeds: range, progress: Progress
+    scenario: ResolvedScenario,
+    players: Sequence[Agent],
+    path: Path,
+    name: str,
+    seeds: range,
+    progress: Progress,
 ) -> None:
-    view = _view(problem, name)
+    view = _view(scenario, name)
     _check_format(name, path, view.formats)
     if not view.many and len(players) > 1:
         raise InvalidValueError(f"The view '{name}' shows one agent, not {len(players)}.", "Name one agent.")
-    agents = [ViewAgent(one.name, partial(_policy, problem, one), one.deterministic) for one in players]
+    agents = [ViewAgent(one.name, partial(_policy, scenario, one), one.deterministic) for one in players]
     progress.start("render", f"{name} of {', '.join(one.name for one in players)}", 1, "file")
     try:
         with _moved_in(path) as temporary:
             resolve(view.draw)(
-                ViewRequest(partial(_make, problem), agents, list(seeds), temporary, partial(_play, problem))
+                ViewRequest(
+                    partial(_make, scenario), agents, list(seeds), temporary, partial(_play, scenario)
+                )
             )
             if not temporary.is_file():
                 raise RunFailedError(f"The view '{name}' wrote no file.", "That is a bug of the plugin.")
@@ -177,8 +184,10 @@ def _draw(
         progress.finish("render")
 
 
-def _film(problem: Problem, agent: Agent, path: Path, seed: int, film: Film, progress: Progress) -> None:
-    env = _make(problem, "rgb_array")
+def _film(
+    scenario: ResolvedScenario, agent: Agent, path: Path, seed: int, film: Film, progress: Progress
+) -> None:
+    env = _make(scenario, "rgb_array")
     bare = _bare(env)
     still = path.suffix.lower().removeprefix(".") in STILLS
     fps = film.fps or float(env.metadata.get("render_fps") or DEFAULT_FPS)
@@ -193,7 +202,7 @@ def _film(problem: Problem, agent: Agent, path: Path, seed: int, film: Film, pro
                 progress.advance("render", moment.step, {})
                 if moment.step % film.every:
                     return
-                frame = _frame(bare, problem)
+                frame = _frame(bare, scenario)
                 last = frame
                 if not still:
                     write(frame)
@@ -202,7 +211,7 @@ def _film(problem: Problem, agent: Agent, path: Path, seed: int, film: Film, pro
                     raise _Enough
 
             with suppress(_Enough):
-                play(env, _policy(problem, agent, bare), agent.name, seed, agent.deterministic, watch)
+                play(env, _policy(scenario, agent, bare), agent.name, seed, agent.deterministic, watch)
             if still and last is not None:
                 write(last)
     finally:
@@ -210,28 +219,28 @@ def _film(problem: Problem, agent: Agent, path: Path, seed: int, film: Film, pro
         progress.finish("render")
 
 
-def _frame(env: Any, problem: Problem) -> NDArray[np.uint8]:
+def _frame(env: Any, scenario: ResolvedScenario) -> NDArray[np.uint8]:
     frame = env.render()
     if not (isinstance(frame, np.ndarray) and frame.ndim == 3 and frame.shape[2] == 3):
         raise RunFailedError(
-            f"The environment of {problem.scenario.task} rendered {type(frame).__name__}, not a picture.",
+            f"The environment of {scenario.spec.task} rendered {type(frame).__name__}, not a picture.",
             "render() must return an array of shape (height, width, 3).",
         )
     return frame.astype(np.uint8, copy=False)
 
 
-def _make(problem: Problem, render_mode: str | None = None) -> Any:
+def _make(scenario: ResolvedScenario, render_mode: str | None = None) -> Any:
     """The environment of evaluation, several agents as the rows of one."""
-    if render_mode is not None and render_mode not in _render_modes(problem):
+    if render_mode is not None and render_mode not in _render_modes(scenario):
         raise InvalidValueError(
-            f"The task {problem.scenario.task} cannot render its episodes.",
-            _other_views(problem),
+            f"The task {scenario.spec.task} cannot render its episodes.",
+            _other_views(scenario),
         )
-    return EnvFactory(problem, evaluation=True, render_mode=render_mode)()
+    return EnvFactory(scenario, evaluation=True, render_mode=render_mode)()
 
 
-def _other_views(problem: Problem) -> str:
-    names = [one.name for one in problem.task.views]
+def _other_views(scenario: ResolvedScenario) -> str:
+    names = [one.name for one in scenario.task.views]
     return f"It offers the views {', '.join(names)}: --view NAME." if names else ""
 
 
@@ -240,22 +249,22 @@ def _bare(env: Any) -> Any:
     return getattr(env, "parallel", env).unwrapped
 
 
-def _policy(problem: Problem, agent: Agent, env: Any) -> Policy:
+def _policy(scenario: ResolvedScenario, agent: Agent, env: Any) -> Policy:
     if hasattr(env, "possible_agents"):
         from sandbox.envs.multiagent import JointEnv
 
-        return policy_of(problem, agent, env, JointEnv(env).row_action_space)
-    return policy_of(problem, agent, env, env.action_space)
+        return policy_of(scenario, agent, env, JointEnv(env).row_action_space)
+    return policy_of(scenario, agent, env, env.action_space)
 
 
 def _play(
-    problem: Problem,
+    scenario: ResolvedScenario,
     agent: ViewAgent,
     seed: int,
     watch: Callable[[Any, Moment], None],
     render_mode: str | None = None,
 ) -> Episode:
-    env = _make(problem, render_mode)
+    env = _make(scenario, render_mode)
     bare = _bare(env)
     try:
         return play(

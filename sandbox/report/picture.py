@@ -34,7 +34,7 @@ def draw_result(run: Run, evaluation: Evaluation) -> bytes | None:
     left, right = figure.subplots(1, 2, width_ratios=[1.1, 1])
     _learning_curve(left, run, evaluation)
     _bars(right, evaluation)
-    figure.suptitle(evaluation.problem.scenario.title, fontsize=12)
+    figure.suptitle(evaluation.scenario.spec.title, fontsize=12)
     sink = io.BytesIO()
     figure.savefig(sink, format="png")
     return sink.getvalue()

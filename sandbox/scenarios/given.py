@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox.api.errors import InvalidValueError
-from sandbox.scenarios.resolve import Problem, load_problem
+from sandbox.scenarios.resolve import ResolvedScenario, load_scenario
 
 
-def as_problem(
-    scenario: str | Path | Problem, changes: Sequence[str] = (), reward: Sequence[str] = ()
-) -> Problem:
+def as_scenario(
+    scenario: str | Path | ResolvedScenario, changes: Sequence[str] = (), reward: Sequence[str] = ()
+) -> ResolvedScenario:
     """``scenario`` resolved and checked.
 
     Raises:
-        InvalidValueError: If a resolved problem is to be changed.
+        InvalidValueError: If a resolved scenario is to be changed.
     """
-    if isinstance(scenario, Problem):
+    if isinstance(scenario, ResolvedScenario):
         if changes or reward:
-            raise InvalidValueError("A resolved problem cannot be changed; load it again with the changes.")
+            raise InvalidValueError("A resolved scenario cannot be changed; load it again with the changes.")
         return scenario
-    return load_problem(str(scenario), changes, reward)
+    return load_scenario(str(scenario), changes, reward)

@@ -40,7 +40,7 @@ from sandbox.scenarios.validation import validate
 
 
 @dataclass(frozen=True)
-class Problem:
+class ResolvedScenario:
     """A scenario with everything resolved: what environments are made from and runs are recorded by.
 
     Picklable, so that worker processes can rebuild the same environment.
@@ -51,33 +51,33 @@ class Problem:
         path: The file it came from.
     """
 
-    scenario: Scenario
+    spec: Scenario
     folder: Path
     path: Path | None = None
     input_files: tuple[str, ...] = field(default=())
 
     @cached_property
     def domain(self) -> Domain:
-        return registry().domain(self.scenario.task.partition("/")[0])
+        return registry().domain(self.spec.task.partition("/")[0])
 
     @cached_property
     def task(self) -> Task:
-        return registry().task(self.scenario.task)
+        return registry().task(self.spec.task)
 
     @cached_property
     def config(self) -> BaseModel:
         """The task's parameters in training."""
-        return self._validated(self.scenario.config)
+        return self._validated(self.spec.config)
 
     @cached_property
     def evaluation_config(self) -> BaseModel:
         """The task's parameters in evaluation."""
-        return self._validated(merged(self.scenario.config, self.scenario.evaluation.config))
+        return self._validated(merged(self.spec.config, self.spec.evaluation.config))
 
     @cached_property
     def reward(self) -> RewardSpec:
         """The reward with the scenario's weights."""
-        choice = self.scenario.reward
+        choice = self.spec.reward
         presets: Mapping[str, RewardSpec] = resolve(self.task.rewards)
         name = choice.preset or self.task.default_reward
         if name not in presets:
@@ -88,9 +88,9 @@ class Problem:
     def metric(self) -> Metric:
         """The metric that ranks agents."""
         for metric in self.task.metrics:
-            if metric.name == self.scenario.metric:
+            if metric.name == self.spec.metric:
                 return metric
-        raise UnknownNameError("metric", self.scenario.metric, [metric.name for metric in self.task.metrics])
+        raise UnknownNameError("metric", self.spec.metric, [metric.name for metric in self.task.metrics])
 
     @cached_property
     def hash(self) -> str:
@@ -99,14 +99,14 @@ class Problem:
         Titles, presets, references and sources do not take part.
         """
         content = {
-            "task": self.scenario.task,
+            "task": self.spec.task,
             "version": self.task.version,
             "config": self.config.model_dump(mode="json"),
             "evaluation_config": self.evaluation_config.model_dump(mode="json"),
             "files": {name: input_digest(self.config, name) for name in input_fields(type(self.config))},
             "reward": self.reward.weights,
             "metric": self.metric.name,
-            "evaluation": self.scenario.evaluation.model_dump(mode="json", exclude={"config"}),
+            "evaluation": self.spec.evaluation.model_dump(mode="json", exclude={"config"}),
         }
         for name in content["files"]:  # type: ignore[attr-defined]
             content["config"].pop(name, None)  # type: ignore[attr-defined]
@@ -117,7 +117,7 @@ class Problem:
     def baselines(self) -> list[str]:
         """Names of the baselines that the scenario shows."""
         known = [baseline.name for baseline in self.task.baselines]
-        chosen = self.scenario.baselines
+        chosen = self.spec.baselines
         if chosen is None:
             return known
         for name in chosen:
@@ -125,7 +125,7 @@ class Problem:
                 raise UnknownNameError("baseline", name, known)
         return list(chosen)
 
-    def check(self) -> Problem:
+    def check(self) -> ResolvedScenario:
         """Resolve everything now, so that a mistake is found before anything starts."""
         require(self.domain)
         self.baselines()
@@ -154,16 +154,16 @@ class Problem:
             value = resolved.get(name)
             if isinstance(value, str) and value and not has_scheme(value):
                 resolved[name] = str(self._input(name, value))
-        config: BaseModel = validate(model, resolved, f"the config of {self.scenario.id}", self.path)
+        config: BaseModel = validate(model, resolved, f"the config of {self.spec.id}", self.path)
         return config
 
 
-def load_problem(
+def load_scenario(
     name: str,
     changes: Sequence[str] = (),
     reward: Sequence[str] = (),
     search: Sequence[Path] = (),
-) -> Problem:
+) -> ResolvedScenario:
     """Read a scenario, apply overrides, and check everything.
 
     Args:
@@ -181,41 +181,44 @@ def load_problem(
     document = _document(path)
     assignments = parse_assignments(changes, "--set")
     scenario = _scenario(document, path, id_of_file(path, document))
-    file_problem = Problem(scenario, path.parent, path)
-    file_problem.check()
+    file_scenario = ResolvedScenario(scenario, path.parent, path)
+    file_scenario.check()
     if not assignments and not reward:
-        return file_problem
+        return file_scenario
     preset, weights = split_reward(reward)
     raw = scenario.model_dump(mode="json")
     if preset is not None:
         raw["reward"] = {"preset": preset, "weights": weights}
     elif weights:
         raw["reward"]["weights"] = {**raw["reward"]["weights"], **weights}
-    _apply(raw, assignments, file_problem)
+    _apply(raw, assignments, file_scenario)
     changed = validate(type(scenario), raw, f"--set on {scenario.id}")
     # Its error messages speak of --set from here on: the file itself was valid.
-    problem = Problem(changed, path.parent, None, tuple(assignments)).check()
-    if (problem.config, problem.evaluation_config) == (file_problem.config, file_problem.evaluation_config):
-        return problem
+    resolved = ResolvedScenario(changed, path.parent, None, tuple(assignments)).check()
+    if (resolved.config, resolved.evaluation_config) == (
+        file_scenario.config,
+        file_scenario.evaluation_config,
+    ):
+        return resolved
     # A known optimum or published figure belongs to the parameters that the file states.
-    return replace(problem, scenario=changed.model_copy(update={"references": ()}))
+    return replace(resolved, spec=changed.model_copy(update={"references": ()}))
 
 
-def from_record(record: Mapping[str, Any], folder: Path) -> Problem:
-    """The problem that a run's record describes.
+def from_record(record: Mapping[str, Any], folder: Path) -> ResolvedScenario:
+    """The scenario that a run's record describes.
 
     Raises:
         InvalidValueError: If the record does not describe a valid scenario.
     """
     from sandbox.api.scenario import Scenario
 
-    return Problem(validate(Scenario, dict(record), "the run's scenario"), folder).check()
+    return ResolvedScenario(validate(Scenario, dict(record), "the run's scenario"), folder).check()
 
 
-def _apply(raw: dict[str, Any], assignments: Mapping[str, Any], problem: Problem) -> None:
+def _apply(raw: dict[str, Any], assignments: Mapping[str, Any], scenario: ResolvedScenario) -> None:
     """Put ``--set`` pairs where they belong, refusing keys that nothing knows."""
-    fields = set(resolve(problem.task.config).model_fields)
-    files = input_fields(resolve(problem.task.config))
+    fields = set(resolve(scenario.task.config).model_fields)
+    files = input_fields(resolve(scenario.task.config))
     for key, given in assignments.items():
         plain = key.removeprefix("config.")
         first = plain.partition(".")[0]

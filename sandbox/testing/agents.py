@@ -55,16 +55,16 @@ FAVOURITES = ("ppo", "sac", "dqn", "reinforce")
 
 def baseline_beats_random(subject: Subject) -> None:
     """The best baseline is better than random actions by the scenario's metric, on the same seeds."""
-    problem = subject.problem
-    names = problem.baselines()
+    scenario = subject.scenario
+    names = scenario.baselines()
     if not names:
         raise NotApplicable("the task has no baselines")
     if not subject.survey.ended:
         raise NotApplicable("no episode ended in the time there was")
-    metric = problem.metric
+    metric = scenario.metric
     sign = 1.0 if metric.better == "higher" else -1.0
     found: dict[str, float] = {}
-    with Players(problem, num_workers=1) as players:
+    with Players(scenario, num_workers=1) as players:
         random = _metrics(players, "random", subject.budget.episodes, subject)
         for name in names:
             # Only as far as it takes to know that one of them is better.
@@ -90,7 +90,7 @@ def _metrics(
             raise Violation(f"{name} cannot play seed {seed}: {error.message}") from error
         except Exception as error:
             raise Violation(f"{name} playing seed {seed} raised {said(error)}") from error
-        values.append(episode.metrics[subject.problem.metric.name])
+        values.append(episode.metrics[subject.scenario.metric.name])
         if clocked and clock.over and len(values) >= 2:
             break
     return values
@@ -133,8 +133,8 @@ def _tried(subject: Subject, name: str) -> _Trial:
 
 
 def _trials(subject: Subject) -> Iterator[tuple[str, _Trial]]:
-    observation_space, action_space, _ = spaces_of(subject.problem)
-    names = fitting(subject.problem, observation_space, action_space)
+    observation_space, action_space, _ = spaces_of(subject.scenario)
+    names = fitting(subject.scenario, observation_space, action_space)
     installed = [name for name in names if not missing_modules(registry().algorithm(name).requires)]
     if not names:
         raise NotApplicable("no algorithm fits its spaces")
@@ -148,12 +148,12 @@ def _trials(subject: Subject) -> Iterator[tuple[str, _Trial]]:
 def _trained(subject: Subject, name: str) -> tuple[Plan, Policy]:
     """An algorithm after a few steps on the subject."""
     algorithm: Algorithm = registry().algorithm(name)
-    problem = subject.problem
-    plan = make_plan(problem, name, steps=STEPS, hp=_less(algorithm), num_envs=_copies(subject, algorithm))
+    scenario = subject.scenario
+    plan = make_plan(scenario, name, steps=STEPS, hp=_less(algorithm), num_envs=_copies(subject, algorithm))
     made: list[Any] = []
 
     def make_envs(copies: int) -> Any:
-        made.append(make_training(problem, copies, 0))
+        made.append(make_training(scenario, copies, 0))
         return made[-1]
 
     last: list[Callable[[], Policy]] = []

@@ -19,7 +19,7 @@ from sandbox.envs.single import EnvFactory
 from sandbox.envs.vector import main_module_hidden
 from sandbox.registry.discover import PLUGINS_VARIABLE
 from sandbox.registry.resolve import resolve
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.testing.play import Answer, Chooser, Reset, Trace, difference, digest, perform
 from sandbox.testing.subjects import Subject
 from sandbox.testing.survey import SEEDS, said
@@ -57,7 +57,7 @@ def spawned_process(subject: Subject) -> None:
     try:
         with main_module_hidden():
             future = _worker(os.environ.get(PLUGINS_VARIABLE, "")).submit(
-                _replay, subject.problem, trace, subject.budget.seconds
+                _replay, subject.scenario, trace, subject.budget.seconds
             )
             parted = future.result(timeout=120)
     except BrokenProcessPool as error:
@@ -76,7 +76,7 @@ def vector_agrees(subject: Subject) -> None:
     seeds = [SEEDS[0] + 7 * copy for copy in range(COPIES)]
     clock = subject.clock()
     with subject.vector(COPIES) as envs:
-        singles = [EnvFactory(subject.problem)() for _ in seeds]
+        singles = [EnvFactory(subject.scenario)() for _ in seeds]
         try:
             _lockstep(envs, singles, seeds, clock, subject.budget.steps)
         finally:
@@ -137,7 +137,7 @@ def restores_vector_state(subject: Subject) -> None:
         raise NotApplicable(f"the task does not claim it (resume='{subject.task.resume}')")
     if subject.task.make_vec is None:
         raise NotApplicable("the task has no vector environment of its own")
-    config, spec = subject.problem.config, subject.problem.reward
+    config, spec = subject.scenario.config, subject.scenario.reward
     envs, fresh = (resolve(subject.task.make_vec)(config, spec, COPIES) for _ in range(2))
     try:
         observation, info = envs.reset(seed=list(range(COPIES)))
@@ -328,8 +328,8 @@ def _worker(plugins: str) -> ProcessPoolExecutor:
     return pool
 
 
-def _replay(problem: Problem, trace: Trace, seconds: float) -> str | None:
-    env = EnvFactory(problem)()
+def _replay(scenario: ResolvedScenario, trace: Trace, seconds: float) -> str | None:
+    env = EnvFactory(scenario)()
     try:
         return difference(env, trace, seconds)
     finally:

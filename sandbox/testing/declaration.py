@@ -13,7 +13,7 @@ from sandbox.api.errors import SandboxError
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.find import entries, find
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 from sandbox.testing.names import CHECK_NAMES
 from sandbox.testing.subjects import Subject
 from sandbox.testing.verdicts import NotApplicable, Violation
@@ -114,7 +114,7 @@ def scenarios(subject: Subject) -> None:
             raise Violation(f"{entry.id}: {entry.error}")
         if entry.task == subject.name:
             try:
-                load_problem(str(entry.path))
+                load_scenario(str(entry.path))
             except SandboxError as error:
                 raise Violation(f"{entry.id}: {error.message}") from error
 
@@ -145,10 +145,10 @@ def pettingzoo_checker(subject: Subject) -> None:
 
     from pettingzoo.test import parallel_api_test, parallel_seed_test
 
-    problem = subject.problem
+    scenario = subject.scenario
 
     def make() -> Any:
-        return resolve(subject.task.make)(problem.config, problem.reward, None)
+        return resolve(subject.task.make)(scenario.config, scenario.reward, None)
 
     cycles = 10 if subject.level == "quick" else 200
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

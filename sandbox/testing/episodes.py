@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sandbox.registry.resolve import resolve
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.scenarios.validation import validate
 from sandbox.testing.play import Chooser, Reset, Trace, difference, digest, perform, steps
 from sandbox.testing.subjects import Subject
@@ -186,7 +186,7 @@ def truncation(subject: Subject) -> None:
 
     The limit is a field of the config called horizon, max_steps, time_limit, duration, periods or days.
     """
-    survey, config = subject.survey, subject.problem.config
+    survey, config = subject.survey, subject.scenario.config
     name = next((name for name in HORIZONS if name in type(config).model_fields), None)
     if name is None:
         raise NotApplicable("the config has no field for the limit of an episode")
@@ -212,33 +212,33 @@ def truncation(subject: Subject) -> None:
     raise NotApplicable(f"config.{name} does not shorten the episode")
 
 
-def resolve_env(problem: Problem) -> Any:
-    """The environment of a changed problem."""
+def resolve_env(scenario: ResolvedScenario) -> Any:
+    """The environment of a changed scenario."""
     from sandbox.envs.single import EnvFactory
 
-    return EnvFactory(problem)()
+    return EnvFactory(scenario)()
 
 
-def changed(problem: Problem, **config: Any) -> Problem:
-    """A problem with other parameters, in training and evaluation."""
+def changed(scenario: ResolvedScenario, **config: Any) -> ResolvedScenario:
+    """A scenario with other parameters, in training and evaluation."""
     from sandbox.api.scenario import Scenario
 
-    raw = problem.scenario.model_dump(mode="json")
+    raw = scenario.spec.model_dump(mode="json")
     raw["config"] |= config
     raw["evaluation"]["config"] |= config
-    return Problem(validate(Scenario, raw, "the changed instance"), problem.folder).check()
+    return ResolvedScenario(validate(Scenario, raw, "the changed instance"), scenario.folder).check()
 
 
-def _with_shorter(subject: Subject, name: str) -> Problem:
+def _with_shorter(subject: Subject, name: str) -> ResolvedScenario:
     from sandbox.api.errors import SandboxError
 
-    present = getattr(subject.problem.config, name)
+    present = getattr(subject.scenario.config, name)
     if not isinstance(present, int | float):
         raise NotApplicable(f"config.{name} is not a number")
     kind = type(present)
     for part in (0.5, 0.75, 0.9):
         try:
-            return changed(subject.problem, **{name: kind(present * part)})
+            return changed(subject.scenario, **{name: kind(present * part)})
         except SandboxError:
             continue
     raise NotApplicable(f"config.{name} has no shorter valid value")
@@ -253,7 +253,7 @@ def presets(subject: Subject) -> None:
     quick = subject.level == "quick"
     trace = survey.trace.upto(min(survey.first, 20 if quick else 100))
     for name, spec in list(rewards.items())[: 3 if quick else None]:
-        env = resolve(task.make)(subject.problem.config, spec, None)
+        env = resolve(task.make)(subject.scenario.config, spec, None)
         if task.agents == "parallel":
             from sandbox.envs.multiagent import JointEnv
 

@@ -16,7 +16,7 @@ from sandbox.registry.discover import registry
 from sandbox.registry.resolve import missing_modules
 from sandbox.scenarios.find import entries, find
 from sandbox.scenarios.overrides import merged
-from sandbox.scenarios.resolve import Problem, load_problem
+from sandbox.scenarios.resolve import ResolvedScenario, load_scenario
 from sandbox.scenarios.validation import validate
 from sandbox.testing.survey import Survey, look
 from sandbox.testing.verdicts import BUDGETS, Clock, Level, NotApplicable
@@ -45,7 +45,7 @@ class Subject:
         return missing_modules(self.domain.requires)
 
     @cached_property
-    def problem(self) -> Problem:
+    def scenario(self) -> ResolvedScenario:
         """The instance, checked.
 
         Raises:
@@ -54,17 +54,17 @@ class Subject:
         from sandbox.api.scenario import Scenario
 
         found = self._scenario()
-        raw = found.scenario.model_dump(mode="json")
+        raw = found.spec.model_dump(mode="json")
         small = dict(self.task.small)
         raw["config"] = merged(raw["config"], small)
         raw["evaluation"]["config"] = merged(raw["evaluation"]["config"], small)
         raw |= {"presets": {}, "references": []}
         scenario = validate(Scenario, raw, f"the small instance of {self.name}")
-        return Problem(scenario, found.folder).check()
+        return ResolvedScenario(scenario, found.folder).check()
 
     def make(self) -> Any:
         """A fresh environment; a `JointEnv` where the task has several agents."""
-        return EnvFactory(self.problem)()
+        return EnvFactory(self.scenario)()
 
     @contextmanager
     def env(self) -> Iterator[Any]:
@@ -80,7 +80,7 @@ class Subject:
         """The task's own vector environment in SAME_STEP mode, closed afterwards."""
         if self.task.make_vec is None:
             raise NotApplicable("the task has no vector environment of its own")
-        made = native(self.problem, copies, evaluation=False)
+        made = native(self.scenario, copies, evaluation=False)
         try:
             yield made
         finally:
@@ -95,19 +95,19 @@ class Subject:
         """The time that a check may take for one rollout."""
         return Clock(self.budget.seconds)
 
-    def _scenario(self) -> Problem:
+    def _scenario(self) -> ResolvedScenario:
         from sandbox.api.scenario import Scenario
 
         default = self.domain.default_scenario
         try:
-            problem = load_problem(str(find(default)))
-            if problem.scenario.task == self.name:
-                return problem
+            resolved = load_scenario(str(find(default)))
+            if resolved.spec.task == self.name:
+                return resolved
         except SandboxError:
             pass  # said by the check of the declaration
         for entry in entries():
             if entry.error is None and entry.task == self.name:
-                return load_problem(str(entry.path))
+                return load_scenario(str(entry.path))
         if not self.task.metrics:
             raise InvalidValueError(f"The task {self.name} declares no metric.")
         scenario = Scenario(
@@ -116,7 +116,7 @@ class Subject:
             task=self.name,
             metric=self.task.metrics[0].name,
         )
-        return Problem(scenario, Path.cwd())
+        return ResolvedScenario(scenario, Path.cwd())
 
 
 def subjects(domain: Domain, level: Level = "quick") -> list[Subject]:

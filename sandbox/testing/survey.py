@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sandbox.api.domain import Task
 from sandbox.api.errors import MissingExtraError
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.testing.play import Act, Answer, Chooser, Reset, Trace, steps
 from sandbox.testing.verdicts import Budget, Clock, Violation
 
@@ -78,7 +78,7 @@ class Surveyed(Protocol):
     @property
     def task(self) -> Task: ...
     @property
-    def problem(self) -> Problem: ...
+    def scenario(self) -> ResolvedScenario: ...
     @property
     def budget(self) -> Budget: ...
     def make(self) -> Any: ...
@@ -151,7 +151,7 @@ class _Watcher:
         self.subject, self.survey, self.env = subject, survey, env
         self.joint = subject.task.agents == "parallel"
         self.padded = bool(getattr(env, "padded_actions", False))
-        self.terms = set(subject.problem.reward.weights)
+        self.terms = set(subject.scenario.reward.weights)
         self.metrics = {metric.name for metric in subject.task.metrics}
         self.seed: int | None = None
         self.step = 0
@@ -241,9 +241,9 @@ class _Watcher:
         if unfit:
             survey.note("terms", f"{self.where}: the term '{unfit[0]}' is {terms[unfit[0]]}")
             return
-        total = self.subject.problem.reward.total(values)
+        total = self.subject.scenario.reward.total(values)
         size = sum(
-            np.abs(weight * values[name]) for name, weight in self.subject.problem.reward.weights.items()
+            np.abs(weight * values[name]) for name, weight in self.subject.scenario.reward.weights.items()
         )
         if not np.allclose(numbers, total, rtol=1e-5, atol=1e-6 * (1 + float(np.max(size)))):
             survey.note(

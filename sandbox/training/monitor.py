@@ -26,7 +26,7 @@ from sandbox.evaluation.runner import Players
 from sandbox.evaluation.seeds import validation_seeds
 from sandbox.runs.atomic import link_or_copy, storage_errors
 from sandbox.runs.writer import RunWriter
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.training.tracking import open_boards
 
 LOG_EVERY = 1.0
@@ -57,7 +57,7 @@ class Monitor:
     """What stands behind `TrainContext.update`.
 
     Args:
-        problem: What is trained on.
+        scenario: What is trained on.
         total: Steps to train for.
         writer: The run directory.
         table: Plays validation episodes.
@@ -69,7 +69,7 @@ class Monitor:
 
     def __init__(
         self,
-        problem: Problem,
+        scenario: ResolvedScenario,
         total: int,
         writer: RunWriter,
         table: Players,
@@ -82,7 +82,7 @@ class Monitor:
         self.best: Best | None = None
         self.interrupted = False
         self.validation_seconds = 0.0
-        self._problem, self._total = problem, total
+        self._scenario, self._total = scenario, total
         self._writer, self._table, self._progress = writer, table, progress
         self._returns: deque[float] = deque(maxlen=RECENT_EPISODES)
         self._metrics: deque[dict[str, float]] = deque(maxlen=RECENT_EPISODES)
@@ -131,7 +131,7 @@ class Monitor:
         """Training starts, or goes on, now."""
         self._logged = self._checkpointed = time.perf_counter()
         self._begun = self._logged - self._trained_before - self.validation_seconds
-        self._progress.start("train", self._problem.scenario.id, self._total, "steps", self.steps)
+        self._progress.start("train", self._scenario.spec.id, self._total, "steps", self.steps)
 
     def watch(self, envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
         """``envs`` with its finished episodes recorded here; as they were, if training goes on."""
@@ -205,7 +205,7 @@ class Monitor:
         """Training has ended with this policy; it takes part in the choice of the best one."""
         self._ended_now()
         self._policy = lambda: policy
-        if self._problem.scenario.evaluation.validations:
+        if self._scenario.spec.evaluation.validations:
             self._validate()
         self._log(time.perf_counter())
         self._progress.finish("train")
@@ -271,17 +271,17 @@ class Monitor:
 
     def _validations_due(self, steps: int) -> int:
         """How many of the evenly spaced validations lie at or before ``steps``."""
-        wanted = self._problem.scenario.evaluation.validations
+        wanted = self._scenario.spec.evaluation.validations
         return steps * wanted // self._total
 
     def _validate(self) -> None:
         """Play the current policy on the validation seeds; the best one so far is kept."""
         start = time.perf_counter()
-        seeds = validation_seeds(self._problem)
+        seeds = validation_seeds(self._scenario)
         folder = self._writer.scratch(f"best-{self.steps}")
         with storage_errors(self._writer.path):
             self.last_policy().save(folder)
-        metric = self._problem.metric
+        metric = self._scenario.metric
         self._progress.start("validate", f"{len(seeds)} validation episodes", len(seeds), "episodes")
         try:
             episodes = self._table.play([Agent("policy", folder=folder)], seeds)

@@ -16,7 +16,7 @@ from sandbox.registry.discover import registry
 from sandbox.registry.resolve import require, resolve
 from sandbox.runs.directory import Run
 from sandbox.scenarios.overrides import merged, parse_assignments
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.scenarios.validation import validate
 
 DEFAULT_NUM_ENVS_CHEAP = 8
@@ -29,7 +29,7 @@ class Plan:
     """A training run with everything decided and checked, before anything starts.
 
     Attributes:
-        problem: What to train on.
+        scenario: What to train on.
         asked: The algorithm's name as it was asked for; the run's name.
         algorithm: What trains; differs from ``asked`` where masks call for a variant.
         config: Validated hyperparameters.
@@ -42,7 +42,7 @@ class Plan:
         initial: Folder of the policy to start from.
     """
 
-    problem: Problem
+    scenario: ResolvedScenario
     asked: str
     algorithm: Algorithm
     config: Any
@@ -56,7 +56,7 @@ class Plan:
 
 
 def make_plan(
-    problem: Problem,
+    scenario: ResolvedScenario,
     algo: str,
     *,
     seed: int = 0,
@@ -72,10 +72,10 @@ def make_plan(
     """
     asked = registry().algorithm(algo)
     require(asked)
-    observation_space, action_space, masks = spaces_of(problem)
+    observation_space, action_space, masks = spaces_of(scenario)
     algorithm = _variant(asked, masks)
-    _check_fit(problem, algorithm, observation_space, action_space)
-    preset = problem.scenario.presets.get(algo)
+    _check_fit(scenario, algorithm, observation_space, action_space)
+    preset = scenario.spec.presets.get(algo)
     tuned = preset.hyperparameters if preset else {}
     given = hp if isinstance(hp, Mapping) else parse_assignments(list(hp), "--hp")
     config_model = resolve(algorithm.config)
@@ -83,10 +83,10 @@ def make_plan(
         if name.partition(".")[0] not in config_model.model_fields:
             raise UnknownNameError(f"hyperparameter of {algorithm.name}", name, config_model.model_fields)
     config = validate(config_model, merged(tuned, given), f"the hyperparameters of {algorithm.name}")
-    steps = _positive("steps", steps or (preset.steps if preset else None) or problem.scenario.steps, steps)
+    steps = _positive("steps", steps or (preset.steps if preset else None) or scenario.spec.steps, steps)
     if not 0 <= seed <= MAX_SEED:
         raise InvalidValueError(f"The seed must be between 0 and {MAX_SEED}, not {seed}.")
-    copies = num_envs or (preset.num_envs if preset else None) or _default_copies(problem, algorithm)
+    copies = num_envs or (preset.num_envs if preset else None) or _default_copies(scenario, algorithm)
     copies = _positive("num_envs", copies, num_envs)
     if copies > 1 and not algorithm.capabilities.vectorised:
         if num_envs:
@@ -94,7 +94,7 @@ def make_plan(
         copies = 1
     initial = _initial(init_from)
     return Plan(
-        problem,
+        scenario,
         asked.name,
         algorithm,
         config,
@@ -108,7 +108,7 @@ def make_plan(
     )
 
 
-def repeated(run: Run) -> tuple[Problem, dict[str, Any]]:
+def repeated(run: Run) -> tuple[ResolvedScenario, dict[str, Any]]:
     """The scenario of a run and the arguments of `make_plan` that make the same run again.
 
     Raises:
@@ -122,14 +122,14 @@ def repeated(run: Run) -> tuple[Problem, dict[str, Any]]:
         raise DamagedRunError(
             f"'{run.path}' cannot be repeated: its record lacks {', '.join(sorted(missing))}."
         )
-    problem: Problem = run.scenario
-    if problem.hash != record["scenario_hash"]:
+    scenario: ResolvedScenario = run.scenario
+    if scenario.hash != record["scenario_hash"]:
         raise InvalidValueError(
             f"'{run.path}' cannot be repeated: its scenario had the hash {record['scenario_hash'][:12]}, "
-            f"which is now {problem.hash[:12]}.",
+            f"which is now {scenario.hash[:12]}.",
             "An input file, a default or the task's version has changed since.",
         )
-    return problem, {
+    return scenario, {
         "algo": record["algorithm"],
         "seed": record["seed"],
         "steps": record["steps"],
@@ -141,8 +141,8 @@ def repeated(run: Run) -> tuple[Problem, dict[str, Any]]:
 
 def plan_again(run: Run) -> Plan:
     """The plan of a run, from its record; raises as `repeated`."""
-    problem, arguments = repeated(run)
-    return make_plan(problem, **arguments)
+    scenario, arguments = repeated(run)
+    return make_plan(scenario, **arguments)
 
 
 def _policy_of(recorded: str | None) -> str | None:
@@ -153,34 +153,34 @@ def _policy_of(recorded: str | None) -> str | None:
     return f"{path.parent.parent}@best" if path.name == "best" else str(path.parent)
 
 
-def spaces_of(problem: Problem) -> tuple[Any, Any, bool]:
+def spaces_of(scenario: ResolvedScenario) -> tuple[Any, Any, bool]:
     """Observation and action space of one row, and whether action masks are given."""
-    if problem.task.make_vec is not None:
-        envs: Any = native(problem, 1, evaluation=False)
+    if scenario.task.make_vec is not None:
+        envs: Any = native(scenario, 1, evaluation=False)
         try:
-            if problem.task.agents == "parallel":
+            if scenario.task.agents == "parallel":
                 rows = envs.unwrapped
-                return rows.row_observation_space, rows.row_action_space, problem.task.masks
-            return envs.single_observation_space, envs.single_action_space, problem.task.masks
+                return rows.row_observation_space, rows.row_action_space, scenario.task.masks
+            return envs.single_observation_space, envs.single_action_space, scenario.task.masks
         finally:
             envs.close()
-    env = EnvFactory(problem)()
+    env = EnvFactory(scenario)()
     try:
-        if problem.task.agents == "parallel":
+        if scenario.task.agents == "parallel":
             joint: Any = env
-            masks = problem.task.masks or joint.padded_actions
+            masks = scenario.task.masks or joint.padded_actions
             return joint.row_observation_space, joint.row_action_space, masks
-        return env.observation_space, env.action_space, problem.task.masks
+        return env.observation_space, env.action_space, scenario.task.masks
     finally:
         env.close()
 
 
-def fitting(problem: Problem, observation_space: Any, action_space: Any) -> list[str]:
+def fitting(scenario: ResolvedScenario, observation_space: Any, action_space: Any) -> list[str]:
     """Names of the online algorithms that fit a task and are installed or could be."""
     return [
         algorithm.name
         for algorithm in registry().algorithms.working()
-        if not _misfits(problem, algorithm, observation_space, action_space)
+        if not _misfits(scenario, algorithm, observation_space, action_space)
     ]
 
 
@@ -192,18 +192,22 @@ def _variant(asked: Algorithm, masks: bool) -> Algorithm:
     return asked
 
 
-def _check_fit(problem: Problem, algorithm: Algorithm, observation_space: Any, action_space: Any) -> None:
+def _check_fit(
+    scenario: ResolvedScenario, algorithm: Algorithm, observation_space: Any, action_space: Any
+) -> None:
     """Refuse an algorithm that cannot work on the task, naming those that can."""
-    misfits = _misfits(problem, algorithm, observation_space, action_space)
+    misfits = _misfits(scenario, algorithm, observation_space, action_space)
     if misfits:
-        names = ", ".join(fitting(problem, observation_space, action_space))
+        names = ", ".join(fitting(scenario, observation_space, action_space))
         raise MisfitError(
-            f"{algorithm.name} does not fit {problem.scenario.id}: {' and '.join(misfits)}.",
+            f"{algorithm.name} does not fit {scenario.spec.id}: {' and '.join(misfits)}.",
             f"These fit: {names}." if names else "",
         )
 
 
-def _misfits(problem: Problem, algorithm: Algorithm, observation_space: Any, action_space: Any) -> list[str]:
+def _misfits(
+    scenario: ResolvedScenario, algorithm: Algorithm, observation_space: Any, action_space: Any
+) -> list[str]:
     can = algorithm.capabilities
     found = []
     for what, space, known in (
@@ -213,19 +217,19 @@ def _misfits(problem: Problem, algorithm: Algorithm, observation_space: Any, act
         kind = type(space).__name__
         if kind not in known:
             found.append(f"the task has {what} space {kind}, it takes {', '.join(sorted(known))}")
-    if problem.task.agents not in can.agents:
-        found.append(f"the task has {problem.task.agents} agents, which it does not support")
+    if scenario.task.agents not in can.agents:
+        found.append(f"the task has {scenario.task.agents} agents, which it does not support")
     if can.data == "offline":
         found.append("it learns from a dataset, not from interaction")
     return found
 
 
-def _default_copies(problem: Problem, algorithm: Algorithm) -> int:
+def _default_copies(scenario: ResolvedScenario, algorithm: Algorithm) -> int:
     if not algorithm.capabilities.vectorised:
         return 1
-    if problem.task.make_vec is not None:
-        return min(DEFAULT_NUM_ENVS_NATIVE, problem.task.most_copies)
-    return DEFAULT_NUM_ENVS_CHEAP if problem.task.cheap else max(1, os.cpu_count() or 1)
+    if scenario.task.make_vec is not None:
+        return min(DEFAULT_NUM_ENVS_NATIVE, scenario.task.most_copies)
+    return DEFAULT_NUM_ENVS_CHEAP if scenario.task.cheap else max(1, os.cpu_count() or 1)
 
 
 def _positive(name: str, value: int, given: int | None) -> int:

@@ -23,8 +23,8 @@ from sandbox.runs.checkpoints import FOLDER, Checkpoint, whole_checkpoints
 from sandbox.runs.directory import BEST, POLICY, Run
 from sandbox.runs.provenance import packages, platform_facts, source_state
 from sandbox.runs.writer import RunWriter
-from sandbox.scenarios.given import as_problem
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.given import as_scenario
+from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.training.monitor import CHECKPOINT_EVERY, TRAINING, Monitor
 from sandbox.training.plan import Plan, make_plan
 from sandbox.training.signals import _interrupts, _warnings_told
@@ -32,7 +32,7 @@ from sandbox.training.tracking import check_trackers
 
 
 def train(
-    scenario: str | Path | Problem,
+    scenario: str | Path | ResolvedScenario,
     algo: str,
     *,
     seed: int = 0,
@@ -51,7 +51,7 @@ def train(
     """Train an algorithm on a scenario.
 
     Args:
-        scenario: Name, file or resolved problem.
+        scenario: Name, file or resolved scenario.
         algo: Name of the algorithm.
         seed: Seeds the algorithm and, through it, the training episodes; 0 to 2³¹ − 1.
         steps: Environment steps over all copies (and, in multi-agent tasks, all agents); the
@@ -78,7 +78,7 @@ def train(
     """
     check_trackers(track)
     plan = make_plan(
-        as_problem(scenario, changes, reward),
+        as_scenario(scenario, changes, reward),
         algo,
         seed=seed,
         steps=steps,
@@ -86,7 +86,7 @@ def train(
         hp=hp,
         init_from=init_from,
     )
-    with Players(plan.problem) as table:
+    with Players(plan.scenario) as table:
         facts = {"command": command, "checkpoint_every": checkpoint_every, "track": list(track)}
         return train_plan(plan, Path(runs_dir), table, progress or Silent(), facts)
 
@@ -153,10 +153,10 @@ def _last_whole(writer: RunWriter, progress: Progress) -> tuple[Checkpoint, dict
 def _is_exact(plan: Plan, writer: RunWriter, progress: Progress) -> bool:
     """Whether going on gives what would have come without the stop; says why where it does not."""
     exact = True
-    if not restorable(plan.problem):
+    if not restorable(plan.scenario):
         exact = False
         progress.message(
-            f"The task {plan.problem.scenario.task} cannot restore its environments: the episodes that "
+            f"The task {plan.scenario.spec.task} cannot restore its environments: the episodes that "
             "were being played are dropped and new ones begin. All else is restored, but the result is "
             "not exactly that of a run without a stop."
         )
@@ -193,7 +193,7 @@ def _carry_out(
     best = checkpoint.path / "best" if checkpoint else None
     monitor: Monitor | None = None
     try:
-        monitor = Monitor(plan.problem, plan.steps, writer, table, progress, every, past, best)
+        monitor = Monitor(plan.scenario, plan.steps, writer, table, progress, every, past, best)
         if plan.algorithm.name != plan.asked:
             progress.message(f"{plan.asked}: the task has action masks, so {plan.algorithm.name} is trained.")
         with one_thread(), _interrupts(monitor), _warnings_told(progress):
@@ -260,7 +260,7 @@ def _learn(plan: Plan, monitor: Monitor, checkpoint: Checkpoint | None) -> Polic
     made: list[Any] = []
 
     def make_envs(num_envs: int) -> Any:
-        envs = monitor.watch(make_training(plan.problem, num_envs, plan.seed))
+        envs = monitor.watch(make_training(plan.scenario, num_envs, plan.seed))
         made.append(envs)
         return envs
 
@@ -276,7 +276,7 @@ def _learn(plan: Plan, monitor: Monitor, checkpoint: Checkpoint | None) -> Polic
         masks=plan.masks,
         initial=plan.initial,
         resume=_resume(plan, checkpoint),
-        elsewhere=Elsewhere(TrainingEnvs.of(plan.problem, plan.seed), monitor.hear),
+        elsewhere=Elsewhere(TrainingEnvs.of(plan.scenario, plan.seed), monitor.hear),
     )
     monitor.begin()
     try:
@@ -295,25 +295,25 @@ def _learn(plan: Plan, monitor: Monitor, checkpoint: Checkpoint | None) -> Polic
 def _resume(plan: Plan, checkpoint: Checkpoint | None) -> Resume | None:
     if checkpoint is None or checkpoint.state is None:
         return None
-    return Resume(checkpoint.state, restorable(plan.problem))
+    return Resume(checkpoint.state, restorable(plan.scenario))
 
 
 def _record(plan: Plan) -> dict[str, Any]:
-    problem = plan.problem
+    scenario = plan.scenario
     return {
-        "scenario_id": problem.scenario.id,
-        "scenario": problem.scenario.model_dump(mode="json"),
-        "scenario_hash": problem.hash,
-        "scenario_file": str(problem.path.resolve()) if problem.path else None,
-        "folder": str(problem.folder.resolve()),
-        "task_version": problem.task.version,
+        "scenario_id": scenario.spec.id,
+        "scenario": scenario.spec.model_dump(mode="json"),
+        "scenario_hash": scenario.hash,
+        "scenario_file": str(scenario.path.resolve()) if scenario.path else None,
+        "folder": str(scenario.folder.resolve()),
+        "task_version": scenario.task.version,
         "metric": {
-            "name": problem.metric.name,
-            "unit": problem.metric.unit,
-            "better": problem.metric.better,
+            "name": scenario.metric.name,
+            "unit": scenario.metric.unit,
+            "better": scenario.metric.better,
         },
-        "config": problem.config.model_dump(mode="json"),
-        "reward": problem.reward.weights,
+        "config": scenario.config.model_dump(mode="json"),
+        "reward": scenario.reward.weights,
         "algorithm": plan.asked,
         "trained_by": plan.algorithm.name,
         "hyperparameters": plan.config.model_dump(mode="json"),

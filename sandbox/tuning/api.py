@@ -16,8 +16,8 @@ from sandbox.comparison.suites import Suite
 from sandbox.launch import Launching, open_launcher
 from sandbox.registry.resolve import resolve
 from sandbox.runs.atomic import storage_errors
-from sandbox.scenarios.given import as_problem
-from sandbox.scenarios.resolve import Problem, from_record
+from sandbox.scenarios.given import as_scenario
+from sandbox.scenarios.resolve import ResolvedScenario, from_record
 from sandbox.training.plan import make_plan
 from sandbox.tuning.document import Search, write_document
 from sandbox.tuning.driver import Driver, Listener
@@ -52,7 +52,7 @@ class Tuned:
 
 
 def tune(
-    scenario: str | Path | Problem,
+    scenario: str | Path | ResolvedScenario,
     algo: str,
     *,
     trials: int = 30,
@@ -82,7 +82,7 @@ def tune(
     winner and by the settings from before, at the very end.
 
     Args:
-        scenario: Name, file or resolved problem.
+        scenario: Name, file or resolved scenario.
         algo: Name of the algorithm.
         trials: Trials in all, those of earlier calls included.
         seeds: Training runs of each trial.
@@ -118,7 +118,7 @@ def tune(
     root = Path(runs_dir)
     how = launching or Launching()
     search = _decide(
-        as_problem(scenario, changes, reward),
+        as_scenario(scenario, changes, reward),
         algo,
         trials,
         seeds,
@@ -142,7 +142,7 @@ def tune(
             f"Another process works on the search in '{search.folder}'.", "Wait for it, or stop it."
         )
     try:
-        lower = search.problem.metric.better == "lower"
+        lower = search.scenario.metric.better == "lower"
         study = open_study(search.folder, search.name, lower=lower, storage=storage, seed=seed, trials=trials)
         launcher = open_launcher(how, str(root / "launch"))
         try:
@@ -163,7 +163,7 @@ def tune(
 
 
 def _decide(
-    original: Problem,
+    original: ResolvedScenario,
     algo: str,
     trials: int,
     seeds: int,
@@ -175,16 +175,16 @@ def _decide(
     only: Sequence[str],
     root: Path,
 ) -> Search:
-    problem = tuning_problem(original)
-    plan = make_plan(problem, algo, steps=steps, num_envs=num_envs, hp=hp)
+    scenario = tuning_problem(original)
+    plan = make_plan(scenario, algo, steps=steps, num_envs=num_envs, hp=hp)
     model = resolve(plan.algorithm.config)
     space = space_of(plan.algorithm.name, model, plan.config, plan.steps, plan.num_envs, params, only)
-    low, high = problem.scenario.evaluation.seeds.tuning
-    count = episodes or problem.scenario.evaluation.episodes
+    low, high = scenario.spec.evaluation.seeds.tuning
+    count = episodes or scenario.spec.evaluation.episodes
     if not 1 <= count <= high - low:
         raise InvalidValueError(f"A run can be judged on 1 to {high - low} tuning episodes, not {count}.")
     content = {
-        "scenario": problem.hash,
+        "scenario": scenario.hash,
         "algorithm": plan.algorithm.name,
         "fixed": plan.config.model_dump(mode="json"),
         "space": as_json(space),
@@ -193,9 +193,9 @@ def _decide(
         "seeds": seeds,
         "episodes": count,
     }
-    name = f"{problem.scenario.id.replace('/', '-')}-{plan.asked}-{cell_id(content)[:8]}"
+    name = f"{scenario.spec.id.replace('/', '-')}-{plan.asked}-{cell_id(content)[:8]}"
     return Search(
-        problem,
+        scenario,
         original,
         plan,
         space,
@@ -207,23 +207,23 @@ def _decide(
     )
 
 
-def tuning_problem(problem: Problem) -> Problem:
+def tuning_problem(scenario: ResolvedScenario) -> ResolvedScenario:
     """The scenario as a search sees it: validation and objective share out the tuning range.
 
     The scenario's own validation seeds stay unseen, so that they can choose checkpoints of the winner;
     its test seeds stay unseen in any case.
     """
-    raw = problem.scenario.model_dump(mode="json")
+    raw = scenario.spec.model_dump(mode="json")
     seeds = raw["evaluation"]["seeds"]
     low, high = seeds["tuning"]
     middle = low + (high - low) // 2
     if middle - low < raw["evaluation"]["validation_episodes"] or high <= middle:
         raise InvalidValueError(
-            f"The tuning range [{low}, {high}) of {problem.scenario.id} is too short for a search.",
+            f"The tuning range [{low}, {high}) of {scenario.spec.id} is too short for a search.",
             "Widen evaluation.seeds.tuning in the scenario file.",
         )
     seeds["validation"], seeds["tuning"] = [low, middle], [middle, high]
-    return replace(from_record(raw, problem.folder), path=None)
+    return replace(from_record(raw, scenario.folder), path=None)
 
 
 def _prove(
@@ -247,11 +247,11 @@ def _prove(
         agents.append({**common, "name": f"{search.plan.asked}-before", "hyperparameters": before})
     suite = Suite.model_validate(
         {
-            "title": f"{search.plan.asked} tuned on {search.problem.scenario.id}, on fresh seeds",
-            "scenarios": [search.problem.scenario.id],
+            "title": f"{search.plan.asked} tuned on {search.scenario.spec.id}, on fresh seeds",
+            "scenarios": [search.scenario.spec.id],
             "agents": agents,
             "seeds": retrain,
         }
     )
-    grid = make_grid(suite, f"tuned-{search.name}", problems={search.problem.scenario.id: search.original})
+    grid = make_grid(suite, f"tuned-{search.name}", scenarios={search.scenario.spec.id: search.original})
     return run_grid(grid, root, launching=how, watcher=watcher, command=command)

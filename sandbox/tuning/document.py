@@ -11,7 +11,7 @@ from typing import Any
 from sandbox.registry.resolve import resolve
 from sandbox.runs.atomic import storage_errors, write_atomically
 from sandbox.runs.directory import strict
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.training.plan import Plan
 from sandbox.tuning.spaces import Space, as_json
 from sandbox.tuning.study import best_trial, importances
@@ -23,8 +23,8 @@ FORMAT = 1
 class Search:
     """Everything about a search, decided."""
 
-    problem: Problem  # its validation seeds are tuning seeds
-    original: Problem
+    scenario: ResolvedScenario  # its validation seeds are tuning seeds
+    original: ResolvedScenario
     plan: Plan
     space: Space
     seeds: tuple[int, ...]
@@ -58,12 +58,12 @@ def document_of(
     }
     return {
         "format": FORMAT,
-        "scenario": search.problem.scenario.id,
+        "scenario": search.scenario.spec.id,
         "scenario_hash": search.original.hash,
         "algorithm": search.plan.asked,
-        "metric": search.problem.metric.name,
-        "unit": search.problem.metric.unit,
-        "better": search.problem.metric.better,
+        "metric": search.scenario.metric.name,
+        "unit": search.scenario.metric.unit,
+        "better": search.scenario.metric.better,
         "folder": str(search.folder),
         "study": search.name,
         "command": list(command) if command is not None else None,

@@ -128,7 +128,7 @@ class Driver:
         folder = self._folder(trial.number)
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        request = request_of(self._search.problem) | {
+        request = request_of(self._search.scenario) | {
             "algorithm": self._search.plan.asked,
             "hyperparameters": settings,
             "steps": self._search.plan.steps,

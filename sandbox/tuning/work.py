@@ -11,7 +11,7 @@ import numpy as np
 
 from sandbox.api.algorithm import StopTraining
 from sandbox.api.errors import RunBusyError, SandboxError, StorageError
-from sandbox.comparison.work import problem_of
+from sandbox.comparison.work import scenario_of
 from sandbox.envs.vector import restorable
 from sandbox.evaluation.evaluate import play_all
 from sandbox.evaluation.named_agents import learned_agent
@@ -21,7 +21,7 @@ from sandbox.registry.discover import use_plugins
 from sandbox.runs.atomic import storage_errors, write_atomically
 from sandbox.runs.directory import Run, runs
 from sandbox.runs.writer import RunWriter
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.training.plan import Plan, make_plan
 from sandbox.training.train import resume_plan, train_plan
 
@@ -54,13 +54,13 @@ def run_trial(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         return known
     request = payload["request"]
     use_plugins(request.get("plugins", ""))
-    problem = problem_of(request)
+    scenario = scenario_of(request)
     values: list[float] = []
     steps = 0
     try:
         for place, seed in enumerate(payload["seeds"]):
             plan = make_plan(
-                problem,
+                scenario,
                 request["algorithm"],
                 seed=seed,
                 steps=request["steps"],
@@ -68,13 +68,13 @@ def run_trial(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
                 hp=request["hyperparameters"],
             )
             listener = _Listener(
-                folder, place, values, problem.metric.name, tell, plan, len(payload["seeds"])
+                folder, place, values, scenario.metric.name, tell, plan, len(payload["seeds"])
             )
             run = _trained(folder, plan, listener)
             steps += int(run.record.get("steps_done", 0))
             if listener.pruned:
                 return _kept(folder, {"status": "pruned", "value": None, "values": values, "steps": steps})
-            values.append(_objective(problem, run, payload["episodes"]))
+            values.append(_objective(scenario, run, payload["episodes"]))
     except KeyboardInterrupt:
         return {"status": "interrupted"}
     except RunBusyError:
@@ -122,19 +122,19 @@ def _trained(folder: Path, plan: Plan, listener: _Listener) -> Run:
                 return run
             if run.record["status"] != "failed":
                 stopped = run
-    with Players(plan.problem, num_workers=1) as table:
+    with Players(plan.scenario, num_workers=1) as table:
         if stopped is not None:
             writer = RunWriter.reopen(stopped.path)
-            if restorable(plan.problem):
+            if restorable(plan.scenario):
                 return resume_plan(plan, writer, table, listener)
             writer.discard()
         return train_plan(plan, folder, table, listener, {"trial": folder.name})
 
 
-def _objective(problem: Problem, run: Run, seeds: list[int]) -> float:
+def _objective(scenario: ResolvedScenario, run: Run, seeds: list[int]) -> float:
     agent = learned_agent(run, "final")
-    with Players(problem, num_workers=1) as table:
-        evaluation = play_all(table, problem, [agent], seeds, Silent())
+    with Players(scenario, num_workers=1) as table:
+        evaluation = play_all(table, scenario, [agent], seeds, Silent())
     return evaluation.mean(agent.name)
 
 
@@ -163,7 +163,7 @@ class _Listener(Silent):
         self.pruned = False
         self._folder, self._place, self._before = folder, place, list(before)
         self._name, self._tell, self._plan, self._seeds = f"validation/{metric}", tell, plan, seeds
-        self._each = max(1, plan.problem.scenario.evaluation.validations)
+        self._each = max(1, plan.scenario.spec.evaluation.validations)
         self._seen = len(read_values(folder))
 
     def advance(self, phase: Phase, done: int, values: Mapping[str, float]) -> None:

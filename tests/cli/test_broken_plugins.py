@@ -47,7 +47,7 @@ def test_broken_plugin_is_listed_with_its_reason_and_all_else_works(
     assert reason.split(maxsplit=1)[0] in shown.out
     doctor = sandbox("doctor", "--json", "--plugin", "bad.py").document
     assert [plugin["error"] for plugin in doctor["broken_plugins"]] == [broken[0]["error"]]
-    assert any(reason in problem for problem in doctor["problems"])
+    assert any(reason in scenario for scenario in doctor["problems"])
     assert sandbox("info", "toy/corridor", "--plugin", "bad.py").code == 0
 
 

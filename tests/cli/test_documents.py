@@ -58,7 +58,7 @@ def test_broken_scenario_is_named_by_list_and_doctor_and_harms_no_other(
     ids = [scenario["id"] for scenario in sandbox("list", "scenarios", "--json").document["scenarios"]]
     assert "toy/corridor" in ids
     assert "toy/broken" not in ids
-    assert any("toy/broken" in problem for problem in sandbox("doctor", "--json").document["problems"])
+    assert any("toy/broken" in resolved for resolved in sandbox("doctor", "--json").document["problems"])
 
 
 def test_info_states_spaces_reward_metrics_baselines_and_parameters(sandbox: Sandbox) -> None:
@@ -261,7 +261,7 @@ def test_doctor_finds_nothing_wrong_where_all_is_well(sandbox: Sandbox, tmp_path
     assert document["packages"]["gymnasium"]
     assert {"name": "toy", "missing": [], "install": None} in document["domains"]
     assert document["runs_dir"] == {"path": str(tmp_path / "runs"), "problem": None}
-    assert not any("Runs cannot be kept" in problem for problem in document["problems"])
+    assert not any("Runs cannot be kept" in scenario for scenario in document["problems"])
     assert files(tmp_path) == set()
 
 
@@ -269,7 +269,7 @@ def test_doctor_says_that_runs_cannot_be_kept(sandbox: Sandbox, tmp_path: Path) 
     (tmp_path / "taken").touch()
     document = sandbox("doctor", "--runs-dir", "taken", "--json").document
     assert "is a file, not a folder" in document["runs_dir"]["problem"]
-    assert any("Runs cannot be kept" in problem for problem in document["problems"])
+    assert any("Runs cannot be kept" in scenario for scenario in document["problems"])
 
 
 def test_version_and_help(sandbox: Sandbox) -> None:

@@ -47,7 +47,7 @@ def _full(*_: object, **__: object) -> None:
 def test_disk_that_is_full_at_the_start_is_said_in_a_sentence(
     sandbox: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sandbox.runs.atomic.write_atomically", _full)
+    monkeypatch.setattr("sandbox.runs.writer.write_atomically", _full)
     outcome = sandbox(*TRAIN, "--json")
     assert outcome.code == 1
     assert outcome.document["error"]["kind"] == "storage"
@@ -58,7 +58,7 @@ def test_disk_that_is_full_at_the_start_is_said_in_a_sentence(
 def test_disk_that_fills_up_while_training_keeps_what_was_written(
     sandbox: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("sandbox.runs.atomic.replace_folder", _full)
+    monkeypatch.setattr("sandbox.runs.writer.replace_folder", _full)
     outcome = sandbox(*TRAIN)
     assert outcome.code == 1
     assert "the disk is full. Everything written before is kept." in outcome.words
@@ -228,12 +228,12 @@ def test_start_imports_no_simulator_and_no_learner(command: str) -> None:
 
 def test_worker_processes_leave_the_interrupt_of_their_parent_alone(sandbox: Callable[..., Outcome]) -> None:
     from sandbox.envs.make import make_training
-    from sandbox.scenarios.resolve import load_problem
+    from sandbox.scenarios.resolve import load_scenario
 
     before = signal.getsignal(signal.SIGINT)
-    problem = load_problem("traffic", ["duration=60"])
-    assert not problem.task.cheap, "copies of this task must run in worker processes"
-    envs = make_training(problem, 2, 0)
+    scenario = load_scenario("traffic", ["duration=60"])
+    assert not scenario.task.cheap, "copies of this task must run in worker processes"
+    envs = make_training(scenario, 2, 0)
     try:
         assert signal.getsignal(signal.SIGINT) is before
     finally:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sandbox.api.errors import SandboxError
 from sandbox.cli.main import main
 from sandbox.registry.discover import registry
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 
 TOYS = Path(__file__).parents[1] / "toys"
 
@@ -136,11 +136,11 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _loads_or_explains(path: Path, *overrides: list[str]) -> bool:
     """Whether it loads; anything but success and an explained failure is let through to fail the test."""
     try:
-        problem = load_problem(str(path), *overrides)
+        scenario = load_scenario(str(path), *overrides)
     except SandboxError as error:
         explained = error.message
     else:
-        assert len(problem.hash) == 64
+        assert len(scenario.hash) == 64
         return True
     assert explained
     assert len(explained) < 2000

@@ -104,7 +104,7 @@ def test_a_film_that_is_cut_short_leaves_the_old_one(
 ) -> None:
     (tmp_path / "a.gif").write_bytes(b"old")
     monkeypatch.setattr(
-        "sandbox.outputs.render._frame", lambda env, problem: (_ for _ in ()).throw(OSError(28, "x"))
+        "sandbox.outputs.render._frame", lambda env, scenario: (_ for _ in ()).throw(OSError(28, "x"))
     )
     outcome = sandbox("render", "greedy", "--scenario", "toy/forage", "--out", "a.gif", "--quiet")
     assert outcome.code == 1

@@ -84,7 +84,7 @@ def test_what_keeps_a_plugin_from_loading_is_told_by_check_list_and_doctor(name:
     (broken,) = [plugin for plugin in listed["plugins"] if plugin["status"] == "broken"]
     assert message in broken["error"]
     _, findings, _ = sandbox("doctor", "--plugin", target)
-    assert any(message in problem for problem in findings["problems"])
+    assert any(message in scenario for scenario in findings["problems"])
 
 
 def test_an_unknown_plugin_or_check_is_answered_with_the_nearest_name() -> None:

@@ -21,7 +21,7 @@ from sandbox.envs.make import (
 )
 from sandbox.envs.seeding import EpisodeSeeds
 from sandbox.envs.vector import SameStep, native
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 
 
 class Counter(gym.Env[Any, Any]):
@@ -122,11 +122,11 @@ def test_after_a_reset_of_some_rows_every_row_has_its_own_current_mask() -> None
 def test_a_native_environment_that_resets_a_step_late_is_refused(
     toys: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    problem = load_problem("toy/regulator")
+    scenario = load_scenario("toy/regulator")
     late = SyncVectorEnv([Counter], autoreset_mode=AutoresetMode.NEXT_STEP)
-    monkeypatch.setattr("sandbox.envs.resolve", lambda reference: lambda *arguments: late)
+    monkeypatch.setattr("sandbox.envs.vector.resolve", lambda reference: lambda *arguments: late)
     with pytest.raises(PluginError, match="SAME_STEP"):
-        native(problem, 1, evaluation=False)
+        native(scenario, 1, evaluation=False)
 
 
 def test_native_copies_agree_with_single_environments_step_by_step(toys: None) -> None:
@@ -147,9 +147,9 @@ def test_native_copies_agree_with_single_environments_step_by_step(toys: None) -
 
 def test_worker_processes_and_copies_in_this_process_play_the_same_training_episodes(toys: None) -> None:
     def trace(workers: bool) -> list[Any]:
-        problem = load_problem("toy/forage")
-        object.__setattr__(problem, "task", _with(problem.task, cheap=not workers))
-        envs = make_training(problem, 2, seed=5)
+        scenario = load_scenario("toy/forage")
+        object.__setattr__(scenario, "task", _with(scenario.task, cheap=not workers))
+        envs = make_training(scenario, 2, seed=5)
         try:
             seen = [envs.reset()[0].copy()]
             for step in range(60):
@@ -201,15 +201,15 @@ def test_gymnasium_make_takes_the_tasks_parameters(toys: None) -> None:
 
 
 def test_a_learner_cannot_seed_native_training_copies_with_test_seeds(toys: None) -> None:
-    problem = load_problem("toy/regulator")
+    scenario = load_scenario("toy/regulator")
     asked = []
-    envs = make_training(problem, 3, seed=0)
+    envs = make_training(scenario, 3, seed=0)
     inner: Any = envs.env  # type: ignore[attr-defined]
     reset = inner.reset
     inner.reset = lambda **options: asked.append(options["seed"]) or reset(**options)
     envs.reset(seed=0)
     envs.reset()
-    low, high = problem.scenario.evaluation.seeds.train
+    low, high = scenario.spec.evaluation.seeds.train
     assert all(low <= seed < high for seed in asked[0])
     assert asked[1] is None, "the copies go on with their own generators"
     envs.close()

@@ -19,27 +19,27 @@ from sandbox.evaluation.result import Evaluation
 from sandbox.evaluation.rollout import Episode, RandomPolicy
 from sandbox.evaluation.runner import Players
 from sandbox.evaluation.seeds import evaluation_seeds, validation_seeds
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 from sandbox.statistics import bootstrap_mean, paired_difference
 
 
 def test_the_four_seed_ranges_of_a_scenario_do_not_meet(toys: None) -> None:
-    seeds = load_problem("toy/forage").scenario.evaluation.seeds
+    seeds = load_scenario("toy/forage").scenario.evaluation.seeds
     ranges = sorted([seeds.train, seeds.validation, seeds.tuning, seeds.test])
     assert all(high <= low for (_, high), (low, _) in pairwise(ranges))
 
 
 def test_overlapping_seed_ranges_are_refused(toys: None) -> None:
     with pytest.raises(InvalidValueError, match="test and validation overlap"):
-        load_problem("toy/forage", ["evaluation.seeds.test=[0, 100001]"])
+        load_scenario("toy/forage", ["evaluation.seeds.test=[0, 100001]"])
 
 
 def test_every_agent_plays_the_first_test_seeds(toys: None) -> None:
     table = evaluate(["greedy", "random"], "toy/forage", episodes=4)
     for agent in table.agents:
         assert [one.seed for one in table.episodes if one.agent == agent.name] == [0, 1, 2, 3]
-    problem = load_problem("toy/forage")
-    assert not set(evaluation_seeds(problem)) & set(validation_seeds(problem))
+    scenario = load_scenario("toy/forage")
+    assert not set(evaluation_seeds(scenario)) & set(validation_seeds(scenario))
 
 
 def test_more_episodes_than_test_seeds_are_refused(toys: None) -> None:
@@ -51,12 +51,12 @@ def test_records_are_the_same_here_and_in_worker_processes(
     toys: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     agents = [Agent("greedy", baseline="greedy"), Agent("random", baseline="random")]
-    problem = load_problem("toy/forage")
-    with Players(problem) as here:
+    scenario = load_scenario("toy/forage")
+    with Players(scenario) as here:
         alone = here.play(agents, [0, 1, 2])
         assert here._pool is None
     monkeypatch.setattr(runner, "POOL_PAYS_AFTER", 0.0)
-    with Players(problem, num_workers=2) as spread:
+    with Players(scenario, num_workers=2) as spread:
         shared = spread.play(agents, [0, 1, 2])
         assert spread._pool is not None
     assert alone == shared
@@ -67,7 +67,7 @@ def test_a_worker_that_dies_is_reported_with_who_was_playing(
 ) -> None:
     monkeypatch.setattr(runner, "POOL_PAYS_AFTER", 0.0)
     agents = [Agent("greedy", baseline="greedy")]
-    with Players(load_problem("toy/forage"), num_workers=2) as table:
+    with Players(load_scenario("toy/forage"), num_workers=2) as table:
         table.play(agents, [0, 1, 2])
         for process in table._pool._processes.values():  # type: ignore[union-attr]
             process.kill()
@@ -77,10 +77,10 @@ def test_a_worker_that_dies_is_reported_with_who_was_playing(
 
 def test_returns_are_the_weighted_sums_of_the_reward_terms(toys: None) -> None:
     for scenario in ("toy/forage", "toy/regulator", "toy/tag"):
-        problem = load_problem(scenario)
-        for episode in evaluate(["random"], problem, episodes=5).episodes:
+        resolved = load_scenario(scenario)
+        for episode in evaluate(["random"], resolved, episodes=5).episodes:
             weighted = sum(
-                problem.reward.weights[name] * value for name, value in episode.reward_terms.items()
+                resolved.reward.weights[name] * value for name, value in episode.reward_terms.items()
             )
             assert episode.ret == pytest.approx(weighted, rel=1e-6, abs=1e-6), scenario
 
@@ -108,7 +108,7 @@ def test_the_table_has_one_row_an_episode(toys: None) -> None:
     assert [row["metric/duration"] for row in rows[:3]] == list(table.values("greedy"))
 
 
-def _evaluation(values: dict[str, list[float]], problem: Any) -> Evaluation:
+def _evaluation(values: dict[str, list[float]], scenario: Any) -> Evaluation:
     episodes = [
         Episode(name, seed, 0.0, 1, True, False, {}, {"duration": value})
         for name, row in values.items()
@@ -116,11 +116,11 @@ def _evaluation(values: dict[str, list[float]], problem: Any) -> Evaluation:
     ]
     agents = [Agent(name, baseline=None if name == "ppo" else name) for name in values]
     count = len(next(iter(values.values())))
-    return Evaluation(problem, tuple(range(count)), tuple(episodes), tuple(agents), 0.0)
+    return Evaluation(scenario, tuple(range(count)), tuple(episodes), tuple(agents), 0.0)
 
 
 def test_the_verdict_is_about_paired_differences_to_the_best_classical_method(toys: None) -> None:
-    problem = load_problem("toy/forage")  # its metric, duration, is better when lower
+    scenario = load_scenario("toy/forage")  # its metric, duration, is better when lower
     table = _evaluation(
         {
             "ppo": [8.0, 18.0, 28.0, 8.0, 18.0],
@@ -128,7 +128,7 @@ def test_the_verdict_is_about_paired_differences_to_the_best_classical_method(to
             "bad": [40.0] * 5,
             "random": [1.0] * 5,
         },
-        problem,
+        scenario,
     )
     assert table.best_baseline() == "good", "random is no classical method, however lucky"
     comparison = table.compare("ppo")
@@ -142,14 +142,14 @@ def test_the_verdict_is_about_paired_differences_to_the_best_classical_method(to
 
 def test_a_difference_whose_interval_holds_zero_is_unclear(toys: None) -> None:
     values = {"ppo": [9.0, 21.0, 30.0, 9.0, 21.0], "good": [10.0, 20.0, 30.0, 10.0, 20.0]}
-    table = _evaluation(values, load_problem("toy/forage"))
+    table = _evaluation(values, load_scenario("toy/forage"))
     comparison = table.compare("ppo")
     assert comparison is not None
     assert comparison.verdict == "unclear"
 
 
 def test_one_episode_carries_no_verdict(toys: None) -> None:
-    comparison = _evaluation({"ppo": [1.0], "good": [50.0]}, load_problem("toy/forage")).compare("ppo")
+    comparison = _evaluation({"ppo": [1.0], "good": [50.0]}, load_scenario("toy/forage")).compare("ppo")
     assert comparison is not None
     assert (comparison.mean, comparison.verdict) == (-49.0, "unclear")
 

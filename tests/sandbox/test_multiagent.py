@@ -13,7 +13,7 @@ from sandbox.api.errors import MisfitError
 from sandbox.envs.make import make_vec
 from sandbox.envs.multiagent import JointEnv, padded
 from sandbox.envs.single import EnvFactory
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 
 
 class Scripted(ParallelEnv[str, Any, int]):
@@ -146,7 +146,7 @@ def test_masks_of_the_toy_task_reach_the_rows_and_keep_padded_actions_out(toys: 
 def test_a_copy_of_the_factory_can_be_sent_to_a_worker(toys: None) -> None:
     import pickle
 
-    factory = pickle.loads(pickle.dumps(EnvFactory(load_problem("toy/tag"))))  # noqa: S301 - our own bytes
+    factory = pickle.loads(pickle.dumps(EnvFactory(load_scenario("toy/tag"))))  # noqa: S301 - our own bytes
     env = factory()
     assert isinstance(env, JointEnv)
     env.close()

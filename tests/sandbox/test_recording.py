@@ -10,7 +10,7 @@ import pytest
 from sandbox.api.errors import InvalidValueError, MisfitError, MissingExtraError, UnknownNameError
 from sandbox.envs.single import EnvFactory
 from sandbox.outputs.record import record
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 
 minari = pytest.importorskip("minari")
 pytest.importorskip("h5py")
@@ -31,10 +31,10 @@ def test_recorded_actions_play_the_same_episode_again(
     made = record(scenario, agent, 3, root=tmp_path, seed=5)
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     dataset = minari.load_dataset(made.name)
-    problem = load_problem(scenario)
-    low, high = problem.scenario.evaluation.seeds.train
+    resolved = load_scenario(scenario)
+    low, high = resolved.spec.evaluation.seeds.train
     assert dataset.total_episodes == 3
-    env = EnvFactory(problem)()
+    env = EnvFactory(resolved)()
     assert dataset.spec.observation_space == env.observation_space
     for place, (episode, told) in enumerate(zip(dataset, made.episodes, strict=True)):
         assert told.seed == low + 5 + place < high
@@ -46,7 +46,7 @@ def test_recorded_actions_play_the_same_episode_again(
             told.truncated,
         )
         assert not episode.terminations[:-1].any()
-        weights = problem.reward.weights
+        weights = resolved.reward.weights
         terms = episode.infos["reward_terms"]
         for step, action in enumerate(episode.actions):
             if isinstance(observation, dict):

@@ -14,7 +14,7 @@ import yaml
 from sandbox.api.errors import BrokenFileError, InvalidValueError, SandboxError, UnknownNameError
 from sandbox.registry.discover import PLUGINS_VARIABLE, registry
 from sandbox.scenarios.find import SCENARIOS_VARIABLE, entries, find
-from sandbox.scenarios.resolve import from_record, load_problem
+from sandbox.scenarios.resolve import from_record, load_scenario
 
 TOYS = Path(__file__).parents[1] / "toys" / "plugin.py"
 BASE: dict[str, Any] = {"title": "Mine", "task": "toy/regulator", "metric": "cost"}
@@ -37,7 +37,7 @@ def _write(path: Path, **changes: Any) -> str:
 
 
 def _hash(**changes: Any) -> str:
-    return load_problem(_write(Path("other/place.yaml").resolve(), **changes)).hash
+    return load_scenario(_write(Path("other/place.yaml").resolve(), **changes)).hash
 
 
 @pytest.mark.parametrize(
@@ -87,27 +87,27 @@ def test_hash_depends_on_a_files_content_and_not_on_its_place(tmp_path: Path) ->
         path = _write(tmp_path / folder / "s.yaml", **scenario)
         (tmp_path / folder / "n.xml").write_text(content)
         (tmp_path / folder / "r.xml").write_text("<routes/>")
-        hashes.append(load_problem(path).hash)
+        hashes.append(load_scenario(path).hash)
     assert hashes[0] == hashes[1] != hashes[2]
 
 
 def test_hash_of_an_override_is_that_of_the_file_that_says_the_same(tmp_path: Path) -> None:
     plain = _write(tmp_path / "plain.yaml")
     said = _write(tmp_path / "said.yaml", config={"axes": 3}, reward={"weights": {"control": -0.5}})
-    assert load_problem(plain, ["config.axes=3"], ["control=-0.5"]).hash == load_problem(said).hash
+    assert load_scenario(plain, ["config.axes=3"], ["control=-0.5"]).hash == load_scenario(said).hash
 
 
 @pytest.mark.parametrize("name", ["plain", "overridden"])
 def test_problem_survives_pickle_and_its_own_record(name: str, tmp_path: Path) -> None:
     changes = ["axes=3", "evaluation.episodes=4"] if name == "overridden" else []
-    problem = load_problem(_write(tmp_path / "s.yaml"), changes)
+    scenario = load_scenario(_write(tmp_path / "s.yaml"), changes)
     copies = (
-        pickle.loads(pickle.dumps(problem)),  # noqa: S301 - our own
-        from_record(problem.scenario.model_dump(mode="json"), problem.folder),
+        pickle.loads(pickle.dumps(scenario)),  # noqa: S301 - our own
+        from_record(scenario.spec.model_dump(mode="json"), scenario.folder),
     )
     for copy in copies:
-        assert copy.hash == problem.hash
-        assert copy.config == problem.config
+        assert copy.hash == scenario.hash
+        assert copy.config == scenario.config
 
 
 def test_input_files_start_at_the_scenarios_folder_and_at_the_working_directory_for_set(
@@ -117,27 +117,27 @@ def test_input_files_start_at_the_scenarios_folder_and_at_the_working_directory_
     path = _write(tmp_path / "deep/s.yaml", **scenario)
     for place in ("deep/n.xml", "deep/r.xml", "n.xml"):
         (tmp_path / place).write_text(place)
-    problem: Any = load_problem(path)
-    assert problem.config.net == str(tmp_path / "deep/n.xml")
-    changed: Any = load_problem(path, ["net=n.xml"])
+    resolved: Any = load_scenario(path)
+    assert resolved.config.net == str(tmp_path / "deep/n.xml")
+    changed: Any = load_scenario(path, ["net=n.xml"])
     assert changed.config.net == str(tmp_path / "n.xml")
     assert changed.config.routes == str(tmp_path / "deep/r.xml")
     with pytest.raises(BrokenFileError, match=r"none\.xml: cannot be read: No such file"):
-        load_problem(path, ["net=none.xml"])
+        load_scenario(path, ["net=none.xml"])
 
 
 def test_value_with_a_scheme_is_left_to_the_plugin() -> None:
-    problem: Any = load_problem("traffic/single-intersection")
-    assert problem.config.net == "generated:single-intersection"
+    scenario: Any = load_scenario("traffic/single-intersection")
+    assert scenario.config.net == "generated:single-intersection"
 
 
 def test_set_means_training_and_evaluation_alike(tmp_path: Path) -> None:
     path = _write(tmp_path / "s.yaml", evaluation={"config": {"horizon": 64}})
-    plain: Any = load_problem(path)
+    plain: Any = load_scenario(path)
     assert (plain.config.horizon, plain.evaluation_config.horizon) == (32, 64)
-    changed: Any = load_problem(path, ["config.horizon=16"])
+    changed: Any = load_scenario(path, ["config.horizon=16"])
     assert (changed.config.horizon, changed.evaluation_config.horizon) == (16, 16)
-    only: Any = load_problem(path, ["evaluation.config.horizon=16"])
+    only: Any = load_scenario(path, ["evaluation.config.horizon=16"])
     assert (only.config.horizon, only.evaluation_config.horizon) == (32, 16)
 
 
@@ -151,21 +151,21 @@ def test_set_means_training_and_evaluation_alike(tmp_path: Path) -> None:
     ],
 )
 def test_set_reaches_the_scenario(changes: list[str], key: str, value: Any, tmp_path: Path) -> None:
-    assert getattr(load_problem(_write(tmp_path / "s.yaml"), changes).scenario, key) == value
+    assert getattr(load_scenario(_write(tmp_path / "s.yaml"), changes).scenario, key) == value
 
 
 def test_reward_reweights_by_name_and_a_preset_starts_over(tmp_path: Path) -> None:
     path = _write(tmp_path / "s.yaml", reward={"weights": {"control": -0.5}})
-    assert load_problem(path).reward.weights == {"state": -1.0, "control": -0.5}
-    assert load_problem(path, reward=["state=-2"]).reward.weights == {"state": -2.0, "control": -0.5}
-    assert load_problem(path, reward=["quadratic"]).reward.weights == {"state": -1.0, "control": -0.1}
-    assert load_problem(path, reward=["quadratic", "state=3"]).reward.weights["state"] == 3.0
+    assert load_scenario(path).reward.weights == {"state": -1.0, "control": -0.5}
+    assert load_scenario(path, reward=["state=-2"]).reward.weights == {"state": -2.0, "control": -0.5}
+    assert load_scenario(path, reward=["quadratic"]).reward.weights == {"state": -1.0, "control": -0.1}
+    assert load_scenario(path, reward=["quadratic", "state=3"]).reward.weights["state"] == 3.0
 
 
 def test_mistake_in_an_override_speaks_of_set_and_not_of_the_file(tmp_path: Path) -> None:
     path = _write(tmp_path / "s.yaml")
     with pytest.raises(SandboxError) as caught:
-        load_problem(path, ["axes=9"])
+        load_scenario(path, ["axes=9"])
     assert isinstance(caught.value, InvalidValueError)
     assert "'axes' is 9" in caught.value.message
     assert "s.yaml" not in caught.value.message
@@ -186,16 +186,16 @@ def test_mistake_in_an_override_speaks_of_set_and_not_of_the_file(tmp_path: Path
 )
 def test_seed_ranges_never_meet_and_suffice(seeds: dict[str, Any], reason: str, tmp_path: Path) -> None:
     with pytest.raises(BrokenFileError, match=reason):
-        load_problem(_write(tmp_path / "s.yaml", evaluation={"seeds": seeds}))
+        load_scenario(_write(tmp_path / "s.yaml", evaluation={"seeds": seeds}))
 
 
 def test_seed_ranges_may_touch(tmp_path: Path) -> None:
     seeds = {"test": [0, 10], "validation": [10, 20], "tuning": [20, 30], "train": [30, 40]}
-    assert load_problem(_write(tmp_path / "s.yaml", evaluation={"seeds": seeds})).scenario
+    assert load_scenario(_write(tmp_path / "s.yaml", evaluation={"seeds": seeds})).scenario
 
 
 def test_first_folder_of_the_search_path_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shipped = load_problem("toy/regulator").path
+    shipped = load_scenario("toy/regulator").path
     assert shipped == TOYS.parent / "scenarios/toy/regulator.yaml"
     here = _write(tmp_path / "scenarios/toy/regulator.yaml")
     assert find("toy/regulator").resolve() == Path(here)
@@ -208,7 +208,7 @@ def test_first_folder_of_the_search_path_wins(tmp_path: Path, monkeypatch: pytes
 
 
 def test_domain_alone_means_its_default_scenario() -> None:
-    assert load_problem("toy").scenario.id == "toy/corridor"
+    assert load_scenario("toy").scenario.id == "toy/corridor"
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_names_do_not_leave_the_search_path(name: str, tmp_path: Path) -> None:
     [("My Scenario!.yaml", "toy/my-scenario"), ("ÄÖ.yaml", "toy/scenario"), ("a_b.yml", "toy/a-b")],
 )
 def test_file_without_an_id_is_named_after_itself(file: str, expected: str, tmp_path: Path) -> None:
-    assert load_problem(_write(tmp_path / file)).scenario.id == expected
+    assert load_scenario(_write(tmp_path / file)).scenario.id == expected
 
 
 def test_entries_name_broken_files_and_leave_suites_out(tmp_path: Path) -> None:
@@ -249,9 +249,9 @@ def test_entries_name_broken_files_and_leave_suites_out(tmp_path: Path) -> None:
 def test_every_shipped_scenario_is_valid_and_called_after_its_place(path: Path) -> None:
     if path.parent.name == "suites":
         pytest.skip("a suite is not a scenario")
-    problem = load_problem(str(path))
-    assert problem.scenario.id == f"{path.parent.name}/{path.stem}"
-    for reference in problem.scenario.references:
+    scenario = load_scenario(str(path))
+    assert scenario.spec.id == f"{path.parent.name}/{path.stem}"
+    for reference in scenario.spec.references:
         assert reference.source
 
 
@@ -269,4 +269,4 @@ def test_every_shipped_scenario_is_valid_and_called_after_its_place(path: Path) 
 def test_known_values_are_shown_only_for_the_parameters_they_belong_to(
     changes: tuple[str, ...], reward: tuple[str, ...], kept: bool
 ) -> None:
-    assert bool(load_problem("toy/corridor", changes, reward).scenario.references) is kept
+    assert bool(load_scenario("toy/corridor", changes, reward).scenario.references) is kept

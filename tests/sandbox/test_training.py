@@ -15,7 +15,7 @@ import pytest
 from sandbox.api.errors import InvalidValueError, MisfitError, RunFailedError, UnknownNameError
 from sandbox.evaluation.progress import Phase, Silent
 from sandbox.runs.directory import Run, progress
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 from sandbox.training.monitor import Monitor
 from sandbox.training.plan import make_plan
 from sandbox.training.train import train
@@ -37,9 +37,9 @@ def test_a_misfit_is_refused_before_anything_is_written_and_names_what_fits(
 def test_a_task_with_masks_is_trained_by_the_masked_variant_under_the_name_asked_for(
     toys: None, tmp_path: Path
 ) -> None:
-    plan = make_plan(load_problem("toy/forage"), "ppo")
+    plan = make_plan(load_scenario("toy/forage"), "ppo")
     assert (plan.asked, plan.algorithm.name) == ("ppo", "maskable-ppo")
-    assert make_plan(load_problem("toy/stall"), "ppo").algorithm.name == "ppo"
+    assert make_plan(load_scenario("toy/stall"), "ppo").algorithm.name == "ppo"
 
 
 def test_hyperparameters_come_from_defaults_then_preset_then_command(toys: None, tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_hyperparameters_come_from_defaults_then_preset_then_command(toys: None,
         "title: tuned\ntask: toy/stall\nmetric: cost\n"
         "presets:\n  a2c:\n    steps: 640\n    num_envs: 3\n    hyperparameters: {n_steps: 7, gamma: 0.5}\n"
     )
-    plan = make_plan(load_problem(str(file)), "a2c", hp=["gamma=0.25"])
+    plan = make_plan(load_scenario(str(file)), "a2c", hp=["gamma=0.25"])
     assert (plan.steps, plan.num_envs) == (640, 3)
     assert (plan.config.n_steps, plan.config.gamma) == (7, 0.25)
     assert plan.config.learning_rate == 7e-4, "SB3's default"
@@ -65,7 +65,7 @@ def test_hyperparameters_come_from_defaults_then_preset_then_command(toys: None,
 )
 def test_wrong_hyperparameters_are_refused(toys: None, hp: list[str], error: Any, words: str) -> None:
     with pytest.raises(error, match=words):
-        make_plan(load_problem("toy/stall"), "ppo", hp=hp)
+        make_plan(load_scenario("toy/stall"), "ppo", hp=hp)
 
 
 def test_a_run_holds_what_the_contract_says(toys: None, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_fine_tuning_starts_from_the_saved_policy(toys: None, tmp_path: Path) ->
         "toy/regulator", "ppo", steps=256, num_envs=16, hp=frozen, init_from=first.path, runs_dir=tmp_path
     )
     assert second.record["init_from"] == str(first.policy_folder().resolve())
-    shape = make_plan(load_problem("toy/regulator"), "ppo").observation_space.shape
+    shape = make_plan(load_scenario("toy/regulator"), "ppo").observation_space.shape
     observation = np.random.default_rng(0).normal(size=(32, *shape)).astype(np.float32)
     np.testing.assert_allclose(
         _act(first, observation), _act(second, observation), atol=1e-5, err_msg="a tiny step changes nothing"

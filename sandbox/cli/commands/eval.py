@@ -13,7 +13,7 @@ from sandbox.cli.options import AsJson, Changes, Episodes, Quiet, Reward, TrustP
 
 if TYPE_CHECKING:
     from sandbox.runs.directory import Run
-    from sandbox.scenarios.resolve import Problem
+    from sandbox.scenarios.resolve import ResolvedScenario
 
 
 def evaluate(
@@ -53,7 +53,7 @@ def evaluate(
     for agent in filter(is_foreign, agents):
         require_trust(agent, trust_pickle)
     runs = _runs(agents)
-    problem = problem_of(agents, scenario, changes or (), reward or ())
+    resolved = scenario_of(agents, scenario, changes or (), reward or ())
     with tempfile.TemporaryDirectory(prefix="sandbox-models-") as scratch:
         players = [
             load_policy(converted(Path(agent), algo, Path(scratch))) if is_foreign(agent) else agent
@@ -61,14 +61,14 @@ def evaluate(
         ]
         evaluation = carry_out(
             players,
-            problem,
+            resolved,
             episodes=episodes,
             seconds=seconds,
-            progress=listener(quiet, problem.metric.name, problem.metric.unit),
+            progress=listener(quiet, resolved.metric.name, resolved.metric.unit),
         )
     if as_json:
         only = facts(runs[0]) if len(runs) == 1 else dict.fromkeys(_FACTS)
-        return {**only, "scenario": problem.scenario.id, "evaluation": evaluation.to_json()}
+        return {**only, "scenario": resolved.spec.id, "evaluation": evaluation.to_json()}
     show_verdict(evaluation)
     return None
 
@@ -84,15 +84,15 @@ def _runs(agents: list[str]) -> list[Run]:
     return [Run.open(folder) for folder in dict.fromkeys(folders) if Path(folder).is_dir()]
 
 
-def problem_of(
+def scenario_of(
     agents: list[str], scenario: str | None, changes: Sequence[str] = (), reward: Sequence[str] = ()
-) -> Problem:
+) -> ResolvedScenario:
     """The scenario that is named, or exactly the one that the first run among the agents was trained on."""
     from sandbox.api.errors import InvalidValueError
-    from sandbox.scenarios.resolve import load_problem
+    from sandbox.scenarios.resolve import load_scenario
 
     if scenario is not None:
-        return load_problem(scenario, changes, reward)
+        return load_scenario(scenario, changes, reward)
     runs = _runs(agents)
     if not runs:
         raise InvalidValueError(
@@ -100,5 +100,5 @@ def problem_of(
         )
     if changes or reward:
         raise InvalidValueError("--set and --reward need --scenario.", "Add --scenario SCENARIO.")
-    problem: Problem = runs[0].scenario
-    return problem
+    resolved: ResolvedScenario = runs[0].scenario
+    return resolved

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.cli.options import AsJson, Changes, Reward, Scenario
 
 if TYPE_CHECKING:
-    from sandbox.scenarios.resolve import Problem
+    from sandbox.scenarios.resolve import ResolvedScenario
 
 _BOUNDS = (("ge", "≥ {}"), ("gt", "> {}"), ("le", "≤ {}"), ("lt", "< {}"), ("min_length", "length ≥ {}"))
 
@@ -24,53 +24,53 @@ def info(
     scenario: Scenario, changes: Changes = None, reward: Reward = None, as_json: AsJson = False
 ) -> dict[str, Any] | None:
     """Show all there is to know about a scenario."""
-    from sandbox.scenarios.resolve import load_problem
+    from sandbox.scenarios.resolve import load_scenario
 
-    document = describe(load_problem(scenario, changes or (), reward or ()))
+    document = describe(load_scenario(scenario, changes or (), reward or ()))
     if as_json:
         return document
     _show(document)
     return None
 
 
-def describe(problem: Problem) -> dict[str, Any]:
+def describe(resolved: ResolvedScenario) -> dict[str, Any]:
     """The scenario as a JSON document; makes its environment to learn the spaces."""
     from sandbox.outputs.render import views
     from sandbox.registry.resolve import resolve
 
-    scenario, task = problem.scenario, problem.task
+    scenario, task = resolved.spec, resolved.task
     presets = resolve(task.rewards)
-    spaces, render_modes = _environment(problem)
+    spaces, render_modes = _environment(resolved)
     return {
         "scenario": scenario.id,
         "title": scenario.title,
         "task": scenario.task,
         "task_title": task.title,
         "task_version": task.version,
-        "file": problem.path,
-        "hash": problem.hash,
+        "file": resolved.path,
+        "hash": resolved.hash,
         "agents": task.agents,
         "masks": task.masks,
         "resume": task.resume,
         "spaces": spaces,
-        "metric": problem.metric.name,
+        "metric": resolved.metric.name,
         "metrics": [
             {"name": one.name, "unit": one.unit, "better": one.better, "description": one.description}
             for one in task.metrics
         ],
         "reward": {
             "preset": scenario.reward.preset or task.default_reward,
-            "terms": _terms(problem.reward),
+            "terms": _terms(resolved.reward),
             "presets": {name: _terms(spec) for name, spec in presets.items()},
         },
         "baselines": [
             {"name": one.name, "description": one.description, "source": one.source}
             for one in task.baselines
-            if one.name in problem.baselines()
+            if one.name in resolved.baselines()
         ],
         "views": [
             {"name": one.name, "formats": list(one.formats), "description": one.description}
-            for one in views(problem, render_modes)
+            for one in views(resolved, render_modes)
         ],
         "references": [
             {"metric": scenario.metric, **one.model_dump(exclude_none=True)} for one in scenario.references
@@ -83,12 +83,12 @@ def describe(problem: Problem) -> dict[str, Any]:
             "validations": scenario.evaluation.validations,
         },
         "seeds": {name: list(span) for name, span in scenario.evaluation.seeds},
-        "config": _parameters(problem),
-        "sources": list(dict.fromkeys([*scenario.sources, *task.sources, *problem.domain.sources])),
+        "config": _parameters(resolved),
+        "sources": list(dict.fromkeys([*scenario.sources, *task.sources, *resolved.domain.sources])),
     }
 
 
-def _environment(problem: Problem) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _environment(scenario: ResolvedScenario) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Observation and action of every agent in words, and the render modes.
 
     One entry named ``agent`` where there is one.
@@ -96,9 +96,9 @@ def _environment(problem: Problem) -> tuple[dict[str, Any], tuple[str, ...]]:
     from sandbox.api.spaces import describe as in_words
     from sandbox.envs.make import make
 
-    env = make(problem)
+    env = make(scenario)
     try:
-        if problem.task.agents == "parallel":
+        if scenario.task.agents == "parallel":
             found = {
                 agent: (env.observation_space(agent), env.action_space(agent))
                 for agent in env.possible_agents
@@ -122,12 +122,12 @@ def _terms(spec: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _parameters(problem: Problem) -> list[dict[str, Any]]:
+def _parameters(scenario: ResolvedScenario) -> list[dict[str, Any]]:
     """Every field of the task's config with its value in training and in evaluation."""
     from pydantic_core import to_jsonable_python
 
-    training = problem.config.model_dump(mode="json")
-    playing = problem.evaluation_config.model_dump(mode="json")
+    training = scenario.config.model_dump(mode="json")
+    playing = scenario.evaluation_config.model_dump(mode="json")
     return [
         {
             "name": name,
@@ -139,7 +139,7 @@ def _parameters(problem: Problem) -> list[dict[str, Any]]:
             "allowed": _allowed(field),
             "description": field.description or "",
         }
-        for name, field in type(problem.config).model_fields.items()
+        for name, field in type(scenario.config).model_fields.items()
     ]
 
 

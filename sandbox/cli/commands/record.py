@@ -35,18 +35,18 @@ def record(
     """Record episodes as a Minari dataset, for offline learning."""
     from sandbox.cli.show.progress import listener
     from sandbox.outputs.record import record as carry_out
-    from sandbox.scenarios.resolve import load_problem
+    from sandbox.scenarios.resolve import load_scenario
 
-    problem = load_problem(scenario, changes or (), reward or ())
+    resolved = load_scenario(scenario, changes or (), reward or ())
     made = carry_out(
-        problem,
+        resolved,
         agent,
         episodes,
         root=out,
         name=name,
         seed=seed,
         sample=sample,
-        progress=listener(quiet, problem.metric.name, problem.metric.unit),
+        progress=listener(quiet, resolved.metric.name, resolved.metric.unit),
     )
     steps = sum(episode.length for episode in made.episodes)
     mean = sum(episode.ret for episode in made.episodes) / len(made.episodes)

@@ -10,7 +10,7 @@ import typer
 from sandbox.cli.options import AsJson, Changes, Quiet, _count, _seed
 
 if TYPE_CHECKING:
-    from sandbox.scenarios.resolve import Problem
+    from sandbox.scenarios.resolve import ResolvedScenario
 
 
 def render(
@@ -50,36 +50,36 @@ def render(
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:
     """Film an episode, or draw another view of it, without a screen."""
-    from sandbox.cli.commands.eval import problem_of
+    from sandbox.cli.commands.eval import scenario_of
     from sandbox.cli.show.console import stdout
     from sandbox.cli.show.progress import listener
     from sandbox.outputs.render import Film
     from sandbox.outputs.render import render as carry_out
 
-    problem = problem_of(agents, scenario, changes or ())
+    resolved = scenario_of(agents, scenario, changes or ())
     path = carry_out(
         agents,
-        problem,
-        out or _default_out(problem, agents, view),
+        resolved,
+        out or _default_out(resolved, agents, view),
         view=view,
         seed=seed,
         episodes=episodes,
         film=Film(every, frames, fps),
-        progress=listener(quiet, problem.metric.name, problem.metric.unit),
+        progress=listener(quiet, resolved.metric.name, resolved.metric.unit),
     )
     if as_json:
-        return {"scenario": problem.scenario.id, "view": view, "agents": list(agents), "file": str(path)}
+        return {"scenario": resolved.spec.id, "view": view, "agents": list(agents), "file": str(path)}
     stdout().print(f"Wrote {path}", soft_wrap=True)
     return None
 
 
-def _default_out(problem: Problem, agents: list[str], view: str) -> Path:
+def _default_out(scenario: ResolvedScenario, agents: list[str], view: str) -> Path:
     """In the run directory where one run is shown, else in the working directory."""
     from sandbox.outputs.render import default_format
 
-    suffix = default_format(problem, view)
+    suffix = default_format(scenario, view)
     folder = Path(agents[0].removesuffix("@best").removesuffix("@final"))
     if len(agents) == 1 and folder.is_dir():
         return folder / f"{view}.{suffix}"
-    name = problem.scenario.id.partition("/")[2]
+    name = scenario.spec.id.partition("/")[2]
     return Path(f"{name}-{agents[0] if len(agents) == 1 else 'agents'}-{view}.{suffix}")

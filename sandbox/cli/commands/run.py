@@ -28,7 +28,7 @@ from sandbox.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from sandbox.scenarios.resolve import Problem
+    from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.cli.documents import facts
 
 
@@ -63,9 +63,9 @@ def run(
 
     if repeat is not None:
         given = (scenario, algo, seed or None, steps, num_envs, changes, reward, hp, init_from)
-        problem, arguments = _as_it_was(repeat, given)
+        resolved, arguments = _as_it_was(repeat, given)
     else:
-        problem, algo = _asked(context, scenario, algo, changes, reward)
+        resolved, algo = _asked(context, scenario, algo, changes, reward)
         arguments = {
             "algo": algo,
             "seed": seed,
@@ -77,12 +77,12 @@ def run(
     if episodes is not None:
         arguments["episodes"] = episodes
     trained, evaluation = carry_out(
-        problem,
+        resolved,
         **arguments,
         checkpoint_every=checkpoint_every,
         track=track or (),
         runs_dir=runs_dir,
-        progress=listener(quiet, problem.metric.name, problem.metric.unit),
+        progress=listener(quiet, resolved.metric.name, resolved.metric.unit),
         command=["sandbox", *context.obj],
     )
     if as_json:
@@ -97,17 +97,17 @@ def _asked(
     algo: str | None,
     changes: list[str] | None,
     reward: list[str] | None,
-) -> tuple[Problem, str]:
-    from sandbox.scenarios.resolve import load_problem
+) -> tuple[ResolvedScenario, str]:
+    from sandbox.scenarios.resolve import load_scenario
 
     if scenario is None:
         context.fail("Missing argument 'SCENARIO'.")
     if algo is None:
         context.fail("Missing option '--algo'.")
-    return load_problem(scenario, changes or (), reward or ()), algo
+    return load_scenario(scenario, changes or (), reward or ()), algo
 
 
-def _as_it_was(folder: Path, given: tuple[Any, ...]) -> tuple[Problem, dict[str, Any]]:
+def _as_it_was(folder: Path, given: tuple[Any, ...]) -> tuple[ResolvedScenario, dict[str, Any]]:
     """The scenario of a run and the arguments that make the same run again.
 
     Raises:
@@ -125,8 +125,8 @@ def _as_it_was(folder: Path, given: tuple[Any, ...]) -> tuple[Problem, dict[str,
             "It goes with --episodes, --runs-dir, --json and --quiet only.",
         )
     old = Run.open(folder)
-    problem, arguments = repeated(old)
+    scenario, arguments = repeated(old)
     evaluation = results(old)
     if evaluation is not None:
         arguments["episodes"] = evaluation["episodes"]
-    return problem, arguments
+    return scenario, arguments

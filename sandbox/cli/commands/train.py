@@ -50,12 +50,12 @@ def train(
     from sandbox.cli.documents import facts
     from sandbox.cli.show.progress import listener
     from sandbox.cli.show.tables import show_trained
-    from sandbox.scenarios.resolve import load_problem
+    from sandbox.scenarios.resolve import load_scenario
     from sandbox.training.train import train as carry_out
 
-    problem = load_problem(scenario, changes or (), reward or ())
+    resolved = load_scenario(scenario, changes or (), reward or ())
     trained = carry_out(
-        problem,
+        resolved,
         algo,
         seed=seed,
         steps=steps,
@@ -65,10 +65,10 @@ def train(
         init_from=initial_policy(init_from, algo, trust_pickle, runs_dir),
         checkpoint_every=checkpoint_every,
         track=track or (),
-        progress=listener(quiet, problem.metric.name, problem.metric.unit),
+        progress=listener(quiet, resolved.metric.name, resolved.metric.unit),
         command=["sandbox", *context.obj],
     )
     if as_json:
         return facts(trained)
-    show_trained(trained, problem.metric)
+    show_trained(trained, resolved.metric)
     return None

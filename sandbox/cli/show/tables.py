@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sandbox.api.metric import Metric
     from sandbox.evaluation.result import Evaluation
     from sandbox.runs.directory import Run
-    from sandbox.scenarios.resolve import Problem
+    from sandbox.scenarios.resolve import ResolvedScenario
 
 
 def table(title: str, *columns: str) -> Any:
@@ -46,7 +46,7 @@ def show_verdict(evaluation: Evaluation, trained: Run | None = None) -> None:
     metric = evaluation.metric
     unit = "" if metric.unit == "1" else f" ({metric.unit})"
     count = len(evaluation.seeds)
-    title = f"{evaluation.problem.scenario.id}: {metric.name}{unit}, {metric.better} is better"
+    title = f"{evaluation.scenario.spec.id}: {metric.name}{unit}, {metric.better} is better"
     shown = table(title, "agent", "mean [95 % interval]", "against best baseline", "return")
     summary = evaluation.to_json()["agents"]
     best = evaluation.best_baseline()
@@ -60,7 +60,7 @@ def show_verdict(evaluation: Evaluation, trained: Run | None = None) -> None:
             number(own["return"]),
             style="bold" if name in learned else None,
         )
-    _references(shown, evaluation.problem)
+    _references(shown, evaluation.scenario)
     show(console, shown)
     console.print(f"{plural(count, 'test episode')} an agent, the same ones for all.", style="dim")
     sampling = [agent.name for agent in evaluation.agents if not agent.deterministic]
@@ -129,8 +129,8 @@ def _tell_of_run(console: Any, trained: Run) -> None:
     console.print(f"Everything is in {trained.path}", soft_wrap=True)
 
 
-def _references(shown: Any, problem: Problem) -> None:
-    references = [ref for ref in problem.scenario.references if ref.metric in (None, problem.metric.name)]
+def _references(shown: Any, scenario: ResolvedScenario) -> None:
+    references = [ref for ref in scenario.spec.references if ref.metric in (None, scenario.metric.name)]
     if references:
         shown.add_section()
     for reference in references:

@@ -14,7 +14,7 @@ from sandbox.evaluation.agents import policy_of
 from sandbox.evaluation.named_agents import baseline_agents
 from sandbox.evaluation.rollout import play
 from sandbox.evaluation.runner import Players
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 
 GAMES = ("inventory/beer-game", "inventory/serial-four-stages-agents")
 
@@ -24,9 +24,9 @@ GAMES = ("inventory/beer-game", "inventory/serial-four-stages-agents")
 def test_every_copy_of_a_batch_plays_the_episodes_of_the_single_environment(
     scenario: str, orders: str
 ) -> None:
-    problem = load_problem(scenario, ["horizon=7", "warmup=0", f"orders={orders}"])
-    envs: Any = native(problem, 3, evaluation=True).unwrapped
-    singles = [JointEnv(EnvFactory(problem)().parallel) for _ in range(3)]
+    resolved = load_scenario(scenario, ["horizon=7", "warmup=0", f"orders={orders}"])
+    envs: Any = native(resolved, 3, evaluation=True).unwrapped
+    singles = [JointEnv(EnvFactory(resolved)().parallel) for _ in range(3)]
     assert envs.row_observation_space == singles[0].row_observation_space
     assert envs.row_action_space == singles[0].row_action_space
     rng = np.random.default_rng(0)
@@ -50,14 +50,14 @@ def test_every_copy_of_a_batch_plays_the_episodes_of_the_single_environment(
 
 
 def test_an_evaluation_of_a_batch_is_that_of_single_games() -> None:
-    problem = load_problem("inventory/beer-game")
-    agents = baseline_agents(problem)
-    with Players(problem) as players:
+    scenario = load_scenario("inventory/beer-game")
+    agents = baseline_agents(scenario)
+    with Players(scenario) as players:
         batch = players.play(agents, [11, 12, 13])
     assert len(batch) == 3 * len(agents)
-    env = EnvFactory(problem)()
+    env = EnvFactory(scenario)()
     for agent in agents:
-        policy = policy_of(problem, agent, env.parallel.unwrapped, env.row_action_space)
+        policy = policy_of(scenario, agent, env.parallel.unwrapped, env.row_action_space)
         for episode in batch:
             if episode.agent == agent.name and agent.name != "random":  # whose actions belong to a batch
                 single = play(env, policy, agent.name, episode.seed)
@@ -68,9 +68,9 @@ def test_an_evaluation_of_a_batch_is_that_of_single_games() -> None:
 @pytest.mark.parametrize("scenario", ["inventory/beer-game-central", "inventory/or-gym-v0"])
 def test_numbers_drawn_ahead_leave_every_path_as_it_was(scenario: str) -> None:
     """Also where some copies begin a path of their own while numbers are left, and after a restored state."""
-    problem = load_problem(scenario, ["horizon=5"])
-    envs: Any = native(problem, 2, evaluation=True).unwrapped
-    singles = [EnvFactory(problem)().unwrapped for _ in range(2)]
+    resolved = load_scenario(scenario, ["horizon=5"])
+    envs: Any = native(resolved, 2, evaluation=True).unwrapped
+    singles = [EnvFactory(resolved)().unwrapped for _ in range(2)]
 
     def play_episode(envs: Any) -> None:
         action = np.zeros(envs.action_space.shape, envs.action_space.dtype)
@@ -96,7 +96,7 @@ def test_numbers_drawn_ahead_leave_every_path_as_it_was(scenario: str) -> None:
     singles[0].reset()
     singles[1].reset(seed=9)
     follow(60)
-    other: Any = native(problem, 2, evaluation=True).unwrapped
+    other: Any = native(resolved, 2, evaluation=True).unwrapped
     other.reset(seed=[3, 4])
     other.set_state(envs.get_state())
     for _ in range(60):

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from sandbox.api import Scenario
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 from sandbox_inventory.plugin import domain
 
 SCENARIOS = sorted((Path(__file__).parents[3] / "scenarios" / "inventory").glob("*.yaml"))
@@ -45,12 +45,12 @@ def test_scenario_files_fit_the_tasks(path: Path) -> None:
     scenario = Scenario.model_validate(yaml.safe_load(path.read_text()))
     assert scenario.id == f"inventory/{path.stem}"
     assert scenario.sources
-    load_problem(str(path))
+    load_scenario(str(path))
 
 
 def test_a_bare_key_changes_the_task() -> None:
-    problem = load_problem("inventory", ["lead_time=3", "penalty=9", "demand.mean=4"])
-    config = problem.evaluation_config.model_dump()
+    scenario = load_scenario("inventory", ["lead_time=3", "penalty=9", "demand.mean=4"])
+    config = scenario.evaluation_config.model_dump()
     assert (config["lead_time"], config["penalty"], config["demand"]["mean"]) == (3, 9, 4)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 from sandbox_traffic import adaptive, baselines, tune, tuned
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.env import SignalEnv
@@ -16,8 +16,8 @@ SCENARIOS = Path(__file__).parents[3] / "scenarios" / "traffic"
 
 
 def test_a_known_network_gets_its_own_parameters_and_any_other_the_defaults() -> None:
-    problem = load_problem("traffic/cologne1")
-    config = SignalConfig.model_validate(problem.config.model_dump())
+    scenario = load_scenario("traffic/cologne1")
+    config = SignalConfig.model_validate(scenario.config.model_dump())
     known = json.loads(tuned.FILE.read_text())["controllers"][tuned.place(config)]
     for rule, own in known.items():
         assert tuned.parameters(config, rule) == own
@@ -35,7 +35,7 @@ def test_the_demand_of_a_generated_network_is_part_of_its_place() -> None:
 def test_what_is_shipped_is_the_best_of_what_was_tried() -> None:
     content = json.loads(tuned.FILE.read_text())
     places = {
-        tuned.place(SignalConfig.model_validate(load_problem(f"traffic/{path.stem}").config.model_dump()))
+        tuned.place(SignalConfig.model_validate(load_scenario(f"traffic/{path.stem}").config.model_dump()))
         for path in SCENARIOS.glob("*.yaml")
     }
     assert set(content["controllers"]) <= places

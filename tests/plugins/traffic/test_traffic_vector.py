@@ -17,7 +17,7 @@ from sandbox.envs.multiagent import JointEnv
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.rollout import play
 from sandbox.evaluation.runner import Players
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 from sandbox_traffic import baselines
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.env import SignalEnv, SignalsEnv, make_signal, make_signals
@@ -177,15 +177,15 @@ def test_a_window_spreads_the_beginnings_over_whole_intervals() -> None:
 
 
 def test_baselines_play_natively_as_they_play_alone() -> None:
-    problem = load_problem(
+    scenario = load_scenario(
         "traffic/cologne1", ["evaluation.config={duration: 200, window: 0, demand_spread: 0}"], []
     )
     agents = [Agent(name, baseline=name) for name in ("max-pressure", "actuated", "fixed-time")]
-    with Players(problem) as players:
+    with Players(scenario) as players:
         native = players.play(agents, [1, 2])
-    config = problem.evaluation_config
+    config = scenario.evaluation_config
     assert isinstance(config, SignalConfig)
-    env = make_signal(config, problem.reward)
+    env = make_signal(config, scenario.reward)
     makers = [baselines.max_pressure, baselines.actuated, baselines.fixed_time]
     single = [
         play(env, make(env), agent.name, seed)
@@ -198,8 +198,8 @@ def test_baselines_play_natively_as_they_play_alone() -> None:
 
 def test_a_parallel_scenario_is_played_and_trained_natively() -> None:
     changes = ["config.duration=30", "config.decision_interval=10"]
-    problem = load_problem("traffic/grid4x4", changes, [])
-    envs: Any = make_training(problem, 2, seed=0)
+    scenario = load_scenario("traffic/grid4x4", changes, [])
+    envs: Any = make_training(scenario, 2, seed=0)
     assert isinstance(envs._envs.unwrapped, SignalsVectorEnv)
     rows, info = envs.reset()
     assert rows.shape[0] == 32
@@ -211,11 +211,11 @@ def test_a_parallel_scenario_is_played_and_trained_natively() -> None:
     assert rewards.shape == (32,)
     assert info["final_info"]["metrics"]["delay"].shape == (32,)
     envs.close()
-    assert make_vec(problem, 1).num_envs == 16
-    with Players(problem) as players:
+    assert make_vec(scenario, 1).num_envs == 16
+    with Players(scenario) as players:
         (episode,) = players.play([Agent("max-pressure", baseline="max-pressure")], [3])
-    config = problem.evaluation_config
+    config = scenario.evaluation_config
     assert isinstance(config, SignalConfig)
-    env = JointEnv(make_signals(config, problem.reward))
+    env = JointEnv(make_signals(config, scenario.reward))
     assert episode.metrics == play(env, baselines.max_pressure(env.parallel), "max-pressure", 3).metrics
     env.close()

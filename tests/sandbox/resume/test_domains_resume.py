@@ -16,7 +16,7 @@ from sandbox.envs.make import make_training
 from sandbox.envs.vector import Workers
 from sandbox.runs.directory import Run
 from sandbox.runs.verify import damages
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 
 SMALL = {"learning_starts": 16, "batch_size": 16, "net_arch": [16]}
 ROLLOUT = {"n_steps": 16, "batch_size": 16, "n_epochs": 1}
@@ -110,9 +110,9 @@ def test_on_native_batches(scenario: str, algo: str, tmp_path: Path) -> None:
 def test_single_environments_of_sumo_come_back(workers: bool, tmp_path: Path) -> None:
     """As a task without a native batch would be trained: in this process and in workers."""
     pytest.importorskip("libsumo")
-    problem = load_problem("traffic/single-intersection", JUNCTION)
-    object.__setattr__(problem, "task", _as_plugin_would(problem.task, workers))
-    assert not comes_back(lambda: make_training(problem, 2, 0), tmp_path, 20, 20)
+    scenario = load_scenario("traffic/single-intersection", JUNCTION)
+    object.__setattr__(scenario, "task", _as_plugin_would(scenario.task, workers))
+    assert not comes_back(lambda: make_training(scenario, 2, 0), tmp_path, 20, 20)
 
 
 def _as_plugin_would(task: Any, workers: bool) -> Any:

@@ -17,7 +17,7 @@ from sandbox.envs.make import make_training
 from sandbox.envs.seeding import CopySeeds, EpisodeSeeds
 from sandbox.envs.training_state import capture, restore
 from sandbox.envs.vector import SameStep
-from sandbox.scenarios.resolve import load_problem
+from sandbox.scenarios.resolve import load_scenario
 
 Make = Callable[[], Any]
 
@@ -84,17 +84,17 @@ def play_only(envs: Any, steps: int, masked: bool) -> None:
 )
 @pytest.mark.parametrize("before", [0, 7, 40])
 def test_every_toy_comes_back(scenario: str, copies: int, before: int, toys: None, tmp_path: Path) -> None:
-    problem = load_problem(scenario)
-    assert not comes_back(lambda: make_training(problem, copies, 3), tmp_path, before, 60)
+    resolved = load_scenario(scenario)
+    assert not comes_back(lambda: make_training(resolved, copies, 3), tmp_path, before, 60)
 
 
 def test_copies_in_worker_processes_come_back(
     toys: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    problem = load_problem("toy/forage")
-    object.__setattr__(problem.task, "cheap", False)
+    scenario = load_scenario("toy/forage")
+    object.__setattr__(scenario.task, "cheap", False)
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / "toys"))
-    assert not comes_back(lambda: make_training(problem, 2, 3), tmp_path, 9, 20)
+    assert not comes_back(lambda: make_training(scenario, 2, 3), tmp_path, 9, 20)
 
 
 class Drifting(gym.Env[Any, Any]):

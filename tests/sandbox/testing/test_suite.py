@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from sandbox.api import Baseline, Domain, Metric, RewardSpec, RewardTerm, Scenario, Task
-from sandbox.scenarios.resolve import Problem
+from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.testing.subjects import Subject
 from sandbox.testing.suite import CHECKS, run_check, run_subject
 
@@ -122,11 +122,11 @@ def subject_of(make, **changes):
     scenario = Scenario(id="walk/line", title="A walk", task="walk/line", metric="place")
     from pathlib import Path
 
-    problem = Problem(scenario, Path.cwd())
+    resolved = ResolvedScenario(scenario, Path.cwd())
     for name, value in {"domain": domain, "task": task, "hash": "0" * 64}.items():
-        problem.__dict__[name] = value
+        resolved.__dict__[name] = value
     subject = Subject(domain, task)
-    subject.__dict__["problem"] = problem
+    subject.__dict__["scenario"] = resolved
     return subject
 
 
@@ -317,7 +317,7 @@ def test_a_reward_preset_that_acts_on_the_course_is_told():
 
 def test_a_worse_baseline_than_random_is_told():
     subject = subject_of(Walk)
-    subject.problem.__dict__["metric"] = Metric("place", "1", "lower")
+    subject.scenario.__dict__["metric"] = Metric("place", "1", "lower")
     assert "lower is better" in failures(subject)["baseline-beats-random"]
 
 

@@ -18,7 +18,7 @@ from sandbox.backends.rllib.rows import Rows, raw_actions
 from sandbox.envs.remote import TrainingEnvs
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import missing_modules, require
-from sandbox.scenarios.given import as_problem
+from sandbox.scenarios.given import as_scenario
 from sandbox.training.train import train
 
 needs_rllib = pytest.mark.skipif(
@@ -79,7 +79,7 @@ def test_rllib_sees_choices_from_zero_and_numbers_without_bounds() -> None:
 
 
 def test_environments_elsewhere_have_seeds_of_their_own_and_keep_what_ended(toys: None) -> None:
-    make = TrainingEnvs.of(as_problem("toy/corridor"), seed=3)
+    make = TrainingEnvs.of(as_scenario("toy/corridor"), seed=3)
     envs = [make(2, worker) for worker in (1, 2, 1)]
     ended = []
     for one in envs:
