@@ -192,13 +192,13 @@ def _only_run(folder: Path) -> Path | None:
 
 def _damages(folder: Path, had_a_run: bool) -> list[str] | None:
     """What is corrupt below a folder; None if a run that was there is no more."""
-    from sandbox.runs.verify import damages
+    from sandbox.runs.verify import find_damages
 
     path = _only_run(folder)
     if path is None:
         shutil.rmtree(folder, ignore_errors=True)  # killed before the run's record was written
         return None if had_a_run else []
-    return damages(path)
+    return find_damages(path)
 
 
 def _sum(file: Path) -> str | None:

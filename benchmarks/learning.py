@@ -27,8 +27,8 @@ from sandbox.api.errors import SandboxError
 from sandbox.evaluation.evaluate import play_all
 from sandbox.evaluation.named_agents import baseline_agents, learned_agent
 from sandbox.evaluation.progress import Silent
-from sandbox.evaluation.result import Evaluation
-from sandbox.evaluation.runner import Players
+from sandbox.evaluation.result import EvaluationResult
+from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.runs.directory import Run, runs, strict
 from sandbox.scenarios.resolve import load_scenario
@@ -60,8 +60,8 @@ class Asked:
     def carry_out(self) -> Path:
         """Train; where the run lies."""
         plan = self.plan()
-        with Players(plan.scenario) as players:
-            return train_plan(plan, self.root, players, Silent()).path
+        with EpisodeRunner(plan.scenario) as runner:
+            return train_plan(plan, self.root, runner, Silent()).path
 
 
 def main() -> int:
@@ -177,8 +177,8 @@ def judge(asked: Asked, trained_runs: Sequence[Run]) -> dict[str, Any]:
         if run.record.get("best")
     ]
     baselines = baseline_agents(scenario)
-    with Players(scenario) as players:
-        found = play_all(players, scenario, [*agents, *baselines], evaluation_seeds(scenario), Silent())
+    with EpisodeRunner(scenario) as runner:
+        found = play_all(runner, scenario, [*agents, *baselines], evaluation_seeds(scenario), Silent())
     best = found.best_baseline()
     assert best is not None
     finals = [f"final {seed}" for seed in range(len(trained_runs))]
@@ -205,7 +205,7 @@ def judge(asked: Asked, trained_runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _return(found: Evaluation, agent: str) -> float:
+def _return(found: EvaluationResult, agent: str) -> float:
     """Mean return of an agent: what learning went by, where the metric is what counts."""
     return statistics.mean(episode.ret for episode in found.episodes if episode.agent == agent)
 

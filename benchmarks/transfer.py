@@ -31,7 +31,7 @@ from sandbox.api.errors import InvalidValueError
 from sandbox.evaluation.evaluate import play_all
 from sandbox.evaluation.named_agents import baseline_agents, learned_agent
 from sandbox.evaluation.progress import Silent
-from sandbox.evaluation.runner import Players
+from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.registry.policies import load_policy
 from sandbox.runs.directory import Run
@@ -139,8 +139,8 @@ def judge(target: str, options: argparse.Namespace, runs: dict[str, Any]) -> dic
     named = {f"{kind} {seed}": run for kind, ones in runs.items() for seed, run in enumerate(ones)}
     agents = [replace(learned_agent(run), name=name) for name, run in named.items()]
     baselines = baseline_agents(scenario)
-    with Players(scenario) as players:
-        found = play_all(players, scenario, [*agents, *baselines], evaluation_seeds(scenario), Silent())
+    with EpisodeRunner(scenario) as runner:
+        found = play_all(runner, scenario, [*agents, *baselines], evaluation_seeds(scenario), Silent())
     rows = {kind: [found.mean(f"{kind} {seed}") for seed in range(len(ones))] for kind, ones in runs.items()}
     rows |= {agent.name: [found.mean(agent.name)] for agent in baselines}
     returns = {

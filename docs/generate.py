@@ -277,7 +277,7 @@ def scenario_file() -> str:
     for title, model in (
         ("Top level", api.Scenario),
         ("`reward`", api.RewardChoice),
-        ("`evaluation`", api.Evaluation),
+        ("`evaluation`", api.EvaluationSettings),
         ("`evaluation.seeds`", api.Seeds),
         ("`presets.ALGORITHM`", api.Preset),
         ("an entry of `references`", api.Reference),

@@ -16,8 +16,8 @@ from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.evaluate import play_all
 from sandbox.evaluation.named_agents import baseline_agents, learned_agent
 from sandbox.evaluation.progress import Progress, Silent
-from sandbox.evaluation.result import Evaluation
-from sandbox.evaluation.runner import Players
+from sandbox.evaluation.result import EvaluationResult
+from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.report.make import save_page
 from sandbox.report.media import REPLAYS
@@ -28,7 +28,7 @@ from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.training.monitor import CHECKPOINT_EVERY
-from sandbox.training.plan import make_plan, plan_again
+from sandbox.training.plan import make_plan, plan_from_run
 from sandbox.training.tracking import check_trackers
 from sandbox.training.train import resume_plan, train_plan
 
@@ -50,7 +50,7 @@ def run(
     track: Sequence[str] = (),
     progress: Progress | None = None,
     command: Sequence[str] | None = None,
-) -> tuple[Run, Evaluation]:
+) -> tuple[Run, EvaluationResult]:
     """Train an algorithm and compare it with the scenario's baselines on the test seeds.
 
     Takes what `sandbox.training.train.train` takes, and ``episodes``, the test episodes an agent plays.
@@ -71,9 +71,9 @@ def run(
         "track": list(track),
         "evaluate": len(seeds),
     }
-    with Players(resolved) as table:
-        trained = train_plan(plan, Path(runs_dir), table, listener, facts)
-        return trained, evaluate_run(trained, resolved, table, seeds, listener)
+    with EpisodeRunner(resolved) as runner:
+        trained = train_plan(plan, Path(runs_dir), runner, listener, facts)
+        return trained, evaluate_run(trained, resolved, runner, seeds, listener)
 
 
 def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
@@ -104,19 +104,19 @@ def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
     opened = Run.open(path)
     if is_complete(opened):
         return opened
-    plan = plan_again(opened)
-    with Players(plan.scenario) as table:
+    plan = plan_from_run(opened)
+    with EpisodeRunner(plan.scenario) as runner:
         writer = RunWriter.reopen(path)
         if writer.record["status"] == "done":
             writer.drop_checkpoints()
             writer.close()
             trained = Run.open(path)
         else:
-            trained = resume_plan(plan, writer, table, listener)
+            trained = resume_plan(plan, writer, runner, listener)
         episodes = trained.record.get("evaluate")
         if episodes is not None:
             seeds = evaluation_seeds(plan.scenario, episodes)
-            evaluate_run(trained, plan.scenario, table, seeds, listener)
+            evaluate_run(trained, plan.scenario, runner, seeds, listener)
     return trained
 
 
@@ -127,13 +127,13 @@ def is_complete(run: Run) -> bool:
 
 
 def evaluate_run(
-    trained: Run, scenario: ResolvedScenario, table: Players, seeds: Sequence[int], progress: Progress
-) -> Evaluation:
+    trained: Run, scenario: ResolvedScenario, runner: EpisodeRunner, seeds: Sequence[int], progress: Progress
+) -> EvaluationResult:
     """Compare a trained run with its scenario's baselines, and keep the result in its directory."""
     agents = [*_learned(trained), *baseline_agents(scenario)]
     try:
         with _stopped_by_sigterm():
-            evaluation = play_all(table, scenario, agents, seeds, progress)
+            evaluation = play_all(runner, scenario, agents, seeds, progress)
             save_evaluation(trained, evaluation)
             save_replay(trained, scenario, seeds[0], progress)
             save_page(trained)
@@ -177,8 +177,8 @@ def _stopped_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, old)
 
 
-def save_evaluation(run: Run, evaluation: Evaluation) -> None:
-    """Put an evaluation's table, summary and picture into a run directory.
+def save_evaluation(run: Run, evaluation: EvaluationResult) -> None:
+    """Put an evaluation's runner, summary and picture into a run directory.
 
     Raises:
         StorageError: If it cannot be written.

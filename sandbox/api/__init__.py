@@ -41,7 +41,7 @@ _HOMES = {
     "RewardBreakdown": "reward",
     "RewardSpec": "reward",
     "RewardTerm": "reward",
-    "Evaluation": "scenario",
+    "EvaluationSettings": "scenario",
     "InputFile": "scenario",
     "Preset": "scenario",
     "Reference": "scenario",
@@ -64,7 +64,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "Capabilities",
     "DamagedRunError",
     "Domain",
-    "Evaluation",
+    "EvaluationSettings",
     "InputFile",
     "InvalidValueError",
     "Metric",
@@ -117,7 +117,7 @@ if TYPE_CHECKING:
     from sandbox.api.policy import Baseline, Policy
     from sandbox.api.reward import RewardBreakdown, RewardSpec, RewardTerm
     from sandbox.api.scenario import (
-        Evaluation,
+        EvaluationSettings,
         InputFile,
         Preset,
         Reference,

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from sandbox.api.errors import BrokenFileError, InvalidValueError
 
 VERSION = 1
-LARGEST_FILE = 64 * 2**20
+MAX_FILE = 64 * 2**20
 """Bytes; a larger file is refused."""
 
 _Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -285,9 +285,9 @@ def write_replay(
         separators=(",", ":"),
         allow_nan=False,
     )
-    if len(text) > LARGEST_FILE:
+    if len(text) > MAX_FILE:
         raise InvalidValueError(
-            f"The replay would have {len(text) / 2**20:.0f} MB; at most {LARGEST_FILE // 2**20} are shown.",
+            f"The replay would have {len(text) / 2**20:.0f} MB; at most {MAX_FILE // 2**20} are shown.",
             "Record fewer frames.",
         )
     temporary = path.with_name(f".{path.name}.tmp")
@@ -302,8 +302,8 @@ def read_replay(path: Path) -> Replay:
         BrokenFileError: If it is none, or too large.
     """
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise BrokenFileError(path, f"a replay may have at most {LARGEST_FILE // 2**20} MB.")
+        if path.stat().st_size > MAX_FILE:
+            raise BrokenFileError(path, f"a replay may have at most {MAX_FILE // 2**20} MB.")
         return check_replay(json.loads(path.read_text(encoding="utf-8")))
     except InvalidValueError as error:
         raise BrokenFileError(path, error.message) from error

@@ -47,7 +47,7 @@ class Seeds(_Frozen):
         return self
 
 
-class Evaluation(_Frozen):
+class EvaluationSettings(_Frozen):
     """How agents are compared."""
 
     episodes: int = Field(10, ge=1, le=100_000, description="test episodes an agent plays")
@@ -60,7 +60,7 @@ class Evaluation(_Frozen):
     seeds: Seeds = Seeds()
 
     @model_validator(mode="after")
-    def _enough_seeds(self) -> Evaluation:
+    def _enough_seeds(self) -> EvaluationSettings:
         low, high = self.seeds.test
         if self.episodes > high - low:
             raise ValueError(
@@ -125,7 +125,7 @@ class Scenario(_Frozen):
     config: dict[str, Any] = Field(default_factory=dict)
     reward: RewardChoice = RewardChoice()
     steps: int = Field(100_000, ge=1)
-    evaluation: Evaluation = Evaluation()
+    evaluation: EvaluationSettings = EvaluationSettings()
     baselines: tuple[str, ...] | None = None
     presets: dict[str, Preset] = Field(default_factory=dict)
     references: tuple[Reference, ...] = ()

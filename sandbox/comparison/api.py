@@ -27,7 +27,7 @@ RESULT = "comparison.json"
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparisonResult:
     """A comparison and what it says.
 
     Attributes:
@@ -59,7 +59,7 @@ class Compared:
         return sorted(self.scores(scenario), key=key)
 
     @staticmethod
-    def open(folder: str | Path) -> Compared:
+    def open(folder: str | Path) -> ComparisonResult:
         """Read a comparison's folder.
 
         Raises:
@@ -72,7 +72,7 @@ class Compared:
             raise BrokenFileError(file, f"cannot be read: {error}") from error
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise BrokenFileError(file, f"is not a comparison of format {FORMAT}")
-        return Compared(Path(folder), document)
+        return ComparisonResult(Path(folder), document)
 
 
 def compare(
@@ -93,7 +93,7 @@ def compare(
     artifacts: str | None = None,
     watcher: Watcher | None = None,
     command: Sequence[str] | None = None,
-) -> Compared:
+) -> ComparisonResult:
     """Run what is missing of a grid scenario × agent × seed, and compare.
 
     Args:
@@ -148,7 +148,7 @@ def run_grid(
     artifacts: str | None = None,
     watcher: Watcher | None = None,
     command: Sequence[str] | None = None,
-) -> Compared:
+) -> ComparisonResult:
     """Bring a grid to its end; see `compare`."""
     mine = take_shard(grid.cells, shard)
     if artifacts is not None:
@@ -182,7 +182,7 @@ def run_grid(
         ) from None
     finally:
         launcher.close()
-    return Compared(folder, _write(grid, root, folder, command, state.records, episodes=True))
+    return ComparisonResult(folder, _write(grid, root, folder, command, state.records, episodes=True))
 
 
 def _write(

@@ -14,7 +14,7 @@ from sandbox.comparison.cells import Cell
 from sandbox.comparison.lease import holder
 from sandbox.comparison.records import cell_folder, read_cell, write_cell
 from sandbox.comparison.work import FUNCTION
-from sandbox.launch import Ended, Event, Job, Launcher, Lost, Told
+from sandbox.launch import Ended, Event, Job, JobProgress, Launcher, WorkerLost
 
 MAX_LOSSES = 3
 """Times that a cell's process may die under it before the cell counts as failed."""
@@ -200,14 +200,14 @@ class _Drive:
             self._launcher.submit(Job(cell.id, FUNCTION, payload))
 
     def _hear(self, event: Event) -> None:
-        if isinstance(event, Told):
+        if isinstance(event, JobProgress):
             total = event.values.get("total") or 0
             if total:
                 self._state.share[event.id] = min(1.0, event.values.get("done", 0) / total)
             return
         self._under_way.discard(event.id)
         self._state.share.pop(event.id, None)
-        if isinstance(event, Lost):
+        if isinstance(event, WorkerLost):
             self._lose(event)
         elif event.error is not None:
             raise RunFailedError(event.error, "Cells that were finished are kept; start again to go on.")
@@ -235,7 +235,7 @@ class _Drive:
         self._state.finished_here += 1
         self._unsaved = True
 
-    def _lose(self, event: Lost) -> None:
+    def _lose(self, event: WorkerLost) -> None:
         """The process is gone, not the cell: run it again, unless it keeps killing its process."""
         losses = self._losses[event.id] = self._losses.get(event.id, 0) + 1
         if losses <= MAX_LOSSES:
@@ -272,7 +272,7 @@ class _Drive:
                 for event in self._launcher.events(0.5):
                     if isinstance(event, Ended) and (event.result or {}).get("status") in ("done", "failed"):
                         self._hear(event)
-                    elif not isinstance(event, Told):
+                    elif not isinstance(event, JobProgress):
                         self._under_way.discard(event.id)
         except KeyboardInterrupt:
             pass  # asked twice: at once

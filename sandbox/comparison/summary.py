@@ -15,7 +15,7 @@ from sandbox.comparison.drive import State
 from sandbox.comparison.learning import curves
 from sandbox.comparison.table import Anchors, Runs, Table, anchors, best_baseline, make_table
 from sandbox.statistics import (
-    FEWEST_RUNS,
+    MIN_RUNS,
     Interval,
     Resampler,
     bootstrap_mean,
@@ -122,7 +122,7 @@ def _exploratory(grid: Grid, table: Table) -> bool:
         for scenario, agents in table.items()
         for name, runs in agents.items()
     }
-    return any(counts.get(one, 0) < FEWEST_RUNS for one in wanted)
+    return any(counts.get(one, 0) < MIN_RUNS for one in wanted)
 
 
 def _versions(records: Any) -> dict[str, list[str]]:

@@ -22,7 +22,7 @@ from sandbox.evaluation.evaluate import play_all
 from sandbox.evaluation.named_agents import learned_agent
 from sandbox.evaluation.progress import Phase, Silent
 from sandbox.evaluation.rollout import Episode
-from sandbox.evaluation.runner import Players
+from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.registry.discover import use_plugins
 from sandbox.runs.atomic import storage_errors, write_atomically
@@ -139,14 +139,14 @@ def _trained(
         if run.record["status"] != "failed":
             stopped = run
     listener = _Teller(tell)
-    with Players(scenario, num_workers=1) as table:
+    with EpisodeRunner(scenario, num_workers=1) as runner:
         if stopped is not None:
             writer = RunWriter.reopen(stopped.path)
             if restorable(scenario) and plan.algorithm.capabilities.exact_resume:
-                return resume_plan(plan, writer, table, listener)
+                return resume_plan(plan, writer, runner, listener)
             # The same cell must give the same numbers however often it was stopped.
             writer.discard()
-        return train_plan(plan, root, table, listener, {"cell": cell, "command": request.get("command")})
+        return train_plan(plan, root, runner, listener, {"cell": cell, "command": request.get("command")})
 
 
 def _attempts(root: Path, cell: str, request: Mapping[str, Any]) -> list[Run]:
@@ -182,8 +182,8 @@ def _play_learned(scenario: ResolvedScenario, run: Run) -> dict[str, list[Episod
 
 
 def _play(scenario: ResolvedScenario, agents: list[Agent]) -> dict[str, list[Episode]]:
-    with Players(scenario, num_workers=1) as table:
-        evaluation = play_all(table, scenario, agents, evaluation_seeds(scenario), Silent())
+    with EpisodeRunner(scenario, num_workers=1) as runner:
+        evaluation = play_all(runner, scenario, agents, evaluation_seeds(scenario), Silent())
     return {agent.name: [one for one in evaluation.episodes if one.agent == agent.name] for agent in agents}
 
 

@@ -14,9 +14,9 @@ from sandbox.api.processes import one_thread
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.named_agents import resolve_agents, timed
 from sandbox.evaluation.progress import Progress, Silent
-from sandbox.evaluation.result import Evaluation
+from sandbox.evaluation.result import EvaluationResult
 from sandbox.evaluation.rollout import Episode
-from sandbox.evaluation.runner import Players
+from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.runs.directory import Run
 from sandbox.scenarios.given import as_scenario
@@ -33,7 +33,7 @@ def evaluate(
     num_workers: int | None = None,
     progress: Progress | None = None,
     seconds: float | None = None,
-) -> Evaluation:
+) -> EvaluationResult:
     """Play agents on the scenario's test seeds, all on the same ones.
 
     Args:
@@ -55,24 +55,24 @@ def evaluate(
     seeds = evaluation_seeds(resolved, episodes)
     with tempfile.TemporaryDirectory(prefix="sandbox-agents-") as scratch:
         players = timed(resolve_agents(agents, resolved, Path(scratch)), resolved, seconds)
-        with Players(resolved, num_workers) as table:
-            return play_all(table, resolved, players, seeds, progress or Silent())
+        with EpisodeRunner(resolved, num_workers) as runner:
+            return play_all(runner, resolved, players, seeds, progress or Silent())
 
 
 def play_all(
-    table: Players,
+    runner: EpisodeRunner,
     scenario: ResolvedScenario,
     agents: Sequence[Agent],
     seeds: Sequence[int],
     progress: Progress,
-) -> Evaluation:
+) -> EvaluationResult:
     """Play every agent on every seed and check that what came back can be ranked."""
     start = time.perf_counter()
     total = len(agents) * len(seeds)
     progress.start("evaluate", f"{len(agents)} agents on {len(seeds)} test episodes", total, "episodes")
     try:
         with one_thread():
-            episodes = table.play(agents, seeds, heard=_teller(progress, scenario.metric))
+            episodes = runner.play(agents, seeds, heard=_teller(progress, scenario.metric))
     finally:
         progress.finish("evaluate")
     for episode in episodes:
@@ -83,7 +83,7 @@ def play_all(
                 "Its info must hold 'metrics' in the last step.",
             )
     seconds = time.perf_counter() - start
-    return Evaluation(scenario, tuple(seeds), tuple(episodes), tuple(agents), seconds)
+    return EvaluationResult(scenario, tuple(seeds), tuple(episodes), tuple(agents), seconds)
 
 
 def _teller(progress: Progress, metric: Metric) -> Callable[[Episode], None]:

@@ -15,12 +15,12 @@ from sandbox.evaluation.rollout import Episode
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.statistics import bootstrap_mean, paired_difference
 
-FEWEST_EPISODES = 5
+MIN_EPISODES = 5
 """A bootstrap over fewer episodes is far too narrow to carry a verdict."""
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedDifference:
     """An agent against the best baseline, episode by episode.
 
     Attributes:
@@ -38,7 +38,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class EvaluationResult:
     """A table of episodes and what it says.
 
     Attributes:
@@ -84,16 +84,16 @@ class Evaluation:
         classical = {agent.name for agent in self.agents if agent.baseline not in (None, "random")}
         return next((name for name in self.ranking() if name in classical), None)
 
-    def compare(self, agent: str) -> Comparison | None:
+    def compare(self, agent: str) -> PairedDifference | None:
         """An agent against the best other baseline; None where there is none."""
         baseline = self.best_baseline()
         if baseline is None or baseline == agent:
             return None
         mean, low, high = paired_difference(self.values(agent), self.values(baseline))
         verdict = "unclear"
-        if len(self.seeds) >= FEWEST_EPISODES and (high < 0 or low > 0):
+        if len(self.seeds) >= MIN_EPISODES and (high < 0 or low > 0):
             verdict = "better" if (high < 0) == (self.metric.better == "lower") else "worse"
-        return Comparison(baseline, mean, (low, high), verdict)
+        return PairedDifference(baseline, mean, (low, high), verdict)
 
     def to_json(self) -> dict[str, Any]:
         """The evaluation as the command line's JSON documents hold it."""

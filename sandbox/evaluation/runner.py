@@ -25,7 +25,7 @@ POOL_PAYS_AFTER = 6.0
 """Seconds of playing left from which starting worker processes is worth its price."""
 
 
-class Players:
+class EpisodeRunner:
     """Plays agents on the evaluation environment of a scenario; keeps its workers for the next call.
 
     Every episode depends on the scenario, the agent and the seed alone, so the records are the same
@@ -40,7 +40,7 @@ class Players:
         self._scenario = scenario
         self._limit = num_workers or os.cpu_count() or 1
         self._pool: ProcessPoolExecutor | None = None
-        self._table = _Table(scenario)
+        self._player = _EpisodePlayer(scenario)
 
     def play(
         self,
@@ -67,7 +67,7 @@ class Players:
                 continue
             start = time.perf_counter()
             if self._pool is None:
-                played[agent, seed] = self._table.play(agent, seed)
+                played[agent, seed] = self._player.play(agent, seed)
                 heard(played[agent, seed])
             rest = [job for job in jobs if job not in played]
             left = (time.perf_counter() - start) * len(rest)
@@ -79,12 +79,12 @@ class Players:
 
     def close(self) -> None:
         """Stop the workers and close the environment."""
-        self._table.close()
+        self._player.close()
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
 
-    def __enter__(self) -> Players:
+    def __enter__(self) -> EpisodeRunner:
         return self
 
     def __exit__(
@@ -94,7 +94,7 @@ class Players:
 
     def _spread(self, jobs: list[tuple[Agent, int]]) -> Iterator[tuple[tuple[Agent, int], Episode]]:
         if self._pool is None:
-            self._table.close()  # this process only waits from here on
+            self._player.close()  # this process only waits from here on
             self._pool = ProcessPoolExecutor(
                 min(self._limit, len(jobs)),
                 mp_context=get_context("spawn"),
@@ -137,7 +137,7 @@ class Players:
         return episodes
 
 
-class _Table:
+class _EpisodePlayer:
     """One environment and the policies that have played on it."""
 
     def __init__(self, scenario: ResolvedScenario) -> None:
@@ -169,17 +169,17 @@ class _Table:
         return policy
 
 
-_worker_table: _Table | None = None
+_worker_player: _EpisodePlayer | None = None
 
 
 def _start_worker(scenario: ResolvedScenario) -> None:
-    global _worker_table  # noqa: PLW0603 - a worker process is this one table
+    global _worker_player  # noqa: PLW0603 - a worker process plays for one runner
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the cores are shared out to processes, not threads
-    _worker_table = _Table(scenario)
+    _worker_player = _EpisodePlayer(scenario)
 
 
 def _play_in_worker(agent: Agent, seed: int) -> Episode:
-    if _worker_table is None:
+    if _worker_player is None:
         raise RuntimeError("this is not a worker process")
-    return _worker_table.play(agent, seed)
+    return _worker_player.play(agent, seed)

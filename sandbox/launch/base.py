@@ -26,7 +26,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Told:
+class JobProgress:
     """A job under way tells how far it is."""
 
     id: str
@@ -43,14 +43,14 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Lost:
+class WorkerLost:
     """The process or machine that ran a job is gone; the job may be submitted again."""
 
     id: str
     reason: str
 
 
-Event = Told | Ended | Lost
+Event = JobProgress | Ended | WorkerLost
 
 
 class Launcher(Protocol):

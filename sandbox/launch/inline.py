@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from sandbox.launch.base import Ended, Event, Job, Payload, Told
+from sandbox.launch.base import Ended, Event, Job, JobProgress, Payload
 from sandbox.launch.worker import carry_out
 
 
@@ -33,7 +33,7 @@ class InlineLauncher:
         told: list[Event] = []
 
         def tell(values: Payload) -> None:
-            told.append(Told(job.id, values))
+            told.append(JobProgress(job.id, values))
 
         kind, value = carry_out(job.function, job.payload, tell)
         if kind == "error" and value == "Interrupted.":

@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from sandbox.envs.vector import main_module_hidden
-from sandbox.launch.base import Ended, Event, Job, Lost, Told
+from sandbox.launch.base import Ended, Event, Job, JobProgress, WorkerLost
 from sandbox.launch.worker import serve
 
 
@@ -74,7 +74,7 @@ class LocalLauncher:
         for worker in self._workers:
             if worker.job is not None and worker.process.pid is not None and worker.process.is_alive():
                 os.kill(worker.process.pid, signal.SIGINT)
-        self._dropped += [Lost(job.id, "it was not started") for job in self._waiting]
+        self._dropped += [WorkerLost(job.id, "it was not started") for job in self._waiting]
         self._waiting.clear()
 
     def close(self) -> None:
@@ -129,7 +129,7 @@ class LocalLauncher:
                 if kind == "ready":
                     worker.ready = True
                 elif worker.job is not None and kind == "told":
-                    found.append(Told(worker.job.id, value))
+                    found.append(JobProgress(worker.job.id, value))
                 elif worker.job is not None:
                     error = value if kind == "error" else None
                     found.append(Ended(worker.job.id, None if error else value, error))
@@ -146,7 +146,7 @@ class LocalLauncher:
         code = worker.process.exitcode
         if not worker.ready and worker.job is not None:
             return [Ended(worker.job.id, None, f"A worker process could not start (exit code {code}).")]
-        return [Lost(worker.job.id, _cause(code))] if worker.job is not None else []
+        return [WorkerLost(worker.job.id, _cause(code))] if worker.job is not None else []
 
 
 def usable_cores() -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sandbox.api.errors import MissingExtraError, RunFailedError
 from sandbox.backends.ray_token import authenticate
-from sandbox.launch.base import Ended, Event, Job, Lost, Payload, Told
+from sandbox.launch.base import Ended, Event, Job, JobProgress, Payload, WorkerLost
 from sandbox.launch.local import usable_cores
 from sandbox.launch.worker import carry_out
 from sandbox.registry.discover import PLUGINS_VARIABLE
@@ -127,11 +127,11 @@ class RayLauncher:
         try:
             kind, value = self._ray.get(reference)
         except exceptions.TaskCancelledError:
-            return Lost(job, "it was cancelled")
+            return WorkerLost(job, "it was cancelled")
         except exceptions.RayTaskError as error:
             return Ended(job, None, f"{type(error.cause).__name__}: {error.cause}")
         except exceptions.RayError as error:
-            return Lost(job, str(error).partition("\n")[0])
+            return WorkerLost(job, str(error).partition("\n")[0])
         return Ended(job, None, value) if kind == "error" else Ended(job, value)
 
     def _news(self) -> list[Event]:
@@ -142,7 +142,9 @@ class RayLauncher:
             if ready:
                 try:
                     news = self._ray.get(self._mail_ref)
-                    found = [Told(job, values) for job, values in news.items() if job in self._refs.values()]
+                    found = [
+                        JobProgress(job, values) for job, values in news.items() if job in self._refs.values()
+                    ]
                 except self._ray.exceptions.RayError:
                     pass  # its node died; it starts again elsewhere, and progress is only progress
                 self._mail_ref = None

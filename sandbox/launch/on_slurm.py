@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.api.errors import InvalidValueError, MissingExtraError
-from sandbox.launch.base import Ended, Event, Job, Lost, Payload
+from sandbox.launch.base import Ended, Event, Job, Payload, WorkerLost
 from sandbox.launch.worker import carry_out
 from sandbox.registry.resolve import missing_modules
 
-MOST_JOBS = 500
+MAX_JOBS = 500
 """Jobs in the queue at the same time where nobody says how many."""
 
 LOOK_EVERY = 2.0
@@ -61,7 +61,7 @@ class SlurmLauncher:
             cpus_per_task=max(1, round(cores)),
             **({"slurm_partition": partition} if partition else {}),
         )
-        self._limit = workers or MOST_JOBS
+        self._limit = workers or MAX_JOBS
         self._jobs: dict[str, Any] = {}
 
     @property
@@ -101,7 +101,7 @@ class SlurmLauncher:
         del self._jobs[name]
         error = submitted.exception()
         if error is not None:
-            return Lost(name, str(error).strip().partition("\n")[0] or type(error).__name__)
+            return WorkerLost(name, str(error).strip().partition("\n")[0] or type(error).__name__)
         kind, value = submitted.result()
         return Ended(name, None, value) if kind == "error" else Ended(name, value)
 

@@ -34,7 +34,7 @@ from sandbox.scenarios.resolve import ResolvedScenario
 
 FORMATS = ("onnx",)
 OPSET = 18
-MOST_CHECKED = 5_000
+MAX_CHECKED = 5_000
 """Observations that are compared."""
 
 TOLERANCE = 1e-4
@@ -159,7 +159,7 @@ class _Witness:
 
     def act(self, observation: Any, mask: Any = None, deterministic: bool = True) -> Any:
         actions = self._policy.act(observation, mask, True)
-        if sum(len(done) for _, _, done in self.seen) < MOST_CHECKED:
+        if sum(len(done) for _, _, done in self.seen) < MAX_CHECKED:
             kept = None if mask is None else np.array(mask, bool)
             self.seen.append((_copied(observation), kept, np.array(actions)))
         return actions

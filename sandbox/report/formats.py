@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from sandbox.report.charts import central, ranked
+from sandbox.report.data import ReportData
 from sandbox.report.page import verdicts, warnings
-from sandbox.report.story import Story
 from sandbox.report.words import NONE, number
 
 FORMATS = ("html", "png", "csv", "parquet", "md")
 
 
-def rows(story: Story) -> list[dict[str, Any]]:
+def rows(data: ReportData) -> list[dict[str, Any]]:
     """One row for every scenario and agent, best first; every row has the same columns."""
-    facts = story.facts
+    facts = data.facts
     metrics = dict.fromkeys(
         name for scores in facts.scores.values() for score in scores.values() for name in score.metrics
     )
@@ -60,9 +60,9 @@ def rows(story: Story) -> list[dict[str, Any]]:
     return found
 
 
-def as_csv(story: Story) -> bytes:
+def as_csv(data: ReportData) -> bytes:
     """The rows as CSV. A text that a spreadsheet would take for a formula gets an apostrophe before it."""
-    table = rows(story)
+    table = rows(data)
     sink = io.StringIO()
     writer = csv.DictWriter(sink, fieldnames=list(table[0]) if table else ["scenario", "agent"])
     writer.writerow({name: _no_formula(name) for name in writer.fieldnames})
@@ -71,13 +71,13 @@ def as_csv(story: Story) -> bytes:
     return sink.getvalue().encode()
 
 
-def as_parquet(story: Story) -> bytes:
+def as_parquet(data: ReportData) -> bytes:
     """The rows as Parquet."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     sink = io.BytesIO()
-    table = rows(story)
+    table = rows(data)
     floats = {name for name in (table[0] if table else {}) if "/" in name}
     arrays = {
         name: pa.array([row[name] for row in table], pa.float64() if name in floats else None)
@@ -87,13 +87,13 @@ def as_parquet(story: Story) -> bytes:
     return sink.getvalue()
 
 
-def as_markdown(story: Story) -> bytes:
+def as_markdown(data: ReportData) -> bytes:
     """The verdicts and one table a scenario."""
-    facts = story.facts
+    facts = data.facts
     lines = [f"# {_cell(facts.title or facts.suite)}", ""]
     for one in verdicts(facts):
         lines.append(f"- {_cell(f'{one.where}: {one.text}' if one.where else one.text)}")
-    lines += ["", *(f"> {_cell(note)}" for note in warnings(story)), ""]
+    lines += ["", *(f"> {_cell(note)}" for note in warnings(data)), ""]
     for name, scenario in facts.scenarios.items():
         scores = facts.scores.get(name, {})
         if not scores:
@@ -125,8 +125,8 @@ def as_markdown(story: Story) -> bytes:
                 )
             )
         lines.append("")
-    if story.commands:
-        lines += ["```", *(command.replace("```", "'''") for command in story.commands), "```", ""]
+    if data.commands:
+        lines += ["```", *(command.replace("```", "'''") for command in data.commands), "```", ""]
     return "\n".join(lines).encode()
 
 

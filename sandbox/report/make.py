@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sandbox.api.errors import MissingExtraError, UnknownNameError
 from sandbox.registry.resolve import missing_modules
+from sandbox.report.data import ReportData, data_of_runs, read_report_data
 from sandbox.report.formats import FORMATS, as_csv, as_markdown, as_parquet
 from sandbox.report.page import html
-from sandbox.report.story import Story, read_story, story_of_runs
 from sandbox.runs.atomic import storage_errors, write_atomically
 from sandbox.runs.directory import Run
 
@@ -33,9 +33,9 @@ def make_report(paths: Sequence[str | Path], form: str = "html", out: str | Path
     """
     if form not in FORMATS:
         raise UnknownNameError("format", form, FORMATS)
-    story = read_story(paths)
-    target = Path(out) if out is not None else _place(story) / f"report.{form}"
-    content = _content(story, form)
+    data = read_report_data(paths)
+    target = Path(out) if out is not None else _place(data) / f"report.{form}"
+    content = _content(data, form)
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, content)
@@ -46,28 +46,28 @@ def save_page(run: Run) -> Path:
     """Write the page of one run into its directory."""
     path = run.path / PAGE
     with storage_errors(run.path):
-        write_atomically(path, html(story_of_runs([run])).encode())
+        write_atomically(path, html(data_of_runs([run])).encode())
     return path
 
 
-def _place(story: Story) -> Path:
-    if story.folder is not None:
-        return story.folder
-    return story.runs[0].path if len(story.runs) == 1 else Path()
+def _place(data: ReportData) -> Path:
+    if data.folder is not None:
+        return data.folder
+    return data.runs[0].path if len(data.runs) == 1 else Path()
 
 
-def _content(story: Story, form: str) -> bytes:
+def _content(data: ReportData, form: str) -> bytes:
     if form == "html":
-        return html(story).encode()
+        return html(data).encode()
     if form == "csv":
-        return as_csv(story)
+        return as_csv(data)
     if form == "parquet":
-        return as_parquet(story)
+        return as_parquet(data)
     if form == "md":
-        return as_markdown(story)
+        return as_markdown(data)
     missing = missing_modules(("matplotlib",))
     if missing:
         raise MissingExtraError("A picture", missing, "plot")
-    from sandbox.report.picture import draw_story
+    from sandbox.report.picture import draw_report
 
-    return draw_story(story)
+    return draw_report(data)

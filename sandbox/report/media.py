@@ -18,10 +18,10 @@ REPLAYS = "replays"
 
 PICTURES = {".png": "image/png", ".gif": "image/gif", ".jpg": "image/jpeg"}
 FILMS = {".mp4": "video/mp4", ".webm": "video/webm"}
-LARGEST_PICTURE = 2 * 2**20
-LARGEST_FILM = 16 * 2**20
-MOST_FILMS = 48 * 2**20
-MOST_REPLAYS = int(2.5 * 2**20)
+MAX_PICTURE = 2 * 2**20
+MAX_FILM = 16 * 2**20
+MAX_FILMS = 48 * 2**20
+MAX_REPLAYS = int(2.5 * 2**20)
 """Bytes of all replays in a page: with all else it stays below 5 MB."""
 
 OWN = ("result.png",)
@@ -63,7 +63,7 @@ def embed(runs: Sequence[Run]) -> tuple[list[Media], dict[str, Any], list[str]]:
         label = f"{run.algorithm}, seed {run.record['seed']}"
         for path in found["replay"]:
             size = path.stat().st_size
-            if taken + size > MOST_REPLAYS:
+            if taken + size > MAX_REPLAYS:
                 notes.append(f"The replay {path} is too large for a page; sandbox ui shows it.")
                 continue
             try:
@@ -79,13 +79,13 @@ def embed(runs: Sequence[Run]) -> tuple[list[Media], dict[str, Any], list[str]]:
             media.append(Media("replay", replay.title or f"{label}: {path.stem}", replay=name))
         for path in found["film"]:
             size = path.stat().st_size
-            if size > LARGEST_FILM or films + size > MOST_FILMS:
+            if size > MAX_FILM or films + size > MAX_FILMS:
                 notes.append(f"The film {path} is too large for a page.")
                 continue
             films += size
             media.append(Media("film", f"{label}: {path.name}", _address(path, FILMS)))
         for path in found["picture"]:
-            if path.stat().st_size > LARGEST_PICTURE:
+            if path.stat().st_size > MAX_PICTURE:
                 notes.append(f"The picture {path} is too large for a page.")
                 continue
             media.append(Media("picture", f"{label}: {path.name}", _address(path, PICTURES)))

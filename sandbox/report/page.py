@@ -17,32 +17,32 @@ from importlib.resources import files as package_files
 from typing import Any
 
 from sandbox.report.charts import all_charts, best_baseline, central, colours, intervals, ranked
+from sandbox.report.data import ReportData
 from sandbox.report.files import ComparisonFile, ScenarioFacts, Score
 from sandbox.report.media import embed, script_json
-from sandbox.report.story import Story
 from sandbox.report.words import NONE, duration, number, plural, signed, verdict
 from sandbox.runs.provenance import packages
-from sandbox.statistics.resampling import FEWEST_RUNS
+from sandbox.statistics.resampling import MIN_RUNS
 
 STYLES = ("uPlot.min.css", "base.css")
 SCRIPTS = ("uPlot.iife.min.js", "charts.js", "replay.js", "report.js")
-MOST_METRICS = 6
+MAX_METRICS = 6
 """Columns of further metrics in a table of scores."""
 
 
-def html(story: Story, with_media: bool = True) -> str:
+def html(data: ReportData, with_media: bool = True) -> str:
     """The page.
 
     Args:
-        story: What it tells.
+        data: What it tells.
         with_media: Whether pictures, films and replays of the runs are put in.
     """
     from markupsafe import Markup
 
-    facts = story.facts
+    facts = data.facts
     palette = colours(facts)
     charts = all_charts(facts)
-    media, replays, notes = embed(story.runs) if with_media else ([], {}, [])
+    media, replays, notes = embed(data.runs) if with_media else ([], {}, [])
     style, script = (asset_text(names) for names in (STYLES, SCRIPTS))
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
@@ -62,7 +62,7 @@ def html(story: Story, with_media: bool = True) -> str:
             subtitle=_subtitle(facts),
             status=facts.status,
             verdicts=verdicts(facts),
-            notes=[*warnings(story), *notes],
+            notes=[*warnings(data), *notes],
             overall=_overall(facts, palette),
             chances=_chances(facts),
             scenarios=[_scenario(facts, place, name, charts) for place, name in enumerate(facts.scenarios)],
@@ -72,7 +72,7 @@ def html(story: Story, with_media: bool = True) -> str:
             cells=[
                 cell for cell in facts.cells if facts.agents.get(cell.agent) is None or cell.seed is not None
             ],
-            commands=story.commands,
+            commands=data.commands,
             settings=_settings(facts),
             versions="\n".join(
                 f"{name} {', '.join(found)}" for name, found in sorted(facts.versions.items())
@@ -122,12 +122,12 @@ class Verdict:
     text: str
 
 
-def warnings(story: Story) -> list[str]:
+def warnings(data: ReportData) -> list[str]:
     """What a reader must know before trusting the figures."""
-    facts, found = story.facts, []
+    facts, found = data.facts, []
     if facts.exploratory:
         found.append(
-            f"Exploratory: fewer than {FEWEST_RUNS} training runs an agent; other seeds may do otherwise."
+            f"Exploratory: fewer than {MIN_RUNS} training runs an agent; other seeds may do otherwise."
         )
     sampled = [name for agents in facts.scores.values() for name, score in agents.items() if score.sampled]
     if sampled:
@@ -139,8 +139,8 @@ def warnings(story: Story) -> list[str]:
     mixed = [name for name, versions in facts.versions.items() if len(versions) > 1]
     if mixed:
         found.append(f"Made with different versions of {', '.join(mixed)}.")
-    if story.missing:
-        found.append(f"{plural(len(story.missing), 'run')} could not be read: {story.missing[0]}")
+    if data.missing:
+        found.append(f"{plural(len(data.missing), 'run')} could not be read: {data.missing[0]}")
     return found
 
 
@@ -244,7 +244,7 @@ def _scenario(facts: ComparisonFile, place: int, name: str, charts: Mapping[str,
         "chart": intervals(shown, palette),
         "rows": [row for agent in order for row in _rows(agent, scores[agent], best)],
         "normalised": any(score.normalised is not None for score in scores.values()),
-        "metrics": list(metrics)[:MOST_METRICS],
+        "metrics": list(metrics)[:MAX_METRICS],
         "terms": [
             (agent, f"terms-{place}-{number_}")
             for number_, agent in enumerate(facts.curves.get(name, {}))

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.evaluation.result import Evaluation
+from sandbox.evaluation.result import EvaluationResult
 from sandbox.registry.resolve import missing_modules
 from sandbox.report.charts import central, colours, learning_chart, ranked, spread_out
-from sandbox.report.story import Story
+from sandbox.report.data import ReportData
 from sandbox.runs.directory import Run, progress
 from sandbox.statistics import bootstrap_mean
 
@@ -18,7 +18,7 @@ _LEARNED, _CLASSICAL, _RANDOM = "#0072b2", "#999999", "#d9d9d9"  # distinct for 
 _PALETTE = ("#2f6fde", "#d9722b", "#199473", "#a849b3", "#b8890b", "#2a9bc4", "#d14a76", "#6b6f2d")
 
 
-def draw_result(run: Run, evaluation: Evaluation) -> bytes | None:
+def draw_result(run: Run, evaluation: EvaluationResult) -> bytes | None:
     """The run's learning curve beside the agents' test results, as a PNG.
 
     Returns:
@@ -40,12 +40,12 @@ def draw_result(run: Run, evaluation: Evaluation) -> bytes | None:
     return sink.getvalue()
 
 
-def draw_story(story: Story) -> bytes:
+def draw_report(data: ReportData) -> bytes:
     """Learning curves beside scores, one row a scenario, as a PNG. Matplotlib must be there."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    facts = story.facts
+    facts = data.facts
     scenarios = list(facts.scenarios)
     figure = Figure(figsize=(10, 0.4 + 3.8 * len(scenarios)), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
@@ -54,7 +54,7 @@ def draw_story(story: Story) -> bytes:
     for (left, right), name in zip(rows, scenarios, strict=True):
         scenario, scores = facts.scenarios[name], facts.scores.get(name, {})
         _story_curves(left, name, learning_chart(scenario, facts.curves.get(name, {}), scores, palette))
-        _story_scores(right, scenario, scores, palette)
+        _scores_panel(right, scenario, scores, palette)
     # What comes from a file is text, not a formula.
     figure.suptitle(plain(facts.title), fontsize=12)
     sink = io.BytesIO()
@@ -95,7 +95,7 @@ def _story_curves(axes: Any, name: str, chart: dict[str, Any]) -> None:
         axes.legend(fontsize=8)
 
 
-def _story_scores(axes: Any, scenario: Any, scores: Any, palette: Any) -> None:
+def _scores_panel(axes: Any, scenario: Any, scores: Any, palette: Any) -> None:
     names = [name for name in ranked(scenario, scores)[::-1] if central(scores[name]) is not None]
     values = [central(scores[name]) or 0.0 for name in names]
     for row, (name, value) in enumerate(zip(names, values, strict=True)):
@@ -117,7 +117,7 @@ def _colour(index: int) -> str:
     return _CLASSICAL if index < 0 else _PALETTE[index % len(_PALETTE)]
 
 
-def _learning_curve(axes: Any, run: Run, evaluation: Evaluation) -> None:
+def _learning_curve(axes: Any, run: Run, evaluation: EvaluationResult) -> None:
     metric = evaluation.metric
     records = progress(run)
     training = [(one["steps"], one[metric.name]) for one in records if one.get(metric.name) is not None]
@@ -144,7 +144,7 @@ def _learning_curve(axes: Any, run: Run, evaluation: Evaluation) -> None:
         axes.legend(fontsize=8)
 
 
-def _bars(axes: Any, evaluation: Evaluation) -> None:
+def _bars(axes: Any, evaluation: EvaluationResult) -> None:
     names = evaluation.ranking()[::-1]
     kinds = {agent.name: agent.baseline for agent in evaluation.agents}
     means = [evaluation.mean(name) for name in names]

@@ -63,7 +63,7 @@ def verdict(agent: str, against: Against | None, metric: str, unit: str, episode
         unit: The metric's unit.
         episodes: Test episodes an agent played.
     """
-    from sandbox.evaluation.result import FEWEST_EPISODES
+    from sandbox.evaluation.result import MIN_EPISODES
 
     if against is None:
         return f"{agent}: there is no classical method to compare with."
@@ -73,7 +73,7 @@ def verdict(agent: str, against: Against | None, metric: str, unit: str, episode
         return f"{agent} cannot be compared with {best}: {metric} is not a number."
     span = f"95 % interval {signed(low)} to {signed(high)}"
     if against.verdict not in ("better", "worse"):
-        if against.unit == "episodes" and episodes < FEWEST_EPISODES:
+        if against.unit == "episodes" and episodes < MIN_EPISODES:
             why = f"{plural(episodes, 'test episode')} are too few for a verdict"
         else:
             why = f"{span}, which includes zero" if _holds_zero(low, high) else span

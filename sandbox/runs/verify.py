@@ -20,7 +20,7 @@ from sandbox.runs.directory import (
 )
 
 
-def damages(path: Path) -> list[str]:
+def find_damages(path: Path) -> list[str]:
     """What is damaged in a run directory, one sentence each; empty if every byte is what was written.
 
     The logs of a run that has not ended are checked as far as they go.

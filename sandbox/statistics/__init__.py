@@ -19,7 +19,7 @@ from sandbox.statistics.pairs import (
     welch_p_value,
 )
 from sandbox.statistics.profiles import Profile, performance_profile
-from sandbox.statistics.resampling import FEWEST_RUNS, Interval, Resampler, resamples_for
+from sandbox.statistics.resampling import MIN_RUNS, Interval, Resampler, resamples_for
 from sandbox.statistics.scores import (
     iqm,
     iqm_interval,
@@ -31,7 +31,7 @@ from sandbox.statistics.scores import (
 )
 
 __all__ = [
-    "FEWEST_RUNS",
+    "MIN_RUNS",
     "RESAMPLES",
     "Curve",
     "Interval",

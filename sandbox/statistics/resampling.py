@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sandbox.statistics.episodes import RESAMPLES
 
-FEWEST_RUNS = 5
+MIN_RUNS = 5
 """With fewer training runs an agent's figures are exploratory."""
 
 BAND_RESAMPLES = 5_000
@@ -24,13 +24,13 @@ class Interval(NamedTuple):
     high: float
 
 
-MOST_DRAWS = 20_000_000
+MAX_DRAWS = 20_000_000
 """Draws that are kept at a time; agents with more than 400 runs get fewer resamples, and need fewer."""
 
 
 def resamples_for(runs: int) -> int:
     """How many resamples an agent with so many runs over all scenarios is worth."""
-    return RESAMPLES if runs * RESAMPLES <= MOST_DRAWS else max(2_000, MOST_DRAWS // runs)
+    return RESAMPLES if runs * RESAMPLES <= MAX_DRAWS else max(2_000, MAX_DRAWS // runs)
 
 
 class Resampler:

@@ -17,7 +17,7 @@ from sandbox.api.policy import Policy
 from sandbox.api.processes import one_thread
 from sandbox.envs.make import make_training
 from sandbox.evaluation.agents import Agent
-from sandbox.evaluation.runner import Players
+from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.registry.discover import registry
 from sandbox.registry.policies import load_policy
 from sandbox.registry.resolve import missing_modules, resolve
@@ -64,11 +64,11 @@ def baseline_beats_random(subject: Subject) -> None:
     metric = scenario.metric
     sign = 1.0 if metric.better == "higher" else -1.0
     found: dict[str, float] = {}
-    with Players(scenario, num_workers=1) as players:
-        random = _metrics(players, "random", subject.budget.episodes, subject)
+    with EpisodeRunner(scenario, num_workers=1) as runner:
+        random = _metrics(runner, "random", subject.budget.episodes, subject)
         for name in names:
             # Only as far as it takes to know that one of them is better.
-            found[name] = float(np.mean(_metrics(players, name, len(random), subject, clocked=False)))
+            found[name] = float(np.mean(_metrics(runner, name, len(random), subject, clocked=False)))
             if sign * found[name] > sign * np.mean(random):
                 return
     best = max(found, key=lambda name: sign * found[name])
@@ -79,13 +79,13 @@ def baseline_beats_random(subject: Subject) -> None:
 
 
 def _metrics(
-    players: Players, name: str, episodes: int, subject: Subject, clocked: bool = True
+    runner: EpisodeRunner, name: str, episodes: int, subject: Subject, clocked: bool = True
 ) -> list[float]:
     """The scenario's metric in the first episodes; at least two, however long they take."""
     clock, values = subject.clock(), []
     for seed in range(episodes):
         try:
-            (episode,) = players.play([Agent(name, baseline=name)], [seed])
+            (episode,) = runner.play([Agent(name, baseline=name)], [seed])
         except SandboxError as error:
             raise Violation(f"{name} cannot play seed {seed}: {error.message}") from error
         except Exception as error:

@@ -22,7 +22,7 @@ from sandbox.envs.remote import Ended
 from sandbox.envs.training_state import capture, restore
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.progress import Progress
-from sandbox.evaluation.runner import Players
+from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import validation_seeds
 from sandbox.runs.atomic import link_or_copy, storage_errors
 from sandbox.runs.writer import RunWriter
@@ -60,7 +60,7 @@ class Monitor:
         scenario: What is trained on.
         total: Steps to train for.
         writer: The run directory.
-        table: Plays validation episodes.
+        runner: Plays validation episodes.
         progress: Hears how it goes.
         every: Seconds between two checkpoints; at every safe point at 0.
         past: The state that training goes on from: what `TRAINING` holds of a checkpoint.
@@ -72,7 +72,7 @@ class Monitor:
         scenario: ResolvedScenario,
         total: int,
         writer: RunWriter,
-        table: Players,
+        runner: EpisodeRunner,
         progress: Progress,
         every: float = CHECKPOINT_EVERY,
         past: Mapping[str, Any] | None = None,
@@ -83,7 +83,7 @@ class Monitor:
         self.interrupted = False
         self.validation_seconds = 0.0
         self._scenario, self._total = scenario, total
-        self._writer, self._table, self._progress = writer, table, progress
+        self._writer, self._runner, self._progress = writer, runner, progress
         self._returns: deque[float] = deque(maxlen=RECENT_EPISODES)
         self._metrics: deque[dict[str, float]] = deque(maxlen=RECENT_EPISODES)
         self._terms: deque[dict[str, float]] = deque(maxlen=RECENT_EPISODES)
@@ -284,7 +284,7 @@ class Monitor:
         metric = self._scenario.metric
         self._progress.start("validate", f"{len(seeds)} validation episodes", len(seeds), "episodes")
         try:
-            episodes = self._table.play([Agent("policy", folder=folder)], seeds)
+            episodes = self._runner.play([Agent("policy", folder=folder)], seeds)
         finally:
             self._progress.finish("validate")
         values = [episode.metrics.get(metric.name, float("nan")) for episode in episodes]

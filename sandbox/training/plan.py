@@ -139,7 +139,7 @@ def repeated(run: Run) -> tuple[ResolvedScenario, dict[str, Any]]:
     }
 
 
-def plan_again(run: Run) -> Plan:
+def plan_from_run(run: Run) -> Plan:
     """The plan of a run, from its record; raises as `repeated`."""
     scenario, arguments = repeated(run)
     return make_plan(scenario, **arguments)

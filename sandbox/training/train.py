@@ -17,7 +17,7 @@ from sandbox.envs.make import make_training
 from sandbox.envs.remote import TrainingEnvs
 from sandbox.envs.vector import restorable
 from sandbox.evaluation.progress import Progress, Silent
-from sandbox.evaluation.runner import Players
+from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.registry.resolve import resolve
 from sandbox.runs.checkpoints import FOLDER, Checkpoint, whole_checkpoints
 from sandbox.runs.directory import BEST, POLICY, Run
@@ -86,28 +86,28 @@ def train(
         hp=hp,
         init_from=init_from,
     )
-    with Players(plan.scenario) as table:
+    with EpisodeRunner(plan.scenario) as runner:
         facts = {"command": command, "checkpoint_every": checkpoint_every, "track": list(track)}
-        return train_plan(plan, Path(runs_dir), table, progress or Silent(), facts)
+        return train_plan(plan, Path(runs_dir), runner, progress or Silent(), facts)
 
 
 def train_plan(
-    plan: Plan, root: Path, table: Players, progress: Progress, facts: Mapping[str, Any] | None = None
+    plan: Plan, root: Path, runner: EpisodeRunner, progress: Progress, facts: Mapping[str, Any] | None = None
 ) -> Run:
     """Carry out a plan in a new run directory; see `train`.
 
     Args:
         plan: What to do.
         root: Where run directories are made.
-        table: Plays validation episodes.
+        runner: Plays validation episodes.
         progress: Hears how it goes.
         facts: What else the run's record is to hold, such as ``command``.
     """
     writer = RunWriter(root, {**_record(plan), **(facts or {})})
-    return _carry_out(plan, writer, table, progress, None)
+    return _carry_out(plan, writer, runner, progress, None)
 
 
-def resume_plan(plan: Plan, writer: RunWriter, table: Players, progress: Progress) -> Run:
+def resume_plan(plan: Plan, writer: RunWriter, runner: EpisodeRunner, progress: Progress) -> Run:
     """Carry out the rest of a plan in a run directory that was opened again.
 
     Goes on from the newest checkpoint that is whole and has training state, and otherwise from the
@@ -116,7 +116,7 @@ def resume_plan(plan: Plan, writer: RunWriter, table: Players, progress: Progres
     Args:
         plan: What the run's record asks for; see `sandbox.training.plan.plan_again`.
         writer: Made by `RunWriter.reopen`; closed when this returns.
-        table: Plays validation episodes.
+        runner: Plays validation episodes.
         progress: Hears how it goes, which checkpoints are no use, and what is not exact.
     """
     try:
@@ -131,7 +131,7 @@ def resume_plan(plan: Plan, writer: RunWriter, table: Players, progress: Progres
         writer.close()
         raise
     progress.message(f"Goes on from step {at:,}." if checkpoint else "Starts again from the beginning.")
-    return _carry_out(plan, writer, table, progress, found)
+    return _carry_out(plan, writer, runner, progress, found)
 
 
 def _last_whole(writer: RunWriter, progress: Progress) -> tuple[Checkpoint, dict[str, Any]] | None:
@@ -181,7 +181,7 @@ def _is_exact(plan: Plan, writer: RunWriter, progress: Progress) -> bool:
 def _carry_out(
     plan: Plan,
     writer: RunWriter,
-    table: Players,
+    runner: EpisodeRunner,
     progress: Progress,
     found: tuple[Checkpoint, dict[str, Any]] | None,
 ) -> Run:
@@ -193,7 +193,7 @@ def _carry_out(
     best = checkpoint.path / "best" if checkpoint else None
     monitor: Monitor | None = None
     try:
-        monitor = Monitor(plan.scenario, plan.steps, writer, table, progress, every, past, best)
+        monitor = Monitor(plan.scenario, plan.steps, writer, runner, progress, every, past, best)
         if plan.algorithm.name != plan.asked:
             progress.message(f"{plan.asked}: the task has action masks, so {plan.algorithm.name} is trained.")
         with one_thread(), _interrupts(monitor), _warnings_told(progress):

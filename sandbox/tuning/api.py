@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.api.errors import InvalidValueError, RunBusyError
-from sandbox.comparison.api import Compared, run_grid
+from sandbox.comparison.api import ComparisonResult, run_grid
 from sandbox.comparison.cells import cell_id, make_grid
 from sandbox.comparison.drive import Watcher
 from sandbox.comparison.lease import take
@@ -30,7 +30,7 @@ FIRST_SEED = 1_000_000
 
 
 @dataclass(frozen=True)
-class Tuned:
+class TuningResult:
     """A search and what it found.
 
     Attributes:
@@ -42,7 +42,7 @@ class Tuned:
 
     folder: Path
     document: Mapping[str, Any]
-    comparison: Compared | None
+    comparison: ComparisonResult | None
 
     @property
     def hyperparameters(self) -> Mapping[str, Any]:
@@ -74,7 +74,7 @@ def tune(
     listener: Listener | None = None,
     watcher: Watcher | None = None,
     command: Sequence[str] | None = None,
-) -> Tuned:
+) -> TuningResult:
     """Search hyperparameters, then train the winner anew on seeds that the search has not seen.
 
     Every trial has the same budget: ``seeds`` training runs of ``steps`` steps. Trials are judged, and
@@ -159,7 +159,7 @@ def tune(
         compared = _prove(search, best, retrain, root, how, watcher, command)
         document = {**document, "comparison": str(compared.folder)}
         write_document(search.folder, document)
-    return Tuned(search.folder, document, compared)
+    return TuningResult(search.folder, document, compared)
 
 
 def _decide(
@@ -234,7 +234,7 @@ def _prove(
     how: Launching,
     watcher: Watcher | None,
     command: Sequence[str] | None,
-) -> Compared:
+) -> ComparisonResult:
     """The winner and the settings from before, on fresh training seeds and the test episodes."""
     before = search.plan.config.model_dump(mode="json")
     tuned = dict(best["hyperparameters"])  # all others are the algorithm's defaults

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from sandbox.api.errors import RunFailedError
 from sandbox.comparison.cells import request_of
-from sandbox.launch import Ended, Job, Launcher, Lost, Told
+from sandbox.launch import Ended, Job, JobProgress, Launcher, WorkerLost
 from sandbox.runs.atomic import storage_errors, write_atomically
 from sandbox.tuning.document import Search, document_of, write_document
 from sandbox.tuning.pictures import draw_history, draw_importances
@@ -148,10 +148,10 @@ class Driver:
         return self._search.folder / "trials" / f"{number:05d}"
 
     def _hear(self, event: Any) -> None:
-        if isinstance(event, Told):
+        if isinstance(event, JobProgress):
             return
         trial = self._under_way.pop(event.id)
-        if isinstance(event, Lost):
+        if isinstance(event, WorkerLost):
             losses = self._losses[event.id] = self._losses.get(event.id, 0) + 1
             if losses <= MAX_LOSSES:
                 self._send(trial)
@@ -208,7 +208,7 @@ class Driver:
                 for event in self._launcher.events(0.5):
                     if isinstance(event, Ended) and (event.result or {}).get("status") in ("done", "pruned"):
                         self._hear(event)
-                    elif not isinstance(event, Told):
+                    elif not isinstance(event, JobProgress):
                         self._under_way.pop(event.id, None)
         except KeyboardInterrupt:
             pass  # asked twice: at once

@@ -11,7 +11,7 @@ from sandbox.registry.resolve import missing_modules
 from sandbox.tuning.spaces import Choice, Real, Space, Whole
 
 JOURNAL = "study.journal"
-FEWEST_TRIALS = 10
+MIN_TRIALS = 10
 """Of fewer finished trials it cannot be said which hyperparameters mattered."""
 
 FOLDER = "folder"
@@ -148,7 +148,7 @@ def importances(study: Any) -> dict[str, float]:
     import optuna
 
     done = sum(one.state == optuna.trial.TrialState.COMPLETE for one in study.get_trials(deepcopy=False))
-    if done < FEWEST_TRIALS:
+    if done < MIN_TRIALS:
         return {}
     try:
         found = optuna.importance.get_param_importances(

@@ -16,7 +16,7 @@ from sandbox.envs.vector import restorable
 from sandbox.evaluation.evaluate import play_all
 from sandbox.evaluation.named_agents import learned_agent
 from sandbox.evaluation.progress import Phase, Silent
-from sandbox.evaluation.runner import Players
+from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.registry.discover import use_plugins
 from sandbox.runs.atomic import storage_errors, write_atomically
 from sandbox.runs.directory import Run, runs
@@ -122,19 +122,19 @@ def _trained(folder: Path, plan: Plan, listener: _Listener) -> Run:
                 return run
             if run.record["status"] != "failed":
                 stopped = run
-    with Players(plan.scenario, num_workers=1) as table:
+    with EpisodeRunner(plan.scenario, num_workers=1) as runner:
         if stopped is not None:
             writer = RunWriter.reopen(stopped.path)
             if restorable(plan.scenario):
-                return resume_plan(plan, writer, table, listener)
+                return resume_plan(plan, writer, runner, listener)
             writer.discard()
-        return train_plan(plan, folder, table, listener, {"trial": folder.name})
+        return train_plan(plan, folder, runner, listener, {"trial": folder.name})
 
 
 def _objective(scenario: ResolvedScenario, run: Run, seeds: list[int]) -> float:
     agent = learned_agent(run, "final")
-    with Players(scenario, num_workers=1) as table:
-        evaluation = play_all(table, scenario, [agent], seeds, Silent())
+    with EpisodeRunner(scenario, num_workers=1) as runner:
+        evaluation = play_all(runner, scenario, [agent], seeds, Silent())
     return evaluation.mean(agent.name)
 
 

@@ -18,8 +18,8 @@ LOOK_EVERY = 0.1
 
 INDEX_EVERY = 2.0
 BEAT_EVERY = 15.0
-MOST_STREAMS = 16
-MOST_WATCHED = 32
+MAX_STREAMS = 16
+MAX_WATCHED = 32
 
 
 async def stream(library: Library, watched: Mapping[str, int], gone: Event) -> AsyncIterator[bytes]:

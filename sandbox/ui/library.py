@@ -28,7 +28,7 @@ REPORT = "report.html"
 SHOWN = {**PICTURES, **FILMS}
 """Suffixes of files that are handed out, with their media types; reports apart."""
 
-MOST_RUNS = 5000
+MAX_RUNS = 5000
 POINTS = 600
 _TAIL = 1 << 15
 
@@ -178,7 +178,7 @@ class Library:
             hidden = any(part[0] == "." for part in folder.relative_to(root).parts)
             if not hidden and folder.resolve().is_relative_to(root):
                 found.append(folder)
-            if len(found) >= MOST_RUNS:
+            if len(found) >= MAX_RUNS:
                 break
         return found
 

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from sandbox.api.errors import InvalidValueError, SandboxError
 from sandbox.runs.directory import strict
 from sandbox.runs.provenance import packages
-from sandbox.ui.events import MOST_STREAMS, MOST_WATCHED, stream
+from sandbox.ui.events import MAX_STREAMS, MAX_WATCHED, stream
 from sandbox.ui.guard import LOOPBACK, REPORT_POLICY, Guard
 from sandbox.ui.library import REPORT, SHOWN, Library, NotThereError
 
@@ -134,11 +134,11 @@ class _Pages:
     async def events(self, request: Request) -> Response:
         """The stream of what happens; ``run=ID@OFFSET``, repeatable, says what is looked at."""
         watched = {}
-        for given in request.query_params.getlist("run")[:MOST_WATCHED]:
+        for given in request.query_params.getlist("run")[:MAX_WATCHED]:
             name, _, offset = given.rpartition("@")
             self._library.run_folder(name)
             watched[name] = int(offset) if offset.isdecimal() and len(offset) < 16 else 0
-        if self._streams >= MOST_STREAMS:
+        if self._streams >= MAX_STREAMS:
             return PlainTextResponse("Too many pages are open.\n", 503)
         return StreamingResponse(self._counted(watched), media_type="text/event-stream")
 
@@ -159,10 +159,10 @@ class _Pages:
     @_explained
     async def report(self, request: Request) -> Response:
         """A report: that of the run if it has one, else one made now, of all that is named."""
+        from sandbox.report.data import read_report_data
         from sandbox.report.page import html
-        from sandbox.report.story import read_story
 
-        grid, names = request.query_params.get("grid"), request.query_params.getlist("run")[:MOST_WATCHED]
+        grid, names = request.query_params.get("grid"), request.query_params.getlist("run")[:MAX_WATCHED]
         folders = [self._library.grid_folder(grid)] if grid else [self._library.run_folder(n) for n in names]
         if not folders:
             raise NotThereError("report")
@@ -170,7 +170,7 @@ class _Pages:
         if len(folders) == 1 and not grid and ready.is_file() and not ready.is_symlink():
             content = await run_in_threadpool(ready.read_bytes)
         else:
-            content = (await run_in_threadpool(lambda: html(read_story(folders)))).encode()
+            content = (await run_in_threadpool(lambda: html(read_report_data(folders)))).encode()
         return Response(content, media_type="text/html", headers={"content-security-policy": REPORT_POLICY})
 
 

@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from sandbox.api.errors import InvalidValueError, RunFailedError, UnknownNameError
-from sandbox.evaluation import runner
+from sandbox.evaluation import runner as runner_module
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.evaluate import evaluate
-from sandbox.evaluation.result import Evaluation
+from sandbox.evaluation.result import EvaluationResult
 from sandbox.evaluation.rollout import Episode, RandomPolicy
-from sandbox.evaluation.runner import Players
+from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import evaluation_seeds, validation_seeds
 from sandbox.scenarios.resolve import load_scenario
 from sandbox.statistics import bootstrap_mean, paired_difference
@@ -52,11 +52,11 @@ def test_records_are_the_same_here_and_in_worker_processes(
 ) -> None:
     agents = [Agent("greedy", baseline="greedy"), Agent("random", baseline="random")]
     scenario = load_scenario("toy/forage")
-    with Players(scenario) as here:
+    with EpisodeRunner(scenario) as here:
         alone = here.play(agents, [0, 1, 2])
         assert here._pool is None
-    monkeypatch.setattr(runner, "POOL_PAYS_AFTER", 0.0)
-    with Players(scenario, num_workers=2) as spread:
+    monkeypatch.setattr(runner_module, "POOL_PAYS_AFTER", 0.0)
+    with EpisodeRunner(scenario, num_workers=2) as spread:
         shared = spread.play(agents, [0, 1, 2])
         assert spread._pool is not None
     assert alone == shared
@@ -65,14 +65,14 @@ def test_records_are_the_same_here_and_in_worker_processes(
 def test_a_worker_that_dies_is_reported_with_who_was_playing(
     toys: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "POOL_PAYS_AFTER", 0.0)
+    monkeypatch.setattr(runner_module, "POOL_PAYS_AFTER", 0.0)
     agents = [Agent("greedy", baseline="greedy")]
-    with Players(load_scenario("toy/forage"), num_workers=2) as table:
-        table.play(agents, [0, 1, 2])
-        for process in table._pool._processes.values():  # type: ignore[union-attr]
+    with EpisodeRunner(load_scenario("toy/forage"), num_workers=2) as runner:
+        runner.play(agents, [0, 1, 2])
+        for process in runner._pool._processes.values():  # type: ignore[union-attr]
             process.kill()
         with pytest.raises(RunFailedError, match="died while playing greedy"):
-            table.play(agents, [3, 4, 5])
+            runner.play(agents, [3, 4, 5])
 
 
 def test_returns_are_the_weighted_sums_of_the_reward_terms(toys: None) -> None:
@@ -108,7 +108,7 @@ def test_the_table_has_one_row_an_episode(toys: None) -> None:
     assert [row["metric/duration"] for row in rows[:3]] == list(table.values("greedy"))
 
 
-def _evaluation(values: dict[str, list[float]], scenario: Any) -> Evaluation:
+def _evaluation(values: dict[str, list[float]], scenario: Any) -> EvaluationResult:
     episodes = [
         Episode(name, seed, 0.0, 1, True, False, {}, {"duration": value})
         for name, row in values.items()
@@ -116,7 +116,7 @@ def _evaluation(values: dict[str, list[float]], scenario: Any) -> Evaluation:
     ]
     agents = [Agent(name, baseline=None if name == "ppo" else name) for name in values]
     count = len(next(iter(values.values())))
-    return Evaluation(scenario, tuple(range(count)), tuple(episodes), tuple(agents), 0.0)
+    return EvaluationResult(scenario, tuple(range(count)), tuple(episodes), tuple(agents), 0.0)
 
 
 def test_the_verdict_is_about_paired_differences_to_the_best_classical_method(toys: None) -> None:

@@ -40,7 +40,7 @@ MODELS = {
 ACTOR_CRITIC = frozenset({"ppo", "a2c", "trpo", "recurrent-ppo", "maskable-ppo"})
 """Policy-gradient algorithms: one network with a policy head and a value head."""
 
-SMALLEST_PICTURE = 36
+MIN_PICTURE = 36
 """Side from which the convolutional network's last layer has an output, pixels."""
 
 OFF_POLICY = frozenset({"dqn", "qr-dqn", "sac", "td3", "tqc", "crossq"})
@@ -132,7 +132,7 @@ def convolutional(observation_space: gym.Space[Any]) -> bool:
     if not isinstance(observation_space, spaces.Box) or not is_image_space(observation_space):
         return False
     sides = sorted(observation_space.shape)[1:]
-    return min(sides) >= SMALLEST_PICTURE
+    return min(sides) >= MIN_PICTURE
 
 
 class _Flatten(FlattenExtractor):

@@ -95,9 +95,9 @@ def _check(names: list[str], as_json: bool) -> dict[str, Any] | None:
     """
     from sandbox.api.errors import DamagedRunError
     from sandbox.cli.show.console import stdout
-    from sandbox.runs.verify import damages
+    from sandbox.runs.verify import find_damages
 
-    found = {name: damages(Path(name)) for name in dict.fromkeys(names)}
+    found = {name: find_damages(Path(name)) for name in dict.fromkeys(names)}
     damaged = [sentence for sentences in found.values() for sentence in sentences]
     if damaged:
         raise DamagedRunError(

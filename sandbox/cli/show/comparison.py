@@ -11,7 +11,7 @@ from sandbox.cli.show.tables import show, table
 from sandbox.report.words import number, with_unit
 
 if TYPE_CHECKING:
-    from sandbox.comparison.api import Compared
+    from sandbox.comparison.api import ComparisonResult
     from sandbox.comparison.drive import State, Watcher
 
 PLAIN_EVERY = 10.0
@@ -146,7 +146,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def show_comparison(compared: Compared) -> None:
+def show_comparison(compared: ComparisonResult) -> None:
     """Each scenario's agents best first, all scenarios together, and who won, in words."""
     console = stdout()
     document = compared.document
@@ -167,7 +167,7 @@ def show_comparison(compared: Compared) -> None:
     console.print(f"Everything is in {compared.folder}", soft_wrap=True)
 
 
-def _show_scenario(console: Any, compared: Compared, scenario: str, facts: Mapping[str, Any]) -> None:
+def _show_scenario(console: Any, compared: ComparisonResult, scenario: str, facts: Mapping[str, Any]) -> None:
     unit = "" if facts["unit"] == "1" else f" ({facts['unit']})"
     title = f"{scenario}: {facts['metric']}{unit}, {facts['better']} is better"
     shown = table(

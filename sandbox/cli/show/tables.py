@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sandbox.api.metric import Metric
-    from sandbox.evaluation.result import Evaluation
+    from sandbox.evaluation.result import EvaluationResult
     from sandbox.runs.directory import Run
     from sandbox.scenarios.resolve import ResolvedScenario
 
@@ -40,7 +40,7 @@ def show(console: Console, shown: Any) -> None:
     console.print()
 
 
-def show_verdict(evaluation: Evaluation, trained: Run | None = None) -> None:
+def show_verdict(evaluation: EvaluationResult, trained: Run | None = None) -> None:
     """The agents best first, known values below, and in a sentence who won."""
     console = stdout()
     metric = evaluation.metric
@@ -78,7 +78,7 @@ def show_verdict(evaluation: Evaluation, trained: Run | None = None) -> None:
         _tell_of_run(console, trained)
 
 
-def _verdict(agent: str, evaluation: Evaluation) -> str:
+def _verdict(agent: str, evaluation: EvaluationResult) -> str:
     compared, metric = evaluation.compare(agent), evaluation.metric
     against = None
     if compared is not None:

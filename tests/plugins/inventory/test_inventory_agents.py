@@ -13,7 +13,7 @@ from sandbox.envs.vector import native
 from sandbox.evaluation.agents import policy_of
 from sandbox.evaluation.named_agents import baseline_agents
 from sandbox.evaluation.rollout import play
-from sandbox.evaluation.runner import Players
+from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.scenarios.resolve import load_scenario
 
 GAMES = ("inventory/beer-game", "inventory/serial-four-stages-agents")
@@ -52,7 +52,7 @@ def test_every_copy_of_a_batch_plays_the_episodes_of_the_single_environment(
 def test_an_evaluation_of_a_batch_is_that_of_single_games() -> None:
     scenario = load_scenario("inventory/beer-game")
     agents = baseline_agents(scenario)
-    with Players(scenario) as players:
+    with EpisodeRunner(scenario) as players:
         batch = players.play(agents, [11, 12, 13])
     assert len(batch) == 3 * len(agents)
     env = EnvFactory(scenario)()

@@ -16,7 +16,7 @@ from sandbox.envs.make import make_training, make_vec
 from sandbox.envs.multiagent import JointEnv
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.rollout import play
-from sandbox.evaluation.runner import Players
+from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.scenarios.resolve import load_scenario
 from sandbox_traffic import baselines
 from sandbox_traffic.config import SignalConfig
@@ -181,7 +181,7 @@ def test_baselines_play_natively_as_they_play_alone() -> None:
         "traffic/cologne1", ["evaluation.config={duration: 200, window: 0, demand_spread: 0}"], []
     )
     agents = [Agent(name, baseline=name) for name in ("max-pressure", "actuated", "fixed-time")]
-    with Players(scenario) as players:
+    with EpisodeRunner(scenario) as players:
         native = players.play(agents, [1, 2])
     config = scenario.evaluation_config
     assert isinstance(config, SignalConfig)
@@ -212,7 +212,7 @@ def test_a_parallel_scenario_is_played_and_trained_natively() -> None:
     assert info["final_info"]["metrics"]["delay"].shape == (32,)
     envs.close()
     assert make_vec(scenario, 1).num_envs == 16
-    with Players(scenario) as players:
+    with EpisodeRunner(scenario) as players:
         (episode,) = players.play([Agent("max-pressure", baseline="max-pressure")], [3])
     config = scenario.evaluation_config
     assert isinstance(config, SignalConfig)

@@ -18,7 +18,7 @@ import pytest
 from grids import TOYS, trivial
 
 from sandbox.api.errors import InvalidValueError
-from sandbox.comparison.api import Compared, compare
+from sandbox.comparison.api import ComparisonResult, compare
 from sandbox.comparison.suites import Suite
 from sandbox.launch import Launching
 
@@ -26,7 +26,7 @@ HERE = Launching("inline")
 ONE = Launching(workers=1)
 
 
-def run(suite: Suite, root: Path, **more: Any) -> Compared:
+def run(suite: Suite, root: Path, **more: Any) -> ComparisonResult:
     return compare(suite, runs_dir=root, launching=more.pop("launching", HERE), **more)
 
 
@@ -136,7 +136,7 @@ def test_a_damaged_cell_is_made_again(still: None, tmp_path: Path) -> None:
 
 def test_a_comparison_is_read_back(still: None, tmp_path: Path) -> None:
     done = run(trivial(seeds=1), tmp_path)
-    assert Compared.open(done.folder).document == done.document
+    assert ComparisonResult.open(done.folder).document == done.document
     shutil.rmtree(done.folder)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.api.errors import InvalidValueError, UnknownNameError
-from sandbox.launch import Ended, Event, Job, Launching, Lost, Told, open_launcher
+from sandbox.launch import Ended, Event, Job, JobProgress, Launching, WorkerLost, open_launcher
 from sandbox.launch.local import LocalLauncher
 
 HERE = str(Path(__file__).parent)
@@ -31,7 +31,7 @@ def heard(launcher: LocalLauncher, count: int, seconds: float = 60.0) -> list[Ev
     """Events until ``count`` jobs have come to an end."""
     found: list[Event] = []
     deadline = time.monotonic() + seconds
-    while sum(not isinstance(event, Told) for event in found) < count and time.monotonic() < deadline:
+    while sum(not isinstance(event, JobProgress) for event in found) < count and time.monotonic() < deadline:
         found += launcher.events(1.0)
     return found
 
@@ -44,13 +44,13 @@ def test_results_errors_and_deaths_are_told_and_workers_stay_warm(launcher: Loca
     assert {name: result["square"] for name, result in results.items()} == {str(n): n * n for n in range(6)}
     assert len({result["pid"] for result in results.values()}) <= 2
     assert {result["threads"] for result in results.values()} == {"1"}
-    assert Told("4", {"half": 2.0}) in events
+    assert JobProgress("4", {"half": 2.0}) in events
 
     launcher.submit(Job("wrong", "jobs:fail", {}))
     launcher.submit(Job("killed", "jobs:die", {}))
     ends = {event.id: event for event in heard(launcher, 2)}
     assert ends["wrong"] == Ended("wrong", None, "ArithmeticError: no")
-    assert isinstance(ends["killed"], Lost)
+    assert isinstance(ends["killed"], WorkerLost)
     assert "SIGKILL" in ends["killed"].reason
 
     launcher.submit(Job("after", "jobs:square", {"number": 3}))
@@ -66,7 +66,7 @@ def test_stopping_interrupts_what_runs_and_drops_what_waits(launcher: LocalLaunc
     launcher.stop()
     ends = {event.id: event for event in heard(launcher, 3)}
     assert ends["a"] == Ended("a", {"status": "interrupted"})
-    assert ends["c"] == Lost("c", "it was not started")
+    assert ends["c"] == WorkerLost("c", "it was not started")
     assert {path.name for path in tmp_path.iterdir()} == {"a", "a-over", "b", "b-over"}
 
 

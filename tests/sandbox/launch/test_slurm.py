@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.api.errors import InvalidValueError
-from sandbox.launch import Ended, Event, Job, Lost
+from sandbox.launch import Ended, Event, Job, WorkerLost
 from sandbox.launch.on_slurm import SlurmLauncher
 
 pytest.importorskip("submitit")
@@ -31,7 +31,7 @@ def test_jobs_are_submitted_and_their_ends_are_told(tmp_path: Path, monkeypatch:
     assert isinstance(good, Ended)
     assert (good.result or {})["square"] == 25
     assert ends["bad"] == Ended("bad", None, "ArithmeticError: no")
-    assert isinstance(ends["killed"], Lost)
+    assert isinstance(ends["killed"], WorkerLost)
 
 
 def test_without_slurm_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

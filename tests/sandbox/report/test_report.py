@@ -16,10 +16,10 @@ from report_support import HOSTILE, make_comparison, make_run
 from sandbox.api.errors import DamagedRunError, InvalidValueError, StorageError, UnknownNameError
 from sandbox.api.replay import write_replay
 from sandbox.report.charts import intervals, terms_chart
+from sandbox.report.data import data_of_runs, read_report_data
 from sandbox.report.files import read_progress
 from sandbox.report.make import make_report
 from sandbox.report.page import html, verdicts
-from sandbox.report.story import read_story, story_of_runs
 from sandbox.runs.artifacts import add_artifact
 from sandbox.runs.checksums import seal
 from sandbox.runs.directory import Run
@@ -42,11 +42,11 @@ class _Page(HTMLParser):
 
 
 def test_one_run_is_told_with_its_verdict_and_as_exploratory(tmp_path: Path) -> None:
-    story = story_of_runs([make_run(tmp_path)])
-    assert [one.text for one in verdicts(story.facts)] == [
+    data = data_of_runs([make_run(tmp_path)])
+    assert [one.text for one in verdicts(data.facts)] == [
         "ppo beats the best baseline, clever: its delay is 5.00 s lower (95 % interval -6.00 to -4.00)."
     ]
-    text = " ".join(_Page(html(story)).text)
+    text = " ".join(_Page(html(data)).text)
     assert "Exploratory" in text
     assert "sandbox run toy/queue --algo ppo --seed 0" in text
     assert "numpy 2.4.6" in text
@@ -54,13 +54,13 @@ def test_one_run_is_told_with_its_verdict_and_as_exploratory(tmp_path: Path) -> 
 
 def test_runs_with_the_same_settings_are_one_agent_scored_over_runs(tmp_path: Path) -> None:
     runs = [make_run(tmp_path, seed=seed, mean=20.0 + seed) for seed in range(8)]
-    score = story_of_runs(runs).facts.scores["toy/queue"]["ppo"]
+    score = data_of_runs(runs).facts.scores["toy/queue"]["ppo"]
     assert score.runs == 8
     assert score.values == [20, 21, 22, 23, 24, 25, 26, 27]
     assert score.iqm == 23.5  # the mean of 22, 23, 24, 25
     assert score.ci95 is not None
     assert 20 < score.ci95[0] < 23.5 < score.ci95[1] < 27
-    curve = story_of_runs(runs).facts.curves["toy/queue"]["ppo"].training
+    curve = data_of_runs(runs).facts.curves["toy/queue"]["ppo"].training
     assert curve is not None
     assert curve.runs == 8
     assert curve.mean[-1] == pytest.approx(23.5 + 4)  # 80 / 20 above the test mean
@@ -69,15 +69,15 @@ def test_runs_with_the_same_settings_are_one_agent_scored_over_runs(tmp_path: Pa
 def test_other_settings_and_other_scenario_contents_are_kept_apart(tmp_path: Path) -> None:
     first, second = make_run(tmp_path), make_run(tmp_path, seed=1, steps=2000)
     record = Run.open(second.path).record
-    assert set(story_of_runs([first, second]).facts.agents) >= {"ppo", "ppo #2"}
+    assert set(data_of_runs([first, second]).facts.agents) >= {"ppo", "ppo #2"}
     record["scenario_hash"] = "cd" * 32
     (second.path / "run.json").write_bytes(seal(record))
-    facts = read_story([first.path, second.path]).facts
+    facts = read_report_data([first.path, second.path]).facts
     assert set(facts.scenarios) == {"toy/queue (abababab)", "toy/queue (cdcdcdcd)"}
 
 
 def test_what_the_reward_was_made_of_is_weighted(tmp_path: Path) -> None:
-    facts = story_of_runs([make_run(tmp_path)]).facts
+    facts = data_of_runs([make_run(tmp_path)]).facts
     chart = terms_chart(facts.curves["toy/queue"]["ppo"], facts.scores["toy/queue"]["ppo"].weights)
     ends = {one["name"]: one["y"][-1] for one in chart["series"]}
     assert ends == {"queue": -12.0, "change": -12.0, "return": -24.0}  # 24 × −0.5, 6 × −2
@@ -98,7 +98,7 @@ def test_a_comparison_is_told_as_its_file_says(tmp_path: Path) -> None:
 
 
 def test_a_page_is_whole_small_and_asks_for_nothing(tmp_path: Path) -> None:
-    page = _Page(content := html(read_story([make_comparison(tmp_path)])))
+    page = _Page(content := html(read_report_data([make_comparison(tmp_path)])))
     assert len(content) < 5 * 2**20
     policy = next(attrs["content"] for tag, attrs in page.tags if attrs.get("http-equiv"))
     assert policy is not None
@@ -123,14 +123,14 @@ def test_text_from_outside_stays_text(tmp_path: Path) -> None:
     (run.path / "replays").mkdir()
     episode = {"agent": HOSTILE, "seed": 0, "periods": 1, "locations": [{"name": HOSTILE, "order": [1]}]}
     write_replay(run.path / "replays" / "r.json", "inventory", HOSTILE, [episode], title=HOSTILE)
-    clean = _Page(html(story_of_runs([make_run(tmp_path / "b")])))
-    page = _Page(html(read_story([run.path])))
+    clean = _Page(html(data_of_runs([make_run(tmp_path / "b")])))
+    page = _Page(html(read_report_data([run.path])))
     assert sum(tag == "script" for tag, _ in page.tags) == sum(tag == "script" for tag, _ in clean.tags) == 3
     assert not any(tag == "img" for tag, _ in page.tags)
     assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
     assert any(HOSTILE in text for text in page.text)
     folder = make_comparison(tmp_path, agents=(HOSTILE, "dqn"))
-    assert sum(tag == "script" for tag, _ in _Page(html(read_story([folder]))).tags) == 3
+    assert sum(tag == "script" for tag, _ in _Page(html(read_report_data([folder]))).tags) == 3
 
 
 def test_tables_for_programs_hold_the_same_figures(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_markdown_and_picture(tmp_path: Path) -> None:
 
 
 def test_a_run_in_progress_and_one_without_evaluation_can_be_told(tmp_path: Path) -> None:
-    facts = story_of_runs([make_run(tmp_path, status="running", evaluated=False)]).facts
+    facts = data_of_runs([make_run(tmp_path, status="running", evaluated=False)]).facts
     assert facts.status == "incomplete"
     assert [one.text for one in verdicts(facts)] == ["No training run has been evaluated yet."]
 
@@ -192,9 +192,9 @@ def test_a_run_of_a_comparison_that_lies_elsewhere_is_left_out(tmp_path: Path) -
     document = json.loads((folder / "comparison.json").read_text())
     document["cells"][0]["run_dir"] = f"../secret/{outside.path.relative_to(tmp_path / 'secret')}"
     (folder / "comparison.json").write_text(json.dumps(document))
-    story = read_story([folder])
-    assert story.runs == ()
-    assert "outside the runs directory" in story.missing[0]
+    data = read_report_data([folder])
+    assert data.runs == ()
+    assert "outside the runs directory" in data.missing[0]
 
 
 def test_progress_is_read_from_where_reading_ended(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from stopping import Heard, interrupted
 from sandbox.api.errors import DamagedRunError
 from sandbox.runs.artifacts import read_artifact
 from sandbox.runs.directory import Run, progress
-from sandbox.runs.verify import damages
+from sandbox.runs.verify import find_damages
 from sandbox.workflow import resume, run
 
 FLIPS, CUTS = 12, 4
@@ -43,7 +43,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Pa
 
 def test_an_untouched_run_has_no_damages(folders: tuple[Path, Path]) -> None:
     for folder in folders:
-        assert damages(folder) == []
+        assert find_damages(folder) == []
 
 
 def test_every_changed_byte_and_every_truncation_is_noticed(folders: tuple[Path, Path]) -> None:
@@ -53,13 +53,13 @@ def test_every_changed_byte_and_every_truncation_is_noticed(folders: tuple[Path,
             original = path.read_bytes()
             for content in damaged(original, random.Random(path.name)):
                 path.write_bytes(content)
-                found = damages(folder)
+                found = find_damages(folder)
                 assert found, (
                     f"{path.relative_to(folder)}: {len(content)} of {len(original)} bytes, unnoticed"
                 )
                 tried += 1
             path.write_bytes(original)
-        assert damages(folder) == []
+        assert find_damages(folder) == []
     assert tried > 200
     print(f"{tried} damaged files, all noticed")
 

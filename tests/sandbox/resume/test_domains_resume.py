@@ -15,7 +15,7 @@ from sandbox.api.errors import BrokenFileError, RunFailedError
 from sandbox.envs.make import make_training
 from sandbox.envs.vector import Workers
 from sandbox.runs.directory import Run
-from sandbox.runs.verify import damages
+from sandbox.runs.verify import find_damages
 from sandbox.scenarios.resolve import load_scenario
 
 SMALL = {"learning_starts": 16, "batch_size": 16, "net_arch": [16]}
@@ -170,7 +170,7 @@ def test_a_simulator_that_crashes_is_told_and_the_run_goes_on(
     (path,) = (record.parent for record in (tmp_path / "cut").rglob("run.json"))
     assert f"sandbox resume {path}" in caught.value.hint
     assert Run.open(path).status == "failed"
-    assert damages(path) == []
+    assert find_damages(path) == []
     require_same(whole, go_on(path))
 
 

@@ -16,7 +16,7 @@ from stopping import Heard
 
 from sandbox.api.errors import StorageError
 from sandbox.runs.directory import Run, runs
-from sandbox.runs.verify import damages
+from sandbox.runs.verify import find_damages
 from sandbox.workflow import resume, run
 
 SETTINGS: dict[str, Any] = {
@@ -132,11 +132,11 @@ def check(tmp_path: Path, site: int, code: int, wanted: bytes) -> None:
         assert "\n" not in error.message
     for one in kept:
         assert isinstance(one, Run)
-        assert damages(one.path) == [], f"site {site}"
+        assert find_damages(one.path) == [], f"site {site}"
         done = resume(one.path)
         assert done.status == "done"
         assert weights(done) == wanted, f"site {site}: another result"
-        assert damages(one.path) == [], f"site {site}"
+        assert find_damages(one.path) == [], f"site {site}"
 
 
 def test_refusals_all_over_a_run_lose_nothing(whole: tuple[bytes, list[str]], tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_disk_that_fills_up_keeps_the_last_checkpoint(small_disk: Path, toys: 
     assert "sandbox resume" in caught.value.hint
     (kept,) = runs(small_disk / "runs")
     assert isinstance(kept, Run)
-    assert damages(kept.path) == []
+    assert find_damages(kept.path) == []
     assert list((kept.path / "checkpoints").glob("0*/manifest.json")), "a checkpoint is there"
     ballast.unlink()
 

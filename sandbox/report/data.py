@@ -33,12 +33,12 @@ from sandbox.report.files import (
 )
 from sandbox.runs.directory import RECORD, Run
 from sandbox.statistics.curves import band
-from sandbox.statistics.resampling import FEWEST_RUNS, Resampler
+from sandbox.statistics.resampling import MIN_RUNS, Resampler
 from sandbox.statistics.scores import iqm, iqm_interval
 
 
 @dataclass(frozen=True)
-class Story:
+class ReportData:
     """A comparison, and the runs behind it.
 
     Attributes:
@@ -55,7 +55,7 @@ class Story:
     commands: tuple[str, ...] = field(default=())
 
 
-def read_story(paths: Sequence[str | Path]) -> Story:
+def read_report_data(paths: Sequence[str | Path]) -> ReportData:
     """What there is to tell of a comparison's folder, or of run directories.
 
     Raises:
@@ -71,7 +71,7 @@ def read_story(paths: Sequence[str | Path]) -> Story:
             f"'{grids[0]}' is a comparison, and a report tells of one comparison or of runs.",
             "Name the comparison alone.",
         )
-    return _of_comparison(grids[0]) if grids else story_of_runs([Run.open(folder) for folder in folders])
+    return _of_comparison(grids[0]) if grids else data_of_runs([Run.open(folder) for folder in folders])
 
 
 def _folder(path: str | Path) -> Path:
@@ -79,7 +79,7 @@ def _folder(path: str | Path) -> Path:
     return given.parent if given.name in (COMPARISON, RECORD) else given
 
 
-def _of_comparison(folder: Path) -> Story:
+def _of_comparison(folder: Path) -> ReportData:
     facts = read_comparison(folder)
     root = folder.parent.parent  # runs/comparisons/<name>
     runs, missing = [], []
@@ -94,10 +94,10 @@ def _of_comparison(folder: Path) -> Story:
         except SandboxError as error:  # a run that was removed must not hide the rest
             missing.append(error.message)
     command = facts.command if isinstance(facts.command, str) else shlex.join(facts.command or ())
-    return Story(facts, tuple(runs), tuple(missing), folder, (command,) if command else ())
+    return ReportData(facts, tuple(runs), tuple(missing), folder, (command,) if command else ())
 
 
-def story_of_runs(runs: Sequence[Run]) -> Story:
+def data_of_runs(runs: Sequence[Run]) -> ReportData:
     """Runs as a comparison: runs of one algorithm with the same settings on one scenario are one agent."""
     scenarios: dict[str, ScenarioFacts] = {}
     agents: dict[str, AgentFacts] = {}
@@ -127,7 +127,7 @@ def story_of_runs(runs: Sequence[Run]) -> Story:
         suite="runs",
         title=_title(scenarios, agents),
         status="complete" if all(run.status == "done" for run in runs) else "incomplete",
-        exploratory=any(score.kind == "learned" and score.runs < FEWEST_RUNS for score in _all(scores)),
+        exploratory=any(score.kind == "learned" and score.runs < MIN_RUNS for score in _all(scores)),
         seconds=sum(float(run.record.get("seconds") or 0) for run in runs),
         versions=_versions(runs),
         agents=agents,
@@ -137,7 +137,7 @@ def story_of_runs(runs: Sequence[Run]) -> Story:
         curves=curves,
         failed=sum(run.status == "failed" for run in runs),
     )
-    return Story(facts, tuple(runs), commands=tuple(dict.fromkeys(_commands(runs))))
+    return ReportData(facts, tuple(runs), commands=tuple(dict.fromkeys(_commands(runs))))
 
 
 def _all(scores: Mapping[str, Mapping[str, Score]]) -> Iterable[Score]:
