@@ -100,7 +100,7 @@ def _run(
 ) -> dict[tuple[str, int], Any]:
     """All cells, from the ledgers of earlier calls where they are known."""
     root.mkdir(parents=True, exist_ok=True)
-    ledgers = {cell: root / f"{_key(problems[cell[0]], cell[1])}.json" for cell in cells}
+    ledgers = {cell: root / f"{_key(scenarios[cell[0]], cell[1])}.json" for cell in cells}
     open_cells = [cell for cell in cells if not ledgers[cell].exists()]
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         waiting = {pool.submit(train, *cell, root): cell for cell in open_cells}

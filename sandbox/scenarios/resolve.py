@@ -133,7 +133,7 @@ class ResolvedScenario:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("scenario", "folder", "path", "input_files")
+        kept = ("spec", "folder", "path", "input_files")
         return {name: self.__dict__[name] for name in kept}
 
     def _input(self, name: str, value: str) -> Path:

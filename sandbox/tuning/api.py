@@ -175,7 +175,7 @@ def _decide(
     only: Sequence[str],
     root: Path,
 ) -> Search:
-    scenario = tuning_problem(original)
+    scenario = tuning_scenario(original)
     plan = make_plan(scenario, algo, steps=steps, num_envs=num_envs, hp=hp)
     model = resolve(plan.algorithm.config)
     space = space_of(plan.algorithm.name, model, plan.config, plan.steps, plan.num_envs, params, only)
@@ -207,7 +207,7 @@ def _decide(
     )
 
 
-def tuning_problem(scenario: ResolvedScenario) -> ResolvedScenario:
+def tuning_scenario(scenario: ResolvedScenario) -> ResolvedScenario:
     """The scenario as a search sees it: validation and objective share out the tuning range.
 
     The scenario's own validation seeds stay unseen, so that they can choose checkpoints of the winner;

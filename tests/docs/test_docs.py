@@ -125,7 +125,7 @@ def test_every_scenario_file_is_valid_listed_and_described(file):
     import sandbox
 
     name = f"{file.parent.name}/{file.stem}"
-    assert load_scenario(str(file)).scenario.id == name
+    assert load_scenario(str(file)).spec.id == name
     assert name in {scenario["id"] for scenario in sandbox.list_scenarios()}
     assert f"## {name}\n" in (DOCS / "reference" / "scenarios.md").read_text()
 

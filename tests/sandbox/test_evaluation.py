@@ -24,7 +24,7 @@ from sandbox.statistics import bootstrap_mean, paired_difference
 
 
 def test_the_four_seed_ranges_of_a_scenario_do_not_meet(toys: None) -> None:
-    seeds = load_scenario("toy/forage").scenario.evaluation.seeds
+    seeds = load_scenario("toy/forage").spec.evaluation.seeds
     ranges = sorted([seeds.train, seeds.validation, seeds.tuning, seeds.test])
     assert all(high <= low for (_, high), (low, _) in pairwise(ranges))
 

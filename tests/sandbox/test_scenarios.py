@@ -151,7 +151,7 @@ def test_set_means_training_and_evaluation_alike(tmp_path: Path) -> None:
     ],
 )
 def test_set_reaches_the_scenario(changes: list[str], key: str, value: Any, tmp_path: Path) -> None:
-    assert getattr(load_scenario(_write(tmp_path / "s.yaml"), changes).scenario, key) == value
+    assert getattr(load_scenario(_write(tmp_path / "s.yaml"), changes).spec, key) == value
 
 
 def test_reward_reweights_by_name_and_a_preset_starts_over(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_seed_ranges_never_meet_and_suffice(seeds: dict[str, Any], reason: str, 
 
 def test_seed_ranges_may_touch(tmp_path: Path) -> None:
     seeds = {"test": [0, 10], "validation": [10, 20], "tuning": [20, 30], "train": [30, 40]}
-    assert load_scenario(_write(tmp_path / "s.yaml", evaluation={"seeds": seeds})).scenario
+    assert load_scenario(_write(tmp_path / "s.yaml", evaluation={"seeds": seeds})).spec
 
 
 def test_first_folder_of_the_search_path_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +208,7 @@ def test_first_folder_of_the_search_path_wins(tmp_path: Path, monkeypatch: pytes
 
 
 def test_domain_alone_means_its_default_scenario() -> None:
-    assert load_scenario("toy").scenario.id == "toy/corridor"
+    assert load_scenario("toy").spec.id == "toy/corridor"
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_names_do_not_leave_the_search_path(name: str, tmp_path: Path) -> None:
     [("My Scenario!.yaml", "toy/my-scenario"), ("ÄÖ.yaml", "toy/scenario"), ("a_b.yml", "toy/a-b")],
 )
 def test_file_without_an_id_is_named_after_itself(file: str, expected: str, tmp_path: Path) -> None:
-    assert load_scenario(_write(tmp_path / file)).scenario.id == expected
+    assert load_scenario(_write(tmp_path / file)).spec.id == expected
 
 
 def test_entries_name_broken_files_and_leave_suites_out(tmp_path: Path) -> None:
@@ -269,4 +269,4 @@ def test_every_shipped_scenario_is_valid_and_called_after_its_place(path: Path) 
 def test_known_values_are_shown_only_for_the_parameters_they_belong_to(
     changes: tuple[str, ...], reward: tuple[str, ...], kept: bool
 ) -> None:
-    assert bool(load_scenario("toy/corridor", changes, reward).scenario.references) is kept
+    assert bool(load_scenario("toy/corridor", changes, reward).spec.references) is kept

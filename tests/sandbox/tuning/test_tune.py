@@ -14,7 +14,7 @@ from sandbox.comparison.lease import take
 from sandbox.launch import Launching
 from sandbox.scenarios.resolve import load_scenario
 from sandbox.scenarios.yaml_guard import load_file
-from sandbox.tuning.api import tune, tuning_problem
+from sandbox.tuning.api import tune, tuning_scenario
 
 HERE = Launching("inline")
 SHORT = ["horizon=60", "evaluation.episodes=40", "evaluation.validation_episodes=20"]
@@ -33,8 +33,8 @@ def search(root: Path, **more: Any) -> Any:
 
 
 def test_validation_and_objective_share_out_the_tuning_range() -> None:
-    seen = tuning_problem(load_scenario("traffic/single-intersection")).scenario.evaluation.seeds
-    own = load_scenario("traffic/single-intersection").scenario.evaluation.seeds
+    seen = tuning_scenario(load_scenario("traffic/single-intersection")).spec.evaluation.seeds
+    own = load_scenario("traffic/single-intersection").spec.evaluation.seeds
     low, high = own.tuning
     assert seen.validation == (low, (low + high) // 2)
     assert seen.tuning == ((low + high) // 2, high)
