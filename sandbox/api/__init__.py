@@ -13,8 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-API_VERSION = 1
-"""Version of this contract. A plugin built for another version is listed as broken, not loaded."""
+from sandbox.api.version import API_VERSION
 
 _HOMES = {
     "Algorithm": "algorithm",

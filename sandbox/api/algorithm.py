@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from sandbox.api import API_VERSION
+from sandbox.api.version import API_VERSION
 
 if TYPE_CHECKING:
     import gymnasium as gym

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from sandbox.api import API_VERSION
 from sandbox.api.metric import Metric
 from sandbox.api.policy import Baseline
+from sandbox.api.version import API_VERSION
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
