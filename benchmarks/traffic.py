@@ -169,7 +169,7 @@ def ours(net: str, decisions: int, copies: int = 1) -> dict[str, float]:
     _, info = envs.reset(seed=0)
     reset = time.perf_counter() - start
     rng = np.random.default_rng(0)
-    before = [control.processor_seconds() for control in envs.controls]
+    before = [simulation.processor_seconds() for simulation in envs.batch.simulations]
     cpu, wall = time.process_time(), time.perf_counter()
     policy = 0.0
     for _ in range(decisions):
@@ -179,7 +179,7 @@ def ours(net: str, decisions: int, copies: int = 1) -> dict[str, float]:
         policy += time.process_time() - chosen
         info = envs.step(actions)[4]
     cpu, wall = time.process_time() - cpu - policy, time.perf_counter() - wall
-    after = [control.processor_seconds() for control in envs.controls]
+    after = [simulation.processor_seconds() for simulation in envs.batch.simulations]
     sumo = sum(end[0] - begin[0] for begin, end in zip(before, after, strict=True))
     children = sum(end[1] - begin[1] for begin, end in zip(before, after, strict=True))
     envs.close()
@@ -188,14 +188,13 @@ def ours(net: str, decisions: int, copies: int = 1) -> dict[str, float]:
 
 def bare(net: str, decisions: int) -> dict[str, float]:
     """Wall seconds of SUMO alone, in this process, under the network's own program."""
-    from sandbox_traffic.config import SignalConfig
-    from sandbox_traffic.control import survey
-    from sandbox_traffic.simulator import import_libsumo
+    from sandbox_traffic.network.files import find_file
+    from sandbox_traffic.sumo.library import import_libsumo
 
     network, routes, begin = NETS[net]
-    ground = survey(SignalConfig(net=f"sumo-rl:{network}", routes=f"sumo-rl:{routes}", begin=begin))
     sumo = import_libsumo()
-    files = ["--net-file", ground.spec.net, "--route-files", str(ground.routes)]
+    net_file, routes_file = (str(find_file(f"sumo-rl:{name}")) for name in (network, routes))
+    files = ["--net-file", net_file, "--route-files", routes_file]
     quiet = ["--no-step-log", "true", "--no-warnings", "true"]
     sumo.start(["sumo", *files, *quiet, "--begin", str(begin), "--time-to-teleport", "-1"])
     start = time.perf_counter()

@@ -17,11 +17,14 @@ from sandbox.multiagent import JointEnv
 from sandbox.players import Agent, Players
 from sandbox.rollout import play
 from sandbox.scenarios import load_problem
-from sandbox_traffic import baselines
+from sandbox_traffic.baselines.actuated import actuated
+from sandbox_traffic.baselines.fixed_time import FixedTime
+from sandbox_traffic.baselines.greedy import MaxPressure
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.env import SignalEnv, SignalsEnv, make_signal, make_signals
-from sandbox_traffic.remote import RemoteSimulation
 from sandbox_traffic.reward import PRESETS
+from sandbox_traffic.sumo.protocol import LOG_FILE
+from sandbox_traffic.sumo.remote import RemoteSimulation
 from sandbox_traffic.vector import SignalsVectorEnv, SignalVectorEnv, make_signal_vec, make_signals_vec
 
 SHORT = {**COLOGNE1, "duration": 150, "demand_spread": 0.3}
@@ -134,7 +137,7 @@ def test_a_state_brings_a_single_environment_back(make: Any) -> None:
 
 def test_a_dead_simulator_is_told_with_its_fate(three: SignalVectorEnv) -> None:
     three.reset(seed=0)
-    simulation = three.controls[1]._simulation
+    simulation = three.batch.simulations[1]._sumo
     assert isinstance(simulation, RemoteSimulation)
     assert simulation.pid is not None
     os.kill(simulation.pid, signal.SIGKILL)
@@ -147,10 +150,10 @@ def test_a_dead_simulator_is_told_with_its_fate(three: SignalVectorEnv) -> None:
 
 def test_its_last_words_are_passed_on(three: SignalVectorEnv) -> None:
     three.reset(seed=0)
-    simulation = three.controls[0]._simulation
+    simulation = three.batch.simulations[0]._sumo
     assert isinstance(simulation, RemoteSimulation)
     assert simulation.pid is not None
-    (simulation._folder.path / "said.txt").write_text("terminate called:\n  bad_alloc\n")
+    (simulation._folder.path / LOG_FILE).write_text("terminate called:\n  bad_alloc\n")
     os.kill(simulation.pid, signal.SIGABRT)
     with pytest.raises(RunFailedError, match=r"SIGABRT.*SUMO said: terminate called: bad_alloc"):
         three.step([0, 0, 0])
@@ -166,12 +169,12 @@ def test_a_window_spreads_the_beginnings_over_whole_intervals() -> None:
     assert len(begins) > 10
     assert all(0 <= begin <= 600 and begin % 5 == 0 for begin in begins)
     envs.reset(seed=1)
-    times = [control.begin for control in envs.controls]
+    times = [simulation.begin for simulation in envs.batch.simulations]
     for _ in range(4):
         *_, over, info = envs.step([0] * 4)
     assert over.all()
-    assert (info["time"] == [control.begin for control in envs.controls]).all()
-    assert [control.begin for control in envs.controls] != times
+    assert (info["time"] == [simulation.begin for simulation in envs.batch.simulations]).all()
+    assert [simulation.begin for simulation in envs.batch.simulations] != times
     envs.close()
 
 
@@ -185,7 +188,7 @@ def test_baselines_play_natively_as_they_play_alone() -> None:
     config = problem.evaluation_config
     assert isinstance(config, SignalConfig)
     env = make_signal(config, problem.reward)
-    makers = [baselines.max_pressure, baselines.actuated, baselines.fixed_time]
+    makers = [MaxPressure, actuated, FixedTime]
     single = [
         play(env, make(env), agent.name, seed)
         for make, agent in zip(makers, agents, strict=True)
@@ -216,5 +219,5 @@ def test_a_parallel_scenario_is_played_and_trained_natively() -> None:
     config = problem.evaluation_config
     assert isinstance(config, SignalConfig)
     env = JointEnv(make_signals(config, problem.reward))
-    assert episode.metrics == play(env, baselines.max_pressure(env.parallel), "max-pressure", 3).metrics
+    assert episode.metrics == play(env, MaxPressure(env.parallel), "max-pressure", 3).metrics
     env.close()
