@@ -1,11 +1,12 @@
 """The rules between a requested phase and what a signal shows: yellow, all-red, minimum and maximum green.
 
-Pure functions over states and times (s), and `PhaseClock`, which keeps the rules for one signal. Times may
-be numbers or arrays.
+Pure functions over states and times, which may be numbers or arrays, and `PhaseClock`, which keeps the rules
+for one signal.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -20,7 +21,7 @@ def yellow_state(old: str, new: str) -> str:
     """State in which the links that lose green are yellow and all others are unchanged.
 
     A link that is green before and after keeps its old character: ``g`` must go on giving way to
-    vehicles that still clear the junction, and ``G`` conflicts with nobody yet.
+    vehicles that still clear the junction, and ``G`` has no conflicting vehicles yet.
     """
     return "".join(
         "y" if a in GREEN and b not in GREEN else ("r" if a in CHANGING else a)
@@ -53,42 +54,37 @@ def transition(old: str, new: str, yellow: int, all_red: int) -> tuple[tuple[int
 
 
 def may_switch(now: Any, green_since: Any, min_green: int) -> Any:
-    """Whether the minimum green is over."""
+    """Whether the minimum green is over; times in s."""
     return now - green_since >= min_green
 
 
 def may_stay(now: Any, green_since: Any, max_green: int | None, interval: int) -> Any:
-    """Whether the maximum green, if there is one, lasts through the next interval."""
-    return now + interval - green_since <= (float("inf") if max_green is None else max_green)
+    """Whether the maximum green, if there is one, lasts through the next ``interval``; times in s."""
+    return now + interval - green_since <= (math.inf if max_green is None else max_green)
 
 
 def allowed_phases(
-    now: NDArray[np.float64],
-    green_since: NDArray[np.float64],
-    phase: NDArray[np.integer[Any]],
+    switch: NDArray[np.bool_],
+    stay: NDArray[np.bool_],
+    present: NDArray[np.bool_],
     exists: NDArray[np.bool_],
-    min_green: int,
-    max_green: int | None,
-    interval: int,
 ) -> NDArray[np.bool_]:
     """Phases that may be requested, for any number of signals at once.
 
+    Before the minimum green is over, only the present phase is allowed; after it, all others are, and the
+    present one while the maximum green lasts.
+
     Args:
-        now: Time, s, shape ``(…)``.
-        green_since: Time at which the green of the present phase starts, s, shape ``(…)``.
-        phase: The phase that is green or being changed to, shape ``(…)``.
+        switch: Whether the minimum green is over, shape ``(…)``.
+        stay: Whether the maximum green lasts through the next interval, shape ``(…)``.
+        present: One-hot of the phase that is green or being changed to, shape ``(…, max_phases)``.
         exists: Which phases a signal has, shape ``(…, max_phases)``.
-        min_green: Minimum green, s.
-        max_green: Maximum green, s; None for no limit.
-        interval: Time to the next decision, s.
 
     Returns:
         Shape ``(…, max_phases)``.
     """
-    switch = may_switch(now, green_since, min_green)
-    stay = may_stay(now, green_since, max_green, interval) | ~switch
-    present = phase[..., None] == np.arange(exists.shape[-1])
-    allowed: NDArray[np.bool_] = np.where(present, stay[..., None], exists & switch[..., None])
+    if_present, if_other = (stay | ~switch)[..., None], switch[..., None]
+    allowed: NDArray[np.bool_] = np.where(present, if_present, exists & if_other)
     return allowed
 
 

@@ -80,13 +80,13 @@ def _block(
 @_block("phase")
 def phase(state: NetworkState) -> Array:
     """1 for the phase that is green or being changed to, else 0."""
-    return state.phase_one_hot
+    return state.phase_one_hot.astype(np.float64)
 
 
 @_block("signal")
 def may_switch(state: NetworkState) -> Array:
     """1 where the minimum green is over, else 0."""
-    return state.may_switch[..., None]
+    return state.may_switch[..., None].astype(np.float64)
 
 
 @_block("signal")

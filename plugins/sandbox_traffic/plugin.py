@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from sandbox.api import Baseline, Domain, Metric, Task, View
 
 METRICS = (
@@ -96,7 +98,7 @@ SOURCES = (
 )
 
 
-def _task(name: str, title: str, agents: str, make: str, make_vec: str) -> Task:
+def _task(name: str, title: str, agents: Literal["single", "parallel"], make: str, make_vec: str) -> Task:
     return Task(
         name=name,
         version=2,
@@ -104,12 +106,12 @@ def _task(name: str, title: str, agents: str, make: str, make_vec: str) -> Task:
         config="sandbox_traffic.config:SignalConfig",
         make=make,
         make_vec=make_vec,
-        most_copies=10,  # each is a process
+        most_copies=10,  # each simulation is a process
         resume="state",
         rewards="sandbox_traffic.reward:PRESETS",
         default_reward="queue",
         metrics=METRICS,
-        agents="parallel" if agents == "parallel" else "single",
+        agents=agents,
         masks=True,
         small={"duration": 300},
         expected_failures=EXPECTED_FAILURES if agents == "single" else {},

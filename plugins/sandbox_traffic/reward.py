@@ -178,6 +178,6 @@ PRESETS = {
 """Reward presets.
 
 Each contains the vehicles outside: without them, holding one green for ever can have the best reward.
-``saturated`` is for demand above capacity, where lanes are full whatever the signals do. It rewards
+``saturated`` is for demand above capacity, where lanes are full under every policy. It rewards
 throughput and counts vehicles outside without saturation.
 """

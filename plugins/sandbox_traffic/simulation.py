@@ -101,7 +101,7 @@ class SignalSimulation:
 
     def reset_wait(self) -> None:
         """Wait until the episode has begun."""
-        sumo = self._requested()
+        sumo = self._simulator()
         if self._jam:
             sumo.values(self.values)  # at the start; those after the jam follow
         sumo.values(self.values)
@@ -120,30 +120,30 @@ class SignalSimulation:
                 signal = self.network.signals[index]
                 switches += [(time, signal.id, state) for time, state in clock.due(until)]
         switches.sort(key=lambda switch: switch[0])
-        self._requested().advance(switches, until)
+        self._simulator().advance(switches, until)
         self.now = until
 
     def step_wait(self) -> None:
         """Wait until the interval has passed; at the end of the episode, request its trips."""
-        self._requested().values(self.values)
+        self._simulator().values(self.values)
         if self.now >= self.end:
-            self._requested().finish()
+            self._simulator().finish()
 
     def finish_wait(self) -> None:
         """At the end of the episode, wait for its trips and set `metrics`."""
         if self.now >= self.end:
-            self.trips = self._requested().trips()
+            self.trips = self._simulator().trips()
             self.metrics = episode_metrics(self.trips, self.begin, self.end)
 
     def vehicles(self) -> Vehicles:
         """All vehicles and pedestrians now; none once the episode has ended."""
-        return self._requested().vehicles() if self.running else NO_VEHICLES
+        return self._simulator().vehicles() if self.running else NO_VEHICLES
 
     def processor_seconds(self) -> tuple[float, float]:
         """Processor time of the episode's process so far, s: inside SUMO's steps, and in total."""
         if not self.running:
             raise RuntimeError("no episode is running: call reset() first")
-        return self._requested().processor_seconds()
+        return self._simulator().processor_seconds()
 
     def close(self) -> None:
         """Free the simulator and remove temporary files; `reset_async` starts it again."""
@@ -155,7 +155,7 @@ class SignalSimulation:
             self._folder = None
         self._started = False
 
-    def _requested(self) -> Simulation:
+    def _simulator(self) -> Simulation:
         if self._sumo is None:
             raise RuntimeError("no episode is running: call reset() first")
         return self._sumo

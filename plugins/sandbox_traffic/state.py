@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox_traffic.dynamics import PhaseClock, allowed_phases, may_switch
+from sandbox_traffic.dynamics import PhaseClock, allowed_phases, may_stay, may_switch
 from sandbox_traffic.network.roads import Signal
 from sandbox_traffic.network.signal_network import SignalNetwork
 from sandbox_traffic.network.tables import take_padded
@@ -49,42 +49,42 @@ class NetworkState:
     green_since: Array
     approaches: Array
 
-    @property
+    @cached_property
     def count(self) -> Array:
         """Vehicles on each approach."""
         return self.approaches[0, ...]
 
-    @property
+    @cached_property
     def queue(self) -> Array:
         """Standing vehicles on each approach, slower than 0.1 m/s."""
         return self.approaches[1, ...]
 
-    @property
+    @cached_property
     def waiting(self) -> Array:
         """Sum of the present waiting times on each approach, s."""
         return self.approaches[2, ...]
 
-    @property
+    @cached_property
     def slowness(self) -> Array:
         """Vehicles on each approach, those of each lane weighted by 1 − mean speed/limit."""
         return self.approaches[3, ...]
 
-    @property
+    @cached_property
     def outside(self) -> Array:
         """Vehicles that wait to enter the network, on the edges of each approach."""
         return self.approaches[4, ...]
 
-    @property
+    @cached_property
     def gap(self) -> Array:
         """Time since a vehicle was on the loop of each approach, s."""
         return self.approaches[5, ...]
 
-    @property
+    @cached_property
     def passed(self) -> Array:
         """Vehicles that have crossed the loop of each approach since the episode began."""
         return self.approaches[6, ...]
 
-    @property
+    @cached_property
     def incoming(self) -> Array:
         """Vehicles on the incoming lane of each approach alone."""
         return self.approaches[7, ...]
@@ -134,9 +134,9 @@ class NetworkState:
         return green
 
     @cached_property
-    def phase_one_hot(self) -> Array:
+    def phase_one_hot(self) -> NDArray[np.bool_]:
         """The phase that is green or being changed to, shape ``(num_envs, signals, max_phases)``."""
-        one_hot: Array = np.eye(self.network.max_phases)[self.phase]
+        one_hot: NDArray[np.bool_] = self.phase[..., None] == np.arange(self.network.max_phases)
         return one_hot
 
     @property
@@ -144,25 +144,20 @@ class NetworkState:
         """Time for which the phase has been green, s; negative while it is being changed to."""
         return self.now[:, None] - self.green_since
 
-    @property
-    def may_switch(self) -> Array:
-        """1 where the minimum green is over, else 0, shape ``(num_envs, signals)``."""
-        switch = may_switch(self.now[:, None], self.green_since, self.network.config.min_green)
-        return np.asarray(switch, dtype=np.float64)
+    @cached_property
+    def may_switch(self) -> NDArray[np.bool_]:
+        """Whether the minimum green is over, shape ``(num_envs, signals)``."""
+        switch: NDArray[np.bool_] = may_switch(
+            self.now[:, None], self.green_since, self.network.config.min_green
+        )
+        return switch
 
     @cached_property
     def action_mask(self) -> NDArray[np.bool_]:
         """Phases that may be requested, shape ``(num_envs, signals, max_phases)``, padded with false."""
         config = self.network.config
-        return allowed_phases(
-            self.now[:, None],
-            self.green_since,
-            self.phase,
-            self.network.phase_exists,
-            config.min_green,
-            config.max_green,
-            config.decision_interval,
-        )
+        stay = may_stay(self.now[:, None], self.green_since, config.max_green, config.decision_interval)
+        return allowed_phases(self.may_switch, stay, self.phase_one_hot, self.network.phase_exists)
 
     def waiting_vehicles(self, env: int) -> tuple[float, float]:
         """Vehicles that stand, and vehicles that wait to enter, in the whole of one simulation."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from sandbox_traffic.baselines.controller import Controller, Place, next_phase_with_call
+from sandbox_traffic.baselines.controller import Controller, Place, TrafficEnv, next_phase_with_call
 from sandbox_traffic.baselines.parameters import DEFAULTS, tuned_parameters
 from sandbox_traffic.state import Array, SignalState
 
@@ -23,7 +22,7 @@ class Actuated(Controller):
         passage: Passage time, s.
     """
 
-    def __init__(self, env: Any, passage: float = DEFAULTS["actuated"]["passage"]) -> None:
+    def __init__(self, env: TrafficEnv, passage: float = DEFAULTS["actuated"]["passage"]) -> None:
         super().__init__(env)
         self._passage = passage
 
@@ -64,7 +63,7 @@ class DelayBased(Controller):
         loss: Time lost per vehicle, s.
     """
 
-    def __init__(self, env: Any, loss: float = DEFAULTS["delay-based"]["loss"]) -> None:
+    def __init__(self, env: TrafficEnv, loss: float = DEFAULTS["delay-based"]["loss"]) -> None:
         super().__init__(env)
         self._loss = loss
         self._losses: dict[Place, _Losses] = {}
@@ -98,11 +97,11 @@ class DelayBased(Controller):
         return seconds
 
 
-def actuated(env: Any) -> Actuated:
+def actuated(env: TrafficEnv) -> Actuated:
     """Make the baseline ``actuated`` with the parameters tuned for its network."""
     return Actuated(env, **tuned_parameters(env.batch.network.config, "actuated"))
 
 
-def delay_based(env: Any) -> DelayBased:
+def delay_based(env: TrafficEnv) -> DelayBased:
     """Make the baseline ``delay-based`` with the parameters tuned for its network."""
     return DelayBased(env, **tuned_parameters(env.batch.network.config, "delay-based"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +18,24 @@ DEFAULT_MAX_GREEN = 50
 """Maximum green of controllers that extend green where the configuration sets none, s."""
 
 
+class TrafficEnv(Protocol):
+    """An environment of either task, single or vector."""
+
+    batch: SignalBatch
+
+
 class Controller:
     """A policy that applies `choose` to every signal; see `sandbox.api.Policy`.
 
     Args:
-        env: An environment of either task, single or vector.
+        env: The environment.
 
     Attributes:
-        batch: Its simulations.
+        batch: Simulations of the environment.
     """
 
-    def __init__(self, env: Any) -> None:
-        self.batch: SignalBatch = env.batch
+    def __init__(self, env: TrafficEnv) -> None:
+        self.batch = env.batch
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
         """Forget what was remembered between decisions."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
 
 import numpy as np
 
-from sandbox_traffic.baselines.controller import Controller, Place
+from sandbox_traffic.baselines.controller import Controller, Place, TrafficEnv
 from sandbox_traffic.network.webster import bounded_phase_times, critical_ratios
 from sandbox_traffic.state import Array, SignalState
 
@@ -25,7 +24,7 @@ class FixedTime(Controller):
     yellow and all-red are the environment's, as for every controller.
     """
 
-    def __init__(self, env: Any) -> None:
+    def __init__(self, env: TrafficEnv) -> None:
         super().__init__(env)
         self._slots = [program_slots(signal.program, signal.greens) for signal in self.batch.network.signals]
 
@@ -76,7 +75,7 @@ class Webster(FixedTime):
     green count as demand. In the first five minutes the network's own program is followed.
     """
 
-    def __init__(self, env: Any) -> None:
+    def __init__(self, env: TrafficEnv) -> None:
         super().__init__(env)
         self._plans: dict[Place, _Plan] = {}
 

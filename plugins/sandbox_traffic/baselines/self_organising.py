@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from sandbox_traffic.baselines.controller import Controller, Place
+from sandbox_traffic.baselines.controller import Controller, Place, TrafficEnv
 from sandbox_traffic.baselines.parameters import DEFAULTS, tuned_parameters
 from sandbox_traffic.state import Array, SignalState
 
@@ -35,7 +34,7 @@ class Sotl(Controller):
 
     def __init__(
         self,
-        env: Any,
+        env: TrafficEnv,
         threshold: float = DEFAULTS["sotl"]["threshold"],
         platoon: float = DEFAULTS["sotl"]["platoon"],
     ) -> None:
@@ -70,6 +69,6 @@ class Sotl(Controller):
         return sums
 
 
-def sotl(env: Any) -> Sotl:
+def sotl(env: TrafficEnv) -> Sotl:
     """Make the baseline ``sotl`` with the parameters tuned for its network."""
     return Sotl(env, **tuned_parameters(env.batch.network.config, "sotl"))

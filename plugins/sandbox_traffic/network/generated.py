@@ -38,8 +38,8 @@ def generated_network(name: str, sidewalks: bool = False) -> Path:
 def write_demand(path: Path, config: SignalConfig, seed: int, scale: float) -> None:
     """Write the routes file of the episode that belongs to ``seed``.
 
-    Vehicles, their types and pedestrians are drawn from generators of their own, so that the same vehicles
-    drive at the same times whatever their types and however many people walk.
+    Vehicles, their types and pedestrians are drawn from separate generators, so that types and pedestrians
+    leave the vehicles' routes and departures unchanged.
 
     Args:
         path: File to write.

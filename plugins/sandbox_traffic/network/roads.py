@@ -26,7 +26,7 @@ LOOP_HEADWAY = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A lane of the network; ``length`` in m, ``speed`` limit in m/s."""
+    """A lane: its id, its edge, its length, m, and its speed limit, m/s."""
 
     id: str
     edge: str
@@ -216,16 +216,16 @@ def _signal(
     for phase, link in zip(*np.nonzero(moves), strict=True):
         serves[phase, movements[link, 0]] = 1.0
     return Signal(
-        name,
-        greens,
-        tuple(program),
-        offset,
-        incoming,
-        outgoing,
-        movements,
-        serves,
-        moves,
-        tuple(index for index, _ in flat),
+        id=name,
+        greens=greens,
+        program=tuple(program),
+        offset=offset,
+        incoming=incoming,
+        outgoing=outgoing,
+        movements=movements,
+        serves=serves,
+        moves=moves,
+        links=tuple(index for index, _ in flat),
     )
 
 
@@ -251,7 +251,7 @@ def require_one_signal(network: RoadNetwork) -> None:
     count = len(network.signals)
     if count > 1:
         raise InvalidValueError(
-            f"The network {network.path} has {count} signals to control, and the task traffic/signal takes "
-            "one.",
+            f"The network {network.path} has {count} signals to control, "
+            "and the task traffic/signal takes one.",
             "Use a scenario of the task traffic/signals, which controls them all.",
         )

@@ -49,7 +49,7 @@ def test_websters_plan_is_bounded_beyond_capacity() -> None:
     assert sum(times) <= 170
 
 
-def test_websters_plan_where_nobody_came_is_the_shortest_cycle_in_equal_parts() -> None:
+def test_websters_plan_without_vehicles_is_the_shortest_cycle_in_equal_parts() -> None:
     assert bounded_phase_times([0.0, 0.0]) == [10, 10]  # C = 1.5·8 + 5 = 17 s, in slots of 5 s, two at least
 
 

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox_traffic.dynamics import PhaseClock, allowed_phases, clearance_state, transition, yellow_state
+from sandbox_traffic.dynamics import (
+    PhaseClock,
+    allowed_phases,
+    clearance_state,
+    may_stay,
+    may_switch,
+    transition,
+    yellow_state,
+)
 from sandbox_traffic.network.files import find_file
 from sandbox_traffic.network.phases import GREEN, is_green_phase
 from sandbox_traffic.network.roads import read_network
@@ -32,12 +40,12 @@ def test_yellow_warns_exactly_the_links_that_lose_green(old: str, new: str, yell
     assert yellow_state(old, new) == yellow
 
 
-def test_yellow_equals_the_yellow_of_colognes_own_program() -> None:
+def test_yellow_equals_the_yellow_of_colognes_program() -> None:
     (signal,) = read_network(find_file("sumo-rl:RESCO/cologne1/cologne1.net.xml")).signals
-    own = [state for state, _ in signal.program]
-    assert signal.greens == tuple(own[0::2])
-    for index, state in enumerate(own[1::2]):
-        assert yellow_state(own[2 * index], own[(2 * index + 2) % len(own)]) == state
+    program = [state for state, _ in signal.program]
+    assert signal.greens == tuple(program[0::2])
+    for index, state in enumerate(program[1::2]):
+        assert yellow_state(program[2 * index], program[(2 * index + 2) % len(program)]) == state
 
 
 def test_all_red_clears_the_links_that_lost_green() -> None:
@@ -66,20 +74,17 @@ def test_no_link_turns_green_before_the_others_have_cleared(pair: tuple[str, str
 @pytest.mark.parametrize(
     ("state", "green"), [("GGrr", True), ("rrgr", True), ("rrrr", False), ("Gyrr", False), ("GurR", False)]
 )
-def test_green_phases_let_somebody_go_and_clear_nobody(state: str, green: bool) -> None:
+def test_green_phases_have_a_green_link_and_no_changing_one(state: str, green: bool) -> None:
     assert is_green_phase(state) is green
 
 
 def allowed(signal: PhaseClock, now: int) -> list[bool]:
     """Phases that may be requested of a signal whose next decision is 5 s later."""
     mask = allowed_phases(
-        np.array(float(now)),
-        np.array(float(signal.green_since)),
-        np.array(signal.phase),
-        np.ones(len(signal.greens), dtype=np.bool_),
-        signal.min_green,
-        signal.max_green,
-        interval=5,
+        np.array(may_switch(now, signal.green_since, signal.min_green)),
+        np.array(may_stay(now, signal.green_since, signal.max_green, 5)),
+        present=np.arange(len(signal.greens)) == signal.phase,
+        exists=np.ones(len(signal.greens), dtype=np.bool_),
     )
     return mask.tolist()
 

@@ -122,7 +122,7 @@ def test_rules_hold_in_the_simulator_whatever_is_asked(signal_env: MakeOne) -> N
 
 
 def test_what_is_read_only_where_something_changed_is_what_sumo_counts(signal_env: MakeOne) -> None:
-    """Loops nobody has crossed are not asked, nor edges once all who wait are found: no count is lost."""
+    """Only loops that were crossed are read, and edges until all waiting vehicles are counted."""
     files = "sumo-rl:2way-single-intersection/single-intersection"
     env = signal_env(net=f"{files}.net.xml", routes=f"{files}-vhvh.rou.xml", duration=900, jam=300)
     simulation = env.simulation._sumo = LocalSimulation(env.batch.network.spec)
@@ -141,7 +141,7 @@ def test_what_is_read_only_where_something_changed_is_what_sumo_counts(signal_en
     assert seen.passed.sum() > 100
 
 
-def test_the_mask_tells_what_will_be_held(signal_env: MakeOne) -> None:
+def test_the_mask_says_what_will_be_held(signal_env: MakeOne) -> None:
     env = signal_env()
     _, info = env.reset(seed=0)
     rng = np.random.default_rng(1)
@@ -185,7 +185,7 @@ def test_each_agent_has_its_own_terms(signals_env: MakeAll) -> None:
     assert len(queues) > 1
 
 
-def test_the_time_limit_truncates_and_brings_the_metrics(signal_env: MakeOne) -> None:
+def test_the_time_limit_truncates_and_the_info_has_the_metrics(signal_env: MakeOne) -> None:
     env = signal_env(duration=52)
     env.reset(seed=0)
     for step in range(11):
@@ -213,7 +213,7 @@ def test_observations_show_phase_and_vehicles(signal_env: MakeOne) -> None:
     assert queue.max() > 0.5  # the straight lanes of the main road have had no green
 
 
-def test_vehicles_outside_are_seen_and_felt(signal_env: MakeOne) -> None:
+def test_vehicles_outside_are_observed_and_rewarded(signal_env: MakeOne) -> None:
     env = signal_env(duration=900, demand=2.5)
     env.reset(seed=0)
     for _ in range(180):
@@ -314,7 +314,7 @@ def _routes(folder: Path, *vehicles: str) -> str:
 
 @pytest.mark.parametrize("depart", [25201, 25460], ids=["at-start", "later"])
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside-another"])
-def test_a_broken_route_is_told_in_sumos_words_with_file_and_line(
+def test_a_broken_route_is_reported_in_sumos_words_with_file_and_line(
     signal_env: MakeOne, tmp_path: Path, depart: int, beside: bool
 ) -> None:
     if beside:

@@ -1,4 +1,4 @@
-"""What is reported of an episode counts everybody, those outside too."""
+"""Metrics of an episode count all vehicles, those outside too; metrics of signals add up intervals."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_metrics_of_three_vehicles_by_hand() -> None:
     assert metrics["gridlock"] == 0
 
 
-def test_gridlock_is_nobody_arriving_while_somebody_is_left() -> None:
+def test_gridlock_is_no_arrival_while_vehicles_are_left() -> None:
     stuck = trips((10, 0, 70, 60, 0, 0), (50, 0, -1, 950, 900, 940))
     assert episode_metrics(stuck, 0, 1000)["gridlock"] == 1
     flowing = trips((10, 0, 970, 960, 0, 0), (50, 0, -1, 950, 900, 940))

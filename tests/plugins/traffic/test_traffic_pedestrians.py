@@ -21,7 +21,7 @@ NETS = ("generated:single-intersection", "generated:grid-1x1")
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_nobody_walks_where_vehicles_have_priority(net: str) -> None:
+def test_crossings_are_red_where_vehicles_have_priority(net: str) -> None:
     (signal,) = read_network(generated_network(net.removeprefix("generated:"), sidewalks=True)).signals
     assert len(signal.greens) == 4
     # Links: four arms clockwise from the north with right, straight, straight, left; then their crossings.
@@ -30,8 +30,8 @@ def test_nobody_walks_where_vehicles_have_priority(net: str) -> None:
         for arm in range(4):
             if state[16 + arm] != "G":
                 continue
-            own = state[4 * arm : 4 * arm + 4]
-            assert set(own) == {"r"}, "vehicles of the crossed arm stand"
+            crossed = state[4 * arm : 4 * arm + 4]
+            assert set(crossed) == {"r"}, "vehicles of the crossed arm stand"
             # Into the crossed arm lead straight on from opposite, and turns from both sides.
             opposite, before, after = ((arm + turn) % 4 for turn in (2, 1, 3))
             assert state[4 * opposite + 1] == state[4 * opposite + 2] == "r"

@@ -1,4 +1,4 @@
-"""Parameters of the classical controllers: where they come from and who gets them."""
+"""Parameters of the classical controllers: how they are tuned, and which networks get them."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def test_a_known_network_gets_its_own_parameters_and_any_other_the_defaults() ->
     problem = load_problem("traffic/cologne1")
     config = SignalConfig.model_validate(problem.config.model_dump())
     known = json.loads(parameters.PARAMETERS_FILE.read_text())["controllers"][parameters.tuning_key(config)]
-    for rule, own in known.items():
-        assert parameters.tuned_parameters(config, rule) == own
+    for rule, tuned in known.items():
+        assert parameters.tuned_parameters(config, rule) == tuned
         other = SignalConfig(net="my.net.xml", routes="my.rou.xml")
         assert parameters.tuned_parameters(other, rule) == parameters.DEFAULTS[rule]
 
 
 def test_the_demand_of_a_generated_network_is_part_of_its_place() -> None:
-    one, other = (SignalConfig(net=net, routes=net, level=level) for net, level in (
+    low, saturated = (SignalConfig(net=net, routes=net, level=level) for net, level in (
         ("generated:grid-2x2", "low"), ("generated:grid-2x2", "saturated")))  # fmt: skip
-    assert parameters.tuning_key(one) != parameters.tuning_key(other)
-    assert parameters.tuning_key(one) == parameters.tuning_key(
-        one.model_copy(update={"duration": 60, "demand": 2.0})
+    assert parameters.tuning_key(low) != parameters.tuning_key(saturated)
+    assert parameters.tuning_key(low) == parameters.tuning_key(
+        low.model_copy(update={"duration": 60, "demand": 2.0})
     )
 
 
@@ -56,18 +56,18 @@ def test_what_is_shipped_is_the_best_of_what_was_tried() -> None:
 def test_tuning_keeps_the_candidate_of_least_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     grid = {"passage": (0.5, 3.0)}
     monkeypatch.setattr(tuning, "GRIDS", {"actuated": (Actuated, grid)})
-    kept, told = tuning.tune(SignalConfig(duration=300), episodes=1)
-    assert [row[0] for row in told["actuated"]] == [0.5, 3.0]
-    delays = [row[-1] for row in told["actuated"]]
+    kept, trials = tuning.tune(SignalConfig(duration=300), episodes=1)
+    assert [row[0] for row in trials["actuated"]] == [0.5, 3.0]
+    delays = [row[-1] for row in trials["actuated"]]
     assert delays[0] != delays[1]
     assert kept["actuated"]["passage"] == grid["passage"][delays.index(min(delays))]
 
 
 def test_the_search_goes_on_where_the_best_lies_at_an_end() -> None:
-    found = tuning.search([(1.0, 3.0, 9.0), (0.0, 3.0)], lambda values: abs(values[0] - 70.0) + values[1])
-    assert min(found, key=found.__getitem__) == (81.0, 0.0)
-    assert max(values[0] for values in found) == 243.0  # one beyond the best, and no further
-    assert {values[1] for values in found} == {0.0, 3.0}  # a switch is not made longer
+    results = tuning.search([(1.0, 3.0, 9.0), (0.0, 3.0)], lambda values: abs(values[0] - 70.0) + values[1])
+    assert min(results, key=results.__getitem__) == (81.0, 0.0)
+    assert max(values[0] for values in results) == 243.0  # one beyond the best, and no further
+    assert {values[1] for values in results} == {0.0, 3.0}  # a switch is not made longer
     low = tuning.search([(20.0, 50.0, 100.0)], lambda values: values[0])
     assert len(low) == 3 + tuning.MAX_EXTENSIONS
     assert tuning.search([(1.0, 2.0, 3.0)], lambda values: abs(values[0] - 2.0)) == {
@@ -80,9 +80,9 @@ def test_the_search_goes_on_where_the_best_lies_at_an_end() -> None:
 def test_the_baselines_of_a_scenario_take_the_tuned_parameters(
     signal_env: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = {"sotl": {"threshold": 77.0, "platoon": 0.0}, "actuated": {"passage": 9.0}}
+    tuned = {"sotl": {"threshold": 77.0, "platoon": 0.0}, "actuated": {"passage": 9.0}}
     place = parameters.tuning_key(SignalConfig())
-    monkeypatch.setattr(parameters, "_tuned", lambda: {place: found})
+    monkeypatch.setattr(parameters, "_tuned", lambda: {place: tuned})
     env: SignalEnv = signal_env()  # type: ignore[operator]
     assert sotl(env)._threshold == 77.0
     assert actuated(env)._passage == 9.0
