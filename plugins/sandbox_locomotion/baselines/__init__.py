@@ -1,0 +1,1 @@
+"""Classical controllers, evaluated beside every learned policy."""
