@@ -47,7 +47,7 @@ class LocomotionConfig(BaseModel):
 
     robot: str = Field("ant", description="which robot; fixed by the task")
     model: Annotated[str, InputFile()] = Field(
-        "", description="MJCF file to use instead of the robot's own; default: the robot's own"
+        "", description="MJCF file to use instead of the robot's own; empty: the robot's own"
     )
     horizon: int = Field(
         1000, ge=1, le=100_000, description="control steps until truncation (Gymnasium v5: 1000)"

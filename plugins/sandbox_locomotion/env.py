@@ -239,7 +239,7 @@ class LocomotionVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
 
 
 def _with_masks(values: dict[str, Array], where: Flags) -> Info:
-    """Gymnasium's form of batched infos: beside every ``key`` a boolean mask ``_key``."""
+    """Gymnasium's form of batched infos: every ``key`` has a boolean mask ``_key``."""
     return values | {f"_{name}": where for name in values}
 
 

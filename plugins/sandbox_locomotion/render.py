@@ -42,7 +42,7 @@ MAX_GEOMS = 2000
 """Geoms that a scene has room for."""
 
 _current = threading.local()
-"""``context``: the context that a thread renders with, restored after another one has been freed."""
+"""``context``: the context that a thread renders with, made current again after another has been freed."""
 
 
 class Camera:

@@ -41,7 +41,7 @@ class StepResult:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the physics and the reward of one environment depend on from here."""
+    """The state of one environment, as far as physics and reward depend on it."""
 
     physics: Floats
     fields: dict[str, Floats]
@@ -62,8 +62,8 @@ class Simulation:
 
     Attributes:
         robot: The constants of the task.
-        physics: MuJoCo's states.
-        state: The state of the episodes beside the physics.
+        physics: The batch of MuJoCo simulations.
+        state: The state of the episodes apart from the physics.
         sums: Sums over the episodes, from which metrics follow.
         rngs: One generator per environment.
     """
@@ -240,7 +240,7 @@ class Simulation:
                 conditions.apply_conditions(self.robot, self.physics, self.state, row)
 
     def snapshot(self, row: int) -> Snapshot:
-        """The present of one environment, for `load_snapshot` of another simulation."""
+        """A copy of the state of one environment."""
         return Snapshot(
             self.physics.state[row].copy(),
             {name: self.physics.fields[name][row].copy() for name in self.physics.gathered},
@@ -248,7 +248,7 @@ class Simulation:
         )
 
     def load_snapshot(self, snapshot: Snapshot) -> None:
-        """Put every environment into the present of one of another simulation with the same physics."""
+        """Put every environment into the state of one in another simulation with the same physics."""
         self.physics.state[:] = snapshot.physics
         for name in self.physics.gathered:
             self.physics.fields[name][:] = snapshot.fields[name]

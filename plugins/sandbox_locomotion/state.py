@@ -1,4 +1,4 @@
-"""What the episodes of a batch carry from one control step to the next, beside the physics."""
+"""What the episodes of a batch carry from one control step to the next, apart from the physics."""
 
 from __future__ import annotations
 

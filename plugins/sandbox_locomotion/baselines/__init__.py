@@ -1,1 +1,1 @@
-"""Classical controllers, evaluated beside every learned policy."""
+"""Classical controllers, evaluated along with learned policies."""

@@ -26,7 +26,7 @@ class Physics:
     Args:
         models: One model for all rows, or one for each; all of the same sizes.
         num_envs: Number of rows.
-        gathered: Fields of ``MjData`` that are known after every step, beside the state.
+        gathered: Fields of ``MjData`` that are known after every step, in addition to the state.
         threads: Threads, and later processes, to step with; 0 for one per processor.
 
     Attributes:
@@ -56,7 +56,7 @@ class Physics:
         )
         views = self._executor.stepper().views
         self.fields = {name: np.zeros((num_envs, *view.shape)) for name, view in views}
-        if self.computes_contacts:  # the fields are stored by whoever steps a row
+        if self.computes_contacts:  # each row's stepper stores them
             self._arrays |= self.fields
             self.fields = self._arrays
 

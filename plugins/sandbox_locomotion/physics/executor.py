@@ -22,7 +22,7 @@ from sandbox_locomotion.physics.workers import SUPPORTED, WorkerPool
 CHUNKS_PER_THREAD = 4
 """Rows differ in how many contacts they solve, so threads are given several small chunks."""
 WORKERS_AFTER = 1.0
-"""Time of stepping after which worker processes start, s; starting one takes half a second and more."""
+"""Time of stepping after which worker processes start, s; starting takes at least half a second."""
 MIN_ROWS_PER_WORKER = 8
 """Rows per process below which a step is too short to be shared."""
 

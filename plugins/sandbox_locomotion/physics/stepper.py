@@ -1,4 +1,4 @@
-"""Steppers: each owns one `MjData` and steps rows of a batch through it. A process or thread has its own."""
+"""Steppers: each steps rows of a batch through an `MjData`. Every thread and process has its own stepper."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox_locomotion.physics.layout import PARTS, STATE, part_columns, part_s
 
 CONTROLLED = PARTS["CTRL"]
 PUSHED = CONTROLLED | PARTS["XFRC_APPLIED"]
-"""What `mujoco.rollout` is given beside the initial state: controls, and forces where there are any."""
+"""Input of `mujoco.rollout` in addition to the initial state: controls, and forces where there are any."""
 
 
 class Stepper:
@@ -20,7 +20,7 @@ class Stepper:
 
     Args:
         model: Any model of the batch; all have the same sizes.
-        gathered: Fields of ``MjData`` to store after every step, beside the state.
+        gathered: Fields of ``MjData`` to store after every step, in addition to the state.
 
     Attributes:
         data: This stepper's simulation.

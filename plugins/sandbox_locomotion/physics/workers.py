@@ -1,10 +1,10 @@
 """Worker processes that step a share of a batch in memory shared with their owner.
 
-Threads of one process block each other: each row of a batch releases Python's global lock and acquires
-it again four times, and for robots whose step lasts some ten microseconds waking up takes as long as a
-step. A batch that is stepped for long is therefore shared with worker processes, one for each further
-processor. Every row is stepped by the same code from a complete state, so the result does not depend on
-which process steps it.
+Threads of the same process block each other: each row of a batch releases Python's global lock and
+acquires it again four times, and for robots whose step lasts some ten microseconds waking up takes as
+long as a step. A batch that is stepped for long is therefore shared with worker processes, one for each
+further processor. Every row is stepped by the same code from a complete state, so the result does not
+depend on which process steps it.
 """
 
 from __future__ import annotations
