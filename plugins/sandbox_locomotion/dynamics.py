@@ -15,8 +15,8 @@ from sandbox_locomotion.transition import SWING_TIME, Contacts, GaitErrors, Tran
 
 MAX_MOTION = 1e6
 """Positions and velocities beyond this, m, rad, m/s, rad/s, count as diverged physics."""
-MIN_CONTACT_FORCE = 1e-6
-"""Contact force, N and N·m, above which a foot counts as touching."""
+MIN_SQUARED_FORCE = 1e-12
+"""Sum of the squared contact force and torque, N² and N²m², above which a foot counts as touching."""
 
 
 def clip_action(actions: Array, space: gym.spaces.Box) -> Array:
@@ -100,13 +100,13 @@ def feet_position(robot: RobotModel, physics: Physics) -> Floats:
 
 def measure_contacts(robot: RobotModel, physics: Physics, state: EpisodeState) -> Contacts:
     """Contacts after a step; advances ``air`` and ``feet_before`` of the state."""
-    feet = feet_position(robot, physics)
+    feet, air = feet_position(robot, physics), state.air
     foot_speed = np.sqrt(np.square(feet - state.feet_before).sum(2)) / robot.dt
     state.feet_before[:] = feet
     forces = physics.fields["cfrc_ext"]
-    touching = np.square(forces.take(robot.anatomy.feet, 1)).sum(-1) > MIN_CONTACT_FORCE**2
-    air_time = np.where(touching & (state.air > 0), state.air, SWING_TIME)
-    state.air[:] = np.where(touching, 0.0, state.air + robot.dt)
+    touching = np.square(forces.take(robot.anatomy.feet, 1)).sum(-1) > MIN_SQUARED_FORCE
+    air_time = np.where(touching & (air > 0), air, SWING_TIME)
+    air[:] = np.where(touching, 0.0, air + robot.dt)
     if robot.rules.contact_force_range is not None:
         forces = np.clip(forces, *robot.rules.contact_force_range)
     return Contacts(touching, foot_speed, air_time, forces.reshape(len(forces), -1))

@@ -49,7 +49,7 @@ def concatenate(poses: list[Pose]) -> Pose:
 def pose_of(anatomy: Anatomy, physics: Physics, ground: Floats) -> Pose:
     """The current poses of a batch; ``ground`` is the height of the ground below each root, m, ``(n,)``."""
     qpos, qvel = physics.qpos, physics.qvel
-    relative = physics.fields["xipos"][:, list(anatomy.feet)] - physics.fields["xpos"][:, None, anatomy.torso]
+    relative = physics.fields["xipos"][:, anatomy.feet] - physics.fields["xpos"][:, None, anatomy.torso]
     yaw = kinematics.heading(anatomy.root, qpos)
     cos, sin = np.cos(yaw)[:, None], np.sin(yaw)[:, None]
     x, y = relative[..., 0], relative[..., 1]

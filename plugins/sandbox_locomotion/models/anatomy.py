@@ -18,8 +18,8 @@ class Anatomy:
     Attributes:
         root: How its root moves.
         torso: Body that carries the root joint.
-        feet: Bodies at the end of a limb that stand for a foot.
-        body_mass: Mass of every body, kg, shape ``(bodies,)``.
+        feet: Bodies at the end of a limb that stand for a foot, shape ``(feet,)``.
+        body_mass: Mass of every body, kg, ``(bodies,)``.
         mass: Mass of the whole robot, kg.
         weight: Its weight, N.
         joint_qpos: Index in ``qpos`` of each motor's joint, ``(motors,)``.
@@ -28,7 +28,7 @@ class Anatomy:
 
     root: RootJoint
     torso: int
-    feet: tuple[int, ...]
+    feet: Rows
     body_mass: Floats
     mass: float
     weight: float
@@ -56,7 +56,7 @@ def read_anatomy(model: mujoco.MjModel, root: RootJoint) -> Anatomy:
     return Anatomy(
         root=root,
         torso=int(model.jnt_bodyid[0]),
-        feet=tuple(named or leaves),
+        feet=np.array(named or leaves),
         body_mass=model.body_mass.copy(),
         mass=mass,
         weight=mass * float(np.linalg.norm(model.opt.gravity)),

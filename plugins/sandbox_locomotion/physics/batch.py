@@ -47,7 +47,8 @@ class Physics:
         self.gathered = tuple(gathered)
         model = self.models[0]
         self._slices = {name: part_slice(model, part) for name, part in PARTS.items()}
-        self._motion = slice(self._slices["QPOS"].start, self._slices["QVEL"].stop)
+        self._qpos, self._qvel = self._slices["QPOS"], self._slices["QVEL"]
+        self._motion = slice(self._qpos.start, self._qvel.stop)
         self._arrays: dict[str, Floats] = {"state": np.zeros((num_envs, state_size(model)))}
         shared_model = len(models) == 1
         forces = self.computes_contacts
@@ -67,22 +68,22 @@ class Physics:
 
     def view(self, part: str) -> Floats:
         """A writable view of one part of the state, by its name in ``mjtState``, such as ``CTRL``."""
-        return self.state[:, self._slices[part]]
+        return self._arrays["state"][:, self._slices[part]]
 
     @property
     def qpos(self) -> Floats:
         """Positions, a writable view, ``(num_envs, nq)``."""
-        return self.view("QPOS")
+        return self._arrays["state"][:, self._qpos]
 
     @property
     def qvel(self) -> Floats:
         """Velocities, a writable view, ``(num_envs, nv)``."""
-        return self.view("QVEL")
+        return self._arrays["state"][:, self._qvel]
 
     @property
     def motion(self) -> Floats:
         """Positions and velocities, which are contiguous, a writable view, ``(num_envs, nq + nv)``."""
-        return self.state[:, self._motion]
+        return self._arrays["state"][:, self._motion]
 
     def scratch(self) -> mujoco.MjData:
         """This thread's simulation; the next step overwrites it."""
