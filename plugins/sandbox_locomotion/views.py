@@ -1,4 +1,4 @@
-"""Pictures of locomotion beyond the filmed episode: a chart of speed over time, a strip, a replay."""
+"""Views of an episode beyond its film: a chart of the speed over time, and a replay for the web page."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.api import ViewRequest
+from sandbox.api import Moment, ViewAgent, ViewRequest
 from sandbox.api.replay import write_replay
+from sandbox_locomotion.env import LocomotionEnv
+from sandbox_locomotion.render import AnnotatedCamera, Image
 
 SECONDS = 10.0
-"""A replay shows this much of an episode, s."""
+"""A replay shows the first so many seconds of an episode."""
 FRAMES_PER_SECOND = 10.0
-SIDE = 240
-"""Of a replay's pictures, pixels."""
+IMAGE_SIZE = 240
+"""Side of a replay's images, pixels."""
 
 
 def draw_replay(request: ViewRequest) -> None:
-    """Write a replay with pictures, speed and height of the first seconds of every agent and seed."""
+    """Write a replay with images, speed and height of the first seconds of every agent and seed."""
     episodes = [_replay(request, agent, seed) for agent in request.agents for seed in request.seeds]
     write_replay(request.path, "frames", "locomotion", episodes)
 
 
 def draw_speed(request: ViewRequest) -> None:
-    """Draw forward speed over time, one line an agent, averaged over 0.5 s; a command is dashed."""
+    """Draw the forward speed over time, averaged over 0.5 s: one line per agent, its command dashed."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -35,14 +37,14 @@ def draw_speed(request: ViewRequest) -> None:
     for agent in request.agents:
         seen: dict[str, list[float]] = {"time": [], "speed": [], "command": []}
 
-        def watch(env: Any, moment: Any, seen: dict[str, list[float]] = seen) -> None:
-            simulation = env.unwrapped.simulation
+        def on_step(env: LocomotionEnv, moment: Moment, seen: dict[str, list[float]] = seen) -> None:
+            simulation = env.simulation
             seen["time"].append(moment.step * simulation.dt)
-            seen["speed"].append(float(simulation.speed[0]))
+            seen["speed"].append(float(simulation.state.speed[0]))
             if simulation.config.command_speed is not None:
-                seen["command"].append(float(simulation.command[0, 0]))
+                seen["command"].append(float(simulation.state.command[0, 0]))
 
-        request.play(agent, request.seeds[0], watch)
+        request.play(agent, request.seeds[0], on_step)
         step = seen["time"][1] - seen["time"][0] if len(seen["time"]) > 1 else 1.0
         window = max(1, round(0.5 / step))
         smooth = np.convolve(seen["speed"], np.ones(window) / window, "same")
@@ -56,34 +58,32 @@ def draw_speed(request: ViewRequest) -> None:
     figure.savefig(request.path, dpi=120)
 
 
-def _replay(request: ViewRequest, agent: Any, seed: int) -> dict[str, Any]:
-    from sandbox_locomotion.render import Painter
-
-    painter: Painter | None = None
+def _replay(request: ViewRequest, agent: ViewAgent, seed: int) -> dict[str, Any]:
+    camera: AnnotatedCamera | None = None
     images: list[str] = []
     speeds: list[float] = []
     heights: list[float] = []
     fps = FRAMES_PER_SECOND
 
-    def watch(env: Any, moment: Any) -> None:
-        nonlocal painter, fps
-        simulation = env.unwrapped.simulation
+    def on_step(env: LocomotionEnv, moment: Moment) -> None:
+        nonlocal camera, fps
+        simulation = env.simulation
         every = max(1, round(1 / (FRAMES_PER_SECOND * simulation.dt)))
         fps = 1 / (every * simulation.dt)
         if moment.step % every or moment.step * simulation.dt > SECONDS:
             return
-        if painter is None:
-            painter = Painter(simulation, SIDE)
-        images.append(_jpeg(painter.frame(0)))
-        speeds.append(float(simulation.speed[0]))
-        vertical = simulation.body.vertical
-        heights.append(float(simulation.physics.view("QPOS")[0, vertical]) if vertical is not None else 0.0)
+        if camera is None:
+            camera = AnnotatedCamera(simulation, IMAGE_SIZE)
+        images.append(_jpeg(camera.picture(0)))
+        speeds.append(float(simulation.state.speed[0]))
+        index = simulation.robot.anatomy.height_qpos
+        heights.append(float(simulation.physics.qpos[0, index]) if index is not None else 0.0)
 
     try:
-        record = request.play(agent, seed, watch, "rgb_array")
+        record = request.play(agent, seed, on_step, "rgb_array")
     finally:
-        if painter is not None:
-            painter.close()
+        if camera is not None:
+            camera.close()
     return {
         "agent": agent.name,
         "seed": int(seed),
@@ -97,9 +97,9 @@ def _replay(request: ViewRequest, agent: Any, seed: int) -> dict[str, Any]:
     }
 
 
-def _jpeg(frame: Any) -> str:
-    from PIL import Image
+def _jpeg(image: Image) -> str:
+    from PIL import Image as Pillow
 
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(frame)).save(file, "JPEG", quality=80)
+    Pillow.fromarray(np.ascontiguousarray(image)).save(file, "JPEG", quality=80)
     return base64.b64encode(file.getvalue()).decode("ascii")

