@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.scenarios import load_problem
+from sandbox.scenarios.resolve import load_scenario
 from sandbox_traffic import tuning
 from sandbox_traffic.baselines import parameters
 from sandbox_traffic.baselines.actuated import Actuated, actuated, delay_based
@@ -19,7 +19,7 @@ SCENARIOS = Path(__file__).parents[3] / "scenarios" / "traffic"
 
 
 def test_a_known_network_gets_its_own_parameters_and_any_other_the_defaults() -> None:
-    problem = load_problem("traffic/cologne1")
+    problem = load_scenario("traffic/cologne1")
     config = SignalConfig.model_validate(problem.config.model_dump())
     known = json.loads(parameters.PARAMETERS_FILE.read_text())["controllers"][parameters.tuning_key(config)]
     for rule, tuned in known.items():
@@ -41,7 +41,7 @@ def test_what_is_shipped_is_the_best_of_what_was_tried() -> None:
     content = json.loads(parameters.PARAMETERS_FILE.read_text())
     places = {
         parameters.tuning_key(
-            SignalConfig.model_validate(load_problem(f"traffic/{path.stem}").config.model_dump())
+            SignalConfig.model_validate(load_scenario(f"traffic/{path.stem}").config.model_dump())
         )
         for path in SCENARIOS.glob("*.yaml")
     }

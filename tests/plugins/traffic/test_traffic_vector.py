@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sandbox.multiagent import JointEnv
-from sandbox.players import Agent, Players
-from sandbox.rollout import play
 from traffic_support import COLOGNE1, GRID
 
 from sandbox.api import RunFailedError
-from sandbox.envs import make_training, make_vec
-from sandbox.scenarios import load_problem
+from sandbox.envs.make import make_training, make_vec
+from sandbox.envs.multiagent import JointEnv
+from sandbox.evaluation.agents import Agent
+from sandbox.evaluation.rollout import play
+from sandbox.evaluation.runner import EpisodeRunner
+from sandbox.scenarios.resolve import load_scenario
 from sandbox_traffic.baselines.actuated import actuated
 from sandbox_traffic.baselines.fixed_time import FixedTime
 from sandbox_traffic.baselines.greedy import MaxPressure
@@ -177,11 +178,11 @@ def test_a_window_spreads_the_beginnings_over_whole_intervals() -> None:
 
 
 def test_baselines_play_natively_as_they_play_alone() -> None:
-    problem = load_problem(
+    problem = load_scenario(
         "traffic/cologne1", ["evaluation.config={duration: 200, window: 0, demand_spread: 0}"], []
     )
     agents = [Agent(name, baseline=name) for name in ("max-pressure", "actuated", "fixed-time")]
-    with Players(problem) as players:
+    with EpisodeRunner(problem) as players:
         native = players.play(agents, [1, 2])
     config = problem.evaluation_config
     assert isinstance(config, SignalConfig)
@@ -198,7 +199,7 @@ def test_baselines_play_natively_as_they_play_alone() -> None:
 
 def test_a_parallel_scenario_is_played_and_trained_natively() -> None:
     changes = ["config.duration=30", "config.decision_interval=10"]
-    problem = load_problem("traffic/grid4x4", changes, [])
+    problem = load_scenario("traffic/grid4x4", changes, [])
     envs: Any = make_training(problem, 2, seed=0)
     assert isinstance(envs._envs.unwrapped, SignalsVectorEnv)
     rows, info = envs.reset()
@@ -212,7 +213,7 @@ def test_a_parallel_scenario_is_played_and_trained_natively() -> None:
     assert info["final_info"]["metrics"]["delay"].shape == (32,)
     envs.close()
     assert make_vec(problem, 1).num_envs == 16
-    with Players(problem) as players:
+    with EpisodeRunner(problem) as players:
         (episode,) = players.play([Agent("max-pressure", baseline="max-pressure")], [3])
     config = problem.evaluation_config
     assert isinstance(config, SignalConfig)
