@@ -124,7 +124,7 @@ def test_a_native_environment_that_resets_a_step_late_is_refused(
 ) -> None:
     scenario = load_scenario("toy/regulator")
     late = SyncVectorEnv([Counter], autoreset_mode=AutoresetMode.NEXT_STEP)
-    monkeypatch.setattr("sandbox.envs.make.vector.resolve", lambda reference: lambda *arguments: late)
+    monkeypatch.setattr("sandbox.envs.vector.resolve", lambda reference: lambda *arguments: late)
     with pytest.raises(PluginError, match="SAME_STEP"):
         native(scenario, 1, evaluation=False)
 

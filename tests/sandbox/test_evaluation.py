@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from sandbox.api.errors import InvalidValueError, RunFailedError, UnknownNameError
+from sandbox.evaluation import runner as runner_module
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.evaluate import evaluate
-from sandbox.evaluation.evaluate import runner as runner_module
 from sandbox.evaluation.result import EvaluationResult
 from sandbox.evaluation.rollout import Episode, RandomPolicy
 from sandbox.evaluation.runner import EpisodeRunner

@@ -21,7 +21,7 @@ def test_unknown_and_missing_trackers_are_refused_before_anything_is_written(
 ) -> None:
     with pytest.raises(UnknownNameError, match="tracker 'mlfow'"):
         train("toy/corridor", "reinforce", steps=100, runs_dir=tmp_path, track=["mlfow"])
-    monkeypatch.setattr("sandbox.training.train.tracking.missing_modules", list)
+    monkeypatch.setattr("sandbox.training.tracking.missing_modules", list)
     with pytest.raises(MissingExtraError) as caught:
         check_trackers(["wandb"])
     assert caught.value.hint == 'pip install "sandbox-rl[wandb]"'
@@ -105,8 +105,8 @@ def test_a_tracker_that_fails_is_told_once_and_training_goes_on(
     def away(*arguments: object) -> None:
         raise ConnectionError("the server is away")
 
-    monkeypatch.setattr("sandbox.training.train.tracking.missing_modules", lambda names: [])
-    monkeypatch.setattr("sandbox.training.train.tracking.MLflow", away)
+    monkeypatch.setattr("sandbox.training.tracking.missing_modules", lambda names: [])
+    monkeypatch.setattr("sandbox.training.tracking.MLflow", away)
     told: list[str] = []
 
     class Ears:

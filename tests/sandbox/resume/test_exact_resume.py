@@ -106,7 +106,7 @@ def test_sigkill_and_a_new_process_give_the_same(toys: None, tmp_path: Path) -> 
 
 
 def test_progress_has_every_step_once(toys: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.training.train.monitor.LOG_EVERY", 0.0)
+    monkeypatch.setattr("sandbox.training.monitor.LOG_EVERY", 0.0)
     path = interrupted(
         tmp_path, "toy/regulator", "a2c", at=2, num_envs=4, steps=400, changes=SHORT, hp={"n_steps": 5}
     )

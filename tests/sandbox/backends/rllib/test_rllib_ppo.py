@@ -61,7 +61,7 @@ def test_a_changed_byte_of_its_weights_is_noticed(tmp_path: Path) -> None:
 
 def test_without_ray_training_names_the_extra_and_playing_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "sandbox.registry.resolve.resolve.missing_modules",
+        "sandbox.registry.resolve.missing_modules",
         lambda names: [name for name in names if name in ("ray", "tree")],
     )
     algorithm = registry().algorithm("rllib-ppo")
