@@ -76,7 +76,7 @@ def test_numbers_drawn_ahead_leave_every_path_as_it_was(scenario: str) -> None:
             envs.step(action)
 
     def demands(envs: Any) -> Any:
-        return np.concatenate([envs.sim._block[:, copy] for copy in range(envs.sim.copies)], 1)
+        return np.concatenate([envs.sim.demand_paths._block[:, env] for env in range(envs.sim.num_envs)], 1)
 
     def follow(episodes: int) -> None:
         for _ in range(episodes):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from sandbox.api import InvalidValueError
-from sandbox_inventory.core.demand import Demand, convolved, draw, moments, probabilities
+from sandbox_inventory.core.demand.distribution import convolved, moments, probabilities
+from sandbox_inventory.core.demand.families import Demand
+from sandbox_inventory.core.demand.sampling import draw
 
 FAMILIES = [
     Demand(kind="poisson", mean=5),

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from sandbox.api import InvalidValueError
-from sandbox_inventory import lost_sales_rules as rules
-from sandbox_inventory.core.demand import Demand
+from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import InventoryEnv
-from sandbox_inventory.core.exact import average_cost
-from sandbox_inventory.lost_sales import REWARDS, LostSales, LostSalesConfig, make
-from sandbox_inventory.lost_sales_exact import LostSalesTable, myopic, optimal
+from sandbox_inventory.core.solvers.markov_chain import average_cost
+from sandbox_inventory.lost_sales import rules
+from sandbox_inventory.lost_sales.config import LostSalesConfig
+from sandbox_inventory.lost_sales.exact import optimal
+from sandbox_inventory.lost_sales.model import REWARDS, LostSales, make
+from sandbox_inventory.lost_sales.myopic import myopic
+from sandbox_inventory.lost_sales.tables import OrderTable
 
 WEIGHTS = REWARDS["cost"].weights
 
@@ -35,7 +38,7 @@ def _env(lead_time: int, penalty: float, **more: Any) -> InventoryEnv:
     return make(LostSalesConfig(lead_time=lead_time, penalty=penalty, **settings), REWARDS["cost"])
 
 
-def _table_cost(config: LostSalesConfig, table: LostSalesTable) -> float:
+def _table_cost(config: LostSalesConfig, table: OrderTable) -> float:
     model = LostSales(config)
     return average_cost(model, lambda state: model.orders.actions(table(state)), REWARDS["cost"])
 

@@ -139,7 +139,7 @@ def test_a_row_does_not_depend_on_its_batch(task: Any, data: Any) -> None:
 @pytest.mark.parametrize("task", SINGLE, ids=lambda task: task.name)
 def test_the_model_does_not_change_the_state_it_is_given(task: Any) -> None:
     model = _model(task, {})
-    state = model.start(2)
+    state = model.initial_state(2)
     kept = {name: part.copy() for name, part in state.items()}
     model.action_space.seed(0)
     model.step(state, np.stack([model.action_space.sample()] * 2), np.full((2, len(model.demands)), 3.0))
