@@ -82,7 +82,7 @@ def order_map(request: ViewRequest) -> None:
     figure = _figure(3.8 * len(request.agents) + 0.8, 3.6)
     axes = figure.subplots(1, len(request.agents), sharey=True, squeeze=False)[0]
     tables = [
-        _orders_in(model, reward, agent, states).reshape(len(stock), len(next_arrival))
+        orders_in_states(model, reward, agent, states).reshape(len(stock), len(next_arrival))
         for agent in request.agents
     ]
     top = max(float(table.max()) for table in tables)
@@ -96,7 +96,7 @@ def order_map(request: ViewRequest) -> None:
     _save(figure, request)
 
 
-def _orders_in(model: Any, reward: RewardSpec, agent: ViewAgent, states: Array) -> Array:
+def orders_in_states(model: Any, reward: RewardSpec, agent: ViewAgent, states: Array) -> Array:
     """The agent's order, all sources together, in states of (stock, next arrival); shape ``(states,)``."""
     envs = InventoryVectorEnv(model, reward, len(states))
     envs.reset(seed=0)

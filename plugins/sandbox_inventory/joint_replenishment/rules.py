@@ -50,7 +50,7 @@ def make_total_trigger(env: InventoryEnvironment) -> RulePolicy:
 
 
 def make_optimal(env: InventoryEnvironment) -> RulePolicy:
-    """The exact optimum by value iteration; for two or three items with small orders."""
+    """The exact optimum by value iteration; for two items, or three with small orders."""
     model: JointReplenishment = env.model
     count, max_order = len(model.demands), int(model.config.max_order)
     each = np.arange(max_order + 1)

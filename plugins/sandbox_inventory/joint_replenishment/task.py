@@ -16,7 +16,7 @@ JOINT_REPLENISHMENT = inventory_task(
         Baseline(
             "optimal",
             f"{RULES}:make_optimal",
-            "the exact optimum, by value iteration; two or three items",
+            "the exact optimum, by value iteration; two items, or three with small orders",
         ),
         Baseline(
             "can-order",

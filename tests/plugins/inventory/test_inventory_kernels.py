@@ -38,13 +38,13 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> Any:
 def _played(scenario: str, changes: list[str]) -> list[Any]:
     envs = sandbox.make_vec(scenario, NUM_ENVS, changes=changes)
     envs.action_space.seed(3)
-    seen: list[Any] = [envs.reset(seed=5)[0]]
+    trace: list[Any] = [envs.reset(seed=5)[0]]
     for _ in range(70):
         observation, reward, terminated, truncated, info = envs.step(envs.action_space.sample())
-        seen += [observation, reward, terminated, truncated, *info.get("reward_terms", {}).values()]
+        trace += [observation, reward, terminated, truncated, *info.get("reward_terms", {}).values()]
         if "final_info" in info:
-            seen += list(info["final_info"]["metrics"].values())
-    return seen
+            trace += list(info["final_info"]["metrics"].values())
+    return trace
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_a_batch_plays_the_same_with_and_without_compiled_code(
     plain()
     slow = _played(scenario, changes)
     assert len(fast) == len(slow)
-    for one, other in zip(fast, slow, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for with_kernels, without in zip(fast, slow, strict=True):
+        np.testing.assert_array_equal(with_kernels, without)
 
 
 @settings(max_examples=200, deadline=None)

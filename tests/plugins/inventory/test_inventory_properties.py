@@ -96,7 +96,7 @@ def test_stock_is_conserved_and_costs_are_not_negative(task: Any, data: Any) -> 
     values = {name: data.draw(strategy, label=name) for name, strategy in CONFIGS[task.name].items()}
     model = _model(task, {**values, "orders": data.draw(_orders, label="orders")})
     sim = Simulation(model, 4)
-    sim.reset([np.random.default_rng(data.draw(st.integers(0, 9)) + copy) for copy in range(4)])
+    sim.reset([np.random.default_rng(data.draw(st.integers(0, 9)) + env) for env in range(4)])
     model.action_space.seed(data.draw(st.integers(0, 9)))
     whole = model.orders.whole
     before = model.units(sim.state)
@@ -130,9 +130,9 @@ def test_a_row_does_not_depend_on_its_batch(task: Any, data: Any) -> None:
     model.action_space.seed(3)
     while not alone.ended:
         action = model.action_space.sample()
-        one, many = alone.step(np.asarray(action)[None]), together.step(np.stack([action] * 3))
-        for name, money in one.terms.items():
-            assert money[0] == many.terms[name][2]
+        single, batch = alone.step(np.asarray(action)[None]), together.step(np.stack([action] * 3))
+        for name, money in single.terms.items():
+            assert money[0] == batch.terms[name][2]
         np.testing.assert_array_equal(alone.observe()[0], together.observe()[2])
 
 
