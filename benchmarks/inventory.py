@@ -4,7 +4,7 @@
 
 Counts environment steps a second of processor time on one core: the native environments of this package
 and, in the same run, or-gym-inventory and stokasta (``pip install or-gym-inventory stokasta``; what is
-missing is reported). Prints one JSON document. What PPO learns is measured by `benchmarks.inventory_learning`.
+missing is reported). Prints one JSON document. `benchmarks.inventory_learning` measures what PPO learns.
 """
 
 from __future__ import annotations

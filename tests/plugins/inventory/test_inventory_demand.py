@@ -238,12 +238,13 @@ def test_items_of_unlike_families_keep_their_columns() -> None:
     assert (path[:, 0] != path[:, 2]).any()  # independent items
 
 
-def test_an_episode_plays_a_window_of_given_traces() -> None:
-    traces = np.arange(40.0).reshape(20, 2)
-    path = _paths([Demand(), Demand()], 5, [1, 2, 3, 4, 5, 6], traces)
+@pytest.mark.parametrize("horizon", [5, 300])
+def test_an_episode_plays_a_window_of_given_traces(horizon: int) -> None:
+    traces = np.arange(800.0).reshape(400, 2)
+    path = _paths([Demand(), Demand()], horizon, [1, 2, 3, 4, 5, 6], traces)
     for env in range(6):
         begin = int(path[0, env, 0] / 2)
-        np.testing.assert_array_equal(path[:, env], traces[begin : begin + 5])
+        np.testing.assert_array_equal(path[:, env], traces[begin : begin + horizon])
     assert len({float(path[0, env, 0]) for env in range(6)}) > 1
 
 

@@ -13,7 +13,7 @@ from sandbox_inventory.core.model import Model, State
 from sandbox_inventory.core.solvers.transitions import outcomes, pack, transitions, unpack
 
 OFFSET = 32_768
-"""Added to state values so that keys are sortable; values from -32,768 to 32,767 are told apart."""
+"""Added to state values so that keys are sortable; values from -32,768 to 32,767 are distinguished."""
 
 WINDOW = 32
 """Sweeps over which the cost is averaged before it is compared."""
