@@ -35,7 +35,7 @@ import numpy as np
 import sandbox
 from benchmarks.chip import compare, comparison_table
 from sandbox.api import SandboxError
-from sandbox.store import Run
+from sandbox.runs.directory import Run
 from sandbox_chip.config import ChipConfig
 from sandbox_chip.env import ChipEnv, make, spaces
 from sandbox_chip.placers.rebuild import rebuild

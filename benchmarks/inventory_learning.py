@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 
 import sandbox
-from sandbox.evaluation import evaluate
-from sandbox.policies import load_policy
-from sandbox.scenarios import Problem, load_problem
+from sandbox.evaluation.evaluate import evaluate
+from sandbox.registry.policies import load_policy
+from sandbox.scenarios.resolve import ResolvedScenario, load_scenario
 
 LOST_SALES = tuple(
     f"inventory/lost-sales-l{lead}-p{penalty}" for lead in (1, 2, 3, 4) for penalty in (4, 9, 19, 39)
@@ -62,12 +62,12 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1, help="training runs at a time")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs/inventory-learning"))
     arguments = parser.parse_args()
-    problems = {name: load_problem(name) for name in arguments.scenarios}
-    if other := [name for name, problem in problems.items() if problem.scenario.task not in JUDGES]:
+    scenarios = {name: load_scenario(name) for name in arguments.scenarios}
+    if other := [name for name, scenario in scenarios.items() if scenario.spec.task not in JUDGES]:
         parser.error(f"{other[0]} is not measured here; tasks: {', '.join(JUDGES)}")
-    judges = {name: JUDGES[problem.scenario.task](problem) for name, problem in problems.items()}
-    cells = [(name, seed) for name in problems for seed in range(arguments.seeds)]
-    found = _run(cells, problems, judges, arguments.runs_dir, arguments.workers)
+    judges = {name: JUDGES[scenario.spec.task](scenario) for name, scenario in scenarios.items()}
+    cells = [(name, seed) for name in scenarios for seed in range(arguments.seeds)]
+    found = _run(cells, scenarios, judges, arguments.runs_dir, arguments.workers)
     rows = []
     for name, judge in judges.items():
         own = [found[name, seed] for seed in range(arguments.seeds)]
@@ -92,14 +92,14 @@ def _gap(cost: float, judge: Judge) -> float:
 
 def _run(
     cells: list[tuple[str, int]],
-    problems: dict[str, Problem],
+    scenarios: dict[str, ResolvedScenario],
     judges: dict[str, Judge],
     root: Path,
     workers: int,
 ) -> dict[tuple[str, int], Any]:
     """All cells, from the ledgers of earlier calls where they are known."""
     root.mkdir(parents=True, exist_ok=True)
-    ledgers = {cell: root / f"{_key(problems[cell[0]], cell[1])}.json" for cell in cells}
+    ledgers = {cell: root / f"{_key(scenarios[cell[0]], cell[1])}.json" for cell in cells}
     open_cells = [cell for cell in cells if not ledgers[cell].exists()]
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         waiting = {pool.submit(train, *cell, root): cell for cell in open_cells}
@@ -114,9 +114,9 @@ def _run(
     return {cell: json.loads(ledger.read_text()) for cell, ledger in ledgers.items()}
 
 
-def _key(problem: Problem, seed: int) -> str:
-    content = json.dumps(problem.scenario.model_dump(mode="json"), sort_keys=True)
-    return f"{problem.scenario.id.split('/')[1]}-s{seed}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+def _key(scenario: ResolvedScenario, seed: int) -> str:
+    content = json.dumps(scenario.spec.model_dump(mode="json"), sort_keys=True)
+    return f"{scenario.spec.id.split('/')[1]}-s{seed}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
 def train(scenario: str, seed: int, root: Path) -> dict[str, Any]:
@@ -130,25 +130,25 @@ def train(scenario: str, seed: int, root: Path) -> dict[str, Any]:
     }
 
 
-def _lost_sales(problem: Problem) -> Judge:
+def _lost_sales(scenario: ResolvedScenario) -> Judge:
     from sandbox_inventory.lost_sales.config import LostSalesConfig
     from sandbox_inventory.lost_sales.exact import optimal
     from sandbox_inventory.lost_sales.model import REWARDS, LostSales, make
     from sandbox_inventory.lost_sales.rules import capped_base_stock, exact_cost, make_capped_base_stock
 
-    config, cost = LostSalesConfig.model_validate(problem.config.model_dump()), REWARDS["cost"]
+    config, cost = LostSalesConfig.model_validate(scenario.config.model_dump()), REWARDS["cost"]
     env = make(config, cost)
     best = np.asarray(make_capped_base_stock(env).parameters["values"])
     rules = {"capped base-stock": exact_cost(env, capped_base_stock, best)}
     return Judge(optimal(config, cost.weights).cost, rules, _exact(LostSales(config), cost, {}))
 
 
-def _dual_sourcing(problem: Problem) -> Judge:
+def _dual_sourcing(scenario: ResolvedScenario) -> Judge:
     from sandbox_inventory.dual_sourcing import rules
     from sandbox_inventory.dual_sourcing.config import DualSourcingConfig
     from sandbox_inventory.dual_sourcing.model import REWARDS, DualSourcing, make
 
-    config, cost = DualSourcingConfig.model_validate(problem.config.model_dump()), REWARDS["cost"]
+    config, cost = DualSourcingConfig.model_validate(scenario.config.model_dump()), REWARDS["cost"]
     env = make(config, cost)
     makers = {
         "capped dual index": rules.make_capped_dual_index,
@@ -179,18 +179,18 @@ def _exact(model: Any, reward: Any, limits: dict[str, Any]) -> Callable[[Path], 
     return cost
 
 
-def _beer_game(problem: Problem) -> Judge:
-    found = evaluate(["echelon-base-stock", "base-stock", "sterman"], problem)
+def _beer_game(scenario: ResolvedScenario) -> Judge:
+    found = evaluate(["echelon-base-stock", "base-stock", "sterman"], scenario)
     costs = {agent.name: found.mean(agent.name) for agent in found.agents}
 
     def cost(run: Path) -> float:
-        own = evaluate([run], problem)
+        own = evaluate([run], scenario)
         return float(own.mean(own.agents[0].name))
 
     return Judge(min(costs.values()), costs, cost)
 
 
-JUDGES: dict[str, Callable[[Problem], Judge]] = {
+JUDGES: dict[str, Callable[[ResolvedScenario], Judge]] = {
     "inventory/lost-sales": _lost_sales,
     "inventory/dual-sourcing": _dual_sourcing,
     "inventory/beer-game": _beer_game,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.registry import resolve
+from sandbox.registry.resolve import resolve
 
 
 def one_day(model: Any, quantities: Any, demand: Any, state: Any = None) -> tuple[Any, Any]:

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sandbox.envs import EnvFactory, native
-from sandbox.evaluation import baseline_agents
-from sandbox.multiagent import JointEnv
-from sandbox.players import Players, policy_of
-from sandbox.rollout import play
-from sandbox.scenarios import load_problem
+from sandbox.envs.multiagent import JointEnv
+from sandbox.envs.single import EnvFactory
+from sandbox.envs.vector import native
+from sandbox.evaluation.agents import policy_of
+from sandbox.evaluation.named_agents import baseline_agents
+from sandbox.evaluation.rollout import play
+from sandbox.evaluation.runner import EpisodeRunner
+from sandbox.scenarios.resolve import load_scenario
 
 GAMES = ("inventory/beer-game", "inventory/serial-four-stages-agents")
 
@@ -22,7 +24,7 @@ GAMES = ("inventory/beer-game", "inventory/serial-four-stages-agents")
 def test_every_environment_of_a_batch_plays_the_single_environments_episodes(
     scenario: str, orders: str
 ) -> None:
-    problem = load_problem(scenario, ["horizon=7", "warmup=0", f"orders={orders}"])
+    problem = load_scenario(scenario, ["horizon=7", "warmup=0", f"orders={orders}"])
     envs: Any = native(problem, 3, evaluation=True).unwrapped
     singles = [JointEnv(EnvFactory(problem)().parallel) for _ in range(3)]
     assert envs.row_observation_space == singles[0].row_observation_space
@@ -48,9 +50,9 @@ def test_every_environment_of_a_batch_plays_the_single_environments_episodes(
 
 
 def test_an_evaluation_of_a_batch_is_that_of_single_games() -> None:
-    problem = load_problem("inventory/beer-game")
+    problem = load_scenario("inventory/beer-game")
     agents = baseline_agents(problem)
-    with Players(problem) as players:
+    with EpisodeRunner(problem) as players:
         batch = players.play(agents, [11, 12, 13])
     assert len(batch) == 3 * len(agents)
     env = EnvFactory(problem)()
@@ -66,7 +68,7 @@ def test_an_evaluation_of_a_batch_is_that_of_single_games() -> None:
 @pytest.mark.parametrize("scenario", ["inventory/beer-game-central", "inventory/or-gym-v0"])
 def test_numbers_drawn_ahead_leave_every_path_as_it_was(scenario: str) -> None:
     """Also where some environments get a new seed while numbers are left, and after a restored state."""
-    problem = load_problem(scenario, ["horizon=5"])
+    problem = load_scenario(scenario, ["horizon=5"])
     envs: Any = native(problem, 2, evaluation=True).unwrapped
     singles = [EnvFactory(problem)().unwrapped for _ in range(2)]
 

@@ -18,8 +18,8 @@ from inventory_support import made
 import sandbox_inventory
 from sandbox.api import Scenario
 from sandbox.cli.main import main
-from sandbox.registry import resolve
-from sandbox.scenarios import load_problem
+from sandbox.registry.resolve import resolve
+from sandbox.scenarios.resolve import load_scenario
 from sandbox_inventory.plugin import domain
 
 PACKAGE = Path(sandbox_inventory.__file__).parent
@@ -95,11 +95,11 @@ def test_scenario_files_fit_the_tasks(path: Path) -> None:
     scenario = Scenario.model_validate(yaml.safe_load(path.read_text()))
     assert scenario.id == f"inventory/{path.stem}"
     assert scenario.sources
-    load_problem(str(path))
+    load_scenario(str(path))
 
 
 def test_a_bare_key_changes_the_task() -> None:
-    problem = load_problem("inventory", ["lead_time=3", "penalty=9", "demand.mean=4"])
+    problem = load_scenario("inventory", ["lead_time=3", "penalty=9", "demand.mean=4"])
     config = problem.evaluation_config.model_dump()
     assert (config["lead_time"], config["penalty"], config["demand"]["mean"]) == (3, 9, 4)
 
