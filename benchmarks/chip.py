@@ -189,7 +189,7 @@ def _masks(arrays, macro, bounds, grid, scratch, mask, times):  # type: ignore[n
 
 
 def environment_rate(seconds: float) -> dict[str, float]:
-    """Steps a second of 64 copies at G=32 with random legal actions; choosing them is not counted."""
+    """Steps a second of 64 environments at G=32 with random legal actions; choosing them is not counted."""
     from sandbox_chip.config import ChipConfig
     from sandbox_chip.env import make_vec
     from sandbox_chip.reward import PRESETS
@@ -290,7 +290,7 @@ def speed_tables(result: dict[str, Any]) -> str:
         for r in result["masks"]
     ]
     env = result["environment"]
-    return "\n".join([*rows, f"\nEnvironment, G=32, 64 copies: {env['steps_per_second']:,.0f} steps/s"])
+    return "\n".join([*rows, f"\nEnvironment, G=32, 64 environments: {env['steps_per_second']:,.0f} steps/s"])
 
 
 def draw(found: dict[str, Any], path: Path) -> None:

@@ -40,18 +40,18 @@ def rate(step: Callable[[], None], steps: int) -> float:
     return calls * steps / (time.process_time() - begun)
 
 
-def native(scenario: str, copies: int) -> float:
+def native(scenario: str, num_envs: int) -> float:
     """Steps a second of a scenario's native environment under random actions, drawn beforehand."""
     import sandbox
 
-    envs = sandbox.make_vec(scenario, copies)
-    envs.reset(seed=list(range(copies)))
+    envs = sandbox.make_vec(scenario, num_envs)
+    envs.reset(seed=list(range(num_envs)))
     actions = cycle([envs.action_space.sample() for _ in range(DRAWN)])
 
     def step() -> None:
         envs.step(next(actions))
 
-    return rate(step, copies)
+    return rate(step, num_envs)
 
 
 def peer(env: Any) -> float:

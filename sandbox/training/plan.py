@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.errors import DamagedRunError, InvalidValueError, MisfitError, UnknownNameError
+from sandbox.api.processes import usable_cores
 from sandbox.envs.single import EnvFactory
 from sandbox.envs.vector import native
 from sandbox.registry.discover import registry
@@ -22,6 +22,8 @@ from sandbox.scenarios.validation import validate
 DEFAULT_NUM_ENVS_CHEAP = 8
 DEFAULT_NUM_ENVS_NATIVE = 64
 MAX_SEED = 2**31 - 1
+CHECKPOINT_EVERY = 60.0
+"""Seconds between two checkpoints, where nothing else is asked for."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Plan:
         config: Validated hyperparameters.
         seed: The run's seed.
         steps: Environment steps.
-        num_envs: Environment copies.
+        num_envs: Number of environments.
         observation_space: Space of one row.
         action_space: Space of one row.
         masks: Whether action masks are given.
@@ -86,12 +88,12 @@ def make_plan(
     steps = _positive("steps", steps or (preset.steps if preset else None) or scenario.spec.steps, steps)
     if not 0 <= seed <= MAX_SEED:
         raise InvalidValueError(f"The seed must be between 0 and {MAX_SEED}, not {seed}.")
-    copies = num_envs or (preset.num_envs if preset else None) or _default_copies(scenario, algorithm)
-    copies = _positive("num_envs", copies, num_envs)
-    if copies > 1 and not algorithm.capabilities.vectorised:
+    count = num_envs or (preset.num_envs if preset else None) or _default_num_envs(scenario, algorithm)
+    count = _positive("num_envs", count, num_envs)
+    if count > 1 and not algorithm.capabilities.vectorised:
         if num_envs:
             raise MisfitError(f"{algorithm.name} uses one environment, not {num_envs}.", "Use --num-envs 1.")
-        copies = 1
+        count = 1
     initial = _initial(init_from)
     return Plan(
         scenario,
@@ -100,7 +102,7 @@ def make_plan(
         config,
         seed,
         steps,
-        copies,
+        count,
         observation_space,
         action_space,
         masks,
@@ -209,27 +211,27 @@ def _misfits(
     scenario: ResolvedScenario, algorithm: Algorithm, observation_space: Any, action_space: Any
 ) -> list[str]:
     can = algorithm.capabilities
-    found = []
+    misfits = []
     for what, space, known in (
         ("action", action_space, can.action_spaces),
         ("observation", observation_space, can.observation_spaces),
     ):
         kind = type(space).__name__
         if kind not in known:
-            found.append(f"the task has {what} space {kind}, it takes {', '.join(sorted(known))}")
+            misfits.append(f"the task has {what} space {kind}, it takes {', '.join(sorted(known))}")
     if scenario.task.agents not in can.agents:
-        found.append(f"the task has {scenario.task.agents} agents, which it does not support")
+        misfits.append(f"the task has {scenario.task.agents} agents, which it does not support")
     if can.data == "offline":
-        found.append("it learns from a dataset, not from interaction")
-    return found
+        misfits.append("it learns from a dataset, not from interaction")
+    return misfits
 
 
-def _default_copies(scenario: ResolvedScenario, algorithm: Algorithm) -> int:
+def _default_num_envs(scenario: ResolvedScenario, algorithm: Algorithm) -> int:
     if not algorithm.capabilities.vectorised:
         return 1
     if scenario.task.make_vec is not None:
-        return min(DEFAULT_NUM_ENVS_NATIVE, scenario.task.most_copies)
-    return DEFAULT_NUM_ENVS_CHEAP if scenario.task.cheap else max(1, os.cpu_count() or 1)
+        return min(DEFAULT_NUM_ENVS_NATIVE, scenario.task.max_num_envs)
+    return DEFAULT_NUM_ENVS_CHEAP if scenario.task.cheap else usable_cores()
 
 
 def _positive(name: str, value: int, given: int | None) -> int:
