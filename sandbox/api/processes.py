@@ -226,7 +226,8 @@ class StopSignals:
 
     The work looks at `requested` at its safe points. A second Ctrl-C raises `KeyboardInterrupt` at once;
     a second SIGTERM means what the first one meant, since schedulers and wrappers send it to a process
-    and to its group. Outside the main thread nothing is noted.
+    and to its group. Outside the main thread nothing is noted. Where they are nested, the inner one gets
+    the signals and hands its request on when it is left.
 
     Args:
         limit: Seconds after a SIGTERM when `KeyboardInterrupt` is raised although no safe point was reached:
@@ -257,6 +258,11 @@ class StopSignals:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
+        outer = getattr(self._handlers.get(signal.SIGTERM), "__self__", None)
+        if isinstance(outer, StopSignals) and self.requested:
+            # The request concerns what is around this, too; a repeated SIGTERM is no new one there.
+            outer._requested_at = outer._requested_at or self._requested_at
+            outer._terminated_at = outer._terminated_at or self._terminated_at
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}

@@ -157,21 +157,22 @@ class _Training:
     def run(self) -> Run:
         """Train; whatever happens, the record says how it ended and the files are closed."""
         path = self._writer.path
-        try:
-            self._monitor = monitor = self._make_monitor()
-            self._train(monitor)
-        except KeyboardInterrupt:
-            raise self._interrupted() from None
-        except SandboxError as error:
-            self._failed(error)
-            raise
-        except BaseException as error:
-            self._record_failure(error)
-            raise
-        finally:
-            if self._monitor is not None:
-                self._monitor.close()
-            self._writer.close()
+        with self._stop:
+            try:
+                self._monitor = monitor = self._make_monitor()
+                self._train(monitor)
+            except KeyboardInterrupt:
+                raise self._interrupted() from None
+            except SandboxError as error:
+                self._failed(error)
+                raise
+            except BaseException as error:
+                self._record_failure(error)
+                raise
+            finally:
+                if self._monitor is not None:
+                    self._monitor.close()
+                self._writer.close()
         if self._stop.requested:
             raise KeyboardInterrupt(f"Interrupted when training was done; the run is kept in {path}.")
         return Run.open(path)
@@ -196,7 +197,7 @@ class _Training:
             self._progress.message(
                 f"{plan.asked}: the task has action masks, so {plan.algorithm.name} is trained."
             )
-        with one_thread(), self._stop, warnings_as_messages(self._progress.message):
+        with one_thread(), warnings_as_messages(self._progress.message):
             policy = _learn(plan, monitor, self._point)
         with stop_signals_interrupt():
             monitor.finish(policy)
@@ -219,8 +220,9 @@ class _Training:
         steps = 0
         if self._monitor is not None:
             steps = self._monitor.steps
-            self._monitor.save_policy()
-            self._end("interrupted")
+            with self._stop.shielded():
+                self._monitor.save_policy()
+                self._end("interrupted")
         return KeyboardInterrupt(
             f"Interrupted after {steps:,} steps. Go on with: sandbox resume {self._writer.path}"
         )

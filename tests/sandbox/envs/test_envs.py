@@ -216,7 +216,7 @@ def test_a_learner_cannot_seed_native_training_environments_with_test_seeds(toys
 
 
 def test_a_script_without_a_main_guard_can_use_worker_processes(tmp_path: Path) -> None:
-    toys = Path(__file__).parents[1] / "toys" / "plugin.py"
+    toys = Path(__file__).parents[2] / "toys" / "plugin.py"
     script = tmp_path / "unguarded.py"
     script.write_text(
         "import os\n"
