@@ -24,12 +24,8 @@ from sandbox.registry.resolve import missing_modules, resolve
 from sandbox.testing.subjects import Subject
 from sandbox.testing.survey import said
 from sandbox.testing.verdicts import NotApplicable, Violation
-from sandbox.training.plan import (
-    Plan,
-    fitting,
-    make_plan,
-    spaces_of,
-)
+from sandbox.training.fit import fitting, spaces_of
+from sandbox.training.plan import Plan, make_plan
 
 STEPS = 64
 """Training steps of a trial."""

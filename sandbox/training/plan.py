@@ -10,14 +10,13 @@ from typing import Any
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.errors import DamagedRunError, InvalidValueError, MisfitError, UnknownNameError
 from sandbox.api.processes import usable_cores
-from sandbox.envs.single import EnvFactory
-from sandbox.envs.vector import native
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import require, resolve
 from sandbox.runs.directory import Run
 from sandbox.scenarios.overrides import merged, parse_assignments
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.scenarios.validation import validate
+from sandbox.training.fit import check_fit, spaces_of
 
 DEFAULT_NUM_ENVS_CHEAP = 8
 DEFAULT_NUM_ENVS_NATIVE = 64
@@ -76,7 +75,7 @@ def make_plan(
     require(asked)
     observation_space, action_space, masks = spaces_of(scenario)
     algorithm = _variant(asked, masks)
-    _check_fit(scenario, algorithm, observation_space, action_space)
+    check_fit(scenario, algorithm, observation_space, action_space)
     preset = scenario.spec.presets.get(algo)
     tuned = preset.hyperparameters if preset else {}
     given = hp if isinstance(hp, Mapping) else parse_assignments(list(hp), "--hp")
@@ -155,75 +154,12 @@ def _policy_of(recorded: str | None) -> str | None:
     return f"{path.parent.parent}@best" if path.name == "best" else str(path.parent)
 
 
-def spaces_of(scenario: ResolvedScenario) -> tuple[Any, Any, bool]:
-    """Observation and action space of one row, and whether action masks are given."""
-    if scenario.task.make_vec is not None:
-        envs: Any = native(scenario, 1, evaluation=False)
-        try:
-            if scenario.task.agents == "parallel":
-                rows = envs.unwrapped
-                return rows.row_observation_space, rows.row_action_space, scenario.task.masks
-            return envs.single_observation_space, envs.single_action_space, scenario.task.masks
-        finally:
-            envs.close()
-    env = EnvFactory(scenario)()
-    try:
-        if scenario.task.agents == "parallel":
-            joint: Any = env
-            masks = scenario.task.masks or joint.padded_actions
-            return joint.row_observation_space, joint.row_action_space, masks
-        return env.observation_space, env.action_space, scenario.task.masks
-    finally:
-        env.close()
-
-
-def fitting(scenario: ResolvedScenario, observation_space: Any, action_space: Any) -> list[str]:
-    """Names of the online algorithms that fit a task and are installed or could be."""
-    return [
-        algorithm.name
-        for algorithm in registry().algorithms.working()
-        if not _misfits(scenario, algorithm, observation_space, action_space)
-    ]
-
-
 def _variant(asked: Algorithm, masks: bool) -> Algorithm:
     if masks and asked.masked_by and not asked.capabilities.masks:
         variant = registry().algorithm(asked.masked_by)
         require(variant)
         return variant
     return asked
-
-
-def _check_fit(
-    scenario: ResolvedScenario, algorithm: Algorithm, observation_space: Any, action_space: Any
-) -> None:
-    """Refuse an algorithm that cannot work on the task, naming those that can."""
-    misfits = _misfits(scenario, algorithm, observation_space, action_space)
-    if misfits:
-        names = ", ".join(fitting(scenario, observation_space, action_space))
-        raise MisfitError(
-            f"{algorithm.name} does not fit {scenario.spec.id}: {' and '.join(misfits)}.",
-            f"These fit: {names}." if names else "",
-        )
-
-
-def _misfits(
-    scenario: ResolvedScenario, algorithm: Algorithm, observation_space: Any, action_space: Any
-) -> list[str]:
-    can = algorithm.capabilities
-    misfits = []
-    for what, space, known in (
-        ("action", action_space, can.action_spaces),
-        ("observation", observation_space, can.observation_spaces),
-    ):
-        kind = type(space).__name__
-        if kind not in known:
-            misfits.append(f"the task has {what} space {kind}, it takes {', '.join(sorted(known))}")
-    if scenario.task.agents not in can.agents:
-        misfits.append(f"the task has {scenario.task.agents} agents, which it does not support")
-    if can.data == "offline":
-        misfits.append("it learns from a dataset, not from interaction")
-    return misfits
 
 
 def _default_num_envs(scenario: ResolvedScenario, algorithm: Algorithm) -> int:
