@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.api.errors import SandboxError
-from sandbox.api.processes import stop_signals_interrupt
+from sandbox.api.stop_signals import stop_signals_interrupt
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.evaluate import play_all
 from sandbox.evaluation.named_agents import baseline_agents, learned_agent

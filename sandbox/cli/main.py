@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sandbox.api.processes import stop_signals_interrupt
+from sandbox.api.stop_signals import stop_signals_interrupt
 from sandbox.cli.commands import (
     compare,
     doctor,

@@ -7,7 +7,7 @@ from collections import deque
 from typing import Protocol
 
 from sandbox.api.errors import RunFailedError
-from sandbox.api.processes import StopSignals
+from sandbox.api.stop_signals import StopSignals
 from sandbox.launch.base import (
     BUSY,
     INTERRUPTED,

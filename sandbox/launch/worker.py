@@ -7,7 +7,8 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
-from sandbox.api.processes import ORPHAN_GRACE, Parent, follow_parent, one_thread, stop_signals_interrupt
+from sandbox.api.processes import ORPHAN_GRACE, Parent, follow_parent, one_thread
+from sandbox.api.stop_signals import stop_signals_interrupt
 from sandbox.launch.base import INTERRUPTED, OnProgress, Payload
 from sandbox.registry.resolve import resolve
 

@@ -11,8 +11,8 @@ from gymnasium.vector import VectorEnv
 from sandbox.api.algorithm import WriteState
 from sandbox.api.errors import RunFailedError
 from sandbox.api.policy import Policy
-from sandbox.api.processes import StopSignals
 from sandbox.api.state import write_state
+from sandbox.api.stop_signals import StopSignals
 from sandbox.envs.recorder import EpisodeLog
 from sandbox.envs.training_state import capture, restore
 from sandbox.evaluation.progress import Progress

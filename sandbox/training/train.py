@@ -13,7 +13,8 @@ from gymnasium.vector import VectorEnv
 from sandbox.api.algorithm import RemoteEnvs, Resume, StopTraining, TrainContext
 from sandbox.api.errors import SandboxError
 from sandbox.api.policy import Policy
-from sandbox.api.processes import StopSignals, one_thread, stop_signals_interrupt
+from sandbox.api.processes import one_thread
+from sandbox.api.stop_signals import StopSignals, stop_signals_interrupt
 from sandbox.envs.make import make_training
 from sandbox.envs.remote import TrainingEnvs
 from sandbox.envs.vector import restorable

@@ -31,8 +31,8 @@ def die(payload: Mapping[str, Any], on_progress: OnProgress) -> dict[str, Any]:
 
 def wait(payload: Mapping[str, Any], on_progress: OnProgress) -> dict[str, Any]:
     """Waits to be interrupted, then leaves a file."""
-    Path(payload["started"]).touch()
     try:
+        Path(payload["started"]).touch()
         time.sleep(60)
     except KeyboardInterrupt:
         Path(payload["interrupted"]).touch()
