@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.api.processes import Parent, follow_parent, kill_on_terminate, starting_children
 from sandbox.envs.infos import final_metrics
 from sandbox.envs.single import EnvFactory
-from sandbox.envs.vector import main_module_hidden
 from sandbox.registry.discover import PLUGINS_VARIABLE
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -25,20 +25,20 @@ from sandbox.testing.subjects import Subject
 from sandbox.testing.survey import SEEDS, said
 from sandbox.testing.verdicts import Clock, NotApplicable, Violation
 
-COPIES = 3
+NUM_ENVS = 3
 
 
 def independent_copies(subject: Subject) -> None:
     """Two environments in one process do not touch each other, played turn by turn."""
     trace = subject.survey.trace.upto(min(subject.survey.first, 60 if subject.level == "quick" else 500))
     clock = subject.clock()
-    with subject.env() as one, subject.env() as other:
-        choose = Chooser(other, seed=9)
-        theirs = perform(other, Reset(SEEDS[1]))
+    with subject.env() as first, subject.env() as second:
+        choose = Chooser(second, seed=9)
+        theirs = perform(second, Reset(SEEDS[1]))
         for index, (event, expected) in enumerate(zip(trace.events, trace.digests, strict=True)):
-            answer = perform(one, event)
-            found = answer.digests()
-            parted = [name for name in expected if found.get(name) != expected[name]]
+            answer = perform(first, event)
+            digests = answer.digests()
+            parted = [name for name in expected if digests.get(name) != expected[name]]
             if parted:
                 raise Violation(
                     f"beside a second environment {', '.join(parted)} of step {index} differ: the two share "
@@ -46,7 +46,7 @@ def independent_copies(subject: Subject) -> None:
                 )
             if _share(answer.observation, theirs.observation):
                 raise Violation("the observations of two environments share memory")
-            theirs = perform(other, Reset(None)) if theirs.over else _step(other, choose(theirs))
+            theirs = perform(second, Reset(None)) if theirs.over else _step(second, choose(theirs))
             if clock.over:
                 return
 
@@ -55,11 +55,11 @@ def spawned_process(subject: Subject) -> None:
     """The environment can be made in a spawned process, where it plays the same episode."""
     trace = subject.survey.trace.upto(min(subject.survey.first, 100))
     try:
-        with main_module_hidden():
-            future = _worker(os.environ.get(PLUGINS_VARIABLE, "")).submit(
-                _replay, subject.scenario, trace, subject.budget.seconds
-            )
-            parted = future.result(timeout=120)
+        with starting_children():
+            pool = _worker(os.environ.get(PLUGINS_VARIABLE, ""))
+            future = pool.submit(_replay, subject.scenario, trace, subject.budget.seconds)
+            kill_on_terminate((pool._processes or {}).values())
+        parted = future.result(timeout=120)
     except BrokenProcessPool as error:
         _worker.cache_clear()
         raise Violation("a spawned process died while playing it") from error
@@ -72,10 +72,10 @@ def spawned_process(subject: Subject) -> None:
 
 
 def vector_agrees(subject: Subject) -> None:
-    """Copy i of the native vector environment with seed s plays the episode of the single one."""
-    seeds = [SEEDS[0] + 7 * copy for copy in range(COPIES)]
+    """Environment i of the native vector environment with seed s plays the episode of the single one."""
+    seeds = [SEEDS[0] + 7 * index for index in range(NUM_ENVS)]
     clock = subject.clock()
-    with subject.vector(COPIES) as envs:
+    with subject.vector(NUM_ENVS) as envs:
         singles = [EnvFactory(subject.scenario)() for _ in seeds]
         try:
             _lockstep(envs, singles, seeds, clock, subject.budget.steps)
@@ -86,9 +86,9 @@ def vector_agrees(subject: Subject) -> None:
 
 def vector_memory(subject: Subject) -> None:
     """What the native vector environment gave away does not change with the next step."""
-    with subject.vector(COPIES) as envs:
+    with subject.vector(NUM_ENVS) as envs:
         seeded: Any = envs
-        observation, info = seeded.reset(seed=list(range(COPIES)))
+        observation, info = seeded.reset(seed=list(range(NUM_ENVS)))
         chooser = _RowChooser(envs, seed=3)
         clock = subject.clock()
         for _ in range(50):
@@ -138,9 +138,9 @@ def restores_vector_state(subject: Subject) -> None:
     if subject.task.make_vec is None:
         raise NotApplicable("the task has no vector environment of its own")
     config, spec = subject.scenario.config, subject.scenario.reward
-    envs, fresh = (resolve(subject.task.make_vec)(config, spec, COPIES) for _ in range(2))
+    envs, fresh = (resolve(subject.task.make_vec)(config, spec, NUM_ENVS) for _ in range(2))
     try:
-        observation, info = envs.reset(seed=list(range(COPIES)))
+        observation, info = envs.reset(seed=list(range(NUM_ENVS)))
         chooser = _RowChooser(envs, seed=3)
         for _ in range(7):
             observation, info = _vector_step(envs, chooser(observation, info))[:2]
@@ -195,7 +195,7 @@ def _lockstep(envs: Any, singles: list[Any], seeds: list[int], clock: Clock, lim
         observation, rewards, terminated, truncated, info = envs.step(batch)
         for row in sorted(running):
             answers[row] = answer = _step(singles[row], actions[row])
-            where = f"copy {row}, step {step} after seed {seeds[row]}"
+            where = f"environment {row}, step {step} after seed {seeds[row]}"
             _compare(where, rewards[row], answer.reward, "reward")
             _compare(where, bool(terminated[row]), bool(answer.terminated), "terminated")
             _compare(where, bool(truncated[row]), bool(answer.truncated), "truncated")
@@ -234,13 +234,13 @@ def _compare(where: str, ours: Any, theirs: Any, what: str) -> None:
         for key in theirs:
             _compare(where, ours[key], theirs[key], f"{what}['{key}']")
         return
-    one, other = np.asarray(ours), np.asarray(theirs)
-    if one.shape != other.shape or (what.startswith("obs") and one.dtype != other.dtype):
+    batched, single = np.asarray(ours), np.asarray(theirs)
+    if batched.shape != single.shape or (what.startswith("obs") and batched.dtype != single.dtype):
         raise Violation(
-            f"{where}: {what} of the vector environment is {one.dtype}{list(one.shape)}, of the single one "
-            f"{other.dtype}{list(other.shape)}"
+            f"{where}: {what} of the vector environment is {batched.dtype}{list(batched.shape)}, of the "
+            f"single one {single.dtype}{list(single.shape)}"
         )
-    if not np.allclose(one.astype(np.float64), other.astype(np.float64), rtol=1e-5, atol=1e-6):
+    if not np.allclose(batched.astype(np.float64), single.astype(np.float64), rtol=1e-5, atol=1e-6):
         raise Violation(f"{where}: {what} of the vector environment differs from that of the single one")
 
 
@@ -271,7 +271,7 @@ class _RowChooser:
 
     def __call__(self, observation: Any, info: Mapping[str, Any]) -> Any:
         mask = info.get("action_mask")
-        if mask is not None:  # of shape (rows, n), or (rows, agents, n) where copies have several agents
+        if mask is not None:  # of shape (num_envs, n), or (num_envs, agents, n) where there are several
             allowed = np.asarray(mask, bool)
             return np.where(allowed, self._rng.random(allowed.shape), -1.0).argmax(axis=-1)
         return np.stack([self._space.sample() for _ in range(self._rows)])
@@ -287,10 +287,12 @@ def _pick(observation: Any, row: int) -> Any:
     return observation[row]
 
 
-def _share(one: Any, other: Any) -> bool:
-    if isinstance(one, Mapping):
-        return any(_share(one[key], other[key]) for key in one)
-    return isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and np.shares_memory(one, other)
+def _share(first: Any, second: Any) -> bool:
+    if isinstance(first, Mapping):
+        return any(_share(first[key], second[key]) for key in first)
+    return (
+        isinstance(first, np.ndarray) and isinstance(second, np.ndarray) and np.shares_memory(first, second)
+    )
 
 
 def _bare(env: Any) -> Any:
@@ -323,7 +325,7 @@ def _worker(plugins: str) -> ProcessPoolExecutor:
 
     A process knows the plugins that were named in its environment when it began, and no later ones.
     """
-    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(1, get_context("spawn"), follow_parent, (Parent.current(),))
     atexit.register(pool.shutdown, wait=False, cancel_futures=True)
     return pool
 

@@ -1,4 +1,4 @@
-"""Environments from scenarios: seeds stay in their ranges, endings are kept, copies are independent."""
+"""Environments from scenarios: seeds stay in their ranges, endings are kept, environments are independent."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Counter(gym.Env[Any, Any]):
 
 
 def test_every_training_episode_has_a_seed_of_its_own_inside_the_range() -> None:
-    env = EpisodeSeeds(Counter(), seed=3, copy=1, low=500, high=600)
+    env = EpisodeSeeds(Counter(), seed=3, env_index=1, low=500, high=600)
     for _ in range(50):
         env.reset()
     seeds = env.unwrapped.seeds  # type: ignore[attr-defined]
@@ -59,9 +59,9 @@ def test_every_training_episode_has_a_seed_of_its_own_inside_the_range() -> None
     assert len(set(seeds)) > 20
 
 
-def test_copies_and_runs_draw_different_training_seeds_and_the_same_run_draws_them_again() -> None:
-    def drawn(seed: int, copy: int) -> list[int]:
-        env = EpisodeSeeds(Counter(), seed, copy, 0, 2**31)
+def test_environments_and_runs_draw_different_training_seeds_and_the_same_run_draws_them_again() -> None:
+    def drawn(seed: int, env_index: int) -> list[int]:
+        env = EpisodeSeeds(Counter(), seed, env_index, 0, 2**31)
         for _ in range(5):
             env.reset()
         return env.unwrapped.seeds  # type: ignore[attr-defined, no-any-return]
@@ -129,7 +129,7 @@ def test_a_native_environment_that_resets_a_step_late_is_refused(
         native(scenario, 1, evaluation=False)
 
 
-def test_native_copies_agree_with_single_environments_step_by_step(toys: None) -> None:
+def test_native_environments_agree_with_single_environments_step_by_step(toys: None) -> None:
     envs: Any = make_vec("toy/regulator", 3)
     singles = [make("toy/regulator") for _ in range(3)]
     observation, _ = envs.reset(seed=[11, 12, 13])
@@ -145,7 +145,7 @@ def test_native_copies_agree_with_single_environments_step_by_step(toys: None) -
             assert reward[row] == pytest.approx(gained)
 
 
-def test_worker_processes_and_copies_in_this_process_play_the_same_training_episodes(toys: None) -> None:
+def test_environments_in_worker_processes_and_in_this_one_play_the_same_training_episodes(toys: None) -> None:
     def trace(workers: bool) -> list[Any]:
         scenario = load_scenario("toy/forage")
         object.__setattr__(scenario, "task", _with(scenario.task, cheap=not workers))
@@ -165,7 +165,7 @@ def test_worker_processes_and_copies_in_this_process_play_the_same_training_epis
         np.testing.assert_array_equal(here, there)
 
 
-def test_make_vec_refuses_no_copies(toys: None) -> None:
+def test_make_vec_refuses_no_environments(toys: None) -> None:
     with pytest.raises(InvalidValueError, match="at least 1"):
         make_vec("toy/forage", 0)
 
@@ -200,7 +200,7 @@ def test_gymnasium_make_takes_the_tasks_parameters(toys: None) -> None:
     assert ends == [False, False, True]
 
 
-def test_a_learner_cannot_seed_native_training_copies_with_test_seeds(toys: None) -> None:
+def test_a_learner_cannot_seed_native_training_environments_with_test_seeds(toys: None) -> None:
     scenario = load_scenario("toy/regulator")
     asked = []
     envs = make_training(scenario, 3, seed=0)
@@ -211,12 +211,12 @@ def test_a_learner_cannot_seed_native_training_copies_with_test_seeds(toys: None
     envs.reset()
     low, high = scenario.spec.evaluation.seeds.train
     assert all(low <= seed < high for seed in asked[0])
-    assert asked[1] is None, "the copies go on with their own generators"
+    assert asked[1] is None, "the environments go on with their own generators"
     envs.close()
 
 
 def test_a_script_without_a_main_guard_can_use_worker_processes(tmp_path: Path) -> None:
-    toys = Path(__file__).parents[1] / "toys" / "plugin.py"
+    toys = Path(__file__).parents[2] / "toys" / "plugin.py"
     script = tmp_path / "unguarded.py"
     script.write_text(
         "import os\n"
