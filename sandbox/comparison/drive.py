@@ -7,14 +7,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from sandbox.api.errors import RunFailedError
 from sandbox.comparison.cells import Cell
-from sandbox.comparison.lease import holder
 from sandbox.comparison.records import cell_folder, read_cell, write_cell
 from sandbox.comparison.work import FUNCTION
 from sandbox.launch import Ended, Event, Job, JobProgress, Launcher, WorkerLost
+from sandbox.records.cell import FORMAT, CellRecord
+from sandbox.records.status import CellStatus
+from sandbox.runs.lock import lock_holder
 
 MAX_LOSSES = 3
 """Times that a cell's process may die under it before the cell counts as failed."""
@@ -67,25 +69,25 @@ class State:
     """
 
     cells: Sequence[Cell]
-    status: dict[str, str] = field(default_factory=dict)
-    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    status: dict[str, CellStatus] = field(default_factory=dict)
+    records: dict[str, CellRecord] = field(default_factory=dict)
     reused: int = 0
     share: dict[str, float] = field(default_factory=dict)
     begun: float = field(default_factory=time.monotonic)
     finished_here: int = 0
     slots: int = 1
 
-    def count(self, *statuses: str) -> int:
+    def count(self, *statuses: CellStatus) -> int:
         """Cells in one of these states."""
-        return sum(one in statuses for one in self.status.values())
+        return sum(status in statuses for status in self.status.values())
 
     def seconds_left(self) -> float | None:
         """An estimate from what like cells took; None before anything is known."""
         took: dict[tuple[str, str], list[float]] = {}
         for cell in self.cells:
-            seconds = self.records.get(cell.id, {}).get("seconds")
-            if self.status[cell.id] == "done" and seconds is not None:
-                took.setdefault((cell.scenario, cell.agent), []).append(seconds)
+            record = self.records.get(cell.id)
+            if record is not None and record.status == "done" and record.seconds is not None:
+                took.setdefault((cell.scenario, cell.agent), []).append(record.seconds)
         known = [seconds for many in took.values() for seconds in many]
         if not known:
             return None
@@ -104,9 +106,9 @@ def survey(root: Path, cells: Sequence[Cell]) -> State:
     for cell in cells:
         record = read_cell(root, cell.id)
         if record is None:
-            state.status[cell.id] = "busy" if holder(cell_folder(root, cell.id)) else "missing"
+            state.status[cell.id] = "busy" if lock_holder(cell_folder(root, cell.id)) else "missing"
         else:
-            state.status[cell.id] = str(record["status"])
+            state.status[cell.id] = record.status
             state.records[cell.id] = record
     state.reused = state.count("done")
     return state
@@ -153,7 +155,12 @@ class _Drive:
     ) -> None:
         self._root, self._state, self._launcher, self._retry = root, state, launcher, retry
         self._watcher, self._settled, self._artifacts = watcher, settled, artifacts
-        open_ones = ("missing", "busy", "interrupted", *(("failed",) if retry else ()))
+        open_ones: tuple[CellStatus, ...] = (
+            "missing",
+            "busy",
+            "interrupted",
+            *(("failed",) if retry else ()),
+        )
         self._cells = {cell.id: cell for cell in state.cells}
         self._waiting = deque(cell.id for cell in state.cells if state.status[cell.id] in open_ones)
         self._later: dict[str, float] = {}
@@ -190,7 +197,7 @@ class _Drive:
                 "root": str(self._root.resolve()),
                 "cell": cell.id,
                 "kind": cell.kind,
-                "request": cell.request,
+                "request": cell.request.to_json(),
                 "again": self._retry,
                 "artifacts": self._artifacts,
             }
@@ -230,7 +237,7 @@ class _Drive:
                 f"A cell was reported as {status}, but its record is not below '{self._root}'.",
                 "The runs directory must be on storage that all workers share.",
             )
-        self._state.status[event.id] = str(record["status"])
+        self._state.status[event.id] = record.status
         self._state.records[event.id] = record
         self._state.finished_here += 1
         self._unsaved = True
@@ -244,18 +251,20 @@ class _Drive:
             return
         cell = self._cells[event.id]
         error = f"The cell was lost {losses} times: {event.reason}."
-        record = {
-            "status": "failed",
-            "kind": cell.kind,
-            "scenario": cell.scenario,
-            "seed": cell.seed,
-            "error": error,
-            "attempts": losses,
-            "run_dir": None,
-        }
-        write_cell(self._root, cell.id, record)
+        record = CellRecord(
+            format=FORMAT,
+            id=cell.id,
+            kind=cell.kind,
+            scenario=cell.scenario,
+            seed=cell.seed,
+            attempts=losses,
+            run_dir=None,
+            status="failed",
+            error=error,
+        )
+        write_cell(self._root, record)
         self._state.status[cell.id] = "failed"
-        self._state.records[cell.id] = {"id": cell.id, **record}
+        self._state.records[cell.id] = record
 
     def _save_now_and_then(self) -> None:
         now = time.monotonic()

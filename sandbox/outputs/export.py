@@ -283,16 +283,16 @@ def _facts(run: Run, which: str, policy: Any, stochastic: bool) -> dict[str, str
     """What the file says about itself."""
     record = run.record
     return {
-        "scenario": str(record["scenario_id"]),
-        "scenario_hash": str(record.get("scenario_hash", "")),
-        "task_version": str(record.get("task_version", "")),
+        "scenario": record.scenario_id,
+        "scenario_hash": record.scenario_hash,
+        "task_version": "" if record.task_version is None else str(record.task_version),
         "algorithm": run.algorithm,
         "policy": which,
-        "seed": str(record["seed"]),
+        "seed": str(record.seed),
         "observation_space": json.dumps(space_to_json(policy.observation_space)),
         "action_space": json.dumps(space_to_json(policy.action_space)),
         "actions": "the mode of a stochastic policy" if stochastic else "the policy's mode",
-        "made_by": f"sandbox-rl {record.get('packages', {}).get('sandbox-rl', '')}".strip(),
+        "made_by": f"sandbox-rl {record.packages.get('sandbox-rl', '')}".strip(),
     }
 
 

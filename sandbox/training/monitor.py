@@ -25,8 +25,10 @@ from sandbox.evaluation.progress import Progress
 from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import validation_seeds
 from sandbox.runs.atomic import link_or_copy, storage_errors
+from sandbox.runs.checkpoints import TRAINING
 from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.resolve import ResolvedScenario
+from sandbox.training.plan import CHECKPOINT_EVERY
 from sandbox.training.tracking import open_boards
 
 LOG_EVERY = 1.0
@@ -34,14 +36,8 @@ LOG_EVERY = 1.0
 
 RECENT_EPISODES = 20
 
-CHECKPOINT_EVERY = 60.0
-"""Seconds between two checkpoints, where nothing else is asked for."""
-
 CHECKPOINT_SHARE = 0.02
 """Checkpoints that take long come less often, so that they take at most this share of the time."""
-
-TRAINING = "training"
-"""Name of the run's own state in a checkpoint; see `sandbox.api.write_state`."""
 
 
 @dataclass(frozen=True)
@@ -252,7 +248,7 @@ class Monitor:
             "returns": [float(value) for value in self._returns],
             "metrics": [{name: float(x) for name, x in one.items()} for one in self._metrics],
             "best": {"steps": best.steps, "value": best.value} if best else None,
-            "progress": self._writer.progress_mark(),
+            "progress": self._writer.progress_mark().model_dump(),
             "environments": [capture(log.env) for log in self._watched],
             "terms": [{name: float(x) for name, x in one.items()} for one in self._terms],
             "sums": [log.sums() for log in self._watched],
@@ -322,8 +318,9 @@ class Monitor:
         self._record(record | {_grouped(name): value for name, value in self._values.items()})
 
     def _record(self, values: Mapping[str, float]) -> None:
-        seconds = round(time.perf_counter() - self._begun, 3)
-        self._writer.append_progress({"steps": self.steps, "seconds": seconds, **values})
+        # A metric may have the name of one of these; it must not take its place.
+        here = {"steps": self.steps, "seconds": round(time.perf_counter() - self._begun, 3)}
+        self._writer.append_progress({**here, **values, **here})
         self._board.add(self.steps, values)
 
     def _refuse_divergence(self, values: Mapping[str, float]) -> None:

@@ -12,21 +12,23 @@ from sandbox.api.algorithm import Elsewhere, Resume, TrainContext
 from sandbox.api.errors import SandboxError
 from sandbox.api.policy import Policy
 from sandbox.api.processes import one_thread
-from sandbox.api.state import read_state
 from sandbox.envs.make import make_training
 from sandbox.envs.remote import TrainingEnvs
 from sandbox.envs.vector import restorable
 from sandbox.evaluation.progress import Progress, Silent
 from sandbox.evaluation.runner import EpisodeRunner
+from sandbox.records.checkpoint import TrainingState
+from sandbox.records.run import BestRecord, ResumeRecord
+from sandbox.records.status import RunStatus
 from sandbox.registry.resolve import resolve
 from sandbox.runs.checkpoints import FOLDER, Checkpoint, whole_checkpoints
 from sandbox.runs.directory import BEST, POLICY, Run
-from sandbox.runs.provenance import packages, platform_facts, source_state
+from sandbox.runs.provenance import local_time, packages
 from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
-from sandbox.training.monitor import CHECKPOINT_EVERY, TRAINING, Monitor
-from sandbox.training.plan import Plan, make_plan
+from sandbox.training.monitor import Monitor
+from sandbox.training.plan import CHECKPOINT_EVERY, Plan, make_plan, record_of
 from sandbox.training.signals import _interrupts, _warnings_told
 from sandbox.training.tracking import check_trackers
 
@@ -64,8 +66,8 @@ def train(
         init_from: Run directory (``DIR`` or ``DIR@best``) whose policy to start from.
         checkpoint_every: Seconds between checkpoints, from which `sandbox.resume` goes on; 0 writes one
             at every safe point.
-        track: Trackers that hear of it besides TensorBoard: ``mlflow``, ``wandb``.
-        progress: Hears how it goes.
+        track: Trackers that get the scalars besides TensorBoard: ``mlflow``, ``wandb``.
+        progress: Is told how training goes on.
         command: The command line to record.
 
     Returns:
@@ -85,25 +87,24 @@ def train(
         num_envs=num_envs,
         hp=hp,
         init_from=init_from,
+        checkpoint_every=checkpoint_every,
+        track=track,
+        command=command,
     )
     with EpisodeRunner(plan.scenario) as runner:
-        facts = {"command": command, "checkpoint_every": checkpoint_every, "track": list(track)}
-        return train_plan(plan, Path(runs_dir), runner, progress or Silent(), facts)
+        return train_plan(plan, Path(runs_dir), runner, progress or Silent())
 
 
-def train_plan(
-    plan: Plan, root: Path, runner: EpisodeRunner, progress: Progress, facts: Mapping[str, Any] | None = None
-) -> Run:
+def train_plan(plan: Plan, root: Path, runner: EpisodeRunner, progress: Progress) -> Run:
     """Carry out a plan in a new run directory; see `train`.
 
     Args:
         plan: What to do.
         root: Where run directories are made.
         runner: Plays validation episodes.
-        progress: Hears how it goes.
-        facts: What else the run's record is to hold, such as ``command``.
+        progress: Is told how training goes on.
     """
-    writer = RunWriter(root, {**_record(plan), **(facts or {})})
+    writer = RunWriter.create(root, record_of(plan))
     return _carry_out(plan, writer, runner, progress, None)
 
 
@@ -114,37 +115,38 @@ def resume_plan(plan: Plan, writer: RunWriter, runner: EpisodeRunner, progress: 
     beginning. What the run wrote after that point is taken back first.
 
     Args:
-        plan: What the run's record asks for; see `sandbox.training.plan.plan_again`.
+        plan: What the run's record asks for; see `sandbox.training.plan.plan_from_run`.
         writer: Made by `RunWriter.reopen`; closed when this returns.
         runner: Plays validation episodes.
-        progress: Hears how it goes, which checkpoints are no use, and what is not exact.
+        progress: Is told how training goes on, which checkpoints are no use, and what is not exact.
     """
     try:
-        found = _last_whole(writer, progress)
-        checkpoint, past = found or (None, None)
+        last = _last_whole(writer, progress)
+        checkpoint, state = last or (None, None)
         exact = checkpoint is None or _is_exact(plan, writer, progress)
-        writer.rewind(checkpoint, past["progress"] if past else None)
-        at = checkpoint.steps if checkpoint else 0
-        resumed = [*writer.record.get("resumed", []), {"steps": at, "time": _now(), "exact": exact}]
-        writer.update(resumed=resumed)
+        writer.rewind(checkpoint, state.progress if state else None)
+        stop = ResumeRecord(steps=checkpoint.steps if checkpoint else 0, time=local_time(), exact=exact)
+        writer.update(resumed=(*writer.record.resumed, stop))
     except BaseException:
         writer.close()
         raise
-    progress.message(f"Goes on from step {at:,}." if checkpoint else "Starts again from the beginning.")
-    return _carry_out(plan, writer, runner, progress, found)
+    progress.message(
+        f"Goes on from step {checkpoint.steps:,}." if checkpoint else "Starts again from the beginning."
+    )
+    return _carry_out(plan, writer, runner, progress, last)
 
 
-def _last_whole(writer: RunWriter, progress: Progress) -> tuple[Checkpoint, dict[str, Any]] | None:
+def _last_whole(writer: RunWriter, progress: Progress) -> tuple[Checkpoint, TrainingState] | None:
     """The newest checkpoint to go on from, and the run's state in it."""
 
-    def refused(path: Path, why: str) -> None:
+    def on_damaged(path: Path, why: str) -> None:
         progress.message(f"The checkpoint {path} is damaged and left out: {why}.")
 
-    for checkpoint in whole_checkpoints(writer.path / FOLDER, refused):
+    for checkpoint in whole_checkpoints(writer.path / FOLDER, on_damaged):
         if checkpoint.state is None:
             continue
         try:
-            return checkpoint, read_state(checkpoint.path, TRAINING)
+            return checkpoint, checkpoint.training()
         except SandboxError as error:
             progress.message(f"The checkpoint {checkpoint.path} is left out: {error.message}")
     return None
@@ -166,7 +168,7 @@ def _is_exact(plan: Plan, writer: RunWriter, progress: Progress) -> bool:
             f"{plan.algorithm.name} restores what it has learned, but not all that it was playing: the "
             "result is not exactly that of a run without a stop."
         )
-    before, now = writer.record.get("packages", {}), packages()
+    before, now = writer.record.packages, packages()
     for name in sorted({*before, *now}):
         if before.get(name) != now.get(name):
             exact = False
@@ -183,17 +185,19 @@ def _carry_out(
     writer: RunWriter,
     runner: EpisodeRunner,
     progress: Progress,
-    found: tuple[Checkpoint, dict[str, Any]] | None,
+    last: tuple[Checkpoint, TrainingState] | None,
 ) -> Run:
     """Train from a checkpoint or from the beginning, and bring the run directory to its end."""
     start = time.perf_counter()
-    checkpoint, past = found or (None, None)
-    fresh = not writer.record.get("resumed")
-    every = float(writer.record.get("checkpoint_every", CHECKPOINT_EVERY))
+    checkpoint, state = last or (None, None)
+    fresh = not writer.record.resumed
+    past = state.model_dump() if state else None
     best = checkpoint.path / "best" if checkpoint else None
     monitor: Monitor | None = None
     try:
-        monitor = Monitor(plan.scenario, plan.steps, writer, runner, progress, every, past, best)
+        monitor = Monitor(
+            plan.scenario, plan.steps, writer, runner, progress, plan.checkpoint_every, past, best
+        )
         if plan.algorithm.name != plan.asked:
             progress.message(f"{plan.asked}: the task has action masks, so {plan.algorithm.name} is trained.")
         with one_thread(), _interrupts(monitor), _warnings_told(progress):
@@ -233,9 +237,12 @@ def _carry_out(
     return Run.open(writer.path)
 
 
-def _ended(writer: RunWriter, monitor: Monitor, start: float, status: str, **more: Any) -> None:
+def _ended(
+    writer: RunWriter, monitor: Monitor, start: float, status: RunStatus, error: str | None = None
+) -> None:
     monitor.close()
-    writer.end(status=status, **more, **_timings(monitor, start))
+    entries = {"error": error} if error is not None else {}
+    writer.end(status=status, **entries, **_timings(monitor, start))
 
 
 def _record_failure(
@@ -298,37 +305,7 @@ def _resume(plan: Plan, checkpoint: Checkpoint | None) -> Resume | None:
     return Resume(checkpoint.state, restorable(plan.scenario))
 
 
-def _record(plan: Plan) -> dict[str, Any]:
-    scenario = plan.scenario
-    return {
-        "scenario_id": scenario.spec.id,
-        "scenario": scenario.spec.model_dump(mode="json"),
-        "scenario_hash": scenario.hash,
-        "scenario_file": str(scenario.path.resolve()) if scenario.path else None,
-        "folder": str(scenario.folder.resolve()),
-        "task_version": scenario.task.version,
-        "metric": {
-            "name": scenario.metric.name,
-            "unit": scenario.metric.unit,
-            "better": scenario.metric.better,
-        },
-        "config": scenario.config.model_dump(mode="json"),
-        "reward": scenario.reward.weights,
-        "algorithm": plan.asked,
-        "trained_by": plan.algorithm.name,
-        "hyperparameters": plan.config.model_dump(mode="json"),
-        "seed": plan.seed,
-        "steps": plan.steps,
-        "num_envs": plan.num_envs,
-        "init_from": str(plan.initial) if plan.initial else None,
-        "started": _now(),
-        "packages": packages(),
-        "platform": platform_facts(),
-        "source": source_state(),
-    }
-
-
-def _timings(monitor: Monitor, start: float) -> dict[str, Any]:
+def _timings(monitor: Monitor, start: float) -> dict[str, object]:
     best = monitor.best
     return {
         "steps_done": monitor.steps,
@@ -336,13 +313,9 @@ def _timings(monitor: Monitor, start: float) -> dict[str, Any]:
         "validation_seconds": round(monitor.validation_seconds, 3),
         "seconds": round(time.perf_counter() - start, 3),
         "steps_per_second": round(monitor.steps / max(monitor.train_seconds, 1e-9), 1),
-        "best": {"steps": best.steps, "metric": best.value} if best else None,
-        "ended": _now(),
+        "best": BestRecord(steps=best.steps, metric=best.value) if best else None,
+        "ended": local_time(),
     }
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 def _copy_files(source: Path, target: Path) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sandbox.api.errors import RunFailedError
-from sandbox.comparison.cells import request_of
+from sandbox.comparison.cells import request_of, training_request
 from sandbox.launch import Ended, Job, JobProgress, Launcher, WorkerLost
+from sandbox.records.jobs import TrialJob
+from sandbox.records.tuning import TuningRecord
 from sandbox.runs.atomic import storage_errors, write_atomically
-from sandbox.tuning.document import Search, document_of, write_document
+from sandbox.tuning.document import Search, record_of, write_record
 from sandbox.tuning.pictures import draw_history, draw_importances
 from sandbox.tuning.study import FOLDER, as_parameters, stale, suggest
 from sandbox.tuning.work import FUNCTION, PRUNE, read_values
@@ -23,8 +25,8 @@ MAX_LOSSES = 3
 class Listener(Protocol):
     """Hears how a search goes."""
 
-    def trial(self, document: Mapping[str, Any], running: int) -> None:
-        """A trial has ended, or a second passed; ``document`` is what ``tuning.json`` will hold."""
+    def trial(self, record: TuningRecord, running: int) -> None:
+        """A trial has ended, or a second passed; ``record`` is what ``tuning.json`` will hold."""
         ...
 
     def message(self, text: str) -> None:
@@ -59,8 +61,8 @@ class Driver:
         self._later: list[tuple[float, Any]] = []
         self._results: dict[int, Mapping[str, Any]] = {}
 
-    def run(self) -> dict[str, Any]:
-        """Carry the search out; its document.
+    def run(self) -> TuningRecord:
+        """Carry the search out; its record.
 
         Raises:
             RunFailedError: If no trial could be finished.
@@ -81,20 +83,20 @@ class Driver:
                 self._tell()
         except KeyboardInterrupt:
             self._stop()
-            done = sum(one["state"] == "complete" for one in self._document()["trials"])
+            done = self._record().counts.complete
             raise KeyboardInterrupt(
                 f"Interrupted with {done} of {self._search.trials} trials done. Run the same command again "
                 f"to go on; the study is in {self._search.folder}."
             ) from None
-        document = self._document()
-        if document["preset"] is None:
-            errors = [one["error"] for one in document["trials"] if one["error"]]
+        record = self._record()
+        if record.preset is None:
+            errors = [trial.error for trial in record.trials if trial.error]
             raise RunFailedError(
-                f"No trial of {len(document['trials'])} could be finished.",
+                f"No trial of {len(record.trials)} could be finished.",
                 errors[-1] if errors else "See its folder.",
             )
-        self._keep(document)
-        return document
+        self._keep(record)
+        return record
 
     def _asked(self) -> int:
         """Trials of the study, waiting ones aside."""
@@ -128,21 +130,16 @@ class Driver:
         folder = self._folder(trial.number)
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        request = request_of(self._search.scenario) | {
-            "algorithm": self._search.plan.asked,
-            "hyperparameters": settings,
-            "steps": self._search.plan.steps,
-            "num_envs": self._search.plan.num_envs,
-        }
-        payload = {
-            "folder": str(folder.resolve()),
-            "request": request,
-            "seeds": list(self._search.seeds),
-            "episodes": list(self._search.episodes),
-        }
+        trial_job = TrialJob(
+            folder=str(folder.resolve()),
+            scenario=request_of(self._search.scenario),
+            training=training_request(self._search.plan).changed(hyperparameters=settings),
+            seeds=self._search.seeds,
+            episodes=self._search.episodes,
+        )
         job = str(trial.number)
         self._under_way[job] = trial
-        self._launcher.submit(Job(job, FUNCTION, payload))
+        self._launcher.submit(Job(job, FUNCTION, trial_job.to_json()))
 
     def _folder(self, number: int) -> Path:
         return self._search.folder / "trials" / f"{number:05d}"
@@ -182,7 +179,7 @@ class Driver:
             self._study.tell(trial, result["value"])
         else:
             self._study.tell(trial, state=states.PRUNED if result["status"] == "pruned" else states.FAIL)
-        write_document(self._search.folder, self._document(whole=False))
+        write_record(self._search.folder, self._record(whole=False))
 
     def _report(self, trial: Any) -> None:
         """Tell the study the intermediate values that have come since the last look."""
@@ -215,17 +212,17 @@ class Driver:
 
     def _tell(self) -> None:
         if self._listener is not None:
-            self._listener.trial(self._document(whole=False), len(self._under_way))
+            self._listener.trial(self._record(whole=False), len(self._under_way))
 
-    def _document(self, whole: bool = True) -> dict[str, Any]:
-        return document_of(self._search, self._study, self._command, whole)
+    def _record(self, whole: bool = True) -> TuningRecord:
+        return record_of(self._search, self._study, self._command, whole)
 
-    def _keep(self, document: dict[str, Any]) -> None:
-        write_document(self._search.folder, document)
-        metric = f"{document['metric']} ({document['unit']})"
+    def _keep(self, record: TuningRecord) -> None:
+        write_record(self._search.folder, record)
+        metric = f"{record.metric} ({record.unit})"
         pictures = {
-            "history.png": draw_history(document["trials"], metric, document["better"]),
-            "importances.png": draw_importances(document["importances"]),
+            "history.png": draw_history(record.trials, metric, record.better),
+            "importances.png": draw_importances(record.importances),
         }
         with storage_errors(self._search.folder):
             for name, content in pictures.items():

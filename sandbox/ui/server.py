@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from sandbox.api.errors import InvalidValueError, SandboxError
-from sandbox.runs.directory import strict
+from sandbox.records.base import strict
 from sandbox.runs.provenance import packages
 from sandbox.ui.events import MAX_STREAMS, MAX_WATCHED, stream
 from sandbox.ui.guard import LOOPBACK, REPORT_POLICY, Guard

@@ -13,21 +13,20 @@ from typing import Any
 import pytest
 
 from sandbox.api.errors import DamagedRunError, StorageError
+from sandbox.records.base import strict
+from sandbox.records.run import RunRecord, ScenarioRecord
 from sandbox.runs.atomic import replace_folder, write_atomically
 from sandbox.runs.checksums import seal
-from sandbox.runs.directory import (
-    Run,
-    progress,
-    runs,
-    strict,
-)
+from sandbox.runs.directory import Run, progress, runs
 from sandbox.runs.writer import RunWriter
 
-RECORD = {"scenario_id": "toy/x", "scenario": {}, "algorithm": "ppo", "seed": 3}
+RECORD = RunRecord(
+    scenario_id="toy/x", scenario=ScenarioRecord(), algorithm="ppo", seed=3, format=2, status="running"
+)
 
 
 def test_a_run_lies_at_domain_scenario_algorithm_and_seed(tmp_path: Path) -> None:
-    writer = RunWriter(tmp_path, RECORD)
+    writer = RunWriter.create(tmp_path, RECORD)
     assert writer.path.parent == tmp_path / "toy" / "x" / "ppo"
     assert writer.path.name.startswith("3-")
     assert Run.open(writer.path).status == "running"
@@ -52,7 +51,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(
 
 
 def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    writer = RunWriter(tmp_path, RECORD)
+    writer = RunWriter.create(tmp_path, RECORD)
 
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -62,7 +61,7 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
         writer.update(status="done")
     assert caught.value.exit_code == 1
     monkeypatch.undo()
-    assert Run.open(writer.path).record["status"] == "running", "the old record is still there"
+    assert Run.open(writer.path).record.status == "running", "the old record is still there"
 
 
 def test_a_replaced_folder_keeps_its_subfolders_and_loses_its_old_files(tmp_path: Path) -> None:
@@ -93,7 +92,7 @@ def test_a_folder_that_cannot_be_filled_leaves_the_old_one(tmp_path: Path) -> No
 
 
 def test_checkpoints_roll(tmp_path: Path) -> None:
-    writer = RunWriter(tmp_path, RECORD)
+    writer = RunWriter.create(tmp_path, RECORD)
     for steps in (10, 20, 30, 40):
         writer.checkpoint(steps, lambda folder, before: _touch(folder / "weights"))
     kept = sorted(int(path.name) for path in (writer.path / "checkpoints").iterdir())
@@ -104,7 +103,9 @@ def test_a_run_whose_process_is_gone_is_dead(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib\n"
         "from sandbox.runs.writer import RunWriter\n"
-        f"print(RunWriter(pathlib.Path(sys.argv[1]), {RECORD!r}).path)\n"
+        "from sandbox.records.run import RunRecord\n"
+        f"record = RunRecord.model_validate({RECORD.to_json()!r})\n"
+        "print(RunWriter.create(pathlib.Path(sys.argv[1]), record).path)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
@@ -113,10 +114,10 @@ def test_a_run_whose_process_is_gone_is_dead(tmp_path: Path) -> None:
 
 
 def test_a_process_number_used_again_does_not_revive_a_run(tmp_path: Path) -> None:
-    writer = RunWriter(tmp_path, RECORD)
+    writer = RunWriter.create(tmp_path, RECORD)
     record = Run.open(writer.path).record
-    record["process"]["started"] = "1"
-    (writer.path / "run.json").write_bytes(seal(record))
+    record = record.changed(process=record.process.changed(started="1"))
+    (writer.path / "run.json").write_bytes(seal(record.to_json()))
     assert Run.open(writer.path).status == "dead"
 
 
@@ -128,7 +129,10 @@ def test_a_process_number_used_again_does_not_revive_a_run(tmp_path: Path) -> No
         ("[]", "not the record of a run"),
         ('{"format": 99}', "run format 99"),
         ('{"format": -1, "packages": "../../x"}', "run format -1"),
-        ('{"format": 1, "scenario": {}, "algorithm": "ppo", "seed": 0}', "'status' is missing"),
+        (
+            '{"format": 1, "scenario_id": "a/b", "scenario": {}, "algorithm": "ppo", "seed": 0}',
+            "'status' is missing",
+        ),
     ],
 )
 def test_damaged_records_are_explained(tmp_path: Path, content: str, words: str) -> None:
@@ -138,8 +142,8 @@ def test_damaged_records_are_explained(tmp_path: Path, content: str, words: str)
 
 
 def test_listing_goes_on_past_a_damaged_run(tmp_path: Path) -> None:
-    good = RunWriter(tmp_path, RECORD)
-    bad = RunWriter(tmp_path, RECORD)
+    good = RunWriter.create(tmp_path, RECORD)
+    bad = RunWriter.create(tmp_path, RECORD)
     (bad.path / "run.json").write_text("{")
     found = list(runs(tmp_path))
     assert len(found) == 2
@@ -148,7 +152,7 @@ def test_listing_goes_on_past_a_damaged_run(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_last_line_of_the_progress_is_left_out(tmp_path: Path) -> None:
-    writer = RunWriter(tmp_path, RECORD)
+    writer = RunWriter.create(tmp_path, RECORD)
     writer.append_progress({"steps": 1, "return": float("nan")})
     writer.close()
     with (writer.path / "progress.jsonl").open("a") as file:
