@@ -71,9 +71,7 @@ def points(rows: Iterable[ProgressRow], name: str) -> tuple[list[float], list[fl
     known = [
         (steps, value)
         for row in rows
-        if name not in OWN
-        and (steps := row["steps"]) is not None
-        and (value := row.get(name)) is not None
+        if name not in OWN and (steps := row["steps"]) is not None and (value := row.get(name)) is not None
     ]
     return [steps for steps, _ in known], [value for _, value in known]
 

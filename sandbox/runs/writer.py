@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from sandbox.api.errors import InvalidValueError
+from sandbox.records.base import strict
 from sandbox.records.checkpoint import ProgressMark
 from sandbox.records.run import FORMAT, RunRecord
 from sandbox.runs import checkpoints
@@ -47,10 +49,13 @@ class RunWriter:
         """Begin a run directory below ``root``, the directory of all runs.
 
         Raises:
+            InvalidValueError: If its name is not UTF-8, which logs and records must be.
             StorageError: If it cannot be made.
         """
         name = f"{record.seed}-{secrets.token_hex(4)}"
         path = root.joinpath(*record.scenario_id.split("/"), record.algorithm, name)
+        if strict(str(path)) != str(path):
+            raise InvalidValueError(f"The runs directory '{strict(str(root))}' has a name that is not UTF-8.")
         with storage_errors(path):
             path.mkdir(parents=True)
             writer = RunWriter(path, Lock.take(path), record)

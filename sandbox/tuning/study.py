@@ -120,7 +120,7 @@ def as_parameters(hyperparameters: Mapping[str, Any], space: Space) -> dict[str,
 def stale(study: Any, folder: Path) -> list[Any]:
     """Trials of this folder that say they run, although whoever ran them is gone.
 
-    The caller holds the lease of the folder, so nobody else can be running them.
+    The caller holds the lock of the folder, so nobody else can be running them.
     """
     import optuna
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,10 +136,8 @@ def _many_at_once(take: Callable[[], Any]) -> list[Lock]:
 
     def want() -> None:
         start.wait()
-        try:
+        with suppress(RunBusyError):
             got.append(take())
-        except RunBusyError:
-            pass
 
     threads = [threading.Thread(target=want) for _ in range(16)]
     for thread in threads:
