@@ -91,7 +91,7 @@ def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
 
     Args:
         run: The run, or its directory.
-        progress: Is told how it goes on, which checkpoints are damaged, and what is not exact.
+        progress: Called with the progress; its messages name damaged checkpoints and what is not exact.
 
     Returns:
         The run, with status ``done``.

@@ -1,4 +1,4 @@
-"""Compares agents: runs what is missing of a grid and says what all of it shows."""
+"""Compares agents: runs the missing cells of a grid and summarises all of them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from sandbox.scenarios.validation import validate
 
 @dataclass(frozen=True)
 class ComparisonResult:
-    """A comparison and what it says.
+    """A comparison and its results.
 
     Attributes:
         folder: Where it lies.
@@ -110,7 +110,7 @@ def compare(
         shard: ``i/n``: run only this part of the cells, for job arrays.
         retry: Run cells again that failed before.
         artifacts: fsspec URL of a folder or object store that gets a copy of what each cell leaves.
-        watcher: Is told how the grid goes on.
+        watcher: Called with the progress of the grid.
         command: The command line to record.
 
     Returns:
@@ -296,7 +296,7 @@ def _changed(
     changes: Sequence[str],
     reward: Sequence[str],
 ) -> Suite:
-    """The suite with what the caller says put over it."""
+    """The suite with the caller's settings in place of its own."""
     raw: dict[str, Any] = suite.model_dump(exclude_unset=True)
     given = {"seeds": seeds, "steps": steps, "episodes": episodes, "baselines": baselines}
     raw |= {name: value for name, value in given.items() if value is not None}

@@ -1,4 +1,4 @@
-"""What agents came to over all scenarios of a grid: normalised scores, probabilities, profiles."""
+"""Agents over all scenarios of a grid: normalised scores, probabilities of improvement, profiles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a grid says so far, as the document ``comparison.json``; docs/reference/comparison.md has its keys."""
+"""Summarises a grid as ``comparison.json``; docs/reference/comparison.md explains the keys."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ from sandbox.statistics.resampling import BAND_RESAMPLES
 def summarise(
     grid: Grid, root: Path, state: State, command: Sequence[str] | None = None, seed: int = 0
 ) -> ComparisonRecord:
-    """Everything that tables and pictures of a comparison need.
+    """All figures that tables and pictures of a comparison need.
 
     Args:
         grid: What is compared.
         root: The runs directory.
-        state: What has become of its cells.
+        state: Status and records of its cells.
         command: The command line to record.
         seed: Seeds the bootstrap.
     """

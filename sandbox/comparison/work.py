@@ -1,4 +1,4 @@
-"""Runs one cell wherever it is sent: training, evaluation, and a record that appears whole."""
+"""Runs a cell in a worker: training, evaluation, and a record that is written at the end."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class PairedDifference:
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """A table of episodes and what it says.
+    """A table of episodes and its summary.
 
     Attributes:
         scenario: What was played.

@@ -1,1 +1,1 @@
-"""The documents on disk, one typed model each: what is written through a model is read back through it."""
+"""The documents on disk, a typed model each: every document is written and read through its model."""

@@ -1,7 +1,7 @@
-"""What all documents have in common: strict JSON, checked types, and one way to read and to write them.
+"""The base of all documents: strict JSON, checked types, one way to read and one to write.
 
-Whatever is read may come from a stranger, so nothing of it is used before it has been validated: numbers
-are finite, integers fit 64 bits, text is valid Unicode, and every entry has its type.
+A document may come from a stranger, so it is validated before any of it is used: numbers are finite,
+integers fit 64 bits, text is valid Unicode, and every entry has its declared type.
 """
 
 from __future__ import annotations
@@ -80,11 +80,11 @@ Interval = tuple[Figure, Figure]
 """Lower and upper end."""
 
 Plain = Annotated[dict[str, JsonValue], BeforeValidator(bounded)]
-"""Content whose keys are not known here: hyperparameters, a task's parameters."""
+"""Free-form content: hyperparameters, a task's parameters."""
 
 
 class Record(BaseModel):
-    """A document, or a part of one. Entries that are not declared are those of another version: left out."""
+    """A document, or a part of one. Undeclared entries, which another version may write, are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
     readable: ClassVar[tuple[int, ...]] = ()
@@ -158,7 +158,7 @@ class OpenRecord(Record):
 
 
 def read_bytes(file: Path) -> bytes:
-    """Content of a regular file of bearable size.
+    """Content of a regular file that is not too large.
 
     Raises:
         DamagedRunError: If it cannot be read, is no regular file, or is larger than `MAX_BYTES`.
@@ -192,7 +192,7 @@ def encode_json(document: Mapping[str, Any], indent: int | None = None) -> bytes
 
 
 def complaint(error: ValidationError) -> str:
-    """The first thing that is wrong with a document, in a few words."""
+    """The first error of a validation: the entry and what is wrong with it."""
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":

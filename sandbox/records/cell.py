@@ -1,4 +1,4 @@
-"""``cell.json``: what one cell of a grid came to, or why it failed."""
+"""``cell.json``: the result of a cell of a grid, or the reason of its failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run's own state in a checkpoint (``training.json`` and ``.npz``): all that training goes on from."""
+"""The state of a training run in a checkpoint: ``training.json`` and ``training.npz``."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class ProgressMark(Record):
 
 
 class BestSoFar(Record):
-    """The best policy on the validation seeds: the step it is of, and its validation metric."""
+    """The best policy on the validation seeds: its training step and validation metric."""
 
     steps: Count
     value: Value
 
 
 class TrainingState(Record):
-    """What the monitor of a training run holds.
+    """Counters, curves, environments and the place in the log; the algorithm keeps its own state beside it.
 
     Attributes:
         validated: Validations done.
@@ -38,7 +38,7 @@ class TrainingState(Record):
         terms: Reward terms of those episodes.
         progress: End of the log.
         environments: State of every set of environments.
-        sums: Sums of the episodes that they were playing.
+        sums: Return, length and reward terms so far of the episodes being played.
     """
 
     steps: Count

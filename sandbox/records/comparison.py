@@ -1,4 +1,4 @@
-"""``comparison.json`` and ``grid.json``: what a grid says so far, and what it was asked."""
+"""``comparison.json`` and ``grid.json``: the results of a grid so far, and its cells as requested."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def require_alike(length: int, **columns: tuple[float | None, ...] | None) -> No
 
 
 class AgentFacts(Record):
-    """Who takes part."""
+    """An agent of a comparison."""
 
     kind: AgentKind = "learned"
     algorithm: Text | None = None
@@ -238,7 +238,7 @@ class ComparisonRecord(Record):
 
 
 class GridCell(Record):
-    """A cell as it was asked for."""
+    """A cell with its settings."""
 
     id: Text
     scenario: Text
@@ -253,7 +253,7 @@ class GridCell(Record):
 
 
 class GridRecord(Record):
-    """Content of ``grid.json``: the cells of a grid and how to run them again."""
+    """Content of ``grid.json``: the cells of a grid with their settings."""
 
     readable = (FORMAT,)
 

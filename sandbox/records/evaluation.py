@@ -1,4 +1,4 @@
-"""``evaluation.json``: what every agent came to on the test episodes."""
+"""``evaluation.json``: the results of every agent on the test episodes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DifferenceRecord(Record):
 
 
 class AgentResult(Record):
-    """An agent's test episodes in a row of figures."""
+    """Results of an agent over its test episodes."""
 
     mean: Figure
     std: Figure = None

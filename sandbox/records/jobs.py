@@ -1,4 +1,4 @@
-"""What workers are given and what they return: plain values to every launcher, typed at both ends."""
+"""Requests to workers and their results: plain values for every launcher, typed at both ends."""
 
 from __future__ import annotations
 
@@ -75,6 +75,6 @@ class TrialJob(Record):
 
 
 class JobResult(Record):
-    """How a worker leaves a cell."""
+    """Result of a job that runs a cell."""
 
     status: JobStatus

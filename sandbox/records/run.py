@@ -1,4 +1,4 @@
-"""``run.json``: what a training run was asked, what it ran on, and what came of it."""
+"""``run.json``: the settings of a training run, what it depends on, and its outcome."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ READABLE = (1, 2)
 
 
 class ProcessRecord(Record):
-    """A process, so that a dead one is recognised as such.
+    """A process, identified so that a dead one is recognised.
 
     Attributes:
         pid: Its number.
         host: Name of its machine.
-        started: When it began, in the kernel's ticks: tells a number that is used again.
+        started: Start time in kernel ticks: distinguishes a process number that is used again.
     """
 
     pid: int | None = Field(None, strict=True, ge=1, lt=2**31)
@@ -55,14 +55,14 @@ class MetricRecord(Record):
 
 
 class BestRecord(Record):
-    """The best policy on the validation seeds: the step it is of, and its validation metric."""
+    """The best policy on the validation seeds: its training step and validation metric."""
 
     steps: Count
     metric: Figure = None
 
 
 class ResumeRecord(Record):
-    """A time at which a stopped run went on."""
+    """One resumption of a stopped run."""
 
     steps: Count
     time: Text = ""

@@ -1,31 +1,31 @@
-"""The words for how things stand, each written in one place."""
+"""Statuses of runs, cells, comparisons, trials and jobs, each defined once."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 RunStatus = Literal["running", "done", "failed", "interrupted"]
-"""How a run stands, as ``run.json`` says."""
+"""Status of a run in ``run.json``."""
 
 ShownRunStatus = Literal["running", "done", "failed", "interrupted", "dead"]
-"""How a run is shown: ``dead`` where ``run.json`` says running and its process is gone."""
+"""Status of a run as it is shown: ``dead`` if it is ``running`` in ``run.json`` and its process is gone."""
 
 CellOutcome = Literal["done", "failed"]
-"""What a cell came to, as ``cell.json`` says."""
+"""Status of a cell in ``cell.json``, which is written at its end."""
 
 CellStatus = Literal["done", "failed", "running", "busy", "missing", "interrupted", "dead"]
-"""How a cell of a grid stands; ``busy``: another driver's worker has it."""
+"""Status of a cell in a grid; ``busy`` while a worker of another driver runs it."""
 
 ComparisonStatus = Literal["complete", "incomplete"]
 
 TrialOutcome = Literal["done", "pruned", "failed"]
-"""What a trial came to, as its ``result.json`` says."""
+"""Status of a trial in its ``result.json``, which is written at its end."""
 
 TrialState = Literal["complete", "pruned", "failed", "running"]
-"""How a trial stands in a search."""
+"""State of a trial in ``tuning.json``."""
 
 JobStatus = Literal["done", "failed", "pruned", "busy", "interrupted"]
-"""How a worker leaves a cell or a trial: with an outcome; to another worker; after a request to stop."""
+"""How a job ended: ``busy`` if another worker runs it, ``interrupted`` after a request to stop."""
 
 AgentKind = Literal["learned", "baseline"]
 Verdict = Literal["better", "worse", "unclear"]

@@ -15,7 +15,7 @@ RESULT = "result.json"
 
 
 class TrialResult(Record):
-    """What a trial came to: ``result.json`` of its folder.
+    """Result of a trial: ``result.json`` in its folder.
 
     Attributes:
         value: Mean over the training seeds.
@@ -54,7 +54,7 @@ class TrialCounts(Record):
 
 
 class BudgetRecord(Record):
-    """What a whole trial costs: steps of each run, training seeds, tuning episodes a run is judged on."""
+    """Budget of a trial: steps of each run, training seeds, tuning episodes a run is judged on."""
 
     steps: Count
     seeds: tuple[Whole, ...]

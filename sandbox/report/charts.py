@@ -17,8 +17,8 @@ COLOURS = 8
 def colours(facts: ComparisonRecord) -> dict[str, int]:
     """A colour for every learned agent; −1, grey, for those that do not learn."""
     learned = [name for name, agent in facts.agents.items() if agent.kind == "learned"]
-    own = {name: place % COLOURS for place, name in enumerate(learned)}
-    return {name: own.get(name, -1) for name in facts.agents}
+    places = {name: place % COLOURS for place, name in enumerate(learned)}
+    return {name: places.get(name, -1) for name in facts.agents}
 
 
 def all_charts(facts: ComparisonRecord) -> dict[str, dict[str, Any]]:
@@ -30,9 +30,9 @@ def all_charts(facts: ComparisonRecord) -> dict[str, dict[str, Any]]:
         chart = learning_chart(scenario, curves, facts.scores.get(name, {}), palette)
         if chart["series"]:
             charts[f"learning-{place}"] = chart
-        for number_, (agent, own) in enumerate(curves.items()):
+        for number_, (agent, agent_curves) in enumerate(curves.items()):
             weights = facts.scores.get(name, {}).get(agent)
-            terms = terms_chart(own, weights.weights if weights else {})
+            terms = terms_chart(agent_curves, weights.weights if weights else {})
             if terms["series"]:
                 charts[f"terms-{place}-{number_}"] = terms
     if facts.profiles and facts.profiles.agents:
@@ -48,15 +48,15 @@ def learning_chart(
 ) -> dict[str, Any]:
     """The metric over training: validation episodes in full, training episodes pale, best baseline dashed."""
     series = []
-    for agent, own in curves.items():
+    for agent, agent_curves in curves.items():
         colour = palette.get(agent, -1)
-        if own.training:
-            series.append(_line(f"{agent}, training", own.training, colour, pale=True))
-        if own.validation:
-            series.append(_line(f"{agent}, validation", own.validation, colour, points=True))
+        if agent_curves.training:
+            series.append(_line(f"{agent}, training", agent_curves.training, colour, pale=True))
+        if agent_curves.validation:
+            series.append(_line(f"{agent}, validation", agent_curves.validation, colour, points=True))
     best = best_baseline(scenario, scores)
     lines = [{"name": f"{best} (test)", "value": scores[best].mean}] if best is not None else []
-    values = [value for one in series for value in one["y"] if value is not None]
+    values = [value for line in series for value in line["y"] if value is not None]
     unit = f" ({scenario.unit})" if scenario.unit not in ("", "1") else ""
     return {
         "x": {"label": "steps"},
@@ -206,8 +206,8 @@ def _ticks(start: float, stop: float, log: bool) -> list[float]:
     if log:
         decades = range(math.floor(start), math.ceil(stop) + 1)
         steps = (1, 2, 5) if stop - start < 3 else (1,)
-        found = [10.0**decade * step for decade in decades for step in steps]
-        return [value for value in found if start <= math.log10(value) <= stop]
+        ticks = [10.0**decade * step for decade in decades for step in steps]
+        return [value for value in ticks if start <= math.log10(value) <= stop]
     raw = (stop - start) / 5
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw)

@@ -35,7 +35,7 @@ def html(data: ReportData, with_media: bool = True) -> str:
     """The page.
 
     Args:
-        data: What it tells.
+        data: Its content.
         with_media: Whether pictures, films and replays of the runs are put in.
     """
     from markupsafe import Markup
@@ -76,7 +76,7 @@ def html(data: ReportData, with_media: bool = True) -> str:
             commands=data.commands,
             settings=_settings(facts),
             versions="\n".join(
-                f"{name} {', '.join(found)}" for name, found in sorted(facts.versions.items())
+                f"{name} {', '.join(known)}" for name, known in sorted(facts.versions.items())
             ),
             version=packages().get("sandbox-rl", ""),
             today=time.strftime("%Y-%m-%d"),
@@ -86,7 +86,7 @@ def html(data: ReportData, with_media: bool = True) -> str:
 
 def verdicts(facts: ComparisonRecord) -> list[Sentence]:
     """For every learned agent and scenario, whether it beat the best classical method."""
-    found = []
+    sentences = []
     for name, scenario in facts.scenarios.items():
         scores = facts.scores.get(name, {})
         best = best_baseline(scenario, scores)
@@ -97,18 +97,18 @@ def verdicts(facts: ComparisonRecord) -> list[Sentence]:
             where = f"{name}, {plural(score.runs, 'training run')}"
             if against is None and best is not None:
                 text = _without_test(agent, score, best, scores[best], scenario)
-                found.append(Sentence("unclear", where, text))
+                sentences.append(Sentence("unclear", where, text))
             else:
                 text = verdict(agent, against, scenario.metric, scenario.unit, scenario.episodes)
-                found.append(Sentence(against.verdict if against else "unclear", where, text))
+                sentences.append(Sentence(against.verdict if against else "unclear", where, text))
         running = [cell for cell in facts.cells if cell.scenario == name and cell.status in _UNFINISHED]
         if running and not any(score.kind == "learned" for score in scores.values()):
-            found.append(Sentence("unclear", name, "No training run has been evaluated yet."))
-    if not found:
-        found.append(
+            sentences.append(Sentence("unclear", name, "No training run has been evaluated yet."))
+    if not sentences:
+        sentences.append(
             Sentence("unclear", "", "There are no test results: sandbox run and sandbox eval make them.")
         )
-    return found
+    return sentences
 
 
 _UNFINISHED: tuple[CellStatus, ...] = ("running", "missing", "interrupted", "failed", "dead")
@@ -125,24 +125,25 @@ class Sentence:
 
 def warnings(data: ReportData) -> list[str]:
     """What a reader must know before trusting the figures."""
-    facts, found = data.facts, []
+    facts = data.facts
+    notes = []
     if facts.exploratory:
-        found.append(
+        notes.append(
             f"Exploratory: fewer than {MIN_RUNS} training runs an agent; other seeds may do otherwise."
         )
     sampled = [name for agents in facts.scores.values() for name, score in agents.items() if score.sampled]
     if sampled:
         names = ", ".join(dict.fromkeys(sampled))
-        found.append(f"{names} sampled: the policy is meant to be stochastic.")
+        notes.append(f"{names} sampled: the policy is meant to be stochastic.")
     failed = [cell for cell in facts.cells if cell.status in ("failed", "dead")]
     if failed:
-        found.append(f"{plural(len(failed), 'run')} failed; see the table of runs.")
+        notes.append(f"{plural(len(failed), 'run')} failed; see the table of runs.")
     mixed = [name for name, versions in facts.versions.items() if len(versions) > 1]
     if mixed:
-        found.append(f"Made with different versions of {', '.join(mixed)}.")
+        notes.append(f"Made with different versions of {', '.join(mixed)}.")
     if data.missing:
-        found.append(f"{plural(len(data.missing), 'run')} could not be read: {data.missing[0]}")
-    return found
+        notes.append(f"{plural(len(data.missing), 'run')} could not be read: {data.missing[0]}")
+    return notes
 
 
 @cache

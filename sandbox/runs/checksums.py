@@ -1,6 +1,6 @@
-"""Checksums that tell every changed byte of a run directory.
+"""Checksums that detect every changed byte of a run directory.
 
-Four kinds of files, each with its checksum where it fits:
+Four kinds of files:
 
 * A JSON document carries the SHA-256 sum of its own bytes as its last entry: `seal`, `unseal`.
 * A log that grows carries in every line a CRC-32 over it and all lines before: `chain`, `unchain`.

@@ -82,7 +82,7 @@ class Run:
 
     @property
     def status(self) -> ShownRunStatus:
-        """How the run stands; ``dead`` if it says that it is running and its process is gone."""
+        """Status of the run; ``dead`` if it is recorded as running and its process is gone."""
         status = self.record.status
         return "dead" if status == "running" and not is_alive(self.record.process) else status
 
@@ -196,7 +196,7 @@ def _written(file: Path) -> float:
 
 
 def _require_readable(document: Any, file: Path) -> None:
-    """Refuse what is no run's record, or one of another version."""
+    """Refuse a document that is no run's record, or one of another format."""
     version = document.get("format") if isinstance(document, dict) else None
     if not isinstance(version, int) or isinstance(version, bool):
         raise DamagedRunError(f"{file} is not the record of a run.")

@@ -1,12 +1,12 @@
 """The right to write a folder: one process at a time, on one machine or on storage that several share.
 
-The lock is the file ``.lock`` in the folder. It appears whole, by a hard link, which network file
-systems do atomically too, and says who holds it. Whether that process still lives is known by
+The lock is the file ``.lock`` in the folder, which names its holder. It is created whole by a hard link,
+an operation that is atomic on network file systems too. Whether the holder is alive is determined by
 
-* the kernel's lock on the file, where the holder is on this machine: it ends with the process, however
-  that ends, so nobody waits for the dead;
-* the file's time, where the holder is on another machine: a heartbeat sets it every few seconds. It is
-  compared with the storage's own clock, since the clocks of machines differ.
+* the kernel's lock on the file, if the holder is on this machine: the kernel releases it when the process
+  ends, including by SIGKILL, so a dead holder blocks nobody;
+* the file's modification time, if the holder is on another machine: a heartbeat sets it every few
+  seconds. It is compared with the clock of the storage, since the clocks of machines differ.
 
 Where the file system has no kernel locks, the holder's process number and start time stand in for them.
 """
@@ -45,7 +45,7 @@ _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 class LockRecord(ProcessRecord):
-    """Content of ``.lock``: who holds it, and a token that tells this lock from any other."""
+    """Content of ``.lock``: its holder, and a token that is unique to this lock."""
 
     token: Text = ""
 
@@ -83,7 +83,7 @@ class Lock:
         raise _busy(folder, _read(path))
 
     def held(self) -> bool:
-        """Whether it is still ours: a process that was suspended for long may have lost it."""
+        """Whether it is still held: a process that was suspended for long may have lost it."""
         holder = _read(self._path)
         return holder is not None and holder.token == self._token
 
@@ -106,7 +106,7 @@ class Lock:
 
 
 def lock_holder(folder: Path, stale_after: float = STALE_WORK) -> ProcessRecord | None:
-    """Which living process writes a folder now, as far as can be known without taking the lock."""
+    """The living process that writes a folder, as far as can be determined without taking the lock."""
     path = folder / NAME
     holder = _read(path)
     if holder is None or holder.pid is None:
@@ -123,7 +123,7 @@ def this_process() -> ProcessRecord:
 
 
 def is_alive(process: ProcessRecord) -> bool:
-    """Whether a process still runs; one on another machine is taken to."""
+    """Whether a process still runs; a process on another machine is assumed to."""
     if process.host != socket.gethostname() or process.pid is None:
         return True
     try:
@@ -137,7 +137,7 @@ def is_alive(process: ProcessRecord) -> bool:
 
 
 def _start_time(pid: int) -> str | None:
-    """When a process began, in the kernel's ticks; tells a number that is used again. None if unknown."""
+    """Start time of a process in kernel ticks, which distinguishes a reused number; None if unknown."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
@@ -193,7 +193,7 @@ def _remove_dead(path: Path, stale_after: float) -> bool:
             return False
         if not elsewhere and locked is None and holder is not None and is_alive(holder):
             return False
-        # Whoever would replace this file on this machine must have its kernel lock first, as we do now.
+        # A process of this machine replaces the file only while it has its kernel lock, as this one does.
         if _is_at(handle, path):
             _remove(path, holder)
         return True
@@ -210,7 +210,7 @@ def _is_at(handle: int, path: Path) -> bool:
 
 
 def _remove(path: Path, expected: LockRecord | None) -> None:
-    """Remove a lock file; if it has just become another one, that one is put back."""
+    """Remove a lock file; if another process has just replaced it, the new file is put back."""
     aside = path.with_name(f"{NAME}.{secrets.token_hex(4)}.old")
     try:
         path.rename(aside)
@@ -265,7 +265,7 @@ def _read(path: Path) -> LockRecord | None:
 
 
 def _parse(content: bytes, path: Path) -> LockRecord | None:
-    """Who holds the lock; None for a damaged or empty file, which binds nobody."""
+    """The holder; None for a damaged or empty file, which locks nothing."""
     try:
         return LockRecord.parse(content, path)
     except DamagedRunError:

@@ -297,19 +297,19 @@ def _misfits(
     scenario: ResolvedScenario, algorithm: Algorithm, observation_space: Any, action_space: Any
 ) -> list[str]:
     can = algorithm.capabilities
-    found = []
+    misfits = []
     for what, space, known in (
         ("action", action_space, can.action_spaces),
         ("observation", observation_space, can.observation_spaces),
     ):
         kind = type(space).__name__
         if kind not in known:
-            found.append(f"the task has {what} space {kind}, it takes {', '.join(sorted(known))}")
+            misfits.append(f"the task has {what} space {kind}, it takes {', '.join(sorted(known))}")
     if scenario.task.agents not in can.agents:
-        found.append(f"the task has {scenario.task.agents} agents, which it does not support")
+        misfits.append(f"the task has {scenario.task.agents} agents, which it does not support")
     if can.data == "offline":
-        found.append("it learns from a dataset, not from interaction")
-    return found
+        misfits.append("it learns from a dataset, not from interaction")
+    return misfits
 
 
 def _default_copies(scenario: ResolvedScenario, algorithm: Algorithm) -> int:

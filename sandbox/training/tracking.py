@@ -138,7 +138,7 @@ class TensorBoard:
 class MLflow:
     """A run of MLflow's, in the experiment of the scenario's name.
 
-    Where it goes is MLflow's own affair: ``MLFLOW_TRACKING_URI``. A run that is resumed goes on in the
+    Where it goes is up to MLflow: ``MLFLOW_TRACKING_URI``. A run that is resumed goes on in the
     MLflow run that it began.
     """
 
@@ -163,8 +163,8 @@ class MLflow:
             self._client.log_param(self._run, _mlflow_name(key), str(value)[:500])
 
     def _experiment(self, name: str) -> str:
-        found = self._client.get_experiment_by_name(name)
-        return str(found.experiment_id if found else self._client.create_experiment(name))
+        known = self._client.get_experiment_by_name(name)
+        return str(known.experiment_id if known else self._client.create_experiment(name))
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Add scalars."""
@@ -186,7 +186,7 @@ class MLflow:
 class WandB:
     """A run of Weights & Biases, in the project ``sandbox-rl``.
 
-    Where it goes is W&B's own affair: ``WANDB_MODE``, ``WANDB_PROJECT`` and the like.
+    Where it goes is up to W&B: ``WANDB_MODE``, ``WANDB_PROJECT`` and the like.
     """
 
     def __init__(self, folder: Path, record: RunRecord) -> None:

@@ -67,7 +67,7 @@ def train(
         checkpoint_every: Seconds between checkpoints, from which `sandbox.resume` goes on; 0 writes one
             at every safe point.
         track: Trackers that get the scalars besides TensorBoard: ``mlflow``, ``wandb``.
-        progress: Is told how training goes on.
+        progress: Called with the progress of training.
         command: The command line to record.
 
     Returns:
@@ -102,7 +102,7 @@ def train_plan(plan: Plan, root: Path, runner: EpisodeRunner, progress: Progress
         plan: What to do.
         root: Where run directories are made.
         runner: Plays validation episodes.
-        progress: Is told how training goes on.
+        progress: Called with the progress of training.
     """
     writer = RunWriter.create(root, record_of(plan))
     return _carry_out(plan, writer, runner, progress, None)
@@ -118,7 +118,7 @@ def resume_plan(plan: Plan, writer: RunWriter, runner: EpisodeRunner, progress: 
         plan: What the run's record asks for; see `sandbox.training.plan.plan_from_run`.
         writer: Made by `RunWriter.reopen`; closed when this returns.
         runner: Plays validation episodes.
-        progress: Is told how training goes on, which checkpoints are no use, and what is not exact.
+        progress: Called with the progress; its messages name unusable checkpoints and what is not exact.
     """
     try:
         last = _last_whole(writer, progress)

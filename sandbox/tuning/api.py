@@ -106,8 +106,8 @@ def tune(
         seed: Seeds the search.
         runs_dir: Where everything is kept; shared by all workers.
         launching: Where trials run; in processes of this machine if absent.
-        listener: Is told how the search goes on.
-        watcher: Is told how the final comparison goes on.
+        listener: Called with the progress of the search.
+        watcher: Called with the progress of the final comparison.
         command: The command line to record.
 
     Raises:

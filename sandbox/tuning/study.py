@@ -12,7 +12,7 @@ from sandbox.tuning.spaces import Choice, Real, Space, Whole
 
 JOURNAL = "study.journal"
 MIN_TRIALS = 10
-"""Of fewer finished trials it cannot be said which hyperparameters mattered."""
+"""Fewer finished trials do not show which hyperparameters matter."""
 
 FOLDER = "folder"
 """Attribute of a trial: the folder of the driver that asked for it."""
@@ -88,33 +88,35 @@ def _existing(storage: Any, name: str) -> list[Any]:
 
 def suggest(trial: Any, space: Space) -> dict[str, Any]:
     """A point of the space, as hyperparameters."""
-    found: dict[str, Any] = {}
-    for name, one in space.items():
-        if isinstance(one, Real) and one.complement:
-            found[name] = 1.0 - trial.suggest_float(f"1-{name}", 1.0 - one.high, 1.0 - one.low, log=one.log)
-        elif isinstance(one, Real):
-            found[name] = trial.suggest_float(name, one.low, one.high, log=one.log)
-        elif isinstance(one, Whole):
-            found[name] = trial.suggest_int(name, one.low, one.high, log=one.log)
+    point: dict[str, Any] = {}
+    for name, dimension in space.items():
+        if isinstance(dimension, Real) and dimension.complement:
+            point[name] = 1.0 - trial.suggest_float(
+                f"1-{name}", 1.0 - dimension.high, 1.0 - dimension.low, log=dimension.log
+            )
+        elif isinstance(dimension, Real):
+            point[name] = trial.suggest_float(name, dimension.low, dimension.high, log=dimension.log)
+        elif isinstance(dimension, Whole):
+            point[name] = trial.suggest_int(name, dimension.low, dimension.high, log=dimension.log)
         else:
-            number = trial.suggest_categorical(name, [_label(value) for value in one.values])
-            found[name] = one.values[[_label(value) for value in one.values].index(number)]
-    return {name: _tidy(value) for name, value in found.items()}
+            number = trial.suggest_categorical(name, [_label(value) for value in dimension.values])
+            point[name] = dimension.values[[_label(value) for value in dimension.values].index(number)]
+    return {name: _tidy(value) for name, value in point.items()}
 
 
 def as_parameters(hyperparameters: Mapping[str, Any], space: Space) -> dict[str, Any]:
     """Hyperparameters as the study names them; only those that lie in the space."""
-    found: dict[str, Any] = {}
-    for name, one in space.items():
+    point: dict[str, Any] = {}
+    for name, dimension in space.items():
         value = hyperparameters.get(name)
-        if isinstance(one, Choice):
+        if isinstance(dimension, Choice):
             plain = tuple(value) if isinstance(value, list) else value
-            if plain in one.values:
-                found[name] = _label(plain)
-        elif isinstance(value, int | float) and one.low <= value <= one.high:
-            complement = isinstance(one, Real) and one.complement
-            found[f"1-{name}" if complement else name] = 1.0 - value if complement else value
-    return found
+            if plain in dimension.values:
+                point[name] = _label(plain)
+        elif isinstance(value, int | float) and dimension.low <= value <= dimension.high:
+            complement = isinstance(dimension, Real) and dimension.complement
+            point[f"1-{name}" if complement else name] = 1.0 - value if complement else value
+    return point
 
 
 def stale(study: Any, folder: Path) -> list[Any]:
@@ -144,19 +146,19 @@ def best_trial(study: Any) -> Any:
 
 
 def importances(study: Any) -> dict[str, float]:
-    """Share of each hyperparameter in what decides the value (PED-ANOVA); empty while it cannot be told."""
+    """Share of each hyperparameter in what decides the value (PED-ANOVA); empty while that is not known."""
     import optuna
 
-    done = sum(one.state == optuna.trial.TrialState.COMPLETE for one in study.get_trials(deepcopy=False))
+    done = sum(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.get_trials(deepcopy=False))
     if done < MIN_TRIALS:
         return {}
     try:
-        found = optuna.importance.get_param_importances(
+        shares = optuna.importance.get_param_importances(
             study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()
         )
     except (ValueError, RuntimeError, ZeroDivisionError):  # too few trials, or all alike
         return {}
-    return {name: float(value) for name, value in found.items()}
+    return {name: float(value) for name, value in shares.items()}
 
 
 def _label(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Runs one trial wherever it is sent: some training runs with the same settings, and their mean."""
+"""Runs a trial in a worker: several training runs with the same settings, and their mean."""
 
 from __future__ import annotations
 

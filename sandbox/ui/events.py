@@ -76,10 +76,10 @@ def _size(file: Path) -> int:
 
 
 def _state(folder: Path) -> tuple[int, ...]:
-    found = []
+    stamps = []
     for name in (RECORD, EVALUATION, "report.html", "replays"):
         try:
-            found.append((folder / name).stat().st_mtime_ns)
+            stamps.append((folder / name).stat().st_mtime_ns)
         except OSError:
-            found.append(0)
-    return tuple(found)
+            stamps.append(0)
+    return tuple(stamps)

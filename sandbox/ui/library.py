@@ -136,14 +136,14 @@ class Library:
 
     def stamps(self) -> dict[str, int]:
         """When the record of every run and comparison was written: tells whether the index has changed."""
-        found: dict[str, int] = {}
+        stamps: dict[str, int] = {}
         for pattern, file in (("*/*/*/*", RECORD), (f"{COMPARISONS}/*", COMPARISON)):
             for folder in self._folders(pattern, file):
                 try:
-                    found[str(folder)] = (folder / file).stat().st_mtime_ns
+                    stamps[str(folder)] = (folder / file).stat().st_mtime_ns
                 except OSError:
                     continue
-        return found
+        return stamps
 
     def _inside(self, name: str) -> Path:
         """A path below the runs directory, links followed.
@@ -165,15 +165,15 @@ class Library:
 
     def _folders(self, pattern: str, file: str) -> list[Path]:
         root = self.root.resolve()
-        found = []
+        folders = []
         for path in root.glob(f"{pattern}/{file}"):
             folder = path.parent
             hidden = any(part[0] == "." for part in folder.relative_to(root).parts)
             if not hidden and folder.resolve().is_relative_to(root):
-                found.append(folder)
-            if len(found) >= MAX_RUNS:
+                folders.append(folder)
+            if len(folders) >= MAX_RUNS:
                 break
-        return found
+        return folders
 
     def _open(self, name: str) -> Run:
         return Run.open(self.run_folder(name))
@@ -208,12 +208,12 @@ class Library:
 def curves(records: list[ProgressRow]) -> dict[str, dict[str, list[float]]]:
     """Every figure of a progress file over steps."""
     names = dict.fromkeys(name for record in records for name in record if name not in ("steps", "seconds"))
-    found = {}
+    shown = {}
     for name in names:
         steps, values = column(records, name, POINTS)
         if steps:
-            found[name] = {"x": steps, "y": values}
-    return found
+            shown[name] = {"x": steps, "y": values}
+    return shown
 
 
 def _line(name: str, folder: Path) -> dict[str, Any]:
