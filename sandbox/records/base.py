@@ -86,7 +86,7 @@ Plain = Annotated[dict[str, JsonValue], BeforeValidator(bounded)]
 class Record(BaseModel):
     """A document, or a part of one. Undeclared entries, which another version may write, are ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, defer_build=True)
     readable: ClassVar[tuple[int, ...]] = ()
     """Formats that are read, where the document states its format."""
 
@@ -153,7 +153,7 @@ class Record(BaseModel):
 class OpenRecord(Record):
     """A document whose undeclared entries are kept, so that another version's are not lost."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True, defer_build=True)
     __pydantic_extra__: dict[str, Annotated[JsonValue, BeforeValidator(bounded)]]
 
 

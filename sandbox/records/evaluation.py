@@ -42,7 +42,7 @@ class AgentResult(Record):
 
 
 class EvaluationRecord(Record):
-    """Content of ``evaluation.json``; docs/reference/results.md explains every entry."""
+    """Content of ``evaluation.json``; docs/reference/run-directory.md explains every entry."""
 
     metric: Text
     unit: Text
