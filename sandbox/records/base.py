@@ -147,7 +147,8 @@ class Record(BaseModel):
         return encode_json(self.to_json(), indent)
 
     def _entries(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.model_fields_set}
+        declared = [name for name in type(self).model_fields if name in self.model_fields_set]
+        return {name: getattr(self, name) for name in (*declared, *(self.model_extra or ()))}
 
 
 class OpenRecord(Record):

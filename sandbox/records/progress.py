@@ -17,7 +17,7 @@ Entry = Annotated[Whole | Number | None, BeforeValidator(finite)]
 ProgressRow = dict[str, int | float | None]
 """Figures by name; ``steps`` is always there. A figure that was not finite is None."""
 
-OWN = ("steps", "seconds")
+RESERVED = ("steps", "seconds")
 """Entries of every record; a metric of such a name has no curve of training episodes."""
 
 _ROW: TypeAdapter[ProgressRow] = TypeAdapter(dict[Text, Entry])
@@ -71,7 +71,9 @@ def points(rows: Iterable[ProgressRow], name: str) -> tuple[list[float], list[fl
     known = [
         (steps, value)
         for row in rows
-        if name not in OWN and (steps := row["steps"]) is not None and (value := row.get(name)) is not None
+        if name not in RESERVED
+        and (steps := row["steps"]) is not None
+        and (value := row.get(name)) is not None
     ]
     return [steps for steps, _ in known], [value for _, value in known]
 
@@ -83,7 +85,7 @@ def column(
     values: dict[float, float] = {}
     for row in rows:
         value, steps = row.get(name), row.get("steps")
-        if name not in OWN and value is not None and steps is not None:
+        if name not in RESERVED and value is not None and steps is not None:
             values[steps] = value
     ordered = sorted(values)
     if len(ordered) > most:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from sandbox.records.base import Count, Figure, Number, OpenRecord, Plain, Record, Text, Whole
+from sandbox.records.base import Count, Figure, Number, OpenRecord, Plain, Text, Whole
 from sandbox.records.status import Better, RunStatus
 
 FORMAT = 2
@@ -13,7 +13,7 @@ FORMAT = 2
 READABLE = (1, 2)
 
 
-class ProcessRecord(Record):
+class ProcessRecord(OpenRecord):
     """A process, identified so that a dead one is recognised.
 
     Attributes:
@@ -27,7 +27,7 @@ class ProcessRecord(Record):
     started: Text | None = None
 
 
-class ReferenceRecord(Record):
+class ReferenceRecord(OpenRecord):
     """A known value of a scenario: an optimum, a published figure."""
 
     name: Text
@@ -46,7 +46,7 @@ class ScenarioRecord(OpenRecord):
     references: tuple[ReferenceRecord, ...] = ()
 
 
-class MetricRecord(Record):
+class MetricRecord(OpenRecord):
     """The metric that ranks agents."""
 
     name: Text
@@ -54,14 +54,14 @@ class MetricRecord(Record):
     better: Better
 
 
-class BestRecord(Record):
+class BestRecord(OpenRecord):
     """The best policy on the validation seeds: its training step and validation metric."""
 
     steps: Count
     metric: Figure = None
 
 
-class ResumeRecord(Record):
+class ResumeRecord(OpenRecord):
     """One resumption of a stopped run."""
 
     steps: Count

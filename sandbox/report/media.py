@@ -24,8 +24,8 @@ MAX_FILMS = 48 * 2**20
 MAX_REPLAYS = int(2.5 * 2**20)
 """Bytes of all replays in a page: with all else it stays below 5 MB."""
 
-OWN = ("result.png",)
-"""What the page shows better itself."""
+NOT_EMBEDDED = ("result.png",)
+"""Pictures of what a page draws itself."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,9 @@ def files(run: Run) -> dict[str, list[Path]]:
     folder = run.path / REPLAYS
     inner = sorted(folder.iterdir()) if folder.is_dir() else []
     return {
-        "picture": [path for path in here if path.suffix.lower() in PICTURES and path.name not in OWN],
+        "picture": [
+            path for path in here if path.suffix.lower() in PICTURES and path.name not in NOT_EMBEDDED
+        ],
         "film": [path for path in here if path.suffix.lower() in FILMS],
         "replay": [
             path for path in inner if path.suffix == ".json" and path.is_file() and path.name[0] != "."

@@ -48,7 +48,8 @@ def test_a_changed_record_is_checked_and_the_original_stays() -> None:
 
 def test_entries_of_another_version_survive_a_change() -> None:
     document = {**RUN.to_json(), "tomorrow": {"a": [1, None]}}
-    document["scenario"] = {"title": "T", "tomorrow": True}
+    document["scenario"] = {"title": "T", "references": [{"name": "a", "value": 1.0, "b": 2}], "c": True}
+    document["best"] = {"steps": 1, "metric": 2.0, "returns": [3.0]}
     record = RunRecord.check(document, FILE).changed(status="done")
     assert record.to_json() == {**document, "status": "done"}
 
