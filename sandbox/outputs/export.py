@@ -178,7 +178,7 @@ def _observe(scenario: ResolvedScenario, policy: Any, episodes: int) -> _Seen:
     finally:
         env.close()
     observations, masks, actions = zip(*witness.seen, strict=True)
-    mask = None if any(one is None for one in masks) else np.concatenate(masks)
+    mask = None if any(mask is None for mask in masks) else np.concatenate(masks)
     return _Seen(_joined(observations), mask, np.concatenate(actions))
 
 
@@ -245,7 +245,7 @@ def _compare(path: Path, names: Mapping[str, tuple[str, ...]], seen: _Seen, spac
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    wanted = {one.name for one in session.get_inputs()}
+    wanted = {entry.name for entry in session.get_inputs()}
     feed = {name: values for name, values in _named(seen, names).items() if name in wanted}
     (actions,) = session.run(["action"], feed)
     if actions.shape != seen.actions.shape:
@@ -269,30 +269,30 @@ def _compare(path: Path, names: Mapping[str, tuple[str, ...]], seen: _Seen, spac
 
 
 def _named(seen: _Seen, names: Mapping[str, tuple[str, ...]]) -> dict[str, NDArray[Any]]:
-    found: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for name, place in names.items():
         if place == ("mask",):
             assert seen.mask is not None
-            found[name] = seen.mask
+            arrays[name] = seen.mask
         else:
-            found[name] = seen.observation[place[1]] if len(place) == 2 else seen.observation
-    return found
+            arrays[name] = seen.observation[place[1]] if len(place) == 2 else seen.observation
+    return arrays
 
 
 def _facts(run: Run, which: str, policy: Any, stochastic: bool) -> dict[str, str]:
-    """What the file says about itself."""
+    """Metadata of the file."""
     record = run.record
     return {
-        "scenario": str(record["scenario_id"]),
-        "scenario_hash": str(record.get("scenario_hash", "")),
-        "task_version": str(record.get("task_version", "")),
+        "scenario": record.scenario_id,
+        "scenario_hash": record.scenario_hash,
+        "task_version": "" if record.task_version is None else str(record.task_version),
         "algorithm": run.algorithm,
         "policy": which,
-        "seed": str(record["seed"]),
+        "seed": str(record.seed),
         "observation_space": json.dumps(space_to_json(policy.observation_space)),
         "action_space": json.dumps(space_to_json(policy.action_space)),
         "actions": "the mode of a stochastic policy" if stochastic else "the policy's mode",
-        "made_by": f"sandbox-rl {record.get('packages', {}).get('sandbox-rl', '')}".strip(),
+        "made_by": f"sandbox-rl {record.packages.get('sandbox-rl', '')}".strip(),
     }
 
 
@@ -314,5 +314,5 @@ def _plain(values: NDArray[Any]) -> NDArray[Any]:
 def _joined(observations: Any) -> Any:
     first = observations[0]
     if isinstance(first, dict):
-        return {key: np.concatenate([one[key] for one in observations]) for key in first}
-    return np.concatenate([np.atleast_1d(one) for one in observations]) if rows_of(first) else first
+        return {key: np.concatenate([part[key] for part in observations]) for key in first}
+    return np.concatenate([np.atleast_1d(part) for part in observations]) if rows_of(first) else first

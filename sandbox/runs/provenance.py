@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import time
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -33,13 +34,18 @@ def packages() -> dict[str, str]:
 
 @cache  # each lookup parses a distribution's whole metadata; a process keeps the code that it loaded
 def _packages() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
+
+
+def local_time() -> str:
+    """Now, as records state it: local time with its offset."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 def platform_facts() -> dict[str, Any]:

@@ -6,17 +6,22 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sandbox.records.tuning import TrialRecord
 from sandbox.registry.resolve import missing_modules
 
 _DONE, _PRUNED, _BEST = "#0072b2", "#bbbbbb", "#d55e00"
 
 
-def draw_history(trials: Sequence[Mapping[str, Any]], metric: str, better: str) -> bytes | None:
+def draw_history(trials: Sequence[TrialRecord], metric: str, better: str) -> bytes | None:
     """Value of every trial in the order of their numbers, and the best so far; None without Matplotlib.
 
     Values that are far off are cut at the picture's edge, so that one diverged trial does not hide the rest.
     """
-    done = [(trial["number"], trial["value"]) for trial in trials if trial["state"] == "complete"]
+    done = [
+        (trial.number, trial.value)
+        for trial in trials
+        if trial.state == "complete" and trial.value is not None
+    ]
     if missing_modules(("matplotlib",)) or not done:
         return None
     import numpy as np
@@ -29,7 +34,7 @@ def draw_history(trials: Sequence[Mapping[str, Any]], metric: str, better: str) 
     low, high = np.quantile(values, [0.0, 0.9] if better == "lower" else [0.1, 1.0])
     room = 0.08 * (high - low) or 1.0
     axes.set_ylim(low - room, high + room)
-    stopped = [trial["number"] for trial in trials if trial["state"] in ("pruned", "failed")]
+    stopped = [trial.number for trial in trials if trial.state in ("pruned", "failed")]
     if stopped:
         edge = axes.get_ylim()[1 if better == "lower" else 0]
         axes.plot(stopped, [edge] * len(stopped), "x", color=_PRUNED, label="pruned or failed", clip_on=False)
@@ -39,14 +44,14 @@ def draw_history(trials: Sequence[Mapping[str, Any]], metric: str, better: str) 
     return _png(figure)
 
 
-def draw_importances(importances: Mapping[str, float]) -> bytes | None:
-    """How much each hyperparameter decides; None without Matplotlib or while it cannot be told."""
+def draw_importances(importances: Mapping[str, float | None]) -> bytes | None:
+    """How much each hyperparameter decides; None without Matplotlib or while that is not known."""
     if missing_modules(("matplotlib",)) or not importances:
         return None
-    ordered = sorted(importances.items(), key=lambda item: item[1])
+    ordered = sorted((share or 0.0, name) for name, share in importances.items())
     figure, axes = _figure(height=1.2 + 0.32 * len(ordered))
-    names = [name.removeprefix("1-") for name, _ in ordered]
-    axes.barh(names, [value for _, value in ordered], color=_DONE)
+    names = [name.removeprefix("1-") for _, name in ordered]
+    axes.barh(names, [share for share, _ in ordered], color=_DONE)
     axes.set(xlabel="share of importance (PED-ANOVA)", xlim=(0, None))
     return _png(figure)
 

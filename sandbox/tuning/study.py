@@ -12,7 +12,7 @@ from sandbox.tuning.spaces import Choice, Dimension, Real, Space, Whole
 
 JOURNAL = "study.journal"
 MIN_TRIALS = 10
-"""Of fewer finished trials it cannot be said which hyperparameters mattered."""
+"""Fewer finished trials do not show which hyperparameters matter."""
 
 FOLDER = "folder"
 """Attribute of a trial: the folder of the driver that asked for it."""
@@ -121,7 +121,7 @@ def as_parameters(hyperparameters: Mapping[str, Any], space: Space) -> dict[str,
 def stale(study: Any, folder: Path) -> list[Any]:
     """Trials of this folder that are marked as running, although the process that ran them is gone.
 
-    The caller holds the lease of the folder, so nobody else can be running them.
+    The caller holds the lock of the folder, so nobody else can be running them.
     """
     import optuna
 
@@ -145,7 +145,7 @@ def best_trial(study: Any) -> Any:
 
 
 def importances(study: Any) -> dict[str, float]:
-    """Share of each hyperparameter in what decides the value (PED-ANOVA); empty while it cannot be told."""
+    """Share of each hyperparameter in what decides the value (PED-ANOVA); empty while that is not known."""
     import optuna
 
     done = sum(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.get_trials(deepcopy=False))

@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from sandbox.api.errors import InvalidValueError, SandboxError
-from sandbox.runs.directory import strict
+from sandbox.records.base import strict
 from sandbox.runs.provenance import packages
 from sandbox.ui.events import MAX_STREAMS, MAX_WATCHED, stream
 from sandbox.ui.guard import LOOPBACK, REPORT_POLICY, Guard
@@ -74,8 +74,8 @@ def _explained(handler: Callable[[_Pages, Request], Any]) -> Callable[[_Pages, R
     @wraps(handler)
     async def answer(self: _Pages, request: Request) -> Response:
         try:
-            found: Response = await handler(self, request)
-            return found
+            response: Response = await handler(self, request)
+            return response
         except NotThereError:
             return JSONResponse({"error": "There is no such thing here."}, 404)
         except SandboxError as error:
@@ -179,7 +179,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     allowed: Iterable[str] = (),
-    told: Callable[[str], None] = print,
+    on_open: Callable[[str], None] = print,
 ) -> None:
     """Serve a runs directory until interrupted.
 
@@ -188,7 +188,7 @@ def serve(
         host: Address to listen on.
         port: Port; 0 takes a free one.
         allowed: Host names that are trusted besides those of this machine and ``host``.
-        told: Hears the address, token included, once the port is open.
+        on_open: Called with the address, token included, once the port is open.
 
     Raises:
         InvalidValueError: If the address cannot be listened on.
@@ -217,7 +217,7 @@ def serve(
         lifespan="off",
         ws="none",
     )
-    told(f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else shown}:{number}/?token={token}")
+    on_open(f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else shown}:{number}/?token={token}")
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: Any) -> None:

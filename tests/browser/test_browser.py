@@ -15,8 +15,7 @@ from report_support import HOSTILE, evaluation, make_comparison, make_run
 
 from sandbox.api.replay import write_replay
 from sandbox.report.make import make_report
-from sandbox.runs.artifacts import add_artifact
-from sandbox.runs.checksums import seal
+from sandbox.runs.checksums import add_artifact, seal
 
 CARS = {
     "agent": HOSTILE,
@@ -177,7 +176,7 @@ def test_text_from_outside_runs_nowhere(page: Any, served: tuple[Path, str]) -> 
     root, address = served
     run = make_run(root, title=HOSTILE, error=HOSTILE)
     with_replays(run)
-    record = {**run.record, "packages": {HOSTILE: HOSTILE}, "algorithm": HOSTILE}
+    record = {**run.record.to_json(), "packages": {HOSTILE: HOSTILE}, "algorithm": HOSTILE}
     (run.path / "run.json").write_bytes(seal(record))
     with (run.path / "progress.jsonl").open("a") as file:
         file.write(json.dumps({"steps": 2000, HOSTILE: 1.0}) + "\n")
@@ -233,7 +232,7 @@ def test_a_run_in_progress_grows_on_the_page(page: Any, served: tuple[Path, str]
     # It ends: the page shows the results by itself.
     results = json.dumps(evaluation("ppo", 20.0)).encode()
     add_artifact(made.path, "evaluation.json", results)
-    (made.path / "run.json").write_bytes(seal({**made.record, "status": "done"}))
+    (made.path / "run.json").write_bytes(seal({**made.record.to_json(), "status": "done"}))
     until(lambda: "better" in texts(page, ".badge"))
     assert complaints(page) == []
 

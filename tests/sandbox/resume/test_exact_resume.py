@@ -62,9 +62,9 @@ def test_going_on_gives_what_an_uninterrupted_training_gives(algo: str, toys: No
     assert Run.open(path).status != "done"
     resumed = go_on(path)
     require_same(whole, resumed)
-    (told,) = resumed.record["resumed"]
-    assert told["exact"]
-    assert 0 < told["steps"] < steps
+    (stop,) = resumed.record.resumed
+    assert stop.exact
+    assert 0 < stop.steps < steps
 
 
 def test_a_fine_tuned_run_stopped_before_it_learned_goes_on_acting_by_its_policy(
@@ -77,9 +77,9 @@ def test_a_fine_tuned_run_stopped_before_it_learned_goes_on_acting_by_its_policy
     path = interrupted(tmp_path, "toy/regulator", "sac", at=1, **arguments)
     resumed = go_on(path)
     require_same(whole, resumed)
-    (told,) = resumed.record["resumed"]
-    assert told["exact"]
-    assert 0 < told["steps"] < 60
+    (stop,) = resumed.record.resumed
+    assert stop.exact
+    assert 0 < stop.steps < 60
 
 
 def test_sigkill_and_a_new_process_give_the_same(toys: None, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_what_cannot_be_restored_is_said(toys: None, tmp_path: Path) -> None:
     heard = Heard()
     done = go_on(path, heard)
     assert any("toy/stall cannot restore its environments" in text for text in heard.messages)
-    assert done.record["resumed"][0]["exact"] is False
+    assert done.record.resumed[0].exact is False
     assert done.status == "done"
 
 
@@ -148,10 +148,10 @@ def test_other_versions_of_packages_are_told(toys: None, tmp_path: Path) -> None
 
     path = interrupted(tmp_path, "toy/forage", "ppo", at=1, num_envs=2, steps=200, hp=ROLLOUT, changes=SHORT)
     record = Run.open(path).record
-    record["packages"]["torch"] = "1.0"
-    (path / "run.json").write_bytes(seal(record))
+    record = record.changed(packages={**record.packages, "torch": "1.0"})
+    (path / "run.json").write_bytes(seal(record.to_json()))
     heard = Heard()
-    assert go_on(path, heard).record["resumed"][0]["exact"] is False
+    assert go_on(path, heard).record.resumed[0].exact is False
     assert any("torch 1.0" in text for text in heard.messages)
 
 

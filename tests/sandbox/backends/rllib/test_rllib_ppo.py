@@ -106,8 +106,8 @@ def test_a_run_counts_its_steps_and_episodes_wherever_they_are_played(
 
     hp = {"env_runners": env_runners, "n_steps": 32, "minibatch_size": 64, "n_epochs": 2}
     run = train("toy/corridor", "rllib-ppo", steps=1024, num_envs=8, hp=hp, runs_dir=tmp_path)
-    assert run.record["status"] == "done"
-    assert run.record["steps_done"] == 1024
+    assert run.record.status == "done"
+    assert run.record.steps_done == 1024
     assert any(entry.get("return") is not None for entry in progress(run))
     policy = run.policy
     observation = np.zeros((3, *policy.observation_space.shape), np.float32)
