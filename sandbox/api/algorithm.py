@@ -83,22 +83,23 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """How an algorithm plays in other processes or on other machines; see `TrainContext.elsewhere`.
+class RemoteEnvs:
+    """Environments in other processes or on other machines; see `TrainContext.remote_envs`.
 
     Attributes:
-        make_envs: ``(num_envs, worker)``: a vector environment as `TrainContext.make_envs` gives, with
-            training seeds of the worker's own; workers are numbered from 1. It can be pickled. The
-            environment's ``drain()`` gives what has ended in it since the last call, as plain values.
-        heard: To be given what ``drain()`` gave, so that the episodes count as those played here do.
+        make_envs: ``(num_envs, worker) -> VectorEnv``: a vector environment as `TrainContext.make_envs`
+            gives, on training seeds of that worker; workers are numbered from 1. It can be pickled. The
+            environment's ``drain()`` returns the episodes that have ended in it since the last call, as
+            plain values.
+        on_episodes: Takes what ``drain()`` returned, so that these episodes are logged like local ones.
     """
 
     make_envs: Callable[[int, int], gym.vector.VectorEnv[Any, Any, Any]]
-    heard: Callable[[Any], None]
+    on_episodes: Callable[[Any], None]
 
 
 class Update(Protocol):
-    """How an algorithm tells of its progress; see `TrainContext.update`."""
+    """Reports the progress of a training; see `TrainContext.update`."""
 
     def __call__(
         self,
@@ -140,8 +141,8 @@ class TrainContext:
             stopped run starts again from its beginning.
         initial: Folder of a saved policy to start from, or None.
         dataset: Path of a dataset for offline learning and imitation, or None.
-        elsewhere: How to play in other processes or on other machines; what is played through it is not
-            restored when a stopped run goes on.
+        remote_envs: Makes environments in other processes or on other machines; these are not restored
+            when a stopped run is resumed.
         resume: What to go on from instead of starting, or None; ``initial`` then says only that the run
             once started from a policy.
     """
@@ -158,7 +159,7 @@ class TrainContext:
     initial: Path | None = None
     dataset: Path | None = None
     resume: Resume | None = None
-    elsewhere: Elsewhere | None = None
+    remote_envs: RemoteEnvs | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class TrainingEnvs:
         return TrainingEnvs(record, str(scenario.folder.resolve()), plugins, seed)
 
     def __call__(self, num_envs: int, worker: int) -> VectorEnv[Any, Any, Any]:
-        """See `sandbox.api.algorithm.Elsewhere`."""
+        """See `sandbox.api.algorithm.RemoteEnvs`."""
         use_plugins(self.plugins)
         scenario = from_record(self.scenario, Path(self.folder))
         # A stream of episode seeds of its own for every worker, from the scenario's training range.

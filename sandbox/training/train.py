@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sandbox.api.algorithm import Elsewhere, Resume, TrainContext
+from sandbox.api.algorithm import RemoteEnvs, Resume, TrainContext
 from sandbox.api.errors import SandboxError
 from sandbox.api.policy import Policy
 from sandbox.api.processes import one_thread
@@ -276,7 +276,7 @@ def _learn(plan: Plan, monitor: Monitor, checkpoint: Checkpoint | None) -> Polic
         masks=plan.masks,
         initial=plan.initial,
         resume=_resume(plan, checkpoint),
-        elsewhere=Elsewhere(TrainingEnvs.of(plan.scenario, plan.seed), monitor.hear),
+        remote_envs=RemoteEnvs(TrainingEnvs.of(plan.scenario, plan.seed), monitor.hear),
     )
     monitor.begin()
     try:

@@ -1,4 +1,4 @@
-"""Fully connected networks: layers side by side, and the one that gives a distribution's parameters."""
+"""Fully connected networks, and the actor, whose outputs are the parameters of a distribution."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ def test_a_done_run_is_left_alone_and_a_missing_evaluation_is_made_up(toys: None
 
 
 def test_a_replay_buffer_is_written_once(toys: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.backends.sb3.replay.SMALL", 8)
+    monkeypatch.setattr("sandbox.backends.sb3.replay_buffer.MIN_PIECE", 8)
     hp = {**SMALL, "buffer_size": 64}
     settings: dict[str, Any] = {"num_envs": 1, "steps": 120, "hp": hp}
     changes = ["evaluation.validations=8", "evaluation.validation_episodes=1"]
