@@ -258,3 +258,8 @@ MASKABLE_PPO = SB3Algorithm(
     head="sandbox.backends.sb3.heads:actor_critic",
     cell_policy="sandbox.backends.sb3.convolution:MaskableCellPolicy",
 )
+
+
+def rows() -> dict[str, SB3Algorithm]:
+    """The rows of this module by name."""
+    return {row.name: row for row in globals().values() if isinstance(row, SB3Algorithm)}

@@ -67,6 +67,15 @@ def test_going_on_gives_what_an_uninterrupted_training_gives(algo: str, toys: No
     assert 0 < told["steps"] < steps
 
 
+def test_an_algorithm_added_in_one_row_goes_on_exactly(ddpg: None, tmp_path: Path) -> None:
+    arguments: dict[str, Any] = {"num_envs": 2, "steps": 80, "changes": SHORT}
+    arguments["hp"] = {**SMALL, "action_noise_std": 0.1, "buffer_size": 50}
+    whole = uninterrupted(tmp_path, "toy/regulator", "ddpg", **arguments)
+    resumed = go_on(interrupted(tmp_path, "toy/regulator", "ddpg", at=2, **arguments))
+    require_same(whole, resumed)
+    assert resumed.record["resumed"][0]["exact"]
+
+
 def test_a_fine_tuned_run_stopped_before_it_learned_goes_on_acting_by_its_policy(
     toys: None, tmp_path: Path
 ) -> None:

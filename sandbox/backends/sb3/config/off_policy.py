@@ -80,14 +80,16 @@ class QrDqnConfig(_DeepQ):
     n_quantiles: int = Field(200, ge=1, le=10_000, description="quantiles of the return per action")
 
 
-class _Continuous(OffPolicyConfig):
+class ContinuousConfig(OffPolicyConfig):
+    """What off-policy algorithms for continuous actions share."""
+
     action_noise_std: float = Field(
         0.0, ge=0, le=2, description="Gaussian noise added to actions scaled to [-1, 1]; none at 0"
     )
     n_critics: int = Field(2, ge=1, le=32, description="critics, of which the pessimistic one counts")
 
 
-class _Soft(_Continuous):
+class _Soft(ContinuousConfig):
     ent_coef: NonNegative | Entropy = Field(
         "auto", description="weight of the entropy: a number, auto (learned), or auto_X (learned from X)"
     )
@@ -136,7 +138,7 @@ class CrossqConfig(_Soft):
     policy_delay: int = Field(3, ge=1, le=1000, description="critic steps per step of the actor")
 
 
-class Td3Config(_Continuous):
+class Td3Config(ContinuousConfig):
     """Twin delayed DDPG."""
 
     learning_rate: LearningRate = Field(1e-3, description="step size of actor and critics")

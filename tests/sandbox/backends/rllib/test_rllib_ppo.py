@@ -10,10 +10,10 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
-from sandbox.backends.rllib.flat_envs import FlatEnvs, raw_actions
 
 from sandbox.api.errors import DamagedRunError, MissingExtraError
 from sandbox.backends.rllib.config import RllibPPOConfig
+from sandbox.backends.rllib.flat_envs import FlatEnvs, raw_actions
 from sandbox.backends.rllib.policy import load, new_policy
 from sandbox.envs.remote import TrainingEnvs
 from sandbox.registry.discover import registry

@@ -14,12 +14,10 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from sandbox.api import Policy, TrainContext
 from sandbox.backends.sb3 import catalogue
-from sandbox.backends.sb3.catalogue import Kind, SB3Algorithm
+from sandbox.backends.sb3.catalogue import Kind
 from sandbox.registry.resolve import resolve
 
-ALGORITHMS: dict[str, SB3Algorithm] = {
-    value.name: value for value in vars(catalogue).values() if isinstance(value, SB3Algorithm)
-}
+ALGORITHMS = catalogue.rows()
 
 SMALL: dict[Kind, dict[str, Any]] = {
     "on-policy": {"n_steps": 16, "batch_size": 16, "n_epochs": 2, "lstm_hidden_size": 8},
