@@ -24,8 +24,8 @@ class Tunable:
         log: Draw the order of magnitude.
         complement: Draw 1 - value instead of the value: for discounts the step from 0.99 to 0.999 matters.
         choices: Values to choose from, in place of a range; a sequence is written as a tuple.
-        unless: The range is left out where the settings to start from have this value, for example the
-            period 1 of a target network that moves softly.
+        unless: The range is left out where the preset has this value, for example an update interval of 1,
+            at which a target network moves softly.
         limit: Leaves out choices that are too large for the budget of a trial. ``"rollout"``: steps of
             each environment, at most a tenth of the training over all environments. ``"warm-up"``: steps over
             all environments, at most a tenth of the training. ``"minibatch"``: samples, at most the longest

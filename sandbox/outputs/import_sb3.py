@@ -51,7 +51,9 @@ def import_sb3(file: Path, algo: str | None, into: Path) -> Path:
     require(algorithm)
     if algorithm.convert is None:
         able = [other.name for other in registry().algorithms.working() if other.convert is not None]
-        raise MisfitError(f"{algo} has no format of its own to read.", f"These have: {', '.join(able)}.")
+        raise MisfitError(
+            f"{algo} cannot import models of another library.", f"These can: {', '.join(able)}."
+        )
     with file.open("rb") as stream:
         name = f"{file.stem}-{algo}-{hashlib.file_digest(stream, 'sha256').hexdigest()[:12]}"
     folder = into / name

@@ -48,7 +48,7 @@ class ActorPolicy:
 
     Attributes:
         actor: Network from flattened, normalised observations to the distribution's parameters; its
-            first weights come from torch's own generator.
+            first weights come from torch's global generator.
         normaliser: Of the observations, or None.
 
     Raises:

@@ -82,14 +82,14 @@ class Collector:
         return record.episodes(), steps
 
     def state(self) -> Json:
-        """What is carried from one collection to the next; see `restore`."""
+        """The state that persists between collections; see `restore`."""
         if not self._just_reset:
             return {"fresh": False}
         info = {key: self._info[key] for key in ("active", "action_mask") if key in self._info}
         return {"fresh": True, "observation": self._observation, "info": info}
 
     def restore(self, state: Json) -> None:
-        """Go on from what `state` gave, over environments that are as they were then."""
+        """Continue from a `state`, over environments that have been restored to the same moment."""
         self._just_reset = state["fresh"]
         if self._just_reset:
             self._observation, self._info = state["observation"], state["info"]

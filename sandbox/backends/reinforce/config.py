@@ -72,7 +72,7 @@ class ReinforceConfig(BaseModel):
     normalize_observation: Annotated[bool, Tunable(choices=(False, True))] = Field(
         False,
         description="scale observations by their running mean and deviation; "
-        "a policy that is started from keeps its own normaliser",
+        "a policy to start from brings its own normaliser",
     )
     value_learning_rate: Annotated[float, Tunable(1e-4, 1e-2, log=True)] = Field(
         1e-3, gt=0.0, le=10.0, description="of the value network (Adam)"

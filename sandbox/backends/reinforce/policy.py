@@ -30,7 +30,7 @@ class ReinforcePolicy(ActorPolicy):
         observation_space: Space of one row.
         action_space: Space of one row.
         config: Decides on the networks and the normaliser.
-        seed: Seeds the first weights; the process's own torch generator is left as it was.
+        seed: Seeds the first weights; torch's global generator is left as it was.
 
     Attributes:
         critic: Value network, where the baseline is learned.

@@ -1,7 +1,7 @@
 """The algorithms of Stable-Baselines3 and sb3-contrib, one row each, as data.
 
 To add an algorithm, write its row here, its hyperparameters in the folder ``config``, and its name
-into the entry points of ``pyproject.toml``. A package of its own does the same with its own modules.
+into the entry points of ``pyproject.toml``. Another package does the same with its own modules.
 Importing this module is cheap: neither torch nor Stable-Baselines3 is loaded.
 """
 
@@ -235,7 +235,7 @@ ARS = SB3Algorithm(
 )
 RECURRENT_PPO = SB3Algorithm(
     name="recurrent-ppo",
-    title="PPO with an LSTM, for tasks whose observation does not tell the state.",
+    title="PPO with an LSTM, for tasks whose observation does not determine the state.",
     source="Schulman et al. 2017, arXiv 1707.06347; Hausknecht & Stone 2015, arXiv 1507.06527",
     family="policy-gradient",
     capabilities=Capabilities(_ANY, _FLAT),

@@ -2,7 +2,7 @@
 
 The observation is an array of planes (channels, height, width), alone or in a Dict beside flat parts; the
 action is one of k · height · width. The same small network looks at every cell, so a policy has a few
-hundred weights whatever the grid, and what is learned at one place holds at all.
+hundred weights whatever the grid, and what is learned at a cell applies to all.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def start_from(model: BaseAlgorithm, algorithm: SB3Algorithm, config: Config, di
     for name in algorithm.target_networks:
         target = model.policy.get_submodule(f"{name}_target")
         target.load_state_dict(model.policy.get_submodule(name).state_dict())
-    if isinstance(model, ARS):  # searches in a vector of its own
+    if isinstance(model, ARS):  # searches in a flat vector of the weights
         weights = torch.nn.utils.parameters_to_vector(model.policy.parameters()).detach()
         model.weights = weights  # type: ignore[assignment]
 

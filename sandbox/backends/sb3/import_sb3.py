@@ -64,12 +64,12 @@ def _network(algorithm: SB3Algorithm, model: BaseAlgorithm, file: Path) -> Netwo
     if isinstance(model.observation_space, spaces.Box) and len(model.observation_space.shape or ()) > 2:
         raise MisfitError(f"{file} was trained on images, which are not converted.")
     if given.get("features_extractor_class") or given.get("use_sde") or getattr(model, "use_sde", False):
-        raise MisfitError(f"{file} has a feature extractor or an exploration of its own.")
+        raise MisfitError(f"{file} has a custom feature extractor or state-dependent exploration (gSDE).")
     layers = given.get("net_arch")
     if isinstance(layers, dict):
         parts = [tuple(part) for part in layers.values()]
         if any(part != parts[0] for part in parts):
-            raise MisfitError(f"{file} has unlike layers for actor and critic: {layers}.")
+            raise MisfitError(f"{file} has different layers for actor and critic: {layers}.")
         layers = parts[0]
     names = {module: name for name, module in ACTIVATIONS.items()}
     activation = given.get("activation_fn")

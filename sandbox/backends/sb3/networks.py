@@ -135,7 +135,7 @@ class _Combine(CombinedExtractor):
 def extractor_kwargs(
     algorithm: SB3Algorithm, observation_space: Space, action_space: Space, network: Network
 ) -> Arguments:
-    """SB3's own feature extractors, with a workaround where they fail, or the convolutional one.
+    """SB3's own feature extractors, with a workaround where they fail, or the extractor of the cell policy.
 
     For MultiDiscrete observations their size is a NumPy integer, which PyTorch's LSTM refuses.
 

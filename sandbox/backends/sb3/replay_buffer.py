@@ -1,8 +1,8 @@
 """A replay buffer in pieces: each transition is written once, however often the state is saved.
 
 A piece holds the transitions of a range of steps. Pieces are never changed, so the next state shares
-them by hard links, drops those that the ring has overwritten, and adds one for what is new; only small
-pieces are written again, to be one with the next.
+them by hard links, drops those that the ring has overwritten, and adds a piece for the new transitions.
+Only small pieces are written again, joined with the next.
 """
 
 from __future__ import annotations

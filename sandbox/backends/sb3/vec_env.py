@@ -38,7 +38,7 @@ NO_INFO: Json = {}
 class VecEnvAdapter(VecEnv):
     """Every row of a Gymnasium vector environment as one of SB3's environments.
 
-    The wrapped environment is not closed by this adapter: whoever made it closes it.
+    The wrapped environment is not closed by this adapter: the caller that made it closes it.
 
     Args:
         envs: In SAME_STEP autoreset mode, or DISABLED, in which case the adapter resets ended rows
@@ -125,7 +125,7 @@ class VecEnvAdapter(VecEnv):
         return observation, rewards, dones, infos
 
     def state(self) -> Json:
-        """What is carried from one step to the next; see `restore`."""
+        """The state that persists between steps; see `restore`."""
         return {
             "returns": self._returns.copy(),
             "steps": self._steps,
@@ -135,7 +135,7 @@ class VecEnvAdapter(VecEnv):
         }
 
     def restore(self, state: Json) -> None:
-        """Go on from what `state` gave, over environments that are as they were then."""
+        """Continue from a `state`, over environments that have been restored to the same moment."""
         self._returns, self._steps, self._began = state["returns"], state["steps"], state["began"]
         self.active, self._masks = state["active"], state["masks"]
         self._all_active = bool(self.active.all())
@@ -235,7 +235,7 @@ class VecEnvAdapter(VecEnv):
         return [None] * self.num_envs
 
     def close(self) -> None:
-        """Do nothing: whoever made the vector environment closes it."""
+        """Do nothing: the caller that made the vector environment closes it."""
 
 
 def _resets_itself(envs: VectorEnvironment) -> bool:

@@ -86,7 +86,7 @@ class ContinuousConfig(OffPolicyConfig):
     action_noise_std: float = Field(
         0.0, ge=0, le=2, description="Gaussian noise added to actions scaled to [-1, 1]; none at 0"
     )
-    n_critics: int = Field(2, ge=1, le=32, description="critics, of which the pessimistic one counts")
+    n_critics: int = Field(2, ge=1, le=32, description="critics, of which the lowest value is used")
 
 
 class _Soft(ContinuousConfig):

@@ -111,7 +111,7 @@ class RecurrentPpoConfig(PpoConfig):
     lstm_hidden_size: int = Field(256, ge=1, le=8192, description="units of the LSTM")
     n_lstm_layers: int = Field(1, ge=1, le=8, description="layers of the LSTM")
     shared_lstm: bool = Field(False, description="one LSTM for actor and critic, trained by the actor")
-    enable_critic_lstm: bool = Field(True, description="an LSTM of the critic's own")
+    enable_critic_lstm: bool = Field(True, description="a separate LSTM for the critic")
 
     @model_validator(mode="after")
     def _only_its_own_networks(self) -> Self:
