@@ -14,7 +14,9 @@ import pytest
 from stopping import Heard, go_on, interrupted, require_same, uninterrupted
 
 from sandbox.api.errors import RunBusyError
+from sandbox.backends.sb3.catalogue import SB3Algorithm, rows
 from sandbox.registry.discover import registry
+from sandbox.registry.resolve import resolve
 from sandbox.runs.directory import Run
 from sandbox.runs.writer import RunWriter
 from sandbox.training.train import train
@@ -47,16 +49,27 @@ CASES: dict[str, tuple[str, int, int, dict[str, Any]]] = {
          "schedule": "linear"},
     ),
 }  # fmt: skip
-"""Scenario, copies, steps and hyperparameters: every kind of space, buffer and normaliser is in one.
+"""Scenario, environments, steps and hyperparameters: every kind of space, buffer and normaliser is in one.
 
 `regulator` and `corridor` give their state, natively batched; `forage`, `stall` and `tag` are replayed.
 """
 
 
+def plain_case(algorithm: SB3Algorithm) -> tuple[str, int, int, dict[str, Any]]:
+    """A case for a row of the catalogue that has none of its own."""
+    fields = resolve(algorithm.config).model_fields
+    small = ROLLOUT if algorithm.kind == "on-policy" else SMALL
+    scenario = "toy/regulator" if "Box" in algorithm.capabilities.action_spaces else "toy/corridor"
+    return scenario, 2, 200, {name: value for name, value in small.items() if name in fields}
+
+
+CASES = {name: plain_case(row) for name, row in rows().items() if row.resumable} | CASES
+
+
 @pytest.mark.parametrize("algo", CASES)
 def test_going_on_gives_what_an_uninterrupted_training_gives(algo: str, toys: None, tmp_path: Path) -> None:
-    scenario, copies, steps, hp = CASES[algo]
-    arguments: dict[str, Any] = {"num_envs": copies, "steps": steps, "hp": hp, "changes": SHORT}
+    scenario, num_envs, steps, hp = CASES[algo]
+    arguments: dict[str, Any] = {"num_envs": num_envs, "steps": steps, "hp": hp, "changes": SHORT}
     whole = uninterrupted(tmp_path, scenario, algo, **arguments)
     path = interrupted(tmp_path, scenario, algo, at=2, **arguments)
     assert Run.open(path).status != "done"

@@ -143,7 +143,7 @@ def vector(
 
 
 class Recorder:
-    """An `update` that keeps what it was told, and can stop training."""
+    """An `update` that keeps what is reported, and can stop training."""
 
     def __init__(self, stop_at: int | None = None) -> None:
         self.steps: list[int] = []

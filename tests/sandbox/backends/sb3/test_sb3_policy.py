@@ -76,8 +76,8 @@ def assert_acts_alike(first: Policy, second: Policy, observations: Any, rows: in
         first.reset(rows, seed=1)
         second.reset(rows, seed=1)
         for _ in range(3):
-            one = first.act(observations, deterministic=deterministic)
-            assert (one == second.act(observations, deterministic=deterministic)).all()
+            actions = first.act(observations, deterministic=deterministic)
+            assert (actions == second.act(observations, deterministic=deterministic)).all()
 
 
 @pytest.mark.parametrize("normalised", [False, True])

@@ -1,4 +1,4 @@
-"""What training tells, when it stops, what it starts from, and what it never does."""
+"""What training reports, when it stops, what it starts from, and what it never does."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def test_progress_ends_with_every_step_counted_and_the_learning_described(name: 
 
 
 @pytest.mark.parametrize("name", ["ppo", "dqn", "ars"])
-def test_long_training_is_told_of_in_about_a_hundred_updates_at_least(name: str) -> None:
+def test_long_training_is_reported_in_about_a_hundred_updates_at_least(name: str) -> None:
     update = Recorder()
     trained(name, make_for(name), steps=1600, update=update)
     assert len(update.steps) >= 60
     assert max(np.diff(update.steps)) <= 40
 
 
-def test_a_long_rollout_is_told_of_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_rollout_is_reported_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "UPDATE_SECONDS", 0.0)
     update = Recorder()
     trained("ppo", Corridor, {"n_steps": 32, "batch_size": 32, "n_epochs": 1}, steps=64, update=update)
