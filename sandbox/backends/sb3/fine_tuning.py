@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from sb3_contrib.ars import ARS
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.noise import ActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
@@ -37,9 +36,9 @@ def start_from(model: BaseAlgorithm, algorithm: SB3Algorithm, config: Config, di
     for name in algorithm.target_networks:
         target = model.policy.get_submodule(f"{name}_target")
         target.load_state_dict(model.policy.get_submodule(name).state_dict())
-    if isinstance(model, ARS):  # searches in a flat vector of the weights
+    if algorithm.kind == "evolution":  # searches in a flat vector of the weights
         weights = torch.nn.utils.parameters_to_vector(model.policy.parameters()).detach()
-        model.weights = weights  # type: ignore[assignment]
+        model.weights = weights  # type: ignore[attr-defined]
 
 
 def explore_by_policy(model: BaseAlgorithm) -> None:

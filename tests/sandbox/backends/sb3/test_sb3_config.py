@@ -219,3 +219,18 @@ def test_every_row_is_an_entry_point_and_names_what_exists() -> None:
         assert algorithm.source
         assert algorithm.title
         assert (algorithm.masked_by or name) in ALGORITHMS
+
+
+def test_algorithms_of_sb3_itself_need_no_sb3_contrib() -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['sb3_contrib'] = None\n"
+        "import sandbox.backends.sb3.train, sandbox.backends.sb3.import_sb3, sandbox.backends.sb3.export\n"
+        "from sandbox.backends.sb3.catalogue import rows\n"
+        "from sandbox.backends.sb3.networks import model_class\n"
+        "plain = [row for row in rows().values() if 'sb3_contrib' not in row.plugin.requires]\n"
+        "print(*(model_class(row).__name__ for row in plain))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    models = [algorithm.model for algorithm in ALGORITHMS.values()]
+    assert done.stdout.split() == [name[18:] for name in models if name.startswith("stable_baselines3:")]
