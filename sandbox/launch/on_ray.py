@@ -45,7 +45,7 @@ class RayLauncher:
     def __init__(self, address: str | None, workers: int | None, cores: float) -> None:
         if missing_modules(("ray",)):
             raise MissingExtraError("The launcher ray", ("ray",), "ray")
-        authenticate(own=address is None)
+        authenticate(new_cluster=address is None)
         import ray
 
         self._ray: Any = ray

@@ -45,9 +45,6 @@ LESS: Mapping[str, Any] = {
 }
 """Hyperparameters that make a trial short, where an algorithm has them."""
 
-FAVOURITES = ("ppo", "sac", "dqn", "reinforce")
-"""Who is tried first when not all are."""
-
 
 def baseline_beats_random(subject: Subject) -> None:
     """The best baseline is better than random actions by the scenario's metric, on the same seeds."""
@@ -136,9 +133,15 @@ def _trials(subject: Subject) -> Iterator[tuple[str, _Trial]]:
         raise NotApplicable("no algorithm fits its spaces")
     if not installed:
         raise NotApplicable(f"none of the algorithms that fit is installed ({', '.join(names)})")
-    order = sorted(installed, key=lambda name: (*FAVOURITES, name).index(name))
+    order = sorted(installed, key=lambda name: _generality(registry().algorithm(name)), reverse=True)
     for name in order[: subject.budget.algorithms]:
         yield name, _tried(subject, name)
+
+
+def _generality(algorithm: Algorithm) -> tuple[int, bool]:
+    """How much an algorithm can be trained on; the most general one is tried where only one is."""
+    can = algorithm.capabilities
+    return len(can.observation_spaces) + len(can.action_spaces), can.masks or algorithm.masked_by is not None
 
 
 def _trained(subject: Subject, name: str) -> tuple[Plan, Policy]:

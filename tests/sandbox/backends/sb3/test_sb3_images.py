@@ -1,4 +1,4 @@
-"""Pictures go through a convolutional network, in training, in play and when read back."""
+"""Images go through a convolutional network, in training, in play and when read back."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ import torch
 from gymnasium import spaces
 
 from sandbox.api.algorithm import TrainContext
-from sandbox.backends.sb3.config import PpoConfig, SacConfig
-from sandbox.backends.sb3.policy import load
-from sandbox.backends.sb3.train import train
+from sandbox.backends.sb3.catalogue import PPO, SAC
+from sandbox.backends.sb3.config.off_policy import SacConfig
+from sandbox.backends.sb3.config.on_policy import PpoConfig
 
 SPACE = spaces.Box(0, 255, (36, 36, 3), np.uint8)
 
@@ -35,8 +35,12 @@ class Brightness(gym.Env):
         return np.full(SPACE.shape, self.level, np.uint8), reward, False, self.steps >= 16, {}
 
 
-@pytest.mark.parametrize("config", [PpoConfig(n_steps=16, batch_size=16), SacConfig(learning_starts=16)])
-def test_pictures_are_convolved_and_read_back_the_same(config, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("algorithm", "config"),
+    [(PPO, PpoConfig(n_steps=16, batch_size=16)), (SAC, SacConfig(learning_starts=16))],
+    ids=["ppo", "sac"],
+)
+def test_images_are_convolved_and_read_back_the_same(algorithm, config, tmp_path: Path) -> None:
     context = TrainContext(
         make_envs=lambda n: gym.vector.SyncVectorEnv(
             [Brightness] * n, autoreset_mode=gym.vector.AutoresetMode.SAME_STEP
@@ -47,13 +51,13 @@ def test_pictures_are_convolved_and_read_back_the_same(config, tmp_path: Path) -
         steps=32,
         seed=0,
         num_envs=1,
-        update=lambda *told, **more: None,
+        update=lambda *report, **more: None,
     )
-    policy = train(context)
+    policy = algorithm.train(context)
     layers = [m for m in policy.policy.modules() if isinstance(m, torch.nn.Conv2d)]
     assert len(layers) >= 3
     policy.save(tmp_path)
-    again = load(tmp_path)
-    pictures = np.random.default_rng(0).integers(0, 256, (4, *SPACE.shape), np.uint8)
-    assert np.array_equal(policy.act(pictures), again.act(pictures))
-    assert np.ptp(policy.act(pictures)) > 0
+    again = algorithm.load(tmp_path)
+    images = np.random.default_rng(0).integers(0, 256, (4, *SPACE.shape), np.uint8)
+    assert np.array_equal(policy.act(images), again.act(images))
+    assert np.ptp(policy.act(images)) > 0

@@ -1,8 +1,8 @@
 """A replay buffer in pieces: each transition is written once, however often the state is saved.
 
-A piece holds the transitions of a stretch of steps. Pieces are never changed, so the next state shares
-them by hard links, drops those that the ring has overwritten, and adds one for what is new; only small
-pieces are written again, to be one with the next.
+A piece holds the transitions of a range of steps. Pieces are never changed, so the next state shares
+them by hard links, drops those that the ring has overwritten, and adds a piece for the new transitions.
+Only small pieces are written again, joined with the next.
 """
 
 from __future__ import annotations
@@ -11,22 +11,21 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from stable_baselines3.common.buffers import ReplayBuffer
 
 from sandbox.api import DamagedRunError
+from sandbox.backends.types import Array
 
-SMALL = 4096
+MIN_PIECE = 4096
 """A piece of fewer steps is joined with the next."""
 
 _ARRAYS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
-def write_replay(buffer: ReplayBuffer, added: int, folder: Path, before: Path | None) -> None:
-    """Write what a replay buffer holds.
+def write_replay_buffer(buffer: ReplayBuffer, added: int, folder: Path, before: Path | None) -> None:
+    """Write the content of a replay buffer.
 
     Args:
         buffer: Of SB3, with or without Dict observations.
@@ -37,7 +36,7 @@ def write_replay(buffer: ReplayBuffer, added: int, folder: Path, before: Path | 
     oldest = max(0, added - buffer.buffer_size)
     start = oldest
     for first, last, path in _pieces(before) if before is not None else ():
-        if first > start or last > added or (last - first < SMALL and last < added):
+        if first > start or last > added or (last - first < MIN_PIECE and last < added):
             break
         if last > start:
             _share(path, folder / path.name)
@@ -49,8 +48,8 @@ def write_replay(buffer: ReplayBuffer, added: int, folder: Path, before: Path | 
             np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def read_replay(buffer: ReplayBuffer, added: int, folder: Path) -> None:
-    """Fill an empty buffer with what `write_replay` wrote.
+def read_replay_buffer(buffer: ReplayBuffer, added: int, folder: Path) -> None:
+    """Fill an empty buffer with what `write_replay_buffer` wrote.
 
     Raises:
         DamagedRunError: If pieces are missing or do not fit.
@@ -71,21 +70,21 @@ def read_replay(buffer: ReplayBuffer, added: int, folder: Path) -> None:
     buffer.pos, buffer.full = added % buffer.buffer_size, added >= buffer.buffer_size
 
 
-def _arrays(buffer: ReplayBuffer) -> dict[str, NDArray[Any]]:
-    """Everything that the buffer stores, by name; its first axis is the ring."""
-    found: dict[str, NDArray[Any]] = {}
+def _arrays(buffer: ReplayBuffer) -> dict[str, Array]:
+    """Everything that the buffer stores, by name; the first axis is the ring."""
+    arrays: dict[str, Array] = {}
     for name in _ARRAYS:
-        value: Any = getattr(buffer, name)
-        found |= (
+        value: Array | dict[str, Array] = getattr(buffer, name)
+        arrays |= (
             {f"{name}.{key}": part for key, part in value.items()}
             if isinstance(value, dict)
             else {name: value}
         )
-    return found
+    return arrays
 
 
 def _pieces(folder: Path) -> Iterator[tuple[int, int, Path]]:
-    """First step, one past the last, and file of every piece, in order."""
+    """First step, step after the last, and file of every piece, in order."""
     for path in sorted(folder.glob("replay-*-*.npz")):
         _, first, last = path.stem.split("-")
         yield int(first), int(last), path

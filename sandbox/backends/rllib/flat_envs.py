@@ -1,4 +1,4 @@
-"""A vector environment as RLlib's networks see it: rows of numbers in, raw draws out."""
+"""A vector environment as RLlib's networks see it: flat observations and raw draws instead of actions."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from sandbox.api.errors import PluginError
 from sandbox.backends.actors.distributions import distribution_for
-from sandbox.backends.actors.observations import batch_of_one, flat_size, flatten
-
-Array = NDArray[Any]
+from sandbox.backends.actors.observations import as_batch, flat_size, flatten
+from sandbox.backends.types import Array, Space, VectorEnvironment
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +26,28 @@ class Step:
         rewards: Scaled, shape ``(n,)``, float32.
         terminated: Shape ``(n,)``.
         truncated: Shape ``(n,)``, false where terminated.
-        last: By row whose episode ended, its true last observation.
+        last: The true last observation of each row whose episode ended, by row.
     """
 
-    rows: Array
-    rewards: Array
-    terminated: Array
-    truncated: Array
-    last: dict[int, Array]
+    rows: NDArray[np.float32]
+    rewards: NDArray[np.float32]
+    terminated: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+    last: dict[int, NDArray[np.float32]]
 
 
-class Rows(VectorEnv[Any, Any, Any]):
-    """Rows of numbers over any vector environment in SAME_STEP autoreset mode.
+class FlatEnvs(VectorEnv[Any, Any, Any]):
+    """Flat observations over any vector environment in SAME_STEP autoreset mode.
 
     Args:
         envs: Closed with this.
         reward_scale: Factor on rewards.
 
     Attributes:
-        size: Numbers in a row.
+        size: Numbers in a flat observation.
     """
 
-    def __init__(self, envs: VectorEnv[Any, Any, Any], reward_scale: float) -> None:
+    def __init__(self, envs: VectorEnvironment, reward_scale: float) -> None:
         if envs.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
             raise PluginError("rllib-ppo plays environments in SAME_STEP autoreset mode only.")
         self.envs = envs
@@ -62,12 +61,12 @@ class Rows(VectorEnv[Any, Any, Any]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
 
-    def begin(self) -> Array:
+    def start(self) -> NDArray[np.float32]:
         """Start an episode in every row, on the training seeds that the environments have."""
         observation, _ = self.envs.reset()
         return flatten(self.envs.single_observation_space, observation)
 
-    def play(self, draws: Array) -> Step:
+    def advance(self, draws: Array) -> Step:
         """Step every row with raw draws, shape ``(n,)`` or ``(n, k)``."""
         space = self.envs.single_observation_space
         actions = self._distribution.action(draws.reshape(self.num_envs, -1))
@@ -75,32 +74,32 @@ class Rows(VectorEnv[Any, Any, Any]):
         terminated = np.array(terminated, np.bool_)
         truncated = np.asarray(truncated, np.bool_) & ~terminated
         last = {
-            row: flatten(space, batch_of_one(info["final_obs"][row]))[0]
+            row: flatten(space, as_batch(info["final_obs"][row]))[0]
             for row in np.flatnonzero(terminated | truncated).tolist()
         }
         scaled = np.asarray(np.asarray(rewards, np.float64) * self._scale, np.float32)
         return Step(flatten(space, observation), scaled, terminated, truncated, last)
 
-    def drain(self) -> Any:
-        """What has ended since the last call, where the environments keep it; see `RemoteEnvs`."""
+    def drain(self) -> list[object]:
+        """Episodes that have ended since the last call; see `sandbox.api.algorithm.RemoteEnvs`."""
         drain = getattr(self.envs, "drain", None)
         return drain() if drain is not None else []
 
-    def close(self, **options: Any) -> None:
+    def close(self, **options: object) -> None:
         """Close the environments."""
         self.envs.close(**options)
 
 
-def flat_observations(space: gym.Space[Any]) -> gym.spaces.Box:
+def flat_observations(space: Space) -> gym.spaces.Box:
     """Space of a flattened, normalised observation."""
     return gym.spaces.Box(-np.inf, np.inf, (flat_size(space),), np.float32)
 
 
-def raw_actions(space: gym.Space[Any]) -> gym.Space[Any]:
+def raw_actions(space: Space) -> Space:
     """Space of raw draws: choices counted from zero, or numbers without bounds.
 
-    RLlib must not scale or clip them: `sandbox.backends.actors.distributions` does, here and in the
-    policy that is saved.
+    RLlib must not scale or clip them: `sandbox.backends.actors.distributions` does, in training and in the
+    saved policy.
     """
     if isinstance(space, gym.spaces.Discrete):
         return gym.spaces.Discrete(int(space.n))
