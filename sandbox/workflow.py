@@ -148,9 +148,7 @@ def evaluate_run(
 
 
 def save_replay(run: Run, scenario: ResolvedScenario, seed: int, progress: Progress) -> None:
-    """Play one test episode for the page's viewers, where the task has a view for it."""
-    if not any(view.name == "replay" and "json" in view.formats for view in scenario.task.views):
-        return
+    """Play one test episode for the page's player."""
     from sandbox.outputs.render import render
 
     out = run.path / REPLAYS / f"{run.algorithm}.json"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from sandbox.api import InvalidValueError, ViewAgent, ViewRequest
-from sandbox.api.replay import write_replay
+from sandbox.api import InvalidValueError, Moment, ViewAgent, ViewRequest
+from sandbox.api.replay import Clock, Episode, Event, Series, StepLog, write_replay
 from sandbox_inventory.core.envs import InventoryVectorEnv
 from sandbox_inventory.core.model import Array, Flow
 from sandbox_inventory.core.render import draw_orders, draw_stock
@@ -15,6 +16,15 @@ from sandbox_inventory.core.search import Simulated
 
 SHOWN = 120
 """Periods of an episode that a picture shows."""
+
+REPLAYED = 400
+"""Periods of an episode that a replay holds."""
+
+LEAD = 50
+"""Periods of the warm-up that it begins with."""
+
+MOST_ECHELONS = 8
+"""Echelons whose orders a replay shows."""
 
 
 def trajectories(request: ViewRequest) -> None:
@@ -139,43 +149,116 @@ def bullwhip(request: ViewRequest) -> None:
 
 
 def replay(request: ViewRequest) -> None:
-    """Every period of the first episode of each agent, at most 400, for the web page."""
-    episodes = []
-    for agent in request.agents:
-        flows, ways, metrics = _watched(request, agent, request.seeds[0])
-        shown, ways = flows[:400], ways[:400]
-        demand = [float(flow.demand[0]) for flow in shown]
-        missed = [float(flow.demand[0] - flow.filled[0]) for flow in shown]
-        location = {
-            "name": "system",
-            "on_hand": [float(flow.stock[0]) for flow in shown],
-            "pipeline": ways,
-            "order": [float(flow.orders[0, -1]) for flow in shown],
-            "demand": demand,
-            "lost": missed,
-        }
-        cost = [sum(float(v[0]) for n, v in flow.terms.items() if n != "revenue") for flow in shown]
-        episodes.append(
-            {
-                "agent": agent.name,
-                "seed": int(request.seeds[0]),
-                "metrics": {name: float(value) for name, value in metrics.items()},
-                "series": [{"name": "cost", "unit": "money", "values": cost}],
-                "periods": len(shown),
-                "locations": [location],
-            }
+    """Stock, pipeline, demand, orders and cost of the first episode's periods, for each agent."""
+    episodes = [_replay(request, agent, request.seeds[0]) for agent in request.agents]
+    write_replay(request.path, request.scenario, episodes)
+
+
+def _replay(request: ViewRequest, agent: ViewAgent, seed: int) -> Episode:
+    log = StepLog()
+    warmup: list[int] = []
+
+    def watch(env: Any, moment: Moment) -> None:
+        log.add(moment)
+        if not warmup:
+            warmup.append(int(env.model.config.warmup))
+
+    flows, ways, metrics = _watched(request, agent, seed, watch)
+    first = max(min(warmup[0], len(flows)) - LEAD, 0)
+    last = min(first + REPLAYED, len(flows))
+    shown, counted_from = flows[first:last], warmup[0] - first
+    return Episode(
+        agent=agent.name,
+        seed=seed,
+        frames=len(shown),
+        clock=Clock(unit="periods", start=first + 1.0),
+        episode_end=float(len(flows)) if last < len(flows) else None,
+        metrics=metrics,
+        series=[
+            *_stock(shown, ways[first:last]),
+            *_flows(shown),
+            *_costs(shown),
+            *log.series(range(first + 1, last + 1)),
+        ],
+        events=[Event(frame=0, until=counted_from, text="warm-up, not counted")] if counted_from > 0 else [],
+    )
+
+
+def _stock(flows: list[Flow], ways: list[float]) -> list[Series]:
+    """Units on hand and on the way at the end of every period."""
+    stock = [float(flow.stock[0]) for flow in flows]
+    return [
+        Series(name="on hand", unit="units", panel="stock", style="step", colour="blue", values=stock),
+        Series(name="on the way", unit="units", panel="stock", style="step", colour="purple", values=ways),
+    ]
+
+
+def _flows(flows: list[Flow]) -> list[Series]:
+    """Demand, what of it was not met at once, and orders: of every echelon where there are several."""
+    demand = [float(flow.demand[0]) for flow in flows]
+    short = [float(flow.demand[0] - flow.filled[0]) for flow in flows]
+    orders = np.array([flow.orders[0] for flow in flows])
+    names = [f"echelon {place + 1}" for place in range(orders.shape[1])][:MOST_ECHELONS]
+    several = len(names) > 1
+    shown = [
+        Series(
+            name="demand",
+            unit="units",
+            panel="demand and orders",
+            style="step",
+            colour="orange",
+            values=demand,
+        ),
+        Series(
+            name="not met at once",
+            unit="units",
+            panel="demand and orders",
+            style="bars",
+            colour="bad",
+            values=short,
+        ),
+    ]
+    if not several:
+        names = ["order"]
+    panel = "orders" if several else "demand and orders"
+    return shown + [
+        Series(
+            name=name,
+            unit="units",
+            panel=panel,
+            style="step",
+            colour=None if several else "green",
+            values=orders[:, place],
         )
-    write_replay(request.path, "inventory", "inventory", episodes)
+        for place, name in enumerate(names)
+    ]
+
+
+def _costs(flows: list[Flow]) -> list[Series]:
+    """Costs of every period, and what they are made of."""
+    names = [name for name in flows[0].terms if name != "revenue"]
+    terms = {name: np.array([float(flow.terms[name][0]) for flow in flows]) for name in names}
+    paid = {name: money for name, money in terms.items() if money.any()}
+    total = np.sum(list(terms.values()), axis=0)
+    parts = paid if len(paid) > 1 else {}
+    return [
+        *(Series(name=name, unit="money", panel="cost", values=money) for name, money in parts.items()),
+        Series(name="cost", unit="money", panel="cost", values=total, colour="ink"),
+    ]
 
 
 def _watched(
-    request: ViewRequest, agent: ViewAgent, seed: int
+    request: ViewRequest,
+    agent: ViewAgent,
+    seed: int,
+    also: Callable[[Any, Moment], None] = lambda env, moment: None,
 ) -> tuple[list[Flow], list[float], dict[str, float]]:
     """Flows of an episode, units on the way after each period, and the episode's metrics."""
     flows: list[Flow] = []
     ways: list[float] = []
 
-    def watch(env: Any, moment: Any) -> None:
+    def watch(env: Any, moment: Moment) -> None:
+        also(env, moment)
         flow = env.last_flow
         if moment.step and flow is not None:
             flows.append(flow)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import Any
 
 import numpy as np
 
-from sandbox.api import ViewRequest
-from sandbox.api.replay import write_replay
+from sandbox.api import Moment, ViewAgent, ViewRequest
+from sandbox.api.replay import Clock, Colour, Episode, PictureLog, Series, StepLog, write_replay
 
 SECONDS = 10.0
 """A replay shows this much of an episode, s."""
-FRAMES_PER_SECOND = 10.0
+MOST_FRAMES = 160
+"""Pictures of a replay; a longer episode has fewer a second."""
+
+FIGURES: tuple[tuple[str, str, str, Colour], ...] = (
+    ("speed", "speed", "m/s", "blue"),
+    ("command", "speed", "m/s", "orange"),
+    ("height", "height", "m", "green"),
+)
+"""Name, panel, unit and colour of a replay's series."""
+
 SIDE = 240
 """Of a replay's pictures, pixels."""
 
@@ -21,7 +28,7 @@ SIDE = 240
 def draw_replay(request: ViewRequest) -> None:
     """Write a replay with pictures, speed and height of the first seconds of every agent and seed."""
     episodes = [_replay(request, agent, seed) for agent in request.agents for seed in request.seeds]
-    write_replay(request.path, "frames", "locomotion", episodes)
+    write_replay(request.path, request.scenario, episodes)
 
 
 def draw_speed(request: ViewRequest) -> None:
@@ -56,50 +63,52 @@ def draw_speed(request: ViewRequest) -> None:
     figure.savefig(request.path, dpi=120)
 
 
-def _replay(request: ViewRequest, agent: Any, seed: int) -> dict[str, Any]:
+def _replay(request: ViewRequest, agent: ViewAgent, seed: int) -> Episode:
     from sandbox_locomotion.render import Painter
 
     painter: Painter | None = None
-    images: list[str] = []
-    speeds: list[float] = []
-    heights: list[float] = []
-    fps = FRAMES_PER_SECOND
+    log, pictures = StepLog(request.weights), PictureLog(MOST_FRAMES, SIDE)
+    figures: dict[str, list[float]] = {"speed": [], "height": [], "command": []}
+    dt = 0.0
 
-    def watch(env: Any, moment: Any) -> None:
-        nonlocal painter, fps
+    def watch(env: Any, moment: Moment) -> None:
+        nonlocal painter, dt
         simulation = env.unwrapped.simulation
-        every = max(1, round(1 / (FRAMES_PER_SECOND * simulation.dt)))
-        fps = 1 / (every * simulation.dt)
-        if moment.step % every or moment.step * simulation.dt > SECONDS:
+        dt = simulation.dt
+        if moment.step * dt > SECONDS:
             return
-        if painter is None:
-            painter = Painter(simulation, SIDE)
-        images.append(_jpeg(painter.frame(0)))
-        speeds.append(float(simulation.speed[0]))
-        vertical = simulation.body.vertical
-        heights.append(float(simulation.physics.view("QPOS")[0, vertical]) if vertical is not None else 0.0)
+        log.add(moment)
+        figures["speed"].append(float(simulation.speed[0]))
+        if simulation.body.vertical is not None:
+            figures["height"].append(float(simulation.physics.view("QPOS")[0, simulation.body.vertical]))
+        if simulation.config.command_speed is not None:
+            figures["command"].append(float(simulation.command[0, 0]))
+        if pictures.wants(moment.step):
+            painter = painter or Painter(simulation, SIDE)
+            pictures.add(moment.step, painter.frame(0))
 
     try:
         record = request.play(agent, seed, watch, "rgb_array")
     finally:
         if painter is not None:
             painter.close()
-    return {
-        "agent": agent.name,
-        "seed": int(seed),
-        "fps": fps,
-        "images": images,
-        "metrics": {name: float(value) for name, value in record.metrics.items()},
-        "series": [
-            {"name": "speed", "unit": "m/s", "values": speeds},
-            {"name": "height", "unit": "m", "values": heights},
+    steps = pictures.steps
+    return Episode(
+        agent=agent.name,
+        seed=seed,
+        frames=len(steps),
+        clock=Clock(unit="s", every=dt * (steps[1] if len(steps) > 1 else 1)),
+        episode_end=record.length * dt if record.length * dt > SECONDS else None,
+        metrics=record.metrics,
+        pictures=pictures.pictures,
+        series=[
+            *(
+                Series(
+                    name=name, panel=panel, unit=unit, colour=colour, values=np.array(figures[name])[steps]
+                )
+                for name, panel, unit, colour in FIGURES
+                if figures[name]
+            ),
+            *log.series(steps),
         ],
-    }
-
-
-def _jpeg(frame: Any) -> str:
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(frame)).save(file, "JPEG", quality=80)
-    return base64.b64encode(file.getvalue()).decode("ascii")
+    )
