@@ -98,9 +98,11 @@ def _attempt(
     }
     try:
         scenario = scenario_of(request)
+        record["packages"] = packages(scenario.domain)
         if payload["kind"] == "learned":
             run = _trained(root, cell, scenario, request, tell)
             record["run_dir"] = str(run.path.relative_to(root))
+            record["packages"] = run.record["packages"]
             record["train_seconds"] = run.record.get("train_seconds")
             record["steps_per_second"] = run.record.get("steps_per_second")
             played = _play_learned(scenario, run)

@@ -21,7 +21,7 @@ from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.registry.resolve import resolve
 from sandbox.runs.checkpoints import FOLDER, Checkpoint, whole_checkpoints
 from sandbox.runs.directory import BEST, POLICY, Run
-from sandbox.runs.provenance import packages, platform_facts, source_state
+from sandbox.runs.provenance import differences, packages, platform_facts, source_state
 from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -166,15 +166,14 @@ def _is_exact(plan: Plan, writer: RunWriter, progress: Progress) -> bool:
             f"{plan.algorithm.name} restores what it has learned, but not all that it was playing: the "
             "result is not exactly that of a run without a stop."
         )
-    before, now = writer.record.get("packages", {}), packages()
-    for name in sorted({*before, *now}):
-        if before.get(name) != now.get(name):
-            exact = False
-            progress.message(
-                f"The run was begun with {name} {before.get(name, '(not installed)')} and goes on with "
-                f"{now.get(name, '(not installed)')}: its numbers may not be exactly those of a run "
-                "without a stop."
-            )
+    now = packages(plan.scenario.domain, plan.algorithm)
+    for name, before, present in differences(writer.record.get("packages", {}), now):
+        exact = False
+        progress.message(
+            f"The run was begun with {name} {before or '(not installed)'} and goes on with "
+            f"{present or '(not installed)'}: its numbers may not be exactly those of a run "
+            "without a stop."
+        )
     return exact
 
 
@@ -322,7 +321,7 @@ def _record(plan: Plan) -> dict[str, Any]:
         "num_envs": plan.num_envs,
         "init_from": str(plan.initial) if plan.initial else None,
         "started": _now(),
-        "packages": packages(),
+        "packages": packages(plan.scenario.domain, plan.algorithm),
         "platform": platform_facts(),
         "source": source_state(),
     }
