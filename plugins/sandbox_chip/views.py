@@ -159,7 +159,7 @@ def _maps(episode: Episode) -> tuple[Any, Any, Any]:
 
 
 def _replay(episode: Episode, agent: str, seed: int, metrics: dict[str, float]) -> ReplayEpisode:
-    """A frame for every placed macro; the viewer begins with the whole placement."""
+    """A frame for every placed macro; the player begins with the whole placement."""
     from sandbox_chip.kernels import all_bounds, wirelength
 
     lengths = []

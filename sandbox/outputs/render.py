@@ -25,6 +25,7 @@ from sandbox.evaluation.rollout import Episode, play
 from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.outputs.default_replay import draw_default_replay
 from sandbox.registry.resolve import resolve
+from sandbox.runs.artifacts import relist
 from sandbox.runs.atomic import storage_errors
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -312,6 +313,7 @@ def _moved_in(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             temporary.replace(path)
+            relist(path)
         finally:
             temporary.unlink(missing_ok=True)
 

@@ -38,7 +38,8 @@ def packages(*plugins: Domain | Algorithm) -> dict[str, str]:
         plugins: The domain that was played, and the algorithm that was trained.
     """
     names = sorted({*ALWAYS, *(name for plugin in plugins for name in required(plugin))})
-    return {name: found for name in names if (found := installed_version(name)) is not None}
+    versions = {name: installed_version(name) for name in names}
+    return {name: present for name, present in versions.items() if present is not None}
 
 
 def required(plugin: Domain | Algorithm) -> frozenset[str]:

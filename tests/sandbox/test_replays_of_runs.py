@@ -10,6 +10,7 @@ import pytest
 from sandbox.api import RunFailedError, View
 from sandbox.api.replay import Episode, read_replay
 from sandbox.outputs.render import _default_replay, render
+from sandbox.runs.verify import find_damages
 from sandbox.scenarios.given import as_scenario
 from sandbox.workflow import run
 
@@ -23,6 +24,13 @@ def test_a_run_leaves_a_report_and_a_replay_of_its_first_test_episode(toys: None
     reward = next(series.values for series in episode.series if series.name == "reward")
     assert np.nansum(reward) == pytest.approx(first.ret, abs=1e-4)
     assert episode.metrics == first.metrics
+    assert find_damages(trained.path) == []
+    again = trained.path / "replays" / "reinforce.json"
+    render([trained.path, "greedy"], "toy/forage", again, view="replay")
+    assert len(read_replay(again).episodes) == 2
+    assert find_damages(trained.path) == [], "it was replaced on purpose"
+    again.write_bytes(again.read_bytes().replace(b"greedy", b"greedz"))
+    assert len(find_damages(trained.path)) == 1
     page = (trained.path / "report.html").read_text()
     assert 'data-replay="replay-0"' in page
 

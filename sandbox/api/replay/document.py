@@ -1,4 +1,4 @@
-"""A replay: played episodes as data, for viewers that know no domain.
+"""A replay: played episodes as data, for a player that knows no domain.
 
 An episode is any mix of a scene, pictures and time series along one clock, with texts and events.
 """
@@ -13,7 +13,8 @@ from pydantic import BeforeValidator, Field
 from pydantic import model_validator as validator
 
 from sandbox.api.replay.columns import Column, Floats
-from sandbox.api.replay.scene import Colour, Name, Number, Positive, ReplayModel, Scene
+from sandbox.api.replay.scene import Scene
+from sandbox.api.replay.shapes import Colour, Name, Number, Positive, ReplayModel
 
 VERSION: Literal[2] = 2
 MAX_FRAMES = 100_000
@@ -121,7 +122,7 @@ class Episode(ReplayModel):
         seed: The episode's seed.
         frames: How many; every series, every list of texts and all things have so many.
         clock: When they are.
-        episode_end: Time at which the whole episode ends, where the frames end before it; the viewer says
+        episode_end: Time at which the whole episode ends, where the frames end before it; the player says
             how much is shown.
         metrics: Figures of the whole episode.
         scene: What is seen.
@@ -129,7 +130,7 @@ class Episode(ReplayModel):
         series: Figures over time.
         texts: Words over time.
         events: What happens when.
-        opens_at: Whether the viewer begins with the first or the last frame.
+        opens_at: Whether the player begins with the first or the last frame.
         note: A sentence for the reader.
     """
 

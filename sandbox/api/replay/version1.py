@@ -7,166 +7,23 @@ from __future__ import annotations
 
 import cmath
 import math
-from typing import Annotated, Any, Literal
-
-from pydantic import Field, TypeAdapter
-from pydantic import model_validator as validator
+from typing import Any
 
 from sandbox.api.replay.document import Episode, Replay
-from sandbox.api.replay.scene import Name, Number, Point, Polygon, Polyline, Positive, ReplayModel
+from sandbox.api.replay.shapes import Point
+from sandbox.api.replay.version1_documents import (
+    READER,
+    Chip,
+    Figures,
+    Frames,
+    Intersection,
+    Inventory,
+    Macro,
+    Placement,
+)
 
-_Figures = list[Number | None]
 _LIGHTS = {"r": 0, "y": 1, "u": 1, "g": 2, "G": 2}
 _LIGHT_COLOURS = ["bad", "yellow", "good", "faint"]
-_ORIENTATIONS = Literal["N", "S", "E", "W", "FN", "FS", "FE", "FW"]
-
-
-class _Series(ReplayModel):
-    name: Name
-    unit: Name = ""
-    values: _Figures
-
-
-class _Episode(ReplayModel):
-    agent: Name
-    seed: int
-    metrics: dict[str, Number | None] = Field(default_factory=dict)
-    series: list[_Series] = Field(default_factory=list)
-
-
-class _Frames(_Episode):
-    fps: Annotated[float, Field(gt=0, le=240)]
-    images: list[str] = Field(default_factory=list)
-    mime: str = "image/jpeg"
-    video: str | None = None
-
-
-class _Road(ReplayModel):
-    points: Polyline
-    width: Positive = 3.2
-
-
-class _Vehicles(ReplayModel):
-    name: Name
-    length: Positive = 5.0
-    width: Positive = 1.8
-    accent: bool = False
-
-
-class _TrafficFrame(ReplayModel):
-    vehicles: list[tuple[int, Number, Number, Number, Number, int]]
-    signals: str = ""
-
-
-class _Intersection(_Episode):
-    seconds_per_frame: Positive
-    roads: list[_Road]
-    junctions: list[Polygon] = Field(default_factory=list)
-    signals: list[tuple[Point, Point]] = Field(default_factory=list)
-    kinds: list[_Vehicles] = Field(default_factory=lambda: [_Vehicles(name="car")])
-    frames: list[_TrafficFrame]
-
-
-class _Canvas(ReplayModel):
-    width: Positive
-    height: Positive
-    unit: Name = "um"
-
-
-class _Macro(ReplayModel):
-    name: Name
-    width: Positive
-    height: Positive
-
-
-class _Fixed(_Macro):
-    x: Number
-    y: Number
-
-
-class _Placement(ReplayModel):
-    macro: Annotated[int, Field(ge=0)]
-    x: Number
-    y: Number
-    orientation: _ORIENTATIONS = "N"
-
-
-class _Map(ReplayModel):
-    name: Name
-    columns: int
-    rows: int
-    values: list[Number]
-
-
-class _Chip(_Episode):
-    canvas: _Canvas
-    macros: list[_Macro]
-    fixed: list[_Fixed] = Field(default_factory=list)
-    pads: list[Point] = Field(default_factory=list)
-    nets: list[list[tuple[int, Number, Number]]] = Field(default_factory=list)
-    maps: list[_Map] = Field(default_factory=list)
-    frames: list[_Placement]
-
-    @validator(mode="after")
-    def _consistent(self) -> _Chip:
-        owners = [placement.macro for placement in self.frames]
-        owners += [pin[0] for net in self.nets for pin in net]
-        if any(not -1 <= owner < len(self.macros) for owner in owners):
-            raise ValueError(f"a frame or a net names a macro that is not one of {len(self.macros)}")
-        return self
-
-
-class _Location(ReplayModel):
-    name: Name
-    on_hand: _Figures = Field(default_factory=list)
-    backlog: _Figures = Field(default_factory=list)
-    pipeline: _Figures = Field(default_factory=list)
-    order: _Figures = Field(default_factory=list)
-    demand: _Figures = Field(default_factory=list)
-    lost: _Figures = Field(default_factory=list)
-
-
-class _Inventory(_Episode):
-    periods: Annotated[int, Field(ge=1)]
-    period: Name = "period"
-    warmup: Annotated[int, Field(ge=0)] = 0
-    locations: list[_Location]
-    links: list[tuple[int, int]] = Field(default_factory=list)
-
-
-class _Document(ReplayModel):
-    version: Literal[1] = 1
-    scenario: Name
-    title: Name = ""
-
-
-class _FramesDocument(_Document):
-    viewer: Literal["frames"]
-    episodes: list[_Frames]
-
-
-class _IntersectionDocument(_Document):
-    viewer: Literal["intersection"]
-    episodes: list[_Intersection]
-
-
-class _ChipDocument(_Document):
-    viewer: Literal["chip"]
-    episodes: list[_Chip]
-
-
-class _InventoryDocument(_Document):
-    viewer: Literal["inventory"]
-    episodes: list[_Inventory]
-
-
-_READER: TypeAdapter[_FramesDocument | _IntersectionDocument | _ChipDocument | _InventoryDocument]
-_READER = TypeAdapter(
-    Annotated[
-        _FramesDocument | _IntersectionDocument | _ChipDocument | _InventoryDocument,
-        Field(discriminator="viewer"),
-    ]
-)
 
 
 def convert(document: object) -> Replay:
@@ -175,34 +32,35 @@ def convert(document: object) -> Replay:
     Raises:
         pydantic.ValidationError: If it does not fit that version, or makes no replay of this one.
     """
-    old = _READER.validate_python(document)
+    old = READER.validate_python(document)
     episodes = [_episode(episode) for episode in old.episodes]
     return Replay(scenario=old.scenario, title=old.title, episodes=episodes)
 
 
-def _episode(old: _Frames | _Intersection | _Chip | _Inventory) -> Episode:
-    if isinstance(old, _Frames):
+def _episode(old: Frames | Intersection | Chip | Inventory) -> Episode:
+    if isinstance(old, Frames):
         shown = _of_frames(old)
-    elif isinstance(old, _Intersection):
+    elif isinstance(old, Intersection):
         shown = _of_intersection(old)
-    elif isinstance(old, _Chip):
+    elif isinstance(old, Chip):
         shown = _of_chip(old)
     else:
         shown = _of_inventory(old)
     frames = shown["frames"]
     series = [
-        {"name": one.name, "unit": one.unit, "values": _fitted(one.values, frames)} for one in old.series
+        {"name": figure.name, "unit": figure.unit, "values": _fitted(figure.values, frames)}
+        for figure in old.series
     ]
     shown["series"] = [*shown.get("series", []), *series]
     return Episode.model_validate({"agent": old.agent, "seed": old.seed, "metrics": old.metrics, **shown})
 
 
-def _fitted(values: _Figures, frames: int) -> _Figures:
+def _fitted(values: Figures, frames: int) -> Figures:
     """Version 1 let series of pictures have any length."""
     return [*values[:frames], *[None] * (frames - len(values))]
 
 
-def _of_frames(old: _Frames) -> dict[str, Any]:
+def _of_frames(old: Frames) -> dict[str, Any]:
     longest = max((len(series.values) for series in old.series), default=1)
     pictures = {"video": old.video} if old.video else {"images": old.images, "mime": old.mime}
     return {
@@ -212,7 +70,7 @@ def _of_frames(old: _Frames) -> dict[str, Any]:
     }
 
 
-def _of_intersection(old: _Intersection) -> dict[str, Any]:
+def _of_intersection(old: Intersection) -> dict[str, Any]:
     widths = dict.fromkeys(road.width for road in old.roads)
     shapes: list[dict[str, Any]] = [
         {
@@ -237,7 +95,7 @@ def _of_intersection(old: _Intersection) -> dict[str, Any]:
     }
 
 
-def _signals(old: _Intersection) -> dict[str, Any]:
+def _signals(old: Intersection) -> dict[str, Any]:
     """Stop lines as things that lie across their lane and change their colour."""
     lights = [frame.signals for frame in old.frames]
     frames = len(lights)
@@ -256,7 +114,7 @@ def _signals(old: _Intersection) -> dict[str, Any]:
     }
 
 
-def _vehicles(old: _Intersection) -> dict[str, Any]:
+def _vehicles(old: Intersection) -> dict[str, Any]:
     rows = [row for frame in old.frames for row in frame.vehicles]
     identity: dict[int, int] = {}
     kinds = [
@@ -284,7 +142,7 @@ def _vehicles(old: _Intersection) -> dict[str, Any]:
     }
 
 
-def _of_chip(old: _Chip) -> dict[str, Any]:
+def _of_chip(old: Chip) -> dict[str, Any]:
     width, height = old.canvas.width, old.canvas.height
     last = {placement.macro: (frame, placement) for frame, placement in enumerate(old.frames)}
     lines, since = _nets(old, last)
@@ -327,7 +185,7 @@ def _of_chip(old: _Chip) -> dict[str, Any]:
     }
 
 
-def _macros(old: _Chip) -> dict[str, Any]:
+def _macros(old: Chip) -> dict[str, Any]:
     sizes = [_turned(old.macros[placement.macro], placement.orientation) for placement in old.frames]
     return {
         "kinds": [{"name": "macro", "anchor": "corner", "line": "blue", "opacity": 0.45, "labels": True}],
@@ -343,11 +201,11 @@ def _macros(old: _Chip) -> dict[str, Any]:
     }
 
 
-def _turned(macro: _Macro, orientation: str) -> tuple[float, float]:
+def _turned(macro: Macro, orientation: str) -> tuple[float, float]:
     return (macro.height, macro.width) if orientation[-1] in "EW" else (macro.width, macro.height)
 
 
-def _nets(old: _Chip, last: dict[int, tuple[int, _Placement]]) -> tuple[list[list[Point]], list[int]]:
+def _nets(old: Chip, last: dict[int, tuple[int, Placement]]) -> tuple[list[list[Point]], list[int]]:
     """Lines from the pins to the middle of their net, and the frame in which each pin is placed."""
     lines: list[list[Point]] = []
     since: list[int] = []
@@ -362,7 +220,7 @@ def _nets(old: _Chip, last: dict[int, tuple[int, _Placement]]) -> tuple[list[lis
 
 
 def _pin(
-    old: _Chip, pin: tuple[int, float, float], last: dict[int, tuple[int, _Placement]]
+    old: Chip, pin: tuple[int, float, float], last: dict[int, tuple[int, Placement]]
 ) -> tuple[int, float, float]:
     """First frame and place of a pin."""
     owner, dx, dy = pin
@@ -393,7 +251,7 @@ _PANELS = (
 )
 
 
-def _of_inventory(old: _Inventory) -> dict[str, Any]:
+def _of_inventory(old: Inventory) -> dict[str, Any]:
     series = [
         {
             "name": name,
