@@ -185,11 +185,11 @@ def _replay(request: ViewRequest, agent: ViewAgent, seed: int) -> Episode:
 
 
 def _stock(flows: list[Flow], ways: list[float]) -> list[Series]:
-    """Units on hand and on the way at the end of every period."""
+    """Units on hand and in transit at the end of every period."""
     stock = [float(flow.stock[0]) for flow in flows]
     return [
         Series(name="on hand", unit="units", panel="stock", style="step", colour="blue", values=stock),
-        Series(name="on the way", unit="units", panel="stock", style="step", colour="purple", values=ways),
+        Series(name="in transit", unit="units", panel="stock", style="step", colour="purple", values=ways),
     ]
 
 

@@ -25,7 +25,7 @@ def test_stock_and_pipeline_balance_and_costs_are_the_metric(tmp_path: Path) -> 
     episode, series = played(tmp_path, "inventory/lost-sales-l4-p4", SHORT)
     assert (episode.frames, episode.clock.unit, episode.episode_end) == (60, "periods", None)
     sold = series["demand"] - series["not met at once"]
-    units = series["on hand"] + series["on the way"]
+    units = series["on hand"] + series["in transit"]
     assert units[1:] - units[:-1] == pytest.approx(series["order"][1:] - sold[1:])
     assert series["cost"].mean() == pytest.approx(episode.metrics["cost"], rel=1e-4)
     assert series["cost"] == pytest.approx(series["holding"] + series["shortage"], rel=1e-4)
