@@ -272,14 +272,14 @@ class Readers:
         return lambda: read_policy(folder)
 
     def sumo_network(self, rng: random.Random) -> Callable[[], object]:
-        from sandbox_traffic.network import only_signal, read_network
+        from sandbox_traffic.network.roads import read_network, require_one_signal
 
         path = self.folder / "net.net.xml"
         path.write_bytes(mutate(rng, self.network, XML))
-        return lambda: only_signal(read_network(path))
+        return lambda: require_one_signal(read_network(path))
 
     def sumo_routes(self, rng: random.Random) -> Callable[[], object]:
-        from sandbox_traffic.files import check_routes
+        from sandbox_traffic.network.files import check_routes
 
         path = self.folder / "demand.rou.xml"
         path.write_bytes(mutate(rng, self.routes, XML))
@@ -338,9 +338,9 @@ def policy_document() -> tuple[bytes, bytes]:
 def sumo_files() -> tuple[bytes, bytes]:
     """A network and its demand, empty where the traffic domain is not installed."""
     try:
-        from sandbox_traffic import generator
+        from sandbox_traffic.network.generated import generated_network
 
-        network = generator.single_intersection_network().read_bytes()
+        network = generated_network("single-intersection").read_bytes()
     except Exception:
         return b"", b""
     trips = "".join(f"<trip id='t{n}' depart='{n}.0' from='a' to='b'/>" for n in range(20))

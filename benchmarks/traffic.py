@@ -2,10 +2,10 @@
 
     python -m benchmarks.traffic [--decisions N] [--repeats R] [--quick]
 
-Every figure is taken in a process of its own, under a random policy with the same seeds, on full
-episodes from their beginning. Processor seconds (of all processes that take part) are compared, since
-wall time depends on what else the machine does; wall times are given beside them. Prints one JSON
-document and exits with 1 if a limit is missed.
+Every measurement runs in a process of its own, under a random policy with the same seeds, on episodes
+from their beginning. Processor seconds of all processes that take part are compared, since wall time
+depends on what else the machine does; wall times are given beside them. Prints a JSON document and exits
+with 1 if a limit is missed.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 SHARE = 0.9
-"""Least share of SUMO's own time in the processor time of stepping."""
+"""Minimum share of SUMO's own time in the processor time of stepping."""
 
 LIMITS = {"libsumo": 1.4, "traci": 25.0}
-"""Least ratios of sumo-rl's time a decision to ours on two-way-single."""
+"""Minimum ratio of sumo-rl's time per decision to ours on two-way-single."""
 
 SCALING = 0.9
-"""Least speed-up by W copies on W cores, as a share of W."""
+"""Minimum speed-up by W environments on W cores, as a share of W."""
 
 NETS = {
     "two-way-single": ("2way-single-intersection/single-intersection.net.xml",
@@ -43,19 +43,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--decisions", type=int, default=720, help="of every measurement (one hour: 720)")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="leave out TraCI, many copies and network sizes")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--quick", action="store_true", help="leave out TraCI, many environments and network sizes"
+    )
+    parser.add_argument("--measure", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.one:
-        task = json.loads(arguments.one)
+    if arguments.measure:
+        task = json.loads(arguments.measure)
         print(json.dumps(globals()[task.pop("do")](**task)))
         return 0
     n, repeats = arguments.decisions, arguments.repeats
     result: dict[str, Any] = {"decisions": n, "load": os.getloadavg()[0], "cores": os.cpu_count()}
     ours = {net: _median(repeats, do="ours", net=net, decisions=n) for net in NETS}
-    result["sumo_share"] = {net: round(one["sumo"] / one["cpu"], 3) for net, one in ours.items()}
-    result["milliseconds_a_decision"] = {net: round(1000 * one["cpu"] / n, 3) for net, one in ours.items()}
-    result["reset_milliseconds"] = {net: round(1000 * one["reset"], 1) for net, one in ours.items()}
+    result["sumo_share"] = {net: round(run["sumo"] / run["cpu"], 3) for net, run in ours.items()}
+    result["milliseconds_a_decision"] = {net: round(1000 * run["cpu"] / n, 3) for net, run in ours.items()}
+    result["reset_milliseconds"] = {net: round(1000 * run["reset"], 1) for net, run in ours.items()}
     kinds = {
         "libsumo": ["two-way-single", "cologne1"],
         "traci": [] if arguments.quick else ["two-way-single"],
@@ -71,17 +73,18 @@ def main() -> int:
     }
     if not arguments.quick:
         alone, together = (
-            _median(repeats, do="ours", net="cologne1", decisions=n, copies=copies)
-            for copies in (1, os.cpu_count() or 1)
+            _median(repeats, do="ours", net="cologne1", decisions=n, num_envs=num_envs)
+            for num_envs in (1, os.cpu_count() or 1)
         )
         result["scaling"] = round(alone["wall"] / together["wall"], 3)
         result["scaling_of_bare_sumo"] = _bare_scaling(n, os.cpu_count() or 1)
-        eight = {net: _run(do="ours", net=net, decisions=n, copies=8) for net in NETS}
+        eight = {net: _run(do="ours", net=net, decisions=n, num_envs=8) for net in NETS}
         result["sumo_share_of_8_copies"] = {
-            net: round(one["sumo"] / one["cpu"], 3) for net, one in eight.items()
+            net: round(run["sumo"] / run["cpu"], 3) for net, run in eight.items()
         }
-        result["work_of_8_copies"] = {  # against one copy; lockstep costs less the more copies a core has
-            net: round(8 * ours[net]["wall"] / one["wall"], 2) for net, one in eight.items()
+        # Against one environment: lockstep costs less the more environments a core has.
+        result["work_of_8_copies"] = {
+            net: round(8 * ours[net]["wall"] / run["wall"], 2) for net, run in eight.items()
         }
         result["network_size"] = [_size(side, min(n, 120)) for side in (2, 4, 10)]
     result["met"] = _met(result)
@@ -91,22 +94,22 @@ def main() -> int:
 
 def _met(result: dict[str, Any]) -> dict[str, bool]:
     met = {f"share {net}": share >= SHARE for net, share in result["sumo_share"].items()}
-    for kind, found in result["sumo_rl_over_ours"].items():
-        if "two-way-single" in found:
-            met[kind] = found["two-way-single"]["cpu"] >= LIMITS[kind]
+    for kind, ratios in result["sumo_rl_over_ours"].items():
+        if "two-way-single" in ratios:
+            met[kind] = ratios["two-way-single"]["cpu"] >= LIMITS[kind]
     if "scaling" in result:
         met["scaling"] = result["scaling"] >= SCALING
     return met
 
 
 def _bare_scaling(decisions: int, cores: int) -> float:
-    """What `SCALING` can be at most: as many bare SUMO processes at once as cores, against one."""
+    """Upper bound of the scaling: as many bare SUMO processes at once as cores, against one."""
     task = json.dumps({"do": "bare", "net": "cologne1", "decisions": decisions})
-    command = [sys.executable, "-m", "benchmarks.traffic", "--one", task]
+    command = [sys.executable, "-m", "benchmarks.traffic", "--measure", task]
 
     def slowest(number: int) -> float:
         started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(number)]
-        return max(float(json.loads(one.communicate()[0])["wall"]) for one in started)
+        return max(float(json.loads(process.communicate()[0])["wall"]) for process in started)
 
     return round(slowest(1) / slowest(cores), 3)
 
@@ -116,19 +119,19 @@ def _ratios(theirs: dict[str, float], ours: dict[str, float]) -> dict[str, float
 
 
 def _size(side: int, decisions: int) -> dict[str, float]:
-    found = _run(do="ours", net=f"generated:grid-{side}x{side}", decisions=decisions)
+    run = _run(do="ours", net=f"generated:grid-{side}x{side}", decisions=decisions)
     return {
         "signals": side * side,
-        "milliseconds_a_decision": round(1000 * found["cpu"] / decisions, 2),
-        "milliseconds_a_signal": round(1000 * found["cpu"] / decisions / side**2, 3),
-        "sumo_share": round(found["sumo"] / found["cpu"], 3),
-        "reset_milliseconds": round(1000 * found["reset"], 1),
+        "milliseconds_a_decision": round(1000 * run["cpu"] / decisions, 2),
+        "milliseconds_a_signal": round(1000 * run["cpu"] / decisions / side**2, 3),
+        "sumo_share": round(run["sumo"] / run["cpu"], 3),
+        "reset_milliseconds": round(1000 * run["reset"], 1),
     }
 
 
 def _median(repeats: int, **task: Any) -> dict[str, float]:
-    found = [_run(**task) for _ in range(repeats)]
-    return {name: statistics.median(one[name] for one in found) for name in found[0]}
+    runs = [_run(**task) for _ in range(repeats)]
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
 
 def _run(**task: Any) -> dict[str, float]:
@@ -141,16 +144,16 @@ def _run(**task: Any) -> dict[str, float]:
         environment.pop("LIBSUMO_AS_TRACI", None)
         if task.pop("libsumo"):
             environment["LIBSUMO_AS_TRACI"] = "1"
-    command = [sys.executable, "-m", "benchmarks.traffic", "--one", json.dumps(task)]
+    command = [sys.executable, "-m", "benchmarks.traffic", "--measure", json.dumps(task)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise SystemExit(f"{task} failed:\n{done.stderr[-2000:]}")
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return measured
 
 
-def ours(net: str, decisions: int, copies: int = 1) -> dict[str, float]:
-    """Seconds of ``decisions`` decisions of every copy: all processes, SUMO alone, the wall, a reset."""
+def ours(net: str, decisions: int, num_envs: int = 1) -> dict[str, float]:
+    """Time of ``decisions`` decisions, s: all processes, SUMO alone, wall time, and a reset."""
     import numpy as np
 
     from sandbox_traffic.config import SignalConfig
@@ -163,13 +166,13 @@ def ours(net: str, decisions: int, copies: int = 1) -> dict[str, float]:
         config |= {"net": f"sumo-rl:{network}", "routes": f"sumo-rl:{routes}", "begin": begin}
     else:
         config |= {"net": net, "routes": net}
-    envs = make_signals_vec(SignalConfig(**config), PRESETS["queue"], copies)
-    envs.reset(seed=0)  # starts the helper process
+    envs = make_signals_vec(SignalConfig(**config), PRESETS["queue"], num_envs)
+    envs.reset(seed=0)  # starts the fork server
     start = time.perf_counter()
     _, info = envs.reset(seed=0)
     reset = time.perf_counter() - start
     rng = np.random.default_rng(0)
-    before = [control.processor_seconds() for control in envs.controls]
+    before = [simulation.processor_seconds() for simulation in envs.batch.simulations]
     cpu, wall = time.process_time(), time.perf_counter()
     policy = 0.0
     for _ in range(decisions):
@@ -179,7 +182,7 @@ def ours(net: str, decisions: int, copies: int = 1) -> dict[str, float]:
         policy += time.process_time() - chosen
         info = envs.step(actions)[4]
     cpu, wall = time.process_time() - cpu - policy, time.perf_counter() - wall
-    after = [control.processor_seconds() for control in envs.controls]
+    after = [simulation.processor_seconds() for simulation in envs.batch.simulations]
     sumo = sum(end[0] - begin[0] for begin, end in zip(before, after, strict=True))
     children = sum(end[1] - begin[1] for begin, end in zip(before, after, strict=True))
     envs.close()
@@ -187,15 +190,14 @@ def ours(net: str, decisions: int, copies: int = 1) -> dict[str, float]:
 
 
 def bare(net: str, decisions: int) -> dict[str, float]:
-    """Wall seconds of SUMO alone, in this process, under the network's own program."""
-    from sandbox_traffic.config import SignalConfig
-    from sandbox_traffic.control import survey
-    from sandbox_traffic.simulator import import_libsumo
+    """Wall time of SUMO alone, in this process, under the network's own program, s."""
+    from sandbox_traffic.network.files import find_file
+    from sandbox_traffic.sumo.library import import_libsumo
 
     network, routes, begin = NETS[net]
-    ground = survey(SignalConfig(net=f"sumo-rl:{network}", routes=f"sumo-rl:{routes}", begin=begin))
     sumo = import_libsumo()
-    files = ["--net-file", ground.spec.net, "--route-files", str(ground.routes)]
+    net_file, routes_file = (str(find_file(f"sumo-rl:{name}")) for name in (network, routes))
+    files = ["--net-file", net_file, "--route-files", routes_file]
     quiet = ["--no-step-log", "true", "--no-warnings", "true"]
     sumo.start(["sumo", *files, *quiet, "--begin", str(begin), "--time-to-teleport", "-1"])
     start = time.perf_counter()
@@ -207,7 +209,7 @@ def bare(net: str, decisions: int) -> dict[str, float]:
 
 
 def sumo_rl(net: str, decisions: int) -> dict[str, float]:
-    """The same of sumo-rl's environment as it comes, its info included."""
+    """Time of sumo-rl's environment with its defaults, s: all processes, wall time, and a reset."""
     import numpy as np
     import sumo_rl as peer
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.traffic_controllers SCENARIO… [--episodes 2] [--duration 1800]
 
-Plays every candidate on the same episodes of the tuning seeds under the scenario's evaluation settings and
-keeps the one of least delay. What the plugin ships, ``data/controllers.json``, was found this way: the file
-is written anew, and keeps the command and what every candidate came to.
+Plays every candidate on the same episodes of the tuning seeds, with the scenario's evaluation settings, and
+writes the candidate of least delay to ``data/controllers.json``, which the plugin ships, with the command and
+the delay of every candidate.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import sys
 from typing import Any
 
 from sandbox.scenarios.resolve import load_scenario
+from sandbox_traffic.baselines.parameters import PARAMETERS_FILE, tuning_key
 from sandbox_traffic.config import SignalConfig
-from sandbox_traffic.tune import tune
-from sandbox_traffic.tuned import FILE, place
+from sandbox_traffic.tuning import tune
 
 
 def main() -> int:
-    """Tune, and write the file anew."""
+    """Tune, and update the file."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("scenarios", nargs="+")
     parser.add_argument("--episodes", type=int, default=2, help="of every candidate")
@@ -32,19 +32,20 @@ def main() -> int:
         values = load_scenario(name).evaluation_config.model_dump()
         values["duration"] = min(arguments.duration, values["duration"])
         config = SignalConfig.model_validate(values)
-        kept, delays = tune(config, arguments.episodes)
+        parameters, delays = tune(config, arguments.episodes)
         command = f"python -m benchmarks.traffic_controllers {name} {options}"
-        _write(place(config), kept, {"command": command, "delays": delays})
-        print(f"{name}: {kept}", file=sys.stderr, flush=True)
+        _write(tuning_key(config), parameters, {"command": command, "delays": delays})
+        print(f"{name}: {parameters}", file=sys.stderr, flush=True)
     return 0
 
 
-def _write(where: str, kept: dict[str, Any], found: dict[str, Any]) -> None:
-    content = json.loads(FILE.read_text()) if FILE.exists() else {"controllers": {}, "found": {}}
-    content["controllers"][where] = kept
-    content["found"][where] = found
-    FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+def _write(key: str, parameters: dict[str, Any], trials: dict[str, Any]) -> None:
+    file = PARAMETERS_FILE
+    content = json.loads(file.read_text()) if file.exists() else {"controllers": {}, "trials": {}}
+    content["controllers"][key] = parameters
+    content["trials"][key] = trials
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

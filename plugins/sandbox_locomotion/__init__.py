@@ -1,1 +1,1 @@
-"""Robot locomotion on MuJoCo."""
+"""Robot locomotion on MuJoCo. The README says where to begin reading."""

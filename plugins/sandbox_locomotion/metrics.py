@@ -1,77 +1,62 @@
-"""What a roboticist reports of an episode, counted over all of its steps."""
+"""Metrics of an episode: sums over its steps, and what follows from them at the end."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sandbox_locomotion.reward import Transition
+from sandbox_locomotion.arrays import Flags, Floats
+from sandbox_locomotion.transition import Transition
 
-Array = NDArray[np.float64]
+MIN_DISTANCE = 1.0
+"""Distance below which the cost of transport is `MAX_COST_OF_TRANSPORT`, m."""
+MAX_COST_OF_TRANSPORT = 1000.0
+"""Upper bound of the reported cost of transport: a robot that stands still must not look efficient."""
 
-LEAST_DISTANCE = 1.0
-"""Cost of transport of a robot that got less far than this, m, is `NO_PROGRESS`."""
-NO_PROGRESS = 1000.0
-"""Largest cost of transport that is reported: standing still must not look efficient."""
-
-SUMS = ("steps", "travelled", "work", "velocity_error", "turn_error")
+Sums = dict[str, Floats]
+"""Sums over the current episodes, ``(n,)`` each: ``steps``; ``travelled``, m; ``work`` of the motors, J;
+``velocity_error``, m/s, and ``turn_error``, rad/s, summed over steps."""
 
 
-class Tally:
-    """Sums over the current episode of every copy.
+def zero_sums(num_envs: int) -> Sums:
+    """The sums before the first step."""
+    names = ("steps", "travelled", "work", "velocity_error", "turn_error")
+    return {name: np.zeros(num_envs) for name in names}
+
+
+def add_step(sums: Sums, step: Transition, commanded: bool) -> None:
+    """Add a control step; the errors stay zero where no command is followed."""
+    sums["steps"] += 1
+    sums["travelled"] += step.forward_speed * step.dt
+    sums["work"] += step.power * step.dt
+    if not commanded:
+        return
+    error = step.velocity - step.command
+    sums["velocity_error"] += np.sqrt(np.square(error[:, :2]).sum(-1))
+    sums["turn_error"] += np.abs(error[:, 2])
+
+
+def episode_metrics(sums: Sums, dt: float, weight: float, fallen: Flags, failed: Flags) -> dict[str, Floats]:
+    """Metrics by name, shape ``(n,)`` each; names and units as in ``plugin.METRICS``.
 
     Args:
-        copies: Robots.
-        commanded: Whether a command is followed; errors are zero otherwise.
-
-    Attributes:
-        sums: By name, shape ``(copies,)`` each.
+        sums: Of the episodes.
+        dt: Control step, s.
+        weight: Weight of the robot, N.
+        fallen: Where the robot lies on the ground or on its back.
+        failed: Where the physics diverged.
     """
-
-    def __init__(self, copies: int, commanded: bool) -> None:
-        self._commanded = commanded
-        self.sums: dict[str, Array] = {name: np.zeros(copies) for name in SUMS}
-
-    def clear(self, rows: NDArray[np.int64]) -> None:
-        """Begin an episode in these rows."""
-        for values in self.sums.values():
-            values[rows] = 0.0
-
-    def add(self, step: Transition) -> None:
-        """Count a control step."""
-        sums = self.sums
-        sums["steps"] += 1
-        sums["travelled"] += step.forward * step.dt
-        sums["work"] += step.power * step.dt
-        if not self._commanded:
-            return
-        error = step.velocity - step.command
-        sums["velocity_error"] += np.sqrt(np.square(error[:, :2]).sum(-1))
-        sums["turn_error"] += np.abs(error[:, 2])
-
-    def metrics(
-        self, dt: float, weight: float, fallen: NDArray[np.bool_], failed: NDArray[np.bool_]
-    ) -> dict[str, Array]:
-        """Metrics by name, shape ``(copies,)``; names and units as in ``plugin.METRICS``.
-
-        Args:
-            dt: Control step, s.
-            weight: Of the robot, N.
-            fallen: Copies whose robot is on the ground or on its back.
-            failed: Copies whose physics diverged.
-        """
-        sums, steps = self.sums, np.maximum(self.sums["steps"], 1)
-        distance = sums["travelled"]
-        far = np.abs(distance) >= LEAST_DISTANCE
-        transport = np.full(len(steps), NO_PROGRESS)
-        transport[far] = np.minimum(sums["work"][far] / (weight * np.abs(distance[far])), NO_PROGRESS)
-        return {
-            "speed": distance / (steps * dt),
-            "distance": distance.copy(),
-            "falls": fallen.astype(float),
-            "cost_of_transport": transport,
-            "command_error": sums["velocity_error"] / steps,
-            "turn_error": sums["turn_error"] / steps,
-            "steps": sums["steps"].copy(),
-            "failures": failed.astype(float),
-        }
+    steps, distance = np.maximum(sums["steps"], 1), sums["travelled"]
+    far = np.abs(distance) >= MIN_DISTANCE
+    transport = np.full(len(steps), MAX_COST_OF_TRANSPORT)
+    cost = sums["work"][far] / (weight * np.abs(distance[far]))
+    transport[far] = np.minimum(cost, MAX_COST_OF_TRANSPORT)
+    return {
+        "speed": distance / (steps * dt),
+        "distance": distance.copy(),
+        "falls": fallen.astype(float),
+        "cost_of_transport": transport,
+        "command_error": sums["velocity_error"] / steps,
+        "turn_error": sums["turn_error"] / steps,
+        "steps": sums["steps"].copy(),
+        "failures": failed.astype(float),
+    }

@@ -1,89 +1,25 @@
 """Reward terms of locomotion: pure functions of one control step of a batch of robots.
 
-Every preset holds every term, most of them with weight zero, so that agents that were trained on
-different rewards can be compared term by term. The preset ``gymnasium`` of a robot is the reward of
-Gymnasium's v5 environment.
+Each takes a `Transition` and returns an array of shape ``(n,)``. Every preset holds every term, most of
+them with weight zero, so that agents trained on different rewards can be compared term by term. The
+preset ``gymnasium`` of a robot is the reward of its Gymnasium v5 environment.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from sandbox.api import RewardSpec, RewardTerm
+from sandbox_locomotion.arrays import Array
+from sandbox_locomotion.transition import SWING_TIME, Transition
 
-Array = NDArray[Any]
-
-TRACKING = 0.25
+TRACKING_VARIANCE = 0.25
 """σ² of command tracking, (m/s)² and (rad/s)² (Rudin et al. 2022, table of rewards)."""
-SWING = 0.5
-"""Time in the air from which a step earns, s (Rudin et al. 2022)."""
-
-
-@dataclass(frozen=True)
-class Transition:
-    """One control step of n robots.
-
-    Attributes:
-        dt: Length of the step, s.
-        forward: Forward speed over the step, m/s, shape ``(n,)``.
-        healthy: Whether the state after the step is healthy, ``(n,)``.
-        action: The clipped action, ``(n, motors)``, in the precision it was given in.
-        control: What the motors were told, ``(n, motors)``.
-        change: Action less the previous action, ``(n, motors)``.
-        contact: Contact force and torque on every body, ``(n, 6·bodies)``, N and N·m; clipped where
-            Gymnasium clips it.
-        contact_limit: Largest contact cost, N².
-        torque: Motor torque about every joint, ``(n, nv)``, N·m.
-        joint_velocity: Velocity of every joint, ``(n, nv)``, rad/s and m/s.
-        velocity: Forward and leftward velocity in the body's heading, m/s, and turn rate, rad/s, ``(n, 3)``.
-        vertical: Vertical velocity of the root, m/s, ``(n,)``.
-        command: Commanded ``velocity``, ``(n, 3)``.
-        up: Vertical component of the root's up axis, 1 upright, −1 on its back, ``(n,)``.
-        foot_contact: Whether each foot touches something, ``(n, feet)``.
-        foot_speed: Horizontal speed of each foot, m/s, ``(n, feet)``.
-        landed: Time each foot that has just touched down was in the air, else 0.5 s, ``(n, feet)``.
-        pose_error, speed_error, foot_error, root_error, root_speed_error: Squared errors against the
-            reference gait, ``(n,)``; zero where none is followed.
-    """
-
-    dt: float
-    forward: Array
-    healthy: Array
-    action: Array
-    control: Array
-    change: Array
-    contact: Array
-    contact_limit: float
-    torque: Array
-    joint_velocity: Array
-    velocity: Array
-    vertical: Array
-    command: Array
-    up: Array
-    foot_contact: Array
-    foot_speed: Array
-    landed: Array
-    pose_error: Array
-    speed_error: Array
-    foot_error: Array
-    root_error: Array
-    root_speed_error: Array
-
-    @cached_property
-    def power(self) -> Array:
-        """Mechanical power of all motors, braking counted as spending, W, ``(n,)``."""
-        power: Array = np.abs(self.torque * self.joint_velocity).sum(-1)
-        return power
 
 
 def forward(step: Transition) -> Array:
     """Forward speed, m/s."""
-    return step.forward
+    return step.forward_speed
 
 
 def survive(step: Transition) -> Array:
@@ -92,27 +28,27 @@ def survive(step: Transition) -> Array:
 
 
 def control(step: Transition) -> Array:
-    """Σ u² of the clipped action; in the action's own precision, as Gymnasium computes it."""
+    """Σ u² of the clipped action, in the precision of the action as in Gymnasium."""
     total: Array = np.square(step.action).sum(-1)
     return total
 
 
 def contact(step: Transition) -> Array:
     """Σ f² of the contact forces and torques on all bodies."""
-    total: Array = np.minimum(np.square(step.contact).sum(-1), step.contact_limit)
+    total: Array = np.minimum(np.square(step.contacts.forces).sum(-1), step.max_contact_cost)
     return total
 
 
 def track_velocity(step: Transition) -> Array:
     """exp(−|v − v*|²/σ²) of the horizontal velocity."""
     error = np.square(step.velocity[:, :2] - step.command[:, :2]).sum(-1)
-    value: Array = np.exp(-error / TRACKING)
+    value: Array = np.exp(-error / TRACKING_VARIANCE)
     return value
 
 
 def track_turn(step: Transition) -> Array:
     """exp(−(ω − ω*)²/σ²) of the turn rate."""
-    value: Array = np.exp(-np.square(step.velocity[:, 2] - step.command[:, 2]) / TRACKING)
+    value: Array = np.exp(-np.square(step.velocity[:, 2] - step.command[:, 2]) / TRACKING_VARIANCE)
     return value
 
 
@@ -128,62 +64,63 @@ def energy(step: Transition) -> Array:
 
 
 def action_rate(step: Transition) -> Array:
-    """Σ of the squared change of the action."""
-    total: Array = np.square(step.change).sum(-1)
+    """Σ (a − a₋₁)² of the clipped actions."""
+    total: Array = np.square(step.action_change).sum(-1)
     return total
 
 
 def orientation(step: Transition) -> Array:
-    """1 − (up)², the squared sine of the tilt; 1 beyond the horizontal."""
+    """1 − up², the squared sine of the tilt; 1 for a robot tilted by more than 90°."""
     tilt: Array = np.where(step.up > 0, 1.0 - np.square(step.up), 1.0)
     return tilt
 
 
 def vertical_speed(step: Transition) -> Array:
     """Squared vertical velocity of the root."""
-    value: Array = np.square(step.vertical)
+    value: Array = np.square(step.vertical_speed)
     return value
 
 
 def foot_slip(step: Transition) -> Array:
-    """Σ of the squared horizontal speed of feet that touch the ground."""
-    total: Array = (np.square(step.foot_speed) * step.foot_contact).sum(-1)
+    """Σ of the squared horizontal speed of the feet that touch the ground."""
+    contacts = step.contacts
+    total: Array = (np.square(contacts.foot_speed) * contacts.touching).sum(-1)
     return total
 
 
 def air_time(step: Transition) -> Array:
-    """Σ over feet that touch down of their time in the air less 0.5 s."""
-    total: Array = (step.landed - SWING).sum(-1)
+    """Σ over landing feet of (time in the air − 0.5 s)."""
+    total: Array = (step.contacts.air_time - SWING_TIME).sum(-1)
     return total
 
 
 def imitate_pose(step: Transition) -> Array:
-    """exp(−5·Σ squared joint angle errors)."""
-    value: Array = np.exp(-5.0 * step.pose_error)
+    """exp(−5·Σ squared errors of the joint angles)."""
+    value: Array = np.exp(-5.0 * step.gait_errors.joints)
     return value
 
 
 def imitate_velocity(step: Transition) -> Array:
-    """exp(−0.1·Σ squared joint velocity errors)."""
-    value: Array = np.exp(-0.1 * step.speed_error)
+    """exp(−0.1·Σ squared errors of the joint velocities)."""
+    value: Array = np.exp(-0.1 * step.gait_errors.joint_velocity)
     return value
 
 
 def imitate_feet(step: Transition) -> Array:
-    """exp(−40·Σ squared errors of the feet's places relative to the root)."""
-    value: Array = np.exp(-40.0 * step.foot_error)
+    """exp(−40·Σ squared errors of the feet's positions relative to the root)."""
+    value: Array = np.exp(-40.0 * step.gait_errors.feet)
     return value
 
 
 def imitate_root(step: Transition) -> Array:
-    """exp(−20·position² − 10·rotation²) of the root's height and tilt."""
-    value: Array = np.exp(-step.root_error)
+    """exp(−20·height² − 10·tilt²) of the root's errors."""
+    value: Array = np.exp(-step.gait_errors.root)
     return value
 
 
 def imitate_root_velocity(step: Transition) -> Array:
-    """exp(−2·velocity² − 0.2·turn²) of the root."""
-    value: Array = np.exp(-step.root_speed_error)
+    """exp(−2·velocity² − 0.2·turn²) of the root's errors."""
+    value: Array = np.exp(-step.gait_errors.root_velocity)
     return value
 
 
@@ -203,13 +140,20 @@ TERMS = (
     RewardTerm("action_rate", action_rate, 0.0, "1", _RUDIN, "sum of squared changes of the action"),
     RewardTerm("orientation", orientation, 0.0, "1", _RUDIN, "squared sine of the tilt"),
     RewardTerm("vertical_speed", vertical_speed, 0.0, "m²/s²", _RUDIN, "squared vertical velocity"),
-    RewardTerm("foot_slip", foot_slip, 0.0, "m²/s²", "MuJoCo Playground, joystick tasks", "feet that slide"),
-    RewardTerm("air_time", air_time, 0.0, "s", _RUDIN, "time in the air of landing feet, less 0.5 s"),
-    RewardTerm("imitate_pose", imitate_pose, 0.0, "1", _PENG, "closeness of joint angles to the gait"),
-    RewardTerm("imitate_velocity", imitate_velocity, 0.0, "1", _PENG, "closeness of joint velocities"),
-    RewardTerm("imitate_feet", imitate_feet, 0.0, "1", _PENG, "closeness of the feet"),
-    RewardTerm("imitate_root", imitate_root, 0.0, "1", _PENG, "closeness of the root's height and tilt"),
-    RewardTerm("imitate_root_velocity", imitate_root_velocity, 0.0, "1", _PENG, "closeness of its velocity"),
+    RewardTerm(
+        "foot_slip",
+        foot_slip,
+        0.0,
+        "m²/s²",
+        "MuJoCo Playground, joystick tasks",
+        "squared speed of feet on the ground",
+    ),
+    RewardTerm("air_time", air_time, 0.0, "s", _RUDIN, "time in the air of landing feet minus 0.5 s"),
+    RewardTerm("imitate_pose", imitate_pose, 0.0, "1", _PENG, "similarity of the joint angles to the gait's"),
+    RewardTerm("imitate_velocity", imitate_velocity, 0.0, "1", _PENG, "similarity of the joint velocities"),
+    RewardTerm("imitate_feet", imitate_feet, 0.0, "1", _PENG, "similarity of the feet's positions"),
+    RewardTerm("imitate_root", imitate_root, 0.0, "1", _PENG, "similarity of the root's height and tilt"),
+    RewardTerm("imitate_root_velocity", imitate_root_velocity, 0.0, "1", _PENG, "similarity of its velocity"),
 )
 
 
@@ -230,8 +174,8 @@ def _presets(command: RewardSpec, **gymnasium: float) -> dict[str, RewardSpec]:
     return {"gymnasium": _spec(**gymnasium), "command": command, "imitation": _IMITATION}
 
 
-def _command(scale: float, survive: float = 0.0) -> RewardSpec:
-    return _spec(track_velocity=1.0, track_turn=0.5, survive=survive, control=-scale)
+def _command(control_cost: float, survive: float = 0.0) -> RewardSpec:
+    return _spec(track_velocity=1.0, track_turn=0.5, survive=survive, control=-control_cost)
 
 
 ANT = _presets(_command(0.02, 0.1), forward=1.0, survive=1.0, control=-0.5, contact=-5e-4)

@@ -1,17 +1,17 @@
-"""Pictures of locomotion beyond the filmed episode: a chart of speed over time, a strip, a replay."""
+"""Views of an episode beyond its film: a chart of the speed over time, and a replay for the web page."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from sandbox.api import Moment, ViewAgent, ViewRequest
 from sandbox.api.replay import Clock, Colour, Episode, PictureLog, Series, StepLog, write_replay
+from sandbox_locomotion.env import LocomotionEnv
+from sandbox_locomotion.render import AnnotatedCamera
 
 SECONDS = 10.0
-"""A replay shows this much of an episode, s."""
-MOST_FRAMES = 160
+"""A replay shows the first so many seconds of an episode."""
+MAX_FRAMES = 160
 """Pictures of a replay; a longer episode has fewer a second."""
 
 FIGURES: tuple[tuple[str, str, str, Colour], ...] = (
@@ -21,18 +21,18 @@ FIGURES: tuple[tuple[str, str, str, Colour], ...] = (
 )
 """Name, panel, unit and colour of a replay's series."""
 
-SIDE = 240
-"""Of a replay's pictures, pixels."""
+IMAGE_SIZE = 240
+"""Side of a replay's images, pixels."""
 
 
 def draw_replay(request: ViewRequest) -> None:
-    """Write a replay with pictures, speed and height of the first seconds of every agent and seed."""
+    """Write a replay with images, speed and height of the first seconds of every agent and seed."""
     episodes = [_replay(request, agent, seed) for agent in request.agents for seed in request.seeds]
     write_replay(request.path, request.scenario, episodes)
 
 
 def draw_speed(request: ViewRequest) -> None:
-    """Draw forward speed over time, one line an agent, averaged over 0.5 s; a command is dashed."""
+    """Draw the forward speed over time, averaged over 0.5 s: one line per agent, its command dashed."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -42,14 +42,14 @@ def draw_speed(request: ViewRequest) -> None:
     for agent in request.agents:
         seen: dict[str, list[float]] = {"time": [], "speed": [], "command": []}
 
-        def watch(env: Any, moment: Any, seen: dict[str, list[float]] = seen) -> None:
-            simulation = env.unwrapped.simulation
+        def on_step(env: LocomotionEnv, moment: Moment, seen: dict[str, list[float]] = seen) -> None:
+            simulation = env.simulation
             seen["time"].append(moment.step * simulation.dt)
-            seen["speed"].append(float(simulation.speed[0]))
+            seen["speed"].append(float(simulation.state.speed[0]))
             if simulation.config.command_speed is not None:
-                seen["command"].append(float(simulation.command[0, 0]))
+                seen["command"].append(float(simulation.state.command[0, 0]))
 
-        request.play(agent, request.seeds[0], watch)
+        request.play(agent, request.seeds[0], on_step)
         step = seen["time"][1] - seen["time"][0] if len(seen["time"]) > 1 else 1.0
         window = max(1, round(0.5 / step))
         smooth = np.convolve(seen["speed"], np.ones(window) / window, "same")
@@ -64,34 +64,33 @@ def draw_speed(request: ViewRequest) -> None:
 
 
 def _replay(request: ViewRequest, agent: ViewAgent, seed: int) -> Episode:
-    from sandbox_locomotion.render import Painter
-
-    painter: Painter | None = None
-    log, pictures = StepLog(request.weights), PictureLog(MOST_FRAMES, SIDE)
+    camera: AnnotatedCamera | None = None
+    log, pictures = StepLog(request.weights), PictureLog(MAX_FRAMES, IMAGE_SIZE)
     figures: dict[str, list[float]] = {"speed": [], "height": [], "command": []}
     dt = 0.0
 
-    def watch(env: Any, moment: Moment) -> None:
-        nonlocal painter, dt
-        simulation = env.unwrapped.simulation
+    def on_step(env: LocomotionEnv, moment: Moment) -> None:
+        nonlocal camera, dt
+        simulation = env.simulation
         dt = simulation.dt
         if moment.step * dt > SECONDS:
             return
         log.add(moment)
-        figures["speed"].append(float(simulation.speed[0]))
-        if simulation.body.vertical is not None:
-            figures["height"].append(float(simulation.physics.view("QPOS")[0, simulation.body.vertical]))
+        figures["speed"].append(float(simulation.state.speed[0]))
+        index = simulation.robot.anatomy.height_qpos
+        if index is not None:
+            figures["height"].append(float(simulation.physics.qpos[0, index]))
         if simulation.config.command_speed is not None:
-            figures["command"].append(float(simulation.command[0, 0]))
+            figures["command"].append(float(simulation.state.command[0, 0]))
         if pictures.wants(moment.step):
-            painter = painter or Painter(simulation, SIDE)
-            pictures.add(moment.step, painter.frame(0))
+            camera = camera or AnnotatedCamera(simulation, IMAGE_SIZE)
+            pictures.add(moment.step, camera.picture(0))
 
     try:
-        record = request.play(agent, seed, watch, "rgb_array")
+        record = request.play(agent, seed, on_step, "rgb_array")
     finally:
-        if painter is not None:
-            painter.close()
+        if camera is not None:
+            camera.close()
     steps = pictures.steps
     return Episode(
         agent=agent.name,

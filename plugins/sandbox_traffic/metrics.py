@@ -1,23 +1,27 @@
-"""What a traffic engineer reports of an episode, from its trips.
+"""What a traffic engineer reports of an episode: metrics of the network, and of single signals.
 
-Every vehicle that was to depart counts: those on the road at the end, and those that could never
-enter. Averages over the vehicles present would improve as a junction breaks down.
+In the network's metrics every vehicle that was scheduled to depart counts, also those that are on the road
+at the end and those that could never enter. Averages over the vehicles present would improve as a junction
+breaks down.
 """
 
 from __future__ import annotations
 
-from sandbox_traffic.trips import Trips
+import numpy as np
+
+from sandbox_traffic.state import Array, NetworkState
+from sandbox_traffic.sumo.trips import Trips
 
 GRIDLOCK_WINDOW = 300.0
-"""An episode ends in gridlock if nobody arrived for this long though vehicles were left, s."""
+"""An episode ends in gridlock if no vehicle arrived for this long though vehicles were left, s."""
 
 
 def episode_metrics(trips: Trips, begin: float, end: float) -> dict[str, float]:
     """Metrics of an episode from ``begin`` to ``end`` (s); names and units as in ``plugin.METRICS``.
 
     With n scheduled vehicles, delay = Σ(timeLoss + departDelay)/n, trip_time = Σ(duration +
-    departDelay)/n and waiting = Σ(waitingTime + departDelay)/n. The mean number of vehicles standing
-    or outside is the same sum of waiting times over the episode's length instead of n.
+    departDelay)/n and waiting = Σ(waitingTime + departDelay)/n. The mean number of vehicles that stand
+    or wait outside is the same sum of waiting times over the episode's length instead of n.
     """
     scheduled = max(len(trips.depart), 1)
     outside = float(trips.depart_delay.sum())
@@ -41,3 +45,48 @@ def episode_metrics(trips: Trips, begin: float, end: float) -> dict[str, float]:
         "gridlock": float(stuck and not moving),
         "pedestrian_waiting": trips.people_waiting / max(trips.people, 1),
     }
+
+
+class SignalMetrics:
+    """Metrics of every signal of several simulations, summed up over an episode.
+
+    A trip belongs to no single signal, so these come from the approaches: their state at the end of each
+    interval stands for the interval.
+    """
+
+    def __init__(self, num_envs: int, signals: int) -> None:
+        self._shape = (num_envs, signals)
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin new episodes."""
+        self._seconds = np.zeros((self._shape[0], 1))
+        self._queue, self._lost, self._outside, self._passed, self._changes = np.zeros((5, *self._shape))
+
+    def update(self, before: NetworkState, after: NetworkState) -> None:
+        """Add the interval between two states."""
+        seconds = (after.now - before.now)[:, None]
+        self._seconds += seconds
+        self._queue += after.totals["queue"] * seconds
+        self._lost += after.totals["slowness"] * seconds
+        self._outside += after.totals["outside"] * seconds
+        self._passed += after.totals["passed"] - before.totals["passed"]
+        self._changes += after.phase != before.phase
+
+    def compute(self) -> dict[str, Array]:
+        """Metrics of the episodes so far, shape ``(num_envs, signals)`` each.
+
+        - ``queue``: mean number of vehicles that stand on the signal's approaches
+        - ``outside``: mean number of vehicles that wait to enter on their edges
+        - ``throughput``: vehicles that crossed the signal's loops, 1/h
+        - ``delay``: (Σ (1 − speed/limit)·Δt + Σ outside·Δt) / vehicles that crossed, s
+        - ``changes``: changes of phase, 1/h
+        """
+        hours = np.maximum(self._seconds, 1.0) / 3600.0
+        return {
+            "queue": self._queue / np.maximum(self._seconds, 1.0),
+            "outside": self._outside / np.maximum(self._seconds, 1.0),
+            "throughput": self._passed / hours,
+            "delay": (self._lost + self._outside) / np.maximum(self._passed, 1.0),
+            "changes": self._changes / hours,
+        }

@@ -1,40 +1,39 @@
-"""What signals see: named observations, each a row of blocks.
+"""Observations of signals, each a concatenation of named blocks.
 
-A block has one number a signal, phase, approach or exit. The observation of a signal is the
-concatenation of its blocks; where signals differ in size, all are padded with zeros at the end for a
-policy that they share.
+A block has one number per signal, phase, approach, exit or movement. Where signals differ in size, their
+observations are padded with zeros at the end, for a policy that all signals share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox_traffic.control import Ground
-from sandbox_traffic.network import VEHICLE_SPACE
-from sandbox_traffic.reward import FEW
-from sandbox_traffic.scene import Array, Scene
+from sandbox_traffic.network.roads import VEHICLE_SPACE
+from sandbox_traffic.network.signal_network import SignalNetwork
+from sandbox_traffic.reward import OUTSIDE_SCALE
+from sandbox_traffic.state import Array, NetworkState
 
-LONG_GREEN = 60.0
-"""Greens are observed up to this length, s."""
+MAX_GREEN_TIME = 60.0
+"""Green times are observed up to this length, s."""
 
-LOOP_MEMORY = 5.0
-"""A vehicle that was on a loop t seconds ago is observed as exp(−t/LOOP_MEMORY), s."""
+LOOP_DECAY = 5.0
+"""A vehicle that was on a loop t seconds ago is observed as exp(−t/LOOP_DECAY), s."""
 
-LONG_WAIT = 60.0
-"""A sum of waiting times w on an approach is observed as w/(w + LONG_WAIT), s."""
+WAITING_SCALE = 60.0
+"""A sum of waiting times w on an approach is observed as w/(w + WAITING_SCALE), s."""
 
 RESCO_VEHICLES = 28.0
-"""RESCO divides vehicle counts by this, the vehicles that fit on 200 m."""
+"""RESCO's divisor of vehicle counts, the vehicles that fit on 200 m."""
 
-RESCO_WAIT = 28.0
-"""And waiting times by this, s."""
+RESCO_WAITING = 28.0
+"""RESCO's divisor of waiting times, s."""
 
-LARGE = 100.0
+MAX_VALUE = 100.0
 """Bound of observations that have no natural one; waiting times are cut off there."""
 
 Per = Literal["signal", "phase", "approach", "exit", "movement"]
@@ -45,29 +44,25 @@ class Block:
     """One part of an observation.
 
     Attributes:
-        name: What it is called in the documentation.
-        per: What there is one number of.
-        values: From a scene, shape ``(copies, signals, most)``.
-        meaning: Definition, unit and range.
+        per: What the block has one number for.
+        values: Function of the state, of shape ``(num_envs, signals, numbers)``.
         low, high: Bounds of the values.
     """
 
-    name: str
     per: Per
-    values: Callable[[Scene], Array]
-    meaning: str
-    low: float = 0.0
-    high: float = 1.0
+    values: Callable[[NetworkState], Array]
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A choice of blocks.
+    """A concatenation of blocks.
 
     Attributes:
-        name: What configurations call it.
+        name: Name in configurations.
         blocks: Its parts, in order.
-        source: Where it comes from.
+        source: Paper or library that it comes from.
     """
 
     name: str
@@ -75,197 +70,213 @@ class Observation:
     source: str = ""
 
 
-def _phase(scene: Scene) -> Any:
-    return scene.one_hot
+def _block(
+    per: Per, low: float = 0.0, high: float = 1.0
+) -> Callable[[Callable[[NetworkState], Array]], Block]:
+    """Make a block of a function of the state."""
+    return lambda values: Block(per, values, low, high)
 
 
-def _may_switch(scene: Scene) -> Any:
-    return scene.may_switch[..., None]
+@_block("phase")
+def phase(state: NetworkState) -> Array:
+    """1 for the phase that is green or being changed to, else 0."""
+    return state.phase_one_hot.astype(np.float64)
 
 
-def _green(scene: Scene) -> Any:
-    return np.minimum(np.maximum(scene.green / LONG_GREEN, 0.0), 1.0)[..., None]
+@_block("signal")
+def may_switch(state: NetworkState) -> Array:
+    """1 where the minimum green is over, else 0."""
+    return state.may_switch[..., None].astype(np.float64)
 
 
-def _occupied(scene: Scene) -> Any:
-    return np.minimum(scene.count / scene.capacity, 1.0)
+@_block("signal")
+def green_time(state: NetworkState) -> Array:
+    """Time for which the phase has been green/60 s, at most 1."""
+    return np.minimum(np.maximum(state.green_time / MAX_GREEN_TIME, 0.0), 1.0)[..., None]
 
 
-def _standing(scene: Scene) -> Any:
-    return np.minimum(scene.queue / scene.capacity, 1.0)
+@_block("approach")
+def occupied(state: NetworkState) -> Array:
+    """Share of the capacity that is occupied."""
+    return np.minimum(state.count / state.network.capacity, 1.0)
 
 
-def _slow(scene: Scene) -> Any:
-    return np.minimum(scene.slowness / scene.capacity, 1.0)
+@_block("approach")
+def standing(state: NetworkState) -> Array:
+    """Share of the capacity that stands still."""
+    return np.minimum(state.queue / state.network.capacity, 1.0)
 
 
-def _waited(scene: Scene) -> Any:
-    return scene.waiting / (scene.waiting + LONG_WAIT)
+@_block("approach")
+def outside(state: NetworkState) -> Array:
+    """n/(n + 10) for n vehicles that wait to enter."""
+    return state.outside / (state.outside + OUTSIDE_SCALE)
 
 
-def _outside(scene: Scene) -> Any:
-    return scene.outside / (scene.outside + FEW)
+@_block("approach")
+def arriving(state: NetworkState) -> Array:
+    """exp(−t/5) for t s since a vehicle was on the loop."""
+    return np.exp(-state.gap / LOOP_DECAY)
 
 
-def _arriving(scene: Scene) -> Any:
-    return np.exp(-scene.gap / LOOP_MEMORY)
+@_block("approach")
+def slow(state: NetworkState) -> Array:
+    """Share of the capacity, vehicles weighted by 1 − speed/limit."""
+    return np.minimum(state.slowness / state.network.capacity, 1.0)
 
 
-def _density(scene: Scene) -> Any:
-    return np.minimum(scene.incoming * VEHICLE_SPACE / scene.lane_length, 1.0)
+@_block("approach")
+def waiting(state: NetworkState) -> Array:
+    """w/(w + 60) for w s, the sum of present waiting times."""
+    return state.waiting / (state.waiting + WAITING_SCALE)
 
 
-def _lane_queue(scene: Scene) -> Any:
-    return np.minimum(scene.lane_queue * VEHICLE_SPACE / scene.lane_length, 1.0)
+@_block("exit")
+def exit_standing(state: NetworkState) -> Array:
+    """Share of the outgoing lane that stands still."""
+    return np.minimum(state.outgoing_queue * VEHICLE_SPACE / state.network.exit_length, 1.0)
 
 
-def _approaching(scene: Scene) -> Any:
-    return (scene.count - scene.queue) / RESCO_VEHICLES
+@_block("approach")
+def upstream_green(state: NetworkState) -> Array:
+    """1 where the signal upstream has green towards the approach, else 0."""
+    return state.upstream_green
 
 
-def _total_wait(scene: Scene) -> Any:
-    return np.minimum(scene.waiting / RESCO_WAIT, LARGE)
+@_block("approach")
+def lane_density(state: NetworkState) -> Array:
+    """Share of the incoming lane alone that is occupied."""
+    return np.minimum(state.incoming * VEHICLE_SPACE / state.network.lane_length, 1.0)
 
 
-def _queued(scene: Scene) -> Any:
-    return scene.queue / RESCO_VEHICLES
+@_block("approach")
+def lane_queue(state: NetworkState) -> Array:
+    """Share of the incoming lane alone that stands still."""
+    return np.minimum(state.incoming_queue * VEHICLE_SPACE / state.network.lane_length, 1.0)
 
 
-def _total_speed(scene: Scene) -> Any:
-    return (scene.count - scene.slowness) / RESCO_VEHICLES
+@_block("approach", high=MAX_VALUE)
+def moving_vehicles(state: NetworkState) -> Array:
+    """Moving vehicles/28."""
+    return (state.count - state.queue) / RESCO_VEHICLES
 
 
-def _pressure(scene: Scene) -> Any:
-    return scene.movement_pressure / RESCO_VEHICLES
+@_block("approach", high=MAX_VALUE)
+def total_waiting(state: NetworkState) -> Array:
+    """Sum of present waiting times/28 s."""
+    return np.minimum(state.waiting / RESCO_WAITING, MAX_VALUE)
 
 
-def _wave(scene: Scene) -> Any:
-    return scene.count / RESCO_VEHICLES
+@_block("approach", high=MAX_VALUE)
+def standing_vehicles(state: NetworkState) -> Array:
+    """Standing vehicles/28."""
+    return state.queue / RESCO_VEHICLES
 
 
-def _exit_standing(scene: Scene) -> Any:
-    return np.minimum(scene.exit_queue * VEHICLE_SPACE / scene.exit_length, 1.0)
+@_block("approach", high=MAX_VALUE)
+def total_speed(state: NetworkState) -> Array:
+    """Sum of the vehicles' speed/limit/28."""
+    return (state.count - state.slowness) / RESCO_VEHICLES
 
 
-def _released(scene: Scene) -> Any:
-    return scene.released
+@_block("movement", low=-MAX_VALUE, high=MAX_VALUE)
+def pressure(state: NetworkState) -> Array:
+    """(Vehicles on the approach − vehicles on the exit)/28."""
+    return state.movement_pressure / RESCO_VEHICLES
 
 
-PHASE = Block("phase", "phase", _phase, "one-hot of the phase that is green or being changed to")
-MAY_SWITCH = Block("may switch", "signal", _may_switch, "1 where the shortest green is over")
-GREEN = Block("green", "signal", _green, "how long it has been green, 1 from 60 s on")
-OCCUPIED = Block("occupied", "approach", _occupied, "share of the approach's capacity that is occupied")
-STANDING = Block("standing", "approach", _standing, "share of the capacity that stands still")
-SLOW = Block("slow", "approach", _slow, "share of the capacity, vehicles weighted by 1 − speed/limit")
-WAITED = Block("waited", "approach", _waited, "w/(w + 60) for w s, the sum of present waiting times")
-OUTSIDE = Block("outside", "approach", _outside, "n/(n + 10) for n vehicles waiting to enter")
-ARRIVING = Block("arriving", "approach", _arriving, "exp(−t/5) for t s since a vehicle was on the loop")
+@_block("approach", high=MAX_VALUE)
+def wave(state: NetworkState) -> Array:
+    """Vehicles standing or approaching/28."""
+    return state.count / RESCO_VEHICLES
 
-DENSITY = Block("density", "approach", _density, "occupied share of the incoming lane alone")
-LANE_QUEUE = Block("queue", "approach", _lane_queue, "standing share of the incoming lane alone")
-APPROACHING = Block("approaching", "approach", _approaching, "moving vehicles/28", 0.0, LARGE)
-TOTAL_WAIT = Block("total wait", "approach", _total_wait, "sum of present waiting times/28 s", 0.0, LARGE)
-QUEUED = Block("queued", "approach", _queued, "standing vehicles/28", 0.0, LARGE)
-TOTAL_SPEED = Block("total speed", "approach", _total_speed, "Σ speed/limit/28", 0.0, LARGE)
-PRESSURE = Block(
-    "pressure", "movement", _pressure, "(vehicles on the approach − on the exit)/28", -LARGE, LARGE
-)
-WAVE = Block("wave", "approach", _wave, "vehicles standing or approaching/28", 0.0, LARGE)
-EXIT_STANDING = Block("exit", "exit", _exit_standing, "standing share of each outgoing lane")
-RELEASED = Block(
-    "released", "approach", _released, "1 where the signal upstream shows green towards the approach"
-)
+
+APPROACHES = (phase, may_switch, green_time, occupied, standing, outside, arriving, slow, waiting)
 
 OBSERVATIONS = {
-    made.name: made
-    for made in (
-        Observation(
-            "approaches", (PHASE, MAY_SWITCH, GREEN, OCCUPIED, STANDING, OUTSIDE, ARRIVING, SLOW, WAITED)
-        ),
-        Observation("sumo-rl", (PHASE, MAY_SWITCH, DENSITY, LANE_QUEUE), "sumo-rl 1.4.5, its default"),
+    observation.name: observation
+    for observation in (
+        Observation("approaches", APPROACHES),
+        Observation("sumo-rl", (phase, may_switch, lane_density, lane_queue), "sumo-rl 1.4.5, its default"),
         Observation(
             "drq",
-            (PHASE, APPROACHING, TOTAL_WAIT, QUEUED, TOTAL_SPEED),
+            (phase, moving_vehicles, total_waiting, standing_vehicles, total_speed),
             "Ault and Sharon 2021 (RESCO), drq_norm",
         ),
-        Observation("pressure", (PHASE, PRESSURE), "Chen et al. 2020 (MPLight)"),
-        Observation("wave", (PHASE, WAVE), "Ault and Sharon 2021 (RESCO), wave"),
+        Observation("pressure", (phase, pressure), "Chen et al. 2020 (MPLight)"),
+        Observation("wave", (phase, wave), "Ault and Sharon 2021 (RESCO), wave"),
         Observation(
             "neighbours",
-            (
-                *(PHASE, MAY_SWITCH, GREEN, OCCUPIED, STANDING, OUTSIDE, ARRIVING, SLOW, WAITED),
-                *(EXIT_STANDING, RELEASED),
-            ),
-            "after Ma and Wu 2020 (FMA2C): what the signals around are doing",
+            (*APPROACHES, exit_standing, upstream_green),
+            "after Ma and Wu 2020 (FMA2C): the state of the signals around",
         ),
     )
 }
+"""Observations by the name that configurations use."""
 
 
 class Observer:
-    """Gathers the blocks of an observation into arrays for learners.
+    """Concatenates the blocks of an observation for all signals.
 
     Args:
-        ground: The network.
-        observation: What is seen.
+        network: The network.
+        observation: The observation to make.
 
     Attributes:
         sizes: Length of each signal's observation.
-        width: The largest of them.
-        low, high: Bounds of every entry, shape ``(width,)``.
+        width: Largest of the sizes.
     """
 
-    def __init__(self, ground: Ground, observation: Observation) -> None:
+    def __init__(self, network: SignalNetwork, observation: Observation) -> None:
         self._blocks = observation.blocks
-        counts = [_counts(ground, block.per) for block in self._blocks]
-        starts = np.cumsum([0, *(max(row) for row in counts)])
-        zero = int(starts[-1])
+        signals = range(len(network.signals))
+        counts = [_counts(network, block.per) for block in self._blocks]
+        starts = np.cumsum([0, *(max(row) for row in counts)]).tolist()
+        zero = starts[-1]  # column of zeros behind the blocks
         columns = [
             [
-                int(start) + place
+                start + place
                 for start, row in zip(starts, counts, strict=False)
-                for place in range(row[at])
+                for place in range(row[signal])
             ]
-            for at in range(len(ground.signals))
+            for signal in signals
         ]
         self.sizes = [len(row) for row in columns]
         self.width = max(self.sizes)
         self._table: NDArray[np.intp] = np.full((len(columns), self.width), zero, dtype=np.intp)
-        for at, row in enumerate(columns):
-            self._table[at, : len(row)] = row
-        self._regular = bool((self._table == np.arange(zero)).all()) if self.width == zero else False
-        self._bounds = [
-            [
-                np.repeat([getattr(block, side) for block in self._blocks], [row[at] for row in counts])
-                for at in range(len(columns))
-            ]
-            for side in ("low", "high")
-        ]
+        for signal, row in enumerate(columns):
+            self._table[signal, : len(row)] = row
+        self._same_size = self.width == zero and bool((self._table == np.arange(zero)).all())
+        self._bounds = [self._block_bounds([row[signal] for row in counts]) for signal in signals]
+
+    def _block_bounds(self, counts: list[int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        low, high = ([getattr(block, side) for block in self._blocks] for side in ("low", "high"))
+        return np.repeat(low, counts).astype(np.float32), np.repeat(high, counts).astype(np.float32)
 
     def bounds(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Bounds of signal ``index``'s observation, shape ``(sizes[index],)`` each."""
-        low, high = (side[index].astype(np.float32) for side in self._bounds)
-        return low, high
+        return self._bounds[index]
 
-    def observe(self, scene: Scene) -> NDArray[np.float32]:
-        """Observations of all signals, shape ``(copies, signals, width)``."""
-        parts: Sequence[Array] = [block.values(scene) for block in self._blocks]
-        if self._regular:
+    def observe(self, state: NetworkState) -> NDArray[np.float32]:
+        """Observations of all signals, shape ``(num_envs, signals, width)``."""
+        parts = [block.values(state) for block in self._blocks]
+        if self._same_size:
             return np.concatenate(parts, axis=-1, dtype=np.float32)
-        parts = [*parts, np.zeros((*parts[0].shape[:2], 1))]
+        parts.append(np.zeros((*parts[0].shape[:2], 1)))
         full = np.concatenate(parts, axis=-1, dtype=np.float32)
         return np.take_along_axis(full, self._table[None], axis=2)
 
 
-def _counts(ground: Ground, per: Per) -> list[int]:
+def _counts(network: SignalNetwork, per: Per) -> list[int]:
+    """How many numbers a block has for each signal."""
     match per:
         case "signal":
-            return [1] * len(ground.signals)
+            return [1] * len(network.signals)
         case "phase":
-            return [len(signal.greens) for signal in ground.signals]
+            return [len(signal.greens) for signal in network.signals]
         case "approach":
-            return [len(signal.incoming) for signal in ground.signals]
+            return [len(signal.incoming) for signal in network.signals]
         case "exit":
-            return [len(signal.outgoing) for signal in ground.signals]
+            return [len(signal.outgoing) for signal in network.signals]
         case "movement":
-            return [len(signal.movements) for signal in ground.signals]
+            return [len(signal.movements) for signal in network.signals]

@@ -1,6 +1,8 @@
-"""What the traffic domain offers; importing this file loads neither SUMO nor NumPy."""
+"""Declaration of the traffic domain; importing this file loads neither SUMO nor NumPy."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from sandbox.api import Baseline, Domain, Metric, Task, View
 
@@ -12,60 +14,60 @@ METRICS = (
     Metric("throughput", "vehicles/h", "higher", "vehicles that reached their destination"),
     Metric("unfinished", "vehicles", "lower", "vehicles on the road when the episode ends"),
     Metric("undeparted", "vehicles", "lower", "vehicles still outside when the episode ends"),
-    Metric("teleports", "vehicles", "lower", "vehicles that SUMO moved out of the way"),
+    Metric("teleports", "vehicles", "lower", "vehicles that SUMO teleported"),
     Metric("collisions", "1", "lower", "collisions counted by SUMO"),
     Metric("emergency_stops", "1", "lower", "emergency stops counted by SUMO"),
-    Metric("gridlock", "1", "lower", "1 if vehicles were left and none arrived during the last 300 s"),
-    Metric("pedestrian_waiting", "s", "lower", "time that a walker stood, 0 where nobody walks"),
+    Metric("gridlock", "1", "lower", "1 if vehicles were left and none arrived in the last 300 s"),
+    Metric("pedestrian_waiting", "s", "lower", "standing time per pedestrian, 0 where there is none"),
 )
 
 BASELINES = (
     Baseline(
         "fixed-time",
-        "sandbox_traffic.baselines:fixed_time",
+        "sandbox_traffic.baselines.fixed_time:FixedTime",
         "the network's own program: its order of phases, splits and cycle",
         "Webster 1958, Traffic Signal Settings, for generated networks; the map's authors otherwise",
     ),
     Baseline(
         "max-pressure",
-        "sandbox_traffic.baselines:max_pressure",
+        "sandbox_traffic.baselines.greedy:MaxPressure",
         "the phase with the largest sum of incoming minus outgoing vehicles",
         "Varaiya 2013, Transportation Research Part C 36",
     ),
     Baseline(
         "max-wave",
-        "sandbox_traffic.baselines:max_wave",
-        "greedy: the phase that serves most vehicles standing or approaching",
+        "sandbox_traffic.baselines.greedy:MaxWave",
+        "greedy: the phase that serves most vehicles, standing or approaching",
         "Ault and Sharon 2021 (RESCO), its greedy controller",
     ),
     Baseline(
         "actuated",
-        "sandbox_traffic.baselines:actuated",
+        "sandbox_traffic.baselines.actuated:actuated",
         "extends green while vehicles keep crossing the loops, skips phases without a call",
         "Traffic Signal Timing Manual (FHWA-HOP-08-024), chapter 5",
     ),
     Baseline(
         "delay-based",
-        "sandbox_traffic.adaptive:delay_based",
-        "extends green while vehicles that were held up have not crossed yet",
+        "sandbox_traffic.baselines.actuated:delay_based",
+        "extends green while vehicles that have lost time are still on a served approach",
         "SUMO's controller of type delay_based (Oertel and Wagner 2011)",
     ),
     Baseline(
         "webster",
-        "sandbox_traffic.adaptive:webster_from_flows",
+        "sandbox_traffic.baselines.fixed_time:Webster",
         "Webster's fixed-time plan, computed every five minutes from the flows of the last five",
         "Webster 1958, Traffic Signal Settings",
     ),
     Baseline(
         "sotl",
-        "sandbox_traffic.adaptive:sotl",
-        "self-organising: a red phase gets green once its vehicles have waited enough, platoons pass first",
+        "sandbox_traffic.baselines.self_organising:sotl",
+        "self-organising: a red phase gets green once enough vehicles have waited; platoons pass first",
         "Gershenson 2005, Complex Systems 16; Cools, Gershenson and D'Hooghe 2008",
     ),
 )
 
-NOT_KEPT = {
-    "no-constant-observation": "nobody waits outside until an approach is full, which takes longer than "
+EXPECTED_FAILURES = {
+    "no-constant-observation": "no vehicle waits outside until an approach is full, which takes longer than "
     "the short episodes of the contract suite",
 }
 
@@ -96,7 +98,7 @@ SOURCES = (
 )
 
 
-def _task(name: str, title: str, agents: str, make: str, make_vec: str) -> Task:
+def _task(name: str, title: str, agents: Literal["single", "parallel"], make: str, make_vec: str) -> Task:
     return Task(
         name=name,
         version=2,
@@ -104,15 +106,15 @@ def _task(name: str, title: str, agents: str, make: str, make_vec: str) -> Task:
         config="sandbox_traffic.config:SignalConfig",
         make=make,
         make_vec=make_vec,
-        most_copies=10,  # each is a process
+        max_num_envs=10,  # each is a process
         resume="state",
         rewards="sandbox_traffic.reward:PRESETS",
         default_reward="queue",
         metrics=METRICS,
-        agents="parallel" if agents == "parallel" else "single",
+        agents=agents,
         masks=True,
         small={"duration": 300},
-        expected_failures=NOT_KEPT if agents == "single" else {},
+        expected_failures=EXPECTED_FAILURES if agents == "single" else {},
         baselines=BASELINES,
         views=VIEWS,
         sources=SOURCES,

@@ -1,25 +1,28 @@
-"""Reward terms of signal control: pure functions of what a signal's surroundings look like.
+"""Reward terms of signal control: pure functions of one decision interval.
 
-They work on one signal (arrays of shape ``(approaches,)``, scalar terms) and on many at once (shape
-``(…, approaches)``, terms of shape ``(…)``; signals with fewer approaches are padded with zeros).
+They take one signal (arrays of shape ``(approaches,)``, scalar terms) or many at once (shape ``(…,
+approaches)``, terms of shape ``(…)``; signals with fewer approaches are padded with zeros).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api import RewardSpec, RewardTerm
 
-Value = Any
-"""A float or an array of them."""
+if TYPE_CHECKING:
+    from sandbox_traffic.state import NetworkState
 
-FEW = 10.0
-"""n vehicles outside an approach are observed as n/(n + FEW) and rewarded as FEW times that."""
+Value = Any
+"""A float or an array of floats."""
+
+OUTSIDE_SCALE = 10.0
+"""n vehicles outside are observed as n/(n + OUTSIDE_SCALE) and rewarded as OUTSIDE_SCALE times that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +31,17 @@ class Transition:
 
     Attributes:
         queue: Standing vehicles on each approach, shape ``(…, approaches)``.
-        outside: Vehicles waiting to enter, attributed to each approach.
-        waiting: Sum of present waiting times on each approach, s.
-        slowness: Vehicles on each approach, each weighted by 1 − speed/limit.
-        previous_waiting: ``waiting`` one interval earlier.
-        incoming: Vehicles on each incoming lane, shape ``(…, incoming)``.
-        outgoing: Vehicles on each outgoing lane, shape ``(…, outgoing)``.
-        count: Vehicles on each approach.
-        passed: Vehicles that crossed the loop of each approach during the interval.
+        outside: Vehicles that wait to enter, on the edges of each approach, shape ``(…, approaches)``.
+        waiting: Sum of present waiting times on each approach, s, shape ``(…, approaches)``.
+        slowness: Vehicles on each approach weighted by 1 − speed/limit, shape ``(…, approaches)``.
+        previous_waiting: ``waiting`` at the start of the interval, s, shape ``(…, approaches)``.
+        incoming: Vehicles on each incoming lane, shape ``(…, approaches)``.
+        outgoing: Vehicles on each outgoing lane, shape ``(…, exits)``.
+        count: Vehicles on each approach, shape ``(…, approaches)``.
+        passed: Vehicles that crossed the loop of each approach during the interval, shape ``(…,
+            approaches)``.
         braking: Emergency brakings in the whole network during the interval, shape ``(…)``.
-        totals: Sums over approaches that are known already, by the names above, shape ``(…)`` each.
+        totals: Sums over approaches that have been computed before, by the names above, shape ``(…)``.
     """
 
     queue: NDArray[np.float64]
@@ -52,10 +56,28 @@ class Transition:
     braking: NDArray[np.float64]
     totals: Mapping[str, Value] = field(default_factory=dict)
 
+    @classmethod
+    def between(cls, before: NetworkState, after: NetworkState) -> Transition:
+        """The interval between two states, arrays of shape ``(num_envs, signals, …)``."""
+        braking = after.snapshot.braking - before.snapshot.braking
+        return cls(
+            queue=after.queue,
+            outside=after.outside,
+            waiting=after.waiting,
+            slowness=after.slowness,
+            previous_waiting=before.waiting,
+            incoming=after.incoming,
+            outgoing=after.outgoing,
+            count=after.count,
+            passed=after.passed - before.passed,
+            braking=np.repeat(braking[:, None], after.phase.shape[1], axis=1),
+            totals=after.totals | {"passed": after.totals["passed"] - before.totals["passed"]},
+        )
+
     def total(self, name: str) -> Value:
         """Sum of an attribute over the approaches."""
-        known = self.totals.get(name)
-        return getattr(self, name).sum(axis=-1) if known is None else known
+        computed = self.totals.get(name)
+        return getattr(self, name).sum(axis=-1) if computed is None else computed
 
 
 def queue(transition: Transition) -> Value:
@@ -64,12 +86,12 @@ def queue(transition: Transition) -> Value:
 
 
 def outside(transition: Transition) -> Value:
-    """Vehicles that wait to enter, Σ 10·n/(10 + n): what a full lane hides from the queue.
+    """Vehicles that wait to enter, Σ 10·n/(10 + n): a full lane hides them from the queue.
 
-    The sum grows ever less, as the observation of it does. A plain count would be a reward of
-    hundreds that nothing observed explains and no single decision changes; learning drowns in it.
+    The term saturates as the observation does. A plain count reaches hundreds, which no observation
+    explains and no single decision changes, and dominates the reward; see `spillback`.
     """
-    return (FEW * transition.outside / (FEW + transition.outside)).sum(axis=-1)
+    return (OUTSIDE_SCALE * transition.outside / (OUTSIDE_SCALE + transition.outside)).sum(axis=-1)
 
 
 def waiting(transition: Transition) -> Value:
@@ -83,17 +105,17 @@ def waiting_difference(transition: Transition) -> Value:
 
 
 def pressure(transition: Transition) -> Value:
-    """Vehicles on incoming less vehicles on outgoing lanes."""
+    """Vehicles on incoming lanes minus vehicles on outgoing lanes."""
     return transition.total("incoming") - transition.outgoing.sum(axis=-1)
 
 
 def delay(transition: Transition) -> Value:
-    """Seconds lost each second on the approaches: Σ (1 − speed/limit)."""
+    """Vehicle seconds lost per second on the approaches: Σ (1 − speed/limit)."""
     return transition.total("slowness")
 
 
 def mean_speed(transition: Transition) -> Value:
-    """Mean speed on the approaches as a share of the limit; 1 where they are empty."""
+    """Mean speed on the approaches as a share of the limit; 1 where all are empty."""
     return 1.0 - transition.total("slowness") / np.maximum(transition.total("count"), 1.0)
 
 
@@ -108,12 +130,12 @@ def emergency_braking(transition: Transition) -> Value:
 
 
 def spillback(transition: Transition) -> Value:
-    """Vehicles outside, Σ n: linear, for demand above capacity (`outside` saturates)."""
+    """Vehicles that wait to enter, Σ n, without saturation, for demand above capacity."""
     return transition.total("outside")
 
 
 def _spec(**weights: float) -> RewardSpec:
-    """All terms, zero-weighted unless named, so that runs compare term by term."""
+    """All terms, with weight zero unless named, so that runs can be compared term by term."""
     terms = (
         RewardTerm("queue", queue, 0.0, "vehicles", "", "standing vehicles on the approaches"),
         RewardTerm("outside", outside, 0.0, "vehicles", "", "vehicles waiting to enter, Σ 10·n/(10 + n)"),
@@ -132,7 +154,7 @@ def _spec(**weights: float) -> RewardSpec:
             0.0,
             "vehicles",
             "Wei et al. 2019, PressLight, eq. 2",
-            "incoming less outgoing",
+            "vehicles on incoming minus outgoing lanes",
         ),
         RewardTerm("delay", delay, 0.0, "vehicles", "", "rate at which time is lost on the approaches"),
         RewardTerm("mean_speed", mean_speed, 0.0, "1", "sumo-rl, average-speed", "share of the limit"),
@@ -153,8 +175,9 @@ PRESETS = {
     "throughput": _spec(throughput=0.1, outside=-0.1),
     "saturated": _spec(throughput=0.2, delay=-0.02, spillback=-0.002),
 }
-"""Reward presets. Each counts vehicles outside: without, holding one green for ever can pay.
+"""Reward presets.
 
-``saturated`` is for demand above capacity: full lanes look the same whatever is done, so it pays for
-vehicles that get through and counts those outside without saturation.
+Each contains the vehicles outside: without them, holding one green for ever can have the best reward.
+``saturated`` is for demand above capacity, where lanes are full under every policy. It rewards
+throughput and counts vehicles outside without saturation.
 """

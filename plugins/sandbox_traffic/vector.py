@@ -1,4 +1,4 @@
-"""Many copies in one vector environment, their simulators working side by side."""
+"""Vector environments of signal control: adapters of a `SignalBatch` of several simulations."""
 
 from __future__ import annotations
 
@@ -11,151 +11,141 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from sandbox.api import RewardSpec
+from sandbox_traffic.batch import SignalBatch, as_phases, draw_seed
 from sandbox_traffic.config import SignalConfig
-from sandbox_traffic.copies import Copies
-from sandbox_traffic.network import only_signal
-from sandbox_traffic.spaces import padded_spaces, signal_spaces
-
-SEED_LIMIT = 2**31
+from sandbox_traffic.network.roads import require_one_signal
 
 Info = dict[str, Any]
 
 
 def make_signal_vec(config: SignalConfig, reward: RewardSpec, num_envs: int) -> SignalVectorEnv:
-    """Vector environment of the task ``traffic/signal``: a row a copy."""
+    """Make a vector environment of the task ``traffic/signal``."""
     return SignalVectorEnv(config, reward, num_envs)
 
 
 def make_signals_vec(config: SignalConfig, reward: RewardSpec, num_envs: int) -> SignalsVectorEnv:
-    """Vector environment of the task ``traffic/signals``: a copy is all signals of a network."""
+    """Make a vector environment of the task ``traffic/signals``, all signals of a network in each."""
     return SignalsVectorEnv(config, reward, num_envs)
 
 
-class _Vector(VectorEnv[Any, Any, Any]):
-    """What both have in common: seeds, episodes that follow one another, and the state of it all.
+class _BatchVectorEnv(VectorEnv[Any, Any, Any]):
+    """Seeds, autoreset and state of the vector environments of both tasks.
 
-    All episodes take the same time, so all copies begin and end theirs together.
+    Episodes all take the same time, so all environments begin and end theirs together.
+
+    Attributes:
+        batch: The simulations.
     """
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
 
     def __init__(self, config: SignalConfig, reward: RewardSpec, num_envs: int) -> None:
         self.num_envs = num_envs
-        self.copies = Copies(config, reward, num_envs)
-        self.controls = self.copies.controls
+        self.batch = SignalBatch(config, reward, num_envs)
         self.render_mode = None
         self._generators = [seeding.np_random()[0] for _ in range(num_envs)]
-        self._seeds: list[int] = []
-        self._played: list[NDArray[np.int64]] = []
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], Info]:
-        """Begin an episode in every copy; a single seed s gives copy i the seed s + i."""
+        """Begin an episode in every environment; an integer s gives environment i the seed s + i."""
         if seed is not None:
-            given = seed if isinstance(seed, list) else [seed + copy for copy in range(self.num_envs)]
-            for copy, one in enumerate(given):
-                if one is not None:
-                    self._generators[copy] = seeding.np_random(one)[0]
-        self._begin()
-        return self._observation(), self._now()
+            seeds = seed if isinstance(seed, list) else [seed + index for index in range(self.num_envs)]
+            for index, env_seed in enumerate(seeds):
+                if env_seed is not None:
+                    self._generators[index] = seeding.np_random(env_seed)[0]
+        self._begin_episodes()
+        return self._observations(), self._infos()
 
-    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, Info]:
-        """Request phases and let one decision interval pass; ended copies begin their next episode."""
-        phases = np.asarray(actions, dtype=np.int64).reshape(self.num_envs, -1)
-        done = self.copies.step(phases)
-        self._played.append(phases)
-        observation = self._observation()
-        reward, outcome = self._outcome(done)
-        info = self._now() | outcome
+    def step(
+        self, actions: Any
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], Info]:
+        """Request phases and let one decision interval pass; ended episodes are followed by the next."""
+        done = self.batch.step(as_phases(actions, self.num_envs))
+        observations = self._observations()
+        rewards, outcome = self._outcome(done)
+        info = self._infos() | outcome
         if done.any():
-            final = np.empty(self.num_envs, dtype=object)
-            final[:] = list(observation)
-            last = info | {"metrics": self._metrics(), "_metrics": done}
-            last["signal_metrics"] = self.copies.signal_metrics()
-            self._begin()
-            observation = self._observation()
-            info = self._now() | outcome
-            info |= {"final_obs": final, "_final_obs": done, "final_info": last, "_final_info": done}
-        return observation, reward, np.zeros(self.num_envs, dtype=np.bool_), done, info
+            final_obs = np.empty(self.num_envs, dtype=object)
+            final_obs[:] = list(observations)
+            final_info = info | {"metrics": self.batch.metrics(), "_metrics": done}
+            final_info["signal_metrics"] = self.batch.signal_metrics()
+            self._begin_episodes()
+            observations = self._observations()
+            info = self._infos() | outcome
+            info |= {
+                "final_obs": final_obs, "_final_obs": done, "final_info": final_info, "_final_info": done
+            }  # fmt: skip
+        return observations, rewards, np.zeros(self.num_envs, dtype=np.bool_), done, info
 
     def close_extras(self, **kwargs: Any) -> None:
         """Free the simulators."""
-        self.copies.close()
+        self.batch.close()
 
     def get_state(self) -> dict[str, Any]:
         """Generators, and the present episodes as their seeds and their actions."""
-        shape = (len(self._played), self.num_envs, len(self.copies.ground.signals))
+        shape = (len(self.batch.actions), self.num_envs, len(self.batch.network.signals))
         return {
             "generators": [generator.bit_generator.state for generator in self._generators],
-            "seeds": list(self._seeds),
-            "actions": np.array(self._played, dtype=np.int64).reshape(shape),
+            "seeds": list(self.batch.seeds),
+            "actions": np.array(self.batch.actions, dtype=np.int64).reshape(shape),
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Play the present episodes again up to where they were: SUMO's own states are not exact."""
-        for generator, one in zip(self._generators, state["generators"], strict=True):
-            generator.bit_generator.state = one
-        self._seeds = [int(seed) for seed in state["seeds"]]
-        self._played = [np.asarray(phases, dtype=np.int64) for phases in state["actions"]]
-        self.copies.reset(dict(enumerate(self._seeds)))
-        for phases in self._played:
-            self.copies.step(phases)
+        """Restore the generators, and replay the episodes up to their last actions."""
+        for generator, generator_state in zip(self._generators, state["generators"], strict=True):
+            generator.bit_generator.state = generator_state
+        if state["seeds"]:
+            self.batch.replay(state["seeds"], [as_phases(rows, self.num_envs) for rows in state["actions"]])
 
-    def _begin(self) -> None:
-        self._seeds = [int(generator.integers(SEED_LIMIT)) for generator in self._generators]
-        self._played = []
-        self.copies.reset(dict(enumerate(self._seeds)))
+    def _begin_episodes(self) -> None:
+        self.batch.reset([draw_seed(generator) for generator in self._generators])
 
-    def _metrics(self) -> dict[str, NDArray[np.float64]]:
-        ended = [control.metrics or {} for control in self.controls]
-        return {name: np.array([one[name] for one in ended]) for name in ended[0]}
-
-    def _observation(self) -> NDArray[np.float32]:
+    def _observations(self) -> NDArray[np.float32]:
         raise NotImplementedError
 
-    def _now(self) -> Info:
-        """What is told of the present time."""
+    def _infos(self) -> Info:
+        """Infos of the present time."""
         raise NotImplementedError
 
     def _outcome(self, done: NDArray[np.bool_]) -> tuple[NDArray[np.float64], Info]:
-        """Rewards of the last interval and what is told of it."""
+        """Rewards and infos of the last interval."""
         raise NotImplementedError
 
 
-class SignalVectorEnv(_Vector):
-    """Copies of `sandbox_traffic.env.SignalEnv`, a row each."""
+class SignalVectorEnv(_BatchVectorEnv):
+    """Environments of `sandbox_traffic.env.SignalEnv`, a row each."""
 
     def __init__(self, config: SignalConfig, reward: RewardSpec, num_envs: int) -> None:
         super().__init__(config, reward, num_envs)
-        only_signal(self.copies.ground.network)
-        self.single_observation_space, self.single_action_space = signal_spaces(self.copies, 0)
+        require_one_signal(self.batch.network.roads)
+        self.single_observation_space, self.single_action_space = self.batch.signal_spaces(0)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
 
-    def _observation(self) -> NDArray[np.float32]:
-        return self.copies.observe()[:, 0]
+    def _observations(self) -> NDArray[np.float32]:
+        return self.batch.observations()[:, 0]
 
-    def _now(self) -> Info:
+    def _infos(self) -> Info:
         return {
-            "action_mask": self.copies.masks()[:, 0],
-            "held": self.copies.held()[:, 0],
-            "phase": self.copies.phases()[:, 0],
-            "time": np.array([control.now for control in self.controls]),
+            "action_mask": self.batch.action_masks()[:, 0],
+            "held": self.batch.held()[:, 0],
+            "phase": self.batch.phases()[:, 0],
+            "time": self.batch.times(),
         }
 
     def _outcome(self, done: NDArray[np.bool_]) -> tuple[NDArray[np.float64], Info]:
-        breakdown = self.copies.outcome()
+        breakdown = self.batch.rewards()
         terms = {name: values[:, 0] for name, values in breakdown.terms.items()}
         return breakdown.total[:, 0], {"reward_terms": terms}
 
 
-class SignalsVectorEnv(_Vector):
-    """Copies of `sandbox_traffic.env.SignalsEnv`, each with all its signals as the rows of one action.
+class SignalsVectorEnv(_BatchVectorEnv):
+    """Environments of `sandbox_traffic.env.SignalsEnv`, each with its signals as the rows of one action.
 
-    Shapes are those of `sandbox.api.Task.make_vec` for parallel tasks: observations ``(copies, signals,
-    width)``, actions and masks ``(copies, signals)`` and ``(copies, signals, phases)``, padded with
-    zeros and false. The scalar reward of a copy is the sum over its signals.
+    Shapes are those of `sandbox.api.Task.make_vec` for parallel tasks: observations ``(num_envs, signals,
+    width)``, actions ``(num_envs, signals)`` and masks ``(num_envs, signals, max_phases)``, padded with
+    zeros and false. The scalar reward of an environment is the sum over its signals.
 
     Attributes:
         agents: Ids of the signals, in the order of the rows.
@@ -164,32 +154,32 @@ class SignalsVectorEnv(_Vector):
 
     def __init__(self, config: SignalConfig, reward: RewardSpec, num_envs: int) -> None:
         super().__init__(config, reward, num_envs)
-        self.agents = [signal.id for signal in self.copies.ground.signals]
-        self.row_observation_space, self.row_action_space = padded_spaces(self.copies)
+        self.agents = [signal.id for signal in self.batch.network.signals]
+        self.row_observation_space, self.row_action_space = self.batch.padded_spaces()
         self.single_observation_space = batch_space(self.row_observation_space, len(self.agents))
         self.single_action_space = batch_space(self.row_action_space, len(self.agents))
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._all = np.ones((num_envs, len(self.agents)), dtype=np.bool_)
+        self._all_agents = np.ones((num_envs, len(self.agents)), dtype=np.bool_)
 
-    def _observation(self) -> NDArray[np.float32]:
-        return self.copies.observe()
+    def _observations(self) -> NDArray[np.float32]:
+        return self.batch.observations()
 
-    def _now(self) -> Info:
+    def _infos(self) -> Info:
         return {
-            "active": self._all,
-            "action_mask": self.copies.masks(),
-            "held": self.copies.held(),
-            "phase": self.copies.phases(),
-            "time": np.array([control.now for control in self.controls]),
+            "active": self._all_agents,
+            "action_mask": self.batch.action_masks(),
+            "held": self.batch.held(),
+            "phase": self.batch.phases(),
+            "time": self.batch.times(),
         }
 
     def _outcome(self, done: NDArray[np.bool_]) -> tuple[NDArray[np.float64], Info]:
-        breakdown = self.copies.outcome()
+        breakdown = self.batch.rewards()
         return breakdown.total.sum(axis=1), {
             "agent_rewards": breakdown.total,
-            "agent_terminated": ~self._all,
-            "agent_truncated": self._all & done[:, None],
-            "acted": self._all,
+            "agent_terminated": ~self._all_agents,
+            "agent_truncated": self._all_agents & done[:, None],
+            "acted": self._all_agents,
             "reward_terms": breakdown.terms,
         }

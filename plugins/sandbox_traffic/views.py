@@ -1,10 +1,10 @@
-"""Pictures of played episodes: time-space diagrams, distributions of delay, and replays."""
+"""Views of played episodes: time-space diagrams, distributions of delay, and replays."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -26,16 +26,17 @@ from sandbox.api.replay import (
     Things,
     write_replay,
 )
-from sandbox_traffic.control import SignalControl
+from sandbox_traffic.batch import SignalBatch
+from sandbox_traffic.network.phases import stop_line_light
+from sandbox_traffic.network.shapes import LANE_WIDTH, Shapes, StopLine, read_shapes
 from sandbox_traffic.render import LIGHTS, shown_states
-from sandbox_traffic.shapes import LANE_WIDTH, Shapes, StopLine, light, read_shapes
-from sandbox_traffic.simulator import Vehicles
+from sandbox_traffic.sumo.interface import Vehicles
 
 CORRIDOR = 15.0
-"""A time-space diagram shows vehicles this near to its axis, m."""
+"""Distance from the axis of a time-space diagram within which vehicles are shown, m."""
 
 REPLAY_SECONDS = 1800
-"""A replay holds so much of an episode, s."""
+"""Length of a replay, from the beginning of the episode, s."""
 
 FREE_SPEED = 14.0
 """Speed from which a vehicle has the colour of free flow, m/s."""
@@ -60,7 +61,7 @@ VEHICLES = tuple(
     )
     for name, width in WIDTHS.items()
 )
-WALKER = Kind(name="walker", shape="circle", length=1.0, pixels=3.0, colour="purple")
+PEDESTRIAN = Kind(name="pedestrian", shape="circle", length=1.0, pixels=3.0, colour="purple")
 STOP_LINE = Kind(
     name="signal", length=1.4, pixels=4.0, anchor="front", colours=["bad", "yellow", "good", "faint"]
 )
@@ -73,24 +74,24 @@ LEGEND = [
 
 
 def draw_delays(request: ViewRequest) -> None:
-    """Distribution of the delay of all vehicles by agent, those outside and on the road included."""
+    """Draw the distribution of all vehicles' delays by agent, unfinished and undeparted ones included."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     for agent in request.agents:
         delays: list[NDArray[np.float64]] = []
 
-        def watch(env: Any, moment: Moment, delays: list[NDArray[np.float64]] = delays) -> None:
-            trips = env.control.trips
+        def on_moment(env: Any, moment: Moment, delays: list[NDArray[np.float64]] = delays) -> None:
+            trips = env.simulation.trips
             if trips is not None:
                 delays.append(trips.time_loss + trips.depart_delay)
 
         for seed in request.seeds:
-            request.play(agent, seed, watch)
-        every = np.sort(np.concatenate(delays))
-        share = np.arange(1, len(every) + 1) / len(every)
-        median, late = np.quantile(every, (0.5, 0.95))
-        label = f"{agent.name}: mean {every.mean():.1f} s, median {median:.1f} s, 95 % {late:.0f} s"
-        axes.plot(every, share, label=label)
+            request.play(agent, seed, on_moment)
+        values = np.sort(np.concatenate(delays))
+        share = np.arange(1, len(values) + 1) / len(values)
+        median, high = np.quantile(values, (0.5, 0.95))
+        label = f"{agent.name}: mean {values.mean():.1f} s, median {median:.1f} s, 95 % {high:.0f} s"
+        axes.plot(values, share, label=label)
     axes.set_xlabel("delay of a vehicle (s)")
     axes.set_ylabel("share of scheduled vehicles")
     axes.set_xlim(left=0)
@@ -101,15 +102,15 @@ def draw_delays(request: ViewRequest) -> None:
 
 
 def draw_time_space(request: ViewRequest) -> None:
-    """Paths of the vehicles along the busiest straight road through the first signal, one row an agent."""
+    """Draw vehicles along the busiest straight road through the first signal, a row for each agent."""
     figure = Figure(figsize=(10, 3.2 * len(request.agents)), layout="constrained")
     rows = figure.subplots(len(request.agents), 1, squeeze=False, sharex=True)[:, 0]
     seed = request.seeds[0]
     lines = None
     for axes, agent in zip(rows, request.agents, strict=True):
-        film = _Film()
-        request.play(agent, seed, film.watch)
-        lines = _paths(axes, film)
+        recording = _Recording()
+        request.play(agent, seed, recording.on_moment)
+        lines = _draw_paths(axes, recording)
         axes.set_title(f"{agent.name}, seed {seed}", fontsize=10, loc="left")
         axes.set_ylabel("m along the road")
     rows[-1].set_xlabel("s from the beginning of the episode")
@@ -119,67 +120,92 @@ def draw_time_space(request: ViewRequest) -> None:
 
 
 def draw_replay(request: ViewRequest) -> None:
-    """Episodes as a scene from above with the number of vehicles that stand and the reward."""
+    """Write episodes as a scene from above with the number of vehicles that stand and the reward."""
     episodes = []
     for agent in request.agents:
         for seed in request.seeds:
-            film = _Film(REPLAY_SECONDS, request.weights)
-            played = request.play(agent, seed, film.watch)
-            episodes.append(_replay(film, agent.name, seed, played.metrics))
+            recording = _Recording(REPLAY_SECONDS, request.weights)
+            played = request.play(agent, seed, recording.on_moment)
+            episodes.append(_replay(recording, agent.name, seed, played.metrics))
     write_replay(request.path, request.scenario, episodes)
 
 
-class _Film:
-    """Remembers vehicles, signals and the step's figures at every decision of an episode."""
+class _Frame(NamedTuple):
+    """One moment of a recording.
+
+    Attributes:
+        time: Since the beginning of the episode, s.
+        vehicles: Everyone on the road.
+        states: State that each signal shows.
+        waiting: Vehicles that stand or wait to enter.
+    """
+
+    time: int
+    vehicles: Vehicles
+    states: list[str]
+    waiting: float
+
+    def light(self, stop: StopLine) -> str:
+        """What a stop line shows."""
+        return stop_line_light(self.states[stop.signal], stop.links)
+
+
+class _Recording:
+    """Vehicles and signals at every decision of an episode, up to ``seconds`` from its beginning."""
 
     def __init__(self, seconds: float = float("inf"), weights: Mapping[str, float] | None = None) -> None:
-        self.frames: list[tuple[int, Any, list[str], float]] = []
+        self.frames: list[_Frame] = []
         self.log = StepLog(weights)
-        self.shapes: Shapes | None = None
         self.interval = 0
         self.duration = 0.0
+        self._shapes: Shapes | None = None
         self._seconds = seconds
 
-    def watch(self, env: Any, moment: Moment) -> None:
-        control: SignalControl = env.control
-        if self.shapes is None:
-            self.shapes = read_shapes(control.network)
-            self.interval = control.config.decision_interval
-            self.duration = float(control.end - control.begin)
-        time = control.now - control.begin
-        if control.running and time <= self._seconds:
-            queue = float(control.approaches.queue.sum() + control.approaches.outside.sum())
-            self.frames.append((time, control.vehicles(), shown_states(control), queue))
+    @property
+    def shapes(self) -> Shapes:
+        """Geometry of the network."""
+        if self._shapes is None:
+            raise RuntimeError("nothing has been recorded")
+        return self._shapes
+
+    def on_moment(self, env: Any, moment: Moment) -> None:
+        """Record the present time, as `ViewRequest.play` calls it."""
+        batch: SignalBatch = env.batch
+        simulation = batch.simulations[0]
+        if self._shapes is None:
+            self._shapes = read_shapes(batch.network.roads)
+            self.interval = batch.network.config.decision_interval
+            self.duration = float(simulation.end - simulation.begin)
+        time = simulation.now - simulation.begin
+        if simulation.running and time <= self._seconds:
+            waiting = sum(batch.state.waiting_vehicles(0))
+            self.frames.append(_Frame(time, simulation.vehicles(), shown_states(simulation), waiting))
             self.log.add(moment)
 
 
-def _replay(film: _Film, agent: str, seed: int, metrics: dict[str, float]) -> Episode:
-    shapes = film.shapes
-    assert shapes is not None
-    times = [time for time, *_ in film.frames]
-    vehicles = [vehicles for _, vehicles, *_ in film.frames]
-    lights = [
-        "".join(light(states[stop.signal], stop.links) for stop in shapes.stops)
-        for _, _, states, _ in film.frames
-    ]
-    queue = [queue for *_, queue in film.frames]
+def _replay(recording: _Recording, agent: str, seed: int, metrics: dict[str, float]) -> Episode:
+    shapes = recording.shapes
+    times = [frame.time for frame in recording.frames]
+    vehicles = [frame.vehicles for frame in recording.frames]
+    lights = ["".join(frame.light(stop) for stop in shapes.stops) for frame in recording.frames]
+    queue = [frame.waiting for frame in recording.frames]
     running = [len(moment.names) for moment in vehicles]
     # The frame of the last decision cannot be shown, as the simulation has ended then: that is no cut.
-    whole = times[-1] + film.interval >= film.duration
+    whole = times[-1] + recording.interval >= recording.duration
     return Episode(
         agent=agent,
         seed=seed,
         frames=len(times),
-        clock=Clock(unit="s", start=times[0], every=film.interval),
-        episode_end=None if whole else film.duration,
+        clock=Clock(unit="s", start=times[0], every=recording.interval),
+        episode_end=None if whole else recording.duration,
         metrics=metrics,
         scene=_scene(shapes, vehicles, lights),
         series=[
             Series(name="standing or outside", values=queue, panel="vehicles", colour="bad"),
             Series(name="on the road", values=running, panel="vehicles", colour="blue"),
-            *film.log.series(),
+            *recording.log.series(),
         ],
-        texts=film.log.texts(),
+        texts=recording.log.texts(),
     )
 
 
@@ -188,7 +214,7 @@ def _scene(shapes: Shapes, vehicles: Sequence[Vehicles], lights: Sequence[str]) 
 
     Args:
         shapes: Where lanes, crossings, junctions and stop lines are.
-        vehicles: Vehicles and walkers of every frame.
+        vehicles: Vehicles and pedestrians of every frame.
         lights: For every frame one letter a stop line.
     """
     widths = sorted({road.width for road in shapes.roads})
@@ -208,12 +234,16 @@ def _scene(shapes: Shapes, vehicles: Sequence[Vehicles], lights: Sequence[str]) 
         for crossing in shapes.crossings
     ]
     things = [_stop_lines(shapes, lights), _vehicles(vehicles)]
-    if any(len(moment.walkers) for moment in vehicles):
+    if any(len(moment.pedestrians) for moment in vehicles):
         places = [
-            {"id": np.arange(len(moment.walkers)), "x": moment.walkers[:, 0], "y": moment.walkers[:, 1]}
+            {
+                "id": np.arange(len(moment.pedestrians)),
+                "x": moment.pedestrians[:, 0],
+                "y": moment.pedestrians[:, 1],
+            }
             for moment in vehicles
         ]
-        things.append(Things.of(places, [WALKER], smooth=False))
+        things.append(Things.of(places, [PEDESTRIAN], smooth=False))
     return Scene(
         title="the network from above",
         unit="m",
@@ -277,20 +307,19 @@ def _vehicles(vehicles: Sequence[Vehicles]) -> Things:
     return Things.of(frames, VEHICLES, jump=MAX_JUMP)
 
 
-def _paths(axes: Any, film: _Film) -> Any:
-    """Draw one diagram; returns the collection that has the colours."""
-    assert film.shapes is not None
-    origin, heading = _axis(film)
+def _draw_paths(axes: Any, recording: _Recording) -> Any:
+    """Draw one time-space diagram; returns the collection that has the colours."""
+    origin, heading = _main_road(recording)
     across = np.array([-heading[1], heading[0]])
     tracks: dict[str, list[tuple[float, float, float]]] = {}
-    for time, vehicles, _, _ in film.frames:
-        angle = np.deg2rad(vehicles.angle)
-        along = np.sin(angle) * heading[0] + np.cos(angle) * heading[1] > 0.9
-        near = np.abs((vehicles.position - origin) @ across) < CORRIDOR
-        place = (vehicles.position - origin) @ heading
-        for index in np.flatnonzero(along & near).tolist():
+    for frame in recording.frames:
+        vehicles = frame.vehicles
+        offset = vehicles.position - origin
+        on_road = _heads_along(vehicles.angle, heading) & (np.abs(offset @ across) < CORRIDOR)
+        distance = offset @ heading
+        for index in np.flatnonzero(on_road).tolist():
             track = tracks.setdefault(vehicles.names[index], [])
-            track.append((time, float(place[index]), float(vehicles.speed[index])))
+            track.append((frame.time, float(distance[index]), float(vehicles.speed[index])))
     pieces, speeds = [], []
     for track in tracks.values():
         for (t0, x0, _), (t1, x1, speed) in pairwise(track):
@@ -300,38 +329,44 @@ def _paths(axes: Any, film: _Film) -> Any:
     lines.set_array(np.array(speeds))
     lines.set_clim(0, 14)
     axes.add_collection(lines)
-    on_axis: dict[int, list[StopLine]] = {}
-    for stop in film.shapes.stops:
+    stops_on_road: dict[int, list[StopLine]] = {}
+    for stop in recording.shapes.stops:
         if stop.heading @ heading > 0.95 and abs((stop.middle - origin) @ across) < CORRIDOR:
-            on_axis.setdefault(stop.signal, []).append(stop)
-    for stops in on_axis.values():  # the lane that most vehicles use: not its neighbour for left turns
-        stop = max(stops, key=lambda stop: _busy(film, stop, LANE_WIDTH / 2))
-        _signal_bar(axes, film, stop, float((stop.middle - origin) @ heading))
+            stops_on_road.setdefault(stop.signal, []).append(stop)
+    for stops in stops_on_road.values():  # the lane that most vehicles use, not its neighbour for left turns
+        stop = max(stops, key=lambda stop: _traffic(recording, stop, LANE_WIDTH / 2))
+        _draw_lights(axes, recording, stop, float((stop.middle - origin) @ heading))
     axes.autoscale_view()
     return lines
 
 
-def _signal_bar(axes: Any, film: _Film, stop: StopLine, place: float) -> None:
-    times = [time for time, *_ in film.frames]
-    colours = [LIGHTS[light(states[stop.signal], stop.links)] for _, _, states, _ in film.frames]
-    ends = [*times[1:], times[-1] + film.interval]
-    bars = [[(start, place), (end, place)] for start, end in zip(times, ends, strict=True)]
+def _draw_lights(axes: Any, recording: _Recording, stop: StopLine, distance: float) -> None:
+    """Draw what a stop line shows over time as a coloured bar at its distance along the road."""
+    times = [frame.time for frame in recording.frames]
+    colours = [LIGHTS[frame.light(stop)] for frame in recording.frames]
+    ends = [*times[1:], times[-1] + recording.interval]
+    bars = [[(start, distance), (end, distance)] for start, end in zip(times, ends, strict=True)]
     axes.add_collection(LineCollection(bars, colors=colours, linewidths=2.0))
 
 
-def _axis(film: _Film) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A point and the direction of the road with the most vehicles among those of the first signal."""
-    assert film.shapes is not None
-    stops = [stop for stop in film.shapes.stops if stop.signal == 0]
-    best = max(stops, key=lambda stop: _busy(film, stop, CORRIDOR))
-    return best.middle, best.heading
+def _main_road(recording: _Recording) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A point and the direction of the busiest road through the first signal."""
+    stops = [stop for stop in recording.shapes.stops if stop.signal == 0]
+    busiest = max(stops, key=lambda stop: _traffic(recording, stop, CORRIDOR))
+    return busiest.middle, busiest.heading
 
 
-def _busy(film: _Film, stop: StopLine, width: float) -> int:
-    """How often vehicles were seen heading for or from a stop line, this near to its axis."""
-    positions = np.concatenate([vehicles.position for _, vehicles, *_ in film.frames])
-    angles = np.deg2rad(np.concatenate([vehicles.angle for _, vehicles, *_ in film.frames]))
+def _traffic(recording: _Recording, stop: StopLine, width: float) -> int:
+    """How often vehicles were seen on the axis of a stop line, within ``width`` m, in its direction."""
+    positions = np.concatenate([frame.vehicles.position for frame in recording.frames])
+    angles = np.concatenate([frame.vehicles.angle for frame in recording.frames])
     across = np.array([-stop.heading[1], stop.heading[0]])
     near = np.abs((positions - stop.middle) @ across) < width
-    along = np.sin(angles) * stop.heading[0] + np.cos(angles) * stop.heading[1] > 0.9
-    return int((near & along).sum())
+    return int((near & _heads_along(angles, stop.heading)).sum())
+
+
+def _heads_along(angles: NDArray[np.float64], heading: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether vehicles drive in a direction; ``angles`` in degrees clockwise from north."""
+    radians = np.deg2rad(angles)
+    along: NDArray[np.bool_] = np.sin(radians) * heading[0] + np.cos(radians) * heading[1] > 0.9
+    return along

@@ -13,8 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-API_VERSION = 1
-"""Version of this contract. A plugin built for another version is listed as broken, not loaded."""
+from sandbox.api.version import API_VERSION
 
 _HOMES = {
     "Algorithm": "algorithm",
@@ -38,6 +37,12 @@ _HOMES = {
     "Metric": "metric",
     "Baseline": "policy",
     "Policy": "policy",
+    "Parent": "processes",
+    "describe_exit": "processes",
+    "follow_parent": "processes",
+    "start_module": "processes",
+    "stop_child": "processes",
+    "usable_cores": "processes",
     "RewardBreakdown": "reward",
     "RewardSpec": "reward",
     "RewardTerm": "reward",
@@ -71,6 +76,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "MisfitError",
     "MissingExtraError",
     "Moment",
+    "Parent",
     "PluginError",
     "Policy",
     "Preset",
@@ -93,7 +99,12 @@ __all__ = [  # written out, so that type checkers see what is exported
     "View",
     "ViewAgent",
     "ViewRequest",
+    "describe_exit",
+    "follow_parent",
     "read_state",
+    "start_module",
+    "stop_child",
+    "usable_cores",
     "write_state",
 ]
 
@@ -115,6 +126,14 @@ if TYPE_CHECKING:
     )
     from sandbox.api.metric import Metric
     from sandbox.api.policy import Baseline, Policy
+    from sandbox.api.processes import (
+        Parent,
+        describe_exit,
+        follow_parent,
+        start_module,
+        stop_child,
+        usable_cores,
+    )
     from sandbox.api.reward import RewardBreakdown, RewardSpec, RewardTerm
     from sandbox.api.scenario import (
         EvaluationSettings,

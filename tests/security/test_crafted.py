@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from calls import Outcome
 
-TRAFFIC = pytest.importorskip("sandbox_traffic.safety")
+TRAFFIC = pytest.importorskip("sandbox_traffic.sumo.safety")
 
 
 class Payload:
@@ -228,7 +228,7 @@ NETWORKS = {
     ),
     "detector that writes": (
         f"<net>{ROADS}<inductionLoop id='d' lane='a_0' pos='1' period='1' file='{{marker}}'/></net>",
-        "<inductionLoop> does not belong into a network file",
+        "<inductionLoop> does not belong in a network file",
     ),
     "signal that writes": (
         f"<net>{ROADS}<tlLogic id='t' type='actuated' programID='0' offset='0'>"
@@ -263,8 +263,8 @@ def test_a_poisoned_network_or_demand_is_refused_before_sumo_reads_it(
     kind: str, tmp_path: Path, marker: Path
 ) -> None:
     from sandbox.api import BrokenFileError
-    from sandbox_traffic.files import check_routes
-    from sandbox_traffic.network import read_network
+    from sandbox_traffic.network.files import check_routes
+    from sandbox_traffic.network.roads import read_network
 
     for name, (text, message) in (NETWORKS if kind == "network" else ROUTES).items():
         path = tmp_path / f"{name.replace(' ', '-')}.xml"

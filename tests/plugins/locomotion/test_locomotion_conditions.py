@@ -1,10 +1,13 @@
-"""Conditions beyond Gymnasium: what is drawn, what it does to the physics, what is seen of it."""
+"""Conditions beyond Gymnasium: what is drawn, its effect on the physics, and what is observed of it."""
 
 import mujoco
 import numpy as np
 import pytest
 
 import sandbox
+from sandbox_locomotion import kinematics
+from sandbox_locomotion.config import Ant
+from sandbox_locomotion.models.terrain import draw_heights, height_at
 
 
 def make(robot, *changes, reward=()):
@@ -20,30 +23,30 @@ def drop(env, steps):
 
 def momentum(simulation):
     data = simulation.physics.load(0)
-    mujoco.mj_subtreeVel(simulation.base, data)
-    return data.subtree_linvel[1] * simulation.body.mass
+    mujoco.mj_subtreeVel(simulation.robot.mj_model, data)
+    return data.subtree_linvel[1] * simulation.robot.anatomy.mass
 
 
 def test_gravity_is_the_acceleration_of_a_falling_robot():
     for factor in (0.5, 2.0):
         simulation = drop(make("ant", f"gravity={factor}", "reset_noise=0"), 1)
-        # From rest at 0.75 m the ant falls freely for the first 0.05 s; legs move, its momentum tells.
-        assert momentum(simulation)[2] == pytest.approx(
-            -simulation.body.mass * 9.81 * factor * 0.05, rel=1e-3
-        )
+        # From rest at 0.75 m the ant falls freely for 0.05 s; its legs move, so momentum is compared.
+        expected = -simulation.robot.anatomy.mass * 9.81 * factor * 0.05
+        assert momentum(simulation)[2] == pytest.approx(expected, rel=1e-3)
 
 
-def test_a_slope_turns_gravity_and_a_ball_would_roll_down():
+def test_a_slope_turns_gravity():
     simulation = drop(make("ant", "terrain=slope", "terrain_slope=0.2"), 0)
-    gravity = simulation.base.opt.gravity
+    gravity = simulation.robot.mj_model.opt.gravity
     assert gravity == pytest.approx([-9.81 * np.sin(0.2), 0, -9.81 * np.cos(0.2)])
 
 
-def test_drawn_physics_lies_in_its_ranges_and_differs_between_copies_and_episodes():
+def test_drawn_physics_is_within_its_ranges_and_differs_between_environments_and_episodes():
     changes = ["friction=[0.4,1]", "mass=[0.9,1.1]", "torso_mass=[-0.1,0.1]", "motor=[0.9,1.1]"]
     envs = sandbox.make_vec("locomotion/ant", 4, changes=[f"config.{c}" for c in changes])
     envs.reset(seed=0)
-    simulation, base = envs.unwrapped.simulation, envs.unwrapped.simulation.base
+    simulation = envs.unwrapped.simulation
+    base = simulation.robot.mj_model
     seen = []
     for model in simulation.physics.models:
         friction = model.geom_friction[:, 0] / base.geom_friction[:, 0]
@@ -56,9 +59,10 @@ def test_drawn_physics_lies_in_its_ranges_and_differs_between_copies_and_episode
         assert ((links >= 0.9) & (links <= 1.1)).all()
         torso = model.body_mass[1] - base.body_mass[1]
         assert abs(torso) <= 0.1 + 0.1 * base.body_mass[1]
-        # The inertia of a body of the same shape grows as its mass.
+        # The inertia of a body of the same shape is proportional to its mass.
         ratio = model.body_inertia[1:] / base.body_inertia[1:]
-        assert ratio == pytest.approx(np.repeat(links_and_torso(model, base)[:, None], 3, 1))
+        masses = model.body_mass[1:] / base.body_mass[1:]
+        assert ratio == pytest.approx(np.repeat(masses[:, None], 3, 1))
         seen.append(friction[0])
     assert len(set(seen)) == 4
     envs.reset()
@@ -66,15 +70,12 @@ def test_drawn_physics_lies_in_its_ranges_and_differs_between_copies_and_episode
     envs.close()
 
 
-def links_and_torso(model, base):
-    return model.body_mass[1:] / base.body_mass[1:]
-
-
-def test_fixed_physics_is_one_model_for_all_copies():
+def test_environments_with_fixed_physics_share_a_model():
     envs = sandbox.make_vec("locomotion/hopper", 3, changes=["config.friction=0.5", "config.gravity=2"])
     simulation = envs.unwrapped.simulation
-    assert not simulation.own_models
-    assert simulation.base.opt.gravity[2] == pytest.approx(-19.62)
+    assert not simulation.robot.varies
+    assert len({id(model) for model in simulation.physics.models}) == 1
+    assert simulation.robot.mj_model.opt.gravity[2] == pytest.approx(-19.62)
     envs.close()
 
 
@@ -88,35 +89,31 @@ def test_an_action_takes_effect_after_the_latency():
     assert seen == pytest.approx([0, 0, 0, 0.1, 0.2, 0.3])
 
 
-def test_a_push_changes_the_momentum_by_what_it_says():
+def test_a_push_changes_the_momentum_by_its_impulse():
     env = make("ant", "push_speed=1", "push_interval=0.2", "gravity=0", "reset_noise=0", "terminate=false")
     env.reset(seed=3)
     simulation, still = env.simulation, np.zeros(8, np.float32)
-    simulation.physics.view("QPOS")[0, 2] = 5.0  # in the air, so that nothing else acts
+    simulation.physics.qpos[0, 2] = 5.0  # in the air, so that no other force acts
     for _ in range(4):
         env.step(still)
     env.step(still)
-    force = simulation.push[0].copy()
-    assert 0 < np.linalg.norm(force) <= simulation.body.mass / 0.1
+    force = simulation.state.push[0].copy()
+    assert 0 < np.linalg.norm(force) <= simulation.robot.anatomy.mass / 0.1
     env.step(still)
     assert momentum(simulation) == pytest.approx(force * 0.1, rel=2e-2, abs=1e-3)
     env.step(still)
-    assert not simulation.push.any()
+    assert not simulation.state.push.any()
 
 
-def test_the_command_is_seen_and_scored():
+def test_the_command_is_observed_and_rewarded():
     env = make("ant", "command_speed=[0.2,0.8]", "command_turn=[-1,1]", reward=["command"])
     observation, info = env.reset(seed=0)
     assert observation.shape == (105 + 3,)
     assert observation[-3:] == pytest.approx(info["command"])
     assert 0.2 <= info["command"][0] <= 0.8
     *_, info = env.step(np.zeros(8, np.float32))
-    simulation = env.simulation
-    from sandbox_locomotion.body import body_velocity
-
-    velocity = body_velocity(
-        simulation.body, simulation.physics.view("QPOS"), simulation.physics.view("QVEL")
-    )
+    physics = env.simulation.physics
+    velocity = kinematics.body_velocity("free", physics.qpos, physics.qvel)
     error = ((velocity[0, :2] - info["command"][:2]) ** 2).sum()
     assert info["reward_terms"]["track_velocity"] == pytest.approx(np.exp(-error / 0.25))
 
@@ -131,68 +128,63 @@ def test_commands_are_renewed_at_their_interval():
     assert len(set(commands)) == 3  # renewed after steps 10 and 20 of 0.05 s each
 
 
-def test_noise_is_on_what_is_seen_and_not_on_what_is():
+def test_noise_is_added_to_the_observation_and_not_to_the_state():
     quiet = make("hopper", "terminate=false")
     noisy = make("hopper", "terminate=false", "noise_position=0.1", "noise_velocity=0.5")
     quiet.reset(seed=2), noisy.reset(seed=2)
     differences = []
     for _ in range(200):
         action = np.full(3, 0.05, np.float32)
-        one, other = quiet.step(action), noisy.step(action)
+        exact, measured = quiet.step(action), noisy.step(action)
         assert np.array_equal(quiet.simulation.physics.state, noisy.simulation.physics.state)
-        differences.append(other[0] - one[0])
+        differences.append(measured[0] - exact[0])
     spread = np.std(differences, axis=0)
     assert spread[:5] == pytest.approx(0.1, rel=0.2)
     assert spread[5:] == pytest.approx(0.5, rel=0.2)
 
 
-def test_stacked_frames_are_the_latest_ones_newest_last():
+def test_stacked_frames_are_the_latest_with_the_newest_last():
     plain, stacked = make("swimmer"), make("swimmer", "frame_stack=3")
     first, _ = plain.reset(seed=0)
-    together, _ = stacked.reset(seed=0)
-    assert np.array_equal(together, np.tile(first, 3))
+    observation, _ = stacked.reset(seed=0)
+    assert np.array_equal(observation, np.tile(first, 3))
     seen = [first]
     for _ in range(4):
         seen.append(plain.step(np.ones(2, np.float32))[0])
-        together = stacked.step(np.ones(2, np.float32))[0]
-    assert np.array_equal(together, np.concatenate(seen[-3:]))
+        observation = stacked.step(np.ones(2, np.float32))[0]
+    assert np.array_equal(observation, np.concatenate(seen[-3:]))
 
 
 @pytest.mark.parametrize("kind", ["steps", "rough"])
-def test_uneven_ground_is_where_the_robot_starts_level_and_then_not(kind):
-    from sandbox_locomotion.terrain import draw_heights, height_at
-
+def test_uneven_ground_is_level_around_the_start(kind):
     env = make("ant", f"terrain={kind}", "terrain_height=0.2")
     env.reset(seed=0)
     simulation = env.simulation
-    heights = simulation.heights[0].copy()
+    heights = simulation.state.heights[0].copy()
     assert heights.min() >= 0
     near = height_at(heights, np.array([-1.0, 0.0, 1.0]), np.zeros(3))
     assert np.ptp(near) == 0
     assert np.ptp(heights) >= 0.15
-    # What the physics collides with is the same field, in its own unit.
+    # MuJoCo collides with the same heights, in units of the height field's size.
     model = simulation.physics.models[0]
     field = model.hfield_data.reshape(heights.shape) * model.hfield_size[0, 2]
     assert field == pytest.approx(heights, abs=1e-6)
-    start = simulation.physics.view("QPOS")[0, 2]
+    start = simulation.physics.qpos[0, 2]
     assert start == pytest.approx(0.75 + near[1], abs=0.1)
-    again = draw_heights(simulation.config, np.random.default_rng(simulation.terrain_seeds[0]))
+    again = draw_heights(simulation.config, np.random.default_rng(simulation.state.terrain_seeds[0]))
     assert np.array_equal(again, heights)
     env.reset(seed=1)
-    assert not np.array_equal(simulation.heights[0], heights)
+    assert not np.array_equal(simulation.state.heights[0], heights)
 
 
 def test_the_ground_carries_the_ant():
     env = make("ant", "terrain=rough", "terrain_height=0.1", "reset_noise=0")
     simulation = drop(env, 100)
-    height = simulation.physics.view("QPOS")[0, 2] - simulation.ground()[0]
+    height = simulation.physics.qpos[0, 2] - simulation.ground()[0]
     assert 0.3 < height < 0.8
 
 
-def test_every_step_of_the_stairs_is_as_high_as_it_says():
-    from sandbox_locomotion.config import Ant
-    from sandbox_locomotion.terrain import draw_heights
-
+def test_every_step_of_the_stairs_has_the_height_of_the_config():
     heights = draw_heights(Ant(terrain="steps", terrain_height=0.07), np.random.default_rng(0))
     rises = np.abs(np.diff(heights[0]))
     assert np.unique(np.round(rises, 9)).tolist() == pytest.approx([0.0, 0.07])

@@ -1,6 +1,5 @@
-"""A user's own MJCF works, or fails with file and line; it reaches nothing outside its folder."""
+"""A user's own MJCF works, or fails with file and line; files outside its folder are out of reach."""
 
-import copy
 import shutil
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 import sandbox
 from sandbox.api import BrokenFileError, SandboxError
+from sandbox_locomotion.models.randomization import clone_model
 
 ASSETS = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
 
@@ -32,43 +32,43 @@ def change(path, old, new):
     path.write_text(text.replace(old, new, 1))
 
 
-def test_a_copy_of_the_model_plays_like_the_robots_own(ant):
-    mine, own = make(ant), sandbox.make("locomotion/ant")
-    assert np.array_equal(mine.reset(seed=1)[0], own.reset(seed=1)[0])
+def test_a_copy_of_the_robots_model_behaves_identically(ant):
+    custom, standard = make(ant), sandbox.make("locomotion/ant")
+    assert np.array_equal(custom.reset(seed=1)[0], standard.reset(seed=1)[0])
     for _ in range(20):
-        assert np.array_equal(mine.step(np.full(8, 0.3))[0], own.step(np.full(8, 0.3))[0])
+        assert np.array_equal(custom.step(np.full(8, 0.3))[0], standard.step(np.full(8, 0.3))[0])
 
 
-def test_robots_in_one_piece_are_solved_without_a_search_for_islands_to_the_same_bit():
-    simulation = sandbox.make("locomotion/half-cheetah").unwrapped.simulation
+def test_robots_of_a_single_tree_are_solved_without_a_search_for_islands_to_the_same_bit():
+    model = sandbox.make("locomotion/half-cheetah").unwrapped.simulation.robot.mj_model
     island = int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
-    assert simulation.base.opt.disableflags & island
-    searched = copy.copy(simulation.base)
+    assert model.opt.disableflags & island
+    searched = clone_model(model)
     searched.opt.disableflags &= ~island
-    one, other = mujoco.MjData(simulation.base), mujoco.MjData(searched)
-    rng, most = np.random.default_rng(0), 0
+    data, searched_data = mujoco.MjData(model), mujoco.MjData(searched)
+    rng, max_islands = np.random.default_rng(0), 0
     for _ in range(500):
-        one.ctrl[:] = other.ctrl[:] = rng.uniform(-1, 1, simulation.base.nu)
-        mujoco.mj_step(simulation.base, one, nstep=5)
-        mujoco.mj_step(searched, other, nstep=5)
-        most = max(most, other.nisland)
-        assert np.array_equal(one.qpos, other.qpos)
-    assert most == 1
+        data.ctrl[:] = searched_data.ctrl[:] = rng.uniform(-1, 1, model.nu)
+        mujoco.mj_step(model, data, nstep=5)
+        mujoco.mj_step(searched, searched_data, nstep=5)
+        max_islands = max(max_islands, searched_data.nisland)
+        assert np.array_equal(data.qpos, searched_data.qpos)
+    assert max_islands == 1
 
 
-def test_models_in_several_pieces_keep_the_search_for_islands(ant):
+def test_models_of_several_trees_keep_the_search_for_islands(ant):
     change(ant, "</worldbody>", '<body pos="9 9 9"><freejoint/><geom size=".1"/></body></worldbody>')
-    simulation = make(ant).unwrapped.simulation
-    assert not simulation.base.opt.disableflags & int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
+    model = make(ant).unwrapped.simulation.robot.mj_model
+    assert not model.opt.disableflags & int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
 
 
-def test_a_heavier_model_of_ones_own_moves_otherwise(ant):
+def test_a_heavier_model_moves_differently(ant):
     change(ant, 'density="5.0"', 'density="20.0"')
-    mine, own = make(ant), sandbox.make("locomotion/ant")
-    mine.reset(seed=1), own.reset(seed=1)
-    # The volume of an ant's body is that of the model; only the torso and legs weigh, four times as much.
-    assert mine.simulation.body.mass == pytest.approx(4 * own.simulation.body.mass)
-    assert not np.array_equal(mine.step(np.ones(8))[0], own.step(np.ones(8))[0])
+    heavy, standard = make(ant), sandbox.make("locomotion/ant")
+    heavy.reset(seed=1), standard.reset(seed=1)
+    mass = standard.simulation.robot.anatomy.mass
+    assert heavy.simulation.robot.anatomy.mass == pytest.approx(4 * mass)  # mass is density times volume
+    assert not np.array_equal(heavy.step(np.ones(8))[0], standard.step(np.ones(8))[0])
 
 
 def test_a_syntax_error_names_file_and_line(ant):
@@ -96,14 +96,14 @@ def test_an_unknown_element_names_file_and_line(ant):
         ("<worldbody>", '<worldbody><replicate count="90000"><geom size="1"/></replicate>', "90,000"),
     ],
 )
-def test_what_cannot_be_used_is_refused_in_a_sentence(ant, old, new, message):
+def test_unusable_models_are_refused_with_a_message(ant, old, new, message):
     change(ant, old, new)
     with pytest.raises(BrokenFileError, match=r"mine\.xml") as caught:
         make(ant)
     assert message in caught.value.message
 
 
-def test_entities_are_refused_before_anything_is_expanded(ant):
+def test_entities_are_refused_before_they_are_expanded(ant):
     bomb = '<!DOCTYPE m [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>\n'
     ant.write_text("<!-- harmless -->\n" + bomb + ant.read_text())
     with pytest.raises(BrokenFileError, match="line 2: document types and entities are refused"):
@@ -119,14 +119,14 @@ def test_entities_are_refused_before_anything_is_expanded(ant):
         '<compiler meshdir="/etc"/>',
     ],
 )
-def test_nothing_outside_the_folder_is_named(ant, tag):
+def test_files_outside_the_folder_are_refused(ant, tag):
     (ant.parent.parent / "secret.xml").write_text("<mujoco/>")
     change(ant, "<worldbody>", f"{tag}<worldbody>")
     with pytest.raises(BrokenFileError, match="outside the model's folder"):
         make(ant)
 
 
-def test_an_included_file_is_searched_too(ant):
+def test_included_files_are_checked_too(ant):
     (ant.parent / "part.xml").write_text('<mujoco><include file="/etc/hostname"/></mujoco>')
     change(ant, "<worldbody>", '<include file="part.xml"/><worldbody>')
     with pytest.raises(BrokenFileError, match=r"part\.xml.*outside"):
@@ -134,12 +134,12 @@ def test_an_included_file_is_searched_too(ant):
 
 
 def test_an_include_within_the_folder_works(ant):
-    (ant.parent / "part.xml").write_text('<mujoco><asset><material name="own"/></asset></mujoco>')
+    (ant.parent / "part.xml").write_text('<mujoco><asset><material name="included"/></asset></mujoco>')
     change(ant, "<worldbody>", '<include file="part.xml"/><worldbody>')
     make(ant).reset(seed=0)
 
 
-def test_a_robot_of_another_build_is_told_which_scenario_fits(tmp_path):
+def test_a_model_with_another_root_is_refused_with_the_scenarios_that_fit(tmp_path):
     path = Path(shutil.copy(ASSETS / "hopper.xml", tmp_path / "mine.xml"))
     with pytest.raises(BrokenFileError) as caught:
         make(path)

@@ -1,4 +1,4 @@
-"""Saving and restoring: every later step is bit-identical, in a fresh environment too."""
+"""Saving and restoring: every later step is bit-identical, also in a new environment."""
 
 import json
 
@@ -28,7 +28,7 @@ CASES = {
 
 
 def plain(value):
-    """Whether a state holds nothing but what may be written without pickle."""
+    """Whether a state holds only what can be written without pickle."""
     if isinstance(value, dict):
         return all(isinstance(key, str) and plain(part) for key, part in value.items())
     if isinstance(value, list):
@@ -39,7 +39,7 @@ def plain(value):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_batch_goes_on_bit_for_bit(case):
+def test_a_restored_batch_continues_bit_for_bit(case):
     def batch():
         return sandbox.make_vec(f"locomotion/{case.split()[0]}", 3, changes=CASES[case])
 
@@ -53,14 +53,14 @@ def test_a_batch_goes_on_bit_for_bit(case):
     assert plain(state)
     fresh.unwrapped.set_state(state)
     for action in actions[25:]:
-        one, other = envs.step(action), fresh.step(action)
-        for mine, theirs in zip(one[:4], other[:4], strict=True):
-            assert np.array_equal(mine, theirs)
+        expected, restored = envs.step(action), fresh.step(action)
+        for ours, theirs in zip(restored[:4], expected[:4], strict=True):
+            assert np.array_equal(ours, theirs)
     envs.close()
     fresh.close()
 
 
-def test_an_environment_goes_on_bit_for_bit_into_its_next_episode():
+def test_a_restored_environment_continues_bit_for_bit_into_its_next_episode():
     changes = ["horizon=20", "friction=[0.5,1.5]"]
     env = sandbox.make("locomotion/hopper", changes=changes)
     fresh = sandbox.make("locomotion/hopper", changes=changes)
@@ -71,10 +71,11 @@ def test_an_environment_goes_on_bit_for_bit_into_its_next_episode():
     json.dumps(state["simulation"]["generators"])  # whole numbers of any size, no arrays
     fresh.unwrapped.set_state(state)
     for _ in range(40):
-        one, other = env.step(np.full(3, 0.1, np.float32)), fresh.step(np.full(3, 0.1, np.float32))
-        assert np.array_equal(one[0], other[0])
-        assert one[1:4] == other[1:4]
-        if one[2] or one[3]:
+        action = np.full(3, 0.1, np.float32)
+        expected, restored = env.step(action), fresh.step(action)
+        assert np.array_equal(restored[0], expected[0])
+        assert restored[1:4] == expected[1:4]
+        if expected[2] or expected[3]:
             assert np.array_equal(env.reset()[0], fresh.reset()[0])
     env.close()
     fresh.close()

@@ -1,4 +1,4 @@
-"""The search for gaits: finds an optimum that is known, and keeps what it found."""
+"""The search for gaits: it finds a known optimum, and writes the result with its command."""
 
 import json
 
@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from sandbox.api import MissingExtraError
-from sandbox_locomotion import tune
-from sandbox_locomotion.oscillators import SHARED
-from sandbox_locomotion.tune import METHODS, Space, search
+from sandbox_locomotion.baselines.oscillators import SHARED
+from sandbox_locomotion.tune.__main__ import main
+from sandbox_locomotion.tune.search import METHODS, Space, search
 
 SIX = np.arange(6)
 PEAK = np.array([0.3, -0.4, 0.5, 0.1, -0.2, 0.9])
-"""Where the test function is best."""
+"""Maximum of the test functions."""
 
 
 def box(bound=2.0):
@@ -20,19 +20,19 @@ def box(bound=2.0):
 
 
 def valley(candidates, generation):
-    """A narrow valley across all axes, which independent distributions can hardly follow."""
-    off = candidates - PEAK
-    turned = off @ np.linalg.qr(np.random.default_rng(1).standard_normal((6, 6)))[0]
-    return -(np.square(turned) * 10.0**-SIX).sum(1)
+    """A narrow valley oblique to all axes, which independent distributions can hardly follow."""
+    rotation = np.linalg.qr(np.random.default_rng(1).standard_normal((6, 6)))[0]
+    rotated = (candidates - PEAK) @ rotation
+    return -(np.square(rotated) * 10.0**-SIX).sum(1)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_round_hill_is_climbed(method):
+def test_the_top_of_a_round_hill_is_reached(method):
     def hill(candidates, generation):
         return -np.square(candidates - PEAK).sum(1)
 
-    found, value = search(box(), hill, 60, 64, 0, lambda line: None, method=method)
-    assert found == pytest.approx(PEAK, abs=0.05)
+    numbers, value = search(box(), hill, 60, 64, 0, lambda line: None, method=method)
+    assert numbers == pytest.approx(PEAK, abs=0.05)
     assert value == pytest.approx(0, abs=0.01)
 
 
@@ -42,42 +42,42 @@ def test_cma_es_follows_a_valley_further_than_the_cross_entropy_method():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_no_candidate_leaves_the_bounds_and_the_best_plays_again(method):
+def test_candidates_are_within_the_bounds_and_the_best_is_evaluated_again(method):
     seen = []
 
     def score(candidates, generation):
         seen.append(candidates)
-        return candidates[:, 0]  # better and better towards the bound
+        return candidates[:, 0]  # increases towards the bound
 
-    found, _ = search(box(0.7), score, 20, 12, 0, lambda line: None, method=method)
+    numbers, _ = search(box(0.7), score, 20, 12, 0, lambda line: None, method=method)
     assert all((np.abs(candidates) <= 0.7).all() for candidates in seen)
-    assert found[0] == pytest.approx(0.7)
+    assert numbers[0] == pytest.approx(0.7)
     best = max((row for candidates in seen[:-2] for row in candidates), key=lambda row: row[0])
     assert any(np.array_equal(best, row) for row in seen[-2])
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_is_found_is_written_with_its_command(method, tmp_path, capsys):
+def test_the_result_is_written_with_its_command(method, tmp_path, capsys):
     out = tmp_path / "gait.json"
     words = ["--generations", "2", "--population", "6", "--steps", "20", "--threads", "1", "--seed", "3"]
-    assert tune.main(["half-cheetah", "--method", method, *words, "--out", str(out)]) == 0
+    assert main(["half-cheetah", "--method", method, *words, "--out", str(out)]) == 0
     document = json.loads(out.read_text())
     assert f"--method {method}" in document["command"]
     assert len(document["numbers"]) == 3 * 6 + len(SHARED)
     again = tmp_path / "again.json"
-    assert tune.main(["half-cheetah", "--method", method, *words, "--out", str(again)]) == 0
+    assert main(["half-cheetah", "--method", method, *words, "--out", str(again)]) == 0
     assert json.loads(again.read_text())["numbers"] == document["numbers"]
     assert "written to" in capsys.readouterr().out
     assert document["before"] == []
     further = tmp_path / "further.json"
-    assert tune.main(["half-cheetah", *words, "--start", str(out), "--out", str(further)]) == 0
+    assert main(["half-cheetah", *words, "--start", str(out), "--out", str(further)]) == 0
     assert json.loads(further.read_text())["before"] == [document["command"]]
 
 
 @pytest.mark.parametrize("words", [("--population", "5"), ("--generations", "0"), ("--episodes", "0")])
 def test_searches_too_small_to_learn_from_are_refused(words, capsys):
     with pytest.raises(SystemExit):
-        tune.main(["half-cheetah", *words])
+        main(["half-cheetah", *words])
     assert words[0] in capsys.readouterr().err
 
 

@@ -1,21 +1,19 @@
-"""Controllers that remember, on cases worked by hand."""
+"""Controllers with a memory, on cases worked by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from traffic_support import show_state
 
-from sandbox_traffic import adaptive
-from sandbox_traffic.adaptive import critical_ratios, plan
+from sandbox_traffic.baselines.actuated import DelayBased
+from sandbox_traffic.baselines.fixed_time import Webster
+from sandbox_traffic.baselines.self_organising import Sotl
 from sandbox_traffic.env import SignalEnv
-
-# The generated junction: approaches n, e, s, w with lanes 0 (right and straight), 1 (straight),
-# 2 (left). Phases: 0 east-west straight, 1 east-west left, 2 north-south straight, 3 north-south left.
-LANE = {f"{arm}{lane}": 3 * index + lane for index, arm in enumerate("nesw") for lane in range(3)}
+from sandbox_traffic.network.webster import bounded_phase_times, critical_ratios
 
 
 @pytest.fixture
@@ -30,14 +28,8 @@ def junction(signal_env: Callable[..., SignalEnv]) -> SignalEnv:
 
 def show(env: SignalEnv, now: int, **fields: dict[str, float]) -> None:
     """Let the controllers see these figures of approaches at a time; all others are zero."""
-    control = env.control
-    arrays = {}
-    for name in ("count", "queue", "outside", "passed", "slowness"):
-        arrays[name] = np.zeros(12)
-        for lane, value in fields.get(name, {}).items():
-            arrays[name][LANE[lane]] = value
-    control._approaches = replace(control.approaches, **arrays)
-    control.now = now
+    names = ("count", "queue", "outside", "passed", "slowness")
+    show_state(env, now, **{name: fields.get(name, {}) for name in names})
 
 
 def test_critical_ratios_are_the_busiest_lanes() -> None:
@@ -48,22 +40,22 @@ def test_critical_ratios_are_the_busiest_lanes() -> None:
 
 def test_websters_plan() -> None:
     """C = (1.5·8 + 5)/(1 − 0.5) = 34 s; 26 s of green are shared 3 : 2, and each phase loses 4 s."""
-    assert plan([0.3, 0.2]) == [20, 15]
+    assert bounded_phase_times([0.3, 0.2]) == [20, 15]
 
 
 def test_websters_plan_is_bounded_beyond_capacity() -> None:
-    times = plan([0.8, 0.8, 0.4, 0.4])
+    times = bounded_phase_times([0.8, 0.8, 0.4, 0.4])
     assert times[0] == times[1] > times[2] == times[3]
     assert sum(times) <= 170
 
 
-def test_websters_plan_where_nobody_came_is_the_shortest_cycle_in_equal_parts() -> None:
-    assert adaptive.plan([0.0, 0.0]) == [10, 10]  # C = 1.5·8 + 5 = 17 s, in slots of 5 s, two at least
+def test_websters_plan_without_vehicles_is_the_shortest_cycle_in_equal_parts() -> None:
+    assert bounded_phase_times([0.0, 0.0]) == [10, 10]  # C = 1.5·8 + 5 = 17 s, in slots of 5 s, two at least
 
 
 def test_webster_plans_from_the_flows_of_its_first_five_minutes(junction: SignalEnv) -> None:
     """What has crossed, stands and waits outside together is the demand."""
-    webster = adaptive.webster_from_flows(junction)
+    webster = Webster(junction)
     webster.reset(1)
     show(junction, 0)
     webster.act(None)
@@ -75,8 +67,8 @@ def test_webster_plans_from_the_flows_of_its_first_five_minutes(junction: Signal
     webster.act(None)
     # y = 540, 90, 360, 90 over 1800 = 0.3, 0.05, 0.2, 0.05; Y = 0.6; L = 16 s; C = 29/0.4 = 72.5 s.
     # Green 56.5 s: 28.25, 4.7, 18.8, 4.7 and 4 s each: 32, 9, 23, 9, in whole slots 30, 10, 25, 10.
-    (cycle,) = webster._cycles.values()
-    assert cycle.ends == [30, 40, 65, 75]
+    (plan,) = webster._plans.values()
+    assert plan.ends == [30, 40, 65, 75]
     chosen = []
     for now in (300, 325, 330, 340, 360, 365, 370):
         show(junction, now, passed=passed)
@@ -85,7 +77,7 @@ def test_webster_plans_from_the_flows_of_its_first_five_minutes(junction: Signal
 
 
 def test_delay_based_extends_for_those_who_were_held_up(junction: SignalEnv) -> None:
-    controller = adaptive.DelayBased(junction, loss=1.0)
+    controller = DelayBased(junction, loss=1.0)
     waiting_left = {"n2": 1.0}
     show(junction, 20, count={"e1": 2.0, **waiting_left})
     assert controller.act(None)[0] == 3, "nobody has lost anything yet: the call of the left turn"
@@ -106,7 +98,7 @@ def test_delay_based_extends_for_those_who_were_held_up(junction: SignalEnv) -> 
 
 
 def test_delay_based_ends_at_the_longest_green(junction: SignalEnv) -> None:
-    controller = adaptive.DelayBased(junction, loss=1.0)
+    controller = DelayBased(junction, loss=1.0)
     for now in (20, 25, 30, 35, 40, 45, 50):
         show(junction, now, count={"e1": 5.0, "n2": 1.0}, slowness={"e1": 5.0})
         phase = int(controller.act(None)[0])
@@ -114,7 +106,7 @@ def test_delay_based_ends_at_the_longest_green(junction: SignalEnv) -> None:
 
 
 def test_sotl_turns_once_red_has_collected_enough(junction: SignalEnv) -> None:
-    controller = adaptive.Sotl(junction, threshold=600.0)
+    controller = Sotl(junction, threshold=600.0)
     red: Any = {"n1": 30.0, "n2": 15.0}
     seen = []
     for now in (20, 25, 30, 35, 40):
@@ -125,7 +117,7 @@ def test_sotl_turns_once_red_has_collected_enough(junction: SignalEnv) -> None:
 
 
 def test_sotl_lets_a_small_platoon_cross_first(junction: SignalEnv) -> None:
-    controller = adaptive.Sotl(junction, threshold=600.0, platoon=3.0)
+    controller = Sotl(junction, threshold=600.0, platoon=3.0)
     show(junction, 20, count={"n1": 120.0})
     controller.act(None)
     show(junction, 25, count={"n1": 120.0, "e1": 2.0})

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from traffic_support import COLOGNE1, GRID
+from traffic_support import COLOGNE1, GRID, LANE, show_state
 
 from sandbox.api import Policy
-from sandbox_traffic import baselines
+from sandbox_traffic.baselines.actuated import Actuated, actuated
+from sandbox_traffic.baselines.fixed_time import FixedTime, program_slots
+from sandbox_traffic.baselines.greedy import MaxPressure, MaxWave
 from sandbox_traffic.env import SignalEnv, SignalsEnv
 from sandbox_traffic.plugin import BASELINES
-
-# The generated junction: approaches n, e, s, w with lanes 0 (right and straight), 1 (straight),
-# 2 (left). Phases: 0 east-west straight, 1 east-west left, 2 north-south straight, 3 north-south left.
-LANE = {f"{arm}{lane}": 3 * index + lane for index, arm in enumerate("nesw") for lane in range(3)}
 
 
 @pytest.fixture
@@ -32,21 +29,11 @@ def junction(signal_env: Callable[..., SignalEnv]) -> SignalEnv:
 
 
 def show(
-    env: SignalEnv, vehicles: dict[str, float], gaps: dict[str, float] | None = None, **out: float
+    env: SignalEnv, vehicles: dict[str, float], gaps: dict[str, float] | None = None, **exits: float
 ) -> None:
     """Let the controllers see ``vehicles`` on approaches, loop ``gaps`` and vehicles on exits."""
-    control = env.control
-    assert control.signals[0].incoming == tuple(f"{arm}_in_{lane}" for arm in "nesw" for lane in range(3))
-    count, gap = np.zeros(12), np.full(12, 100.0)
-    for name, number in vehicles.items():
-        count[LANE[name]] = number
-    for name, seconds in (gaps or {}).items():
-        gap[LANE[name]] = seconds
-    control._approaches = replace(control.approaches, count=count, gap=gap)
-    exits = np.zeros(len(control.layout.lanes))
-    for name, number in out.items():
-        exits[control.layout.lanes.index(name)] = number
-    control._snapshot = replace(control.snapshot, count=exits)
+    gap = dict.fromkeys(LANE, 100.0) | (gaps or {})
+    show_state(env, exits=exits, count=vehicles, gap=gap)
 
 
 def choice(env: SignalEnv, make: Callable[[Any], Policy]) -> int:
@@ -56,62 +43,62 @@ def choice(env: SignalEnv, make: Callable[[Any], Policy]) -> int:
 
 def test_max_wave_serves_most_vehicles(junction: SignalEnv) -> None:
     show(junction, {"e1": 4, "w0": 2, "n2": 3, "s2": 2, "n0": 1})
-    assert choice(junction, baselines.max_wave) == 0  # 6 against 5
+    assert choice(junction, MaxWave) == 0  # 6 against 5
     show(junction, {"e1": 4, "n2": 3, "s2": 2, "n0": 1})
-    assert choice(junction, baselines.max_wave) == 3  # 4 against 5
+    assert choice(junction, MaxWave) == 3  # 4 against 5
 
 
 def test_max_wave_keeps_green_where_phases_tie(junction: SignalEnv) -> None:
     show(junction, {"e1": 3, "n2": 3, "n1": 3})
-    assert choice(junction, baselines.max_wave) == 0
+    assert choice(junction, MaxWave) == 0
 
 
 def test_max_pressure_sees_the_exits(junction: SignalEnv) -> None:
     show(junction, {"e1": 3, "w2": 2})
     # Straight on from the east: pressure 3; left from the west: pressure 2.
-    assert choice(junction, baselines.max_pressure) == 0
+    assert choice(junction, MaxPressure) == 0
     # The exit of the eastern straight movement holds 2 vehicles: 3 − 2 = 1 < 2.
     show(junction, {"e1": 3, "w2": 2}, w_out_1=2)
-    assert choice(junction, baselines.max_pressure) == 1
+    assert choice(junction, MaxPressure) == 1
 
 
 def test_actuated_extends_green_while_vehicles_come(junction: SignalEnv) -> None:
     show(junction, {"e1": 1, "n2": 5}, gaps={"e1": 2.0})
-    assert choice(junction, lambda env: baselines.Actuated(env, passage=2.5)) == 0
-    assert choice(junction, lambda env: baselines.Actuated(env, passage=1.5)) == 3
+    assert choice(junction, lambda env: Actuated(env, passage=2.5)) == 0
+    assert choice(junction, lambda env: Actuated(env, passage=1.5)) == 3
 
 
 def test_actuated_gaps_out_to_the_next_phase_with_a_call(junction: SignalEnv) -> None:
     show(junction, {"e1": 1, "n2": 5}, gaps={"e1": 4.0})
-    assert choice(junction, baselines.actuated) == 3  # phases 1 and 2 have no call
+    assert choice(junction, actuated) == 3  # phases 1 and 2 have no call
     show(junction, {"e1": 1, "n2": 5, "w2": 1}, gaps={"e1": 4.0})
-    assert choice(junction, baselines.actuated) == 1
+    assert choice(junction, actuated) == 1
 
 
 def test_actuated_rests_in_green_without_a_call(junction: SignalEnv) -> None:
     show(junction, {"e1": 1}, gaps={"e1": 50.0})
-    assert choice(junction, baselines.actuated) == 0
+    assert choice(junction, actuated) == 0
 
 
 def test_actuated_maxes_out(junction: SignalEnv) -> None:
     for _ in range(6):
         junction.step(np.int64(0))
     show(junction, {"e1": 9, "n2": 1}, gaps={"e1": 0.0})
-    assert junction.control.now == 50  # 50 s of green so far
-    assert choice(junction, baselines.actuated) == 3
+    assert junction.simulation.now == 50  # 50 s of green so far
+    assert choice(junction, actuated) == 3
 
 
 def test_no_controller_asks_for_what_is_forbidden(junction: SignalEnv) -> None:
     junction.step(np.int64(2))
-    junction.control._approaches = replace(junction.control.approaches, count=np.eye(12)[LANE["e1"]] * 9)
-    for make in (baselines.max_wave, baselines.max_pressure, baselines.actuated):
+    show_state(junction, count={"e1": 9})
+    for make in (MaxWave, MaxPressure, actuated):
         assert choice(junction, make) == 2
 
 
 def test_fixed_time_follows_colognes_program(signal_env: Callable[..., SignalEnv]) -> None:
     env = signal_env(duration=200, **COLOGNE1)
     env.reset(seed=0)
-    policy = baselines.fixed_time(env)
+    policy = FixedTime(env)
     phases = []
     for _ in range(40):
         (action,) = policy.act(None)
@@ -124,9 +111,9 @@ def test_fixed_time_follows_colognes_program(signal_env: Callable[..., SignalEnv
 
 
 def test_fixed_time_keeps_the_programs_times_on_average() -> None:
-    slots = baselines._slots((("Gr", 10.0), ("yr", 3.0), ("rG", 9.0), ("ry", 3.0)), ("Gr", "rG"))
+    slots = program_slots((("Gr", 10.0), ("yr", 3.0), ("rG", 9.0), ("ry", 3.0)), ("Gr", "rG"))
     assert slots == [(10.0, 0), (13.0, 0), (22.0, 1), (25.0, 1)]
-    late = baselines._slots((("ry", 3.0), ("Gr", 10.0), ("yr", 3.0), ("rG", 9.0)), ("Gr", "rG"))
+    late = program_slots((("ry", 3.0), ("Gr", 10.0), ("yr", 3.0), ("rG", 9.0)), ("Gr", "rG"))
     assert late[0] == (3.0, 1)  # yellow at the start of the program ends its last green
 
 
@@ -144,7 +131,7 @@ def test_every_controller_beats_random_choice(
 ) -> None:
     env = signal_env(duration=600, **config)
     rng = np.random.default_rng(0)
-    chance = _delay(env, lambda: int(rng.choice(np.flatnonzero(env.control.mask(0)))))
+    chance = _delay(env, lambda: int(rng.choice(np.flatnonzero(env.batch.state.action_mask[0, 0]))))
     for baseline in BASELINES:
         module, name = str(baseline.make).split(":")
         policy = getattr(importlib.import_module(module), name)(env)
@@ -155,7 +142,7 @@ def test_every_controller_beats_random_choice(
 def test_in_a_grid_there_is_a_row_for_every_signal(signals_env: Callable[..., SignalsEnv]) -> None:
     env = signals_env(duration=60, **GRID)
     env.reset(seed=0)
-    for make in (baselines.fixed_time, baselines.max_pressure, baselines.max_wave, baselines.actuated):
+    for make in (FixedTime, MaxPressure, MaxWave, actuated):
         policy = make(env)
         assert isinstance(policy, Policy)
         actions = policy.act(None)
@@ -169,6 +156,6 @@ def test_controllers_play_on_a_simulation_in_another_process(signal_env: Callabl
     here.reset(seed=0)
     delays = []
     for env in (here, there):
-        policy = baselines.actuated(env)
+        policy = actuated(env)
         delays.append(_delay(env, lambda policy=policy: policy.act(None)[0]))
     assert delays[0] == delays[1]

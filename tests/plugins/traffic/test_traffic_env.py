@@ -21,11 +21,12 @@ from traffic_support import COLOGNE1, GRID, play_random
 from sandbox.api import BrokenFileError, InvalidValueError, MissingExtraError
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.env import SignalEnv, SignalsEnv, make_signal
-from sandbox_traffic.files import resolve
-from sandbox_traffic.phases import GREEN
-from sandbox_traffic.remote import RemoteSimulation
+from sandbox_traffic.network.files import find_file
+from sandbox_traffic.network.phases import GREEN
 from sandbox_traffic.reward import PRESETS
-from sandbox_traffic.simulator import LocalSimulation, import_libsumo
+from sandbox_traffic.sumo.library import import_libsumo
+from sandbox_traffic.sumo.local import LocalSimulation
+from sandbox_traffic.sumo.remote import RemoteSimulation
 
 MakeOne = Callable[..., SignalEnv]
 MakeAll = Callable[..., SignalsEnv]
@@ -83,9 +84,9 @@ def test_reset_without_a_seed_goes_on_with_the_generator(signal_env: MakeOne) ->
 def test_rules_hold_in_the_simulator_whatever_is_asked(signal_env: MakeOne) -> None:
     """Every second's signal state is recorded under random requests, forbidden ones included."""
     env = signal_env(min_green=7, yellow=3, all_red=2, **COLOGNE1)
-    simulation = env.control._simulation = LocalSimulation(env.control.ground.spec)
+    simulation = env.simulation._sumo = LocalSimulation(env.batch.network.spec)
     env.reset(seed=0)
-    signal, shown = env.control.signals[0], []
+    signal, shown = env.batch.network.signals[0], []
     inner = simulation._sumo
 
     class Recorder:
@@ -121,18 +122,18 @@ def test_rules_hold_in_the_simulator_whatever_is_asked(signal_env: MakeOne) -> N
 
 
 def test_what_is_read_only_where_something_changed_is_what_sumo_counts(signal_env: MakeOne) -> None:
-    """Loops nobody has crossed are not asked, nor edges once all who wait are found: no count is lost."""
+    """Only loops that were crossed are read, and edges until all waiting vehicles are counted."""
     files = "sumo-rl:2way-single-intersection/single-intersection"
     env = signal_env(net=f"{files}.net.xml", routes=f"{files}-vhvh.rou.xml", duration=900, jam=300)
-    simulation = env.control._simulation = LocalSimulation(env.control.ground.spec)
+    simulation = env.simulation._sumo = LocalSimulation(env.batch.network.spec)
     rng, waited = np.random.default_rng(0), 0.0
     for seed in range(2):
         env.reset(seed=seed)
         for _ in range(150):
-            env.step(rng.integers(4) if rng.random() < 0.3 else np.int64(env.control.clocks[0].phase))
-            sumo, seen = simulation._sumo, simulation._seen
+            env.step(rng.integers(4) if rng.random() < 0.3 else np.int64(env.simulation.clocks[0].phase))
+            sumo, seen = simulation._sumo, simulation._snapshot
             crossed = [*map(sumo.inductionloop.getIntervalVehicleNumber, simulation._loops)]
-            waiting = [*map(sumo.edge.getPendingVehicles, env.control.ground.spec.edges)]
+            waiting = [*map(sumo.edge.getPendingVehicles, env.batch.network.spec.edges)]
             assert seen.passed.tolist() == crossed
             assert seen.outside.tolist() == [*map(len, waiting)]
             waited = max(waited, seen.outside.sum())
@@ -140,7 +141,7 @@ def test_what_is_read_only_where_something_changed_is_what_sumo_counts(signal_en
     assert seen.passed.sum() > 100
 
 
-def test_the_mask_tells_what_will_be_held(signal_env: MakeOne) -> None:
+def test_the_mask_says_what_will_be_held(signal_env: MakeOne) -> None:
     env = signal_env()
     _, info = env.reset(seed=0)
     rng = np.random.default_rng(1)
@@ -184,7 +185,7 @@ def test_each_agent_has_its_own_terms(signals_env: MakeAll) -> None:
     assert len(queues) > 1
 
 
-def test_the_time_limit_truncates_and_brings_the_metrics(signal_env: MakeOne) -> None:
+def test_the_time_limit_truncates_and_the_info_has_the_metrics(signal_env: MakeOne) -> None:
     env = signal_env(duration=52)
     env.reset(seed=0)
     for step in range(11):
@@ -212,7 +213,7 @@ def test_observations_show_phase_and_vehicles(signal_env: MakeOne) -> None:
     assert queue.max() > 0.5  # the straight lanes of the main road have had no green
 
 
-def test_vehicles_outside_are_seen_and_felt(signal_env: MakeOne) -> None:
+def test_vehicles_outside_are_observed_and_rewarded(signal_env: MakeOne) -> None:
     env = signal_env(duration=900, demand=2.5)
     env.reset(seed=0)
     for _ in range(180):
@@ -226,7 +227,7 @@ def test_two_environments_in_one_program_do_not_disturb_each_other(signal_env: M
     first, second = signal_env(), signal_env(**COLOGNE1)
     first.reset(seed=1)
     second.reset(seed=1)
-    kinds = {type(env.control._simulation) for env in (first, second)}
+    kinds = {type(env.simulation._sumo) for env in (first, second)}
     assert RemoteSimulation in kinds
     together: list[list[Any]] = [[], []]
     generators = [np.random.default_rng(2), np.random.default_rng(2)]
@@ -242,7 +243,7 @@ def test_closing_ends_the_child_process_and_frees_the_simulator(signal_env: Make
     first, second, third = signal_env(), signal_env(), signal_env()
     first.reset(seed=0)
     second.reset(seed=0)
-    remote = second.control._simulation
+    remote = second.simulation._sumo
     assert isinstance(remote, RemoteSimulation)
     process = remote.pid
     assert process is not None
@@ -313,7 +314,7 @@ def _routes(folder: Path, *vehicles: str) -> str:
 
 @pytest.mark.parametrize("depart", [25201, 25460], ids=["at-start", "later"])
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside-another"])
-def test_a_broken_route_is_told_in_sumos_words_with_file_and_line(
+def test_a_broken_route_is_reported_in_sumos_words_with_file_and_line(
     signal_env: MakeOne, tmp_path: Path, depart: int, beside: bool
 ) -> None:
     if beside:
@@ -331,11 +332,11 @@ def test_a_broken_route_is_told_in_sumos_words_with_file_and_line(
 
 def test_temporary_files_are_removed(signal_env: MakeOne) -> None:
     env = signal_env()
-    simulation = env.control._simulation = LocalSimulation(env.control.ground.spec)
+    simulation = env.simulation._sumo = LocalSimulation(env.batch.network.spec)
     env.reset(seed=0)
     folders = [simulation._folder]
-    assert env.control._folder is not None
-    folders.append(env.control._folder.path)
+    assert env.simulation._folder is not None
+    folders.append(env.simulation._folder.path)
     assert all(folder.is_dir() for folder in folders)
     env.close()
     assert not any(folder.exists() for folder in folders)
@@ -349,7 +350,7 @@ def test_an_unknown_render_mode_is_refused_with_those_there_are() -> None:
 
 def test_a_simulation_of_the_users_own_is_left_alone(signal_env: MakeOne) -> None:
     libsumo = import_libsumo()
-    net = resolve("sumo-rl:RESCO/cologne1/cologne1.net.xml")
+    net = find_file("sumo-rl:RESCO/cologne1/cologne1.net.xml")
     libsumo.start(["sumo", "--net-file", str(net), "--no-step-log", "true"])
     try:
         env = signal_env(duration=50)

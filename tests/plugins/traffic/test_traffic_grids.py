@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from sandbox.api import InvalidValueError
-from sandbox_traffic import grids
 from sandbox_traffic.config import SignalConfig
-from sandbox_traffic.control import survey
-from sandbox_traffic.grids import LEVELS, SPACING, Grid
+from sandbox_traffic.network import grids
+from sandbox_traffic.network.grids import LEVELS, SPACING, Grid
+from sandbox_traffic.network.signal_network import load_network
 
 
 @pytest.mark.parametrize(
@@ -33,33 +33,33 @@ def test_names(name: str, grid: Grid | None) -> None:
 
 def test_an_unknown_generated_network_is_refused_with_those_that_exist() -> None:
     with pytest.raises(InvalidValueError, match="generated:maze") as caught:
-        survey(SignalConfig(net="generated:maze", routes="generated:maze"))
+        load_network(SignalConfig(net="generated:maze", routes="generated:maze"))
     assert "generated:grid-RxC" in caught.value.hint
 
 
 def test_a_grid_has_a_signal_at_every_junction_and_roads_at_every_border() -> None:
-    ground = survey(SignalConfig(net="generated:grid-2x3", routes="generated:grid-2x3"))
-    assert [signal.id for signal in ground.signals] == [
+    network = load_network(SignalConfig(net="generated:grid-2x3", routes="generated:grid-2x3"))
+    assert [signal.id for signal in network.signals] == [
         f"j{row}_{column}" for row in (0, 1) for column in (0, 1, 2)
     ]
-    assert all(len(signal.greens) == 4 for signal in ground.signals)
-    assert all(len(signal.incoming) == 12 for signal in ground.signals)
+    assert all(len(signal.greens) == 4 for signal in network.signals)
+    assert all(len(signal.incoming) == 12 for signal in network.signals)
     assert len(Grid(2, 3).entries()) == 2 * (2 + 3)
     # Each junction has four incoming roads of three lanes; those between junctions are shared.
-    roads = {lane.edge for lane in ground.network.lanes.values()}
+    roads = {lane.edge for lane in network.roads.lanes.values()}
     assert len(roads) == 2 * (2 * 4 + 3 * 3)
 
 
 def test_every_route_follows_roads_that_meet() -> None:
     grid = Grid(3, 4)
-    ground = survey(SignalConfig(net="generated:grid-3x4", routes="generated:grid-3x4"))
-    lanes = ground.network.lanes
+    network = load_network(SignalConfig(net="generated:grid-3x4", routes="generated:grid-3x4"))
+    lanes = network.roads.lanes
     meets = {
         (lanes[feeder].edge, lanes[lane].edge)
-        for lane, feeders in ground.network.upstream.items()
+        for lane, feeders in network.roads.upstream.items()
         for feeder in feeders
     }
-    vehicles = grids.sample_routes(grid, np.random.default_rng(0), 900, "medium")
+    vehicles = grids.sample_vehicles(grid, np.random.default_rng(0), 900, "medium")
     assert len(vehicles) > 1000
     for _, roads in vehicles:
         assert all(pair in meets for pair in itertools.pairwise(roads))
@@ -70,21 +70,21 @@ def test_every_route_follows_roads_that_meet() -> None:
 def test_flows_are_those_of_the_level(level: str) -> None:
     grid = Grid(2, 2)
     vehicles = sum(
-        len(grids.sample_routes(grid, np.random.default_rng(seed), 3600, level)) for seed in range(20)
+        len(grids.sample_vehicles(grid, np.random.default_rng(seed), 3600, level)) for seed in range(20)
     )
     expected = 20 * 8 * LEVELS[level]
     assert vehicles == pytest.approx(expected, rel=0.05)  # 160 roads, each with a level of its own
 
 
 def test_a_peak_rises_and_falls() -> None:
-    times = [time for time, _ in grids.sample_routes(Grid(3, 3), np.random.default_rng(1), 3600, "peak")]
+    times = [time for time, _ in grids.sample_vehicles(Grid(3, 3), np.random.default_rng(1), 3600, "peak")]
     first, middle, last = (sum(low <= time < low + 1200 for time in times) for low in (0, 1200, 2400))
     assert middle > 2 * max(first, last)
 
 
 def test_turns_have_their_shares() -> None:
     """At the only junction of a 1x1 grid: left of north is west, straight on is north, right is east."""
-    vehicles = grids.sample_routes(Grid(1, 1), np.random.default_rng(2), 36000, "saturated")
+    vehicles = grids.sample_vehicles(Grid(1, 1), np.random.default_rng(2), 36000, "saturated")
     northbound = [roads[1][-1] for _, roads in vehicles if roads[0].endswith("_n")]
     shares = {side: northbound.count(side) / len(northbound) for side in "nesw"}
     assert shares["w"] == pytest.approx(0.15, abs=0.01)
@@ -94,20 +94,19 @@ def test_turns_have_their_shares() -> None:
 
 
 def test_an_arterial_is_offset_into_a_green_wave() -> None:
-    ground = survey(SignalConfig(net="generated:arterial-3", routes="generated:arterial-3"))
-    cycle = sum(seconds for _, seconds in ground.signals[0].program)
+    network = load_network(SignalConfig(net="generated:arterial-3", routes="generated:arterial-3"))
+    cycle = sum(seconds for _, seconds in network.signals[0].program)
     travel = SPACING / 13.89
-    for column, signal in enumerate(ground.signals):
+    for column, signal in enumerate(network.signals):
         assert signal.offset == pytest.approx(column * travel % cycle, abs=0.5)
 
 
 def test_neighbours_are_those_whose_exits_lead_here() -> None:
-    ground = survey(SignalConfig(net="generated:grid-1x2", routes="generated:grid-1x2"))
-    around = ground.surroundings
-    west, east = ground.signals
+    network = load_network(SignalConfig(net="generated:grid-1x2", routes="generated:grid-1x2"))
+    west, east = network.signals
     for number, (signal, other) in enumerate(((west, 1), (east, 0))):
-        fed = {signal.incoming[row] for row in np.flatnonzero(around.feeders[number] == other)}
+        fed = {signal.incoming[row] for row in np.flatnonzero(network.upstream_signal[number] == other)}
         assert len(fed) == 3, "the three lanes of the road between them"
     row = east.incoming.index("0_0_e_0")
     # Vehicles come east from the west's straight (phase 0), left (from the south) and right turns.
-    assert around.feeding[1, row].tolist() == [1, 0, 1, 1]
+    assert network.upstream_green[1, row].tolist() == [1, 0, 1, 1]

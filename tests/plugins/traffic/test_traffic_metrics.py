@@ -1,4 +1,4 @@
-"""What is reported of an episode counts everybody, those outside too."""
+"""Metrics of an episode count all vehicles, those outside too; metrics of signals add up intervals."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from traffic_support import COLOGNE1
 
-from sandbox_traffic.env import SignalEnv
+from sandbox_traffic.env import SignalEnv, SignalsEnv
 from sandbox_traffic.metrics import episode_metrics
 from sandbox_traffic.plugin import METRICS
-from sandbox_traffic.trips import Trips, read_trips
+from sandbox_traffic.sumo.trips import Trips, read_trips
 
 
 def trips(*rows: tuple[float, float, float, float, float, float]) -> Trips:
@@ -39,7 +39,7 @@ def test_metrics_of_three_vehicles_by_hand() -> None:
     assert metrics["gridlock"] == 0
 
 
-def test_gridlock_is_nobody_arriving_while_somebody_is_left() -> None:
+def test_gridlock_is_no_arrival_while_vehicles_are_left() -> None:
     stuck = trips((10, 0, 70, 60, 0, 0), (50, 0, -1, 950, 900, 940))
     assert episode_metrics(stuck, 0, 1000)["gridlock"] == 1
     flowing = trips((10, 0, 970, 960, 0, 0), (50, 0, -1, 950, 900, 940))
@@ -111,3 +111,37 @@ def test_metrics_do_not_depend_on_the_reward(signal_env: Callable[..., SignalEnv
         seen.append(info["metrics"])
         env.close()
     assert seen[0] == seen[1]
+
+
+def test_metrics_of_a_signal_are_sums_over_its_intervals(signal_env: Callable[..., SignalEnv]) -> None:
+    env = signal_env(duration=100)
+    env.reset(seed=0)
+    queues, lost, crossed, phase, changes = [], [], 0.0, 0, 0
+    for action in [0, 0, 2, 2, 2] * 4:
+        *_, info = env.step(np.int64(action))
+        terms = info["reward_terms"]
+        queues.append(terms["queue"])
+        lost.append(terms["delay"] * 5 + terms["spillback"] * 5)
+        crossed += terms["throughput"]
+        changes += info["phase"] != phase
+        phase = info["phase"]
+    metrics = info["signal_metrics"]
+    assert metrics["queue"] == pytest.approx(np.mean(queues))
+    assert metrics["throughput"] == pytest.approx(crossed * 36)
+    assert metrics["delay"] == pytest.approx(sum(lost) / crossed)
+    assert metrics["changes"] == pytest.approx(changes * 36)
+    assert changes > 3
+    env.reset(seed=0)
+    for _ in range(20):
+        *_, info = env.step(np.int64(0))
+    assert info["signal_metrics"]["changes"] == 0, "a new episode begins at zero"
+
+
+def test_every_signal_of_a_network_has_metrics_of_its_own(signals_env: Callable[..., SignalsEnv]) -> None:
+    env = signals_env(duration=100, net="generated:grid-2x2", routes="generated:grid-2x2")
+    env.reset(seed=0)
+    for _ in range(20):
+        *_, infos = env.step({"j0_0": 0, "j0_1": 0, "j1_0": 2, "j1_1": 2})
+    crossed = {infos[name]["signal_metrics"]["throughput"] for name in env.possible_agents}
+    assert len(crossed) == 4
+    assert all("metrics" in infos[name] for name in env.possible_agents)

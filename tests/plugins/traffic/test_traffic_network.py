@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 
 from sandbox.api import BrokenFileError, InvalidValueError
-from sandbox_traffic.approaches import gather, make_layout
 from sandbox_traffic.config import SignalConfig
-from sandbox_traffic.files import check_routes, resolve
-from sandbox_traffic.network import only_signal, read_network
-from sandbox_traffic.simulator import Snapshot
+from sandbox_traffic.network.files import check_routes, find_file
+from sandbox_traffic.network.roads import read_network, require_one_signal
+from sandbox_traffic.network.signal_network import load_network
+from sandbox_traffic.state import APPROACH_FIELDS, gather_approaches
+from sandbox_traffic.sumo.interface import Snapshot
 
 COLOGNE1 = "sumo-rl:RESCO/cologne1/cologne1.net.xml"
 GRID = "sumo-rl:RESCO/grid4x4/grid4x4.net.xml"
 
 
 def test_cologne_serves_the_lanes_of_its_green_links() -> None:
-    (signal,) = read_network(resolve(COLOGNE1)).signals
+    (signal,) = read_network(find_file(COLOGNE1)).signals
     assert signal.id == "GS_cluster_357187_359543"
     assert len(signal.greens) == 4
     # Links 0-4 belong to the eastern arm's two lanes, 5-9 to the northern one's, and so on.
@@ -33,7 +34,7 @@ def test_cologne_serves_the_lanes_of_its_green_links() -> None:
 
 
 def test_an_approach_follows_the_lanes_upstream() -> None:
-    network = read_network(resolve(COLOGNE1))
+    network = read_network(find_file(COLOGNE1))
     # 41 m of incoming lane, fed by 39 m of the same road and by another road.
     lanes = network.approach("27115123#3_0", 150)
     assert {"27115123#3_0", "27115123#2_0"} <= set(lanes)
@@ -42,29 +43,30 @@ def test_an_approach_follows_the_lanes_upstream() -> None:
 
 
 def test_a_lane_that_feeds_several_approaches_counts_once_in_all() -> None:
-    network = read_network(resolve(COLOGNE1))
-    layout = make_layout(network, 150)
-    read = np.zeros(len(layout.lanes))
-    np.add.at(read, layout.approach.places, layout.approach.weights)
-    assert set(np.round(read, 9)) <= {0.0, 1.0}
-    count = np.arange(1.0, len(layout.lanes) + 1)
-    nothing = np.zeros(len(layout.lanes))
+    routes = "sumo-rl:RESCO/cologne1/cologne1.rou.xml"
+    network = load_network(SignalConfig(net=COLOGNE1, routes=routes, detection_range=150))
+    spec, lanes = network.spec, network.approach_lanes
+    weights = np.zeros(len(spec.lanes))
+    np.add.at(weights, lanes.index, lanes.weight)
+    assert set(np.round(weights, 9)) <= {0.0, 1.0}
+    count = np.arange(1.0, len(spec.lanes) + 1)
+    nothing = np.zeros(len(spec.lanes))
     snapshot = Snapshot(
         count,
         *(nothing, nothing, nothing),
-        outside=np.ones(len(layout.edges)),
-        gap=np.zeros(len(layout.loops)),
-        passed=np.zeros(len(layout.loops)),
+        outside=np.ones(len(spec.edges)),
+        gap=np.zeros(len(spec.loops)),
+        passed=np.zeros(len(spec.loops)),
         braking=np.zeros(()),
     )
-    here = gather(snapshot, layout)
-    assert here.count.sum() == pytest.approx(count[read > 0].sum())
-    assert here.outside.sum() == pytest.approx(len(layout.edges))
-    assert here.slowness.sum() == pytest.approx(here.count.sum())  # all at speed 0
+    totals = dict(zip(APPROACH_FIELDS, gather_approaches(snapshot, network).sum(axis=-1), strict=True))
+    assert totals["count"] == pytest.approx(count[weights > 0].sum())
+    assert totals["outside"] == pytest.approx(len(spec.edges))
+    assert totals["slowness"] == pytest.approx(totals["count"])  # all at speed 0
 
 
 def test_approaches_end_at_the_next_signal() -> None:
-    network = read_network(resolve(GRID))
+    network = read_network(find_file(GRID))
     assert len(network.signals) == 16
     for signal in network.signals:
         others = network.signalled - set(signal.incoming)
@@ -74,24 +76,24 @@ def test_approaches_end_at_the_next_signal() -> None:
 
 def test_several_signals_are_refused_by_the_single_task_with_their_number() -> None:
     with pytest.raises(InvalidValueError, match="16 signals") as caught:
-        only_signal(read_network(resolve(GRID)))
+        require_one_signal(read_network(find_file(GRID)))
     assert "traffic/signals" in caught.value.hint
 
 
 @pytest.mark.parametrize("phases", ['<phase duration="30" state="GGGGGGGGGGGGGGGGGGGG"/>', ""])
 def test_a_signal_with_one_green_phase_or_none_is_no_agent(phases: str, tmp_path: Path) -> None:
-    text = resolve(COLOGNE1).read_text()
+    text = find_file(COLOGNE1).read_text()
     start, end = text.index("<phase "), text.index("</tlLogic>")
     single = tmp_path / "one.net.xml"
     single.write_text(text[:start] + phases + text[end:])
     network = read_network(single)
     assert network.signals == ()
     with pytest.raises(InvalidValueError, match="nothing to control"):
-        only_signal(network)
+        require_one_signal(network)
 
 
 def test_a_network_that_breaks_off_is_named_with_its_line(tmp_path: Path) -> None:
-    lines = resolve(COLOGNE1).read_text().splitlines(keepends=True)
+    lines = find_file(COLOGNE1).read_text().splitlines(keepends=True)
     broken = tmp_path / "broken.net.xml"
     broken.write_text("".join(lines[:100]) + "<edge id=")
     with pytest.raises(BrokenFileError, match=r"broken\.net\.xml, line 101: not well-formed"):
@@ -115,12 +117,12 @@ def test_a_network_without_a_needed_attribute_is_refused(tmp_path: Path) -> None
 @pytest.mark.parametrize("name", ["nowhere.net.xml", "sumo-rl:nowhere.net.xml"])
 def test_a_missing_file_is_named(name: str) -> None:
     with pytest.raises(BrokenFileError, match=r"nowhere\.net\.xml: no such file"):
-        resolve(name)
+        find_file(name)
 
 
 def test_paths_do_not_leave_sumo_rls_networks() -> None:
     with pytest.raises(InvalidValueError, match="outside"):
-        resolve("sumo-rl:../environment/env.py")
+        find_file("sumo-rl:../environment/env.py")
 
 
 def test_routes_that_break_off_are_named_with_their_line(tmp_path: Path) -> None:
@@ -138,7 +140,7 @@ def test_routes_without_vehicles_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_episode_without_departures_is_refused_with_the_first_departure() -> None:
-    routes = resolve("sumo-rl:RESCO/cologne1/cologne1.rou.xml")
+    routes = find_file("sumo-rl:RESCO/cologne1/cologne1.rou.xml")
     check_routes(routes, 25200, 28800)
     with pytest.raises(InvalidValueError, match="begin = 0 s") as caught:
         check_routes(routes, 0, 3600)

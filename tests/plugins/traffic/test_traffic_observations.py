@@ -1,4 +1,4 @@
-"""Selectable observations and reward terms, on scenes worked by hand."""
+"""Selectable observations and reward terms, on states worked by hand."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox_traffic.reward import PRESETS, Transition
 from sandbox_traffic.vector import make_signals_vec
 
 ZERO = np.zeros(2)
-SCENE = Transition(
+INTERVAL = Transition(
     queue=np.array([3.0, 0.0]),
     outside=np.array([10.0, 30.0]),
     waiting=np.array([40.0, 0.0]),
@@ -48,7 +48,7 @@ def test_every_choice_of_the_configuration_exists() -> None:
     ],
 )
 def test_reward_terms(term: str, value: float) -> None:
-    assert PRESETS["queue"](SCENE).terms[term] == pytest.approx(value)
+    assert PRESETS["queue"](INTERVAL).terms[term] == pytest.approx(value)
 
 
 def test_an_empty_junction_has_full_speed() -> None:
@@ -63,7 +63,7 @@ def test_observations_keep_their_bounds_and_are_not_constant(name: str, config: 
     seen = [envs.reset(seed=0)[0]]
     rng = np.random.default_rng(0)
     for _ in range(39):
-        mask = envs.copies.masks()
+        mask = envs.batch.action_masks()
         seen.append(envs.step((rng.random(mask.shape) * mask).argmax(axis=2))[0])
         assert envs.observation_space.contains(seen[-1])
     changing = np.ptp(np.concatenate(seen), axis=0) > 0
@@ -77,13 +77,13 @@ def test_sumo_rls_default_is_phase_flag_density_and_queue() -> None:
     for _ in range(40):
         rows, *_ = envs.step([[1]])
     (observation,) = rows[0]
-    snapshot, layout = envs.controls[0].snapshot, envs.controls[0].layout
+    snapshot, network = envs.batch.state.snapshot, envs.batch.network
     length = 400.0 - 13.6  # the arms end at the junction's area
-    places = layout.incoming
+    places = network.incoming
     assert observation[:5].tolist() == [0, 1, 0, 0, 1]
     density, queue = observation[5:17], observation[17:29]
-    assert density == pytest.approx(np.minimum(snapshot.count[places] * 7.5 / length, 1), abs=0.02)
-    assert queue == pytest.approx(np.minimum(snapshot.halting[places] * 7.5 / length, 1), abs=0.02)
+    assert density == pytest.approx(np.minimum(snapshot.count[0, places] * 7.5 / length, 1), abs=0.02)
+    assert queue == pytest.approx(np.minimum(snapshot.halting[0, places] * 7.5 / length, 1), abs=0.02)
     assert queue.max() > 0.1
     envs.close()
 
@@ -93,12 +93,10 @@ def test_pressure_is_the_difference_along_every_movement() -> None:
     envs.reset(seed=1)
     for _ in range(40):
         rows, *_ = envs.step([[0]])
-    control = envs.controls[0]
-    signal, view = control.signals[0], control.layout.views[0]
-    expected = [
-        (control.approaches.count[view.rows][source] - control.snapshot.count[view.outgoing][target]) / 28
-        for source, target in signal.movements
-    ]
+    state, (signal,) = envs.batch.state, envs.batch.network.signals
+    column = {lane: index for index, lane in enumerate(envs.batch.network.spec.lanes)}
+    outgoing = [state.snapshot.count[0, column[lane]] for lane in signal.outgoing]
+    expected = [(state.count[0, 0, source] - outgoing[target]) / 28 for source, target in signal.movements]
     assert rows[0, 0, 4:] == pytest.approx(expected)
     envs.close()
 
@@ -107,13 +105,13 @@ def test_neighbours_show_who_lets_vehicles_go_here() -> None:
     config = SignalConfig(net="generated:grid-1x2", routes="generated:grid-1x2", observation="neighbours")
     envs = make_signals_vec(config, PRESETS["delay"], 1)
     rows, _ = envs.reset(seed=0)
-    east = envs.copies.ground.signals[1]
-    released = envs.copies.scene.released[0, 1]
+    east = envs.batch.network.signals[1]
+    released = envs.batch.state.upstream_green[0, 1]
     fed = [east.incoming.index(f"0_0_e_{lane}") for lane in range(3)]
     assert released[fed].tolist() == [1, 1, 1], "the western junction begins with straight on"
     assert released.sum() == 3
     assert rows[0, 1, -12:] == pytest.approx(released)
     for _ in range(2):
         envs.step([[1, 0]])  # to the left turns, which do not lead east
-    assert envs.copies.scene.released[0, 1].sum() == 0
+    assert envs.batch.state.upstream_green[0, 1].sum() == 0
     envs.close()

@@ -13,27 +13,28 @@ from sandbox.api.replay import read_replay
 from sandbox.outputs.render import render
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.env import SignalEnv, make_signal
-from sandbox_traffic.render import FAST, LIGHTS, Painter, _colour, outlines
+from sandbox_traffic.network.phases import stop_line_light
+from sandbox_traffic.network.shapes import read_shapes
+from sandbox_traffic.render import FREE_SPEED, LIGHTS, Painter, _colour, outlines
 from sandbox_traffic.reward import PRESETS
-from sandbox_traffic.shapes import light, read_shapes
-from sandbox_traffic.simulator import NOBODY, Vehicles
+from sandbox_traffic.sumo.interface import NO_VEHICLES, Vehicles
 
 SHORT = ["evaluation.config={duration: 100, window: 0, jam: 0, demand_spread: 0}"]
 
 
 def test_a_light_is_the_best_of_a_lanes_links() -> None:
-    assert light("rGry", (0, 1)) == "G"
-    assert light("rgry", (2, 3)) == "y"
-    assert light("rgry", (0, 2)) == "r"
-    assert light("rguy", (0, 2)) == "u"
+    assert stop_line_light("rGry", (0, 1)) == "G"
+    assert stop_line_light("rgry", (2, 3)) == "y"
+    assert stop_line_light("rgry", (0, 2)) == "r"
+    assert stop_line_light("rguy", (0, 2)) == "u"
 
 
 def test_stop_lines_lie_at_the_ends_of_the_signals_lanes(signal_env: Callable[..., SignalEnv]) -> None:
     """Arms of 400 m around (400, 400); vehicles from the north keep right, that is west."""
     env = signal_env()
-    shapes = read_shapes(env.control.network)
+    shapes = read_shapes(env.batch.network.roads)
     assert len(shapes.stops) == 12
-    for stop, lane in zip(shapes.stops, env.control.signals[0].incoming, strict=True):
+    for stop, lane in zip(shapes.stops, env.batch.network.signals[0].incoming, strict=True):
         assert np.hypot(*(stop.ends[1] - stop.ends[0])) == pytest.approx(3.2)
         assert np.abs(stop.middle - 400).max() < 30
         toward = {"n": (0, -1), "e": (-1, 0), "s": (0, 1), "w": (1, 0)}[lane[0]]
@@ -55,15 +56,15 @@ def test_outlines_lie_behind_the_front_bumper() -> None:
 def test_colours_go_from_red_to_blue() -> None:
     red, _, blue = _colour(0)
     assert red > blue
-    red, _, blue = _colour(FAST)
+    red, _, blue = _colour(FREE_SPEED)
     assert blue > red
 
 
 def test_a_frame_shows_signals_and_vehicles(signal_env: Callable[..., SignalEnv]) -> None:
     env = signal_env()
     env.reset(seed=0)
-    painter = Painter(env.control)
-    empty = painter.frame(NOBODY)
+    painter = Painter(env.batch)
+    empty = painter.frame(NO_VEHICLES)
     assert empty.dtype == np.uint8
     assert empty.ndim == 3
     assert all(side % 2 == 0 for side in empty.shape[:2]), "films need even sides"
@@ -75,10 +76,10 @@ def test_a_frame_shows_signals_and_vehicles(signal_env: Callable[..., SignalEnv]
     assert 0 < pixels(empty, LIGHTS["G"]) < pixels(empty, LIGHTS["r"])
     for _ in range(20):
         env.step(np.int64(0))
-    frame = painter.frame(env.control.vehicles())
+    frame = painter.frame(env.simulation.vehicles())
     assert pixels(frame, LIGHTS["r"]) > pixels(empty, LIGHTS["r"]), "those who stand are red"
     env.step(np.int64(2))  # three of five seconds are yellow
-    assert env.control.clocks[0].shown == env.control.signals[0].greens[2]
+    assert env.simulation.clocks[0].shown == env.batch.network.signals[0].greens[2]
 
 
 def test_rendering_changes_nothing() -> None:

@@ -1,4 +1,4 @@
-"""Copies side by side: the same episodes as alone, whole states, and deaths told in plain words."""
+"""Vector environments: the episodes of single ones, states that are restored, and simulators that die."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.rollout import play
 from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.scenarios.resolve import load_scenario
-from sandbox_traffic import baselines
+from sandbox_traffic.baselines.actuated import actuated
+from sandbox_traffic.baselines.fixed_time import FixedTime
+from sandbox_traffic.baselines.greedy import MaxPressure
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.env import SignalEnv, SignalsEnv, make_signal, make_signals
-from sandbox_traffic.remote import RemoteSimulation
 from sandbox_traffic.reward import PRESETS
+from sandbox_traffic.sumo.protocol import LOG_FILE
+from sandbox_traffic.sumo.remote import RemoteSimulation
 from sandbox_traffic.vector import SignalsVectorEnv, SignalVectorEnv, make_signal_vec, make_signals_vec
 
 SHORT = {**COLOGNE1, "duration": 150, "demand_spread": 0.3}
@@ -42,34 +45,32 @@ def alone() -> Iterator[SignalEnv]:
     env.close()
 
 
-def test_a_copy_plays_the_episodes_of_the_single_environment(
-    three: SignalVectorEnv, alone: SignalEnv
-) -> None:
-    """Two episodes each, bit by bit: the second one's seed comes from the copy's own generator."""
+def test_a_row_plays_the_episodes_of_the_single_environment(three: SignalVectorEnv, alone: SignalEnv) -> None:
+    """Two episodes each, bit by bit: the second one's seed comes from the row's generator."""
     actions = np.random.default_rng(0).integers(0, 4, (60, 3))
     seen = [three.reset(seed=[4, 5, 6])]
     steps: list[Any] = [three.step(action) for action in actions]
-    for copy, seed in enumerate((4, 5, 6)):
+    for row, seed in enumerate((4, 5, 6)):
         observation, info = alone.reset(seed=seed)
-        assert (seen[0][0][copy] == observation).all()
-        assert (seen[0][1]["action_mask"][copy] == info["action_mask"]).all()
-        for action, (rows, rewards, _, over, infos) in zip(actions[:, copy], steps, strict=True):
+        assert (seen[0][0][row] == observation).all()
+        assert (seen[0][1]["action_mask"][row] == info["action_mask"]).all()
+        for action, (observations, rewards, _, over, infos) in zip(actions[:, row], steps, strict=True):
             observation, reward, _, truncated, info = alone.step(action)
-            assert over[copy] == truncated
-            assert rewards[copy] == reward
-            told = infos["final_info"] if truncated else infos
+            assert over[row] == truncated
+            assert rewards[row] == reward
+            final = infos["final_info"] if truncated else infos
             for name, value in info["reward_terms"].items():
-                assert told["reward_terms"][name][copy] == value
+                assert final["reward_terms"][name][row] == value
             if truncated:
-                assert (infos["final_obs"][copy] == observation).all()
-                assert told["metrics"]["delay"][copy] == info["metrics"]["delay"]
+                assert (infos["final_obs"][row] == observation).all()
+                assert final["metrics"]["delay"][row] == info["metrics"]["delay"]
                 observation, info = alone.reset()
-            assert (rows[copy] == observation).all()
-            assert (infos["action_mask"][copy] == info["action_mask"]).all()
-            assert infos["held"][copy] == info["held"]
+            assert (observations[row] == observation).all()
+            assert (infos["action_mask"][row] == info["action_mask"]).all()
+            assert infos["held"][row] == info["held"]
 
 
-def test_all_signals_of_a_copy_are_those_of_the_parallel_environment() -> None:
+def test_all_signals_of_a_row_are_those_of_the_parallel_environment() -> None:
     config = SignalConfig(duration=60, **GRID)
     envs = make_signals_vec(config, PRESETS["queue"], 2)
     joint = JointEnv(make_signals(config, PRESETS["queue"]))
@@ -86,17 +87,17 @@ def test_all_signals_of_a_copy_are_those_of_the_parallel_environment() -> None:
         actions = rng.integers(0, 8, (2, 16)) % 4
         rows, _, _, ended, infos = envs.step(actions)
         observation, _, _, over, info = joint.step(actions[1])
-        told = infos["final_info"] if over else infos
+        final = infos["final_info"] if over else infos
         for name in ("agent_rewards", "agent_terminated", "agent_truncated", "acted"):
-            assert (told[name][1] == info[name]).all()
+            assert (final[name][1] == info[name]).all()
         assert ended[1] == over
-    assert told["metrics"]["delay"][1] == info["metrics"]["delay"]
+    assert final["metrics"]["delay"][1] == info["metrics"]["delay"]
     assert (infos["final_obs"][1] == observation).all()
     envs.close()
     joint.close()
 
 
-def test_a_state_brings_every_copy_back(three: SignalVectorEnv) -> None:
+def test_a_state_restores_every_environment(three: SignalVectorEnv) -> None:
     rng = np.random.default_rng(1)
     three.reset(seed=3)
     for _ in range(40):  # into the second episode
@@ -114,28 +115,28 @@ def test_a_state_brings_every_copy_back(three: SignalVectorEnv) -> None:
 
 
 @pytest.mark.parametrize("make", [make_signal, make_signals])
-def test_a_state_brings_a_single_environment_back(make: Any) -> None:
-    one, other = (make(SignalConfig(**SHORT), PRESETS["delay"]) for _ in range(2))
-    (name,) = one.possible_agents if isinstance(one, SignalsEnv) else ("",)
+def test_a_state_restores_a_single_environment(make: Any) -> None:
+    first, second = (make(SignalConfig(**SHORT), PRESETS["delay"]) for _ in range(2))
+    (name,) = first.possible_agents if isinstance(first, SignalsEnv) else ("",)
 
     def step(env: Any, action: int) -> Any:
         result = env.step({name: action} if name else np.int64(action))
         return result[0][name].tobytes() if name else result[0].tobytes()
 
-    one.reset(seed=1)
+    first.reset(seed=1)
     for action in (0, 1, 2, 3, 1):
-        step(one, action)
-    other.set_state(one.get_state())
-    assert [step(other, action) for action in (0, 2, 1, 3)] == [step(one, action) for action in (0, 2, 1, 3)]
-    first, second = one.reset(), other.reset()
-    assert str(first[0]) == str(second[0])
-    one.close()
-    other.close()
+        step(first, action)
+    second.set_state(first.get_state())
+    for action in (0, 2, 1, 3):
+        assert step(second, action) == step(first, action)
+    assert str(first.reset()[0]) == str(second.reset()[0])
+    first.close()
+    second.close()
 
 
-def test_a_dead_simulator_is_told_with_its_fate(three: SignalVectorEnv) -> None:
+def test_the_error_of_a_dead_simulator_gives_its_signal(three: SignalVectorEnv) -> None:
     three.reset(seed=0)
-    simulation = three.controls[1]._simulation
+    simulation = three.batch.simulations[1]._sumo
     assert isinstance(simulation, RemoteSimulation)
     assert simulation.pid is not None
     os.kill(simulation.pid, signal.SIGKILL)
@@ -146,12 +147,12 @@ def test_a_dead_simulator_is_told_with_its_fate(three: SignalVectorEnv) -> None:
     assert rows.shape[0] == 3
 
 
-def test_its_last_words_are_passed_on(three: SignalVectorEnv) -> None:
+def test_the_error_of_a_dead_simulator_gives_its_last_output(three: SignalVectorEnv) -> None:
     three.reset(seed=0)
-    simulation = three.controls[0]._simulation
+    simulation = three.batch.simulations[0]._sumo
     assert isinstance(simulation, RemoteSimulation)
     assert simulation.pid is not None
-    (simulation._folder.path / "said.txt").write_text("terminate called:\n  bad_alloc\n")
+    (simulation._folder.path / LOG_FILE).write_text("terminate called:\n  bad_alloc\n")
     os.kill(simulation.pid, signal.SIGABRT)
     with pytest.raises(RunFailedError, match=r"SIGABRT.*SUMO said: terminate called: bad_alloc"):
         three.step([0, 0, 0])
@@ -167,26 +168,26 @@ def test_a_window_spreads_the_beginnings_over_whole_intervals() -> None:
     assert len(begins) > 10
     assert all(0 <= begin <= 600 and begin % 5 == 0 for begin in begins)
     envs.reset(seed=1)
-    times = [control.begin for control in envs.controls]
+    times = [simulation.begin for simulation in envs.batch.simulations]
     for _ in range(4):
         *_, over, info = envs.step([0] * 4)
     assert over.all()
-    assert (info["time"] == [control.begin for control in envs.controls]).all()
-    assert [control.begin for control in envs.controls] != times
+    assert (info["time"] == [simulation.begin for simulation in envs.batch.simulations]).all()
+    assert [simulation.begin for simulation in envs.batch.simulations] != times
     envs.close()
 
 
 def test_baselines_play_natively_as_they_play_alone() -> None:
-    scenario = load_scenario(
+    problem = load_scenario(
         "traffic/cologne1", ["evaluation.config={duration: 200, window: 0, demand_spread: 0}"], []
     )
     agents = [Agent(name, baseline=name) for name in ("max-pressure", "actuated", "fixed-time")]
-    with EpisodeRunner(scenario) as players:
+    with EpisodeRunner(problem) as players:
         native = players.play(agents, [1, 2])
-    config = scenario.evaluation_config
+    config = problem.evaluation_config
     assert isinstance(config, SignalConfig)
-    env = make_signal(config, scenario.reward)
-    makers = [baselines.max_pressure, baselines.actuated, baselines.fixed_time]
+    env = make_signal(config, problem.reward)
+    makers = [MaxPressure, actuated, FixedTime]
     single = [
         play(env, make(env), agent.name, seed)
         for make, agent in zip(makers, agents, strict=True)
@@ -198,8 +199,8 @@ def test_baselines_play_natively_as_they_play_alone() -> None:
 
 def test_a_parallel_scenario_is_played_and_trained_natively() -> None:
     changes = ["config.duration=30", "config.decision_interval=10"]
-    scenario = load_scenario("traffic/grid4x4", changes, [])
-    envs: Any = make_training(scenario, 2, seed=0)
+    problem = load_scenario("traffic/grid4x4", changes, [])
+    envs: Any = make_training(problem, 2, seed=0)
     assert isinstance(envs._envs.unwrapped, SignalsVectorEnv)
     rows, info = envs.reset()
     assert rows.shape[0] == 32
@@ -211,11 +212,11 @@ def test_a_parallel_scenario_is_played_and_trained_natively() -> None:
     assert rewards.shape == (32,)
     assert info["final_info"]["metrics"]["delay"].shape == (32,)
     envs.close()
-    assert make_vec(scenario, 1).num_envs == 16
-    with EpisodeRunner(scenario) as players:
+    assert make_vec(problem, 1).num_envs == 16
+    with EpisodeRunner(problem) as players:
         (episode,) = players.play([Agent("max-pressure", baseline="max-pressure")], [3])
-    config = scenario.evaluation_config
+    config = problem.evaluation_config
     assert isinstance(config, SignalConfig)
-    env = JointEnv(make_signals(config, scenario.reward))
-    assert episode.metrics == play(env, baselines.max_pressure(env.parallel), "max-pressure", 3).metrics
+    env = JointEnv(make_signals(config, problem.reward))
+    assert episode.metrics == play(env, MaxPressure(env.parallel), "max-pressure", 3).metrics
     env.close()

@@ -1,0 +1,1 @@
+"""Classical controllers, evaluated along with learned policies."""

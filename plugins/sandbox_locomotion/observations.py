@@ -1,0 +1,208 @@
+"""Observations: joint state or camera images; sensor noise, commands, a gait's phase, frame stacking."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import gymnasium as gym
+import numpy as np
+
+from sandbox_locomotion import kinematics
+from sandbox_locomotion.arrays import Array, Floats, Rows
+from sandbox_locomotion.config import QuadrupedConfig
+from sandbox_locomotion.models.terrain import uses_height_field
+from sandbox_locomotion.render import Camera
+from sandbox_locomotion.simulation import Simulation
+
+
+class Sensor(Protocol):
+    """Reads the latest frame of an observation.
+
+    Attributes:
+        space: Space of one frame.
+    """
+
+    space: gym.spaces.Box
+
+    def read(self, rows: Rows) -> Array:
+        """Frames of these environments, given in ascending order, ``(rows, *space.shape)``."""
+        ...
+
+    def close(self) -> None:
+        """Free resources."""
+        ...
+
+
+class Observer:
+    """Observations of the environments of a simulation: the latest frames of a sensor, newest last.
+
+    Args:
+        simulation: The simulation to observe.
+
+    Attributes:
+        space: Observation space of one environment.
+    """
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._frames = simulation.config.frame_stack
+        self._sensor = _make_sensor(simulation)
+        self._all_rows = np.arange(simulation.num_envs)
+        frame = self._sensor.space
+        stacked = (*frame.shape[:-1], frame.shape[-1] * self._frames)
+        self.space = gym.spaces.Box(frame.low.flat[0], frame.high.flat[0], stacked, frame.dtype.type)
+        self._stack = np.zeros((simulation.num_envs, *stacked), frame.dtype)
+
+    def reset(self, rows: Rows) -> None:
+        """Observe the start of an episode in these environments; earlier frames are copies of it."""
+        latest = self._sensor.read(rows)
+        self._stack[rows] = np.tile(latest, (1,) * (latest.ndim - 1) + (self._frames,))
+
+    def update(self) -> None:
+        """Observe all environments after a step."""
+        latest = self._sensor.read(self._all_rows)
+        width = latest.shape[-1]
+        if self._frames > 1:
+            self._stack[..., :-width] = self._stack[..., width:]
+        self._stack[..., -width:] = latest
+
+    def observation(self) -> Array:
+        """A copy of every environment's observation, ``(num_envs, *space.shape)``."""
+        return self._stack.copy()
+
+    def get_state(self) -> dict[str, Array]:
+        """The frames seen so far."""
+        return {"stack": self._stack.copy()}
+
+    def set_state(self, state: dict[str, Array]) -> None:
+        """Continue from what `get_state` returned."""
+        self._stack[:] = state["stack"]
+
+    def close(self) -> None:
+        """Free the renderer."""
+        self._sensor.close()
+
+
+class StateSensor:
+    """Joint state, float64, then the command and the gait's phase where the task has them.
+
+    For Gymnasium's robots in their default configuration this is the observation of their v5
+    environments, bit for bit: positions without the root's horizontal coordinates, velocities (clipped
+    where v5 clips them), then the fields of ``MjData`` that v5 adds.
+
+    Args:
+        simulation: The simulation to observe.
+    """
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        config, robot = simulation.config, simulation.robot
+        self._proprioceptive = isinstance(config, QuadrupedConfig) and not config.model
+        self._extra_fields = tuple(
+            name for name in robot.rules.observed_fields if name != "cfrc_ext" or config.contact_forces
+        )
+        # For joint forces the root's entries carry no information, for all others the world's row.
+        self._skipped = {"qfrc_actuator": robot.anatomy.root_dofs}
+        self.space: gym.spaces.Box = gym.spaces.Box(-np.inf, np.inf, (self._size(),), np.float64)
+
+    def read(self, rows: Rows) -> Floats:
+        """Joint states, ``(rows, size)``."""
+        simulation, robot = self._simulation, self._simulation.robot
+        motion = simulation.physics.motion
+        # Copying all rows is several times as fast as indexing them.
+        motion = motion.copy() if len(rows) == len(motion) else motion[rows]
+        qpos, qvel = motion[:, : robot.mj_model.nq], motion[:, robot.mj_model.nq :]
+        self._add_noise(rows, qpos, qvel)
+        parts = (
+            self._proprioception(rows, qpos, qvel) if self._proprioceptive else self._joints(rows, qpos, qvel)
+        )
+        if simulation.config.command_speed is not None:
+            command = simulation.state.command[rows]
+            # A robot in a vertical plane can follow the forward speed only.
+            parts.append(command[:, :1] if robot.anatomy.root == "sagittal" else command)
+        if simulation.reference is not None:
+            parts.append(simulation.reference.phase(simulation.state.elapsed[rows]))
+        return np.concatenate(parts, 1)
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+    def _joints(self, rows: Rows, qpos: Floats, qvel: Floats) -> list[Floats]:
+        simulation, robot = self._simulation, self._simulation.robot
+        height, rules = robot.anatomy.height_qpos, robot.rules
+        if height is not None and uses_height_field(simulation.config):
+            qpos[:, height] -= simulation.ground()[rows]
+        if rules.velocity_clip is not None:
+            qvel = np.clip(qvel, -rules.velocity_clip, rules.velocity_clip)
+        parts = [qpos[:, rules.hidden_qpos :], qvel]
+        for name in self._extra_fields:
+            values = simulation.physics.fields[name][rows]
+            if name == "cfrc_ext" and rules.contact_force_range is not None:
+                values = np.clip(values, *rules.contact_force_range)
+            parts.append(values[:, self._skipped.get(name, 1) :].reshape(len(rows), -1))
+        return parts
+
+    def _proprioception(self, rows: Rows, qpos: Floats, qvel: Floats) -> list[Floats]:
+        """What a real quadruped measures: see the README."""
+        robot, state = self._simulation.robot, self._simulation.state
+        joints = robot.anatomy.joint_qpos
+        return [
+            kinematics.to_body_frame(qpos, qvel[:, :3]),
+            qvel[:, 3:6],
+            kinematics.projected_gravity(qpos),
+            qpos[:, joints] - robot.start[joints],
+            qvel[:, robot.anatomy.joint_qvel],
+            state.previous[rows],
+        ]
+
+    def _add_noise(self, rows: Rows, qpos: Floats, qvel: Floats) -> None:
+        config = self._simulation.config
+        if not config.noise_position and not config.noise_velocity:
+            return
+        root = 3 if self._simulation.robot.anatomy.root == "free" else 0
+        for index, row in enumerate(rows.tolist()):
+            rng = self._simulation.rngs[row]
+            qpos[index, root:] += config.noise_position * rng.standard_normal(qpos.shape[1] - root)
+            qvel[index] += config.noise_velocity * rng.standard_normal(qvel.shape[1])
+
+    def _size(self) -> int:
+        """Length of an observation."""
+        simulation, robot = self._simulation, self._simulation.robot
+        model = robot.mj_model
+        size: int
+        if self._proprioceptive:
+            size = 9 + 3 * model.nu
+        else:
+            size = model.nq - robot.rules.hidden_qpos + model.nv
+            for name in self._extra_fields:
+                shape = simulation.physics.fields[name].shape[1:]
+                size += (shape[0] - self._skipped.get(name, 1)) * int(np.prod(shape[1:], dtype=int))
+        if simulation.config.command_speed is not None:
+            size += 1 if robot.anatomy.root == "sagittal" else 3
+        if simulation.reference is not None:
+            size += 2
+        return size
+
+
+class CameraSensor:
+    """Images of the tracking camera, uint8, ``(size, size, 3)``.
+
+    Args:
+        simulation: The simulation to observe.
+    """
+
+    def __init__(self, simulation: Simulation) -> None:
+        size = simulation.config.camera_size
+        self._camera = Camera(simulation, size)
+        self.space: gym.spaces.Box = gym.spaces.Box(0, 255, (size, size, 3), np.uint8)
+
+    def read(self, rows: Rows) -> Array:
+        """Images, ``(rows, size, size, 3)``."""
+        return np.stack([self._camera.picture(int(row)) for row in rows])
+
+    def close(self) -> None:
+        """Free the renderer."""
+        self._camera.close()
+
+
+def _make_sensor(simulation: Simulation) -> Sensor:
+    return CameraSensor(simulation) if simulation.config.observation == "camera" else StateSensor(simulation)

@@ -1,0 +1,1 @@
+"""Classical controllers: rules that choose phases from the state that learners observe."""

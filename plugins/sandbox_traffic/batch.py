@@ -1,0 +1,168 @@
+"""Simulations of one network side by side: the batched core of all environments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.api import RewardBreakdown, RewardSpec
+from sandbox_traffic.config import SignalConfig
+from sandbox_traffic.metrics import SignalMetrics
+from sandbox_traffic.network.files import find_routes
+from sandbox_traffic.network.signal_network import load_network
+from sandbox_traffic.observations import OBSERVATIONS, Observer
+from sandbox_traffic.reward import Transition
+from sandbox_traffic.simulation import SignalSimulation
+from sandbox_traffic.state import NetworkState, read_state
+
+SEED_LIMIT = 2**31
+"""Seeds of episodes are below this: SUMO takes signed 32-bit seeds."""
+
+
+class SignalBatch:
+    """Several simulations that begin their episodes together and run at the same time.
+
+    Results for one simulation do not depend on how many there are.
+
+    Args:
+        config: The parameters.
+        reward: The reward of every signal.
+        num_envs: Number of simulations.
+
+    Attributes:
+        network: The network.
+        simulations: The simulations.
+        observer: Makes observations.
+        seeds: Seed of each simulation's present episode; empty before the first.
+        actions: Phases requested since the episodes began, shape ``(num_envs, signals)`` each.
+    """
+
+    def __init__(self, config: SignalConfig, reward: RewardSpec, num_envs: int = 1) -> None:
+        self.network = load_network(config)
+        routes = find_routes(config)
+        self.observer = Observer(self.network, OBSERVATIONS[config.observation])
+        self.seeds: list[int] = []
+        self.actions: list[NDArray[np.int64]] = []
+        self._reward = reward
+        self._values = np.zeros((num_envs, self.network.spec.size))
+        self.simulations = [SignalSimulation(self.network, routes, row) for row in self._values]
+        self._state: NetworkState | None = None
+        self._previous: NetworkState | None = None
+        self._signal_metrics = SignalMetrics(num_envs, len(self.network.signals))
+
+    @property
+    def state(self) -> NetworkState:
+        """All simulations at the present time."""
+        if self._state is None:
+            raise RuntimeError("no episode has begun: call reset() first")
+        return self._state
+
+    @property
+    def running(self) -> bool:
+        """Whether episodes have begun and not ended."""
+        return self.simulations[0].running
+
+    def reset(self, seeds: Sequence[int]) -> None:
+        """Begin the episode of each simulation's seed."""
+        self.seeds, self.actions = [int(seed) for seed in seeds], []
+        for simulation, seed in zip(self.simulations, self.seeds, strict=True):
+            simulation.reset_async(seed)
+        for simulation in self.simulations:
+            simulation.reset_wait()
+        self._state = self._previous = self._read_state()
+        self._signal_metrics.reset()
+
+    def step(self, phases: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Request phases, shape ``(num_envs, signals)``, and let one decision interval pass.
+
+        Returns:
+            Whose episode has ended, shape ``(num_envs,)``.
+        """
+        for simulation, row in zip(self.simulations, phases.tolist(), strict=True):
+            simulation.step_async(row)
+        for simulation in self.simulations:
+            simulation.step_wait()
+        for simulation in self.simulations:
+            simulation.finish_wait()
+        self._previous, self._state = self.state, self._read_state()
+        self._signal_metrics.update(self._previous, self._state)
+        self.actions.append(phases)
+        return np.array([not simulation.running for simulation in self.simulations])
+
+    def replay(self, seeds: Sequence[int], actions: Sequence[NDArray[np.int64]]) -> None:
+        """Begin the episodes of ``seeds`` and request ``actions``: SUMO's own saved states are not exact."""
+        self.reset(seeds)
+        for phases in actions:
+            self.step(phases)
+
+    def observations(self) -> NDArray[np.float32]:
+        """Observations, shape ``(num_envs, signals, width)``."""
+        return self.observer.observe(self.state)
+
+    def rewards(self) -> RewardBreakdown:
+        """Reward and terms of the last interval, shape ``(num_envs, signals)`` each."""
+        assert self._previous is not None
+        return self._reward(Transition.between(self._previous, self.state))
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Phases that may be requested, shape ``(num_envs, signals, max_phases)``, padded with false."""
+        return self.state.action_mask.copy()
+
+    def phases(self) -> NDArray[np.int64]:
+        """The phase that is green or being changed to, shape ``(num_envs, signals)``."""
+        return np.asarray(self.state.phase, dtype=np.int64)
+
+    def held(self) -> NDArray[np.bool_]:
+        """Whose latest request was not allowed, shape ``(num_envs, signals)``."""
+        return np.array([simulation.held for simulation in self.simulations])
+
+    def times(self) -> NDArray[np.int64]:
+        """Simulated time, s, shape ``(num_envs,)``."""
+        return np.array([simulation.now for simulation in self.simulations])
+
+    def metrics(self) -> dict[str, NDArray[np.float64]]:
+        """Metrics of the ended episodes, shape ``(num_envs,)`` each."""
+        ended = [simulation.metrics or {} for simulation in self.simulations]
+        return {name: np.array([metrics[name] for metrics in ended]) for name in ended[0]}
+
+    def signal_metrics(self) -> dict[str, NDArray[np.float64]]:
+        """Metrics of each signal since its episode began, shape ``(num_envs, signals)`` each."""
+        return self._signal_metrics.compute()
+
+    def signal_spaces(self, index: int) -> tuple[gym.Space[Any], gym.spaces.Discrete]:
+        """Observation and action space of signal ``index``."""
+        low, high = self.observer.bounds(index)
+        phases = len(self.network.signals[index].greens)
+        return gym.spaces.Box(low, high, dtype=np.float32), gym.spaces.Discrete(phases)
+
+    def padded_spaces(self) -> tuple[gym.spaces.Box, gym.spaces.Discrete]:
+        """Spaces that contain those of every signal, for a policy that all signals share."""
+        bounds = [self.observer.bounds(index) for index in range(len(self.network.signals))]
+        low = min(float(lower.min()) for lower, _ in bounds)
+        high = max(float(upper.max()) for _, upper in bounds)
+        box = gym.spaces.Box(low, high, (self.observer.width,), np.float32)
+        return box, gym.spaces.Discrete(self.network.max_phases)
+
+    def close(self) -> None:
+        """Free the simulators."""
+        for simulation in self.simulations:
+            simulation.close()
+
+    def _read_state(self) -> NetworkState:
+        now = [simulation.now for simulation in self.simulations]
+        clocks = [simulation.clocks for simulation in self.simulations]
+        return read_state(self.network, self._values, now, clocks)
+
+
+def as_phases(actions: Any, num_envs: int) -> NDArray[np.int64]:
+    """Actions of any shape as phases, shape ``(num_envs, signals)``."""
+    return np.asarray(actions, dtype=np.int64).reshape(num_envs, -1)
+
+
+def draw_seed(rng: np.random.Generator) -> int:
+    """Draw the seed of an episode."""
+    return int(rng.integers(SEED_LIMIT))

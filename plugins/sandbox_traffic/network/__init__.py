@@ -1,0 +1,1 @@
+"""Road networks and their demand: read from SUMO's files, or generated."""

@@ -1,0 +1,171 @@
+"""One SUMO simulation whose signals follow requested phases, one episode and one decision at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox_traffic.dynamics import PhaseClock
+from sandbox_traffic.metrics import episode_metrics
+from sandbox_traffic.network.generated import write_demand
+from sandbox_traffic.network.signal_network import SignalNetwork
+from sandbox_traffic.sumo.files import TemporaryFolder
+from sandbox_traffic.sumo.interface import NO_VEHICLES, Simulation, Vehicles
+from sandbox_traffic.sumo.remote import RemoteSimulation
+from sandbox_traffic.sumo.trips import Trips
+
+
+class SignalSimulation:
+    """SUMO, the rules of its signals, and the demand of its episodes.
+
+    Resetting and stepping come in parts, so that several simulations can run at the same time: the
+    ``_async`` methods send requests to SUMO's process, the others wait for the answers.
+
+    Args:
+        network: The network.
+        routes: Its routes file, None where each episode's demand is generated.
+        values: Where the values read from SUMO are put, shape ``(network.spec.size,)``.
+
+    Attributes:
+        network: The network.
+        clocks: Phase and timing of each signal.
+        held: For each signal, whether its latest request was not allowed.
+        values: The latest values read from SUMO.
+        begin: Start of the episode, s.
+        now: Simulated time, s.
+        trips: The episode's trips once it has ended, else None.
+        metrics: The episode's metrics once it has ended, else None.
+    """
+
+    def __init__(self, network: SignalNetwork, routes: Path | None, values: NDArray[np.float64]) -> None:
+        config = network.config
+        self.network = network
+        self.clocks = tuple(
+            PhaseClock(signal.greens, config.min_green, config.yellow, config.all_red, config.max_green)
+            for signal in network.signals
+        )
+        self.held = [False] * len(network.signals)
+        self.values = values
+        self.begin = self.now = config.begin
+        self.trips: Trips | None = None
+        self.metrics: dict[str, float] | None = None
+        self._config = config
+        self._routes = routes
+        self._jam = 0
+        self._started = False
+        self._sumo: Simulation | None = None
+        self._folder: TemporaryFolder | None = None
+
+    @property
+    def end(self) -> int:
+        """Time at which the episode ends, s."""
+        return self.begin + self._jam + self._config.duration
+
+    @property
+    def running(self) -> bool:
+        """Whether an episode has begun and not ended."""
+        return self._started and self.metrics is None
+
+    def reset_async(self, seed: int) -> None:
+        """Request the episode that belongs to ``seed``."""
+        if self._sumo is None:
+            self._sumo = RemoteSimulation(self.network.spec)
+        self._started, self.metrics, self.trips = False, None, None
+        self.held = [False] * len(self.clocks)
+        config = self._config
+        # A generator of its own: without spread, window and jam the seed's episode stays the same.
+        rng = np.random.default_rng([seed, 1])
+        scale = config.demand * (1 + config.demand_spread * rng.uniform(-1, 1))
+        interval = config.decision_interval
+        self.begin = config.begin + interval * int(rng.integers(config.window // interval + 1))
+        self._sumo.begin(self.begin, seed, *self._demand(seed, scale))
+        self.now = self.begin
+        for clock in self.clocks:
+            clock.start(self.now)
+        self._jam = int(rng.integers(config.jam + 1)) * int(rng.integers(2))
+        if self._jam:
+            self._advance_jam(self._sumo, rng)
+
+    def _advance_jam(self, sumo: Simulation, rng: np.random.Generator) -> None:
+        """Hold one phase of every signal, drawn at random, before the episode begins."""
+        until = self.begin + self._jam
+        switches = []
+        for clock, signal in zip(self.clocks, self.network.signals, strict=True):
+            clock.start(self.begin, int(rng.integers(len(clock.greens))))
+            switches += [(time, signal.id, state) for time, state in clock.due(until)]
+        sumo.advance(switches, until)
+        self.now = until
+
+    def reset_wait(self) -> None:
+        """Wait until the episode has begun."""
+        sumo = self._simulator()
+        if self._jam:
+            sumo.values(self.values)  # at the start; those after the jam follow
+        sumo.values(self.values)
+        self._started = True
+
+    def step_async(self, phases: Sequence[int]) -> None:
+        """Request a phase for every signal, and one decision interval of SUMO."""
+        if not self.running:
+            raise RuntimeError("no episode is running: call reset() first")
+        now, interval = self.now, self._config.decision_interval
+        until = min(now + interval, self.end)
+        switches = []
+        for index, (clock, phase) in enumerate(zip(self.clocks, phases, strict=True)):
+            self.held[index] = not clock.request(int(phase), now, interval)
+            if clock.pending:
+                signal = self.network.signals[index]
+                switches += [(time, signal.id, state) for time, state in clock.due(until)]
+        switches.sort(key=lambda switch: switch[0])
+        self._simulator().advance(switches, until)
+        self.now = until
+
+    def step_wait(self) -> None:
+        """Wait until the interval has passed; at the end of the episode, request its trips."""
+        self._simulator().values(self.values)
+        if self.now >= self.end:
+            self._simulator().finish()
+
+    def finish_wait(self) -> None:
+        """At the end of the episode, wait for its trips and set `metrics`."""
+        if self.now >= self.end:
+            self.trips = self._simulator().trips()
+            self.metrics = episode_metrics(self.trips, self.begin, self.end)
+
+    def vehicles(self) -> Vehicles:
+        """All vehicles and pedestrians now; none once the episode has ended."""
+        return self._simulator().vehicles() if self.running else NO_VEHICLES
+
+    def processor_seconds(self) -> tuple[float, float]:
+        """Processor time of the episode's process so far, s: inside SUMO's steps, and in total."""
+        if not self.running:
+            raise RuntimeError("no episode is running: call reset() first")
+        return self._simulator().processor_seconds()
+
+    def close(self) -> None:
+        """Free the simulator and remove temporary files; `reset_async` starts it again."""
+        if self._sumo is not None:
+            self._sumo.close()
+            self._sumo = None
+        if self._folder is not None:
+            self._folder.close()
+            self._folder = None
+        self._started = False
+
+    def _simulator(self) -> Simulation:
+        if self._sumo is None:
+            raise RuntimeError("no episode is running: call reset() first")
+        return self._sumo
+
+    def _demand(self, seed: int, scale: float) -> tuple[str, float]:
+        """Routes file of the episode that belongs to ``seed``, and SUMO's factor on its vehicles."""
+        if self._routes is not None:
+            return str(self._routes), scale
+        if self._folder is None:
+            self._folder = TemporaryFolder()
+        path = self._folder.path / "demand.rou.xml"
+        write_demand(path, self._config, seed, scale)
+        return str(path), 1.0

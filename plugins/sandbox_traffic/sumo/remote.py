@@ -1,0 +1,157 @@
+"""SUMO in processes of its own, one for every episode."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import weakref
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.api import RunFailedError, SandboxError
+from sandbox_traffic.sumo.files import TemporaryFolder
+from sandbox_traffic.sumo.fork_server import current_server
+from sandbox_traffic.sumo.interface import SimulationSpec, Switch, Vehicles
+from sandbox_traffic.sumo.library import require_libsumo
+from sandbox_traffic.sumo.protocol import LOG_FILE, OBJECT
+from sandbox_traffic.sumo.trips import Trips
+
+
+class RemoteSimulation:
+    """A simulation whose every episode runs in a fresh process.
+
+    See `sandbox_traffic.sumo.interface.Simulation` for the methods, and
+    `sandbox_traffic.sumo.local.LocalSimulation` for why processes are not used again.
+    """
+
+    def __init__(self, spec: SimulationSpec) -> None:
+        require_libsumo()
+        self._spec = spec
+        self._folder = TemporaryFolder()
+        self._episode: _EpisodeProcess | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process that runs SUMO, None between episodes."""
+        return None if self._episode is None else self._episode.pid
+
+    def begin(self, time: int, seed: int, routes: str, scale: float = 1.0) -> None:
+        """Begin an episode in a fresh process; answered by `values`."""
+        self._end()
+        self._episode = _EpisodeProcess(self._folder.path)
+        self._episode.send((self._spec, self._folder.path))
+        self._episode.send(("begin", time, seed, routes, scale))
+
+    def advance(self, switches: Sequence[Switch], until: int) -> None:
+        """Simulate to time ``until``; answered by `values`."""
+        self._running().send(("advance", switches, until))
+
+    def values(self, out: NDArray[np.float64]) -> None:
+        """Receive the answer to `begin` or `advance`."""
+        self._running().receive_values(out)
+
+    def finish(self) -> None:
+        """End the episode; answered by `trips`."""
+        self._running().send(("finish",))
+
+    def trips(self) -> Trips:
+        """Receive the answer to `finish`; the process ends."""
+        trips: Trips = self._running().receive_object()
+        self._end()
+        return trips
+
+    def vehicles(self) -> Vehicles:
+        """All vehicles and pedestrians now."""
+        self._running().send(("vehicles",))
+        vehicles: Vehicles = self._running().receive_object()
+        return vehicles
+
+    def processor_seconds(self) -> tuple[float, float]:
+        """Processor time of the episode's process, s: inside SUMO's steps, and in total."""
+        self._running().send(("processor_seconds",))
+        seconds: tuple[float, float] = self._running().receive_object()
+        return seconds
+
+    def close(self) -> None:
+        """End the process and remove its folder."""
+        self._end()
+        self._folder.close()
+
+    def _running(self) -> _EpisodeProcess:
+        if self._episode is None:
+            raise RuntimeError("no episode is running: call begin() first")
+        return self._episode
+
+    def _end(self) -> None:
+        if self._episode is not None:
+            self._episode.end()
+            self._episode = None
+
+
+class _EpisodeProcess:
+    """The process of one episode: the environment's end of the connection."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._server = current_server()
+        self._owner = os.getpid()
+        environment_end, worker_end = socket.socketpair()
+        with worker_end:
+            self.pid = self._server.fork(worker_end)
+        self._connection = Connection(environment_end.detach())
+        self.end = weakref.finalize(self, _disconnect, self._owner, self._connection)
+
+    def send(self, request: Any) -> None:
+        if os.getpid() != self._owner:
+            raise RunFailedError("A traffic environment was used after a fork of its process.")
+        try:
+            self._connection.send(request)
+        except OSError:
+            raise self._death() from None
+
+    def receive_values(self, out: NDArray[np.float64]) -> None:
+        try:
+            answer = self._connection.recv_bytes()
+        except (EOFError, OSError):
+            raise self._death() from None
+        if answer == OBJECT:  # an error in place of values
+            self.receive_object(announced=True)
+        out[:] = np.frombuffer(answer)
+
+    def receive_object(self, announced: bool = False) -> Any:
+        try:
+            if not announced:
+                self._connection.recv_bytes()
+            answer = self._connection.recv()
+        except (EOFError, OSError):
+            raise self._death() from None
+        if isinstance(answer, SandboxError):
+            raise answer
+        if isinstance(answer, Exception):
+            raise RunFailedError(f"SUMO's process failed: {answer!r}")
+        return answer
+
+    def _death(self) -> RunFailedError:
+        """An error with the exit reason of the process and the end of SUMO's output, if there is any."""
+        reason = self._server.exit_reason(self.pid)
+        output = ""
+        with contextlib.suppress(OSError):
+            output = " ".join((self._folder / LOG_FILE).read_text(errors="replace").split())[-400:]
+        return RunFailedError(
+            f"The process that ran SUMO ended unexpectedly ({reason})."
+            + (f" SUMO said: {output}" if output else ""),
+            "The run's checkpoints are kept.",
+        )
+
+
+def _disconnect(owner: int, connection: Connection) -> None:
+    if os.getpid() == owner:  # closing is not enough: a forked worker may hold a copy of the socket
+        with contextlib.suppress(OSError):
+            connection.send(("exit",))
+    connection.close()

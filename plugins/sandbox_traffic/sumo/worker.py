@@ -1,0 +1,93 @@
+"""The fork server and the process of an episode: ``python -m sandbox_traffic.sumo.worker FD``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+
+from sandbox.api import SandboxError
+from sandbox_traffic.sumo.library import import_libsumo
+from sandbox_traffic.sumo.local import LocalSimulation
+from sandbox_traffic.sumo.protocol import FORK, LOG_FILE, OBJECT, encode_number, receive_number
+
+
+def main() -> None:
+    """Fork a process for every episode until the parent closes its end of the socket."""
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the parent decides what ends
+    import_libsumo()
+    exit_codes: dict[int, int] = {}
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            request, descriptors, *_ = socket.recv_fds(channel, 1, 1)
+            if not request:
+                return
+            if request == FORK:
+                _reap(exit_codes)
+                child = os.fork()
+                if child == 0:
+                    channel.close()
+                    os._exit(run_episode(Connection(descriptors[0])))
+                os.close(descriptors[0])
+                channel.sendall(encode_number(child))
+            else:
+                channel.sendall(encode_number(_exit_code(receive_number(channel), exit_codes)))
+
+
+def _reap(exit_codes: dict[int, int]) -> None:
+    """Collect processes that have ended and keep the exit codes of those that failed."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            code = os.waitstatus_to_exitcode(status)
+            if code != 0:
+                exit_codes[pid] = code
+
+
+def _exit_code(pid: int, exit_codes: dict[int, int]) -> int:
+    if pid not in exit_codes:
+        with contextlib.suppress(ChildProcessError):
+            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return exit_codes.get(pid, 0)
+
+
+def run_episode(connection: Connection) -> int:
+    """Serve the requests of one episode; returns the exit code."""
+    answer: Any
+    with contextlib.suppress(EOFError, OSError):
+        spec, folder = connection.recv()
+        log = os.open(folder / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(log, 2)
+        simulation = LocalSimulation(spec, folder)
+        values = np.zeros(spec.size)
+        while True:
+            method, *arguments = connection.recv()
+            if method == "exit":
+                break
+            try:
+                answer = getattr(simulation, method)(*arguments)
+                if method == "finish":
+                    answer = simulation.trips()
+            except Exception as error:
+                answer = error if isinstance(error, SandboxError) else RuntimeError(repr(error))
+            if answer is None:
+                simulation.values(values)
+                connection.send_bytes(values.data.cast("B"))
+            else:
+                connection.send_bytes(OBJECT)
+                connection.send(answer)
+    # SUMO is not closed: that takes as long as a decision, and the system frees the memory.
+    return 0
+
+
+if __name__ == "__main__":
+    main()

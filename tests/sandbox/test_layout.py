@@ -1,0 +1,37 @@
+"""The layout of the source tree: rooms, and who may import what."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from benchmarks import reading
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGIN_FILES = sorted((ROOT / "plugins").rglob("*.py"))
+
+
+def test_the_core_holds_one_loose_module_beside_its_folders() -> None:
+    assert {path.name for path in (ROOT / "sandbox").glob("*.py")} == {"__init__.py", "workflow.py"}
+
+
+@pytest.mark.parametrize("path", PLUGIN_FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_plugins_import_the_contract_and_nothing_else_of_the_core(path: Path) -> None:
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            modules.add(node.module or "")
+    core = {name for name in modules if name.partition(".")[0] == "sandbox"}
+    assert all(name == "sandbox.api" or name.startswith("sandbox.api.") for name in core)
+
+
+def test_circles_are_found_also_when_they_hide_in_functions() -> None:
+    imports = {"a": {"b.name"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}
+    assert reading.circles(imports) == [["a", "b", "c"]]
+
+
+@pytest.mark.parametrize("tree", ["sandbox", "plugins"])
+def test_the_code_reads_within_the_stated_limits(tree: str) -> None:
+    assert reading.violations(tree, reading.figures(tree)) == []
