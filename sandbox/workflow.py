@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -148,14 +149,17 @@ def evaluate_run(
 
 
 def save_replay(run: Run, scenario: ResolvedScenario, seed: int, progress: Progress) -> None:
-    """Play one test episode for the page's viewers, where the task has a view for it."""
-    if not any(view.name == "replay" and "json" in view.formats for view in scenario.task.views):
-        return
-    from sandbox.outputs.render import render
+    """Play one test episode for the page's player."""
+    from sandbox.outputs.render import REPLAY, render
 
-    out = run.path / REPLAYS / f"{run.algorithm}.json"
+    name = f"{run.algorithm}.json"
     try:
-        render([run.path], scenario, out, view="replay", seed=seed, progress=progress)
+        with tempfile.TemporaryDirectory(prefix="sandbox-replay-") as scratch:
+            file = render(
+                [run.path], scenario, Path(scratch) / name, view=REPLAY, seed=seed, progress=progress
+            )
+            (run.path / REPLAYS).mkdir(exist_ok=True)
+            add_artifact(run.path, f"{REPLAYS}/{name}", file.read_bytes())
     except Exception as error:  # a picture that fails must not cost the result
         progress.message(f"No replay was made: {error}")
 

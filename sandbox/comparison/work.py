@@ -92,10 +92,12 @@ def _attempt(job: CellJob, root: Path, attempts: int, lock: Lock, on_progress: O
     record = _begun(job, attempts)
     try:
         scenario = scenario_of(job.request.scenario)
+        record = record.changed(packages=packages(scenario.domain))
         if job.request.training is not None:
             run = _trained(root, job.cell, scenario, job.request.training, on_progress)
             record = record.changed(
                 run_dir=run.path.relative_to(root).as_posix(),
+                packages=run.record.packages,
                 train_seconds=run.record.train_seconds,
                 steps_per_second=run.record.steps_per_second,
             )

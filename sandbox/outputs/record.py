@@ -203,7 +203,7 @@ def _write(
         "agent": agent,
         "sampled": sample,
         "reward": scenario.reward.weights,
-        "packages": packages(),
+        "packages": packages(scenario.domain),
     }
     with storage_errors(root, "--out"):
         root.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.api.errors import SandboxError
-from sandbox.api.replay import read_replay
+from sandbox.api.replay import read_replay, to_json
 from sandbox.runs.directory import Run
 
 REPLAYS = "replays"
@@ -73,10 +73,10 @@ def embed(runs: Sequence[Run]) -> tuple[list[Media], dict[str, Any], list[str]]:
             except SandboxError as error:
                 notes.append(error.message)
                 continue
-            if any(getattr(episode, "video", None) for episode in replay.episodes):
+            if any(episode.pictures and episode.pictures.video for episode in replay.episodes):
                 continue  # its film is shown itself
             name = f"replay-{len(replays)}"
-            replays[name] = replay.model_dump(mode="json", exclude_defaults=True)
+            replays[name] = to_json(replay)
             taken += size
             media.append(Media("replay", replay.title or f"{label}: {path.stem}", replay=name))
         for path in by_kind["film"]:

@@ -25,8 +25,8 @@ from sandbox.report.words import NONE, duration, number, plural, signed, verdict
 from sandbox.runs.provenance import packages
 from sandbox.statistics.resampling import MIN_RUNS
 
-STYLES = ("uPlot.min.css", "base.css")
-SCRIPTS = ("uPlot.iife.min.js", "charts.js", "replay.js", "report.js")
+STYLES = ("uPlot.min.css", "base.css", "replay.css")
+SCRIPTS = ("uPlot.iife.min.js", "charts.js", "scene.js", "timeseries.js", "replay.js", "report.js")
 MAX_METRICS = 6
 """Columns of further metrics in a table of scores."""
 

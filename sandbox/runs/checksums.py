@@ -220,6 +220,20 @@ def write_sums(path: Path, files: Mapping[str, tuple[str, ...]], *, last: bool =
     write_atomically(path / ARTIFACTS, seal(listed.to_json()), last=last)
 
 
+def relist(file: Path) -> None:
+    """Renew the sum of a listed file that the user has replaced; files that are not listed stay so.
+
+    Raises:
+        DamagedRunError: If the list of sums cannot be read.
+    """
+    for folder in list(file.absolute().parents)[:2]:
+        if (folder / ARTIFACTS).is_file():
+            listed, name = listed_sums(folder), file.absolute().relative_to(folder).as_posix()
+            if name in listed:
+                write_sums(folder, {**listed, name: (hashlib.sha256(file.read_bytes()).hexdigest(),)})
+            return
+
+
 def unlist(path: Path, which: Callable[[str], bool]) -> None:
     """Drop the sums of files that are to grow again."""
     listed = listed_sums(path)

@@ -219,7 +219,7 @@ def record_of(plan: Plan) -> RunRecord:
         num_envs=plan.num_envs,
         init_from=str(plan.initial) if plan.initial else None,
         started=local_time(),
-        packages=packages(),
+        packages=packages(scenario.domain, plan.algorithm),
         platform=platform_facts(),
         source=source_state(),
         command=plan.command,

@@ -10,7 +10,7 @@ from sandbox.api.errors import SandboxError
 from sandbox.envs.vector import restorable
 from sandbox.records.checkpoint import TrainingState
 from sandbox.runs.checkpoints import FOLDER, Checkpoint, whole_checkpoints
-from sandbox.runs.provenance import packages
+from sandbox.runs.provenance import differences, packages
 from sandbox.runs.writer import RunWriter
 from sandbox.training.plan import Plan
 
@@ -55,13 +55,12 @@ def is_exact(plan: Plan, writer: RunWriter, on_message: Callable[[str], None]) -
             f"{plan.algorithm.name} restores what it has learned, but not all that it was playing: the "
             "result is not exactly that of a run without a stop."
         )
-    before, now = writer.record.packages, packages()
-    for name in sorted({*before, *now}):
-        if before.get(name) != now.get(name):
-            exact = False
-            on_message(
-                f"The run was begun with {name} {before.get(name, '(not installed)')} and goes on with "
-                f"{now.get(name, '(not installed)')}: its numbers may not be exactly those of a run "
-                "without a stop."
-            )
+    now = packages(plan.scenario.domain, plan.algorithm)
+    for name, before, present in differences(writer.record.packages, now):
+        exact = False
+        on_message(
+            f"The run was begun with {name} {before or '(not installed)'} and goes on with "
+            f"{present or '(not installed)'}: its numbers may not be exactly those of a run "
+            "without a stop."
+        )
     return exact

@@ -27,9 +27,12 @@ from sandbox.ui.library import REPORT, SHOWN, Library, NotThereError
 ASSETS = {
     "uPlot.min.css": ("sandbox.report", "text/css"),
     "base.css": ("sandbox.report", "text/css"),
+    "replay.css": ("sandbox.report", "text/css"),
     "ui.css": ("sandbox.ui", "text/css"),
     "uPlot.iife.min.js": ("sandbox.report", "text/javascript"),
     "charts.js": ("sandbox.report", "text/javascript"),
+    "scene.js": ("sandbox.report", "text/javascript"),
+    "timeseries.js": ("sandbox.report", "text/javascript"),
     "replay.js": ("sandbox.report", "text/javascript"),
     "ui.js": ("sandbox.ui", "text/javascript"),
     "icon.svg": ("sandbox.ui", "image/svg+xml"),
@@ -124,11 +127,10 @@ class _Pages:
     @_explained
     async def replay(self, request: Request) -> Response:
         """One replay, checked."""
-        from sandbox.api.replay import read_replay
+        from sandbox.api.replay import read_replay, to_json
 
         path = self._library.replay(_one(request, "id"), _one(request, "name"))
-        replay = await run_in_threadpool(read_replay, path)
-        return Response(replay.model_dump_json(exclude_defaults=True), media_type="application/json")
+        return JSONResponse(await run_in_threadpool(lambda: to_json(read_replay(path))))
 
     @_explained
     async def events(self, request: Request) -> Response:

@@ -20,15 +20,17 @@ def doctor(runs_dir: RunsDir = Path("runs"), as_json: AsJson = False) -> dict[st
 
 def _examine(runs_dir: Path) -> dict[str, Any]:
     from sandbox.registry.discover import registry
-    from sandbox.runs.provenance import PACKAGES, packages, platform_facts
+    from sandbox.runs.provenance import packages, platform_facts, required
 
-    versions = packages()
     known = registry()
+    plugins = [*known.domains.working(), *known.algorithms.working()]
+    versions = packages(*plugins)
+    names = sorted({*versions, *(name for plugin in plugins for name in required(plugin))})
     findings: dict[str, Any] = {
         "platform": platform_facts(),
         "usable_cores": usable_cores(),
         "torch_threads": _torch_threads(versions),
-        "packages": {name: versions.get(name) for name in PACKAGES},
+        "packages": {name: versions.get(name) for name in names},
         "domains": [_needs(plugin) for plugin in known.domains.working()],
         "algorithms": [_needs(plugin) for plugin in known.algorithms.working()],
         "broken_plugins": [

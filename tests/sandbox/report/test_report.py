@@ -14,7 +14,7 @@ import pytest
 from report_support import HOSTILE, make_comparison, make_run
 
 from sandbox.api.errors import DamagedRunError, InvalidValueError, StorageError, UnknownNameError
-from sandbox.api.replay import write_replay
+from sandbox.api.replay import Episode, Labels, Scene, Series, write_replay
 from sandbox.report.charts import intervals, terms_chart
 from sandbox.report.data import data_of_runs, read_report_data
 from sandbox.report.make import make_report
@@ -119,8 +119,12 @@ def test_text_from_outside_stays_text(tmp_path: Path) -> None:
     evaluation["unit"] = evaluation["metric"] = HOSTILE
     add_artifact(run.path, "evaluation.json", json.dumps(evaluation).encode())
     (run.path / "replays").mkdir()
-    episode = {"agent": HOSTILE, "seed": 0, "periods": 1, "locations": [{"name": HOSTILE, "order": [1]}]}
-    write_replay(run.path / "replays" / "r.json", "inventory", HOSTILE, [episode], title=HOSTILE)
+    series = [Series(name=HOSTILE, unit=HOSTILE, values=[1])]
+    shapes = [Labels(points=[(0, 0)], texts=[HOSTILE], layer=HOSTILE)]
+    episode = Episode(
+        agent=HOSTILE, seed=0, frames=1, series=series, scene=Scene(shapes=shapes), note=HOSTILE
+    )
+    write_replay(run.path / "replays" / "r.json", HOSTILE, [episode], HOSTILE, {HOSTILE: HOSTILE})
     clean = _Page(html(data_of_runs([make_run(tmp_path / "b")])))
     page = _Page(html(read_report_data([run.path])))
     assert sum(tag == "script" for tag, _ in page.tags) == sum(tag == "script" for tag, _ in clean.tags) == 3

@@ -86,7 +86,7 @@ def test_an_algorithm_added_in_one_row_goes_on_exactly(ddpg: None, tmp_path: Pat
     whole = uninterrupted(tmp_path, "toy/regulator", "ddpg", **arguments)
     resumed = go_on(interrupted(tmp_path, "toy/regulator", "ddpg", at=2, **arguments))
     require_same(whole, resumed)
-    assert resumed.record["resumed"][0]["exact"]
+    assert resumed.record.resumed[0].exact
 
 
 def test_a_fine_tuned_run_stopped_before_it_learned_goes_on_acting_by_its_policy(
