@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from sandbox.api.version import API_VERSION
 
 if TYPE_CHECKING:
-    import gymnasium as gym
     from pydantic import BaseModel
 
     from sandbox.api.policy import Policy
+    from sandbox.api.types import Space, VectorEnvironment
 
 Family = Literal[
     "policy-gradient", "value-based", "actor-critic", "model-based", "planning", "imitation", "offline"
@@ -94,7 +94,7 @@ class RemoteEnvs:
         on_episodes: Takes what ``drain()`` returned, so that these episodes are logged like local ones.
     """
 
-    make_envs: Callable[[int, int], gym.vector.VectorEnv[Any, Any, Any]]
+    make_envs: Callable[[int, int], VectorEnvironment]
     on_episodes: Callable[[Any], None]
 
 
@@ -147,9 +147,9 @@ class TrainContext:
             once started from a policy.
     """
 
-    make_envs: Callable[[int], gym.vector.VectorEnv[Any, Any, Any]]
-    observation_space: gym.Space[Any]
-    action_space: gym.Space[Any]
+    make_envs: Callable[[int], VectorEnvironment]
+    observation_space: Space
+    action_space: Space
     config: Any
     steps: int
     seed: int

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sandbox.api.errors import DamagedRunError, MisfitError
-from sandbox.backends.types import Array, Json
+from sandbox.api.types import Array, Json
 from sandbox.runs.atomic import storage_errors
 
 if TYPE_CHECKING:

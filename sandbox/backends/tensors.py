@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sandbox.backends.types import Json
+from sandbox.api.types import Json
 
 
 def packed(value: Any) -> Any:

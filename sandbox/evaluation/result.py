@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sandbox.api.metric import Metric
+from sandbox.api.types import Array
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.episodes import episodes_parquet
 from sandbox.evaluation.rollout import Episode
@@ -68,7 +69,7 @@ class EvaluationResult:
         """The metric that ranks agents."""
         return self.scenario.metric
 
-    def values(self, agent: str, metric: str | None = None) -> np.ndarray[Any, Any]:
+    def values(self, agent: str, metric: str | None = None) -> Array:
         """A metric of every episode of an agent, in the order of the seeds."""
         name = metric or self.metric.name
         return np.array([episode.metrics[name] for episode in self.episodes if episode.agent == agent])

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sandbox.records.comparison import AgentCurves, ComparisonRecord, Curve, Profiles, ScenarioFacts, Score
 from sandbox.report.words import number
+
+if TYPE_CHECKING:
+    from sandbox.api.types import Json
+
 
 COLOURS = 8
 """Colours of the page's palette; more agents repeat them."""
@@ -21,9 +25,9 @@ def colours(facts: ComparisonRecord) -> dict[str, int]:
     return {name: places.get(name, -1) for name in facts.agents}
 
 
-def all_charts(facts: ComparisonRecord) -> dict[str, dict[str, Any]]:
+def all_charts(facts: ComparisonRecord) -> dict[str, Json]:
     """Every interactive chart of a report by its name."""
-    charts: dict[str, dict[str, Any]] = {}
+    charts: dict[str, Json] = {}
     palette = colours(facts)
     for place, (name, scenario) in enumerate(facts.scenarios.items()):
         curves = facts.curves.get(name, {})
@@ -45,7 +49,7 @@ def learning_chart(
     curves: Mapping[str, AgentCurves],
     scores: Mapping[str, Score],
     palette: Mapping[str, int],
-) -> dict[str, Any]:
+) -> Json:
     """The metric over training: validation episodes in full, training episodes pale, best baseline dashed."""
     series = []
     for agent, agent_curves in curves.items():
@@ -66,7 +70,7 @@ def learning_chart(
     }
 
 
-def terms_chart(curves: AgentCurves, weights: Mapping[str, float | None]) -> dict[str, Any]:
+def terms_chart(curves: AgentCurves, weights: Mapping[str, float | None]) -> Json:
     """What each reward term contributed to an episode's return over training."""
     series = []
     for place, (term, curve) in enumerate(curves.terms.items()):
@@ -85,7 +89,7 @@ def terms_chart(curves: AgentCurves, weights: Mapping[str, float | None]) -> dic
     }
 
 
-def profile_chart(facts: ComparisonRecord, palette: Mapping[str, int]) -> dict[str, Any]:
+def profile_chart(facts: ComparisonRecord, palette: Mapping[str, int]) -> Json:
     """Share of runs above each normalised score."""
     profiles = facts.profiles or Profiles()
     series = []
@@ -217,7 +221,7 @@ def _ticks(start: float, stop: float, log: bool) -> list[float]:
 
 def _line(
     name: str, curve: Curve, colour: int, *, pale: bool = False, points: bool = False, dash: bool = False
-) -> dict[str, Any]:
+) -> Json:
     banded = curve.runs > 1 or curve.low is not None
     return {
         "name": name,

@@ -5,17 +5,21 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.report.charts import central, ranked
 from sandbox.report.data import ReportData
 from sandbox.report.page import verdicts, warnings
 from sandbox.report.words import NONE, number
 
+if TYPE_CHECKING:
+    from sandbox.api.types import Json
+
+
 FORMATS = ("html", "png", "csv", "parquet", "md")
 
 
-def rows(data: ReportData) -> list[dict[str, Any]]:
+def rows(data: ReportData) -> list[Json]:
     """One row for every scenario and agent, best first; every row has the same columns."""
     facts = data.facts
     metrics = dict.fromkeys(

@@ -7,11 +7,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.api.errors import SandboxError
 from sandbox.api.replay import read_replay, to_json
 from sandbox.runs.directory import Run
+
+if TYPE_CHECKING:
+    from sandbox.api.types import Json
+
 
 REPLAYS = "replays"
 """Folder of a run's replays."""
@@ -54,10 +58,10 @@ def files(run: Run) -> dict[str, list[Path]]:
     }
 
 
-def embed(runs: Sequence[Run]) -> tuple[list[Media], dict[str, Any], list[str]]:
+def embed(runs: Sequence[Run]) -> tuple[list[Media], Json, list[str]]:
     """What is shown of episodes: media, replays by name, and sentences about what did not fit."""
     media: list[Media] = []
-    replays: dict[str, Any] = {}
+    replays: Json = {}
     notes: list[str] = []
     films = taken = 0
     for run in runs:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files as package_files
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox.records.comparison import ComparisonRecord, ScenarioFacts, Score
 from sandbox.records.status import AgentKind, CellStatus, Verdict
@@ -24,6 +24,10 @@ from sandbox.report.media import embed, script_json
 from sandbox.report.words import NONE, duration, number, plural, signed, verdict
 from sandbox.runs.provenance import packages
 from sandbox.statistics.resampling import MIN_RUNS
+
+if TYPE_CHECKING:
+    from sandbox.api.types import Json
+
 
 STYLES = ("uPlot.min.css", "base.css", "replay.css")
 SCRIPTS = ("uPlot.iife.min.js", "charts.js", "scene.js", "timeseries.js", "replay.js", "report.js")
@@ -195,7 +199,7 @@ def _interval(pair: Any) -> str:
     return NONE if pair is None or pair[0] is None else f"[{number(pair[0])}, {number(pair[1])}]"
 
 
-def _overall(facts: ComparisonRecord, palette: Mapping[str, int]) -> dict[str, Any] | None:
+def _overall(facts: ComparisonRecord, palette: Mapping[str, int]) -> Json | None:
     if not facts.overall:
         return None
     rows = sorted(
@@ -205,7 +209,7 @@ def _overall(facts: ComparisonRecord, palette: Mapping[str, int]) -> dict[str, A
     return {"rows": rows, "chart": chart}
 
 
-def _chances(facts: ComparisonRecord) -> dict[str, Any] | None:
+def _chances(facts: ComparisonRecord) -> Json | None:
     table = facts.probability_of_improvement
     if not table:
         return None
@@ -228,7 +232,7 @@ def _chances(facts: ComparisonRecord) -> dict[str, Any] | None:
     return {"columns": columns, "rows": rows}
 
 
-def _scenario(facts: ComparisonRecord, place: int, name: str, charts: Mapping[str, Any]) -> dict[str, Any]:
+def _scenario(facts: ComparisonRecord, place: int, name: str, charts: Mapping[str, Any]) -> Json:
     scenario, scores = facts.scenarios[name], facts.scores.get(name, {})
     palette = colours(facts)
     order = ranked(scenario, scores)
@@ -260,7 +264,7 @@ def _scenario(facts: ComparisonRecord, place: int, name: str, charts: Mapping[st
     }
 
 
-def _rows(agent: str, score: Score, best: str | None) -> list[dict[str, Any]]:
+def _rows(agent: str, score: Score, best: str | None) -> list[Json]:
     """An agent's row and, where validation chose a policy, that policy's."""
     shown = [_row(agent, score, score.kind, best)]
     if score.best is not None and score.best.mean is not None:
@@ -270,7 +274,7 @@ def _rows(agent: str, score: Score, best: str | None) -> list[dict[str, Any]]:
     return shown
 
 
-def _row(agent: str, score: Score, kind: AgentKind | Literal["chosen"], best: str | None) -> dict[str, Any]:
+def _row(agent: str, score: Score, kind: AgentKind | Literal["chosen"], best: str | None) -> Json:
     against = score.against_best_baseline
     text = "best baseline" if agent == best else NONE
     if against is not None and against.difference is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,12 @@ from sandbox.report.charts import central, colours, learning_chart, ranked, spre
 from sandbox.report.data import ReportData
 from sandbox.runs.directory import Run, progress
 from sandbox.statistics import bootstrap_mean
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sandbox.api.types import Json
+    from sandbox.records.comparison import ScenarioFacts, Score
 
 _LEARNED, _CLASSICAL, _RANDOM = "#0072b2", "#999999", "#d9d9d9"  # distinct for colour-blind readers too
 _PALETTE = ("#2f6fde", "#d9722b", "#199473", "#a849b3", "#b8890b", "#2a9bc4", "#d14a76", "#6b6f2d")
@@ -68,18 +75,18 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _report_curves(axes: Any, name: str, chart: dict[str, Any]) -> None:
+def _report_curves(axes: Axes, name: str, chart: Json) -> None:
     for series in chart["series"]:
         colour = _colour(series["colour"])
         values = [float("nan") if value is None else value for value in series["y"]]
-        style = {"marker": "o", "markersize": 3.5} if series["points"] else {}
         axes.plot(
             series["x"],
             values,
             color=colour,
             alpha=0.45 if series["pale"] else 1.0,
             label=plain(series["name"]),
-            **style,
+            marker="o" if series["points"] else None,
+            markersize=3.5,
         )
         if series["low"]:
             low, high = (np.array(series[end], float) for end in ("low", "high"))
@@ -96,7 +103,9 @@ def _report_curves(axes: Any, name: str, chart: dict[str, Any]) -> None:
         axes.legend(fontsize=8)
 
 
-def _scores_panel(axes: Any, scenario: Any, scores: Any, palette: Any) -> None:
+def _scores_panel(
+    axes: Axes, scenario: ScenarioFacts, scores: Mapping[str, Score], palette: Mapping[str, int]
+) -> None:
     names = [name for name in ranked(scenario, scores)[::-1] if central(scores[name]) is not None]
     values = [central(scores[name]) or 0.0 for name in names]
     for row, (name, value) in enumerate(zip(names, values, strict=True)):
@@ -118,7 +127,7 @@ def _colour(index: int) -> str:
     return _CLASSICAL if index < 0 else _PALETTE[index % len(_PALETTE)]
 
 
-def _learning_curve(axes: Any, run: Run, evaluation: EvaluationResult) -> None:
+def _learning_curve(axes: Axes, run: Run, evaluation: EvaluationResult) -> None:
     metric = evaluation.metric
     rows = progress(run)
     training, validation = (points(rows, name) for name in (metric.name, f"validation/{metric.name}"))
@@ -143,7 +152,7 @@ def _learning_curve(axes: Any, run: Run, evaluation: EvaluationResult) -> None:
         axes.legend(fontsize=8)
 
 
-def _bars(axes: Any, evaluation: EvaluationResult) -> None:
+def _bars(axes: Axes, evaluation: EvaluationResult) -> None:
     names = evaluation.ranking()[::-1]
     kinds = {agent.name: agent.baseline for agent in evaluation.agents}
     means = [evaluation.mean(name) for name in names]

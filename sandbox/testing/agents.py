@@ -15,6 +15,7 @@ from sandbox.api.algorithm import Algorithm, StopTraining, TrainContext
 from sandbox.api.errors import SandboxError
 from sandbox.api.policy import Policy
 from sandbox.api.processes import one_thread
+from sandbox.api.types import Array, Element, Space, VectorEnvironment
 from sandbox.envs.make import make_training
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.runner import EpisodeRunner
@@ -149,15 +150,15 @@ def _trained(subject: Subject, name: str) -> tuple[Plan, Policy]:
     algorithm: Algorithm = registry().algorithm(name)
     scenario = subject.scenario
     plan = make_plan(scenario, name, steps=STEPS, hp=_less(algorithm), num_envs=_num_envs(subject, algorithm))
-    made: list[Any] = []
+    made: list[VectorEnvironment] = []
 
-    def make_envs(num_envs: int) -> Any:
+    def make_envs(num_envs: int) -> VectorEnvironment:
         made.append(make_training(scenario, num_envs, 0))
         return made[-1]
 
     last: list[Callable[[], Policy]] = []
 
-    def update(steps: int, policy: Callable[[], Policy], *more: Any, **named: Any) -> None:
+    def update(steps: int, policy: Callable[[], Policy], *more: object, **named: object) -> None:
         last[:] = [policy]
 
     context = TrainContext(
@@ -214,27 +215,27 @@ def _difference(subject: Subject, plan: Plan, policy: Policy, loaded: Policy) ->
         for observation, mask in samples:
             batch = observation if joint else _batched(observation)
             masks = None if mask is None or not plan.masks else (mask if joint else np.asarray(mask)[None])
-            one, other = (each.act(batch, masks, deterministic) for each in (policy, loaded))
-            if not np.array_equal(one, other):
+            first, second = (each.act(batch, masks, deterministic) for each in (policy, loaded))
+            if not np.array_equal(first, second):
                 kind = "its mode" if deterministic else "a sampled action"
-                return f"saved and loaded, {kind} is {other.tolist()} instead of {one.tolist()}"
-            if not joint and not plan.action_space.contains(_one(one, plan.action_space)):
-                return f"the action {one[0]} is not in {plan.action_space}"
+                return f"saved and loaded, {kind} is {second.tolist()} instead of {first.tolist()}"
+            if not joint and not plan.action_space.contains(_only(first, plan.action_space)):
+                return f"the action {first[0]} is not in {plan.action_space}"
     return None
 
 
-def _batched(observation: Any) -> Any:
+def _batched(observation: Element) -> Element:
     if isinstance(observation, Mapping):
         return {key: _batched(part) for key, part in observation.items()}
     return np.asarray(observation)[None]
 
 
-def _one(actions: Any, space: Any) -> Any:
+def _only(actions: Array, space: Space) -> Element:
     return int(actions[0]) if hasattr(space, "start") and not space.shape else actions[0]
 
 
 @contextmanager
-def _closing(made: list[Any]) -> Iterator[None]:
+def _closing(made: list[VectorEnvironment]) -> Iterator[None]:
     import warnings
 
     try:

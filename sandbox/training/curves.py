@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from gymnasium.vector import VectorEnv
 
 from sandbox.api.errors import RunFailedError
+from sandbox.api.types import VectorEnvironment
 from sandbox.envs.recorder import EpisodeLog
 from sandbox.envs.remote import EndedEpisode
 from sandbox.records.checkpoint import TrainingState
@@ -32,7 +31,7 @@ class RecentEpisodes:
         self.metrics: deque[Mapping[str, float]] = deque(maxlen=RECENT_EPISODES)
         self.terms: deque[Mapping[str, float]] = deque(maxlen=RECENT_EPISODES)
 
-    def record(self, envs: VectorEnv[Any, Any, Any]) -> EpisodeLog:
+    def record(self, envs: VectorEnvironment) -> EpisodeLog:
         """``envs`` with its finished episodes recorded here."""
         return EpisodeLog(envs, self.returns.append, self.metrics.append, self.terms.append)
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
-
-from gymnasium.vector import VectorEnv
+from typing import NoReturn
 
 from sandbox.api.algorithm import WriteState
 from sandbox.api.errors import RunFailedError
 from sandbox.api.policy import Policy
 from sandbox.api.state import write_state
 from sandbox.api.stop_signals import StopSignals
+from sandbox.api.types import VectorEnvironment
 from sandbox.envs.recorder import EpisodeLog
 from sandbox.envs.training_state import capture, restore
 from sandbox.evaluation.progress import Progress
@@ -72,7 +71,7 @@ class Monitor:
         plan = self._plan
         self._progress.start("train", plan.scenario.spec.id, plan.steps, "steps", self.steps)
 
-    def record(self, envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
+    def record(self, envs: VectorEnvironment) -> VectorEnvironment:
         """``envs`` with its finished episodes recorded; restored, if training goes on."""
         log = self.curves.episodes.record(envs)
         index = len(self._recorded)

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.errors import DamagedRunError, InvalidValueError, MisfitError, UnknownNameError
 from sandbox.api.processes import usable_cores
+from sandbox.api.types import Space
 from sandbox.records.base import bounded
 from sandbox.records.run import FORMAT, MetricRecord, RunRecord, ScenarioRecord
 from sandbox.registry.discover import registry
@@ -61,8 +62,8 @@ class Plan:
     seed: int
     steps: int
     num_envs: int
-    observation_space: Any
-    action_space: Any
+    observation_space: Space
+    action_space: Space
     masks: bool
     initial: Path | None = None
     checkpoint_every: float = CHECKPOINT_EVERY

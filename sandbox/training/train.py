@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gymnasium.vector import VectorEnv
-
 from sandbox.api.algorithm import RemoteEnvs, Resume, StopTraining, TrainContext
 from sandbox.api.errors import SandboxError
 from sandbox.api.policy import Policy
 from sandbox.api.processes import one_thread
 from sandbox.api.stop_signals import StopSignals, stop_signals_interrupt
+from sandbox.api.types import VectorEnvironment
 from sandbox.envs.make import make_training
 from sandbox.envs.remote import TrainingEnvs
 from sandbox.envs.vector import restorable
@@ -238,9 +237,9 @@ class _Training:
 
 def _learn(plan: Plan, monitor: Monitor, point: RestorePoint | None) -> Policy:
     """Run the algorithm; whatever environments it made are closed afterwards."""
-    made: list[VectorEnv[Any, Any, Any]] = []
+    made: list[VectorEnvironment] = []
 
-    def make_envs(num_envs: int) -> VectorEnv[Any, Any, Any]:
+    def make_envs(num_envs: int) -> VectorEnvironment:
         made.append(monitor.record(make_training(plan.scenario, num_envs, plan.seed)))
         return made[-1]
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.records.base import strict
 from sandbox.records.status import TrialState
@@ -28,6 +28,10 @@ from sandbox.training.plan import Plan
 from sandbox.tuning.spaces import Space, as_json
 from sandbox.tuning.study import best_trial, importances
 
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+
 
 @dataclass(frozen=True)
 class Search:
@@ -44,7 +48,9 @@ class Search:
     trials: int
 
 
-def record_of(search: Search, study: Any, command: Sequence[str] | None, whole: bool = True) -> TuningRecord:
+def record_of(
+    search: Search, study: Study, command: Sequence[str] | None, whole: bool = True
+) -> TuningRecord:
     """What ``tuning.json`` holds of a search: settings, counts, every trial, the best.
 
     Args:
@@ -96,7 +102,7 @@ _STATES: dict[str, TrialState] = {
 """Optuna's states as the record states them; a trial that waits is left out."""
 
 
-def _trial(trial: Any) -> TrialRecord | None:
+def _trial(trial: FrozenTrial) -> TrialRecord | None:
     state = _STATES.get(trial.state.name)
     if state is None:
         return None

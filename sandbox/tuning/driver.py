@@ -6,7 +6,7 @@ import json
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sandbox.api.errors import RunFailedError
 from sandbox.comparison.cells import request_of, training_request
@@ -19,6 +19,9 @@ from sandbox.tuning.document import Search, record_of, write_record
 from sandbox.tuning.pictures import draw_history, draw_importances
 from sandbox.tuning.study import FOLDER, as_parameters, stale, suggest
 from sandbox.tuning.work import FUNCTION, PRUNE, read_values
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
 
 MAX_ERROR = 1000
 """Characters of an error that the study keeps."""
@@ -48,7 +51,7 @@ class SilentSearch:
 
 def carry_out_search(
     search: Search,
-    study: Any,
+    study: Study,
     launcher: Launcher,
     callback: SearchCallback | None = None,
     command: Sequence[str] | None = None,
@@ -93,13 +96,13 @@ class _Trials:
     """The trials that are to run, as jobs; see `sandbox.launch.JobHandler`."""
 
     def __init__(
-        self, search: Search, study: Any, callback: SearchCallback, command: Sequence[str] | None
+        self, search: Search, study: Study, callback: SearchCallback, command: Sequence[str] | None
     ) -> None:
         import optuna
 
         self._search, self._study = search, study
         self._callback, self._command = callback, command
-        self._trials: dict[str, Any] = {}
+        self._trials: dict[str, Trial] = {}
         self._last_step: dict[str, int] = {}
         # Whoever ran a stale trial is gone: its training goes on from the last checkpoint.
         self._stale = deque(
@@ -134,7 +137,7 @@ class _Trials:
         states = [trial.state for trial in self._study.get_trials(deepcopy=False)]
         return sum(state != optuna.trial.TrialState.WAITING for state in states)
 
-    def _job(self, trial: Any) -> Job:
+    def _job(self, trial: Trial) -> Job:
         suggested = suggest(trial, self._search.space)
         plan = self._search.plan
         trial.set_user_attr("hyperparameters", json.dumps(suggested))
@@ -153,7 +156,7 @@ class _Trials:
         self._trials[job.id] = trial
         return job
 
-    def _folder(self, trial: Any) -> Path:
+    def _folder(self, trial: Trial) -> Path:
         return self._search.folder / "trials" / f"{trial.number:05d}"
 
     def on_start(self, job: Job) -> None:
@@ -198,7 +201,7 @@ class _Trials:
             self._study.tell(trial, state=states.PRUNED if result.status == "pruned" else states.FAIL)
         write_record(self._search.folder, self._record())
 
-    def _report(self, job_id: str, trial: Any) -> None:
+    def _report(self, job_id: str, trial: Trial) -> None:
         """Report the intermediate values to the study that have come since the last look."""
         last = self._last_step.get(job_id, -1)
         for step, value in read_values(self._folder(trial)):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sandbox.records.tuning import TrialRecord
 from sandbox.registry.resolve import missing_modules
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _DONE, _PRUNED, _BEST = "#0072b2", "#bbbbbb", "#d55e00"
 
@@ -25,6 +29,7 @@ def draw_history(trials: Sequence[TrialRecord], metric: str, better: str) -> byt
     if missing_modules(("matplotlib",)) or not done:
         return None
     import numpy as np
+    from matplotlib.ticker import AutoLocator
 
     figure, axes = _figure()
     numbers, values = (np.array(column, float) for column in zip(*sorted(done), strict=True))
@@ -39,7 +44,9 @@ def draw_history(trials: Sequence[TrialRecord], metric: str, better: str) -> byt
         edge = axes.get_ylim()[1 if better == "lower" else 0]
         axes.plot(stopped, [edge] * len(stopped), "x", color=_PRUNED, label="pruned or failed", clip_on=False)
     axes.set(xlabel="trial", ylabel=f"{metric} ({better} is better)")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    ticks = AutoLocator()
+    ticks.set_params(integer=True)
+    axes.xaxis.set_major_locator(ticks)
     axes.legend(frameon=False)
     return _png(figure)
 
@@ -56,7 +63,7 @@ def draw_importances(importances: Mapping[str, float | None]) -> bytes | None:
     return _png(figure)
 
 
-def _figure(height: float = 4.0) -> tuple[Any, Any]:
+def _figure(height: float = 4.0) -> tuple[Figure, Axes]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -67,7 +74,7 @@ def _figure(height: float = 4.0) -> tuple[Any, Any]:
     return figure, axes
 
 
-def _png(figure: Any) -> bytes:
+def _png(figure: Figure) -> bytes:
     sink = io.BytesIO()
     figure.savefig(sink, format="png")
     return sink.getvalue()

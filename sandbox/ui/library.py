@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sandbox.api.errors import DamagedRunError, SandboxError
 from sandbox.records.comparison import COMPARISON, ComparisonRecord
@@ -14,6 +14,10 @@ from sandbox.records.progress import ProgressRow, column, readable_rows
 from sandbox.report.data import metric_of
 from sandbox.report.media import FILMS, PICTURES, files
 from sandbox.runs.directory import EVALUATION, PROGRESS, RECORD, Run, new_progress
+
+if TYPE_CHECKING:
+    from sandbox.api.types import Json
+
 
 COMPARISONS = "comparisons"
 REPORT = "report.html"
@@ -38,9 +42,9 @@ class Library:
     """
 
     root: Path
-    _known: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = field(default_factory=dict)
+    _known: dict[str, tuple[tuple[int, ...], Json]] = field(default_factory=dict)
 
-    def index(self) -> dict[str, Any]:
+    def index(self) -> Json:
         """Every run and comparison in a line each, newest first."""
         runs = [self._entry(folder) for folder in self._folders("*/*/*/*", RECORD)]
         grids = [self._grid_entry(folder) for folder in self._folders(f"{COMPARISONS}/*", COMPARISON)]
@@ -48,7 +52,7 @@ class Library:
         grids.sort(key=lambda line: str(line.get("updated") or ""), reverse=True)
         return {"root": str(self.root), "runs": runs, "grids": grids}
 
-    def run(self, name: str) -> dict[str, Any]:
+    def run(self, name: str) -> Json:
         """All that the page shows of one run, but its replays.
 
         Raises:
@@ -74,7 +78,7 @@ class Library:
             "report": (run.path / REPORT).is_file(),
         }
 
-    def grid(self, name: str) -> dict[str, Any]:
+    def grid(self, name: str) -> Json:
         """A comparison as its file holds it.
 
         Raises:
@@ -178,7 +182,7 @@ class Library:
     def _open(self, name: str) -> Run:
         return Run.open(self.run_folder(name))
 
-    def _entry(self, folder: Path) -> dict[str, Any]:
+    def _entry(self, folder: Path) -> Json:
         """A run's line of the index; read again only when its record or evaluation has changed."""
         name = folder.relative_to(self.root.resolve()).as_posix()
         stamp = tuple(_stamp(folder / file) for file in (RECORD, EVALUATION))
@@ -195,7 +199,7 @@ class Library:
             entry["steps_done"] = _last_step(folder / PROGRESS) or entry["steps_done"]
         return entry
 
-    def _grid_entry(self, folder: Path) -> dict[str, Any]:
+    def _grid_entry(self, folder: Path) -> Json:
         name = folder.name
         stamp = (_stamp(folder / COMPARISON),)
         known = self._known.get(f"{COMPARISONS}/{name}")
@@ -216,8 +220,8 @@ def curves(records: list[ProgressRow]) -> dict[str, dict[str, list[float]]]:
     return shown
 
 
-def _line(name: str, folder: Path) -> dict[str, Any]:
-    line: dict[str, Any] = {"id": name, "status": "damaged", "steps_done": 0, "steps": 0}
+def _line(name: str, folder: Path) -> Json:
+    line: Json = {"id": name, "status": "damaged", "steps_done": 0, "steps": 0}
     domain, scenario, algorithm, _ = name.split("/")
     line |= {"scenario": f"{domain}/{scenario}", "algorithm": algorithm}
     try:
@@ -247,7 +251,7 @@ def _line(name: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def _grid_line(name: str, folder: Path) -> dict[str, Any]:
+def _grid_line(name: str, folder: Path) -> Json:
     try:
         facts = ComparisonRecord.read(folder / COMPARISON)
     except SandboxError as error:

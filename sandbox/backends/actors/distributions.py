@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sandbox.api.errors import MisfitError
-from sandbox.backends.types import Array, Space
+from sandbox.api.types import Array, Space
 
 FORBIDDEN = -1e8
 """Logit of a masked action: its probability is exactly zero in single precision."""

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sandbox.api.types import Space
 from sandbox.backends.actors.distributions import FORBIDDEN, Bernoulli, Categorical, Distribution, Gaussian
 from sandbox.backends.actors.networks import Actor
 from sandbox.backends.actors.observations import Normaliser
-from sandbox.backends.types import Space
 
 
 class ActorModule(nn.Module):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api.errors import MisfitError
-from sandbox.backends.types import Array, Observation, Space
+from sandbox.api.types import Array, Observation, Space
 
 
 def flat_size(space: Space) -> int:

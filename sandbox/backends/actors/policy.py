@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sandbox.api.errors import DamagedRunError, MisfitError
 from sandbox.api.spaces import space_from_json, space_to_json
+from sandbox.api.types import Array, Json, Observation, Space
 from sandbox.backends.actors.distributions import distribution_for
 from sandbox.backends.actors.export import ActorModule
 from sandbox.backends.actors.networks import Actor
@@ -24,7 +25,6 @@ from sandbox.backends.policy_files import (
     shapes,
     write_policy,
 )
-from sandbox.backends.types import Array, Json, Observation, Space
 
 P = TypeVar("P", bound="ActorPolicy")
 

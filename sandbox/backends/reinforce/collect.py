@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api.errors import MisfitError
+from sandbox.api.types import Array, Info, Json, Observation, VectorEnvironment
 from sandbox.backends.actors.observations import as_batch, flatten
 from sandbox.backends.reinforce.estimator import Episodes
-from sandbox.backends.types import Array, Info, Json, Observation, VectorEnvironment
 
 Draw = Callable[[NDArray[np.float32], Array | None], Array]
 

@@ -35,7 +35,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sandbox.backends.types import Array
+from sandbox.api.types import Array
 
 if TYPE_CHECKING:
     from sandbox.backends.actors.distributions import Distribution

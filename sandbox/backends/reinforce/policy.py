@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sandbox.api.types import Json, Space
 from sandbox.backends.actors.observations import flat_size
 from sandbox.backends.actors.policy import ActorPolicy, part, restored
 from sandbox.backends.policy_files import PolicyFiles, shapes
 from sandbox.backends.reinforce.networks import Critic
-from sandbox.backends.types import Json, Space
 
 if TYPE_CHECKING:
     from sandbox.backends.reinforce.config import ReinforceConfig

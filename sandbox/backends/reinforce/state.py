@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from sandbox.api import DamagedRunError, Resume, read_state, write_state
+from sandbox.api.types import Json
 from sandbox.backends.actors.observations import Normaliser
 from sandbox.backends.reinforce.collect import Collector
 from sandbox.backends.reinforce.policy import ReinforcePolicy
 from sandbox.backends.tensors import load_module, load_optimizer, packed
-from sandbox.backends.types import Json
 
 NAME = "reinforce"
 

@@ -7,13 +7,13 @@ import torch
 
 from sandbox.api.algorithm import TrainContext
 from sandbox.api.errors import RunFailedError
+from sandbox.api.types import Array, VectorEnvironment
 from sandbox.backends.policy_files import read_policy
 from sandbox.backends.reinforce.collect import Collector
 from sandbox.backends.reinforce.config import ReinforceConfig
 from sandbox.backends.reinforce.estimator import Episodes, policy_loss, returns_to_go, standardised, weights
 from sandbox.backends.reinforce.policy import ReinforcePolicy
 from sandbox.backends.reinforce.state import Progress
-from sandbox.backends.types import Array, VectorEnvironment
 
 ENDLESS = 100_000
 """An episode of more steps, and of more than the training has, is taken to be endless."""

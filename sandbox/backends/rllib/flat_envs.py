@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from sandbox.api.errors import PluginError
+from sandbox.api.types import Array, Space, VectorEnvironment
 from sandbox.backends.actors.distributions import distribution_for
 from sandbox.backends.actors.observations import as_batch, flat_size, flatten
-from sandbox.backends.types import Array, Space, VectorEnvironment
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Step:
     last: dict[int, NDArray[np.float32]]
 
 
-class FlatEnvs(VectorEnv[Any, Any, Any]):
+class FlatEnvs(VectorEnvironment):
     """Flat observations over any vector environment in SAME_STEP autoreset mode.
 
     Args:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sandbox.api.types import Space
 from sandbox.backends.actors.policy import ActorPolicy, restored
 from sandbox.backends.policy_files import PolicyFiles
 from sandbox.backends.rllib.config import RllibPPOConfig
-from sandbox.backends.types import Space
 
 ALGORITHM = "rllib-ppo"
 

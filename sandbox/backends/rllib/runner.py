@@ -18,9 +18,9 @@ from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 from ray.rllib.env.single_agent_episode import SingleAgentEpisode
 from ray.rllib.env.utils.infinite_lookback_buffer import InfiniteLookbackBuffer
 
+from sandbox.api.types import Array, Json, VectorEnvironment
 from sandbox.backends.actors.observations import Normaliser
 from sandbox.backends.rllib.flat_envs import FlatEnvs
-from sandbox.backends.types import Array, Json, VectorEnvironment
 
 LOCAL_ENVS: dict[str, Callable[[int], VectorEnvironment]] = {}
 """Makes the environments of this process, by training; functions that cannot be sent to another process."""

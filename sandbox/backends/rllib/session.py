@@ -13,10 +13,10 @@ import torch
 
 from sandbox.api.algorithm import TrainContext
 from sandbox.api.errors import InvalidValueError, RunFailedError
+from sandbox.api.types import Array, Json
 from sandbox.backends.actors.policy import ActorPolicy
 from sandbox.backends.ray_token import authenticate
 from sandbox.backends.rllib.config import RllibPPOConfig
-from sandbox.backends.types import Array, Json
 from sandbox.registry.discover import PLUGINS_VARIABLE
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import numpy as np
 
 from sandbox.api import DamagedRunError, Resume, read_state, write_state
 from sandbox.api.algorithm import TrainContext
+from sandbox.api.types import Json
 from sandbox.backends.actors.observations import Normaliser, flat_size
 from sandbox.backends.actors.policy import ActorPolicy
 from sandbox.backends.policy_files import read_policy
@@ -17,7 +18,6 @@ from sandbox.backends.rllib.config import RllibPPOConfig
 from sandbox.backends.rllib.policy import new_policy
 from sandbox.backends.rllib.session import Session
 from sandbox.backends.tensors import generators, load_module, load_optimizer, packed, restore_generators
-from sandbox.backends.types import Json
 
 if TYPE_CHECKING:
     from sandbox.backends.rllib.runner import Report

@@ -18,7 +18,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
 from sandbox.api.errors import MisfitError
-from sandbox.backends.types import Space
+from sandbox.api.types import Space
 
 CONTEXT = 16
 """Size of the summary of the whole observation that every cell is given."""

@@ -10,12 +10,12 @@ from stable_baselines3.common.noise import ActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from sandbox.api.errors import MisfitError
+from sandbox.api.types import Array
 from sandbox.backends.policy_files import PolicyFiles, read_policy, require_fit, shapes
 from sandbox.backends.sb3.catalogue import SB3Algorithm
 from sandbox.backends.sb3.config.common import Config
 from sandbox.backends.sb3.networks import Network
 from sandbox.backends.sb3.normaliser import Normaliser
-from sandbox.backends.types import Array
 
 
 def start_from(model: BaseAlgorithm, algorithm: SB3Algorithm, config: Config, directory: Path) -> None:

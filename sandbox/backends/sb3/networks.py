@@ -19,9 +19,9 @@ from stable_baselines3.common.torch_layers import CombinedExtractor, FlattenExtr
 from torch import nn
 
 from sandbox.api.errors import MisfitError
+from sandbox.api.types import Space
 from sandbox.backends.sb3.catalogue import SB3Algorithm
 from sandbox.backends.sb3.config.common import Activation, Config, Layers
-from sandbox.backends.types import Space
 from sandbox.registry.resolve import resolve
 
 MIN_IMAGE = 36

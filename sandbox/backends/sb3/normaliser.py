@@ -12,8 +12,8 @@ from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecNormalize
 
 from sandbox.api.errors import DamagedRunError
+from sandbox.api.types import Array, Observation, Space
 from sandbox.backends.sb3.spaces import SB3Observation
-from sandbox.backends.types import Array, Observation, Space
 
 
 @dataclass(frozen=True)

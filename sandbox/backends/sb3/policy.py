@@ -21,6 +21,7 @@ from stable_baselines3.common.vec_env import VecTransposeImage
 
 from sandbox.api.errors import DamagedRunError, MisfitError, SandboxError
 from sandbox.api.spaces import space_from_json, space_to_json
+from sandbox.api.types import Array, Observation, Space
 from sandbox.backends.policy_files import misfit, read_policy, require_size, shapes, write_policy
 from sandbox.backends.sb3.catalogue import SB3Algorithm
 from sandbox.backends.sb3.heads import Head
@@ -32,7 +33,6 @@ from sandbox.backends.sb3.spaces import (
     sb3_action_space,
     sb3_observation_space,
 )
-from sandbox.backends.types import Array, Observation, Space
 from sandbox.registry.resolve import resolve
 
 

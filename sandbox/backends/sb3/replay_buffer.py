@@ -16,7 +16,7 @@ import numpy as np
 from stable_baselines3.common.buffers import ReplayBuffer
 
 from sandbox.api import DamagedRunError
-from sandbox.backends.types import Array
+from sandbox.api.types import Array
 
 MIN_PIECE = 4096
 """A piece of fewer steps is joined with the next."""

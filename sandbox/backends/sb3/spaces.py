@@ -14,7 +14,7 @@ from gymnasium import spaces
 from stable_baselines3.common.preprocessing import is_image_space
 
 from sandbox.api.errors import MisfitError
-from sandbox.backends.types import Array, Observation, Space
+from sandbox.api.types import Array, Observation, Space
 
 SB3Observation = Array | dict[str, Array]
 """A batch of observations in SB3's form."""

@@ -20,12 +20,12 @@ from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecNormalize
 
 from sandbox.api import DamagedRunError, Resume, read_state, write_state
+from sandbox.api.types import Json
 from sandbox.backends.sb3.catalogue import SB3Algorithm
 from sandbox.backends.sb3.normaliser import observation_statistics
 from sandbox.backends.sb3.replay_buffer import read_replay_buffer, write_replay_buffer
 from sandbox.backends.sb3.vec_env import VecEnvAdapter
 from sandbox.backends.tensors import generators, load_module, load_optimizer, packed, restore_generators
-from sandbox.backends.types import Json
 
 NAME = "sb3"
 

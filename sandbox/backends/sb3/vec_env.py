@@ -19,6 +19,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 from sandbox.api.errors import MisfitError, PluginError
+from sandbox.api.types import Array, Info, Json, Observation, VectorEnvironment
 from sandbox.backends.sb3.spaces import (
     SB3Observation,
     action_writer,
@@ -26,7 +27,6 @@ from sandbox.backends.sb3.spaces import (
     sb3_action_space,
     sb3_observation_space,
 )
-from sandbox.backends.types import Array, Info, Json, Observation, VectorEnvironment
 
 Rows = slice | NDArray[np.bool_]
 """Rows of a batch: a slice, or a boolean array of shape ``(num_envs,)``."""

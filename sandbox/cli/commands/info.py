@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sandbox.cli.options import AsJson, Changes, Reward, Scenario
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from sandbox.api.reward import RewardSpec
+    from sandbox.api.types import Json
     from sandbox.scenarios.resolve import ResolvedScenario
 
 _BOUNDS = (("ge", "≥ {}"), ("gt", "> {}"), ("le", "≤ {}"), ("lt", "< {}"), ("min_length", "length ≥ {}"))
@@ -33,7 +37,7 @@ def info(
     return None
 
 
-def describe(resolved: ResolvedScenario) -> dict[str, Any]:
+def describe(resolved: ResolvedScenario) -> Json:
     """The scenario as a JSON document; makes its environment to learn the spaces."""
     from sandbox.outputs.render import views
     from sandbox.registry.resolve import resolve
@@ -88,7 +92,7 @@ def describe(resolved: ResolvedScenario) -> dict[str, Any]:
     }
 
 
-def _environment(scenario: ResolvedScenario) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _environment(scenario: ResolvedScenario) -> tuple[Json, tuple[str, ...]]:
     """Observation and action of every agent in words, and the render modes.
 
     One entry named ``agent`` where there is one.
@@ -115,14 +119,14 @@ def _environment(scenario: ResolvedScenario) -> tuple[dict[str, Any], tuple[str,
     return spaces, modes
 
 
-def _terms(spec: Any) -> list[dict[str, Any]]:
+def _terms(spec: RewardSpec) -> list[Json]:
     return [
         {"name": term.name, "weight": term.weight, "unit": term.unit, "description": term.description}
         for term in spec.terms
     ]
 
 
-def _parameters(scenario: ResolvedScenario) -> list[dict[str, Any]]:
+def _parameters(scenario: ResolvedScenario) -> list[Json]:
     """Every field of the task's config with its value in training and in evaluation."""
     from pydantic_core import to_jsonable_python
 
@@ -143,7 +147,7 @@ def _parameters(scenario: ResolvedScenario) -> list[dict[str, Any]]:
     ]
 
 
-def _allowed(field: Any) -> str:
+def _allowed(field: FieldInfo) -> str:
     """The bounds of a field, or its type where it has none."""
     from typing import get_args
 
@@ -161,7 +165,7 @@ def _allowed(field: Any) -> str:
     return getattr(field.annotation, "__name__", str(field.annotation))
 
 
-def _show(document: dict[str, Any]) -> None:
+def _show(document: Json) -> None:
     from sandbox.cli.show.console import stdout
     from sandbox.cli.show.tables import show, table
     from sandbox.report.words import number
@@ -192,7 +196,7 @@ def _show(document: dict[str, Any]) -> None:
     console.print(f"\nNext: sandbox run {document['scenario']} --algo ALGORITHM")
 
 
-def _sections(document: dict[str, Any], number: Any) -> dict[str, list[tuple[str, ...]]]:
+def _sections(document: Json, number: Callable[[float | None], str]) -> dict[str, list[tuple[str, ...]]]:
     """Table title to header and rows; a section without rows is not shown."""
     reward = document["reward"]
     return {
@@ -248,7 +252,7 @@ def _if_any(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[tuple[
     return [header, *rows] if rows else []
 
 
-def _space_rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
+def _space_rows(document: Json) -> list[tuple[str, ...]]:
     """Agents with the same spaces share a row."""
     alike: dict[tuple[str, str], list[str]] = {}
     for agent, space in document["spaces"].items():
@@ -260,7 +264,7 @@ def _space_rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _weights(terms: list[dict[str, Any]]) -> str:
+def _weights(terms: list[Json]) -> str:
     return ", ".join(f"{t['name']}={t['weight']:g}" for t in terms if t["weight"]) or "none"
 
 
@@ -268,7 +272,7 @@ def _pairs(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in values.items()) or "defaults"
 
 
-def _value(parameter: dict[str, Any]) -> str:
+def _value(parameter: Json) -> str:
     """The value, marked where it is not the default, and evaluation's where that differs."""
     text = str(parameter["value"])
     if parameter["value"] != parameter["default"]:

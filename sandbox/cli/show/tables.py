@@ -9,6 +9,7 @@ from sandbox.report.words import number, plural, signed, verdict, with_unit
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from sandbox.api.metric import Metric
     from sandbox.evaluation.result import EvaluationResult
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from sandbox.scenarios.resolve import ResolvedScenario
 
 
-def table(title: str, *columns: str) -> Any:
+def table(title: str, *columns: str) -> Table:
     """An empty table whose first column is never wrapped."""
     from rich import box
     from rich.table import Table
@@ -35,7 +36,7 @@ def table(title: str, *columns: str) -> Any:
     return shown
 
 
-def show(console: Console, shown: Any) -> None:
+def show(console: Console, shown: Table) -> None:
     """A table with an empty line after it."""
     console.print(shown)
     console.print()
@@ -93,7 +94,7 @@ def show_trained(trained: Run, metric: Metric) -> None:
     console.print(f"Next: sandbox eval {trained.path}", soft_wrap=True)
 
 
-def _print_best(console: Any, trained: Run, metric: Metric) -> None:
+def _print_best(console: Console, trained: Run, metric: Metric) -> None:
     best = trained.record.best
     if best is None:
         return
@@ -116,7 +117,7 @@ def _best_is_last(trained: Run) -> bool:
     return best is not None and best.steps == trained.record.steps_done
 
 
-def _print_run(console: Any, trained: Run) -> None:
+def _print_run(console: Console, trained: Run) -> None:
     record = trained.record
     console.print(
         f"Trained {record.steps_done:,} steps in {record.train_seconds or 0:,.0f} s "
@@ -125,7 +126,7 @@ def _print_run(console: Any, trained: Run) -> None:
     console.print(f"Everything is in {trained.path}", soft_wrap=True)
 
 
-def _references(shown: Any, scenario: ResolvedScenario) -> None:
+def _references(shown: Table, scenario: ResolvedScenario) -> None:
     references = [ref for ref in scenario.spec.references if ref.metric in (None, scenario.metric.name)]
     if references:
         shown.add_section()
