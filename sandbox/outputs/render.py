@@ -120,10 +120,12 @@ def render(
 
 def views(scenario: ResolvedScenario, render_modes: Sequence[str]) -> list[View]:
     """All that can be drawn of a scenario whose environment has ``render_modes``; the film first."""
-    own = _offered(scenario)
+    offered = _offered(scenario)
     if "rgb_array" in render_modes:
-        own.insert(0, View(EPISODE, _nothing, "the episode as it is rendered", (*FILMS, *STILLS), many=False))
-    return own
+        offered.insert(
+            0, View(EPISODE, _nothing, "the episode as it is rendered", (*FILMS, *STILLS), many=False)
+        )
+    return offered
 
 
 def default_format(scenario: ResolvedScenario, view: str) -> str:
@@ -172,7 +174,7 @@ def _check_format(view: str, path: Path, formats: Sequence[str]) -> None:
     if path.suffix.removeprefix(".").lower() not in formats:
         raise InvalidValueError(
             f"The view '{view}' cannot write '{path.name}'.",
-            f"The file's name must end in {' or '.join('.' + one for one in formats)}.",
+            f"The file's name must end in {' or '.join('.' + suffix for suffix in formats)}.",
         )
 
 
@@ -188,8 +190,10 @@ def _draw(
     _check_format(name, path, view.formats)
     if not view.many and len(players) > 1:
         raise InvalidValueError(f"The view '{name}' shows one agent, not {len(players)}.", "Name one agent.")
-    agents = [ViewAgent(one.name, partial(_policy, scenario, one), one.deterministic) for one in players]
-    progress.start("render", f"{name} of {', '.join(one.name for one in players)}", 1, "file")
+    agents = [
+        ViewAgent(player.name, partial(_policy, scenario, player), player.deterministic) for player in players
+    ]
+    progress.start("render", f"{name} of {', '.join(player.name for player in players)}", 1, "file")
     try:
         with _moved_in(path) as temporary:
             request = ViewRequest(

@@ -57,17 +57,17 @@ def baseline_beats_random(subject: Subject) -> None:
         raise NotApplicable("no episode ended in the time there was")
     metric = scenario.metric
     sign = 1.0 if metric.better == "higher" else -1.0
-    found: dict[str, float] = {}
+    means: dict[str, float] = {}
     with EpisodeRunner(scenario, num_workers=1) as runner:
         random = _metrics(runner, "random", subject.budget.episodes, subject)
         for name in names:
             # Only as far as it takes to know that one of them is better.
-            found[name] = float(np.mean(_metrics(runner, name, len(random), subject, clocked=False)))
-            if sign * found[name] > sign * np.mean(random):
+            means[name] = float(np.mean(_metrics(runner, name, len(random), subject, clocked=False)))
+            if sign * means[name] > sign * np.mean(random):
                 return
-    best = max(found, key=lambda name: sign * found[name])
+    best = max(means, key=lambda name: sign * means[name])
     raise Violation(
-        f"the best baseline, {best}, has {metric.name} {found[best]:.4g} {metric.unit}, random actions "
+        f"the best baseline, {best}, has {metric.name} {means[best]:.4g} {metric.unit}, random actions "
         f"{np.mean(random):.4g} ({metric.better} is better; the same {len(random)} episodes)"
     )
 

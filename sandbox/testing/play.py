@@ -190,9 +190,9 @@ def difference(
             seed, step = event.seed, 0
         else:
             step += 1
-        found = answer.digests()
-        names = sorted(set(found) | set(expected)) if parts is None else parts
-        parted = [name for name in names if found.get(name) != expected.get(name)]
+        digests = answer.digests()
+        names = sorted(set(digests) | set(expected)) if parts is None else parts
+        parted = [name for name in names if digests.get(name) != expected.get(name)]
         if parted:
             where = f"the reset with seed {seed}" if step == 0 else f"step {step} after reset(seed={seed})"
             return f"{', '.join(parted)} of {where}"

@@ -117,19 +117,19 @@ class _Pages:
     @_explained
     async def run(self, request: Request) -> Response:
         """One run."""
-        return _json(await run_in_threadpool(self._library.run, _one(request, "id")))
+        return _json(await run_in_threadpool(self._library.run, _parameter(request, "id")))
 
     @_explained
     async def grid(self, request: Request) -> Response:
         """One comparison."""
-        return _json(await run_in_threadpool(self._library.grid, _one(request, "id")))
+        return _json(await run_in_threadpool(self._library.grid, _parameter(request, "id")))
 
     @_explained
     async def replay(self, request: Request) -> Response:
         """One replay, checked."""
         from sandbox.api.replay import read_replay, to_json
 
-        path = self._library.replay(_one(request, "id"), _one(request, "name"))
+        path = self._library.replay(_parameter(request, "id"), _parameter(request, "name"))
         return JSONResponse(await run_in_threadpool(lambda: to_json(read_replay(path))))
 
     @_explained
@@ -155,7 +155,7 @@ class _Pages:
     @_explained
     async def file(self, request: Request) -> Response:
         """A picture or film of a run."""
-        path = self._library.file(_one(request, "id"), _one(request, "name"))
+        path = self._library.file(_parameter(request, "id"), _parameter(request, "name"))
         return FileResponse(path, media_type=SHOWN[path.suffix.lower()])
 
     @_explained
@@ -233,7 +233,7 @@ def serve(
         listener.close()
 
 
-def _one(request: Request, name: str) -> str:
+def _parameter(request: Request, name: str) -> str:
     value = request.query_params.get(name)
     if value is None or len(value) > 1000:
         raise NotThereError(name)

@@ -59,8 +59,13 @@ def describe(resolved: ResolvedScenario) -> Json:
         "spaces": spaces,
         "metric": resolved.metric.name,
         "metrics": [
-            {"name": one.name, "unit": one.unit, "better": one.better, "description": one.description}
-            for one in task.metrics
+            {
+                "name": metric.name,
+                "unit": metric.unit,
+                "better": metric.better,
+                "description": metric.description,
+            }
+            for metric in task.metrics
         ],
         "reward": {
             "preset": scenario.reward.preset or task.default_reward,
@@ -68,18 +73,19 @@ def describe(resolved: ResolvedScenario) -> Json:
             "presets": {name: _terms(spec) for name, spec in presets.items()},
         },
         "baselines": [
-            {"name": one.name, "description": one.description, "source": one.source}
-            for one in task.baselines
-            if one.name in resolved.baselines()
+            {"name": baseline.name, "description": baseline.description, "source": baseline.source}
+            for baseline in task.baselines
+            if baseline.name in resolved.baselines()
         ],
         "views": [
-            {"name": one.name, "formats": list(one.formats), "description": one.description}
-            for one in views(resolved, render_modes)
+            {"name": view.name, "formats": list(view.formats), "description": view.description}
+            for view in views(resolved, render_modes)
         ],
         "references": [
-            {"metric": scenario.metric, **one.model_dump(exclude_none=True)} for one in scenario.references
+            {"metric": scenario.metric, **reference.model_dump(exclude_none=True)}
+            for reference in scenario.references
         ],
-        "presets": {name: one.model_dump(exclude_none=True) for name, one in scenario.presets.items()},
+        "presets": {name: preset.model_dump(exclude_none=True) for name, preset in scenario.presets.items()},
         "steps": scenario.steps,
         "evaluation": {
             "episodes": scenario.evaluation.episodes,
@@ -103,18 +109,18 @@ def _environment(scenario: ResolvedScenario) -> tuple[Json, tuple[str, ...]]:
     env = make(scenario)
     try:
         if scenario.task.agents == "parallel":
-            found = {
+            by_agent = {
                 agent: (env.observation_space(agent), env.action_space(agent))
                 for agent in env.possible_agents
             }
         else:
-            found = {"agent": (env.observation_space, env.action_space)}
+            by_agent = {"agent": (env.observation_space, env.action_space)}
         modes = tuple(env.metadata.get("render_modes", ()))
     finally:
         env.close()
     spaces = {
         agent: {"observation": in_words(observation), "action": in_words(action)}
-        for agent, (observation, action) in found.items()
+        for agent, (observation, action) in by_agent.items()
     }
     return spaces, modes
 

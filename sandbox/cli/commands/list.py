@@ -37,26 +37,26 @@ def list_(
         "baselines": sandbox.list_baselines,
         "plugins": sandbox.list_plugins,
     }
-    found = {kind: finders[kind]() for kind in (KINDS if what is None else (what,))}
+    listed = {kind: finders[kind]() for kind in (KINDS if what is None else (what,))}
     if as_json:
-        return found
-    _show(found, everything=what is None)
+        return listed
+    _show(listed, everything=what is None)
     return None
 
 
-def _show(found: dict[str, list[Json]], everything: bool) -> None:
+def _show(listed: dict[str, list[Json]], everything: bool) -> None:
     from sandbox.cli.show.console import stdout
     from sandbox.cli.show.tables import show
 
     console = stdout()
-    for kind, items in found.items():
+    for kind, items in listed.items():
         if kind == "plugins" and everything:
             _summary(console, items)
         elif items:
             show(console, _TABLES[kind](items))
         else:
             console.print(f"There are no {kind}.")
-    if "scenarios" in found:
+    if "scenarios" in listed:
         _unreadable(console)
     if everything:
         console.print("Next: sandbox info SCENARIO, or sandbox run SCENARIO --algo ALGORITHM.")
