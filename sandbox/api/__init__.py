@@ -18,6 +18,12 @@ from sandbox.api.version import API_VERSION
 _HOMES = {
     "Algorithm": "algorithm",
     "Capabilities": "algorithm",
+    "Dataset": "data",
+    "Transitions": "data",
+    "Dynamics": "dynamics",
+    "ObservedDynamics": "dynamics",
+    "FiniteModel": "finite_model",
+    "TaskModels": "task_models",
     "Resume": "algorithm",
     "StopTraining": "algorithm",
     "TrainContext": "algorithm",
@@ -62,14 +68,18 @@ __all__ = [  # written out, so that type checkers see what is exported
     "BrokenFileError",
     "Capabilities",
     "DamagedRunError",
+    "Dataset",
     "Domain",
+    "Dynamics",
     "EvaluationSettings",
+    "FiniteModel",
     "InputFile",
     "InvalidValueError",
     "Metric",
     "MisfitError",
     "MissingExtraError",
     "Moment",
+    "ObservedDynamics",
     "PluginError",
     "Policy",
     "Preset",
@@ -87,7 +97,9 @@ __all__ = [  # written out, so that type checkers see what is exported
     "StopTraining",
     "StorageError",
     "Task",
+    "TaskModels",
     "TrainContext",
+    "Transitions",
     "UnknownNameError",
     "View",
     "ViewAgent",
@@ -98,7 +110,9 @@ __all__ = [  # written out, so that type checkers see what is exported
 
 if TYPE_CHECKING:
     from sandbox.api.algorithm import Algorithm, Capabilities, Resume, StopTraining, TrainContext
+    from sandbox.api.data import Dataset, Transitions
     from sandbox.api.domain import Domain, Task
+    from sandbox.api.dynamics import Dynamics, ObservedDynamics
     from sandbox.api.errors import (
         BrokenFileError,
         DamagedRunError,
@@ -112,6 +126,7 @@ if TYPE_CHECKING:
         StorageError,
         UnknownNameError,
     )
+    from sandbox.api.finite_model import FiniteModel
     from sandbox.api.metric import Metric
     from sandbox.api.policy import Baseline, Policy
     from sandbox.api.reward import RewardBreakdown, RewardSpec, RewardTerm
@@ -125,6 +140,7 @@ if TYPE_CHECKING:
         Seeds,
     )
     from sandbox.api.state import read_state, write_state
+    from sandbox.api.task_models import TaskModels
     from sandbox.api.view import Moment, View, ViewAgent, ViewRequest
 
 

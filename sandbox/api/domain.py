@@ -63,6 +63,9 @@ class Task:
         baselines: The classical methods, best-tuned form.
         sources: Papers, standards and simulators behind it.
         views: Pictures beyond the rendered episode.
+        finite_model: ``(config, reward) -> FiniteModel`` where states and actions are few enough to be
+            written down; raises `InvalidValueError` for parameters with which they are not.
+        dynamics: ``(config) -> Dynamics`` where the dynamics are written as array operations.
         small: Parameters of a small instance whose episodes are short, for the contract suite.
         expected_failures: Checks of the contract suite that the task cannot pass, each with the reason.
 
@@ -88,6 +91,8 @@ class Task:
     baselines: tuple[Baseline, ...] = ()
     sources: tuple[str, ...] = ()
     views: tuple[View, ...] = ()
+    finite_model: str | Callable[..., Any] | None = None
+    dynamics: str | Callable[..., Any] | None = None
     small: Mapping[str, Any] = field(default_factory=dict, hash=False)
     expected_failures: Mapping[str, str] = field(default_factory=dict, hash=False)
 

@@ -66,6 +66,14 @@ InitFrom = Annotated[
     Path | None,
     typer.Option(metavar="RUN", help="Start from the policy of a run (fine-tuning), or from a MODEL.zip."),
 ]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="PATH", help="Dataset to learn from: a Minari folder or an .npz file."),
+]
+Expert = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|RUN", help="Baseline or run that says what to do in the states visited."),
+]
 TrustPickle = Annotated[
     bool,
     typer.Option(

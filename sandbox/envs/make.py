@@ -11,6 +11,7 @@ import gymnasium as gym
 from gymnasium.vector import VectorEnv
 
 from sandbox.api.errors import InvalidValueError
+from sandbox.envs.expert import MakeExpert, NativeExpertLabels
 from sandbox.envs.seeding import (
     CopySeeds,
     NativeSeeds,
@@ -90,21 +91,28 @@ def make_vec(
     )
 
 
-def make_training(scenario: ResolvedScenario, num_envs: int, seed: int) -> VectorEnv[Any, Any, Any]:
+def make_training(
+    scenario: ResolvedScenario, num_envs: int, seed: int, expert: MakeExpert | None = None
+) -> VectorEnv[Any, Any, Any]:
     """The vector environment of a training run.
 
     Every episode of a copy has a seed of its own from the scenario's training range, drawn from a
     stream that belongs to the run's seed and the copy; a natively batched task seeds each copy from
-    that range once and goes on from there, unless its episodes may have to be played again.
+    that range once and goes on from there, unless its episodes may have to be played again. With an
+    expert that remembers what it did, episodes are played in single environments.
     """
     low, high = scenario.spec.evaluation.seeds.train
-    if scenario.task.make_vec is not None:
+    if scenario.task.make_vec is not None and (expert is None or expert.memoryless):
         raw = raw_native(scenario, num_envs, evaluation=False)
         mode = _native_resume(scenario, raw)
         if mode == "replay":
-            return _rows(scenario, SameStep(CopySeeds(raw, seed, low, high)))
-        return _rows(scenario, NativeSeeds(_same_step(raw), seed, low, high, mode))
-    factories = [EnvFactory(scenario, seeds=(seed, copy, low, high)) for copy in range(num_envs)]
+            seeded: VectorEnv[Any, Any, Any] = SameStep(CopySeeds(raw, seed, low, high))
+        else:
+            seeded = NativeSeeds(_same_step(raw), seed, low, high, mode)
+        return _rows(scenario, seeded if expert is None else NativeExpertLabels(seeded, expert))
+    factories = [
+        EnvFactory(scenario, seeds=(seed, copy, low, high), expert=expert) for copy in range(num_envs)
+    ]
     return _from_copies(scenario, factories, workers=not scenario.task.cheap)
 
 

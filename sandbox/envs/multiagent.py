@@ -258,6 +258,9 @@ class Rows(VectorEnv[Any, Any, Any]):
         if "action_mask" in info:
             mask = np.asarray(info["action_mask"], bool)
             rows["action_mask"] = mask.reshape(self.num_envs, mask.shape[-1])
+        if "expert_action" in info:
+            action = np.asarray(info["expert_action"])
+            rows["expert_action"] = action.reshape(self.num_envs, *action.shape[2:])
         return rows
 
     def _add_finals(

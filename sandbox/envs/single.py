@@ -9,6 +9,7 @@ from typing import Any
 
 import gymnasium as gym
 
+from sandbox.envs.expert import ExpertLabels, MakeExpert
 from sandbox.envs.seeding import (
     EpisodeSeeds,
 )
@@ -34,6 +35,7 @@ class EnvFactory:
         evaluation: Use the parameters of evaluation.
         in_worker: Whether this runs in a process of its own.
         render_mode: As in Gymnasium.
+        expert: Somebody who is asked after every reset and step.
     """
 
     scenario: ResolvedScenario
@@ -41,6 +43,7 @@ class EnvFactory:
     evaluation: bool = False
     in_worker: bool = False
     render_mode: str | None = None
+    expert: MakeExpert | None = None
 
     def __call__(self) -> gym.Env[Any, Any]:
         if self.in_worker and multiprocessing.current_process().daemon:
@@ -52,7 +55,12 @@ class EnvFactory:
             from sandbox.envs.multiagent import JointEnv
 
             env = JointEnv(env)
+        resume = self.scenario.task.resume
+        if self.expert is not None:
+            env = ExpertLabels(env, self.expert)
+            if resume == "state" and not self.expert.memoryless:
+                resume = "replay"  # what the expert remembers comes back by playing the episode again
         if self.seeds is not None:
-            env = EpisodeSeeds(env, *self.seeds, resume=self.scenario.task.resume)
+            env = EpisodeSeeds(env, *self.seeds, resume=resume)
         checked: gym.Env[Any, Any] = env
         return checked

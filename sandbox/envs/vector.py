@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -120,9 +121,7 @@ def _from_copies(
     scenario: ResolvedScenario, factories: list[EnvFactory], workers: bool
 ) -> VectorEnv[Any, Any, Any]:
     if workers:
-        factories = [
-            EnvFactory(made.scenario, made.seeds, made.evaluation, in_worker=True) for made in factories
-        ]
+        factories = [replace(made, in_worker=True) for made in factories]
         envs: VectorEnv[Any, Any, Any] = Workers(factories)
     else:
         envs = SyncVectorEnv(factories, autoreset_mode=AutoresetMode.SAME_STEP)

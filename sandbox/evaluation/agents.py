@@ -8,6 +8,7 @@ from typing import Any
 
 from sandbox.api.errors import UnknownNameError
 from sandbox.api.policy import Policy
+from sandbox.envs.models import models_of
 from sandbox.evaluation.rollout import RandomPolicy
 from sandbox.registry.policies import load_policy
 from sandbox.registry.resolve import resolve
@@ -46,7 +47,7 @@ def policy_of(scenario: ResolvedScenario, agent: Agent, env: Any, action_space: 
         UnknownNameError: For a baseline that the task does not have.
     """
     if agent.folder is not None:
-        return load_policy(agent.folder)
+        return bound(load_policy(agent.folder), scenario, env)
     if agent.baseline == "random":
         return RandomPolicy(action_space)
     for baseline in scenario.task.baselines:
@@ -56,6 +57,14 @@ def policy_of(scenario: ResolvedScenario, agent: Agent, env: Any, action_space: 
             return policy
     known = [baseline.name for baseline in scenario.task.baselines]
     raise UnknownNameError("baseline", str(agent.baseline), [*known, "random"])
+
+
+def bound(policy: Policy, scenario: ResolvedScenario, env: Any) -> Policy:
+    """A learned policy, given the environment and the task's models where it plans with them."""
+    bind = getattr(policy, "bind", None)
+    if bind is not None:
+        bind(env, models_of(scenario))
+    return policy
 
 
 def _native_policy(scenario: ResolvedScenario, agent: Agent, envs: Any) -> Policy:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.errors import DamagedRunError, InvalidValueError, MisfitError, UnknownNameError
+from sandbox.datasets.digest import digest_of
 from sandbox.envs.single import EnvFactory
 from sandbox.envs.vector import native
 from sandbox.registry.discover import registry
@@ -18,6 +19,7 @@ from sandbox.runs.directory import Run
 from sandbox.scenarios.overrides import merged, parse_assignments
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.scenarios.validation import validate
+from sandbox.training.needs import Sources, find_sources, missing_models, tasks_with
 
 DEFAULT_NUM_ENVS_CHEAP = 8
 DEFAULT_NUM_ENVS_NATIVE = 64
@@ -40,6 +42,7 @@ class Plan:
         action_space: Space of one row.
         masks: Whether action masks are given.
         initial: Folder of the policy to start from.
+        sources: What it learns from beside its environments.
     """
 
     scenario: ResolvedScenario
@@ -53,6 +56,7 @@ class Plan:
     action_space: Any
     masks: bool
     initial: Path | None
+    sources: Sources = field(default_factory=Sources)
 
 
 def make_plan(
@@ -64,6 +68,8 @@ def make_plan(
     num_envs: int | None = None,
     hp: Sequence[str] | Mapping[str, Any] = (),
     init_from: str | Path | None = None,
+    data: str | Path | None = None,
+    expert: str | Path | None = None,
 ) -> Plan:
     """Decide and check everything about a training run.
 
@@ -88,11 +94,12 @@ def make_plan(
         raise InvalidValueError(f"The seed must be between 0 and {MAX_SEED}, not {seed}.")
     copies = num_envs or (preset.num_envs if preset else None) or _default_copies(scenario, algorithm)
     copies = _positive("num_envs", copies, num_envs)
-    if copies > 1 and not algorithm.capabilities.vectorised:
+    if copies > 1 and not _vectorised(algorithm):
         if num_envs:
             raise MisfitError(f"{algorithm.name} uses one environment, not {num_envs}.", "Use --num-envs 1.")
         copies = 1
     initial = _initial(init_from)
+    sources = find_sources(scenario, algorithm, (observation_space, action_space), data, expert)
     return Plan(
         scenario,
         asked.name,
@@ -105,6 +112,7 @@ def make_plan(
         action_space,
         masks,
         initial,
+        sources,
     )
 
 
@@ -136,7 +144,21 @@ def repeated(run: Run) -> tuple[ResolvedScenario, dict[str, Any]]:
         "num_envs": record["num_envs"],
         "hp": record["hyperparameters"],
         "init_from": _policy_of(record["init_from"]),
+        "data": _same_data(run),
+        "expert": record.get("expert"),
     }
+
+
+def _same_data(run: Run) -> str | None:
+    """The dataset that a run learned from, refused if it is no longer what it was."""
+    known = run.record.get("data")
+    if known is None:
+        return None
+    if not Path(known["path"]).exists() or digest_of(Path(known["path"])) != known["digest"]:
+        raise InvalidValueError(
+            f"'{run.path}' cannot be repeated: the dataset {known['path']} is gone or has changed since."
+        )
+    return str(known["path"])
 
 
 def plan_from_run(run: Run) -> Plan:
@@ -176,11 +198,12 @@ def spaces_of(scenario: ResolvedScenario) -> tuple[Any, Any, bool]:
 
 
 def fitting(scenario: ResolvedScenario, observation_space: Any, action_space: Any) -> list[str]:
-    """Names of the online algorithms that fit a task and are installed or could be."""
+    """Names of the algorithms that fit a task with nothing given, and are installed or could be."""
     return [
         algorithm.name
         for algorithm in registry().algorithms.working()
         if not _misfits(scenario, algorithm, observation_space, action_space)
+        and not algorithm.capabilities.needs & {"dataset", "expert"}
     ]
 
 
@@ -199,10 +222,12 @@ def _check_fit(
     misfits = _misfits(scenario, algorithm, observation_space, action_space)
     if misfits:
         names = ", ".join(fitting(scenario, observation_space, action_space))
-        raise MisfitError(
-            f"{algorithm.name} does not fit {scenario.spec.id}: {' and '.join(misfits)}.",
-            f"These fit: {names}." if names else "",
-        )
+        hint = f"These fit: {names}." if names else ""
+        lacking = algorithm.capabilities.needs - {"dataset", "expert"}
+        if lacking and missing_models(scenario, algorithm) == misfits:
+            known = ", ".join(tasks_with(min(lacking)))
+            hint = f"Tasks that offer it: {known}. {hint}".strip() if known else hint
+        raise MisfitError(f"{algorithm.name} does not fit {scenario.spec.id}: {' and '.join(misfits)}.", hint)
 
 
 def _misfits(
@@ -219,13 +244,16 @@ def _misfits(
             found.append(f"the task has {what} space {kind}, it takes {', '.join(sorted(known))}")
     if scenario.task.agents not in can.agents:
         found.append(f"the task has {scenario.task.agents} agents, which it does not support")
-    if can.data == "offline":
-        found.append("it learns from a dataset, not from interaction")
-    return found
+    return found + missing_models(scenario, algorithm)
+
+
+def _vectorised(algorithm: Algorithm) -> bool:
+    """Whether more than one environment is of use."""
+    return algorithm.capabilities.vectorised and algorithm.capabilities.data == "online"
 
 
 def _default_copies(scenario: ResolvedScenario, algorithm: Algorithm) -> int:
-    if not algorithm.capabilities.vectorised:
+    if not _vectorised(algorithm):
         return 1
     if scenario.task.make_vec is not None:
         return min(DEFAULT_NUM_ENVS_NATIVE, scenario.task.most_copies)

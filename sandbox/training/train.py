@@ -14,6 +14,7 @@ from sandbox.api.policy import Policy
 from sandbox.api.processes import one_thread
 from sandbox.api.state import read_state
 from sandbox.envs.make import make_training
+from sandbox.envs.models import models_of
 from sandbox.envs.remote import TrainingEnvs
 from sandbox.envs.vector import restorable
 from sandbox.evaluation.progress import Progress, Silent
@@ -26,6 +27,7 @@ from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.training.monitor import CHECKPOINT_EVERY, TRAINING, Monitor
+from sandbox.training.needs import refuse_environments
 from sandbox.training.plan import Plan, make_plan
 from sandbox.training.signals import _interrupts, _warnings_told
 from sandbox.training.tracking import check_trackers
@@ -43,6 +45,8 @@ def train(
     hp: Sequence[str] | Mapping[str, Any] = (),
     runs_dir: str | Path = "runs",
     init_from: str | Path | None = None,
+    data: str | Path | None = None,
+    expert: str | Path | None = None,
     checkpoint_every: float = CHECKPOINT_EVERY,
     track: Sequence[str] = (),
     progress: Progress | None = None,
@@ -62,6 +66,8 @@ def train(
         hp: Hyperparameters that differ from the preset, as ``name=value`` pairs or a mapping.
         runs_dir: Where run directories are made.
         init_from: Run directory (``DIR`` or ``DIR@best``) whose policy to start from.
+        data: Dataset to learn from: a folder that Minari wrote, or an ``.npz`` file.
+        expert: Baseline or run directory that says what to do in the states that the learner visits.
         checkpoint_every: Seconds between checkpoints, from which `sandbox.resume` goes on; 0 writes one
             at every safe point.
         track: Trackers that hear of it besides TensorBoard: ``mlflow``, ``wandb``.
@@ -85,6 +91,8 @@ def train(
         num_envs=num_envs,
         hp=hp,
         init_from=init_from,
+        data=data,
+        expert=expert,
     )
     with EpisodeRunner(plan.scenario) as runner:
         facts = {"command": command, "checkpoint_every": checkpoint_every, "track": list(track)}
@@ -165,6 +173,13 @@ def _is_exact(plan: Plan, writer: RunWriter, progress: Progress) -> bool:
         progress.message(
             f"{plan.algorithm.name} restores what it has learned, but not all that it was playing: the "
             "result is not exactly that of a run without a stop."
+        )
+    learned = writer.record.get("algorithm_version", 1)
+    if learned != plan.algorithm.version:
+        exact = False
+        progress.message(
+            f"The run was begun with version {learned} of {plan.algorithm.name} and goes on with version "
+            f"{plan.algorithm.version}: the result is not that of a run without a stop."
         )
     before, now = writer.record.get("packages", {}), packages()
     for name in sorted({*before, *now}):
@@ -260,12 +275,13 @@ def _learn(plan: Plan, monitor: Monitor, checkpoint: Checkpoint | None) -> Polic
     made: list[Any] = []
 
     def make_envs(num_envs: int) -> Any:
-        envs = monitor.watch(make_training(plan.scenario, num_envs, plan.seed))
+        envs = monitor.watch(make_training(plan.scenario, num_envs, plan.seed, plan.sources.expert))
         made.append(envs)
         return envs
 
+    offline = plan.algorithm.capabilities.data == "offline"
     context = TrainContext(
-        make_envs=make_envs,
+        make_envs=refuse_environments(plan.algorithm) if offline else make_envs,
         observation_space=plan.observation_space,
         action_space=plan.action_space,
         config=plan.config,
@@ -275,6 +291,9 @@ def _learn(plan: Plan, monitor: Monitor, checkpoint: Checkpoint | None) -> Polic
         update=monitor.update,
         masks=plan.masks,
         initial=plan.initial,
+        dataset=plan.sources.dataset,
+        expert=plan.sources.expert.agent.name if plan.sources.expert else None,
+        models=models_of(plan.scenario),
         resume=_resume(plan, checkpoint),
         elsewhere=Elsewhere(TrainingEnvs.of(plan.scenario, plan.seed), monitor.hear),
     )
@@ -299,7 +318,7 @@ def _resume(plan: Plan, checkpoint: Checkpoint | None) -> Resume | None:
 
 
 def _record(plan: Plan) -> dict[str, Any]:
-    scenario = plan.scenario
+    scenario, dataset = plan.scenario, plan.sources.dataset
     return {
         "scenario_id": scenario.spec.id,
         "scenario": scenario.spec.model_dump(mode="json"),
@@ -316,11 +335,14 @@ def _record(plan: Plan) -> dict[str, Any]:
         "reward": scenario.reward.weights,
         "algorithm": plan.asked,
         "trained_by": plan.algorithm.name,
+        "algorithm_version": plan.algorithm.version,
         "hyperparameters": plan.config.model_dump(mode="json"),
         "seed": plan.seed,
         "steps": plan.steps,
         "num_envs": plan.num_envs,
         "init_from": str(plan.initial) if plan.initial else None,
+        "data": {"path": plan.sources.data, "digest": dataset.digest} if dataset else None,
+        "expert": plan.sources.expert_name,
         "started": _now(),
         "packages": packages(),
         "platform": platform_facts(),

@@ -82,7 +82,7 @@ def test_pettingzoo_finds_nothing_wrong_with_the_parallel_toy():
 
 def test_every_scenario_of_the_toys_is_valid_and_fits_its_task():
     files = sorted((Path(__file__).parent / "scenarios" / "toy").glob("*.yaml"))
-    assert len(files) == 6
+    assert len(files) == 7
     for file in files:
         scenario = Scenario.model_validate(yaml.safe_load(file.read_text()))
         task = TASKS[scenario.task.removeprefix("toy/")]

@@ -19,6 +19,12 @@ RESUME = {
 }
 """How a stopped training run goes on, by `sandbox.api.Task.resume`."""
 
+MODELS = {
+    "finite_model": "its finite model, for exact solvers",
+    "dynamics": "its dynamics as array operations, for planning and gradients",
+}
+"""What a task may tell of itself; see `sandbox.api.TaskModels`."""
+
 
 def info(
     scenario: Scenario, changes: Changes = None, reward: Reward = None, as_json: AsJson = False
@@ -52,6 +58,7 @@ def describe(resolved: ResolvedScenario) -> dict[str, Any]:
         "agents": task.agents,
         "masks": task.masks,
         "resume": task.resume,
+        "models": [name for name in ("finite_model", "dynamics") if getattr(task, name) is not None],
         "spaces": spaces,
         "metric": resolved.metric.name,
         "metrics": [
@@ -185,6 +192,8 @@ def _show(document: dict[str, Any]) -> None:
         + ", ".join(f"{name} {low:,} to {high - 1:,}" for name, (low, high) in document["seeds"].items())
     )
     console.print(f"Resume: {RESUME[document['resume']]}.")
+    if document["models"]:
+        console.print(f"Offers: {' and '.join(MODELS[name] for name in document['models'])}.")
     if document["sources"]:
         console.print("\nSources", style="bold")
         for source in document["sources"]:

@@ -13,7 +13,9 @@ from sandbox.cli.options import (
     AsJson,
     Changes,
     CheckpointEvery,
+    Data,
     Episodes,
+    Expert,
     Hp,
     InitFrom,
     NumEnvs,
@@ -50,6 +52,8 @@ def run(
     hp: Hp = None,
     init_from: InitFrom = None,
     trust_pickle: TrustPickle = False,
+    data: Data = None,
+    expert: Expert = None,
     checkpoint_every: CheckpointEvery = CHECKPOINT_EVERY,
     track: Track = None,
     runs_dir: RunsDir = Path("runs"),
@@ -62,7 +66,7 @@ def run(
     from sandbox.workflow import run as carry_out
 
     if repeat is not None:
-        given = (scenario, algo, seed or None, steps, num_envs, changes, reward, hp, init_from)
+        given = (scenario, algo, seed or None, steps, num_envs, changes, reward, hp, init_from, data, expert)
         resolved, arguments = _as_it_was(repeat, given)
     else:
         resolved, algo = _asked(context, scenario, algo, changes, reward)
@@ -73,6 +77,8 @@ def run(
             "num_envs": num_envs,
             "hp": hp or (),
             "init_from": initial_policy(init_from, algo, trust_pickle, runs_dir),
+            "data": data,
+            "expert": expert,
         }
     if episodes is not None:
         arguments["episodes"] = episodes
