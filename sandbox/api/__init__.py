@@ -17,6 +17,9 @@ from sandbox.api.version import API_VERSION
 
 _HOMES = {
     "Algorithm": "algorithm",
+    "BatchedCore": "batch",
+    "ParallelCore": "batch",
+    "batched": "batch",
     "Capabilities": "algorithm",
     "Dataset": "data",
     "Transitions": "data",
@@ -65,6 +68,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "API_VERSION",
     "Algorithm",
     "Baseline",
+    "BatchedCore",
     "BrokenFileError",
     "Capabilities",
     "DamagedRunError",
@@ -80,6 +84,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "MissingExtraError",
     "Moment",
     "ObservedDynamics",
+    "ParallelCore",
     "PluginError",
     "Policy",
     "Preset",
@@ -104,12 +109,14 @@ __all__ = [  # written out, so that type checkers see what is exported
     "View",
     "ViewAgent",
     "ViewRequest",
+    "batched",
     "read_state",
     "write_state",
 ]
 
 if TYPE_CHECKING:
     from sandbox.api.algorithm import Algorithm, Capabilities, Resume, StopTraining, TrainContext
+    from sandbox.api.batch import BatchedCore, ParallelCore, batched
     from sandbox.api.data import Dataset, Transitions
     from sandbox.api.domain import Domain, Task
     from sandbox.api.dynamics import Dynamics, ObservedDynamics
