@@ -47,6 +47,7 @@ _HOMES = {
     "Baseline": "policy",
     "Policy": "policy",
     "RewardBreakdown": "reward",
+    "Rewards": "reward",
     "RewardSpec": "reward",
     "RewardTerm": "reward",
     "EvaluationSettings": "scenario",
@@ -94,6 +95,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "RewardChoice",
     "RewardSpec",
     "RewardTerm",
+    "Rewards",
     "RunBusyError",
     "RunFailedError",
     "SandboxError",
@@ -136,7 +138,7 @@ if TYPE_CHECKING:
     from sandbox.api.finite_model import FiniteModel
     from sandbox.api.metric import Metric
     from sandbox.api.policy import Baseline, Policy
-    from sandbox.api.reward import RewardBreakdown, RewardSpec, RewardTerm
+    from sandbox.api.reward import RewardBreakdown, Rewards, RewardSpec, RewardTerm
     from sandbox.api.scenario import (
         EvaluationSettings,
         InputFile,

@@ -21,17 +21,19 @@ if TYPE_CHECKING:
 class Task:
     """A family of environments that share dynamics; a scenario picks one of them.
 
-    Every ``str | …`` field may be a ``"module:attribute"`` string, resolved when it is needed.
+    Every ``str | …`` field may be a ``"module:attribute"`` string, resolved when it is needed;
+    ``".env:make"`` means the module ``env`` beside the plugin's own.
 
     Args:
         name: Unique in its domain; ``<domain>/<name>`` is the task's full name.
         version: Raised whenever dynamics, observation or reward change.
         title: One line of what it is.
         config: Pydantic model of the task's parameters; every field has bounds, and a unit in its
-            description.
-        make: ``(config, reward, render_mode) -> gymnasium.Env | pettingzoo.ParallelEnv``.
-        rewards: Reward presets by name, a mapping from name to `RewardSpec`.
-        default_reward: The preset used when a scenario names none.
+            description. None if absent.
+        make: ``(config, reward, render_mode) -> gymnasium.Env | pettingzoo.ParallelEnv``; see
+            `sandbox.api.batched`, which gives this and ``make_vec``.
+        rewards: Reward presets: `Rewards`, or a mapping from name to `RewardSpec`.
+        default_reward: The preset used when a scenario names none; the first if absent.
         metrics: What ``info["metrics"]`` holds at the end of an episode.
         agents: ``"single"`` for Gymnasium, ``"parallel"`` for PettingZoo's parallel API.
         make_vec: ``(config, reward, num_envs) -> gymnasium.vector.VectorEnv`` where the dynamics can
@@ -75,13 +77,13 @@ class Task:
     """
 
     name: str
-    version: int
-    title: str
-    config: str | type[BaseModel]
-    make: str | Callable[..., Any]
-    rewards: str | Mapping[str, RewardSpec]
-    default_reward: str
-    metrics: tuple[Metric, ...]
+    version: int = 1
+    title: str = ""
+    config: str | type[BaseModel] = "sandbox.api.no_config:NoConfig"
+    make: str | Callable[..., Any] = ""
+    rewards: str | Mapping[str, RewardSpec] = ""
+    default_reward: str = ""
+    metrics: tuple[Metric, ...] = ()
     agents: Literal["single", "parallel"] = "single"
     make_vec: str | Callable[..., Any] | None = None
     most_copies: int = 256
@@ -96,6 +98,11 @@ class Task:
     small: Mapping[str, Any] = field(default_factory=dict, hash=False)
     expected_failures: Mapping[str, str] = field(default_factory=dict, hash=False)
 
+    def __post_init__(self) -> None:
+        missing = [name for name in ("make", "rewards") if not getattr(self, name)]
+        if missing:
+            raise TypeError(f"the task '{self.name}' is given no {' and no '.join(missing)}")
+
 
 @dataclass(frozen=True, slots=True)
 class Domain:
@@ -105,7 +112,9 @@ class Domain:
         name: Short and unique; first part of every scenario id.
         title: One line of what it is.
         tasks: At least one.
-        default_scenario: What ``sandbox run <name>`` runs, as ``<name>/<scenario>``.
+        default_scenario: What ``sandbox run <name>`` runs, as ``<name>/<scenario>``; that of the first task
+            if absent. A task that no scenario file names is a scenario of its own name, with its default
+            parameters, ranked by its first metric.
         scenarios: Folder with the domain's scenario files, for a plugin that ships its own: a path
             relative to the plugin's file. None where the files lie on the common search path.
         requires: Importable modules that the domain needs, to say what is missing without importing.
@@ -117,9 +126,13 @@ class Domain:
     name: str
     title: str
     tasks: tuple[Task, ...]
-    default_scenario: str
+    default_scenario: str = ""
     scenarios: str | None = None
     requires: tuple[str, ...] = ()
     extra: str | None = None
     sources: tuple[str, ...] = ()
     api_version: int = field(default=API_VERSION)
+
+    def __post_init__(self) -> None:
+        if not self.default_scenario and self.tasks:
+            object.__setattr__(self, "default_scenario", f"{self.name}/{self.tasks[0].name}")

@@ -15,6 +15,9 @@ from sandbox.api.algorithm import Algorithm
 from sandbox.api.domain import Domain
 from sandbox.api.errors import PluginError
 
+PREFIX = "sandbox_path_plugin_"
+"""Begins the names of modules and packages that are made here."""
+
 
 def _absolute(target: str) -> str:
     path, attribute = _split_target(target)
@@ -47,8 +50,10 @@ def _load_target(target: str) -> tuple[ModuleType, list[str]]:
     for folder in _homes(path):  # where its "module:attribute" strings are found
         if folder not in sys.path:
             sys.path.append(folder)
-    # The same in every process, and another one for each file, whatever the folders are called.
-    name = f"sandbox_path_plugin_{crc32(os.fsencode(path.resolve())):08x}_{path.stem}".replace("-", "_")
+    # The same in every process, and another one for each file, whatever the folders are called. In the
+    # file's package, where its relative imports and references start from.
+    name = f"{PREFIX}{crc32(os.fsencode(path.resolve())):08x}_{path.stem}".replace("-", "_")
+    name = f"{_package(path.resolve().parent)}.{name}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise PluginError(f"{path} is not a Python file")
@@ -60,6 +65,21 @@ def _load_target(target: str) -> tuple[ModuleType, list[str]]:
         del sys.modules[name]
         raise
     return module, [attribute] if attribute else []
+
+
+def _package(folder: Path) -> str:
+    """The package that a plugin's file belongs to; a folder without ``__init__.py`` is made one of its own.
+
+    So two plugins may both have a module ``env``, if they refer to it as ``".env:make"``.
+    """
+    if (folder / "__init__.py").is_file():
+        return ".".join(folder.relative_to(_homes(folder / "plugin.py")[-1]).parts)
+    name = f"{PREFIX}{crc32(os.fsencode(folder)):08x}"
+    if name not in sys.modules:
+        package = ModuleType(name)
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
+    return name
 
 
 def _homes(path: Path) -> list[str]:

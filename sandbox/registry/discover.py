@@ -21,6 +21,7 @@ from sandbox.api.algorithm import Algorithm
 from sandbox.api.domain import Domain, Task
 from sandbox.api.errors import PluginError, SandboxError, UnknownNameError
 from sandbox.registry.by_path import _absolute, _load_target, _plugins_of
+from sandbox.registry.relative import absolute
 
 PLUGINS_VARIABLE = "SANDBOX_PLUGINS"
 GROUPS: dict[str, type] = {"sandbox.domains": Domain, "sandbox.algorithms": Algorithm}
@@ -145,7 +146,7 @@ class Plugins:
             raise PluginError(
                 f"it calls itself '{plugin.name}', but is offered as '{name}'"  # type: ignore[attr-defined]
             )
-        return plugin
+        return absolute(plugin, self._sources[name].package())
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,11 @@ class _Source:
 
     def __hash__(self) -> int:
         return hash((self.target, self.distribution))
+
+    def package(self) -> str:
+        """The package of the module that defines the plugin, once it is loaded."""
+        module = sys.modules.get(self.target.partition(":")[0])
+        return getattr(module, "__package__", None) or ""
 
     def module_file(self) -> Path | None:
         """The file that defines the plugin."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from sandbox.api.algorithm import Algorithm
-from sandbox.api.domain import Domain
+from sandbox.api.domain import Domain, Task
 from sandbox.api.errors import MissingExtraError, PluginError
+from sandbox.api.reward import RewardSpec
 
 
 def resolve(reference: Any) -> Any:
@@ -35,6 +37,12 @@ def resolve(reference: Any) -> Any:
         except AttributeError as error:
             raise PluginError(f"'{reference}' does not exist: {error}") from error
     return found
+
+
+def presets_of(task: Task) -> tuple[Mapping[str, RewardSpec], str]:
+    """The reward presets of a task by name, and the name of the default one."""
+    presets: Mapping[str, RewardSpec] = resolve(task.rewards)
+    return presets, task.default_reward or next(iter(presets))
 
 
 def missing_modules(requires: tuple[str, ...]) -> list[str]:

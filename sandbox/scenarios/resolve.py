@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.api.domain import Domain, Task
 from sandbox.api.errors import BrokenFileError, InvalidValueError, UnknownNameError
 from sandbox.registry.discover import registry
-from sandbox.registry.resolve import require, resolve
+from sandbox.registry.resolve import presets_of, require, resolve
 from sandbox.scenarios.overrides import (
     merged,
     parse_assignments,
@@ -78,8 +78,8 @@ class ResolvedScenario:
     def reward(self) -> RewardSpec:
         """The reward with the scenario's weights."""
         choice = self.spec.reward
-        presets: Mapping[str, RewardSpec] = resolve(self.task.rewards)
-        name = choice.preset or self.task.default_reward
+        presets, default = presets_of(self.task)
+        name = choice.preset or default
         if name not in presets:
             raise UnknownNameError("reward preset", name, presets)
         return presets[name].reweighted(choice.weights)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.api.errors import SandboxError
+from sandbox.registry.by_path import PREFIX
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.find import entries, find
@@ -58,7 +59,7 @@ def _import_complaint(domain: str) -> str | None:
     source = registry().domains.source(domain)
     target = source.target.partition(":")[0]
     file = source.module_file()
-    if target.startswith("sandbox_path_plugin_") and file is not None:
+    if PREFIX in target and file is not None:
         prepare = "from sandbox.registry.by_path import _load_target"
         load = f"_load_target({str(file)!r})"
     else:

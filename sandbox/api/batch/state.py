@@ -167,8 +167,9 @@ def _is_constant(value: Any) -> bool:
     """What is not part of the state: configuration, spaces, functions, generators, read-only arrays."""
     if isinstance(value, np.ndarray):
         return not value.flags.writeable
-    if isinstance(value, list | tuple):
-        return bool(value) and all(_is_constant(item) for item in value)
+    if isinstance(value, list | tuple | dict):
+        items = value.values() if isinstance(value, dict) else value
+        return bool(value) and all(_is_constant(item) for item in items)
     constants = (BaseModel, RewardSpec, gym.Space, np.random.Generator, type, ModuleType)
     return inspect.isroutine(value) or isinstance(value, constants)
 

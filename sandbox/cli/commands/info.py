@@ -42,10 +42,10 @@ def info(
 def describe(resolved: ResolvedScenario) -> dict[str, Any]:
     """The scenario as a JSON document; makes its environment to learn the spaces."""
     from sandbox.outputs.render import views
-    from sandbox.registry.resolve import resolve
+    from sandbox.registry.resolve import presets_of
 
     scenario, task = resolved.spec, resolved.task
-    presets = resolve(task.rewards)
+    presets, default = presets_of(task)
     spaces, render_modes = _environment(resolved)
     return {
         "scenario": scenario.id,
@@ -66,7 +66,7 @@ def describe(resolved: ResolvedScenario) -> dict[str, Any]:
             for one in task.metrics
         ],
         "reward": {
-            "preset": scenario.reward.preset or task.default_reward,
+            "preset": scenario.reward.preset or default,
             "terms": _terms(resolved.reward),
             "presets": {name: _terms(spec) for name, spec in presets.items()},
         },
