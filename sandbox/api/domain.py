@@ -13,6 +13,7 @@ from sandbox.api.version import API_VERSION
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from sandbox.api.lazy import Lazy
     from sandbox.api.reward import RewardSpec
     from sandbox.api.view import View
 
@@ -79,7 +80,7 @@ class Task:
     name: str
     version: int = 1
     title: str = ""
-    config: str | type[BaseModel] = "sandbox.api.no_config:NoConfig"
+    config: str | type[BaseModel] | Lazy = "sandbox.api.no_config:NoConfig"
     make: str | Callable[..., Any] = ""
     rewards: str | Mapping[str, RewardSpec] = ""
     default_reward: str = ""

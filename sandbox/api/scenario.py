@@ -20,6 +20,21 @@ class InputFile:
     """
 
 
+class CodeName:
+    """Marks a config field whose value names code: ``wrap: Annotated[tuple[str, ...], CodeName()]``.
+
+    A value with a module part (``module:attribute``) that a scenario file or a run gives is refused, unless
+    the user has named the module on the command line (``--allow``, ``--wrap``, ``gym:module:id``). Defaults
+    are the plugin's own and are not checked.
+
+    Args:
+        module: Whether a value without a colon is a module as well.
+    """
+
+    def __init__(self, module: bool = False) -> None:
+        self.module = module
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

@@ -27,8 +27,8 @@ from sandbox.envs.vector import (
     raw_native,
 )
 from sandbox.registry.discover import registry
-from sandbox.scenarios.find import entries
 from sandbox.scenarios.given import as_scenario
+from sandbox.scenarios.listing import entries
 from sandbox.scenarios.resolve import ResolvedScenario
 
 

@@ -20,10 +20,13 @@ from sandbox.api import API_VERSION
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.domain import Domain, Task
 from sandbox.api.errors import PluginError, SandboxError, UnknownNameError
+from sandbox.external.names import SCHEMES
+from sandbox.registry.allowed import MARK, PLUGINS_VARIABLE
 from sandbox.registry.by_path import _absolute, _load_target, _plugins_of
 from sandbox.registry.relative import absolute
 
-PLUGINS_VARIABLE = "SANDBOX_PLUGINS"
+__all__ = ["PLUGINS_VARIABLE", "PluginStatus", "Registry", "add_plugins", "registry", "use_plugins"]
+
 GROUPS: dict[str, type] = {"sandbox.domains": Domain, "sandbox.algorithms": Algorithm}
 
 
@@ -52,6 +55,7 @@ class Plugins:
         self._rejected: list[PluginStatus] = []
         self._loaded: dict[str, Any] = {}
         self._errors: dict[str, str] = {}
+        self._unlisted: set[str] = set()
 
     @property
     def kind(self) -> Literal["domain", "algorithm"]:
@@ -69,6 +73,12 @@ class Plugins:
                 f"the name is already taken by {taken.distribution} {taken.version} ({taken.target})",
             )
 
+    def add_unlisted(self, name: str, source: _Source) -> None:
+        """Offer something of the core's own that listings leave out, unless the name is taken."""
+        if name not in self._sources:
+            self._sources[name] = source
+            self._unlisted.add(name)
+
     def reject(self, name: str, source: _Source, reason: str) -> None:
         """List a plugin as broken without ever offering it."""
         self._rejected.append(
@@ -77,7 +87,7 @@ class Plugins:
 
     def names(self) -> list[str]:
         """Names of all plugins that may work; broken ones are found out when loaded."""
-        return sorted(self._sources)
+        return sorted(set(self._sources) - self._unlisted)
 
     def get(self, name: str) -> Any:
         """The plugin called ``name``.
@@ -192,7 +202,11 @@ class Registry:
             for entry in declared.select(group=plugins._group):
                 plugins.add(entry.name, _from_entry_point(entry))
         for target in filter(None, os.environ.get(PLUGINS_VARIABLE, "").split(",")):
-            self._add_target(target.strip())
+            if not target.startswith(MARK):
+                self._add_target(target.strip())
+        for name in SCHEMES:
+            external = _Source("sandbox.external.domains", "sandbox-rl", "", partial(_external, name))
+            self.domains.add_unlisted(name, external)
 
     def domain(self, name: str) -> Domain:
         """The domain called ``name``; see `Plugins.get` for what is raised."""
@@ -294,6 +308,12 @@ def use_plugins(plugins: str) -> None:
     if plugins and os.environ.get(PLUGINS_VARIABLE) != plugins:
         os.environ[PLUGINS_VARIABLE] = plugins
         registry.cache_clear()
+
+
+def _external(name: str) -> Any:
+    from sandbox.external.domains import DOMAINS
+
+    return DOMAINS[name]
 
 
 def _itself(plugin: Any) -> Any:

@@ -35,6 +35,9 @@ def _resolved(value: Any, package: str) -> Any:
     if isinstance(value, tuple):
         items = tuple(_resolved(item, package) for item in value)
         return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+    if isinstance(value, dict):
+        entries = {key: _resolved(item, package) for key, item in value.items()}
+        return entries if any(entries[key] is not value[key] for key in value) else value
     if is_dataclass(value) and not isinstance(value, type):
         return absolute(value, package)
     return value

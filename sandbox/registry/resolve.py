@@ -11,16 +11,19 @@ from typing import Any
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.domain import Domain, Task
 from sandbox.api.errors import MissingExtraError, PluginError
+from sandbox.api.lazy import Lazy
 from sandbox.api.reward import RewardSpec
 
 
 def resolve(reference: Any) -> Any:
-    """The object behind a ``"module:attribute"`` string; anything else is returned as it is.
+    """The object behind a ``"module:attribute"`` string or a `Lazy`; anything else is returned as it is.
 
     Raises:
         PluginError: If the module or the attribute does not exist.
         MissingExtraError: If the module needs a package that is not installed.
     """
+    if isinstance(reference, Lazy):
+        return reference.get()
     if not isinstance(reference, str):
         return reference
     module_name, _, attribute = reference.partition(":")

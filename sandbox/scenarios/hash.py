@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox.api.errors import BrokenFileError
 
@@ -25,6 +26,22 @@ def input_fields(model: type[BaseModel]) -> list[str]:
         for name, info in model.model_fields.items()
         if any(isinstance(extra, InputFile) or extra is InputFile for extra in info.metadata)
     ]
+
+
+def code_names(model: type[BaseModel], values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Of the values given for fields that name code, those that name a module, each with its field."""
+    from sandbox.api.scenario import CodeName
+
+    found = []
+    for name, info in model.model_fields.items():
+        mark = next((extra for extra in info.metadata if isinstance(extra, CodeName)), None)
+        given = values.get(name)
+        if mark is None or given is None:
+            continue
+        for reference in [given] if isinstance(given, str) else given:
+            if isinstance(reference, str) and (mark.module or ":" in reference):
+                found.append((name, reference))
+    return found
 
 
 def input_digest(config: BaseModel, name: str) -> str | None:

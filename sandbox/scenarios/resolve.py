@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.api.domain import Domain, Task
 from sandbox.api.errors import BrokenFileError, InvalidValueError, UnknownNameError
+from sandbox.registry.allowed import require_allowed
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import presets_of, require, resolve
 from sandbox.scenarios.overrides import (
@@ -25,7 +26,6 @@ from sandbox.scenarios.overrides import (
     shorten,
     split_reward,
 )
-from sandbox.scenarios.yaml_guard import load_file
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from sandbox.api.metric import Metric
     from sandbox.api.reward import RewardSpec
     from sandbox.api.scenario import Scenario
-from sandbox.scenarios.find import find, id_of_file
-from sandbox.scenarios.hash import has_scheme, input_digest, input_fields
+from sandbox.scenarios.hash import code_names, has_scheme, input_digest, input_fields
 from sandbox.scenarios.paths import absolute_path
+from sandbox.scenarios.source import Source, source_of
 from sandbox.scenarios.validation import validate
 
 
@@ -149,6 +149,8 @@ class ResolvedScenario:
 
     def _validated(self, values: Mapping[str, Any]) -> BaseModel:
         model: type[BaseModel] = resolve(self.task.config)
+        for name, reference in code_names(model, values):
+            require_allowed(reference, f"config.{name} of {self.spec.id}")
         resolved = dict(values)
         for name in input_fields(model):
             value = resolved.get(name)
@@ -167,7 +169,7 @@ def load_scenario(
     """Read a scenario, apply overrides, and check everything.
 
     Args:
-        name: ``domain``, ``domain/name`` or the path of a YAML file.
+        name: ``domain``, ``domain/name``, the path of a YAML file, ``gym:ID`` or ``pettingzoo:module``.
         changes: ``key=value`` pairs for the task's config (``config.key=value`` works too);
             ``evaluation.key=value`` changes the evaluation. References are left out where the task's
             parameters are no longer the file's.
@@ -177,11 +179,10 @@ def load_scenario(
     Raises:
         UnknownNameError, BrokenFileError, InvalidValueError, PluginError, MissingExtraError.
     """
-    path = find(name, search)
-    document = _document(path)
     assignments = parse_assignments(changes, "--set")
-    scenario = _scenario(document, path, id_of_file(path, document))
-    file_scenario = ResolvedScenario(scenario, path.parent, path)
+    source = source_of(name, search, _wrappers(assignments))
+    scenario = _scenario(source)
+    file_scenario = ResolvedScenario(scenario, source.folder, source.path)
     file_scenario.check()
     if not assignments and not reward:
         return file_scenario
@@ -194,7 +195,7 @@ def load_scenario(
     _apply(raw, assignments, file_scenario)
     changed = validate(type(scenario), raw, f"--set on {scenario.id}")
     # Its error messages speak of --set from here on: the file itself was valid.
-    resolved = ResolvedScenario(changed, path.parent, None, tuple(assignments)).check()
+    resolved = ResolvedScenario(changed, source.folder, None, tuple(assignments)).check()
     if (resolved.config, resolved.evaluation_config) == (
         file_scenario.config,
         file_scenario.evaluation_config,
@@ -213,6 +214,12 @@ def from_record(record: Mapping[str, Any], folder: Path) -> ResolvedScenario:
     from sandbox.api.scenario import Scenario
 
     return ResolvedScenario(validate(Scenario, dict(record), "the run's scenario"), folder).check()
+
+
+def _wrappers(assignments: Mapping[str, Any]) -> list[str]:
+    """Wrappers that are asked for: they may change what an environment made elsewhere is like."""
+    given = assignments.get("config.wrap", assignments.get("wrap", ()))
+    return [str(item) for item in given] if isinstance(given, list) else []
 
 
 def _apply(raw: dict[str, Any], assignments: Mapping[str, Any], scenario: ResolvedScenario) -> None:
@@ -238,14 +245,11 @@ def _apply(raw: dict[str, Any], assignments: Mapping[str, Any], scenario: Resolv
             raise UnknownNameError("setting", shorten(key), known)
 
 
-def _scenario(document: Any, path: Path, scenario_id: str) -> Scenario:
+def _scenario(source: Source) -> Scenario:
     from sandbox.api.scenario import Scenario
 
+    document, path = source.document, source.path
     if not isinstance(document, dict):
         raise BrokenFileError(path, "is not a scenario: it must be a mapping with title, task and metric")
-    found: Scenario = validate(Scenario, {**document, "id": scenario_id}, f"{path}", path)
-    return found
-
-
-def _document(path: Path) -> Any:
-    return load_file(path)
+    scenario: Scenario = validate(Scenario, {**document, "id": source.id}, f"{path or source.id}", path)
+    return scenario

@@ -13,8 +13,9 @@ from sandbox.api.errors import SandboxError
 from sandbox.registry.by_path import PREFIX
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
-from sandbox.scenarios.find import entries, find
+from sandbox.scenarios.listing import entries
 from sandbox.scenarios.resolve import load_scenario
+from sandbox.scenarios.source import source_of
 from sandbox.testing.names import CHECK_NAMES
 from sandbox.testing.subjects import Subject
 from sandbox.testing.verdicts import NotApplicable, Violation
@@ -115,7 +116,7 @@ def scenarios(subject: Subject) -> None:
             raise Violation(f"{entry.id}: {entry.error}")
         if entry.task == subject.name:
             try:
-                load_scenario(str(entry.path))
+                load_scenario(str(entry.path or entry.id))
             except SandboxError as error:
                 raise Violation(f"{entry.id}: {error.message}") from error
 
@@ -173,7 +174,7 @@ def _of_domain(subject: Subject) -> list[str]:
     if domain.default_scenario.partition("/")[0] != domain.name:
         found.append(f"default_scenario='{domain.default_scenario}' does not begin with '{domain.name}/'")
     try:
-        find(domain.default_scenario)
+        source_of(domain.default_scenario)
     except SandboxError as error:
         found.append(f"default_scenario: {error.message}")
     names = [task.name for task in domain.tasks]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sandbox.cli.options import AsJson, Changes, Reward, Scenario
+from sandbox.cli.options import AsJson, Changes, Reward, Scenario, Wrap, changed
 
 if TYPE_CHECKING:
     from sandbox.scenarios.resolve import ResolvedScenario
@@ -27,12 +27,16 @@ MODELS = {
 
 
 def info(
-    scenario: Scenario, changes: Changes = None, reward: Reward = None, as_json: AsJson = False
+    scenario: Scenario,
+    changes: Changes = None,
+    wrap: Wrap = None,
+    reward: Reward = None,
+    as_json: AsJson = False,
 ) -> dict[str, Any] | None:
     """Show all there is to know about a scenario."""
     from sandbox.scenarios.resolve import load_scenario
 
-    document = describe(load_scenario(scenario, changes or (), reward or ()))
+    document = describe(load_scenario(scenario, changed(changes, wrap), reward or ()))
     if as_json:
         return document
     _show(document)

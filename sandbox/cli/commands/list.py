@@ -128,7 +128,7 @@ def _summary(console: Console, plugins: list[dict[str, Any]]) -> None:
 
 
 def _unreadable(console: Console) -> None:
-    from sandbox.scenarios.find import entries
+    from sandbox.scenarios.listing import entries
 
     for entry in entries():
         if entry.error is not None:

@@ -26,6 +26,8 @@ from sandbox.cli.options import (
     Steps,
     Track,
     TrustPickle,
+    Wrap,
+    changed,
     initial_policy,
 )
 
@@ -48,6 +50,7 @@ def run(
     num_envs: NumEnvs = None,
     episodes: Episodes = None,
     changes: Changes = None,
+    wrap: Wrap = None,
     reward: Reward = None,
     hp: Hp = None,
     init_from: InitFrom = None,
@@ -66,10 +69,11 @@ def run(
     from sandbox.workflow import run as carry_out
 
     if repeat is not None:
-        given = (scenario, algo, seed or None, steps, num_envs, changes, reward, hp, init_from, data, expert)
-        resolved, arguments = _as_it_was(repeat, given)
+        given = (scenario, algo, seed or None, steps, num_envs, changes, wrap, reward, hp, init_from)
+        sources = (data, expert)
+        resolved, arguments = _as_it_was(repeat, (*given, *sources))
     else:
-        resolved, algo = _asked(context, scenario, algo, changes, reward)
+        resolved, algo = _asked(context, scenario, algo, changed(changes, wrap), reward)
         arguments = {
             "algo": algo,
             "seed": seed,
@@ -101,7 +105,7 @@ def _asked(
     context: typer.Context,
     scenario: str | None,
     algo: str | None,
-    changes: list[str] | None,
+    changes: list[str],
     reward: list[str] | None,
 ) -> tuple[ResolvedScenario, str]:
     from sandbox.scenarios.resolve import load_scenario
@@ -110,7 +114,7 @@ def _asked(
         context.fail("Missing argument 'SCENARIO'.")
     if algo is None:
         context.fail("Missing option '--algo'.")
-    return load_scenario(scenario, changes or (), reward or ()), algo
+    return load_scenario(scenario, changes, reward or ()), algo
 
 
 def _as_it_was(folder: Path, given: tuple[Any, ...]) -> tuple[ResolvedScenario, dict[str, Any]]:

@@ -26,6 +26,8 @@ from sandbox.cli.options import (
     Steps,
     Track,
     TrustPickle,
+    Wrap,
+    changed,
     initial_policy,
 )
 
@@ -38,6 +40,7 @@ def train(
     steps: Steps = None,
     num_envs: NumEnvs = None,
     changes: Changes = None,
+    wrap: Wrap = None,
     reward: Reward = None,
     hp: Hp = None,
     init_from: InitFrom = None,
@@ -57,7 +60,7 @@ def train(
     from sandbox.scenarios.resolve import load_scenario
     from sandbox.training.train import train as carry_out
 
-    resolved = load_scenario(scenario, changes or (), reward or ())
+    resolved = load_scenario(scenario, changed(changes, wrap), reward or ())
     trained = carry_out(
         resolved,
         algo,
