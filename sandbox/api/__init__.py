@@ -43,6 +43,11 @@ _HOMES = {
     "SandboxError": "errors",
     "StorageError": "errors",
     "UnknownNameError": "errors",
+    "Interaction": "interaction",
+    "Learner": "learner",
+    "driven": "learner",
+    "gymnasium_task": "external",
+    "pettingzoo_task": "external",
     "Metric": "metric",
     "Baseline": "policy",
     "Policy": "policy",
@@ -51,6 +56,7 @@ _HOMES = {
     "RewardSpec": "reward",
     "RewardTerm": "reward",
     "EvaluationSettings": "scenario",
+    "CodeName": "scenario",
     "InputFile": "scenario",
     "Preset": "scenario",
     "Reference": "scenario",
@@ -72,6 +78,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "BatchedCore",
     "BrokenFileError",
     "Capabilities",
+    "CodeName",
     "DamagedRunError",
     "Dataset",
     "Domain",
@@ -79,7 +86,9 @@ __all__ = [  # written out, so that type checkers see what is exported
     "EvaluationSettings",
     "FiniteModel",
     "InputFile",
+    "Interaction",
     "InvalidValueError",
+    "Learner",
     "Metric",
     "MisfitError",
     "MissingExtraError",
@@ -112,6 +121,9 @@ __all__ = [  # written out, so that type checkers see what is exported
     "ViewAgent",
     "ViewRequest",
     "batched",
+    "driven",
+    "gymnasium_task",
+    "pettingzoo_task",
     "read_state",
     "write_state",
 ]
@@ -135,11 +147,15 @@ if TYPE_CHECKING:
         StorageError,
         UnknownNameError,
     )
+    from sandbox.api.external import gymnasium_task, pettingzoo_task
     from sandbox.api.finite_model import FiniteModel
+    from sandbox.api.interaction import Interaction
+    from sandbox.api.learner import Learner, driven
     from sandbox.api.metric import Metric
     from sandbox.api.policy import Baseline, Policy
     from sandbox.api.reward import RewardBreakdown, Rewards, RewardSpec, RewardTerm
     from sandbox.api.scenario import (
+        CodeName,
         EvaluationSettings,
         InputFile,
         Preset,
