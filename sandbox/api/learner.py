@@ -90,16 +90,14 @@ def _drive(make: Callable[[TrainContext], Learner], context: TrainContext) -> Po
             learner.set_state(saved["state"])
             steps = int(saved["steps"])
         except (KeyError, ValueError, TypeError, RuntimeError, IndexError) as error:
-            raise DamagedRunError(
-                f"The training state in {context.resume.state} does not fit: {error}."
-            ) from error
+            reason = f"The training state in {context.resume.state} does not fit: {error}."
+            raise DamagedRunError(reason) from error
         context.update(steps, learner.policy, None, write)
     while steps < context.steps:
         taken, values = learner.iterate()
         if taken < 1:
-            raise PluginError(
-                f"{type(learner).__name__}.iterate() reports {taken} steps; it must be at least 1."
-            )
+            name = type(learner).__name__
+            raise PluginError(f"{name}.iterate() reports {taken} steps; it must be at least 1.")
         steps += taken
         context.update(steps, learner.policy, values, write if steps < context.steps else None)
     return learner.policy()
