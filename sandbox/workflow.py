@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import signal
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from sandbox.api.errors import SandboxError
+from sandbox.api.stop_signals import stop_signals_interrupt
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.evaluate import play_all
 from sandbox.evaluation.named_agents import baseline_agents, learned_agent
@@ -27,8 +24,7 @@ from sandbox.runs.directory import Run, strict
 from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
-from sandbox.training.monitor import CHECKPOINT_EVERY
-from sandbox.training.plan import make_plan, plan_from_run
+from sandbox.training.plan import CHECKPOINT_EVERY, make_plan, plan_from_run
 from sandbox.training.tracking import check_trackers
 from sandbox.training.train import resume_plan, train_plan
 
@@ -62,7 +58,7 @@ def run(
     Raises:
         As `sandbox.training.train.train` and `sandbox.evaluation.evaluate.evaluate`.
     """
-    listener = progress or Silent()
+    progress = progress or Silent()
     check_trackers(track)
     resolved = as_scenario(scenario, changes, reward)
     seeds = evaluation_seeds(resolved, episodes)
@@ -84,8 +80,8 @@ def run(
         "evaluate": len(seeds),
     }
     with EpisodeRunner(resolved) as runner:
-        trained = train_plan(plan, Path(runs_dir), runner, listener, facts)
-        return trained, evaluate_run(trained, resolved, runner, seeds, listener)
+        trained = train_plan(plan, Path(runs_dir), runner, progress, facts)
+        return trained, evaluate_run(trained, resolved, runner, seeds, progress)
 
 
 def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
@@ -99,7 +95,7 @@ def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
 
     Args:
         run: The run, or its directory.
-        progress: Hears how it goes, which checkpoints are damaged, and what is not exact.
+        progress: Is told how it goes on, which checkpoints are damaged, and what is not exact.
 
     Returns:
         The run, with status ``done``.
@@ -112,7 +108,7 @@ def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
         KeyboardInterrupt: After an interrupt, once a checkpoint is written.
     """
     path = Path(run.path if isinstance(run, Run) else run)
-    listener = progress or Silent()
+    progress = progress or Silent()
     opened = Run.open(path)
     if is_complete(opened):
         return opened
@@ -124,11 +120,11 @@ def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
             writer.close()
             trained = Run.open(path)
         else:
-            trained = resume_plan(plan, writer, runner, listener)
+            trained = resume_plan(plan, writer, runner, progress)
         episodes = trained.record.get("evaluate")
         if episodes is not None:
             seeds = evaluation_seeds(plan.scenario, episodes)
-            evaluate_run(trained, plan.scenario, runner, seeds, listener)
+            evaluate_run(trained, plan.scenario, runner, seeds, progress)
     return trained
 
 
@@ -144,7 +140,7 @@ def evaluate_run(
     """Compare a trained run with its scenario's baselines, and keep the result in its directory."""
     agents = [*_learned(trained), *baseline_agents(scenario)]
     try:
-        with _stopped_by_sigterm():
+        with stop_signals_interrupt():
             evaluation = play_all(runner, scenario, agents, seeds, progress)
             save_evaluation(trained, evaluation)
             save_replay(trained, scenario, seeds[0], progress)
@@ -172,25 +168,8 @@ def save_replay(run: Run, scenario: ResolvedScenario, seed: int, progress: Progr
         progress.message(f"No replay was made: {error}")
 
 
-@contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends an evaluation as Ctrl-C does; `resume` plays it again."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    old = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, old)
-
-
 def save_evaluation(run: Run, evaluation: EvaluationResult) -> None:
-    """Put an evaluation's runner, summary and picture into a run directory.
+    """Put an evaluation's episodes, summary and picture into a run directory.
 
     Raises:
         StorageError: If it cannot be written.

@@ -51,6 +51,12 @@ _HOMES = {
     "Metric": "metric",
     "Baseline": "policy",
     "Policy": "policy",
+    "Parent": "processes",
+    "describe_exit": "processes",
+    "follow_parent": "processes",
+    "start_module": "processes",
+    "stop_child": "processes",
+    "usable_cores": "processes",
     "RewardBreakdown": "reward",
     "Rewards": "reward",
     "RewardSpec": "reward",
@@ -95,6 +101,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "Moment",
     "ObservedDynamics",
     "ParallelCore",
+    "Parent",
     "PluginError",
     "Policy",
     "Preset",
@@ -121,10 +128,15 @@ __all__ = [  # written out, so that type checkers see what is exported
     "ViewAgent",
     "ViewRequest",
     "batched",
+    "describe_exit",
     "driven",
+    "follow_parent",
     "gymnasium_task",
     "pettingzoo_task",
     "read_state",
+    "start_module",
+    "stop_child",
+    "usable_cores",
     "write_state",
 ]
 
@@ -153,6 +165,14 @@ if TYPE_CHECKING:
     from sandbox.api.learner import Learner, driven
     from sandbox.api.metric import Metric
     from sandbox.api.policy import Baseline, Policy
+    from sandbox.api.processes import (
+        Parent,
+        describe_exit,
+        follow_parent,
+        start_module,
+        stop_child,
+        usable_cores,
+    )
     from sandbox.api.reward import RewardBreakdown, Rewards, RewardSpec, RewardTerm
     from sandbox.api.scenario import (
         CodeName,

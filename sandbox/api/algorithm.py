@@ -36,7 +36,7 @@ class Capabilities:
             An algorithm without it may still be trained on a masked task: the environment must then
             treat a forbidden action as harmless.
         agents: Which settings it can be trained in; ``"parallel"`` is by parameter sharing.
-        vectorised: Whether more than one environment copy can be used.
+        vectorised: Whether more than one environment can be used at a time.
         data: ``"online"`` for learning from interaction. An ``"offline"`` algorithm never steps an
             environment: its `TrainContext.make_envs` raises, and ``steps`` counts its own updates.
         needs: What it cannot learn without; the request is refused before anything starts where one is
@@ -106,22 +106,23 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """How an algorithm plays in other processes or on other machines; see `TrainContext.elsewhere`.
+class RemoteEnvs:
+    """How an algorithm plays in other processes or on other machines; see `TrainContext.remote_envs`.
 
     Attributes:
         make_envs: ``(num_envs, worker)``: a vector environment as `TrainContext.make_envs` gives, with
             training seeds of the worker's own; workers are numbered from 1. It can be pickled. The
             environment's ``drain()`` gives what has ended in it since the last call, as plain values.
-        heard: To be given what ``drain()`` gave, so that the episodes count as those played here do.
+        on_episodes: To be called with what ``drain()`` gave, so that the episodes count as those played
+            here do.
     """
 
     make_envs: Callable[[int, int], gym.vector.VectorEnv[Any, Any, Any]]
-    heard: Callable[[Any], None]
+    on_episodes: Callable[[Any], None]
 
 
 class Update(Protocol):
-    """How an algorithm tells of its progress; see `TrainContext.update`."""
+    """How an algorithm reports its progress; see `TrainContext.update`."""
 
     def __call__(
         self,
@@ -137,10 +138,10 @@ class TrainContext:
     """All that training is given. An algorithm never sees the run directory.
 
     Attributes:
-        make_envs: Vector environment with the given number of copies, in SAME_STEP autoreset mode; its
+        make_envs: Vector environment with the given number of environments, in SAME_STEP autoreset mode; its
             first ``reset`` without a seed starts it on the run's training seeds. The caller of
-            ``make_envs`` closes it. In a parallel task every agent of every copy is one of its
-            ``num_envs`` rows, with padded spaces;
+            ``make_envs`` closes it. In a parallel task every agent of every environment is one of
+            its ``num_envs`` rows, with padded spaces;
             ``info["active"]`` (boolean, shape ``(num_envs,)``) marks rows whose agent is present.
             On masked tasks ``info["action_mask"]`` has shape ``(num_envs, n)``. When a row's episode
             ends, ``info["final_obs"][row]`` is its true last observation and
@@ -150,7 +151,7 @@ class TrainContext:
         config: The algorithm's validated hyperparameters.
         steps: Environment steps to train for, counted over all rows; updates of an offline algorithm.
         seed: Seeds everything the algorithm draws at random.
-        num_envs: Environment copies to use.
+        num_envs: Number of environments to use.
         masks: Whether the task gives action masks.
         update: To be called at least once an iteration with the number of steps done, a function
             that gives the current policy for inference, the algorithm's own scalar diagnostics, and
@@ -167,7 +168,7 @@ class TrainContext:
             the environments (shape ``(num_envs, *action_shape)``), or None.
         models: What the task tells of itself: its reward, and its finite model and dynamics where it
             offers them.
-        elsewhere: How to play in other processes or on other machines; what is played through it is not
+        remote_envs: How to play in other processes or on other machines; what is played through it is not
             restored when a stopped run goes on.
         resume: What to go on from instead of starting, or None; ``initial`` then says only that the run
             once started from a policy.
@@ -187,7 +188,7 @@ class TrainContext:
     expert: str | None = None
     models: TaskModels | None = None
     resume: Resume | None = None
-    elsewhere: Elsewhere | None = None
+    remote_envs: RemoteEnvs | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Policy(Protocol):
     """Maps a batch of observations to a batch of actions; batch first, always.
 
-    A row of the batch is one environment copy or, in a multi-agent task, one agent (in the order of
+    A row of the batch is one environment or, in a multi-agent task, one agent (in the order of
     ``possible_agents``, observations padded to a common shape). A policy owns its observation
     normaliser and its recurrent state. All rows start their episodes together: `reset` is called
     before the first step of a batch of episodes, and rows whose episode has ended are ignored.

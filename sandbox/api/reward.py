@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sandbox.api.errors import InvalidValueError, UnknownNameError
+
+
+def _unnamed(transition: Any) -> Any:
+    """Stands for the entry of a transition that has the term's name."""
+    raise TypeError("a reward term without a function has no name")
+
+
+def _entry(name: str, transition: Any) -> Any:
+    return transition[name] if isinstance(transition, Mapping) else getattr(transition, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +35,15 @@ class RewardTerm:
     """
 
     name: str
-    fn: Callable[[Any], Any] | None = None
+    fn: Callable[[Any], Any] = _unnamed
     weight: float = 0.0
     unit: str = "1"
     source: str = ""
     description: str = ""
 
-    def of(self, transition: Any) -> Any:
-        """The unweighted value of a transition."""
-        if self.fn is not None:
-            return self.fn(transition)
-        return transition[self.name] if isinstance(transition, Mapping) else getattr(transition, self.name)
+    def __post_init__(self) -> None:
+        if self.fn is _unnamed:
+            object.__setattr__(self, "fn", partial(_entry, self.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,7 @@ class RewardSpec:
 
     def __call__(self, transition: Any) -> RewardBreakdown:
         """Evaluate every term on ``transition`` and sum them by weight."""
-        values = {term.name: term.of(transition) for term in self.terms}
+        values = {term.name: term.fn(transition) for term in self.terms}
         return RewardBreakdown(self.total(values), values)
 
     def total(self, values: Mapping[str, Any]) -> Any:

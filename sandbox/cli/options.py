@@ -64,7 +64,7 @@ Steps = Annotated[
 ]
 NumEnvs = Annotated[
     int | None,
-    typer.Option(parser=_count, metavar="N", help="Environment copies to train on; default: the scenario's."),
+    typer.Option(parser=_count, metavar="N", help="Environments to train on; default: the scenario's."),
 ]
 Changes = Annotated[
     list[str] | None,

@@ -12,7 +12,7 @@ from typing import Any
 from sandbox.api.errors import BrokenFileError, InvalidValueError, StorageError
 from sandbox.comparison.artifacts import check_target
 from sandbox.comparison.cells import Grid, make_grid, take_shard
-from sandbox.comparison.drive import State, Watcher, drive, survey
+from sandbox.comparison.drive import GridCallback, State, drive, survey
 from sandbox.comparison.records import EPISODES, cell_folder
 from sandbox.comparison.suites import Suite, find_suite, load_suite
 from sandbox.comparison.summary import FORMAT, summarise
@@ -91,7 +91,7 @@ def compare(
     shard: str | None = None,
     retry: bool = False,
     artifacts: str | None = None,
-    watcher: Watcher | None = None,
+    callback: GridCallback | None = None,
     command: Sequence[str] | None = None,
 ) -> ComparisonResult:
     """Run what is missing of a grid scenario × agent × seed, and compare.
@@ -112,7 +112,7 @@ def compare(
         shard: ``i/n``: run only this part of the cells, for job arrays.
         retry: Run cells again that failed before.
         artifacts: fsspec URL of a folder or object store that gets a copy of what each cell leaves.
-        watcher: Hears how it goes.
+        callback: Is told how the grid goes on.
         command: The command line to record.
 
     Returns:
@@ -133,7 +133,7 @@ def compare(
         shard=shard,
         retry=retry,
         artifacts=artifacts,
-        watcher=watcher,
+        callback=callback,
         command=command,
     )
 
@@ -146,7 +146,7 @@ def run_grid(
     shard: str | None = None,
     retry: bool = False,
     artifacts: str | None = None,
-    watcher: Watcher | None = None,
+    callback: GridCallback | None = None,
     command: Sequence[str] | None = None,
 ) -> ComparisonResult:
     """Bring a grid to its end; see `compare`."""
@@ -169,8 +169,8 @@ def run_grid(
             state,
             launcher,
             retry=retry,
-            watcher=watcher,
-            settled=save,
+            callback=callback,
+            on_save=save,
             artifacts=artifacts,
         )
     except KeyboardInterrupt:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from sandbox.evaluation.progress import Phase, Silent
 from sandbox.evaluation.rollout import Episode
 from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import evaluation_seeds
+from sandbox.launch.base import BUSY, INTERRUPTED, OnProgress
 from sandbox.registry.discover import use_plugins
 from sandbox.runs.atomic import storage_errors, write_atomically
 from sandbox.runs.directory import Run
@@ -34,18 +35,17 @@ from sandbox.training.plan import Plan, make_plan
 from sandbox.training.train import resume_plan, train_plan
 
 FUNCTION = "sandbox.comparison.work:run_cell"
-TELL_EVERY = 1.0
+PROGRESS_EVERY = 1.0
+"""Seconds between two reports of progress."""
 
-Tell = Callable[[Mapping[str, Any]], None]
 
-
-def run_cell(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    """Run a cell unless it is done or somebody else is at it.
+def run_cell(payload: Mapping[str, Any], on_progress: OnProgress) -> dict[str, Any]:
+    """Run a cell unless it is done, or another worker is at it.
 
     Args:
         payload: ``root``, the runs directory; ``cell``, its id; ``kind``; ``request``; ``again``,
             whether to run it although it failed before; ``artifacts``, the URL of a store that gets a copy.
-        tell: Hears of progress: ``{"phase", "done", "total"}``.
+        on_progress: Called with ``{"phase", "done", "total"}``.
 
     Returns:
         ``{"status"}``: ``done`` or ``failed`` as its record now says, ``busy`` while another worker has
@@ -57,31 +57,31 @@ def run_cell(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     root, cell = Path(payload["root"]), str(payload["cell"])
     use_plugins(payload["request"].get("plugins", ""))
     known = read_cell(root, cell)
-    if known is not None and _settled(known, bool(payload.get("again"))):
+    if known is not None and _is_settled(known, bool(payload.get("again"))):
         return {"status": known["status"]}
     folder = cell_folder(root, cell)
     with storage_errors(root):
         folder.mkdir(parents=True, exist_ok=True)
         lease = take(folder)
     if lease is None:
-        return {"status": "busy"}
+        return {"status": BUSY}
     try:
         known = read_cell(root, cell)  # another worker may have finished it while the lease was taken
-        if known is not None and _settled(known, bool(payload.get("again"))):
+        if known is not None and _is_settled(known, bool(payload.get("again"))):
             return {"status": known["status"]}
-        return _attempt(root, cell, payload, (known or {}).get("attempts", 0) + 1, lease, tell)
+        return _attempt(root, cell, payload, (known or {}).get("attempts", 0) + 1, lease, on_progress)
     except KeyboardInterrupt:
-        return {"status": "interrupted"}
+        return {"status": INTERRUPTED}
     finally:
         lease.release()
 
 
-def _settled(record: Mapping[str, Any], again: bool) -> bool:
+def _is_settled(record: Mapping[str, Any], again: bool) -> bool:
     return record["status"] == "done" or (record["status"] == "failed" and not again)
 
 
 def _attempt(
-    root: Path, cell: str, payload: Mapping[str, Any], attempts: int, lease: Lease, tell: Tell
+    root: Path, cell: str, payload: Mapping[str, Any], attempts: int, lease: Lease, on_progress: OnProgress
 ) -> dict[str, Any]:
     start = time.perf_counter()
     request = payload["request"]
@@ -99,7 +99,7 @@ def _attempt(
     try:
         scenario = scenario_of(request)
         if payload["kind"] == "learned":
-            run = _trained(root, cell, scenario, request, tell)
+            run = _trained(root, cell, scenario, request, on_progress)
             record["run_dir"] = str(run.path.relative_to(root))
             record["train_seconds"] = run.record.get("train_seconds")
             record["steps_per_second"] = run.record.get("steps_per_second")
@@ -108,12 +108,12 @@ def _attempt(
             agent = Agent(request["baseline"], baseline=request["baseline"])
             played = {"final": _play(scenario, [agent])[agent.name]}
         if not lease.held():
-            return {"status": "busy"}
+            return {"status": BUSY}
         with storage_errors(root):
             write_atomically(cell_folder(root, cell) / EPISODES, _table(played), last=False)
         record |= {"status": "done", "results": _results(scenario, played)}
     except RunBusyError:
-        return {"status": "busy"}  # a worker that is on its way out still writes the run directory
+        return {"status": BUSY}  # a worker that is about to end still writes the run directory
     except StorageError:
         raise
     except Exception as error:  # whatever goes wrong inside a cell is that cell's result
@@ -128,9 +128,9 @@ def _attempt(
 
 
 def _trained(
-    root: Path, cell: str, scenario: ResolvedScenario, request: Mapping[str, Any], tell: Tell
+    root: Path, cell: str, scenario: ResolvedScenario, request: Mapping[str, Any], on_progress: OnProgress
 ) -> Run:
-    """The finished training run of a cell: an earlier attempt's, one that goes on exactly, or a new one."""
+    """The finished training run of a cell: an earlier attempt's, resumed exactly where possible, or new."""
     plan = _plan(scenario, request)
     stopped = None
     for run in _attempts(root, cell, request):
@@ -138,29 +138,29 @@ def _trained(
             return run
         if run.record["status"] != "failed":
             stopped = run
-    listener = _Teller(tell)
+    progress = _TrainingProgress(on_progress)
     with EpisodeRunner(scenario, num_workers=1) as runner:
         if stopped is not None:
             writer = RunWriter.reopen(stopped.path)
             if restorable(scenario) and plan.algorithm.capabilities.exact_resume:
-                return resume_plan(plan, writer, runner, listener)
+                return resume_plan(plan, writer, runner, progress)
             # The same cell must give the same numbers however often it was stopped.
             writer.discard()
-        return train_plan(plan, root, runner, listener, {"cell": cell, "command": request.get("command")})
+        return train_plan(plan, root, runner, progress, {"cell": cell, "command": request.get("command")})
 
 
 def _attempts(root: Path, cell: str, request: Mapping[str, Any]) -> list[Run]:
     """Run directories of this cell, of earlier attempts."""
     domain, name = str(request["scenario"]["id"]).split("/")
-    found = []
+    attempts = []
     for folder in (root / domain / name / str(request["algorithm"])).glob(f"{request['seed']}-*"):
         try:
             run = Run.open(folder)
         except DamagedRunError:
             continue
         if run.record.get("cell") == cell:
-            found.append(run)
-    return found
+            attempts.append(run)
+    return attempts
 
 
 def _failed_run(root: Path, cell: str, request: Mapping[str, Any]) -> str | None:
@@ -184,7 +184,10 @@ def _play_learned(scenario: ResolvedScenario, run: Run) -> dict[str, list[Episod
 def _play(scenario: ResolvedScenario, agents: list[Agent]) -> dict[str, list[Episode]]:
     with EpisodeRunner(scenario, num_workers=1) as runner:
         evaluation = play_all(runner, scenario, agents, evaluation_seeds(scenario), Silent())
-    return {agent.name: [one for one in evaluation.episodes if one.agent == agent.name] for agent in agents}
+    return {
+        agent.name: [episode for episode in evaluation.episodes if episode.agent == agent.name]
+        for agent in agents
+    }
 
 
 def _results(scenario: ResolvedScenario, played: Mapping[str, list[Episode]]) -> dict[str, Any]:
@@ -193,13 +196,13 @@ def _results(scenario: ResolvedScenario, played: Mapping[str, list[Episode]]) ->
 
 def _summary(scenario: ResolvedScenario, episodes: list[Episode]) -> dict[str, Any]:
     return {
-        "seeds": [one.seed for one in episodes],
-        "values": [one.metrics[scenario.metric.name] for one in episodes],
-        "metrics": _means(one.metrics for one in episodes),
-        "reward_terms": _means(one.reward_terms for one in episodes),
-        "return": float(np.mean([one.ret for one in episodes])),
-        "length": float(np.mean([one.length for one in episodes])),
-        "terminated": float(np.mean([one.terminated for one in episodes])),
+        "seeds": [episode.seed for episode in episodes],
+        "values": [episode.metrics[scenario.metric.name] for episode in episodes],
+        "metrics": _means(episode.metrics for episode in episodes),
+        "reward_terms": _means(episode.reward_terms for episode in episodes),
+        "return": float(np.mean([episode.ret for episode in episodes])),
+        "length": float(np.mean([episode.length for episode in episodes])),
+        "terminated": float(np.mean([episode.terminated for episode in episodes])),
     }
 
 
@@ -219,16 +222,16 @@ def _table(played: Mapping[str, list[Episode]]) -> bytes:
     rows = [
         {
             "policy": which,
-            "seed": one.seed,
-            "return": one.ret,
-            "length": one.length,
-            "terminated": one.terminated,
-            "truncated": one.truncated,
-            **{f"term/{name}": value for name, value in one.reward_terms.items()},
-            **{f"metric/{name}": value for name, value in one.metrics.items()},
+            "seed": episode.seed,
+            "return": episode.ret,
+            "length": episode.length,
+            "terminated": episode.terminated,
+            "truncated": episode.truncated,
+            **{f"term/{name}": value for name, value in episode.reward_terms.items()},
+            **{f"metric/{name}": value for name, value in episode.metrics.items()},
         }
         for which, episodes in played.items()
-        for one in episodes
+        for episode in episodes
     ]
     sink = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows), sink)
@@ -241,13 +244,13 @@ def _sentence(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-class _Teller(Silent):
-    """Passes on how far training is, once a second."""
+class _TrainingProgress(Silent):
+    """Reports how far training is, about once a second."""
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
+    def __init__(self, on_progress: OnProgress) -> None:
+        self._on_progress = on_progress
         self._total = 0
-        self._told = 0.0
+        self._reported_at = 0.0
 
     def start(self, phase: Phase, title: str, total: int, unit: str, done: int = 0) -> None:
         if phase == "train":
@@ -255,19 +258,19 @@ class _Teller(Silent):
 
     def advance(self, phase: Phase, done: int, values: Mapping[str, float]) -> None:
         now = time.monotonic()
-        if phase == "train" and now - self._told >= TELL_EVERY:
-            self._told = now
-            self._tell({"phase": phase, "done": done, "total": self._total})
+        if phase == "train" and now - self._reported_at >= PROGRESS_EVERY:
+            self._reported_at = now
+            self._on_progress({"phase": phase, "done": done, "total": self._total})
 
 
-# A worker stays warm: what many cells share is made once. Small, since problems may hold file lists.
+# A worker stays warm: what many cells share is made once. Few are kept, since scenarios may hold file lists.
 _scenarios: OrderedDict[str, ResolvedScenario] = OrderedDict()
 _plans: OrderedDict[str, Plan] = OrderedDict()
 _KEPT = 32
 
 
 def scenario_of(request: Mapping[str, Any]) -> ResolvedScenario:
-    """The scenario of a request; refused where it is another one than where the request was made."""
+    """The scenario of a request; refused if it differs from that where the request was made."""
     key = repr((request["scenario_hash"], request["scenario"]["id"], request["folder"]))
     if key not in _scenarios:
         scenario = from_record(request["scenario"], Path(request["folder"]))

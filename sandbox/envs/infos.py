@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 def final_metrics(info: Mapping[str, Any], row: int) -> dict[str, float]:
     """The metrics of the episode that just ended in a row of a SAME_STEP vector environment."""
     final = info.get("final_info", {})
-    if isinstance(final, np.ndarray):  # some environments keep one dict a row
+    if isinstance(final, np.ndarray):  # some environments keep a dict for each row
         return floats(final[row].get("metrics", {})) if final[row] else {}
     metrics = final.get("metrics", {})
     if isinstance(metrics, np.ndarray):
@@ -33,21 +33,22 @@ def rows_of(observation: Any) -> int:
 def add_terms(sums: dict[str, NDArray[Any]], info: Any, running: Any, done: Any) -> None:
     """Add the step's unweighted reward terms, one array of shape ``(num_envs,)`` each, where ``running``.
 
-    Terms of several agents a copy are averaged. Where an episode just ended they are in the final info.
+    Terms of the agents of an environment are averaged. Where an episode just ended, they are in the final
+    info.
     """
     current, final = info.get("reward_terms", {}), info.get("final_info", {})
     last = final.get("reward_terms", {}) if isinstance(final, dict) else {}
     for name in dict.fromkeys((*current, *last)):
         if name.startswith("_"):
             continue
-        values = _per_copy(current.get(name, np.zeros(len(running))))
+        values = _per_env(current.get(name, np.zeros(len(running))))
         if name in last:
-            values = np.where(done, _per_copy(last[name]), values)
+            values = np.where(done, _per_env(last[name]), values)
         sums[name] = sums.get(name, np.zeros(len(running))) + np.where(running, values, 0.0)
 
 
-def _per_copy(values: Any) -> NDArray[np.float64]:
-    """One value a copy; where its agents have one each, their mean."""
+def _per_env(values: Any) -> NDArray[np.float64]:
+    """One value an environment; where its agents have one each, their mean."""
     array = np.asarray(values, float)
     return array if array.ndim == 1 else array.mean(axis=1)
 

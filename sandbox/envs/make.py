@@ -12,19 +12,16 @@ from gymnasium.vector import VectorEnv
 
 from sandbox.api.errors import InvalidValueError
 from sandbox.envs.expert import MakeExpert, NativeExpertLabels
-from sandbox.envs.seeding import (
-    CopySeeds,
-    NativeSeeds,
-)
+from sandbox.envs.seeding import EnvSeeds, NativeSeeds
 from sandbox.envs.single import EnvFactory, make_single
 from sandbox.envs.vector import (
     SameStep,
-    _from_copies,
-    _native_resume,
-    _rows,
-    _same_step,
+    as_rows,
+    joined,
     native,
+    native_resume,
     raw_native,
+    same_step,
 )
 from sandbox.registry.discover import registry
 from sandbox.scenarios.given import as_scenario
@@ -68,23 +65,23 @@ def make_vec(
 ) -> VectorEnv[Any, Any, Any]:
     """A vector environment in SAME_STEP autoreset mode.
 
-    Native where the task batches its own dynamics; otherwise one worker process a copy, or all copies
-    in this process where the task is cheap. In a
-    multi-agent task every agent of every copy is a row (see `sandbox.envs.multiagent`).
+    Native where the task batches its own dynamics; otherwise each environment has a worker process, or
+    all are in this process where the task is cheap. In a multi-agent task every agent of every
+    environment is a row (see `sandbox.envs.multiagent`).
 
     Args:
         scenario: Name, file or resolved scenario.
-        num_envs: Copies, at least 1.
+        num_envs: Number of environments, at least 1.
         changes: As for `make`.
         reward: As for `make`.
-        workers: Whether copies run in processes of their own; what the task says if absent.
+        workers: Whether environments run in processes of their own; as the task declares if absent.
     """
     resolved = as_scenario(scenario, changes, reward)
     if num_envs < 1:
         raise InvalidValueError(f"num_envs must be at least 1, not {num_envs}.")
     if resolved.task.make_vec is not None:
-        return _rows(resolved, native(resolved, num_envs, evaluation=False))
-    return _from_copies(
+        return as_rows(resolved, native(resolved, num_envs, evaluation=False))
+    return joined(
         resolved,
         [EnvFactory(resolved) for _ in range(num_envs)],
         not resolved.task.cheap if workers is None else workers,
@@ -96,24 +93,24 @@ def make_training(
 ) -> VectorEnv[Any, Any, Any]:
     """The vector environment of a training run.
 
-    Every episode of a copy has a seed of its own from the scenario's training range, drawn from a
-    stream that belongs to the run's seed and the copy; a natively batched task seeds each copy from
-    that range once and goes on from there, unless its episodes may have to be played again. With an
+    Every episode has a seed of its own from the scenario's training range, drawn from a stream that
+    belongs to the run's seed and the environment's index; a natively batched task seeds each environment
+    from that range once and goes on from there, unless its episodes may have to be played again. With an
     expert that remembers what it did, episodes are played in single environments.
     """
     low, high = scenario.spec.evaluation.seeds.train
     if scenario.task.make_vec is not None and (expert is None or expert.memoryless):
         raw = raw_native(scenario, num_envs, evaluation=False)
-        mode = _native_resume(scenario, raw)
+        mode = native_resume(scenario, raw)
         if mode == "replay":
-            seeded: VectorEnv[Any, Any, Any] = SameStep(CopySeeds(raw, seed, low, high))
+            seeded: VectorEnv[Any, Any, Any] = SameStep(EnvSeeds(raw, seed, low, high))
         else:
-            seeded = NativeSeeds(_same_step(raw), seed, low, high, mode)
-        return _rows(scenario, seeded if expert is None else NativeExpertLabels(seeded, expert))
+            seeded = NativeSeeds(same_step(raw), seed, low, high, mode)
+        return as_rows(scenario, seeded if expert is None else NativeExpertLabels(seeded, expert))
     factories = [
-        EnvFactory(scenario, seeds=(seed, copy, low, high), expert=expert) for copy in range(num_envs)
+        EnvFactory(scenario, seeds=(seed, index, low, high), expert=expert) for index in range(num_envs)
     ]
-    return _from_copies(scenario, factories, workers=not scenario.task.cheap)
+    return joined(scenario, factories, workers=not scenario.task.cheap)
 
 
 def register_envs() -> list[str]:

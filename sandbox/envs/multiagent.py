@@ -162,16 +162,16 @@ class JointEnv(gym.Env[Any, Any]):
 
 
 class Rows(VectorEnv[Any, Any, Any]):
-    """Copies of a `JointEnv`, flattened: every agent of every copy is one row, copy by copy.
+    """A vector of `JointEnv`, flattened: every agent of every environment is a row, in that order.
 
     ``info["active"]`` marks rows whose agent takes part in the coming step, ``info["acted"]`` those
     whose agent took part in the step just taken. A row is terminated or truncated when its agent is;
-    a row whose agent left early is terminated again when the episode of its copy ends, so that
+    a row whose agent left early is terminated again when the episode of its environment ends, so that
     nothing is carried from one episode into the next.
 
     Args:
         envs: Vector environment over `JointEnv`, or a native one of the same form, in SAME_STEP mode.
-        factory: Makes one copy, to learn its spaces; a native environment tells them itself.
+        factory: Makes a single environment, whose spaces are read; a native one has them itself.
     """
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
@@ -185,9 +185,9 @@ class Rows(VectorEnv[Any, Any, Any]):
         finally:
             if factory is not None:
                 joint.close()
-        self.copies_of = self._envs = envs
-        self.copies = envs.num_envs
-        self.num_envs = self.copies * len(self.agents)
+        self.joint_envs = envs
+        self._num_joint_envs = envs.num_envs
+        self.num_envs = self._num_joint_envs * len(self.agents)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.render_mode = None
@@ -195,18 +195,18 @@ class Rows(VectorEnv[Any, Any, Any]):
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Start an episode in every copy."""
-        envs: Any = self._envs  # Gymnasium types the seed as an int, and takes lists
+        """Start an episode in every environment."""
+        envs: Any = self.joint_envs  # Gymnasium types the seed as an int, and takes lists
         observation, info = envs.reset(seed=seed, options=options)
         return self._flat(observation), self._row_info(info)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """Step every copy with the actions of all rows, shape ``(num_envs, *action_shape)``."""
+        """Step every environment with the actions of all rows, shape ``(num_envs, *action_shape)``."""
         k = len(self.agents)
         shape: Any = self.single_action_space.shape
-        shaped = np.asarray(actions).reshape(self.copies, k, *shape)
-        observation, _, copy_terminated, copy_truncated, info = self._envs.step(shaped)
-        over = np.asarray(copy_terminated) | np.asarray(copy_truncated)
+        shaped = np.asarray(actions).reshape(self._num_joint_envs, k, *shape)
+        observation, _, all_terminated, all_truncated, info = self.joint_envs.step(shaped)
+        over = np.asarray(all_terminated) | np.asarray(all_truncated)
         final = info.get("final_info", {})
         reward, terminated, truncated, acted = (
             self._of_step(info, final, over, name)
@@ -230,23 +230,23 @@ class Rows(VectorEnv[Any, Any, Any]):
 
     def get_state(self) -> dict[str, Any]:
         """The state of the wrapped environment, where it has one."""
-        envs: Any = self._envs.unwrapped
+        envs: Any = self.joint_envs.unwrapped
         state: dict[str, Any] = envs.get_state()
         return state
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go back to a state of the wrapped environment."""
-        envs: Any = self._envs.unwrapped
+        envs: Any = self.joint_envs.unwrapped
         envs.set_state(state)
 
     def close(self, **kwargs: Any) -> None:
-        """Close all copies."""
-        self._envs.close(**kwargs)
+        """Close all environments."""
+        self.joint_envs.close(**kwargs)
 
     def _of_step(self, info: Any, final: Any, over: NDArray[np.bool_], name: str) -> NDArray[Any]:
-        """A per-agent value of the step just taken; for copies that ended it is in the final info."""
+        """A per-agent value of the step just taken; where the episode ended it is in the final info."""
         k = len(self.agents)
-        values = np.zeros((self.copies, k))
+        values = np.zeros((self._num_joint_envs, k))
         if name in info:
             values[~over] = np.asarray(info[name])[~over]
         if name in final:
@@ -271,11 +271,12 @@ class Rows(VectorEnv[Any, Any, Any]):
         k = len(self.agents)
         final = np.full(self.num_envs, None, dtype=object)
         for row in np.flatnonzero(done):
-            copy, agent = divmod(int(row), k)
-            final[row] = np.copy(info["final_obs"][copy][agent] if over[copy] else flat[row])
+            env_index, agent = divmod(int(row), k)
+            last = info["final_obs"][env_index][agent] if over[env_index] else flat[row]
+            final[row] = np.copy(last)
         rows["final_obs"], rows["_final_obs"] = final, done
         rows["final_info"], rows["_final_info"] = {}, done.copy()
-        # The metrics are the copy's, so they are given once, with its first row.
+        # The metrics are the environment's, so they are given once, with its first row.
         metrics = info.get("final_info", {}).get("metrics")
         if metrics is not None:
             first = np.zeros(self.num_envs, bool)

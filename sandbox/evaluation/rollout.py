@@ -86,7 +86,7 @@ def play(
     agent: str,
     seed: int,
     deterministic: bool = True,
-    watch: Callable[[Moment], None] = lambda moment: None,
+    on_step: Callable[[Moment], None] = lambda moment: None,
 ) -> Episode:
     """Play one episode to its end.
 
@@ -96,7 +96,7 @@ def play(
         agent: Name for the record.
         seed: Seeds the episode and the policy's generator.
         deterministic: Whether the policy takes its mode.
-        watch: Called after the reset and after every step.
+        on_step: Called after the reset and after every step.
 
     Raises:
         RunFailedError: If a reward is not finite; says after how many steps.
@@ -107,7 +107,7 @@ def play(
     observation, info = env.reset(seed=seed)
     policy.reset(rows, seed)
     total, length, terms = 0.0, 0, _Terms()
-    watch(Moment(0, observation, None, 0.0, info))
+    on_step(Moment(0, observation, None, 0.0, info))
     while True:
         batch = observation if joint else _batched(observation)
         action = policy.act(batch, _mask(info, joint), deterministic)
@@ -115,7 +115,7 @@ def play(
         observation, reward, terminated, truncated, info = env.step(chosen)
         length += 1
         total += float(reward)
-        watch(Moment(length, observation, chosen, float(reward), info))
+        on_step(Moment(length, observation, chosen, float(reward), info))
         if not np.isfinite(total):
             raise RunFailedError(
                 f"The reward became {reward} in step {length} of the episode with seed {seed} "
@@ -139,16 +139,16 @@ def play_batch(
 ) -> Iterator[Episode]:
     """Play one episode for every seed on a natively vectorised environment.
 
-    In a parallel task every agent of every copy is a row of the policy's batch, and a copy's episode
-    is recorded as `play` records a `sandbox.envs.multiagent.JointEnv`.
+    In a parallel task every agent of every environment is a row of the policy's batch, and an episode is
+    recorded as `play` records a `sandbox.envs.multiagent.JointEnv`.
 
     Args:
-        make: Makes a vector environment with the given number of copies, in SAME_STEP mode.
+        make: Makes a vector environment of the given number of environments, in SAME_STEP mode.
         policy_for: The policy for that environment.
         agent: Name for the records.
-        seeds: Episode seeds; copy i plays the i-th of its batch.
+        seeds: Episode seeds; environment i plays the i-th of its batch.
         deterministic: Whether the policy takes its mode.
-        batch: Most copies to play at once.
+        batch: Environments to play at once, at most.
     """
     for start in range(0, len(seeds), batch):
         chunk = list(seeds[start : start + batch])
@@ -203,7 +203,7 @@ def _play_chunk(
 
 
 def _flat(values: Any) -> Any:
-    """The agents of all copies one after the other: shape ``(copies, agents, …)`` without its first axis."""
+    """Shape ``(num_envs, agents, …)`` as ``(num_envs * agents, …)``."""
     return np.reshape(values, (-1, *np.shape(values)[2:]))
 
 

@@ -1,13 +1,22 @@
-"""What every launcher does: takes jobs, runs them somewhere, tells what becomes of them."""
+"""What every launcher does: takes jobs, runs them somewhere, and reports what becomes of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 Payload = Mapping[str, Any]
 """What a job is given and what it returns: plain values that JSON can hold."""
+
+OnProgress = Callable[[Payload], None]
+"""Called by a job with how far it is, as often as it likes."""
+
+BUSY = "busy"
+"""Status of a result: another process is working on the same; to be tried again later."""
+
+INTERRUPTED = "interrupted"
+"""Status of a result: the job ended at a request to stop, and can be started again."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +25,7 @@ class Job:
 
     Attributes:
         id: Unique among the jobs that are under way.
-        function: ``"module:callable"``, taking the payload and a function that tells of progress.
+        function: ``"module:callable"``, taking the payload and an `OnProgress`.
         payload: Its argument.
     """
 
@@ -27,7 +36,7 @@ class Job:
 
 @dataclass(frozen=True)
 class JobProgress:
-    """A job under way tells how far it is."""
+    """How far a running job is."""
 
     id: str
     values: Payload
@@ -70,7 +79,10 @@ class Launcher(Protocol):
         ...
 
     def stop(self) -> None:
-        """Ask the jobs under way to end at the next safe point; `events` goes on to tell of them."""
+        """Ask running jobs to end at the next safe point; `events` goes on to report them.
+
+        Asking again does no harm.
+        """
         ...
 
     def close(self) -> None:

@@ -83,7 +83,7 @@ def record(
         sample: Whether a learned policy samples its actions instead of taking its mode.
         changes: ``key=value`` pairs, as ``--set`` takes them.
         reward: Preset and ``term=weight`` pairs.
-        progress: Hears of every episode.
+        progress: Is told of every episode.
 
     Raises:
         MissingExtraError: Without the extra ``data``.
@@ -151,8 +151,8 @@ def _play(
 ) -> tuple[list[Episode], list[Any]]:
     from minari.data_collector import EpisodeBuffer
 
-    listener = progress or Silent()
-    listener.start("evaluate", f"{player.name}, recorded", len(seeds), "episodes")
+    progress = progress or Silent()
+    progress.start("evaluate", f"{player.name}, recorded", len(seeds), "episodes")
     env = EnvFactory(scenario)()
     played, buffers = [], []
     try:
@@ -176,7 +176,7 @@ def _play(
                 )
             )
             played.append(episode)
-            listener.advance(
+            progress.advance(
                 "evaluate",
                 len(played),
                 {scenario.metric.name: episode.metrics.get(scenario.metric.name, 0.0)},
@@ -184,7 +184,7 @@ def _play(
         return played, buffers
     finally:
         env.close()
-        listener.finish("evaluate")
+        progress.finish("evaluate")
 
 
 def _write(

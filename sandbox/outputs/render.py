@@ -84,7 +84,7 @@ def render(
         seed: First episode seed; the scenario's first test seed if absent.
         episodes: Episodes a view may use.
         film: Speed and length of a film.
-        progress: Hears of the steps that were played.
+        progress: Is told of the steps that were played.
 
     Returns:
         The file that was written.

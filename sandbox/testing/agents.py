@@ -25,13 +25,9 @@ from sandbox.registry.resolve import missing_modules, resolve
 from sandbox.testing.subjects import Subject
 from sandbox.testing.survey import said
 from sandbox.testing.verdicts import NotApplicable, Violation
+from sandbox.training.fit import fitting, spaces_of
 from sandbox.training.needs import refuse_environments
-from sandbox.training.plan import (
-    Plan,
-    fitting,
-    make_plan,
-    spaces_of,
-)
+from sandbox.training.plan import Plan, make_plan
 
 STEPS = 64
 """Training steps of a trial."""
@@ -153,11 +149,11 @@ def _trained(subject: Subject, name: str) -> tuple[Plan, Policy]:
     """An algorithm after a few steps on the subject."""
     algorithm: Algorithm = registry().algorithm(name)
     scenario = subject.scenario
-    plan = make_plan(scenario, name, steps=STEPS, hp=_less(algorithm), num_envs=_copies(subject, algorithm))
+    plan = make_plan(scenario, name, steps=STEPS, hp=_less(algorithm), num_envs=_num_envs(subject, algorithm))
     made: list[Any] = []
 
-    def make_envs(copies: int) -> Any:
-        made.append(make_training(scenario, copies, 0))
+    def make_envs(num_envs: int) -> Any:
+        made.append(make_training(scenario, num_envs, 0))
         return made[-1]
 
     last: list[Callable[[], Policy]] = []
@@ -206,7 +202,7 @@ def _less(algorithm: Algorithm) -> dict[str, Any]:
     return chosen
 
 
-def _copies(subject: Subject, algorithm: Algorithm) -> int:
+def _num_envs(subject: Subject, algorithm: Algorithm) -> int:
     return 2 if algorithm.capabilities.vectorised and (subject.task.cheap or subject.task.make_vec) else 1
 
 

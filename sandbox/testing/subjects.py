@@ -76,11 +76,11 @@ class Subject:
             made.close()
 
     @contextmanager
-    def vector(self, copies: int) -> Iterator[Any]:
+    def vector(self, num_envs: int) -> Iterator[Any]:
         """The task's own vector environment in SAME_STEP mode, closed afterwards."""
         if self.task.make_vec is None:
             raise NotApplicable("the task has no vector environment of its own")
-        made = native(self.scenario, copies, evaluation=False)
+        made = native(self.scenario, num_envs, evaluation=False)
         try:
             yield made
         finally:

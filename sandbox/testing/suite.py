@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sandbox.api.errors import PluginError, SandboxError
 from sandbox.registry.discover import add_plugins, registry
-from sandbox.testing import agents, copies, declaration, episodes
+from sandbox.testing import agents, declaration, episodes, several
 from sandbox.testing.subjects import Subject, all_subjects, subjects
 from sandbox.testing.survey import said
 from sandbox.testing.verdicts import Level, NotApplicable, Violation
@@ -40,12 +40,12 @@ CHECKS: Mapping[str, Callable[[Subject], None]] = {
     "presets": episodes.presets,
     "gymnasium": declaration.gymnasium_checker,
     "pettingzoo": declaration.pettingzoo_checker,
-    "independent-copies": copies.independent_copies,
-    "spawned-process": copies.spawned_process,
-    "vector-agrees": copies.vector_agrees,
-    "vector-memory": copies.vector_memory,
-    "restores-state": copies.restores_state,
-    "restores-vector-state": copies.restores_vector_state,
+    "independent-copies": several.independent_copies,
+    "spawned-process": several.spawned_process,
+    "vector-agrees": several.vector_agrees,
+    "vector-memory": several.vector_memory,
+    "restores-state": several.restores_state,
+    "restores-vector-state": several.restores_vector_state,
     "baseline-beats-random": agents.baseline_beats_random,
     "trains": agents.trains,
     "policies-survive": agents.policies_survive,

@@ -11,11 +11,13 @@ import gymnasium as gym
 from sandbox.api.algorithm import Algorithm, Need
 from sandbox.api.data import Dataset
 from sandbox.api.errors import InvalidValueError, MisfitError, PluginError
+from sandbox.datasets.digest import digest_of
 from sandbox.datasets.fit import require_fit
 from sandbox.datasets.read import read_dataset
 from sandbox.envs.models import models_of
 from sandbox.evaluation.experts import Expert, find_expert
 from sandbox.registry.discover import registry
+from sandbox.runs.directory import Run
 from sandbox.scenarios.resolve import ResolvedScenario
 
 OPTIONS: dict[Need, str] = {"dataset": "--data PATH", "expert": "--expert NAME|RUN"}
@@ -105,6 +107,28 @@ def find_sources(
         dataset = read_dataset(Path(data).resolve())
         require_fit(dataset, *spaces, scenario.spec.id)
     return Sources(dataset, None if expert is None else find_expert(expert, scenario))
+
+
+def uses_many_envs(algorithm: Algorithm) -> bool:
+    """Whether more than one environment is of use to an algorithm."""
+    return algorithm.capabilities.vectorised and algorithm.capabilities.data == "online"
+
+
+def same_data(run: Run) -> str | None:
+    """Path of the dataset that a run learned from, or None.
+
+    Raises:
+        InvalidValueError: If the dataset is no longer what it was.
+    """
+    known = run.record.get("data")
+    if known is None:
+        return None
+    path = Path(known["path"])
+    if not path.exists() or digest_of(path) != known["digest"]:
+        raise InvalidValueError(
+            f"'{run.path}' cannot be repeated: the dataset {path} is gone or has changed since."
+        )
+    return str(path)
 
 
 def refuse_environments(algorithm: Algorithm) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,20 +9,21 @@ from typing import Any
 
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.errors import DamagedRunError, InvalidValueError, MisfitError, UnknownNameError
-from sandbox.datasets.digest import digest_of
-from sandbox.envs.single import EnvFactory
-from sandbox.envs.vector import native
+from sandbox.api.processes import usable_cores
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import require, resolve
 from sandbox.runs.directory import Run
 from sandbox.scenarios.overrides import merged, parse_assignments
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.scenarios.validation import validate
-from sandbox.training.needs import Sources, find_sources, missing_models, tasks_with
+from sandbox.training.fit import check_fit, spaces_of
+from sandbox.training.needs import Sources, find_sources, same_data, uses_many_envs
 
 DEFAULT_NUM_ENVS_CHEAP = 8
 DEFAULT_NUM_ENVS_NATIVE = 64
 MAX_SEED = 2**31 - 1
+CHECKPOINT_EVERY = 60.0
+"""Seconds between two checkpoints, where nothing else is asked for."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Plan:
         config: Validated hyperparameters.
         seed: The run's seed.
         steps: Environment steps.
-        num_envs: Environment copies.
+        num_envs: Number of environments.
         observation_space: Space of one row.
         action_space: Space of one row.
         masks: Whether action masks are given.
@@ -80,7 +80,7 @@ def make_plan(
     require(asked)
     observation_space, action_space, masks = spaces_of(scenario)
     algorithm = _variant(asked, masks)
-    _check_fit(scenario, algorithm, observation_space, action_space)
+    check_fit(scenario, algorithm, observation_space, action_space)
     preset = scenario.spec.presets.get(algo)
     tuned = preset.hyperparameters if preset else {}
     given = hp if isinstance(hp, Mapping) else parse_assignments(list(hp), "--hp")
@@ -92,12 +92,12 @@ def make_plan(
     steps = _positive("steps", steps or (preset.steps if preset else None) or scenario.spec.steps, steps)
     if not 0 <= seed <= MAX_SEED:
         raise InvalidValueError(f"The seed must be between 0 and {MAX_SEED}, not {seed}.")
-    copies = num_envs or (preset.num_envs if preset else None) or _default_copies(scenario, algorithm)
-    copies = _positive("num_envs", copies, num_envs)
-    if copies > 1 and not _vectorised(algorithm):
+    count = num_envs or (preset.num_envs if preset else None) or _default_num_envs(scenario, algorithm)
+    count = _positive("num_envs", count, num_envs)
+    if count > 1 and not uses_many_envs(algorithm):
         if num_envs:
             raise MisfitError(f"{algorithm.name} uses one environment, not {num_envs}.", "Use --num-envs 1.")
-        copies = 1
+        count = 1
     initial = _initial(init_from)
     sources = find_sources(scenario, algorithm, (observation_space, action_space), data, expert)
     return Plan(
@@ -107,7 +107,7 @@ def make_plan(
         config,
         seed,
         steps,
-        copies,
+        count,
         observation_space,
         action_space,
         masks,
@@ -144,21 +144,9 @@ def repeated(run: Run) -> tuple[ResolvedScenario, dict[str, Any]]:
         "num_envs": record["num_envs"],
         "hp": record["hyperparameters"],
         "init_from": _policy_of(record["init_from"]),
-        "data": _same_data(run),
+        "data": same_data(run),
         "expert": record.get("expert"),
     }
-
-
-def _same_data(run: Run) -> str | None:
-    """The dataset that a run learned from, refused if it is no longer what it was."""
-    known = run.record.get("data")
-    if known is None:
-        return None
-    if not Path(known["path"]).exists() or digest_of(Path(known["path"])) != known["digest"]:
-        raise InvalidValueError(
-            f"'{run.path}' cannot be repeated: the dataset {known['path']} is gone or has changed since."
-        )
-    return str(known["path"])
 
 
 def plan_from_run(run: Run) -> Plan:
@@ -175,38 +163,6 @@ def _policy_of(recorded: str | None) -> str | None:
     return f"{path.parent.parent}@best" if path.name == "best" else str(path.parent)
 
 
-def spaces_of(scenario: ResolvedScenario) -> tuple[Any, Any, bool]:
-    """Observation and action space of one row, and whether action masks are given."""
-    if scenario.task.make_vec is not None:
-        envs: Any = native(scenario, 1, evaluation=False)
-        try:
-            if scenario.task.agents == "parallel":
-                rows = envs.unwrapped
-                return rows.row_observation_space, rows.row_action_space, scenario.task.masks
-            return envs.single_observation_space, envs.single_action_space, scenario.task.masks
-        finally:
-            envs.close()
-    env = EnvFactory(scenario)()
-    try:
-        if scenario.task.agents == "parallel":
-            joint: Any = env
-            masks = scenario.task.masks or joint.padded_actions
-            return joint.row_observation_space, joint.row_action_space, masks
-        return env.observation_space, env.action_space, scenario.task.masks
-    finally:
-        env.close()
-
-
-def fitting(scenario: ResolvedScenario, observation_space: Any, action_space: Any) -> list[str]:
-    """Names of the algorithms that fit a task with nothing given, and are installed or could be."""
-    return [
-        algorithm.name
-        for algorithm in registry().algorithms.working()
-        if not _misfits(scenario, algorithm, observation_space, action_space)
-        and not algorithm.capabilities.needs & {"dataset", "expert"}
-    ]
-
-
 def _variant(asked: Algorithm, masks: bool) -> Algorithm:
     if masks and asked.masked_by and not asked.capabilities.masks:
         variant = registry().algorithm(asked.masked_by)
@@ -215,49 +171,12 @@ def _variant(asked: Algorithm, masks: bool) -> Algorithm:
     return asked
 
 
-def _check_fit(
-    scenario: ResolvedScenario, algorithm: Algorithm, observation_space: Any, action_space: Any
-) -> None:
-    """Refuse an algorithm that cannot work on the task, naming those that can."""
-    misfits = _misfits(scenario, algorithm, observation_space, action_space)
-    if misfits:
-        names = ", ".join(fitting(scenario, observation_space, action_space))
-        hint = f"These fit: {names}." if names else ""
-        lacking = algorithm.capabilities.needs - {"dataset", "expert"}
-        if lacking and missing_models(scenario, algorithm) == misfits:
-            known = ", ".join(tasks_with(min(lacking)))
-            hint = f"Tasks that offer it: {known}. {hint}".strip() if known else hint
-        raise MisfitError(f"{algorithm.name} does not fit {scenario.spec.id}: {' and '.join(misfits)}.", hint)
-
-
-def _misfits(
-    scenario: ResolvedScenario, algorithm: Algorithm, observation_space: Any, action_space: Any
-) -> list[str]:
-    can = algorithm.capabilities
-    found = []
-    for what, space, known in (
-        ("action", action_space, can.action_spaces),
-        ("observation", observation_space, can.observation_spaces),
-    ):
-        kind = type(space).__name__
-        if kind not in known:
-            found.append(f"the task has {what} space {kind}, it takes {', '.join(sorted(known))}")
-    if scenario.task.agents not in can.agents:
-        found.append(f"the task has {scenario.task.agents} agents, which it does not support")
-    return found + missing_models(scenario, algorithm)
-
-
-def _vectorised(algorithm: Algorithm) -> bool:
-    """Whether more than one environment is of use."""
-    return algorithm.capabilities.vectorised and algorithm.capabilities.data == "online"
-
-
-def _default_copies(scenario: ResolvedScenario, algorithm: Algorithm) -> int:
-    if not _vectorised(algorithm):
+def _default_num_envs(scenario: ResolvedScenario, algorithm: Algorithm) -> int:
+    if not uses_many_envs(algorithm):
         return 1
     if scenario.task.make_vec is not None:
-        return min(DEFAULT_NUM_ENVS_NATIVE, scenario.task.most_copies)
-    return DEFAULT_NUM_ENVS_CHEAP if scenario.task.cheap else max(1, os.cpu_count() or 1)
+        return min(DEFAULT_NUM_ENVS_NATIVE, scenario.task.max_num_envs)
+    return DEFAULT_NUM_ENVS_CHEAP if scenario.task.cheap else usable_cores()
 
 
 def _positive(name: str, value: int, given: int | None) -> int:

@@ -38,11 +38,11 @@ class Board(Protocol):
 
 
 def check_trackers(names: Iterable[str]) -> None:
-    """Refuse trackers that there are none of, or that are not installed.
+    """Refuse trackers that are unknown or not installed.
 
     Raises:
-        UnknownNameError: For a name that is none.
-        MissingExtraError: For one that is not installed.
+        UnknownNameError: For an unknown name.
+        MissingExtraError: For a tracker that is not installed.
     """
     for name in names:
         if name not in TRACKERS:
@@ -55,7 +55,7 @@ def open_boards(
     folder: Path,
     record: Mapping[str, Any],
     again_from: int | None = None,
-    told: Callable[[str], None] = warnings.warn,
+    on_failure: Callable[[str], None] = warnings.warn,
 ) -> Board:
     """TensorBoard, and the trackers that the run's record names.
 
@@ -63,12 +63,12 @@ def open_boards(
         folder: The run directory.
         record: The run's record.
         again_from: Steps from which earlier values no longer hold, where training goes on.
-        told: Hears of a tracker that fails.
+        on_failure: Called with a sentence when a tracker fails.
     """
     boards: list[Board] = [TensorBoard(folder / "tensorboard", again_from)]
     for name in record.get("track") or ():
         make: Any = MLflow if name == "mlflow" else WandB
-        boards.append(_Forgiving(name, partial(make, folder, record), told))
+        boards.append(_Forgiving(name, partial(make, folder, record), on_failure))
     return _Boards(boards)
 
 
@@ -135,9 +135,9 @@ class TensorBoard:
 
 
 class MLflow:
-    """A run of MLflow's, in the experiment of the scenario's name.
+    """An MLflow run, in the experiment of the scenario's name.
 
-    Where it goes is MLflow's own affair: ``MLFLOW_TRACKING_URI``. A run that is resumed goes on in the
+    ``MLFLOW_TRACKING_URI`` says where it goes. A run that is resumed goes on in the
     MLflow run that it began.
     """
 
@@ -162,8 +162,8 @@ class MLflow:
             self._client.log_param(self._run, _mlflow_name(key), str(value)[:500])
 
     def _experiment(self, name: str) -> str:
-        found = self._client.get_experiment_by_name(name)
-        return str(found.experiment_id if found else self._client.create_experiment(name))
+        experiment = self._client.get_experiment_by_name(name)
+        return str(experiment.experiment_id if experiment else self._client.create_experiment(name))
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Add scalars."""
@@ -183,9 +183,9 @@ class MLflow:
 
 
 class WandB:
-    """A run of Weights & Biases, in the project ``sandbox-rl``.
+    """A Weights & Biases run, in the project ``sandbox-rl``.
 
-    Where it goes is W&B's own affair: ``WANDB_MODE``, ``WANDB_PROJECT`` and the like.
+    ``WANDB_MODE``, ``WANDB_PROJECT`` and the like say where it goes.
     """
 
     def __init__(self, folder: Path, record: Mapping[str, Any]) -> None:
@@ -230,12 +230,12 @@ class _Boards:
 
 
 class _Forgiving:
-    """A tracker that is opened with the first scalar, and given up at its first failure: a server that
-    is away must not end a training.
+    """A tracker that is opened with the first scalar, and given up at its first failure: an unreachable
+    server must not end a training.
     """
 
-    def __init__(self, name: str, make: Callable[[], Board], told: Callable[[str], None]) -> None:
-        self._name, self._make, self._told = name, make, told
+    def __init__(self, name: str, make: Callable[[], Board], on_failure: Callable[[str], None]) -> None:
+        self._name, self._make, self._on_failure = name, make, on_failure
         self._board: Board | None = None
         self._given_up = False
 
@@ -261,7 +261,7 @@ class _Forgiving:
     def _give_up(self, error: Exception) -> None:
         self._given_up = True
         first = (str(error).splitlines() or [""])[0]
-        self._told(
+        self._on_failure(
             f"Tracking with {self._name} has stopped ({type(error).__name__}: {first}); training goes on."
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 from sandbox.api.errors import InvalidValueError, RunBusyError
 from sandbox.comparison.api import ComparisonResult, run_grid
 from sandbox.comparison.cells import cell_id, make_grid
-from sandbox.comparison.drive import Watcher
+from sandbox.comparison.drive import GridCallback
 from sandbox.comparison.lease import take
 from sandbox.comparison.suites import Suite
 from sandbox.launch import Launching, open_launcher
@@ -20,7 +20,7 @@ from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario, from_record
 from sandbox.training.plan import make_plan
 from sandbox.tuning.document import Search, write_document
-from sandbox.tuning.driver import Driver, Listener
+from sandbox.tuning.driver import SearchCallback, carry_out_search
 from sandbox.tuning.presets import check_target, write_preset
 from sandbox.tuning.spaces import as_json, space_of
 from sandbox.tuning.study import check_url, open_study
@@ -31,7 +31,7 @@ FIRST_SEED = 1_000_000
 
 @dataclass(frozen=True)
 class TuningResult:
-    """A search and what it found.
+    """A search and its result.
 
     Attributes:
         folder: Where it lies.
@@ -46,9 +46,9 @@ class TuningResult:
 
     @property
     def hyperparameters(self) -> Mapping[str, Any]:
-        """The winner's settings, without those that are the algorithm's defaults."""
-        found: Mapping[str, Any] = self.document["preset"]["hyperparameters"]
-        return found
+        """The winner's settings that differ from the algorithm's defaults."""
+        settings: Mapping[str, Any] = self.document["preset"]["hyperparameters"]
+        return settings
 
 
 def tune(
@@ -71,8 +71,8 @@ def tune(
     seed: int = 0,
     runs_dir: str | Path = "runs",
     launching: Launching | None = None,
-    listener: Listener | None = None,
-    watcher: Watcher | None = None,
+    callback: SearchCallback | None = None,
+    comparison_callback: GridCallback | None = None,
     command: Sequence[str] | None = None,
 ) -> TuningResult:
     """Search hyperparameters, then train the winner anew on seeds that the search has not seen.
@@ -87,7 +87,7 @@ def tune(
         trials: Trials in all, those of earlier calls included.
         seeds: Training runs of each trial.
         steps: Training steps of each run; the preset's, then the scenario's number if absent.
-        num_envs: Environment copies; the preset's if absent.
+        num_envs: Number of environments; the preset's if absent.
         episodes: Tuning episodes that a run is judged on; as many as test episodes if absent.
         changes: ``key=value`` pairs, as ``--set`` takes them.
         reward: Preset and ``term=weight`` pairs.
@@ -100,8 +100,8 @@ def tune(
         seed: Seeds the search.
         runs_dir: Where everything is kept; shared by all workers.
         launching: Where trials run; in processes of this machine if absent.
-        listener: Hears how the search goes.
-        watcher: Hears how the final comparison goes.
+        callback: Is told how the search goes on.
+        comparison_callback: Is told how the final comparison goes on.
         command: The command line to record.
 
     Raises:
@@ -146,7 +146,7 @@ def tune(
         study = open_study(search.folder, search.name, lower=lower, storage=storage, seed=seed, trials=trials)
         launcher = open_launcher(how, str(root / "launch"))
         try:
-            document = Driver(search, study, launcher, listener, command).run()
+            document = carry_out_search(search, study, launcher, callback, command)
         finally:
             launcher.close()
     finally:
@@ -156,7 +156,7 @@ def tune(
         write_preset(search.original.path, Path(preset), algo, best)
     compared = None
     if retrain:
-        compared = _prove(search, best, retrain, root, how, watcher, command)
+        compared = _prove(search, best, retrain, root, how, comparison_callback, command)
         document = {**document, "comparison": str(compared.folder)}
         write_document(search.folder, document)
     return TuningResult(search.folder, document, compared)
@@ -232,7 +232,7 @@ def _prove(
     retrain: int,
     root: Path,
     how: Launching,
-    watcher: Watcher | None,
+    callback: GridCallback | None,
     command: Sequence[str] | None,
 ) -> ComparisonResult:
     """The winner and the settings from before, on fresh training seeds and the test episodes."""
@@ -254,4 +254,4 @@ def _prove(
         }
     )
     grid = make_grid(suite, f"tuned-{search.name}", scenarios={search.scenario.spec.id: search.original})
-    return run_grid(grid, root, launching=how, watcher=watcher, command=command)
+    return run_grid(grid, root, launching=how, callback=callback, command=command)

@@ -1,4 +1,4 @@
-"""A search as a document: what is decided before it begins, and what ``tuning.json`` tells of it."""
+"""A search as a document: what is decided before it begins, and what ``tuning.json`` says of it."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def document_of(
         whole: Compute the importances too, which takes seconds in long studies.
     """
     trials = [_described(trial) for trial in study.get_trials(deepcopy=False)]
-    trials = [one for one in trials if one["state"] != "waiting"]
+    trials = [trial for trial in trials if trial["state"] != "waiting"]
     best = best_trial(study)
     preset = None
     if best is not None:
         chosen = json.loads(best.user_attrs["hyperparameters"])
         preset = _preset(search.plan, {**search.plan.config.model_dump(mode="json"), **chosen})
     counts = {
-        state: sum(one["state"] == state for one in trials)
+        state: sum(trial["state"] == state for trial in trials)
         for state in ("complete", "pruned", "failed", "running")
     }
     return {
@@ -75,7 +75,7 @@ def document_of(
         "space": as_json(search.space),
         "wanted": search.trials,
         "counts": counts,
-        "steps_spent": sum(one["steps"] for one in trials),
+        "steps_spent": sum(trial["steps"] for trial in trials),
         "best": None if best is None else {"trial": best.number, "value": best.value},
         "preset": preset,
         "importances": importances(study) if whole else {},
@@ -111,8 +111,8 @@ def _preset(plan: Plan, settings: Mapping[str, Any]) -> dict[str, Any]:
         if not info.is_required()
     }
     plain = json.loads(json.dumps(defaults, default=list))
-    own = {name: value for name, value in full.items() if name not in plain or plain[name] != value}
-    return {"steps": plan.steps, "num_envs": plan.num_envs, "hyperparameters": own}
+    changed = {name: value for name, value in full.items() if name not in plain or plain[name] != value}
+    return {"steps": plan.steps, "num_envs": plan.num_envs, "hyperparameters": changed}
 
 
 def write_document(folder: Path, document: Mapping[str, Any]) -> None:

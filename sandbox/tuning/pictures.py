@@ -16,7 +16,7 @@ def draw_history(trials: Sequence[Mapping[str, Any]], metric: str, better: str) 
 
     Values that are far off are cut at the picture's edge, so that one diverged trial does not hide the rest.
     """
-    done = [(one["number"], one["value"]) for one in trials if one["state"] == "complete"]
+    done = [(trial["number"], trial["value"]) for trial in trials if trial["state"] == "complete"]
     if missing_modules(("matplotlib",)) or not done:
         return None
     import numpy as np
@@ -29,7 +29,7 @@ def draw_history(trials: Sequence[Mapping[str, Any]], metric: str, better: str) 
     low, high = np.quantile(values, [0.0, 0.9] if better == "lower" else [0.1, 1.0])
     room = 0.08 * (high - low) or 1.0
     axes.set_ylim(low - room, high + room)
-    stopped = [one["number"] for one in trials if one["state"] in ("pruned", "failed")]
+    stopped = [trial["number"] for trial in trials if trial["state"] in ("pruned", "failed")]
     if stopped:
         edge = axes.get_ylim()[1 if better == "lower" else 0]
         axes.plot(stopped, [edge] * len(stopped), "x", color=_PRUNED, label="pruned or failed", clip_on=False)
@@ -43,7 +43,7 @@ def draw_importances(importances: Mapping[str, float]) -> bytes | None:
     """How much each hyperparameter decides; None without Matplotlib or while it cannot be told."""
     if missing_modules(("matplotlib",)) or not importances:
         return None
-    ordered = sorted(importances.items(), key=lambda one: one[1])
+    ordered = sorted(importances.items(), key=lambda item: item[1])
     figure, axes = _figure(height=1.2 + 0.32 * len(ordered))
     names = [name.removeprefix("1-") for name, _ in ordered]
     axes.barh(names, [value for _, value in ordered], color=_DONE)

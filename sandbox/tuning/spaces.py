@@ -83,7 +83,7 @@ _RULES: dict[str, Dimension] = {
 _OFF_POLICY = ("n_steps", "max_grad_norm")
 """Names that mean something else, or little, where there is a replay buffer."""
 
-_OWN: dict[str, dict[str, Dimension]] = {
+_BY_ALGORITHM: dict[str, dict[str, Dimension]] = {
     "ars": {"learning_rate": Real(1e-3, 0.1, log=True)},
     "a2c": {"n_steps": Choice((5, 8, 16, 32, 64, 128))},
     "dqn": {"learning_rate": Real(1e-5, 5e-3, log=True)},
@@ -107,7 +107,7 @@ def space_of(
         model: The model of its hyperparameters.
         defaults: What is used where nothing is searched: the scenario's preset.
         steps: Training steps of a trial: rollouts and warm-ups longer than a tenth make no sense.
-        num_envs: Environment copies.
+        num_envs: Number of environments.
         given: Ranges in place of the derived ones: ``name=low:high``, with ``:log``, or ``name=a,b,c``.
         only: Search these alone.
 
@@ -116,11 +116,11 @@ def space_of(
         InvalidValueError: For a range that cannot be.
     """
     space = _derived(algorithm, model, defaults, steps, num_envs)
-    own = {name: _parsed(name, str(text)) for name, text in _pairs(given).items()}
-    for name in [*own, *only]:
+    ranges = {name: _parsed(name, str(text)) for name, text in _pairs(given).items()}
+    for name in [*ranges, *only]:
         if name not in model.model_fields:
             raise UnknownNameError(f"hyperparameter of {algorithm}", name, model.model_fields)
-    space |= own
+    space |= ranges
     if only:
         missing = [name for name in only if name not in space]
         if missing:
@@ -141,13 +141,16 @@ def space_of(
 
 def as_json(space: Space) -> dict[str, Any]:
     """The space as plain values, for records and ids."""
-    return {name: {"kind": type(one).__name__.lower(), **vars(one)} for name, one in space.items()}
+    return {
+        name: {"kind": type(dimension).__name__.lower(), **vars(dimension)}
+        for name, dimension in space.items()
+    }
 
 
 def _derived(algorithm: str, model: type[BaseModel], defaults: BaseModel, steps: int, num_envs: int) -> Space:
     fields = model.model_fields
     replay = "buffer_size" in fields
-    rules = {**_RULES, **_OWN.get(algorithm, {})}
+    rules = {**_RULES, **_BY_ALGORITHM.get(algorithm, {})}
     space: Space = {}
     for name, dimension in rules.items():
         if name not in fields or (replay and name in _OFF_POLICY):
@@ -216,13 +219,13 @@ def _bound(info: Any, names: tuple[str, ...]) -> float | None:
 
 
 def _pairs(given: Sequence[str]) -> dict[str, str]:
-    found = {}
+    pairs = {}
     for pair in given:
         name, equals, text = pair.partition("=")
         if not equals or not name.strip() or not text.strip():
             raise InvalidValueError(f"--param takes name=low:high or name=a,b,c, not '{shorten(pair)}'.")
-        found[name.strip()] = text.strip()
-    return found
+        pairs[name.strip()] = text.strip()
+    return pairs
 
 
 def _parsed(name: str, text: str) -> Dimension:

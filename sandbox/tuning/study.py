@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.api.errors import InvalidValueError, MissingExtraError, StorageError
 from sandbox.registry.resolve import missing_modules
-from sandbox.tuning.spaces import Choice, Real, Space, Whole
+from sandbox.tuning.spaces import Choice, Dimension, Real, Space, Whole
 
 JOURNAL = "study.journal"
 MIN_TRIALS = 10
@@ -88,37 +88,38 @@ def _existing(storage: Any, name: str) -> list[Any]:
 
 def suggest(trial: Any, space: Space) -> dict[str, Any]:
     """A point of the space, as hyperparameters."""
-    found: dict[str, Any] = {}
-    for name, one in space.items():
-        if isinstance(one, Real) and one.complement:
-            found[name] = 1.0 - trial.suggest_float(f"1-{name}", 1.0 - one.high, 1.0 - one.low, log=one.log)
-        elif isinstance(one, Real):
-            found[name] = trial.suggest_float(name, one.low, one.high, log=one.log)
-        elif isinstance(one, Whole):
-            found[name] = trial.suggest_int(name, one.low, one.high, log=one.log)
-        else:
-            number = trial.suggest_categorical(name, [_label(value) for value in one.values])
-            found[name] = one.values[[_label(value) for value in one.values].index(number)]
-    return {name: _tidy(value) for name, value in found.items()}
+    return {name: _tidy(_suggest(trial, name, dimension)) for name, dimension in space.items()}
+
+
+def _suggest(trial: Any, name: str, dimension: Dimension) -> Any:
+    if isinstance(dimension, Choice):
+        labels = [_label(value) for value in dimension.values]
+        return dimension.values[labels.index(trial.suggest_categorical(name, labels))]
+    low, high, log = dimension.low, dimension.high, dimension.log
+    if isinstance(dimension, Whole):
+        return trial.suggest_int(name, low, high, log=log)
+    if dimension.complement:
+        return 1.0 - trial.suggest_float(f"1-{name}", 1.0 - high, 1.0 - low, log=log)
+    return trial.suggest_float(name, low, high, log=log)
 
 
 def as_parameters(hyperparameters: Mapping[str, Any], space: Space) -> dict[str, Any]:
     """Hyperparameters as the study names them; only those that lie in the space."""
-    found: dict[str, Any] = {}
-    for name, one in space.items():
+    parameters: dict[str, Any] = {}
+    for name, dimension in space.items():
         value = hyperparameters.get(name)
-        if isinstance(one, Choice):
+        if isinstance(dimension, Choice):
             plain = tuple(value) if isinstance(value, list) else value
-            if plain in one.values:
-                found[name] = _label(plain)
-        elif isinstance(value, int | float) and one.low <= value <= one.high:
-            complement = isinstance(one, Real) and one.complement
-            found[f"1-{name}" if complement else name] = 1.0 - value if complement else value
-    return found
+            if plain in dimension.values:
+                parameters[name] = _label(plain)
+        elif isinstance(value, int | float) and dimension.low <= value <= dimension.high:
+            complement = isinstance(dimension, Real) and dimension.complement
+            parameters[f"1-{name}" if complement else name] = 1.0 - value if complement else value
+    return parameters
 
 
 def stale(study: Any, folder: Path) -> list[Any]:
-    """Trials of this folder that say they run, although whoever ran them is gone.
+    """Trials of this folder that are marked as running, although the process that ran them is gone.
 
     The caller holds the lease of the folder, so nobody else can be running them.
     """
@@ -147,16 +148,16 @@ def importances(study: Any) -> dict[str, float]:
     """Share of each hyperparameter in what decides the value (PED-ANOVA); empty while it cannot be told."""
     import optuna
 
-    done = sum(one.state == optuna.trial.TrialState.COMPLETE for one in study.get_trials(deepcopy=False))
+    done = sum(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.get_trials(deepcopy=False))
     if done < MIN_TRIALS:
         return {}
     try:
-        found = optuna.importance.get_param_importances(
+        shares = optuna.importance.get_param_importances(
             study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()
         )
     except (ValueError, RuntimeError, ZeroDivisionError):  # too few trials, or all alike
         return {}
-    return {name: float(value) for name, value in found.items()}
+    return {name: float(value) for name, value in shares.items()}
 
 
 def _label(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sandbox.evaluation.evaluate import play_all
 from sandbox.evaluation.named_agents import learned_agent
 from sandbox.evaluation.progress import Phase, Silent
 from sandbox.evaluation.runner import EpisodeRunner
+from sandbox.launch.base import BUSY, INTERRUPTED, OnProgress
 from sandbox.registry.discover import use_plugins
 from sandbox.runs.atomic import storage_errors, write_atomically
 from sandbox.runs.directory import Run, runs
@@ -30,10 +31,8 @@ VALUES = "values.jsonl"
 PRUNE = "prune"
 RESULT = "result.json"
 
-Tell = Callable[[Mapping[str, Any]], None]
 
-
-def run_trial(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+def run_trial(payload: Mapping[str, Any], on_progress: OnProgress) -> dict[str, Any]:
     """Train with each of the trial's seeds and play the tuning episodes.
 
     Intermediate values go to a file of the trial's folder, where the driver reads them; if it puts a
@@ -42,23 +41,23 @@ def run_trial(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     Args:
         payload: ``folder`` of the trial; ``request`` as a cell has it; ``seeds``; ``episodes``, the seeds of
             the objective's episodes.
-        tell: Hears of progress.
+        on_progress: Called with ``{"done", "total"}``.
 
     Returns:
         ``{"status", "value", "values", "steps", "error"}``; status ``done``, ``pruned``, ``failed``,
         ``interrupted`` or ``busy``.
     """
     folder = Path(payload["folder"])
-    known = read_result(folder)
-    if known is not None:
-        return known
+    finished = read_result(folder)
+    if finished is not None:
+        return finished
     request = payload["request"]
     use_plugins(request.get("plugins", ""))
     scenario = scenario_of(request)
     values: list[float] = []
     steps = 0
     try:
-        for place, seed in enumerate(payload["seeds"]):
+        for index, seed in enumerate(payload["seeds"]):
             plan = make_plan(
                 scenario,
                 request["algorithm"],
@@ -67,37 +66,35 @@ def run_trial(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
                 num_envs=request["num_envs"],
                 hp=request["hyperparameters"],
             )
-            listener = _Listener(
-                folder, place, values, scenario.metric.name, tell, plan, len(payload["seeds"])
-            )
-            run = _trained(folder, plan, listener)
+            progress = _TrialProgress(folder, plan, index, len(payload["seeds"]), values, on_progress)
+            run = _trained(folder, plan, progress)
             steps += int(run.record.get("steps_done", 0))
-            if listener.pruned:
-                return _kept(folder, {"status": "pruned", "value": None, "values": values, "steps": steps})
+            if progress.pruned:
+                return _save(folder, {"status": "pruned", "value": None, "values": values, "steps": steps})
             values.append(_objective(scenario, run, payload["episodes"]))
     except KeyboardInterrupt:
-        return {"status": "interrupted"}
+        return {"status": INTERRUPTED}
     except RunBusyError:
-        return {"status": "busy"}
+        return {"status": BUSY}
     except StorageError:
         raise
     except Exception as error:  # diverged or impossible settings are a result of the search
         text = f"{error.message} {error.hint}".strip() if isinstance(error, SandboxError) else f"{error}"
-        return _kept(
+        return _save(
             folder, {"status": "failed", "value": None, "values": values, "steps": steps, "error": text}
         )
     mean = float(np.mean(values))
     status = "done" if np.isfinite(mean) else "failed"
-    return _kept(folder, {"status": status, "value": mean, "values": values, "steps": steps})
+    return _save(folder, {"status": status, "value": mean, "values": values, "steps": steps})
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
     """What a finished trial came to, or None."""
     try:
-        found = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and "status" in found else None
+    return result if isinstance(result, dict) and "status" in result else None
 
 
 def read_values(folder: Path) -> list[tuple[int, float]]:
@@ -106,15 +103,15 @@ def read_values(folder: Path) -> list[tuple[int, float]]:
         lines = (folder / VALUES).read_text(encoding="utf-8").split("\n")[:-1]
     except OSError:
         return []
-    found = []
+    values = []
     for line in lines:
         step, value = json.loads(line)
-        found.append((int(step), float("nan") if value is None else float(value)))
-    return found
+        values.append((int(step), float("nan") if value is None else float(value)))
+    return values
 
 
-def _trained(folder: Path, plan: Plan, listener: _Listener) -> Run:
-    """The finished run of a seed: an earlier attempt's, one that goes on, or a new one."""
+def _trained(folder: Path, plan: Plan, progress: _TrialProgress) -> Run:
+    """The finished run of a seed: an earlier attempt's, resumed where possible, or new."""
     stopped = None
     for run in runs(folder):
         if isinstance(run, Run) and run.record["seed"] == plan.seed:
@@ -126,9 +123,9 @@ def _trained(folder: Path, plan: Plan, listener: _Listener) -> Run:
         if stopped is not None:
             writer = RunWriter.reopen(stopped.path)
             if restorable(plan.scenario):
-                return resume_plan(plan, writer, runner, listener)
+                return resume_plan(plan, writer, runner, progress)
             writer.discard()
-        return train_plan(plan, folder, runner, listener, {"trial": folder.name})
+        return train_plan(plan, folder, runner, progress, {"trial": folder.name})
 
 
 def _objective(scenario: ResolvedScenario, run: Run, seeds: list[int]) -> float:
@@ -138,7 +135,7 @@ def _objective(scenario: ResolvedScenario, run: Run, seeds: list[int]) -> float:
     return evaluation.mean(agent.name)
 
 
-def _kept(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
+def _save(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
     from sandbox.runs.directory import strict
 
     plain: dict[str, Any] = strict(result)
@@ -147,49 +144,59 @@ def _kept(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-class _Listener(Silent):
-    """Passes validation values on, and ends the training when the driver asks for it."""
+class _TrialProgress(Silent):
+    """Writes a run's validation values down for the driver, and ends the training when the driver asks.
+
+    Args:
+        folder: The trial's folder.
+        plan: The run.
+        index: Which of the trial's runs it is.
+        runs: Runs of the trial.
+        results: What the runs before it came to.
+        on_progress: Called with how far the trial is.
+    """
 
     def __init__(
         self,
         folder: Path,
-        place: int,
-        before: list[float],
-        metric: str,
-        tell: Tell,
         plan: Plan,
-        seeds: int,
+        index: int,
+        runs: int,
+        results: Sequence[float],
+        on_progress: OnProgress,
     ) -> None:
         self.pruned = False
-        self._folder, self._place, self._before = folder, place, list(before)
-        self._name, self._tell, self._plan, self._seeds = f"validation/{metric}", tell, plan, seeds
-        self._each = max(1, plan.scenario.spec.evaluation.validations)
-        self._seen = len(read_values(folder))
+        self._folder, self._plan, self._on_progress = folder, plan, on_progress
+        self._index, self._runs, self._results = index, runs, list(results)
+        self._first_step = index * max(1, plan.scenario.spec.evaluation.validations)
+        self._next_step = len(read_values(folder))
 
     def advance(self, phase: Phase, done: int, values: Mapping[str, float]) -> None:
         if phase != "train":
             return
         total = self._plan.steps
-        self._tell({"done": self._place * total + done, "total": self._seeds * total})
-        self._pass_on()
+        self._on_progress({"done": self._index * total + done, "total": self._runs * total})
+        self._write_new_values()
         if (self._folder / PRUNE).exists():
             self.pruned = True
             raise StopTraining
 
-    def _pass_on(self) -> None:
-        """Write new validation values of this run, averaged with the runs of the trial before it."""
+    def _write_new_values(self) -> None:
+        """New validation values of this run, averaged with the results of the trial's runs before it."""
+        values = self._validation_values()
+        steps = range(self._first_step, self._first_step + len(values))
+        new = [(step, value) for step, value in zip(steps, values, strict=True) if step >= self._next_step]
+        if not new:
+            return
+        with (self._folder / VALUES).open("a", encoding="utf-8") as file:
+            for step, value in new:
+                file.write(json.dumps([step, float(np.mean([*self._results, value]))]) + "\n")
+        self._next_step = new[-1][0] + 1
+
+    def _validation_values(self) -> list[float]:
         log = next(self._folder.glob(f"*/*/*/{self._plan.seed}-*/progress.jsonl"), None)
         if log is None:
-            return
-        own = [
-            entry[self._name]
-            for entry in map(json.loads, log.read_text(encoding="utf-8").split("\n")[:-1])
-            if entry.get(self._name) is not None
-        ]
-        first = self._place * self._each
-        fresh = [(first + number, value) for number, value in enumerate(own) if first + number >= self._seen]
-        if fresh:
-            with (self._folder / VALUES).open("a", encoding="utf-8") as file:
-                for step, value in fresh:
-                    file.write(json.dumps([step, float(np.mean([*self._before, value]))]) + "\n")
-            self._seen = fresh[-1][0] + 1
+            return []
+        name = f"validation/{self._plan.scenario.metric.name}"
+        records = map(json.loads, log.read_text(encoding="utf-8").split("\n")[:-1])
+        return [record[name] for record in records if record.get(name) is not None]

@@ -24,7 +24,7 @@ class Rows:
 
     def __init__(self, core: Core, num_envs: int, reward: RewardSpec) -> None:
         self.core, self.num_envs = core, num_envs
-        self._terms = [(term.name, term.fn or term.of, term.weight) for term in reward.terms]
+        self._terms = [(term.name, term.fn, term.weight) for term in reward.terms]
         self._weighted = [term for term in self._terms if term[2]] or self._terms
         self.shape: tuple[int, ...] = (num_envs,)
         """Shape of the transition's values."""

@@ -18,26 +18,26 @@ Draw = Callable[[NDArray[np.float32], Array | None], Array]
 
 
 class Collector:
-    """Plays a fixed number of episodes in every copy of a vector environment.
+    """Plays a fixed number of episodes in every environment of a vector environment.
 
-    All copies are reset when a collection starts, so that every step comes from the policy at hand,
+    All are reset when a collection starts, so that every step comes from the policy at hand,
     and how many episodes each plays is settled before: taking the first N episodes to finish
-    would favour short ones. A copy that is through plays on unrecorded until the others are.
+    would favour short ones. An environment that is through plays on unrecorded until the others are.
 
     In a multi-agent task every agent's stretch in an episode is an episode of its own; an agent that
     leaves ends it, and rows of absent agents are not recorded.
 
     Args:
         envs: In SAME_STEP autoreset mode.
-        copies: Environment copies in it; each has ``envs.num_envs / copies`` rows.
+        num_envs: Environments in it; each has ``envs.num_envs / num_envs`` rows, one for every agent.
         action: From raw draws to actions.
         longest: Steps after which an episode is taken to be endless.
     """
 
     def __init__(
-        self, envs: VectorEnv[Any, Any, Any], copies: int, action: Callable[[Array], Array], longest: int
+        self, envs: VectorEnv[Any, Any, Any], num_envs: int, action: Callable[[Array], Array], longest: int
     ) -> None:
-        self._envs, self._copies, self._action, self._longest = envs, copies, action, longest
+        self._envs, self._num_envs, self._action, self._longest = envs, num_envs, action, longest
         self._space = envs.single_observation_space
         self._observation: Any = None
         self._info: dict[str, Any] = {}
@@ -48,7 +48,7 @@ class Collector:
 
         Args:
             draw: ``(rows, mask) -> raw draws`` of the policy.
-            count: Episodes of the environment, spread evenly over the copies.
+            count: Episodes of the environment, spread evenly over the environments.
 
         Returns:
             The episodes, and the environment steps they took, over all rows, recorded or not.
@@ -59,9 +59,9 @@ class Collector:
         if not self._fresh:
             self._observation, self._info = self._envs.reset()
         rows = self._envs.num_envs
-        share = np.full(self._copies, count // self._copies)
-        share[: count % self._copies] += 1
-        record = _Record(np.repeat(share, rows // self._copies))
+        share = np.full(self._num_envs, count // self._num_envs)
+        share[: count % self._num_envs] += 1
+        record = _Record(np.repeat(share, rows // self._num_envs))
         steps = 0
         while (recorded := record.wanted(self._active())).any():
             seen, mask = flatten(self._space, self._observation), self._info.get("action_mask")

@@ -40,10 +40,10 @@ def train(context: TrainContext) -> ReinforcePolicy:
     policy = ReinforcePolicy(context.observation_space, context.action_space, config, context.seed)
     if context.initial is not None and context.resume is None:
         policy.take(read_policy(context.initial), context.initial)
-    copies = min(context.num_envs, config.episodes_per_update)
-    envs = context.make_envs(copies)
+    num_envs = min(context.num_envs, config.episodes_per_update)
+    envs = context.make_envs(num_envs)
     try:
-        _learn(context, config, policy, envs, copies)
+        _learn(context, config, policy, envs, num_envs)
     finally:
         envs.close()
     return policy
@@ -54,10 +54,10 @@ def _learn(
     config: ReinforceConfig,
     policy: ReinforcePolicy,
     envs: VectorEnv[Any, Any, Any],
-    copies: int,
+    num_envs: int,
 ) -> None:
     draws, order = (np.random.default_rng([context.seed, stream]) for stream in (1, 2))
-    collector = Collector(envs, copies, policy.distribution.action, max(context.steps, ENDLESS))
+    collector = Collector(envs, num_envs, policy.distribution.action, max(context.steps, ENDLESS))
     optimizers = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
     optimizer = optimizers[config.optimizer](policy.actor.parameters(), lr=config.learning_rate)
     value_optimizer = None

@@ -20,7 +20,7 @@ class RllibPPOConfig(BaseModel):
         le=10_000,
         description="processes that step environments, each on a core of the cluster; 0: here",
     )
-    n_steps: int = Field(256, ge=1, le=1_000_000, description="steps of every environment copy an update")
+    n_steps: int = Field(256, ge=1, le=1_000_000, description="steps of every environment an update")
     minibatch_size: int = Field(1024, ge=1, le=10_000_000, description="samples of one gradient step")
     n_epochs: int = Field(10, ge=1, le=1000, description="passes over an update's data")
     learning_rate: float = Field(3e-4, gt=0.0, le=10.0, description="of Adam")

@@ -82,7 +82,7 @@ class Rows(VectorEnv[Any, Any, Any]):
         return Step(flatten(space, observation), scaled, terminated, truncated, last)
 
     def drain(self) -> Any:
-        """What has ended since the last call, where the environments keep it; see `Elsewhere`."""
+        """What has ended since the last call, where the environments keep it; see `RemoteEnvs`."""
         drain = getattr(self.envs, "drain", None)
         return drain() if drain is not None else []
 

@@ -32,7 +32,7 @@ HERE: dict[str, Callable[[int], VectorEnv[Any, Any, Any]]] = {}
 class RowsEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
     """One process's share of the environments; number 0 is the process that learns.
 
-    ``env_config`` holds ``training``, a key of `HERE`; ``make_envs``, see `sandbox.api.algorithm.Elsewhere`;
+    ``env_config`` holds ``training``, a key of `HERE`; ``make_envs``, see `sandbox.api.algorithm.RemoteEnvs`;
     ``reward_scale``; and ``normalize``.
     """
 

@@ -180,7 +180,7 @@ def _settings(context: TrainContext, share: int, key: str, policy: ActorPolicy) 
     }
     playing = {
         "training": key,
-        "make_envs": context.elsewhere.make_envs if context.elsewhere is not None else None,
+        "make_envs": context.remote_envs.make_envs if context.remote_envs is not None else None,
         "reward_scale": config.reward_scale,
         "normalize": policy.normaliser is not None,
     }

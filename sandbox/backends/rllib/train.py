@@ -110,7 +110,7 @@ class _Learning:
 
     def _take(self, report: dict[str, Any]) -> None:
         self.steps += report["played"]
-        if report["ended"] and self._context.elsewhere is not None:
-            self._context.elsewhere.heard(report["ended"])
+        if report["ended"] and self._context.remote_envs is not None:
+            self._context.remote_envs.on_episodes(report["ended"])
         if report["moments"] is not None and self._policy.normaliser is not None:
             self._policy.normaliser.merge(*report["moments"])

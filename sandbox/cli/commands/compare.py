@@ -80,7 +80,7 @@ def compare(
     quiet: Quiet = False,
 ) -> dict[str, Any] | int | None:
     """Compare agents over scenarios and seeds; only what is missing runs."""
-    from sandbox.cli.show.comparison import show_comparison, watcher
+    from sandbox.cli.show.comparison import grid_display, show_comparison
     from sandbox.comparison.api import compare as carry_out
     from sandbox.comparison.suites import parse_seeds
     from sandbox.launch import Launching
@@ -102,7 +102,7 @@ def compare(
         shard=shard,
         retry=retry,
         artifacts=artifacts,
-        watcher=watcher(quiet),
+        callback=grid_display(quiet),
         command=["sandbox", *context.obj],
     )
     if as_json:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
+from sandbox.api.processes import usable_cores
 from sandbox.cli.options import AsJson, RunsDir
 
 
@@ -26,7 +26,7 @@ def _examine(runs_dir: Path) -> dict[str, Any]:
     known = registry()
     findings: dict[str, Any] = {
         "platform": platform_facts(),
-        "usable_cores": _usable_cores(),
+        "usable_cores": usable_cores(),
         "torch_threads": _torch_threads(versions),
         "packages": {name: versions.get(name) for name in PACKAGES},
         "domains": [_needs(plugin) for plugin in known.domains.working()],
@@ -57,14 +57,6 @@ def _broken_scenarios() -> list[dict[str, Any]]:
     from sandbox.scenarios.listing import entries
 
     return [{"id": entry.id, "error": entry.error} for entry in entries() if entry.error is not None]
-
-
-def _usable_cores() -> int:
-    """Cores that this process may run on; fewer than the machine's in a container or under taskset."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        return os.cpu_count() or 1
 
 
 def _torch_threads(versions: dict[str, str]) -> int | None:

@@ -59,7 +59,7 @@ def evaluate(
 ) -> dict[str, Any] | None:
     """Play agents on a scenario's test seeds and compare them."""
     from sandbox.cli.documents import facts
-    from sandbox.cli.show.progress import listener
+    from sandbox.cli.show.progress import progress_display
     from sandbox.cli.show.tables import show_verdict
     from sandbox.evaluation.evaluate import evaluate as carry_out
     from sandbox.outputs.import_sb3 import converted, is_foreign, require_trust
@@ -79,7 +79,7 @@ def evaluate(
             resolved,
             episodes=episodes,
             seconds=seconds,
-            progress=listener(quiet, resolved.metric.name, resolved.metric.unit),
+            progress=progress_display(quiet, resolved.metric.name, resolved.metric.unit),
         )
     if as_json:
         only = facts(runs[0]) if len(runs) == 1 else dict.fromkeys(_FACTS)

@@ -239,7 +239,7 @@ def _sections(document: dict[str, Any], number: Any) -> dict[str, list[tuple[str
             ],
         ),
         "Tuned presets": _if_any(
-            ("algorithm", "steps", "copies", "hyperparameters"),
+            ("algorithm", "steps", "environments", "hyperparameters"),
             [
                 (
                     name,

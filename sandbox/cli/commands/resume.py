@@ -22,7 +22,7 @@ def resume(
     """
     from sandbox.cli.commands.runs import describe
     from sandbox.cli.documents import facts, results
-    from sandbox.cli.show.progress import listener
+    from sandbox.cli.show.progress import progress_display
     from sandbox.cli.show.tables import show_trained
     from sandbox.runs.directory import Run
     from sandbox.workflow import is_complete
@@ -30,7 +30,7 @@ def resume(
 
     opened = Run.open(run)
     metric = opened.scenario.metric
-    progress = listener(quiet, metric.name, metric.unit)
+    progress = progress_display(quiet, metric.name, metric.unit)
     if is_complete(opened):
         progress.message(f"The run is complete: there is nothing left to do in {run}.")
     trained = carry_out(opened, progress=progress)

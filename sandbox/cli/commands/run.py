@@ -64,7 +64,7 @@ def run(
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:
     """Train an agent and compare it with classical methods."""
-    from sandbox.cli.show.progress import listener
+    from sandbox.cli.show.progress import progress_display
     from sandbox.cli.show.tables import show_verdict
     from sandbox.workflow import run as carry_out
 
@@ -92,7 +92,7 @@ def run(
         checkpoint_every=checkpoint_every,
         track=track or (),
         runs_dir=runs_dir,
-        progress=listener(quiet, resolved.metric.name, resolved.metric.unit),
+        progress=progress_display(quiet, resolved.metric.name, resolved.metric.unit),
         command=["sandbox", *context.obj],
     )
     if as_json:

@@ -80,7 +80,7 @@ def tune(
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:
     """Search hyperparameters; the winner is trained anew on fresh seeds."""
-    from sandbox.cli.show.comparison import show_comparison, watcher
+    from sandbox.cli.show.comparison import grid_display, show_comparison
     from sandbox.launch import Launching
     from sandbox.tuning.api import tune as carry_out
 
@@ -103,8 +103,8 @@ def tune(
         seed=seed,
         runs_dir=runs_dir,
         launching=Launching(launcher, workers, ray_address, cores, partition),
-        listener=None if quiet else _Lines(),
-        watcher=watcher(quiet),
+        callback=None if quiet else _Lines(),
+        comparison_callback=grid_display(quiet),
         command=["sandbox", *context.obj],
     )
     if as_json:
@@ -123,18 +123,18 @@ class _Lines:
         from sandbox.cli.show.console import stderr
 
         self._console = stderr()
-        self._told = 0.0
+        self._written_at = 0.0
         self._line = ""
 
-    def trial(self, document: Mapping[str, Any], running: int) -> None:
+    def on_update(self, document: Mapping[str, Any], running: int) -> None:
         line = headline(document, running)
         ended = sum(document["counts"].values()) - document["counts"]["running"]
-        due = time.monotonic() - self._told >= PLAIN_EVERY or ended == document["wanted"]
+        due = time.monotonic() - self._written_at >= PLAIN_EVERY or ended == document["wanted"]
         if due and line != self._line:
             self._console.print(line)
-            self._told, self._line = time.monotonic(), line
+            self._written_at, self._line = time.monotonic(), line
 
-    def message(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         self._console.print(text)
 
 

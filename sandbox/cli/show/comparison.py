@@ -12,20 +12,22 @@ from sandbox.report.words import number, with_unit
 
 if TYPE_CHECKING:
     from sandbox.comparison.api import ComparisonResult
-    from sandbox.comparison.drive import State, Watcher
+    from sandbox.comparison.drive import GridCallback, State
 
 PLAIN_EVERY = 10.0
 """Seconds between two lines in a log file."""
 
-_MOST_ROWS = 30
+STOPPING = "Stopping: running cells write their checkpoints. Interrupt again to stop at once."
+
+_MAX_ROWS = 30
 
 
-def watcher(quiet: bool) -> Watcher:
+def grid_display(quiet: bool) -> GridCallback:
     """What shows a grid's progress on standard error: a live table on a terminal, else lines."""
-    from sandbox.comparison.drive import Unwatched
+    from sandbox.comparison.drive import SilentGrid
 
     if quiet:
-        return Unwatched()
+        return SilentGrid()
     console = stderr()
     return _LiveTable(console) if console.is_terminal else _Lines(console.print)
 
@@ -35,25 +37,28 @@ class _Lines:
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
-        self._told = 0.0
+        self._written_at = 0.0
         self._line = ""
 
-    def begin(self, state: State) -> None:
+    def on_start(self, state: State) -> None:
         total, done, failed = len(state.cells), state.count("done"), state.count("failed")
-        told = f"{total:,} cells: {done:,} there already"
-        self._write(told + (f", {failed:,} failed before (--retry runs them again)" if failed else ""))
-        self._told = time.monotonic()
+        line = f"{total:,} cells: {done:,} there already"
+        self._write(line + (f", {failed:,} failed before (--retry runs them again)" if failed else ""))
+        self._written_at = time.monotonic()
 
-    def changed(self, state: State) -> None:
+    def on_update(self, state: State) -> None:
         now = time.monotonic()
-        if now - self._told >= PLAIN_EVERY:
-            self._told = now
-            self._tell(state)
+        if now - self._written_at >= PLAIN_EVERY:
+            self._written_at = now
+            self._write_line(state)
 
-    def end(self, state: State) -> None:
-        self._tell(state)
+    def on_stopping(self, state: State) -> None:
+        self._write(STOPPING)
 
-    def _tell(self, state: State) -> None:
+    def on_end(self, state: State) -> None:
+        self._write_line(state)
+
+    def _write_line(self, state: State) -> None:
         line = headline(state)
         if line != self._line:
             self._write(line)
@@ -69,15 +74,18 @@ class _LiveTable:
         self._live = Live(console=console, refresh_per_second=2, transient=True)
         self._drawn = 0.0
 
-    def begin(self, state: State) -> None:
+    def on_start(self, state: State) -> None:
         self._live.start()
         self._draw(state)
 
-    def changed(self, state: State) -> None:
+    def on_update(self, state: State) -> None:
         if time.monotonic() - self._drawn > 0.5:
             self._draw(state)
 
-    def end(self, state: State) -> None:
+    def on_stopping(self, state: State) -> None:
+        self._live.console.print(STOPPING)
+
+    def on_end(self, state: State) -> None:
         self._draw(state)
         self._live.stop()
 
@@ -85,10 +93,10 @@ class _LiveTable:
         self._drawn = time.monotonic()
         shown = table(headline(state), "scenario", "agent", "done", "running", "failed", "value so far")
         rows = progress_rows(state)
-        for row in rows[:_MOST_ROWS]:
+        for row in rows[:_MAX_ROWS]:
             shown.add_row(*row)
-        if len(rows) > _MOST_ROWS:
-            shown.add_row(f"and {len(rows) - _MOST_ROWS} more", *[""] * 5, style="dim")
+        if len(rows) > _MAX_ROWS:
+            shown.add_row(f"and {len(rows) - _MAX_ROWS} more", *[""] * 5, style="dim")
         self._live.update(shown)
 
 

@@ -52,7 +52,7 @@ def killed_at(checkpoint: int) -> Iterator[None]:
 
     with (
         mock.patch.object(RunWriter, "checkpoint", write),
-        mock.patch("sandbox.training.train._ended", nothing),
+        mock.patch("sandbox.training.train._Training._record_failure", nothing),
     ):
         yield
 

@@ -13,7 +13,7 @@ from test_restoring import comes_back
 
 from sandbox.api.errors import BrokenFileError, RunFailedError
 from sandbox.envs.make import make_training
-from sandbox.envs.vector import Workers
+from sandbox.envs.workers import WorkerVectorEnv
 from sandbox.runs.directory import Run
 from sandbox.runs.verify import find_damages
 from sandbox.scenarios.resolve import load_scenario
@@ -217,7 +217,7 @@ def test_a_worker_that_fails_is_told_in_its_own_words(monkeypatch: pytest.Monkey
         (0, BrokenFileError, "net.xml, line 3: SUMO says: no such lane"),
         (1, RunFailedError, "Environment worker 0 failed: KeyError: 'lane_7'"),
     ):
-        envs = Workers([Broken, Broken])
+        envs = WorkerVectorEnv([Broken, Broken])
         try:
             envs.reset()
             with pytest.raises(kind, match=words) as caught:

@@ -47,7 +47,7 @@ CASES: dict[str, tuple[str, int, int, dict[str, Any]]] = {
          "schedule": "linear"},
     ),
 }  # fmt: skip
-"""Scenario, copies, steps and hyperparameters: every kind of space, buffer and normaliser is in one.
+"""Scenario, environments, steps and hyperparameters: every kind of space, buffer and normaliser is in one.
 
 `regulator` and `corridor` give their state, natively batched; `forage`, `stall` and `tag` are replayed.
 """
@@ -55,8 +55,8 @@ CASES: dict[str, tuple[str, int, int, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("algo", CASES)
 def test_going_on_gives_what_an_uninterrupted_training_gives(algo: str, toys: None, tmp_path: Path) -> None:
-    scenario, copies, steps, hp = CASES[algo]
-    arguments: dict[str, Any] = {"num_envs": copies, "steps": steps, "hp": hp, "changes": SHORT}
+    scenario, num_envs, steps, hp = CASES[algo]
+    arguments: dict[str, Any] = {"num_envs": num_envs, "steps": steps, "hp": hp, "changes": SHORT}
     whole = uninterrupted(tmp_path, scenario, algo, **arguments)
     path = interrupted(tmp_path, scenario, algo, at=2, **arguments)
     assert Run.open(path).status != "done"
@@ -106,7 +106,7 @@ def test_sigkill_and_a_new_process_give_the_same(toys: None, tmp_path: Path) -> 
 
 
 def test_progress_has_every_step_once(toys: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.training.monitor.LOG_EVERY", 0.0)
+    monkeypatch.setattr("sandbox.training.curves.LOG_EVERY", 0.0)
     path = interrupted(
         tmp_path, "toy/regulator", "a2c", at=2, num_envs=4, steps=400, changes=SHORT, hp={"n_steps": 5}
     )

@@ -299,7 +299,7 @@ def test_a_request_to_stop_ends_training_and_closes_the_environments():
     with pytest.raises(StopTraining):
         train(context(make_envs, update=update))
     assert closed[-1]
-    assert len(closed) == 2  # the copy whose spaces were asked for, and the training's
+    assert len(closed) == 2  # the environment whose spaces were read, and the training's
 
 
 @pytest.mark.parametrize(
