@@ -44,6 +44,9 @@ _HOMES = {
     "StorageError": "errors",
     "UnknownNameError": "errors",
     "Interaction": "interaction",
+    "Extension": "extension",
+    "Observation": "extension",
+    "Observer": "extension",
     "Learner": "learner",
     "driven": "learner",
     "gymnasium_task": "external",
@@ -90,6 +93,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "Domain",
     "Dynamics",
     "EvaluationSettings",
+    "Extension",
     "FiniteModel",
     "InputFile",
     "Interaction",
@@ -99,7 +103,9 @@ __all__ = [  # written out, so that type checkers see what is exported
     "MisfitError",
     "MissingExtraError",
     "Moment",
+    "Observation",
     "ObservedDynamics",
+    "Observer",
     "ParallelCore",
     "Parent",
     "PluginError",
@@ -159,6 +165,7 @@ if TYPE_CHECKING:
         StorageError,
         UnknownNameError,
     )
+    from sandbox.api.extension import Extension, Observation, Observer
     from sandbox.api.external import gymnasium_task, pettingzoo_task
     from sandbox.api.finite_model import FiniteModel
     from sandbox.api.interaction import Interaction

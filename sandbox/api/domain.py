@@ -13,6 +13,7 @@ from sandbox.api.version import API_VERSION
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from sandbox.api.extension import Extension, Observation
     from sandbox.api.lazy import Lazy
     from sandbox.api.reward import RewardSpec
     from sandbox.api.view import View
@@ -66,11 +67,13 @@ class Task:
         baselines: The classical methods, best-tuned form.
         sources: Papers, standards and simulators behind it.
         views: Pictures beyond the rendered episode.
+        observations: Other ways to observe than the environment's own.
         finite_model: ``(config, reward) -> FiniteModel`` where states and actions are few enough to be
             written down; raises `InvalidValueError` for parameters with which they are not.
         dynamics: ``(config) -> Dynamics`` where the dynamics are written as array operations.
         small: Parameters of a small instance whose episodes are short, for the contract suite.
         expected_failures: Checks of the contract suite that the task cannot pass, each with the reason.
+        extensions: What others have added; set by the registry.
 
     At the end of an episode the environment's info holds ``metrics``; at every step it holds
     ``reward_terms``, the unweighted values of the reward's terms. In a parallel task the metrics
@@ -82,7 +85,7 @@ class Task:
     title: str = ""
     config: str | type[BaseModel] | Lazy = "sandbox.api.no_config:NoConfig"
     make: str | Callable[..., Any] = ""
-    rewards: str | Mapping[str, RewardSpec] = ""
+    rewards: str | Mapping[str, RewardSpec] | Lazy = ""
     default_reward: str = ""
     metrics: tuple[Metric, ...] = ()
     agents: Literal["single", "parallel"] = "single"
@@ -94,10 +97,12 @@ class Task:
     baselines: tuple[Baseline, ...] = ()
     sources: tuple[str, ...] = ()
     views: tuple[View, ...] = ()
+    observations: tuple[Observation, ...] = ()
     finite_model: str | Callable[..., Any] | None = None
     dynamics: str | Callable[..., Any] | None = None
     small: Mapping[str, Any] = field(default_factory=dict, hash=False)
     expected_failures: Mapping[str, str] = field(default_factory=dict, hash=False)
+    extensions: tuple[Extension, ...] = ()
 
     def __post_init__(self) -> None:
         missing = [name for name in ("make", "rewards") if not getattr(self, name)]

@@ -124,6 +124,7 @@ class Scenario(_Frozen):
         task: Full name of the task, ``<domain>/<task>``.
         config: The task's parameters that differ from its defaults.
         reward: Reward preset (a plain name is one) and weights.
+        observe: One of the task's observations, in place of the environment's own.
         metric: The metric that ranks agents.
         steps: Training steps when neither the command nor the preset says.
         evaluation: Episodes and seeds.
@@ -139,6 +140,7 @@ class Scenario(_Frozen):
     metric: str
     config: dict[str, Any] = Field(default_factory=dict)
     reward: RewardChoice = RewardChoice()
+    observe: str | None = None
     steps: int = Field(100_000, ge=1)
     evaluation: EvaluationSettings = EvaluationSettings()
     baselines: tuple[str, ...] | None = None

@@ -46,19 +46,22 @@ def _generator(env: Any) -> np.random.Generator | None:
 
 
 _COUNTERS = ("_elapsed_steps", "_has_reset")
+_LAYER = "layer"
 
 
 def wrapper_counters(env: Any) -> list[dict[str, Any]]:
-    """What Gymnasium's own wrappers around an environment count, outermost first."""
+    """What wrappers around an environment count, outermost first; see `get_layer` of a wrapper here."""
     layers = []
     while isinstance(env, gym.Wrapper):
-        layers.append(
-            {
-                name: value
-                for name, value in vars(env).items()
-                if name in _COUNTERS and isinstance(value, int | bool)
-            }
-        )
+        counts: dict[str, Any] = {
+            name: value
+            for name, value in vars(env).items()
+            if name in _COUNTERS and isinstance(value, int | bool)
+        }
+        get_layer: Any = getattr(type(env), "get_layer", None)
+        if get_layer is not None:
+            counts[_LAYER] = get_layer(env)
+        layers.append(counts)
         env = env.env
     return layers
 
@@ -67,7 +70,10 @@ def restore_counters(env: Any, layers: list[dict[str, Any]]) -> None:
     """Set what `wrapper_counters` gave."""
     for counts in layers:
         for name, value in counts.items():
-            setattr(env, name, value)
+            if name == _LAYER:
+                env.set_layer(value)
+            else:
+                setattr(env, name, value)
         env = env.env
 
 

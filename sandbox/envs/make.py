@@ -16,7 +16,9 @@ from sandbox.envs.seeding import EnvSeeds, NativeSeeds
 from sandbox.envs.single import EnvFactory, make_single
 from sandbox.envs.vector import (
     SameStep,
+    as_asked,
     as_rows,
+    is_native,
     joined,
     native,
     native_resume,
@@ -79,7 +81,7 @@ def make_vec(
     resolved = as_scenario(scenario, changes, reward)
     if num_envs < 1:
         raise InvalidValueError(f"num_envs must be at least 1, not {num_envs}.")
-    if resolved.task.make_vec is not None:
+    if is_native(resolved):
         return as_rows(resolved, native(resolved, num_envs, evaluation=False))
     return joined(
         resolved,
@@ -99,14 +101,15 @@ def make_training(
     expert that remembers what it did, episodes are played in single environments.
     """
     low, high = scenario.spec.evaluation.seeds.train
-    if scenario.task.make_vec is not None and (expert is None or expert.memoryless):
+    if is_native(scenario) and (expert is None or expert.memoryless):
         raw = raw_native(scenario, num_envs, evaluation=False)
         mode = native_resume(scenario, raw)
         if mode == "replay":
             seeded: VectorEnv[Any, Any, Any] = SameStep(EnvSeeds(raw, seed, low, high))
         else:
             seeded = NativeSeeds(same_step(raw), seed, low, high, mode)
-        return as_rows(scenario, seeded if expert is None else NativeExpertLabels(seeded, expert))
+        asked = as_asked(scenario, seeded)
+        return as_rows(scenario, asked if expert is None else NativeExpertLabels(asked, expert))
     factories = [
         EnvFactory(scenario, seeds=(seed, index, low, high), expert=expert) for index in range(num_envs)
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from sandbox.api.errors import UnknownNameError
 from sandbox.api.policy import Policy
 from sandbox.envs.models import models_of
 from sandbox.evaluation.rollout import RandomPolicy
+from sandbox.evaluation.simple_policy import as_policy
 from sandbox.registry.policies import load_policy
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -25,6 +26,7 @@ class Agent:
         folder: Where its policy is saved, where it has learned.
         deterministic: Whether a learned policy takes its mode.
         seconds: Wall time that a timed baseline has for each episode; what it takes by itself if absent.
+        policy: What plays, where it lives in this process alone and cannot be saved.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Agent:
     folder: Path | None = None
     deterministic: bool = True
     seconds: float | None = None
+    policy: Any = field(default=None, compare=False, repr=False)
 
 
 def policy_of(scenario: ResolvedScenario, agent: Agent, env: Any, action_space: Any) -> Policy:
@@ -46,6 +49,8 @@ def policy_of(scenario: ResolvedScenario, agent: Agent, env: Any, action_space: 
     Raises:
         UnknownNameError: For a baseline that the task does not have.
     """
+    if agent.policy is not None:
+        return bound(as_policy(agent.policy), scenario, env)
     if agent.folder is not None:
         return bound(load_policy(agent.folder), scenario, env)
     if agent.baseline == "random":
@@ -53,8 +58,7 @@ def policy_of(scenario: ResolvedScenario, agent: Agent, env: Any, action_space: 
     for baseline in scenario.task.baselines:
         if baseline.name == agent.baseline:
             limit = {"seconds": agent.seconds} if baseline.timed else {}
-            policy: Policy = resolve(baseline.make)(env, **limit)
-            return policy
+            return as_policy(resolve(baseline.make)(env, **limit))
     known = [baseline.name for baseline in scenario.task.baselines]
     raise UnknownNameError("baseline", str(agent.baseline), [*known, "random"])
 
@@ -73,4 +77,4 @@ def native_policy(scenario: ResolvedScenario, agent: Agent, envs: Any) -> Policy
     A row of the policy is an environment, or an agent of one.
     """
     space = getattr(envs.unwrapped, "row_action_space", envs.single_action_space)
-    return policy_of(scenario, agent, envs, space)
+    return policy_of(scenario, agent, envs.unwrapped, space)

@@ -14,6 +14,7 @@ from zlib import crc32
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.domain import Domain
 from sandbox.api.errors import PluginError
+from sandbox.api.extension import Extension
 
 PREFIX = "sandbox_path_plugin_"
 """Begins the names of modules and packages that are made here."""
@@ -92,4 +93,4 @@ def _homes(path: Path) -> list[str]:
 
 
 def _plugins_of(module: ModuleType) -> list[Any]:
-    return [value for value in vars(module).values() if isinstance(value, Domain | Algorithm)]
+    return [value for value in vars(module).values() if isinstance(value, Domain | Algorithm | Extension)]

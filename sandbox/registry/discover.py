@@ -1,8 +1,9 @@
 """Finds domain and algorithm plugins, loads them lazily and keeps a broken one from harming the rest.
 
-Plugins come from the entry-point groups ``sandbox.domains`` and ``sandbox.algorithms`` of installed
-distributions, and from ``SANDBOX_PLUGINS`` (what ``--plugin`` sets): a comma-separated list of
-``path/to/plugin.py``, ``path/to/plugin.py:attribute``, ``module`` or ``module:attribute``.
+Plugins come from the entry-point groups ``sandbox.domains``, ``sandbox.algorithms`` and
+``sandbox.extensions`` of installed distributions, and from ``SANDBOX_PLUGINS`` (what ``--plugin``
+sets): a comma-separated list of ``path/to/plugin.py``, ``path/to/plugin.py:attribute``, ``module`` or
+``module:attribute``.
 """
 
 from __future__ import annotations
@@ -20,14 +21,21 @@ from sandbox.api import API_VERSION
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.domain import Domain, Task
 from sandbox.api.errors import PluginError, SandboxError, UnknownNameError
+from sandbox.api.extension import Extension
 from sandbox.external.names import SCHEMES
 from sandbox.registry.allowed import MARK, PLUGINS_VARIABLE
 from sandbox.registry.by_path import _absolute, _load_target, _plugins_of
+from sandbox.registry.extend import extended
 from sandbox.registry.relative import absolute
 
 __all__ = ["PLUGINS_VARIABLE", "PluginStatus", "Registry", "add_plugins", "registry", "use_plugins"]
 
-GROUPS: dict[str, type] = {"sandbox.domains": Domain, "sandbox.algorithms": Algorithm}
+Kind = Literal["domain", "algorithm", "extension"]
+GROUPS: dict[str, type] = {
+    "sandbox.domains": Domain,
+    "sandbox.algorithms": Algorithm,
+    "sandbox.extensions": Extension,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,7 @@ class PluginStatus:
     """What became of one plugin: listed whether it works or not."""
 
     name: str
-    group: Literal["domain", "algorithm"]
+    group: Kind
     distribution: str
     version: str
     status: Literal["ok", "broken"]
@@ -43,14 +51,14 @@ class PluginStatus:
 
 
 class Plugins:
-    """One kind of plugin by name; loads each when it is first asked for.
+    """One kind of plugin by name; loads each when it is first asked for, and finishes it.
 
     A plugin whose module raises, that was written for another contract, is of the wrong type or
     repeats a name that is taken, is kept as broken with the reason.
     """
 
-    def __init__(self, group: str) -> None:
-        self._group = group
+    def __init__(self, group: str, finish: Callable[[Any], Any] = lambda plugin: plugin) -> None:
+        self._group, self._finish = group, finish
         self._sources: dict[str, _Source] = {}
         self._rejected: list[PluginStatus] = []
         self._loaded: dict[str, Any] = {}
@@ -58,8 +66,10 @@ class Plugins:
         self._unlisted: set[str] = set()
 
     @property
-    def kind(self) -> Literal["domain", "algorithm"]:
-        return "domain" if self._group == "sandbox.domains" else "algorithm"
+    def kind(self) -> Kind:
+        """What these plugins are called."""
+        kinds: dict[str, Kind] = {"sandbox.domains": "domain", "sandbox.algorithms": "algorithm"}
+        return kinds.get(self._group, "extension")
 
     def add(self, name: str, source: _Source) -> None:
         """Offer a plugin; the first of a name wins and later ones are rejected."""
@@ -117,6 +127,11 @@ class Plugins:
             if name in self._loaded:
                 yield self._loaded[name]
 
+    def break_plugin(self, name: str, reason: str) -> None:
+        """Take back a plugin that turned out to be broken when it was used."""
+        self._loaded.pop(name, None)
+        self._errors[name] = reason
+
     def statuses(self) -> list[PluginStatus]:
         """Every plugin with what became of it."""
         found = []
@@ -156,7 +171,7 @@ class Plugins:
             raise PluginError(
                 f"it calls itself '{plugin.name}', but is offered as '{name}'"  # type: ignore[attr-defined]
             )
-        return absolute(plugin, self._sources[name].package())
+        return self._finish(absolute(plugin, self._sources[name].package()))
 
 
 @dataclass(frozen=True)
@@ -191,14 +206,15 @@ class _Source:
 
 
 class Registry:
-    """All domains and algorithms that this process can see."""
+    """All domains, algorithms and extensions that this process can see."""
 
     def __init__(self) -> None:
-        self.domains = Plugins("sandbox.domains")
+        self.domains = Plugins("sandbox.domains", self._extended)
         self.algorithms = Plugins("sandbox.algorithms")
+        self.extensions = Plugins("sandbox.extensions")
         self._unloadable: list[PluginStatus] = []
         declared = entry_points()
-        for plugins in (self.domains, self.algorithms):
+        for plugins in (self.domains, self.algorithms, self.extensions):
             for entry in declared.select(group=plugins._group):
                 plugins.add(entry.name, _from_entry_point(entry))
         for target in filter(None, os.environ.get(PLUGINS_VARIABLE, "").split(",")):
@@ -263,14 +279,26 @@ class Registry:
 
     def statuses(self) -> list[PluginStatus]:
         """Every plugin, working or not."""
-        return [*self.domains.statuses(), *self.algorithms.statuses(), *self._unloadable]
+        domains = self.domains.statuses()  # loading them tells which extensions fit
+        for extension in list(self.extensions.working()):
+            domain = extension.task.partition("/")[0]
+            if domain not in self.domains.names():
+                self.extensions.break_plugin(extension.name, f"there is no domain '{domain}' to extend")
+        return [*domains, *self.algorithms.statuses(), *self.extensions.statuses(), *self._unloadable]
+
+    def _extended(self, domain: Domain) -> Domain:
+        """A domain with what extensions add to its tasks."""
+        whole, errors = extended(domain, list(self.extensions.working()))
+        for name, reason in errors.items():
+            self.extensions.break_plugin(name, reason)
+        return whole
 
     def _add_target(self, target: str) -> None:
         try:
             module, attributes = _load_target(target)
             found = [getattr(module, name) for name in attributes] if attributes else _plugins_of(module)
             if not found:
-                raise PluginError("it defines no Domain and no Algorithm")
+                raise PluginError("it defines no Domain, no Algorithm and no Extension")
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -279,7 +307,8 @@ class Registry:
             return
         for plugin in found:
             source = _Source(module.__name__, target, "", partial(_itself, plugin))
-            plugins = self.algorithms if isinstance(plugin, Algorithm) else self.domains
+            kinds = {Algorithm: self.algorithms, Extension: self.extensions}
+            plugins = kinds.get(type(plugin), self.domains)
             plugins.add(getattr(plugin, "name", target), source)
 
 

@@ -8,9 +8,42 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox.api.errors import BrokenFileError
+from sandbox.registry.extend import terms_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from sandbox.api.domain import Task
+    from sandbox.api.extension import Observation
+    from sandbox.api.metric import Metric
+
+
+def add_extensions(
+    content: dict[str, Any], task: Task, metric: Metric, observation: Observation | None
+) -> None:
+    """Put into the content of a scenario what extensions have to do with its numbers.
+
+    A term of an extension that weighs nothing does not take part: what is installed beside a task must
+    not make its scenarios others.
+
+    Args:
+        content: What is hashed.
+        task: The scenario's task.
+        metric: What ranks agents.
+        observation: What is observed in place of the environment's own observation.
+    """
+    used = {}
+    for extension in task.extensions:
+        names = {term.name for term in terms_of(extension)}
+        weighty = {name for name in names if content["reward"].get(name)}
+        for name in names - weighty:
+            content["reward"].pop(name, None)
+        if weighty or metric in extension.metrics or observation in extension.observations:
+            used[extension.name] = extension.version
+    if observation is not None:
+        content["observe"] = observation.name
+    if used:
+        content["extensions"] = used
 
 
 def has_scheme(value: str) -> bool:

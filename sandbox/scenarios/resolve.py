@@ -30,10 +30,11 @@ from sandbox.scenarios.overrides import (
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from sandbox.api.extension import Observation
     from sandbox.api.metric import Metric
     from sandbox.api.reward import RewardSpec
     from sandbox.api.scenario import Scenario
-from sandbox.scenarios.hash import code_names, has_scheme, input_digest, input_fields
+from sandbox.scenarios.hash import add_extensions, code_names, has_scheme, input_digest, input_fields
 from sandbox.scenarios.paths import absolute_path
 from sandbox.scenarios.source import Source, source_of
 from sandbox.scenarios.validation import validate
@@ -85,6 +86,17 @@ class ResolvedScenario:
         return presets[name].reweighted(choice.weights)
 
     @cached_property
+    def observation(self) -> Observation | None:
+        """What is observed in place of the environment's own observation."""
+        name = self.spec.observe
+        if name is None:
+            return None
+        for observation in self.task.observations:
+            if observation.name == name:
+                return observation
+        raise UnknownNameError("observation", name, [known.name for known in self.task.observations])
+
+    @cached_property
     def metric(self) -> Metric:
         """The metric that ranks agents."""
         for metric in self.task.metrics:
@@ -104,10 +116,11 @@ class ResolvedScenario:
             "config": self.config.model_dump(mode="json"),
             "evaluation_config": self.evaluation_config.model_dump(mode="json"),
             "files": {name: input_digest(self.config, name) for name in input_fields(type(self.config))},
-            "reward": self.reward.weights,
+            "reward": dict(self.reward.weights),
             "metric": self.metric.name,
             "evaluation": self.spec.evaluation.model_dump(mode="json", exclude={"config"}),
         }
+        add_extensions(content, self.task, self.metric, self.observation)
         for name in content["files"]:  # type: ignore[attr-defined]
             content["config"].pop(name, None)  # type: ignore[attr-defined]
             content["evaluation_config"].pop(name, None)  # type: ignore[attr-defined]
@@ -129,7 +142,7 @@ class ResolvedScenario:
         """Resolve everything now, so that a mistake is found before anything starts."""
         require(self.domain)
         self.baselines()
-        _ = self.config, self.evaluation_config, self.reward, self.metric, self.hash
+        _ = self.config, self.evaluation_config, self.reward, self.observation, self.metric, self.hash
         return self
 
     def __getstate__(self) -> dict[str, Any]:
@@ -238,10 +251,10 @@ def _apply(raw: dict[str, Any], assignments: Mapping[str, Any], scenario: Resolv
             raw["evaluation"]["config"].pop(plain, None)
         elif key.startswith("evaluation."):
             raw["evaluation"] = merged(raw["evaluation"], {key.removeprefix("evaluation."): value})
-        elif key in ("metric", "steps"):
+        elif key in ("metric", "steps", "observe"):
             raw[key] = value
         else:
-            known = [*fields, "metric", "steps", "evaluation.episodes"]
+            known = [*fields, "metric", "steps", "observe", "evaluation.episodes"]
             raise UnknownNameError("setting", shorten(key), known)
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.errors import MisfitError
 from sandbox.envs.single import EnvFactory
-from sandbox.envs.vector import native
+from sandbox.envs.vector import is_native, native
 from sandbox.registry.discover import registry
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.training.needs import missing_models, tasks_with
@@ -29,7 +29,7 @@ class RowSpaces(NamedTuple):
 
 def spaces_of(scenario: ResolvedScenario) -> RowSpaces:
     """The spaces of a task; makes an environment to read them."""
-    if scenario.task.make_vec is not None:
+    if is_native(scenario):
         envs: Any = native(scenario, 1, evaluation=False)
         try:
             if scenario.task.agents == "parallel":

@@ -10,6 +10,7 @@ from typing import Any
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.errors import DamagedRunError, InvalidValueError, MisfitError, UnknownNameError
 from sandbox.api.processes import usable_cores
+from sandbox.envs.vector import is_native
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import require, resolve
 from sandbox.runs.directory import Run
@@ -174,7 +175,7 @@ def _variant(asked: Algorithm, masks: bool) -> Algorithm:
 def _default_num_envs(scenario: ResolvedScenario, algorithm: Algorithm) -> int:
     if not uses_many_envs(algorithm):
         return 1
-    if scenario.task.make_vec is not None:
+    if is_native(scenario):
         return min(DEFAULT_NUM_ENVS_NATIVE, scenario.task.max_num_envs)
     return DEFAULT_NUM_ENVS_CHEAP if scenario.task.cheap else usable_cores()
 

@@ -128,21 +128,20 @@ stall = Task(
 
 shelf = Task(
     name="shelf",
-    version=1,
-    cheap=True,
-    resume="state",
-    masks=True,
     title="Restock a shelf every evening",
-    config="toy_shelf:ShelfConfig",
-    make="toy_shelf:make",
-    rewards="toy_shelf:REWARDS",
-    default_reward="profit",
+    config=".toy_shelf:ShelfConfig",
+    make=".toy_shelf:make",
+    make_vec=".toy_shelf:make_vec",
+    rewards=".toy_shelf:REWARDS",
     metrics=(Metric("profit", "coins", "higher", "Mean profit of an evening."),),
     baselines=(
-        Baseline("fill", "toy_shelf:make_fill", "Fills the shelf every evening.", memoryless=True),
-        Baseline("every-third", "toy_shelf:make_every_third", "Fills the shelf every third evening."),
+        Baseline("fill", ".toy_shelf:fill", "Fills the shelf every evening.", memoryless=True),
+        Baseline("every-third", ".toy_shelf:EveryThird", "Fills the shelf every third evening."),
     ),
-    finite_model="toy_shelf:finite_model",
+    finite_model=".toy_shelf:finite_model",
+    resume="state",
+    cheap=True,
+    masks=True,
 )
 
 domain = Domain(

@@ -40,9 +40,9 @@ def resolve(name):
 
 def make(name, **config):
     task = TASKS[name]
-    return resolve(task.make)(
-        resolve(task.config)(**config), resolve(task.rewards)[task.default_reward], None
-    )
+    rewards = resolve(task.rewards)
+    preset = task.default_reward or next(iter(rewards))
+    return resolve(task.make)(resolve(task.config)(**config), rewards[preset], None)
 
 
 def play(env, policy, seed):

@@ -17,7 +17,7 @@ import gymnasium as gym
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from sandbox.api import FiniteModel, InvalidValueError, RewardSpec, RewardTerm
+from sandbox.api import FiniteModel, InvalidValueError, Rewards, RewardSpec, RewardTerm, batched
 
 DEMAND = np.array([0.3, 0.4, 0.2, 0.1])
 DISCOUNT = 0.95
@@ -42,16 +42,15 @@ class Evening:
     placed: Any
 
 
-REWARDS = {
-    "profit": RewardSpec(
-        (
-            RewardTerm("sold", lambda evening: evening.sold * 1.0, 3.0, "items"),
-            RewardTerm("ordered", lambda evening: evening.ordered * 1.0, -1.0, "items"),
-            RewardTerm("placed", lambda evening: evening.placed * 1.0, -1.0, "orders"),
-            RewardTerm("left", lambda evening: evening.left * 1.0, -0.1, "items"),
-        )
-    )
-}
+REWARDS = Rewards(
+    [
+        RewardTerm("sold", weight=3.0, unit="items"),
+        RewardTerm("ordered", weight=-1.0, unit="items"),
+        RewardTerm("placed", weight=-1.0, unit="orders"),
+        RewardTerm("left", weight=-0.1, unit="items"),
+    ],
+    presets={"spacious": {"left": -0.01}},
+)
 
 
 def evening(stock: Any, order: Any, demand: Any) -> Evening:
@@ -61,59 +60,44 @@ def evening(stock: Any, order: Any, demand: Any) -> Evening:
     return Evening(sold, order, full - sold, order > 0)
 
 
-class ShelfEnv(gym.Env[Any, Any]):
+class Shelves:
     """Observation: ``(1,)``, stock over capacity. Action: items to order; what does not fit is left out."""
 
-    metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium's convention
-
-    def __init__(self, config: ShelfConfig, reward: RewardSpec, render_mode: str | None = None) -> None:
-        self.config, self.reward, self.render_mode = config, reward, render_mode
+    def __init__(self, config: ShelfConfig, num_envs: int) -> None:
+        self.config = config
         self.observation_space = gym.spaces.Box(0.0, 1.0, (1,), np.float32)
         self.action_space = gym.spaces.Discrete(config.capacity + 1)
-        self.stock = self.steps = 0
-        self.profit = 0.0
+        self.stock = np.zeros(num_envs, np.int64)
+        self.steps = np.zeros(num_envs, np.int64)
+        self.profit = np.zeros(num_envs)
+        self.demand = np.zeros((num_envs, config.horizon), np.int64)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
-        super().reset(seed=seed)
-        self.stock = int(self.np_random.integers(self.config.capacity + 1))
-        self.steps, self.profit = 0, 0.0
-        return self._observe(), {"action_mask": self._mask()}
+    def begin(self, row: int, rng: np.random.Generator) -> None:
+        self.stock[row] = rng.integers(self.config.capacity + 1)
+        self.demand[row] = rng.choice(len(DEMAND), self.config.horizon, p=DEMAND)
+        self.steps[row] = self.profit[row] = 0
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        order = min(int(action), self.config.capacity - self.stock)
-        happened = evening(self.stock, order, int(self.np_random.choice(len(DEMAND), p=DEMAND)))
-        self.stock, self.steps = int(happened.left), self.steps + 1
-        breakdown = self.reward(happened)
-        self.profit += 3 * happened.sold - happened.ordered - happened.placed - 0.1 * happened.left
-        truncated = self.steps >= self.config.horizon
-        info: dict[str, Any] = {
-            "reward_terms": {name: float(value) for name, value in breakdown.terms.items()},
-            "action_mask": self._mask(),
-        }
-        if truncated:
-            info["metrics"] = {"profit": float(self.profit / self.steps)}
-        return self._observe(), float(breakdown.total), False, truncated, info
+    def step(self, actions: Any) -> Evening:
+        order = np.minimum(actions, self.config.capacity - self.stock)
+        happened = evening(self.stock, order, self.demand[np.arange(len(order)), self.steps])
+        self.stock, self.steps = happened.left, self.steps + 1
+        self.profit = self.profit + 3 * happened.sold - order - happened.placed - 0.1 * happened.left
+        return happened
 
-    def get_state(self) -> dict[str, Any]:
-        rng = self.np_random.bit_generator.state
-        return {"stock": self.stock, "steps": self.steps, "profit": float(self.profit), "rng": rng}
+    def observe(self) -> Any:
+        return (self.stock[:, None] / self.config.capacity).astype(np.float32)
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        self.stock, self.steps, self.profit = state["stock"], state["steps"], state["profit"]
-        self.np_random.bit_generator.state = state["rng"]
+    def masks(self) -> Any:
+        return np.arange(self.config.capacity + 1) <= (self.config.capacity - self.stock)[:, None]
 
-    def _observe(self) -> Any:
-        return np.array([self.stock / self.config.capacity], np.float32)
+    def ends(self) -> tuple[Any, Any]:
+        return False, self.steps >= self.config.horizon
 
-    def _mask(self) -> Any:
-        return np.arange(self.config.capacity + 1) <= self.config.capacity - self.stock
+    def metrics(self, row: int) -> dict[str, float]:
+        return {"profit": self.profit[row] / self.steps[row]}
 
 
-def make(config: ShelfConfig, reward: RewardSpec, render_mode: str | None = None) -> ShelfEnv:
-    """The environment of a scenario."""
-    return ShelfEnv(config, reward, render_mode)
+make, make_vec = batched(Shelves)
 
 
 def finite_model(config: ShelfConfig, reward: RewardSpec) -> FiniteModel:
@@ -137,46 +121,22 @@ def finite_model(config: ShelfConfig, reward: RewardSpec) -> FiniteModel:
     )
 
 
-class FillTo:
-    """Orders up to a level; reads the stock from the observation."""
-
-    def __init__(self, capacity: int, level: int) -> None:
-        self.capacity, self.level = capacity, level
-
-    def reset(self, num_envs: int, seed: int | None = None) -> None:
-        pass
-
-    def act(self, observation: Any, mask: Any = None, deterministic: bool = True) -> Any:
-        stock = np.rint(np.asarray(observation)[:, 0] * self.capacity).astype(np.int64)
-        return np.maximum(self.level - stock, 0)
-
-    def save(self, directory: Any) -> None:
-        raise NotImplementedError
-
-
-def make_fill(env: Any) -> FillTo:
-    """Fills the shelf."""
-    return FillTo(env.config.capacity, env.config.capacity)
+def fill(env: Any) -> Any:
+    """Fills the shelf, as a function of what is observed."""
+    capacity = env.config.capacity
+    return lambda observation: capacity - np.rint(observation[:, 0] * capacity).astype(np.int64)
 
 
 class EveryThird:
     """Fills the shelf every third evening, which it counts itself: it cannot be asked out of turn."""
 
-    def __init__(self, env: ShelfEnv) -> None:
-        self.env, self.count = env, 0
+    def __init__(self, env: Any) -> None:
+        self.core, self.count = env.core, 0
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
         self.count = 0
 
-    def act(self, observation: Any, mask: Any = None, deterministic: bool = True) -> Any:
-        room = self.env.config.capacity - self.env.stock
+    def act(self, observation: Any) -> Any:
+        room = self.core.config.capacity - self.core.stock
         self.count += 1
-        return np.array([room if self.count % 3 == 1 else 0])
-
-    def save(self, directory: Any) -> None:
-        raise NotImplementedError
-
-
-def make_every_third(env: Any) -> EveryThird:
-    """Bound to the shelf that it fills."""
-    return EveryThird(env)
+        return room if self.count % 3 == 1 else np.zeros_like(room)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sandbox.api.batch.types import Array, Core, Flags, Info, Observation
+from sandbox.api.extension import Observer
 from sandbox.api.reward import RewardSpec
 
 _ARRAY = np.ndarray
@@ -30,6 +31,8 @@ class Rows:
         """Shape of the transition's values."""
         self.everyone: Flags = np.ones(num_envs, np.bool_)
         self.everyone.flags.writeable = False
+        self.observer: Observer | None = None
+        """Shows something else than the core's own observation."""
         self._masks: Callable[[], Array] | None = getattr(core, "masks", None)
         self._info: Callable[[], Mapping[str, Array]] | None = getattr(core, "info", None)
         self._begin_rows = getattr(core, "begin_rows", None)
@@ -73,10 +76,15 @@ class Rows:
         terminated, truncated = self.ends()
         return terminated | truncated
 
+    def observe(self) -> Observation:
+        """What is seen now."""
+        seen = self.core.observe()
+        return seen if self.observer is None else self.observer(seen)
+
     def observe_again(self, observation: Observation, rows: Array) -> Observation:
         """The observations after some rows began an episode, given those from before."""
-        if self._observe_rows is None or len(rows) == self.num_envs:
-            return self.core.observe()
+        if self._observe_rows is None or self.observer is not None or len(rows) == self.num_envs:
+            return self.observe()
         return _with_rows(observation, rows, self._observe_rows(rows))
 
     def present(self) -> Info:

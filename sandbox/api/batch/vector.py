@@ -14,6 +14,7 @@ from sandbox.api.batch.actions import action_reader
 from sandbox.api.batch.rows import Rows, any_true, copied_rows, with_presence
 from sandbox.api.batch.state import Restore, keeper_of
 from sandbox.api.batch.types import Array, Config, Core, Flags, Info, Observation
+from sandbox.api.extension import Observer
 from sandbox.api.reward import RewardSpec
 
 Seeds = int | Sequence[int | None] | None
@@ -60,7 +61,7 @@ class BatchedVectorEnv(VectorEnv[Any, Any, Any]):
         seed_rows(self.core.rngs, seed)
         mask = (options or {}).get("reset_mask")
         self._begin(np.arange(self.num_envs) if mask is None else np.flatnonzero(mask))
-        return self.core.observe(), self._rows.present()
+        return self._rows.observe(), self._rows.present()
 
     def step(self, actions: Any) -> tuple[Observation, Array, Flags, Flags, Info]:
         """One step of all rows; those that ended are reset, their last observation is in ``final_obs``."""
@@ -69,7 +70,7 @@ class BatchedVectorEnv(VectorEnv[Any, Any, Any]):
         self._keeper.stepped(read)
         total, terms = rows.step(read)
         terminated, truncated = rows.ends()
-        observation, everyone = self.core.observe(), rows.everyone
+        observation, everyone = rows.observe(), rows.everyone
         outcome: Info = {"reward_terms": with_presence(terms, everyone), "_reward_terms": everyone}
         present = rows.present()
         done = terminated | truncated
@@ -86,6 +87,12 @@ class BatchedVectorEnv(VectorEnv[Any, Any, Any]):
         info = rows.present_again(present, ended) | outcome
         info |= {"final_obs": final_obs, "_final_obs": done, "final_info": final_info, "_final_info": done}
         return observation, total, terminated, truncated, info
+
+    def observe_with(self, observer: Observer) -> None:
+        """Show something else from now on."""
+        self._rows.observer = observer
+        self.single_observation_space = observer.space
+        self.observation_space = batch_space(observer.space, self.num_envs)
 
     def get_state(self) -> Info:
         """All that the future depends on, the generators included, as plain data."""
