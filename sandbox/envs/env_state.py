@@ -50,20 +50,16 @@ _LAYER = "layer"
 
 
 def wrapper_counters(env: Any) -> list[dict[str, Any]]:
-    """What wrappers around an environment count, outermost first; see `get_layer` of a wrapper here."""
+    """What wrappers around an environment count, outermost first.
+
+    Of Gymnasium's own their counters, of those here what their ``get_layer`` gives; a
+    `sandbox.envs.multiagent.JointEnv` counts as a wrapper.
+    """
     layers = []
     while isinstance(env, gym.Wrapper):
-        counts: dict[str, Any] = {
-            name: value
-            for name, value in vars(env).items()
-            if name in _COUNTERS and isinstance(value, int | bool)
-        }
-        get_layer: Any = getattr(type(env), "get_layer", None)
-        if get_layer is not None:
-            counts[_LAYER] = get_layer(env)
-        layers.append(counts)
+        layers.append(_counts(env))
         env = env.env
-    return layers
+    return [*layers, _counts(env)]
 
 
 def restore_counters(env: Any, layers: list[dict[str, Any]]) -> None:
@@ -74,7 +70,19 @@ def restore_counters(env: Any, layers: list[dict[str, Any]]) -> None:
                 env.set_layer(value)
             else:
                 setattr(env, name, value)
-        env = env.env
+        env = env.env if isinstance(env, gym.Wrapper) else None
+
+
+def _counts(env: Any) -> dict[str, Any]:
+    counts: dict[str, Any] = {}
+    if isinstance(env, gym.Wrapper):
+        for name, value in vars(env).items():
+            if name in _COUNTERS and isinstance(value, int | bool):
+                counts[name] = value
+    get_layer: Any = getattr(type(env), "get_layer", None)
+    if get_layer is not None:
+        counts[_LAYER] = get_layer(env)
+    return counts
 
 
 def copied(action: Any) -> Any:

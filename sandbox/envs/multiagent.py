@@ -112,14 +112,19 @@ class JointEnv(gym.Env[Any, Any]):
     def get_state(self) -> dict[str, Any]:
         """The state of the wrapped environment, where it offers one."""
         state: dict[str, Any] = self.parallel.unwrapped.get_state()
-        return {"parallel": state, "derived": self._derived.get_state()} if self._derived else state
+        return state
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Bring the wrapped environment, which must have been reset, into a state."""
-        if self._derived:
-            self._derived.set_state(state["derived"])
-            state = state["parallel"]
         self.parallel.unwrapped.set_state(state)
+
+    def get_layer(self) -> dict[str, Any]:
+        """What is kept here; see `sandbox.envs.env_state.wrapper_counters`."""
+        return self._derived.get_state()
+
+    def set_layer(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_layer` gave."""
+        self._derived.set_state(state)
 
     def render(self) -> Any:
         """A frame of the wrapped environment."""
