@@ -143,11 +143,21 @@ def _task(task: Any) -> list[str]:
         table(("term", "unit", "definition", "source"), terms),
         "**Reward presets** (`--reward PRESET`); terms that are not named have weight 0",
         table(("preset", "weights"), presets),
+        *_transition(task),
         "**Metrics**",
         table(("metric", "unit", "better", "definition"), metrics),
         "**Baselines**",
         table(("baseline", "what it does", "source"), baselines),
     ]
+
+
+def _transition(task: Any) -> list[str]:
+    from sandbox.registry.transition import transition_fields
+
+    rows = [(f"`{name}`", meaning) for name, meaning in transition_fields(task)]
+    return (
+        ["**Transition**: what terms are functions of", table(("field", "what it is"), rows)] if rows else []
+    )
 
 
 def algorithms() -> str:

@@ -37,6 +37,10 @@ class Task:
         rewards: Reward presets: `Rewards`, or a mapping from name to `RewardSpec`.
         default_reward: The preset used when a scenario names none; the first if absent.
         metrics: What ``info["metrics"]`` holds at the end of an episode.
+        transition: Class of what the reward terms are functions of, a dataclass with a section
+            ``Attributes`` in its docstring; for ``sandbox info`` and for who adds terms. If absent, what
+            the ``step`` of a batched core says that it returns, or what the terms' functions are annotated
+            with.
         agents: ``"single"`` for Gymnasium, ``"parallel"`` for PettingZoo's parallel API.
         make_vec: ``(config, reward, num_envs) -> gymnasium.vector.VectorEnv`` where the dynamics can
             be batched natively; its autoreset mode must be SAME_STEP or DISABLED, its ``reset`` takes
@@ -98,6 +102,7 @@ class Task:
     sources: tuple[str, ...] = ()
     views: tuple[View, ...] = ()
     observations: tuple[Observation, ...] = ()
+    transition: str | type | None = None
     finite_model: str | Callable[..., Any] | None = None
     dynamics: str | Callable[..., Any] | None = None
     small: Mapping[str, Any] = field(default_factory=dict, hash=False)

@@ -40,7 +40,7 @@ class Interaction:
         self.info: dict[str, Any] = {}
         # Restored environments are in the middle of their episodes and must not be reset.
         if context.resume is None or not context.resume.environments:
-            self.observation, self.info = self.envs.reset()
+            self.restart()
 
     @property
     def rows(self) -> int:
@@ -58,6 +58,10 @@ class Interaction:
         """Rows whose agent takes part in the coming step."""
         active = self.info.get("active")
         return np.ones(self.rows, np.bool_) if active is None else np.asarray(active, np.bool_)
+
+    def restart(self) -> None:
+        """Begin new episodes in all environments; those that run are given up."""
+        self.observation, self.info = self.envs.reset()
 
     def step(self, actions: Array) -> Transitions:
         """Step all rows with these actions.

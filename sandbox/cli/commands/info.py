@@ -47,6 +47,7 @@ def describe(resolved: ResolvedScenario) -> dict[str, Any]:
     """The scenario as a JSON document; makes its environment to learn the spaces."""
     from sandbox.outputs.render import views
     from sandbox.registry.resolve import presets_of
+    from sandbox.registry.transition import transition_fields
 
     scenario, task = resolved.spec, resolved.task
     presets, default = presets_of(task)
@@ -72,6 +73,9 @@ def describe(resolved: ResolvedScenario) -> dict[str, Any]:
         "reward": {
             "preset": scenario.reward.preset or default,
             "terms": _terms(resolved.reward),
+            "transition": [
+                {"name": name, "description": meaning} for name, meaning in transition_fields(task)
+            ],
             "presets": {name: _terms(spec) for name, spec in presets.items()},
         },
         "baselines": [
@@ -83,6 +87,11 @@ def describe(resolved: ResolvedScenario) -> dict[str, Any]:
             {"name": one.name, "formats": list(one.formats), "description": one.description}
             for one in views(resolved, render_modes)
         ],
+        "observe": scenario.observe,
+        "observations": [
+            {"name": known.name, "description": known.description} for known in task.observations
+        ],
+        "extensions": [{"name": known.name, "version": known.version} for known in task.extensions],
         "references": [
             {"metric": scenario.metric, **one.model_dump(exclude_none=True)} for one in scenario.references
         ],
@@ -218,6 +227,9 @@ def _sections(document: dict[str, Any], number: Any) -> dict[str, list[tuple[str
             ("preset", "weights other than zero"),
             *((name, _weights(terms)) for name, terms in reward["presets"].items()),
         ],
+        "Transition (what reward terms are functions of)": _if_any(
+            ("field", "what it is"), [(t["name"], t["description"]) for t in reward["transition"]]
+        ),
         f"Metrics (ranked by {document['metric']})": [
             ("metric", "unit", "better", "definition"),
             *((m["name"], m["unit"], m["better"], m["description"]) for m in document["metrics"]),
@@ -230,6 +242,13 @@ def _sections(document: dict[str, Any], number: Any) -> dict[str, list[tuple[str
         "Views (sandbox render --view NAME)": _if_any(
             ("view", "formats", "what it shows"),
             [(v["name"], " ".join(v["formats"]), v["description"]) for v in document["views"]],
+        ),
+        "Observations (--set observe=NAME)": _if_any(
+            ("observation", "what it shows"),
+            [(o["name"], o["description"]) for o in document["observations"]],
+        ),
+        "Extensions": _if_any(
+            ("extension", "version"), [(e["name"], str(e["version"])) for e in document["extensions"]]
         ),
         "Known values": _if_any(
             ("name", "metric", "value", "source"),
