@@ -129,7 +129,7 @@ def test_a_name_that_cannot_be_is_refused(environment: Environment, name: str, m
     assert not list(environment.folder.glob("sandbox-*"))
 
 
-def test_an_algorithm_of_a_taken_name_and_a_kind_that_there_is_not_are_refused(
+def test_a_taken_name_of_an_algorithm_and_an_unknown_kind_are_refused(
     environment: Environment,
 ) -> None:
     taken = environment.sandbox("plugin", "new", "ppo", "--kind", "algorithm", code=2)
