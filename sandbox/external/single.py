@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import gymnasium as gym
-import numpy as np
 
 from sandbox.api.derived import DerivedMetrics
 from sandbox.api.errors import InvalidValueError, MissingExtraError, SandboxError, UnknownNameError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sandbox.scenarios.find import ScenarioEntry, entries_of_files
 from sandbox.scenarios.source import document_of, tasks_without_file
@@ -20,7 +20,11 @@ def entries(search: Sequence[Path] = ()) -> list[ScenarioEntry]:
     return sorted([*entries_of_files(search), *own], key=lambda entry: entry.id)
 
 
-def list_scenarios() -> list[dict[str, Any]]:
+if TYPE_CHECKING:
+    from sandbox.api.types import Json
+
+
+def list_scenarios() -> list[Json]:
     """Every readable scenario: ``id``, ``task``, ``title``, ``metric``, ``agents``."""
     return [
         {

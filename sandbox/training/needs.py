@@ -120,11 +120,11 @@ def same_data(run: Run) -> str | None:
     Raises:
         InvalidValueError: If the dataset is no longer what it was.
     """
-    known = run.record.get("data")
+    known = run.record.data
     if known is None:
         return None
-    path = Path(known["path"])
-    if not path.exists() or digest_of(path) != known["digest"]:
+    path = Path(known.path)
+    if not path.exists() or digest_of(path) != known.digest:
         raise InvalidValueError(
             f"'{run.path}' cannot be repeated: the dataset {path} is gone or has changed since."
         )

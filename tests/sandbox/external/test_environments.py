@@ -219,4 +219,5 @@ def test_importing_a_manifest_imports_no_environment(plugin):
     assert not [name for name in sys.modules if name.endswith("garden")]
     assert as_scenario("yard").task.title == ".garden:Far of Gymnasium"
     assert gymnasium_task("ALE/Pong-v5").name == "pong-v5"
-    assert Metric("x", "1", "lower") and RewardTerm("y").weight == 0
+    assert Metric("x", "1", "lower")
+    assert RewardTerm("y").weight == 0
