@@ -13,7 +13,7 @@ from sandbox.api.derived import DerivedMetrics
 from sandbox.api.errors import InvalidValueError, MissingExtraError, SandboxError, UnknownNameError
 from sandbox.api.metric import Metric
 from sandbox.api.reward import RewardSpec
-from sandbox.external.code import loaded
+from sandbox.external.code import first_line, wrapped
 from sandbox.external.config import GymnasiumConfig
 from sandbox.external.spaces import action_form, flat_mask, observation_form
 
@@ -93,6 +93,17 @@ class ExternalEnv(gym.Wrapper[Any, Any, Any, Any]):
             self._seen(observation), float(breakdown.total), happened.terminated, happened.truncated, told
         )  # fmt: skip
 
+    def render(self) -> Any:
+        """A picture, in the way that the environment draws it.
+
+        Raises:
+            MissingExtraError: If a package that it draws with is not installed.
+        """
+        try:
+            return self.env.render()
+        except gym.error.DependencyNotInstalled as error:
+            raise MissingExtraError("Rendering this environment", [_missing(error)], None) from error
+
     def _seen(self, observation: Any) -> Any:
         if self._mask_in_observation:
             rest = {key: part for key, part in observation.items() if key != "action_mask"}
@@ -118,7 +129,10 @@ def has_masks(env: AnyEnv) -> bool:
         return True
     if env.has_wrapper_attr("action_masks"):
         return True
-    _, info = env.reset(seed=0)
+    try:
+        _, info = env.reset(seed=0)
+    except Exception as error:  # environments raise anything
+        raise InvalidValueError(f"The environment cannot be reset: {first_line(error)}.") from error
     return "action_mask" in info
 
 
@@ -140,8 +154,7 @@ def make_gymnasium(
         MisfitError: If its spaces cannot be used.
     """
     env = bare(config.id, config.kwargs, config.max_episode_steps, render_mode)
-    for wrapper in (*wrap, *config.wrap):
-        env = loaded(wrapper, "The wrapper")(env)
+    env = wrapped(env, (*wrap, *config.wrap), "observation_space")
     return ExternalEnv(env, config.id, reward, metrics, masks)
 
 
@@ -161,7 +174,7 @@ def bare(
             **dict(kwargs),
         )
     except gym.error.DependencyNotInstalled as error:
-        raise MissingExtraError(f"gym:{name}", [_first_line(error)], None) from error
+        raise MissingExtraError(f"gym:{name}", [_missing(error)], None) from error
     except (gym.error.NameNotFound, gym.error.NamespaceNotFound, gym.error.VersionNotFound) as error:
         raise UnknownNameError("environment of Gymnasium", name, list(gym.registry)) from error
     except ModuleNotFoundError as error:
@@ -171,7 +184,7 @@ def bare(
     except SandboxError:
         raise
     except Exception as error:  # constructors of environments raise anything
-        raise InvalidValueError(f"gym:{name} cannot be made: {_first_line(error)}") from error
+        raise InvalidValueError(f"gym:{name} cannot be made: {first_line(error)}") from error
     return env
 
 
@@ -195,7 +208,7 @@ def _made(
     except SandboxError:
         raise
     except Exception as error:  # constructors of environments raise anything
-        raise InvalidValueError(f"gym:{name} cannot be made: {_first_line(error)}") from error
+        raise InvalidValueError(f"gym:{name} cannot be made: {first_line(error)}") from error
     if not isinstance(env, gym.Env):
         raise InvalidValueError(f"gym:{name} is a {type(env).__name__}, not a gymnasium.Env.")
     return env
@@ -205,5 +218,6 @@ def _limited(env: AnyEnv, max_episode_steps: int | None) -> AnyEnv:
     return env if max_episode_steps is None else gym.wrappers.TimeLimit(env, max_episode_steps)
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+def _missing(error: Exception) -> str:
+    """The package that is not installed; Gymnasium's messages begin with its name."""
+    return first_line(error).partition(" is not installed")[0]
