@@ -29,7 +29,6 @@ from sandbox.api.types import (
     Options,
     ParallelEnvironment,
     Reset,
-    Space,
     Stateful,
     Step,
     VectorEnvironment,
@@ -196,11 +195,6 @@ class JointEnv(Environment):
             else:
                 stacked[row, : mask_size(self.parallel.action_space(agent))] = True
         return stacked
-
-
-def _num_actions(space: Space) -> int:
-    assert isinstance(space, gym.spaces.Discrete)
-    return int(space.n)
 
 
 def _stateful(env: Any) -> Stateful:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.api.domain import Domain, Task
 from sandbox.api.errors import BrokenFileError, InvalidValueError, UnknownNameError
 from sandbox.registry.allowed import require_allowed
+from sandbox.registry.by_path import PREFIX
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import presets_of, require, resolve
 from sandbox.scenarios.overrides import (
@@ -38,6 +40,8 @@ from sandbox.scenarios.hash import add_extensions, code_names, has_scheme, input
 from sandbox.scenarios.paths import absolute_path
 from sandbox.scenarios.source import Source, source_of
 from sandbox.scenarios.validation import validate
+
+_PATH_PACKAGE = re.compile(rf"\b{PREFIX}[0-9a-f]{{8}}")
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,7 @@ class ResolvedScenario:
             content["config"].pop(name, None)  # type: ignore[attr-defined]
             content["evaluation_config"].pop(name, None)  # type: ignore[attr-defined]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        text = _PATH_PACKAGE.sub("", text)  # where a plugin lies decides no numbers
         return hashlib.sha256(text.encode()).hexdigest()
 
     def baselines(self) -> list[str]:
@@ -206,6 +211,8 @@ def load_scenario(
     elif weights:
         raw["reward"]["weights"] = {**raw["reward"]["weights"], **weights}
     _apply(raw, assignments, file_scenario)
+    for reference in raw["references"]:  # known values stay those of the metric that the file ranks by
+        reference["metric"] = reference["metric"] or scenario.metric
     changed = validate(type(scenario), raw, f"--set on {scenario.id}")
     # Its error messages speak of --set from here on: the file itself was valid.
     resolved = ResolvedScenario(changed, source.folder, None, tuple(assignments)).check()

@@ -41,7 +41,7 @@ def test_what_an_environment_renders_is_filmed_and_replayed(sandbox, garden, tmp
     shown = sandbox("render", "random", *options)
     assert shown.code == 0, shown.err
     if view == "replay":
-        assert len(read_replay(tmp_path / out).pictures.images) == 5  # the first, and one a step
+        assert len(read_replay(tmp_path / out).episodes[0].pictures.images) == 5  # the first, and one a step
     assert (tmp_path / out).stat().st_size > 100
 
 

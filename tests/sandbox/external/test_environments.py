@@ -206,6 +206,22 @@ domain = Domain("yard", "Yard", tasks=(task,))
     )
 
 
+def test_where_a_plugin_lies_does_not_make_its_scenario_another(tmp_path, monkeypatch):
+    hashes = set()
+    for name in ("here", "there"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "garden.py").write_text((HERE / "garden.py").read_text())
+        (folder / "plugin.py").write_text(
+            "from sandbox.api import Domain, gymnasium_task\n"
+            'domain = Domain("yard", "Yard", tasks=(gymnasium_task(".garden:Far", masks=True),))\n'
+        )
+        monkeypatch.setenv("SANDBOX_PLUGINS", str(folder / "plugin.py"))
+        registry.cache_clear()
+        hashes.add(as_scenario("yard").hash)
+    assert len(hashes) == 1
+
+
 def test_agents_that_leave_are_joined_and_the_metrics_are_means_over_all():
     env = sandbox.make("pettingzoo:meadow")
     env.reset(seed=0)
