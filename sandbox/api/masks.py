@@ -80,7 +80,8 @@ def _largest(space: Space[Any], scores: NDArray[np.float64]) -> NDArray[Any]:
     bounds = np.cumsum(sizes)[:-1]
     parts = [part.argmax(axis=-1) for part in np.split(scores, bounds, axis=-1)]
     choices = np.stack(parts, axis=-1) + _starts(space)
-    actions: NDArray[Any] = choices.reshape(*scores.shape[:-1], *(space.shape or ())).astype(space.dtype)
+    shape = (*scores.shape[:-1], *(space.shape or ()))
+    actions: NDArray[Any] = np.asarray(choices.reshape(shape), space.dtype)
     return actions
 
 

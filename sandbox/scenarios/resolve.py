@@ -214,7 +214,7 @@ def load_scenario(
         reference["metric"] = reference["metric"] or scenario.metric
     changed = validate(type(scenario), raw, f"--set on {scenario.id}")
     # Its error messages speak of --set from here on: the file itself was valid.
-    resolved = ResolvedScenario(changed, source.folder, None, tuple(assignments)).check()
+    resolved = ResolvedScenario(changed, source.folder).check()
     if (resolved.config, resolved.evaluation_config) == (
         file_scenario.config,
         file_scenario.evaluation_config,
