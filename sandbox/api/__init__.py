@@ -17,7 +17,16 @@ from sandbox.api.version import API_VERSION
 
 _HOMES = {
     "Algorithm": "algorithm",
+    "BatchedCore": "batch",
+    "ParallelCore": "batch",
+    "batched": "batch",
     "Capabilities": "algorithm",
+    "Dataset": "data",
+    "Transitions": "data",
+    "Dynamics": "dynamics",
+    "ObservedDynamics": "dynamics",
+    "FiniteModel": "finite_model",
+    "TaskModels": "task_models",
     "Resume": "algorithm",
     "StopTraining": "algorithm",
     "TrainContext": "algorithm",
@@ -34,6 +43,19 @@ _HOMES = {
     "SandboxError": "errors",
     "StorageError": "errors",
     "UnknownNameError": "errors",
+    "Interaction": "interaction",
+    "Extension": "extension",
+    "Observation": "extension",
+    "Observer": "extension",
+    "Learner": "learner",
+    "driven": "learner",
+    "gymnasium_task": "external",
+    "pettingzoo_task": "external",
+    "first_allowed": "masks",
+    "is_allowed": "masks",
+    "mask_size": "masks",
+    "only_first": "masks",
+    "random_allowed": "masks",
     "Metric": "metric",
     "Baseline": "policy",
     "Policy": "policy",
@@ -44,9 +66,11 @@ _HOMES = {
     "stop_child": "processes",
     "usable_cores": "processes",
     "RewardBreakdown": "reward",
+    "Rewards": "reward",
     "RewardSpec": "reward",
     "RewardTerm": "reward",
     "EvaluationSettings": "scenario",
+    "CodeName": "scenario",
     "InputFile": "scenario",
     "Preset": "scenario",
     "Reference": "scenario",
@@ -66,17 +90,29 @@ __all__ = [  # written out, so that type checkers see what is exported
     "API_VERSION",
     "Algorithm",
     "Baseline",
+    "BatchedCore",
     "BrokenFileError",
     "Capabilities",
+    "CodeName",
     "DamagedRunError",
+    "Dataset",
     "Domain",
+    "Dynamics",
     "EvaluationSettings",
+    "Extension",
+    "FiniteModel",
     "InputFile",
+    "Interaction",
     "InvalidValueError",
+    "Learner",
     "Metric",
     "MisfitError",
     "MissingExtraError",
     "Moment",
+    "Observation",
+    "ObservedDynamics",
+    "Observer",
+    "ParallelCore",
     "Parent",
     "PluginError",
     "Policy",
@@ -87,6 +123,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "RewardChoice",
     "RewardSpec",
     "RewardTerm",
+    "Rewards",
     "RunBusyError",
     "RunFailedError",
     "SandboxError",
@@ -95,14 +132,25 @@ __all__ = [  # written out, so that type checkers see what is exported
     "StopTraining",
     "StorageError",
     "Task",
+    "TaskModels",
     "TrainContext",
+    "Transitions",
     "Tunable",
     "UnknownNameError",
     "View",
     "ViewAgent",
     "ViewRequest",
+    "batched",
     "describe_exit",
+    "driven",
+    "first_allowed",
     "follow_parent",
+    "gymnasium_task",
+    "is_allowed",
+    "mask_size",
+    "only_first",
+    "pettingzoo_task",
+    "random_allowed",
     "read_state",
     "start_module",
     "stop_child",
@@ -112,7 +160,10 @@ __all__ = [  # written out, so that type checkers see what is exported
 
 if TYPE_CHECKING:
     from sandbox.api.algorithm import Algorithm, Capabilities, Resume, StopTraining, TrainContext
+    from sandbox.api.batch import BatchedCore, ParallelCore, batched
+    from sandbox.api.data import Dataset, Transitions
     from sandbox.api.domain import Domain, Task
+    from sandbox.api.dynamics import Dynamics, ObservedDynamics
     from sandbox.api.errors import (
         BrokenFileError,
         DamagedRunError,
@@ -126,6 +177,12 @@ if TYPE_CHECKING:
         StorageError,
         UnknownNameError,
     )
+    from sandbox.api.extension import Extension, Observation, Observer
+    from sandbox.api.external import gymnasium_task, pettingzoo_task
+    from sandbox.api.finite_model import FiniteModel
+    from sandbox.api.interaction import Interaction
+    from sandbox.api.learner import Learner, driven
+    from sandbox.api.masks import first_allowed, is_allowed, mask_size, only_first, random_allowed
     from sandbox.api.metric import Metric
     from sandbox.api.policy import Baseline, Policy
     from sandbox.api.processes import (
@@ -136,8 +193,9 @@ if TYPE_CHECKING:
         stop_child,
         usable_cores,
     )
-    from sandbox.api.reward import RewardBreakdown, RewardSpec, RewardTerm
+    from sandbox.api.reward import RewardBreakdown, Rewards, RewardSpec, RewardTerm
     from sandbox.api.scenario import (
+        CodeName,
         EvaluationSettings,
         InputFile,
         Preset,
@@ -147,6 +205,7 @@ if TYPE_CHECKING:
         Seeds,
     )
     from sandbox.api.state import read_state, write_state
+    from sandbox.api.task_models import TaskModels
     from sandbox.api.tuning import Tunable
     from sandbox.api.view import Moment, View, ViewAgent, ViewRequest
 

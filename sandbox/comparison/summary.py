@@ -154,6 +154,7 @@ def _scenario(resolved: ResolvedScenario, scale: Anchors | None) -> ScenarioFact
         references=tuple(
             ReferenceRecord.model_validate(known.model_dump(mode="json"))
             for known in resolved.spec.references
+            if known.metric in (None, resolved.metric.name)
         ),
     )
 

@@ -46,33 +46,47 @@ def _generator(env: object) -> np.random.Generator | None:
 
 
 _COUNTERS = ("_elapsed_steps", "_has_reset")
+_LAYER = "layer"
 
-Counts = dict[str, int]
-"""What a wrapper counts, by attribute."""
+Counts = Json
+"""What a wrapper counts, by attribute, and its layer."""
 
 
 def wrapper_counters(env: Environment) -> list[Counts]:
-    """What Gymnasium's own wrappers around an environment count, outermost first."""
+    """What wrappers around an environment count, outermost first.
+
+    Of Gymnasium's own their counters, of those here what their ``get_layer`` gives; a
+    `sandbox.envs.multiagent.JointEnv` counts as a wrapper.
+    """
     layers = []
     while isinstance(env, gym.Wrapper):
-        layers.append(
-            {
-                name: value
-                for name, value in vars(env).items()
-                if name in _COUNTERS and isinstance(value, int | bool)
-            }
-        )
+        layers.append(_counts(env))
         env = env.env
-    return layers
+    return [*layers, _counts(env)]
 
 
 def restore_counters(env: Environment, layers: list[Counts]) -> None:
     """Set what `wrapper_counters` gave."""
+    layer: Any = env
     for counts in layers:
-        assert isinstance(env, gym.Wrapper)
         for name, value in counts.items():
-            setattr(env, name, value)
-        env = env.env
+            if name == _LAYER:
+                layer.set_layer(value)
+            else:
+                setattr(layer, name, value)
+        layer = layer.env if isinstance(layer, gym.Wrapper) else None
+
+
+def _counts(env: Environment) -> Counts:
+    counts: Counts = {}
+    if isinstance(env, gym.Wrapper):
+        for name, value in vars(env).items():
+            if name in _COUNTERS and isinstance(value, int | bool):
+                counts[name] = value
+    get_layer: Any = getattr(type(env), "get_layer", None)
+    if get_layer is not None:
+        counts[_LAYER] = get_layer(env)
+    return counts
 
 
 def copied(action: Element) -> Element:

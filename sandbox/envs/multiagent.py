@@ -7,7 +7,7 @@ is gone (see ``docs/decisions/0003-parameter-sharing.md``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -15,7 +15,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
+from sandbox.api.derived import DerivedMetrics
 from sandbox.api.errors import MisfitError
+from sandbox.api.masks import mask_size, only_first
+from sandbox.api.metric import Metric
 from sandbox.api.types import (
     Array,
     Bools,
@@ -26,12 +29,12 @@ from sandbox.api.types import (
     Options,
     ParallelEnvironment,
     Reset,
-    Space,
     Stateful,
     Step,
     VectorEnvironment,
     VectorStep,
 )
+from sandbox.envs.derived import one_row
 from sandbox.envs.wrappers import reset_with
 
 
@@ -66,15 +69,17 @@ class JointEnv(Environment):
     Observations and actions are stacked in the order of ``possible_agents``, k rows. ``info`` holds,
     for the step just taken and one entry a row: ``agent_rewards``, ``agent_terminated``,
     ``agent_truncated``; ``active``, whose agents take part in the next step; and ``action_mask`` of
-    shape ``(k, n)`` where the agents have masks, with padded actions false. An agent that is absent
-    has a zero observation, reward 0 and, in its mask, only action 0.
+    shape ``(k, n)`` where the agents have masks, with padded actions false (see `sandbox.api.masks`).
+    An agent that is absent has a zero observation, reward 0 and, in its mask, only the first action.
 
     Args:
         env: The parallel environment.
+        metrics: Metrics that it does not give itself.
     """
 
-    def __init__(self, env: ParallelEnvironment) -> None:
+    def __init__(self, env: ParallelEnvironment, metrics: Sequence[Metric] = ()) -> None:
         self.parallel = env
+        self._derived = DerivedMetrics(metrics, 1)
         self._env = padded(env)
         self.agents: list[str] = list(env.possible_agents)
         first = self.agents[0]
@@ -91,6 +96,7 @@ class JointEnv(Environment):
     def reset(self, *, seed: int | None = None, options: Options | None = None) -> Reset:
         """Start an episode of all agents."""
         observations, infos = self._env.reset(seed=seed, options=options)
+        self._derived.begin()
         present = set(self.parallel.agents)
         return self._stack(observations), self._joint_info(infos, present)
 
@@ -111,6 +117,8 @@ class JointEnv(Environment):
         info["agent_truncated"] = self._row_values(truncated, np.bool_)
         info["acted"] = np.array([agent in before for agent in self.agents])
         over = not after
+        if self._derived:
+            self._add_derived(info, over)
         ended_by_itself = over and not any(truncated[agent] for agent in before)
         total = float(info["agent_rewards"].sum())
         return self._stack(observations), total, ended_by_itself, over and not ended_by_itself, info
@@ -123,6 +131,14 @@ class JointEnv(Environment):
         """Bring the wrapped environment, which must have been reset, into a state."""
         _stateful(self.parallel.unwrapped).set_state(state)
 
+    def get_layer(self) -> dict[str, Any]:
+        """What is kept here; see `sandbox.envs.env_state.wrapper_counters`."""
+        return self._derived.get_state()
+
+    def set_layer(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_layer` gave."""
+        self._derived.set_state(state)
+
     def render(self) -> Any:
         """A frame of the wrapped environment."""
         return self.parallel.render()
@@ -130,6 +146,13 @@ class JointEnv(Environment):
     def close(self) -> None:
         """Close the wrapped environment."""
         self.parallel.close()
+
+    def _add_derived(self, info: Info, over: bool) -> None:
+        """One step for the metrics that the environment does not give itself."""
+        self._derived.add(one_row(info.get("reward_terms", {})), one_row(info))
+        if over:
+            derived = {name: float(values[0]) for name, values in self._derived.values().items()}
+            info["metrics"] = {**derived, **info.get("metrics", {})}
 
     def _stack(self, observations: Mapping[str, Element]) -> Array:
         space: Any = self.observation_space
@@ -163,20 +186,15 @@ class JointEnv(Environment):
 
     def _masks(self, masks: Mapping[str, Array], present: set[str]) -> Bools:
         """Masks padded with false; without a mask of its own, an agent's unpadded actions are allowed."""
-        stacked = np.zeros((len(self.agents), _num_actions(self.row_action_space)), np.bool_)
+        stacked = np.zeros((len(self.agents), mask_size(self.row_action_space)), np.bool_)
         for row, agent in enumerate(self.agents):
             if agent not in present:
-                stacked[row, 0] = True
+                stacked[row] = only_first(self.row_action_space)
             elif agent in masks:
                 stacked[row, : len(masks[agent])] = masks[agent]
             else:
-                stacked[row, : _num_actions(self.parallel.action_space(agent))] = True
+                stacked[row, : mask_size(self.parallel.action_space(agent))] = True
         return stacked
-
-
-def _num_actions(space: Space) -> int:
-    assert isinstance(space, gym.spaces.Discrete)
-    return int(space.n)
 
 
 def _stateful(env: Any) -> Stateful:
@@ -275,6 +293,9 @@ class Rows(VectorEnvironment):
         if "action_mask" in info:
             mask = np.asarray(info["action_mask"], bool)
             rows["action_mask"] = mask.reshape(self.num_envs, mask.shape[-1])
+        if "expert_action" in info:
+            action = np.asarray(info["expert_action"])
+            rows["expert_action"] = action.reshape(self.num_envs, *action.shape[2:])
         return rows
 
     def _add_finals(self, rows: Info, info: Info, flat: Array, done: Bools, over: Bools) -> None:

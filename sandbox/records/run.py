@@ -69,6 +69,13 @@ class ResumeRecord(OpenRecord):
     exact: bool = False
 
 
+class DataRecord(OpenRecord):
+    """The dataset that a run learned from: its path and a digest of its content."""
+
+    path: Text
+    digest: Text
+
+
 class RunRecord(OpenRecord):
     """Content of ``run.json``; docs/reference/run-directory.md explains every entry."""
 
@@ -83,11 +90,14 @@ class RunRecord(OpenRecord):
     reward: dict[Text, Figure] = {}
     algorithm: Text
     trained_by: Text = ""
+    algorithm_version: Whole | None = None
     hyperparameters: Plain = {}
     seed: Whole
     steps: Count | None = None
     num_envs: Count | None = None
     init_from: Text | None = None
+    data: DataRecord | None = None
+    expert: Text | None = None
     started: Text = ""
     packages: dict[Text, Text] = {}
     platform: Plain | None = None

@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.api.masks import first_allowed, random_allowed
 from sandbox.api.processes import Parent, follow_parent, kill_on_terminate, starting_children
-from sandbox.api.types import Array, Element, Environment, Info, VectorEnvironment
+from sandbox.api.types import Array, Element, Environment, Info, Space, VectorEnvironment
+from sandbox.envs.env_state import restore_counters, wrapper_counters
 from sandbox.envs.infos import final_metrics
 from sandbox.envs.single import EnvFactory
 from sandbox.envs.wrappers import reset_with
@@ -113,7 +115,7 @@ def restores_state(subject: Subject) -> None:
     for part in (subject.survey.first // 3, max(1, subject.survey.first - 2)):
         with subject.env() as env:
             difference(env, trace.upto(part), subject.budget.survey_seconds)
-            state = _bare(env).get_state()
+            state, layers = _bare(env).get_state(), wrapper_counters(env)
             complaint = _not_plain(state)
             if complaint:
                 raise Violation(f"get_state(): {complaint}")
@@ -125,6 +127,7 @@ def restores_state(subject: Subject) -> None:
                 )
         with subject.env() as fresh:
             _bare(fresh).set_state(state)
+            restore_counters(fresh, layers)
             parted = difference(fresh, trace.since(part), subject.budget.seconds)
         if parted:
             raise Violation(
@@ -223,12 +226,12 @@ def _lockstep(
 
 
 def _batched_actions(envs: VectorEnvironment, actions: list[Element], info: Info, running: set[int]) -> Array:
-    space = envs.single_action_space
+    space = _row_space(envs)
     batch = np.array(actions, dtype=space.dtype)
     mask = info.get("action_mask")
     if mask is not None:
         for row in set(range(len(actions))) - running:
-            batch[row] = np.asarray(mask)[row].argmax(axis=-1)
+            batch[row] = first_allowed(space, np.asarray(mask)[row])
     return batch
 
 
@@ -267,7 +270,7 @@ class _RowChooser:
     """Random allowed actions for every row of a vector environment."""
 
     def __init__(self, envs: VectorEnvironment, seed: int) -> None:
-        self._space = deepcopy(envs.single_action_space)
+        self._space, self._row_space = deepcopy(envs.single_action_space), _row_space(envs)
         self._space.seed(seed)
         self._rows = envs.num_envs
         self._rng = np.random.default_rng(seed)
@@ -275,10 +278,14 @@ class _RowChooser:
     def __call__(self, observation: Element, info: Info) -> Array:
         mask = info.get("action_mask")
         if mask is not None:  # of shape (num_envs, n), or (num_envs, agents, n) where there are several
-            allowed = np.asarray(mask, bool)
-            chosen: Array = np.where(allowed, self._rng.random(allowed.shape), -1.0).argmax(axis=-1)
-            return chosen
+            return random_allowed(self._row_space, np.asarray(mask, bool), self._rng)
         return np.stack([self._space.sample() for _ in range(self._rows)])
+
+
+def _row_space(envs: VectorEnvironment) -> Space:
+    """The action space that a mask belongs to: an agent's where there are several."""
+    space: Space = getattr(envs, "row_action_space", envs.single_action_space)
+    return space
 
 
 def _step(env: Environment, action: Element) -> Answer:

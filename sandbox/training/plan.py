@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from sandbox.api.algorithm import Algorithm
 from sandbox.api.errors import DamagedRunError, InvalidValueError, MisfitError, UnknownNameError
 from sandbox.api.processes import usable_cores
 from sandbox.api.types import Space
+from sandbox.envs.vector import is_native
 from sandbox.records.base import bounded
-from sandbox.records.run import FORMAT, MetricRecord, RunRecord, ScenarioRecord
+from sandbox.records.run import FORMAT, DataRecord, MetricRecord, RunRecord, ScenarioRecord
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import require, resolve
 from sandbox.runs.directory import Run
@@ -23,6 +24,7 @@ from sandbox.scenarios.overrides import merged, parse_assignments
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.scenarios.validation import validate
 from sandbox.training.fit import check_fit, spaces_of
+from sandbox.training.needs import Sources, find_sources, same_data, uses_many_envs
 
 DEFAULT_NUM_ENVS_CHEAP = 8
 DEFAULT_NUM_ENVS_NATIVE = 64
@@ -47,6 +49,7 @@ class Plan:
         action_space: Space of one row.
         masks: Whether action masks are given.
         initial: Folder of the policy to start from.
+        sources: What it learns from beside its environments.
         checkpoint_every: Seconds between checkpoints; 0 writes one at every safe point.
         track: Trackers besides TensorBoard.
         episodes: Test episodes an agent plays when training is done; None for no evaluation.
@@ -66,6 +69,7 @@ class Plan:
     action_space: Space
     masks: bool
     initial: Path | None = None
+    sources: Sources = field(default_factory=Sources)
     checkpoint_every: float = CHECKPOINT_EVERY
     track: tuple[str, ...] = ()
     episodes: int | None = None
@@ -83,6 +87,8 @@ def make_plan(
     num_envs: int | None = None,
     hp: Sequence[str] | Mapping[str, Any] = (),
     init_from: str | Path | None = None,
+    data: str | Path | None = None,
+    expert: str | Path | None = None,
     checkpoint_every: float = CHECKPOINT_EVERY,
     track: Sequence[str] = (),
     episodes: int | None = None,
@@ -127,10 +133,12 @@ def make_plan(
     _require_recordable(scenario, config)
     count = num_envs or (preset.num_envs if preset else None) or _default_num_envs(scenario, algorithm)
     count = _positive("num_envs", count, num_envs)
-    if count > 1 and not algorithm.capabilities.vectorised:
+    if count > 1 and not uses_many_envs(algorithm):
         if num_envs:
             raise MisfitError(f"{algorithm.name} uses one environment, not {num_envs}.", "Use --num-envs 1.")
         count = 1
+    initial = _initial(init_from)
+    sources = find_sources(scenario, algorithm, (observation_space, action_space), data, expert)
     return Plan(
         scenario=scenario,
         asked=asked.name,
@@ -142,7 +150,8 @@ def make_plan(
         observation_space=observation_space,
         action_space=action_space,
         masks=masks,
-        initial=_initial(init_from),
+        initial=initial,
+        sources=sources,
         checkpoint_every=checkpoint_every,
         track=tuple(track),
         episodes=episodes,
@@ -179,6 +188,8 @@ def repeated(run: Run) -> tuple[ResolvedScenario, dict[str, Any]]:
         "num_envs": record.num_envs,
         "hp": record.hyperparameters,
         "init_from": _policy_of(record.init_from),
+        "data": same_data(run),
+        "expert": record.expert,
     }
 
 
@@ -199,7 +210,7 @@ def plan_from_run(run: Run) -> Plan:
 
 def record_of(plan: Plan) -> RunRecord:
     """First content of ``run.json`` for a plan."""
-    scenario = plan.scenario
+    scenario, dataset = plan.scenario, plan.sources.dataset
     metric = scenario.metric
     marks = {"cell": plan.cell, "trial": plan.trial}
     return RunRecord(
@@ -214,11 +225,14 @@ def record_of(plan: Plan) -> RunRecord:
         reward=scenario.reward.weights,
         algorithm=plan.asked,
         trained_by=plan.algorithm.name,
+        algorithm_version=plan.algorithm.version,
         hyperparameters=plan.config.model_dump(mode="json"),
         seed=plan.seed,
         steps=plan.steps,
         num_envs=plan.num_envs,
         init_from=str(plan.initial) if plan.initial else None,
+        data=DataRecord(path=str(dataset.path), digest=dataset.digest) if dataset else None,
+        expert=plan.sources.expert_name,
         started=local_time(),
         packages=packages(scenario.domain, plan.algorithm),
         platform=platform_facts(),
@@ -250,9 +264,9 @@ def _variant(asked: Algorithm, masks: bool) -> Algorithm:
 
 
 def _default_num_envs(scenario: ResolvedScenario, algorithm: Algorithm) -> int:
-    if not algorithm.capabilities.vectorised:
+    if not uses_many_envs(algorithm):
         return 1
-    if scenario.task.make_vec is not None:
+    if is_native(scenario):
         return min(DEFAULT_NUM_ENVS_NATIVE, scenario.task.max_num_envs)
     return DEFAULT_NUM_ENVS_CHEAP if scenario.task.cheap else usable_cores()
 

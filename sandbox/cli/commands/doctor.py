@@ -59,7 +59,7 @@ def _needs(plugin: Any) -> Json:
 
 
 def _broken_scenarios() -> list[Json]:
-    from sandbox.scenarios.find import entries
+    from sandbox.scenarios.listing import entries
 
     return [{"id": entry.id, "error": entry.error} for entry in entries() if entry.error is not None]
 

@@ -28,6 +28,8 @@ from sandbox.cli.options import (
     Scenario,
     Seed,
     Steps,
+    Wrap,
+    changed,
 )
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ def tune(
     ] = None,
     seed: Seed = 0,
     changes: Changes = None,
+    wrap: Wrap = None,
     reward: Reward = None,
     workers: Workers = None,
     launcher: LauncherName = "local",
@@ -93,7 +96,7 @@ def tune(
         steps=steps,
         num_envs=num_envs,
         episodes=episodes,
-        changes=changes or (),
+        changes=changed(changes, wrap),
         reward=reward or (),
         hp=hp or (),
         params=param or (),

@@ -13,7 +13,8 @@ import yaml
 
 from sandbox.api.errors import BrokenFileError, InvalidValueError, SandboxError, UnknownNameError
 from sandbox.registry.discover import PLUGINS_VARIABLE, registry
-from sandbox.scenarios.find import SCENARIOS_VARIABLE, entries, find
+from sandbox.scenarios.find import SCENARIOS_VARIABLE, find
+from sandbox.scenarios.listing import entries
 from sandbox.scenarios.resolve import from_record, load_scenario
 
 TOYS = Path(__file__).parents[2] / "toys" / "plugin.py"
@@ -270,3 +271,14 @@ def test_known_values_are_shown_only_for_the_parameters_they_belong_to(
     changes: tuple[str, ...], reward: tuple[str, ...], kept: bool
 ) -> None:
     assert bool(load_scenario("toy/corridor", changes, reward).spec.references) is kept
+
+
+def test_known_values_belong_to_the_metric_that_the_file_ranks_by(tmp_path: Path) -> None:
+    file = tmp_path / "held.yaml"
+    file.write_text(
+        "id: toy/held\ntitle: Held\ntask: toy/regulator\nmetric: cost\n"
+        "references:\n- {name: optimum, value: 0.1, source: by hand}\n"
+    )
+    assert [known.metric for known in load_scenario(str(file)).spec.references] == [None]
+    changed = load_scenario(str(file), ["metric=effort"])
+    assert [known.metric for known in changed.spec.references] == ["cost"]
