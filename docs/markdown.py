@@ -6,15 +6,11 @@ import inspect
 import json
 import re
 from collections.abc import Iterable, Mapping
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
-BOUNDS = (("ge", "≥ {}"), ("gt", "> {}"), ("le", "≤ {}"), ("lt", "< {}"))
-SIZES = (("min_length", "length ≥ {}"), ("max_length", "length ≤ {}"))
-SCALARS = {int: "whole number", float: "number", bool: "true or false", str: "text", type(None): "null"}
+from sandbox.cli.show.fields import allowed, default
 
 
 def table(header: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
@@ -117,56 +113,17 @@ def fields_table(model: Any, meanings: Mapping[str, str] | None = None) -> str:
         meanings: By name, for fields without a description of their own.
     """
     rows = [
-        (f"`{name}`", _kind(field), _default(field), field.description or (meanings or {}).get(name, ""))
+        (
+            f"`{name}`",
+            allowed(field, "`"),
+            _default(field),
+            field.description or (meanings or {}).get(name, ""),
+        )
         for name, field in model.model_fields.items()
     ]
     return table(("name", "allowed", "default", "meaning"), rows)
 
 
-def _kind(field: FieldInfo) -> str:
-    return ", ".join([_type(field.annotation), *_limits(field.metadata)])
-
-
-def _type(annotation: Any) -> str:  # noqa: PLR0911 - one for each form of annotation
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return ", ".join([_type(arguments[0]), *_limits(arguments[1:])])
-    if origin is Literal:
-        return " or ".join(f"`{value}`" for value in arguments)
-    if origin in (Union, UnionType):
-        return " or ".join(_type(one) for one in arguments)
-    if origin in (list, tuple):
-        if origin is tuple and arguments[-1] is not Ellipsis:
-            return f"list of {len(arguments)} ({_type(arguments[0])})"
-        return f"list ({_type(arguments[0])})"
-    if origin is dict:
-        return "mapping"
-    if annotation in SCALARS:
-        return SCALARS[annotation]
-    return "mapping" if hasattr(annotation, "model_fields") else getattr(annotation, "__name__", "any")
-
-
-def _limits(metadata: Iterable[Any]) -> list[str]:
-    found = []
-    for one in metadata:
-        for extra in getattr(one, "metadata", None) or [one]:
-            for name, text in (*BOUNDS, *SIZES):
-                if getattr(extra, name, None) is not None:
-                    value = getattr(extra, name)
-                    found.append(text.format(f"{value:,}" if isinstance(value, int) else f"{value:g}"))
-            if getattr(extra, "pattern", None):
-                found.append(f"`{extra.pattern}`")
-    return found
-
-
 def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "required"
-    value = field.get_default(call_default_factory=True)
-    if value is PydanticUndefined:
-        return "required"
-    if hasattr(value, "model_dump"):
-        return "as below"
-    if isinstance(value, tuple) and any(hasattr(one, "model_dump") for one in value):
-        return f"{len(value)} entries"
-    return f"`{json.dumps(value, ensure_ascii=False)}`"
+    text = default(field)
+    return text if text in ("required", "as below") or text.endswith(" entries") else f"`{text}`"

@@ -21,6 +21,7 @@ _HOMES = {
     "list_domains": "sandbox.registry.listing",
     "list_plugins": "sandbox.registry.listing",
     "list_scenarios": "sandbox.scenarios.listing",
+    "list_suites": "sandbox.comparison.suites",
     "load": "sandbox.runs.directory",
     "make": "sandbox.envs.make",
     "make_vec": "sandbox.envs.make",
@@ -41,6 +42,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "list_domains",
     "list_plugins",
     "list_scenarios",
+    "list_suites",
     "load",
     "make",
     "make_vec",
@@ -54,6 +56,7 @@ __all__ = [  # written out, so that type checkers see what is exported
 
 if TYPE_CHECKING:
     from sandbox.comparison.api import compare
+    from sandbox.comparison.suites import list_suites
     from sandbox.envs.make import make, make_vec, register_envs
     from sandbox.evaluation.evaluate import evaluate
     from sandbox.outputs.render import render

@@ -48,10 +48,38 @@ def scenario_name(text: str) -> str:
     return text
 
 
+def run_name(given: str | Path) -> str:
+    """A run or an agent as it was typed; ``latest`` and ``DIR/latest`` become the run started last.
+
+    ``latest`` looks in ``runs``, ``DIR/latest`` below ``DIR``; either takes ``@best`` or ``@final``.
+    """
+    text = str(given)  # an option's default comes as what it is
+    name = text.removesuffix("@best").removesuffix("@final")
+    if Path(name).name != LATEST or Path(name).exists():
+        return text
+    from sandbox.runs.directory import latest_run
+
+    folder = Path(name).parent
+    return f"{latest_run(folder if name != LATEST else Path('runs'))}{text.removeprefix(name)}"
+
+
+LATEST = "latest"
+
+
+def run_path(given: str | Path) -> Path:
+    """The same as a path."""
+    return Path(run_name(given))
+
+
 SCENARIO: Any = typer.Argument(
     parser=scenario_name,
     metavar="SCENARIO",
     help="domain, domain/name, a YAML file, gym:ID or pettingzoo:module.",
+)
+SCENARIO_OR_ALGORITHM: Any = typer.Argument(
+    parser=scenario_name,
+    metavar="SCENARIO|ALGORITHM",
+    help="domain, domain/name, a YAML file, gym:ID, pettingzoo:module, or an algorithm.",
 )
 Scenario = Annotated[str, SCENARIO]
 Algo = Annotated[str, typer.Option(metavar="NAME", help="Algorithm; see: sandbox list algorithms.")]
@@ -84,7 +112,11 @@ Hp = Annotated[
 ]
 InitFrom = Annotated[
     Path | None,
-    typer.Option(metavar="RUN", help="Start from the policy of a run (fine-tuning), or from a MODEL.zip."),
+    typer.Option(
+        parser=run_path,
+        metavar="RUN",
+        help="Start from the policy of a run (fine-tuning), or from a MODEL.zip.",
+    ),
 ]
 Data = Annotated[
     Path | None,
@@ -92,7 +124,11 @@ Data = Annotated[
 ]
 Expert = Annotated[
     str | None,
-    typer.Option(metavar="NAME|RUN", help="Baseline or run that says what to do in the states visited."),
+    typer.Option(
+        parser=run_name,
+        metavar="NAME|RUN",
+        help="Baseline or run that says what to do in the states visited.",
+    ),
 ]
 TrustPickle = Annotated[
     bool,

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from sandbox.api.errors import BrokenFileError, InvalidValueError, UnknownNameError
+from sandbox.api.errors import BrokenFileError, InvalidValueError, SandboxError, UnknownNameError
 from sandbox.api.scenario import SEED_LIMIT
 from sandbox.scenarios.find import search_path
 from sandbox.scenarios.overrides import shorten
@@ -185,6 +185,32 @@ def suites() -> dict[str, Path]:
         for path in sorted((folder / FOLDER).glob("*.yaml")):
             files.setdefault(path.stem, path)
     return files
+
+
+def list_suites() -> list[dict[str, Any]]:
+    """Every suite: ``id``, ``title``, ``scenarios``, ``algorithms``, ``seeds`` (how many), ``error``.
+
+    A file that cannot be read is listed with the reason in ``error``, which is None otherwise.
+    """
+    return [_listed(name, path) for name, path in sorted(suites().items())]
+
+
+def _listed(name: str, path: Path) -> dict[str, Any]:
+    shown: dict[str, Any] = {"id": name, "title": "", "scenarios": [], "algorithms": [], "seeds": 0}
+    try:
+        suite = load_suite(path)
+    except SandboxError as error:
+        return {**shown, "error": error.message}
+    parts = suite.scenarios or ()
+    agents = [*(suite.agents or ()), *(agent for part in parts for agent in part.agents or ())]
+    return {
+        "id": name,
+        "title": suite.title,
+        "scenarios": [part.id for part in parts],
+        "algorithms": list(dict.fromkeys(agent.label for agent in agents)),
+        "seeds": len(suite.seed_list),
+        "error": None,
+    }
 
 
 def parse_seeds(text: str) -> int | tuple[int, ...]:

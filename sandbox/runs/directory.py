@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sandbox.api.errors import BrokenFileError, DamagedRunError
+from sandbox.api.errors import BrokenFileError, DamagedRunError, InvalidValueError
 from sandbox.records.base import parse_json, read_bytes
 from sandbox.records.evaluation import EvaluationRecord
 from sandbox.records.progress import ProgressRow, check_row, readable_rows
@@ -141,6 +141,26 @@ def runs(root: str | Path) -> Iterator[Run | BrokenFileError]:
             yield Run.open(file.parent)
         except DamagedRunError as error:
             yield BrokenFileError(file.parent, error.message)
+
+
+def latest_run(root: str | Path) -> Path:
+    """The run below a directory that was started last.
+
+    Raises:
+        InvalidValueError: If there is none that can be read.
+    """
+    opened: list[Run] = []
+    for file in Path(root).rglob(RECORD):
+        try:
+            opened.append(Run.open(file.parent))
+        except DamagedRunError:
+            continue  # `sandbox runs` shows it as damaged; the latest that can be used is asked for
+    if not opened:
+        raise InvalidValueError(
+            f"There is no run in '{root}', so there is no latest one.",
+            "Make one: sandbox run SCENARIO --algo ALGORITHM.",
+        )
+    return max(opened, key=lambda run: run.record.started).path
 
 
 def progress(run: Run) -> list[ProgressRow]:

@@ -18,6 +18,7 @@ from sandbox.cli.options import (
     TrustPickle,
     Wrap,
     changed,
+    run_name,
     scenario_name,
 )
 
@@ -30,8 +31,9 @@ def evaluate(
     agents: Annotated[
         list[str],
         typer.Argument(
+            parser=run_name,
             metavar="AGENT...",
-            help="Run directories (DIR or DIR@best), names of baselines, random, or MODEL.zip of SB3.",
+            help="Run directories (DIR, DIR@best, latest), names of baselines, random, or MODEL.zip of SB3.",
         ),
     ],
     scenario: Annotated[

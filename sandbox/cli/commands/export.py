@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from sandbox.cli.options import AsJson, _count
+from sandbox.cli.options import AsJson, _count, run_name
 
 
 def export(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Run directory, or DIR@best.")],
+    run: Annotated[
+        str, typer.Argument(parser=run_name, metavar="RUN", help="Run directory, DIR@best, or latest.")
+    ],
     form: Annotated[str, typer.Option("--format", metavar="onnx", help="What to write.")] = "onnx",
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where; default: policy.onnx in the run's directory.")

@@ -1,11 +1,11 @@
-"""``sandbox info``: all there is to know about a scenario."""
+"""``sandbox info``: all there is to know about a scenario or an algorithm."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from sandbox.cli.options import AsJson, Changes, Reward, Scenario, Wrap, changed
+from sandbox.cli.options import SCENARIO_OR_ALGORITHM, AsJson, Changes, Reward, Wrap, changed
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -31,19 +31,40 @@ MODELS = {
 
 
 def info(
-    scenario: Scenario,
+    scenario: Annotated[str, SCENARIO_OR_ALGORITHM],
     changes: Changes = None,
     wrap: Wrap = None,
     reward: Reward = None,
     as_json: AsJson = False,
 ) -> dict[str, Any] | None:
-    """Show all there is to know about a scenario."""
+    """Show all there is to know about a scenario or an algorithm."""
+    from sandbox.registry.discover import registry
     from sandbox.scenarios.resolve import load_scenario
 
+    known = registry()
+    if scenario in known.algorithms.names() and scenario not in known.domains.names():
+        return _algorithm(scenario, [*(changes or ()), *(wrap or ()), *(reward or ())], as_json)
     document = describe(load_scenario(scenario, changed(changes, wrap), reward or ()))
     if as_json:
         return document
     _show(document)
+    return None
+
+
+def _algorithm(name: str, settings: list[str], as_json: bool) -> dict[str, Any] | None:
+    from sandbox.api.errors import InvalidValueError
+    from sandbox.cli.show.algorithm import describe_algorithm, show_algorithm
+    from sandbox.registry.discover import registry
+
+    if settings:
+        raise InvalidValueError(
+            f"'{name}' is an algorithm: '{settings[0]}' changes a scenario.",
+            "Hyperparameters are given to run, train, compare and tune: --hp NAME=VALUE.",
+        )
+    document = describe_algorithm(registry().algorithm(name))
+    if as_json:
+        return document
+    show_algorithm(document)
     return None
 
 

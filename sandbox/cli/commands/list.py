@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,13 +15,21 @@ if TYPE_CHECKING:
 
     from sandbox.api.types import Json
 
-KINDS = ("domains", "scenarios", "algorithms", "baselines", "plugins")
+KINDS = ("domains", "scenarios", "suites", "algorithms", "baselines", "plugins")
+ALL = tuple(kind for kind in KINDS if kind != "suites")
+"""What is shown where no kind is named: suites are read in full, which takes its time."""
 
 
 def list_(
     what: Annotated[
         str | None,
-        typer.Argument(metavar="[WHAT]", help="domains, scenarios, algorithms, baselines or plugins."),
+        typer.Argument(
+            metavar="[WHAT]", help="domains, scenarios, suites, algorithms, baselines or plugins."
+        ),
+    ] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[WORD...]", help="Only what has all these words in its name or description."),
     ] = None,
     as_json: AsJson = False,
 ) -> dict[str, Any] | None:
@@ -33,30 +42,42 @@ def list_(
     finders = {
         "domains": sandbox.list_domains,
         "scenarios": sandbox.list_scenarios,
+        "suites": sandbox.list_suites,
         "algorithms": sandbox.list_algorithms,
         "baselines": sandbox.list_baselines,
         "plugins": sandbox.list_plugins,
     }
-    listed = {kind: finders[kind]() for kind in (KINDS if what is None else (what,))}
+    listed = {kind: _with(finders[kind](), words or ()) for kind in (ALL if what is None else (what,))}
     if as_json:
         return listed
-    _show(listed, everything=what is None)
+    _show(listed, everything=what is None, words=words or ())
     return None
 
 
-def _show(listed: dict[str, list[Json]], everything: bool) -> None:
+def _with(items: list[Json], words: Sequence[str]) -> list[Json]:
+    """The items in whose texts all words stand, in upper or lower case."""
+    texts = [" ".join(str(value) for value in item.values()).casefold() for item in items]
+    return [
+        item
+        for item, text in zip(items, texts, strict=True)
+        if all(word.casefold() in text for word in words)
+    ]
+
+
+def _show(listed: dict[str, list[Json]], everything: bool, words: Sequence[str]) -> None:
     from sandbox.cli.show.console import stdout
     from sandbox.cli.show.tables import show
 
     console = stdout()
+    among = f" with {' and '.join(repr(word) for word in words)}" if words else ""
     for kind, items in listed.items():
         if kind == "plugins" and everything:
             _summary(console, items)
         elif items:
             show(console, _TABLES[kind](items))
         else:
-            console.print(f"There are no {kind}.")
-    if "scenarios" in listed:
+            console.print(f"There are no {kind}{among}.")
+    if "scenarios" in listed and not words:
         _unreadable(console)
     if everything:
         console.print("Next: sandbox info SCENARIO, or sandbox run SCENARIO --algo ALGORITHM.")
@@ -79,6 +100,17 @@ def _scenarios(items: list[Json]) -> Table:
     for item in items:
         agents = "several" if item["agents"] == "parallel" else "one"
         shown.add_row(item["id"], item["title"], item["metric"], agents)
+    return shown
+
+
+def _suites(items: list[Json]) -> Table:
+    from sandbox.cli.show.tables import table
+
+    shown = table("Suites (sandbox compare NAME)", "suite", "what it is", "scenarios", "algorithms", "seeds")
+    for item in items:
+        algorithms = ", ".join(item["algorithms"]) or "-"
+        title = item["title"] if item["error"] is None else f"cannot be used: {item['error']}"
+        shown.add_row(item["id"], title, str(len(item["scenarios"])), algorithms, str(item["seeds"]))
     return shown
 
 
@@ -118,6 +150,7 @@ def _plugins(items: list[Json]) -> Table:
 _TABLES = {
     "domains": _domains,
     "scenarios": _scenarios,
+    "suites": _suites,
     "algorithms": _algorithms,
     "baselines": _baselines,
     "plugins": _plugins,

@@ -7,14 +7,29 @@ from typing import Annotated, Any
 
 import typer
 
-from sandbox.cli.options import AsJson, Changes, Quiet, Reward, Scenario, Seed, Wrap, _count, changed
+from sandbox.cli.options import (
+    AsJson,
+    Changes,
+    Quiet,
+    Reward,
+    Scenario,
+    Seed,
+    Wrap,
+    _count,
+    changed,
+    run_name,
+)
 
 
 def record(
     scenario: Scenario,
     agent: Annotated[
         str,
-        typer.Option(metavar="AGENT", help="Run directory (DIR or DIR@best), name of a baseline, or random."),
+        typer.Option(
+            parser=run_name,
+            metavar="AGENT",
+            help="Run directory (DIR, DIR@best, latest), name of a baseline, or random.",
+        ),
     ],
     episodes: Annotated[int, typer.Option(parser=_count, metavar="N", help="Episodes to record.")],
     name: Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sandbox.cli.options import AsJson, Changes, Quiet, Wrap, _count, _seed, changed, scenario_name
+from sandbox.cli.options import AsJson, Changes, Quiet, Wrap, _count, _seed, changed, run_name, scenario_name
 
 if TYPE_CHECKING:
     from sandbox.scenarios.resolve import ResolvedScenario
@@ -17,7 +17,9 @@ def render(
     agents: Annotated[
         list[str],
         typer.Argument(
-            metavar="AGENT...", help="Run directories (DIR or DIR@best), names of baselines, or random."
+            parser=run_name,
+            metavar="AGENT...",
+            help="Run directories (DIR, DIR@best, latest), names of baselines, or random.",
         ),
     ],
     scenario: Annotated[

@@ -7,12 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from sandbox.cli.options import AsJson
+from sandbox.cli.options import AsJson, run_name
 
 
 def report(
     targets: Annotated[
-        list[str], typer.Argument(metavar="RUN...|COMPARISON", help="Run directories, or one comparison.")
+        list[str],
+        typer.Argument(
+            parser=run_name,
+            metavar="RUN...|COMPARISON",
+            help="Run directories, latest, or one comparison.",
+        ),
     ],
     form: Annotated[
         str, typer.Option("--format", metavar="html|png|csv|parquet|md", help="What to write.")

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from sandbox.cli.options import AsJson, Quiet
+from sandbox.cli.options import AsJson, Quiet, run_path
 
 
 def resume(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
+    run: Annotated[Path, typer.Argument(parser=run_path, metavar="RUN", help="Run directory, or latest.")],
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:

@@ -29,6 +29,7 @@ from sandbox.cli.options import (
     Wrap,
     changed,
     initial_policy,
+    run_path,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +44,13 @@ def run(
         str | None, typer.Option(metavar="NAME", help="Algorithm; see: sandbox list algorithms.")
     ] = None,
     repeat: Annotated[
-        Path | None, typer.Option("--from", metavar="RUN", help="Repeat a run instead, exactly as it was.")
+        Path | None,
+        typer.Option(
+            "--from",
+            parser=run_path,
+            metavar="RUN",
+            help="Repeat a run instead, exactly as it was.",
+        ),
     ] = None,
     seed: Seed = 0,
     steps: Steps = None,

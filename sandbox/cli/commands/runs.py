@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sandbox.cli.options import AsJson, RunsDir
+from sandbox.cli.options import AsJson, RunsDir, run_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,12 @@ ACTIONS = ("ls", "show", "check", "rm")
 def runs(
     action: Annotated[str, typer.Argument(metavar="[ls|show|check|rm]", help="What to do.")] = "ls",
     targets: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN...]", help="Run directories to show, check or remove.")
+        list[str] | None,
+        typer.Argument(
+            parser=run_name,
+            metavar="[RUN...]",
+            help="Run directories to show, check or remove; latest: the one started last.",
+        ),
     ] = None,
     runs_dir: RunsDir = Path("runs"),
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,

@@ -1,0 +1,92 @@
+"""What a user finds by name: words of a listing, suites, algorithms, the latest run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from calls import Outcome
+
+Sandbox = Callable[..., Outcome]
+SHORT = ("--algo", "reinforce", "--steps", "300", "--set", "evaluation.validations=1", "--quiet")
+
+
+def test_listing_keeps_what_has_all_words_in_either_case(sandbox: Sandbox) -> None:
+    listed = sandbox("list", "scenarios", "Traffic", "grid-4x4", "--json").document["scenarios"]
+    assert {scenario["id"] for scenario in listed} == {"traffic/grid-4x4", "traffic/grid-4x4-peak"}
+    assert "There are no scenarios with 'traffic' and 'nowhere'." in (
+        sandbox("list", "scenarios", "traffic", "nowhere").out
+    )
+
+
+def test_suites_are_listed_with_what_they_compare_and_broken_ones_with_the_reason(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    folder = tmp_path / "scenarios" / "suites"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text("title: Two\nscenarios: [toy/corridor]\nagents: [ppo, dqn]\nseeds: 3\n")
+    (folder / "broken.yaml").write_text("title: Nothing\n")
+    listed = {suite["id"]: suite for suite in sandbox("list", "suites", "--json").document["suites"]}
+    assert listed["mine"] == {
+        "id": "mine",
+        "title": "Two",
+        "scenarios": ["toy/corridor"],
+        "algorithms": ["ppo", "dqn"],
+        "seeds": 3,
+        "error": None,
+    }
+    assert listed["traffic"]["error"] is None
+    assert listed["traffic"]["scenarios"]
+    assert "at least one scenario" in listed["broken"]["error"]
+    assert "cannot be used" in sandbox("list", "suites", "broken").out
+
+
+def test_info_of_an_algorithm_shows_hyperparameters_with_bounds_and_searched_ranges(
+    sandbox: Sandbox,
+) -> None:
+    document = sandbox("info", "ppo", "--json").document
+    assert document["masked_by"] == "maskable-ppo"
+    assert document["data"] == "online"
+    by_name = {entry["name"]: entry for entry in document["hyperparameters"]}
+    assert by_name["clip_range"]["default"] == "0.2"
+    assert by_name["clip_range"]["allowed"] == "number, > 0, ≤ 10"
+    assert by_name["gamma"]["tuned"] == "0.9 to 0.999 (logarithm of 1 - value)"
+    assert by_name["normalize_reward"]["tuned"] == ""
+    text = sandbox("info", "ppo").out
+    assert "Proximal policy optimisation" in text
+    assert "arXiv 1707.06347" in text
+
+
+def test_changes_of_a_scenario_do_not_go_with_an_algorithm(sandbox: Sandbox) -> None:
+    refused = sandbox("info", "ppo", "--set", "config.demand=2")
+    assert refused.code == 2
+    assert "'ppo' is an algorithm" in refused.err
+
+
+def test_latest_is_the_run_that_was_started_last_wherever_it_lies(sandbox: Sandbox, tmp_path: Path) -> None:
+    first = sandbox("train", "toy/corridor", *SHORT, "--json").document["run_dir"]
+    second = sandbox("train", "toy/corridor", *SHORT, "--seed", "1", "--json").document["run_dir"]
+    os.utime(Path(first) / "run.json")  # written later is not started later
+    (shown,) = sandbox("runs", "show", "latest", "--json").document["runs"]
+    assert Path(shown["run_dir"]).name in (Path(second).name, Path(first).name)
+    newest = max((first, second), key=lambda run: _started(sandbox, run))
+    assert Path(shown["run_dir"]).resolve() == Path(newest).resolve()
+    elsewhere = sandbox("runs", "show", str(tmp_path / "runs" / "latest"), "--json").document["runs"]
+    assert elsewhere[0]["run_dir"].endswith(Path(newest).name)
+    played = sandbox("eval", "latest@best", "--episodes", "2", "--quiet", "--json").document
+    assert list(played["evaluation"]["agents"]) == ["reinforce-best"]
+
+
+def test_latest_without_any_run_is_refused_and_a_folder_of_that_name_is_itself(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    refused = sandbox("resume", "latest")
+    assert refused.code == 2
+    assert "no run in 'runs'" in refused.err
+    (tmp_path / "latest").mkdir()
+    assert "is not a run directory" in sandbox("resume", "latest").err
+
+
+def _started(sandbox: Sandbox, run: str) -> str:
+    return str(sandbox("runs", "show", run, "--json").document["runs"][0]["started"])
