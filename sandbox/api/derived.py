@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api.metric import Metric
+from sandbox.api.types import Json
 
 Values = NDArray[np.float64]
 
@@ -67,7 +68,7 @@ class DerivedMetrics:
             for metric, values, counts in zip(self._metrics, self._values, steps, strict=True)
         }
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> Json:
         """What the episodes have gathered so far."""
         return {"values": self._values.copy(), "steps": self._steps.copy()}
 

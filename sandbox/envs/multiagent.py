@@ -131,11 +131,11 @@ class JointEnv(Environment):
         """Bring the wrapped environment, which must have been reset, into a state."""
         _stateful(self.parallel.unwrapped).set_state(state)
 
-    def get_layer(self) -> dict[str, Any]:
+    def get_layer(self) -> Json:
         """What is kept here; see `sandbox.envs.env_state.wrapper_counters`."""
         return self._derived.get_state()
 
-    def set_layer(self, state: dict[str, Any]) -> None:
+    def set_layer(self, state: Json) -> None:
         """Go on from what `get_layer` gave."""
         self._derived.set_state(state)
 
@@ -215,7 +215,7 @@ class Rows(VectorEnvironment):
         factory: Makes a single environment, whose spaces are read; a native one has them itself.
     """
 
-    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
+    metadata: Json = {"autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
 
     def __init__(self, envs: VectorEnvironment, factory: Callable[[], Any] | None = None) -> None:
         joint: Any = envs.unwrapped if factory is None else factory()

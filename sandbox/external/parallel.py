@@ -13,13 +13,13 @@ from sandbox.api.derived import DerivedMetrics
 from sandbox.api.errors import InvalidValueError, MisfitError, SandboxError
 from sandbox.api.metric import Metric
 from sandbox.api.reward import RewardSpec
+from sandbox.api.types import Info, Json, Space
 from sandbox.external.code import first_line, loaded, wrapped
 from sandbox.external.config import PettingZooConfig
 from sandbox.external.single import Step
 from sandbox.external.spaces import HINT
 
-Info: TypeAlias = dict[str, Any]
-ByAgent: TypeAlias = dict[str, Any]
+ByAgent: TypeAlias = Json
 
 
 class ExternalParallelEnv(BaseParallelWrapper):  # type: ignore[misc]
@@ -45,9 +45,9 @@ class ExternalParallelEnv(BaseParallelWrapper):  # type: ignore[misc]
                 )
         self._metrics = DerivedMetrics(metrics, 1)
 
-    def observation_space(self, agent: str) -> gym.Space[Any]:
+    def observation_space(self, agent: str) -> Space:
         """What an agent sees, without its mask."""
-        space: gym.Space[Any] = self.env.observation_space(agent)
+        space: Space = self.env.observation_space(agent)
         return space["observation"] if self._masks and isinstance(space, gym.spaces.Dict) else space
 
     def reset(self, seed: int | None = None, options: Info | None = None) -> tuple[ByAgent, ByAgent]:

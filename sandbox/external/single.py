@@ -13,12 +13,12 @@ from sandbox.api.derived import DerivedMetrics
 from sandbox.api.errors import InvalidValueError, MissingExtraError, SandboxError, UnknownNameError
 from sandbox.api.metric import Metric
 from sandbox.api.reward import RewardSpec
+from sandbox.api.types import Element, Environment, Info, Reset
 from sandbox.external.code import first_line, wrapped
 from sandbox.external.config import GymnasiumConfig
 from sandbox.external.spaces import action_form, flat_mask, observation_form
 
-AnyEnv: TypeAlias = gym.Env[Any, Any]
-Info: TypeAlias = dict[str, Any]
+AnyEnv: TypeAlias = Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Step:
         info: The environment's own info.
     """
 
-    observation: Any
-    action: Any
+    observation: Element
+    action: Element
     reward: float
     terminated: bool
     truncated: bool
@@ -72,13 +72,13 @@ class ExternalEnv(gym.Wrapper[Any, Any, Any, Any]):
         self.action_space, self._act = action_form(env.action_space, name)
         self._metrics = DerivedMetrics(metrics, 1)
 
-    def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Any, Info]:
+    def reset(self, *, seed: int | None = None, options: Info | None = None) -> Reset:
         """Begin an episode."""
         observation, info = self.env.reset(seed=seed, options=options)
         self._metrics.begin()
         return self._seen(observation), self._mask(observation, info)
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, Info]:
+    def step(self, action: Element) -> tuple[Any, float, bool, bool, Info]:
         """One step; the reward is the weighted sum of the task's terms."""
         taken = self._act(action)
         observation, reward, terminated, truncated, info = self.env.step(taken)
@@ -104,13 +104,13 @@ class ExternalEnv(gym.Wrapper[Any, Any, Any, Any]):
         except gym.error.DependencyNotInstalled as error:
             raise MissingExtraError("Rendering this environment", [_missing(error)], None) from error
 
-    def _seen(self, observation: Any) -> Any:
+    def _seen(self, observation: Element) -> Any:
         if self._mask_in_observation:
             rest = {key: part for key, part in observation.items() if key != "action_mask"}
             observation = rest if self._nested else rest["observation"]
         return self._observe(observation)
 
-    def _mask(self, observation: Any, info: Mapping[str, Any]) -> Info:
+    def _mask(self, observation: Element, info: Mapping[str, Any]) -> Info:
         if not self._masks:
             return {}
         if self._mask_in_observation:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sandbox.api.metric import Metric
     from sandbox.api.reward import RewardSpec
     from sandbox.api.scenario import Scenario
+    from sandbox.api.types import Json
 from sandbox.scenarios.hash import add_extensions, code_names, has_scheme, input_digest, input_fields
 from sandbox.scenarios.paths import absolute_path
 from sandbox.scenarios.source import Source, source_of
@@ -149,7 +150,7 @@ class ResolvedScenario:
         _ = self.config, self.evaluation_config, self.reward, self.observation, self.metric, self.hash
         return self
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Json:
         kept = ("spec", "folder", "path")
         return {name: self.__dict__[name] for name in kept}
 
@@ -241,7 +242,7 @@ def _wrappers(assignments: Mapping[str, Any]) -> list[str]:
     return [str(item) for item in given] if isinstance(given, list) else []
 
 
-def _apply(raw: dict[str, Any], assignments: Mapping[str, Any], scenario: ResolvedScenario) -> None:
+def _apply(raw: Json, assignments: Mapping[str, Any], scenario: ResolvedScenario) -> None:
     """Put ``--set`` pairs where they belong, refusing keys that nothing knows."""
     fields = set(resolve(scenario.task.config).model_fields)
     files = input_fields(resolve(scenario.task.config))

@@ -15,7 +15,7 @@ from sandbox.api.algorithm import Algorithm, StopTraining, TrainContext
 from sandbox.api.errors import SandboxError
 from sandbox.api.policy import Policy
 from sandbox.api.processes import one_thread
-from sandbox.api.types import Array, Element, Space, VectorEnvironment
+from sandbox.api.types import Array, Element, Json, Space, VectorEnvironment
 from sandbox.envs.make import make_training
 from sandbox.envs.models import models_of
 from sandbox.evaluation.agents import Agent, bound
@@ -186,13 +186,13 @@ def _trained(subject: Subject, name: str) -> tuple[Plan, Policy]:
     return plan, policy
 
 
-def _less(algorithm: Algorithm) -> dict[str, Any]:
+def _less(algorithm: Algorithm) -> Json:
     """Those of the small hyperparameters that the algorithm has and takes, and that are less than its own.
 
     ``n_steps`` is the length of a rollout to one and that of a return to another, whose default of 1 stays.
     """
     model = resolve(algorithm.config)
-    chosen: dict[str, Any] = {}
+    chosen: Json = {}
     for name, value in LESS.items():
         if name in model.model_fields:
             default = model.model_fields[name].default

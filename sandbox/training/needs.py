@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
-
 from sandbox.api.algorithm import Algorithm, Need
 from sandbox.api.data import Dataset
 from sandbox.api.errors import InvalidValueError, MisfitError, PluginError
+from sandbox.api.types import Space
 from sandbox.datasets.digest import digest_of
 from sandbox.datasets.fit import require_fit
 from sandbox.datasets.read import read_dataset
@@ -74,7 +73,7 @@ def tasks_with(need: Need) -> list[str]:
 def find_sources(
     scenario: ResolvedScenario,
     algorithm: Algorithm,
-    spaces: tuple[gym.Space[Any], gym.Space[Any]],
+    spaces: tuple[Space, Space],
     data: str | Path | None,
     expert: str | Path | None,
 ) -> Sources:
