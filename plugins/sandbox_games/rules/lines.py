@@ -6,7 +6,6 @@ A position is a row of int8: the cells row by row (0 empty, 1 and 2 the players'
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numba
@@ -16,10 +15,8 @@ from numpy.typing import NDArray
 from sandbox.api.game import Status, Symmetry
 
 njit: Any = numba.njit(cache=True, nogil=True)
-DRAWN = 3
 
 
-@dataclass(frozen=True)
 class Lines:
     """Rules, see `sandbox.api.game.Game`.
 
@@ -33,28 +30,13 @@ class Lines:
         gravity: Whether stones fall to the lowest empty cell of their column.
     """
 
-    rows: int
-    columns: int
-    length: int
-    gravity: bool
-    name: str = field(init=False)
-    num_actions: int = field(init=False)
-    observation_shape: tuple[int, int, int] = field(init=False)
-    max_length: int = field(init=False)
-    symmetries: tuple[Symmetry, ...] = field(init=False, compare=False)
-
-    def __post_init__(self) -> None:
-        cells = self.rows * self.columns
-        kind = "drop" if self.gravity else "place"
-        values = {
-            "name": f"lines({self.rows}x{self.columns},{self.length},{kind})",
-            "num_actions": self.columns if self.gravity else cells,
-            "observation_shape": (3, self.rows, self.columns),
-            "max_length": cells,
-            "symmetries": _symmetries(self.rows, self.columns, self.gravity),
-        }
-        for key, value in values.items():
-            object.__setattr__(self, key, value)
+    def __init__(self, rows: int, columns: int, length: int, gravity: bool) -> None:
+        self.rows, self.columns, self.length, self.gravity = rows, columns, length, gravity
+        self.max_length = rows * columns
+        self.num_actions = columns if gravity else self.max_length
+        self.observation_shape = (3, rows, columns)
+        self.name = f"lines({rows}x{columns},{length},{'drop' if gravity else 'place'})"
+        self.symmetries = _symmetries(rows, columns, gravity)
 
     def start(self, count: int) -> NDArray[np.int8]:
         """Empty boards."""
@@ -89,10 +71,6 @@ class Lines:
         planes[:, 1:2] = board == 3 - mine
         planes[:, 2] = to_move.reshape(-1, 1, 1)
         return planes
-
-
-TIC_TAC_TOE = Lines(3, 3, 3, gravity=False)
-CONNECT_FOUR = Lines(6, 7, 4, gravity=True)
 
 
 @njit
@@ -147,3 +125,7 @@ def _symmetries(rows: int, columns: int, gravity: bool) -> tuple[Symmetry, ...]:
     turns = range(4) if rows == columns else (0, 2)
     images = [np.rot90(side, turn).ravel() for side in (board, board[:, ::-1]) for turn in turns]
     return tuple(Symmetry(image.copy(), image.copy()) for image in images[1:])
+
+
+TIC_TAC_TOE = Lines(3, 3, 3, gravity=False)
+CONNECT_FOUR = Lines(6, 7, 4, gravity=True)
