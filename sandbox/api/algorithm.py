@@ -44,6 +44,7 @@ class Capabilities:
     vectorised: bool = True
     data: Literal["online", "offline"] = "online"
     exact_resume: bool = True
+    search: bool = False
 
 
 class StopTraining(Exception):  # noqa: N818 - a signal, not an error

@@ -20,6 +20,9 @@ class Policy(Protocol):
     ``possible_agents``, observations padded to a common shape). A policy owns its observation
     normaliser and its recurrent state. All rows start their episodes together: `reset` is called
     before the first step of a batch of episodes, and rows whose episode has ended are ignored.
+
+    A saved policy that plans ahead may have a method ``bind(env)`` besides, which evaluation calls with the
+    environment that is played, as a baseline's ``make`` is given it.
     """
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:

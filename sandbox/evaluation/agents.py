@@ -46,7 +46,11 @@ def policy_of(scenario: ResolvedScenario, agent: Agent, env: Any, action_space: 
         UnknownNameError: For a baseline that the task does not have.
     """
     if agent.folder is not None:
-        return load_policy(agent.folder)
+        learned = load_policy(agent.folder)
+        bind = getattr(learned, "bind", None)
+        if bind is not None:  # it searches, and has to know from where
+            bind(env)
+        return learned
     if agent.baseline == "random":
         return RandomPolicy(action_space)
     for baseline in scenario.task.baselines:

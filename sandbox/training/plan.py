@@ -219,6 +219,8 @@ def _misfits(
             found.append(f"the task has {what} space {kind}, it takes {', '.join(sorted(known))}")
     if scenario.task.agents not in can.agents:
         found.append(f"the task has {scenario.task.agents} agents, which it does not support")
+    if can.search and not scenario.task.game:
+        found.append("it searches with the rules of a game, which the task does not have")
     if can.data == "offline":
         found.append("it learns from a dataset, not from interaction")
     return found
