@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -19,6 +21,7 @@ class AlphaZeroConfig(BaseModel):
     )
     c_visit: float = Field(50.0, ge=0.0, le=1_000.0, description="with c_scale: how much values count against priors")
     c_scale: float = Field(1.0, gt=0.0, le=100.0, description="(c_visit + most visits) · c_scale · q, q in [0, 1]")
+    network: Literal["convolutional", "dense"] = Field("convolutional", description="kind of residual blocks")
     channels: int = Field(64, ge=4, le=1024, description="of the convolutions")
     blocks: int = Field(4, ge=0, le=80, description="residual blocks of two convolutions")
     moves_per_round: int = Field(

@@ -76,6 +76,43 @@ class Network(nn.Module):
         return other.to(memory_format=torch.channels_last)
 
 
+class DenseNetwork(nn.Module):
+    """As `Network`, of fully connected residual blocks: less knowing, but many times faster on small boards.
+
+    Args:
+        shape: ``(planes, height, width)``.
+        actions: Number of actions.
+        units: Width of the blocks.
+        blocks: Residual blocks.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], actions: int, units: int, blocks: int) -> None:
+        super().__init__()
+        planes, height, width = shape
+        self.stem = nn.Linear(planes * height * width, units)
+        self.tower = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(units), nn.Linear(units, units), nn.ReLU(), nn.Linear(units, units))
+            for _ in range(blocks)
+        )
+        self.policy_out = nn.Linear(units, actions)
+        self.value_out = nn.Linear(units, 1)
+        for out in (self.policy_out, self.value_out):
+            nn.init.normal_(out.weight, std=0.01)
+            nn.init.zeros_(out.bias)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of shape ``(n, actions)``, values in [-1, 1] of shape ``(n,)``."""
+        y = self.stem(x.flatten(1))
+        for block in self.tower:
+            y = y + block(y)
+        y = torch.relu(y)
+        return self.policy_out(y), torch.tanh(self.value_out(y)).squeeze(1)
+
+    def fused(self) -> DenseNetwork:
+        """A copy for inference."""
+        return copy.deepcopy(self).eval()
+
+
 class Evaluator:
     """A fused network as the search calls it, with arrays; usable from several threads at once.
 

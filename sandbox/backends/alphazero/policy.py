@@ -16,13 +16,13 @@ from sandbox.api.errors import DamagedRunError, MisfitError
 from sandbox.api.game import ActionValue, GameEnv, game_env
 from sandbox.api.spaces import space_from_json, space_to_json
 from sandbox.backends.alphazero.config import AlphaZeroConfig
-from sandbox.backends.alphazero.network import Evaluator, Network
+from sandbox.backends.alphazero.network import DenseNetwork, Evaluator, Network
 from sandbox.backends.alphazero.search import Found, Settings, search
 from sandbox.backends.policy_files import PolicyFiles, read_policy, require_fit, write_policy
 
 Array = NDArray[Any]
 ALGORITHM = "alphazero"
-KEPT = ("channels", "blocks", "play_simulations", "considered", "c_visit", "c_scale")
+KEPT = ("network", "channels", "blocks", "play_simulations", "considered", "c_visit", "c_scale")
 """What of the hyperparameters a saved policy needs."""
 
 
@@ -51,7 +51,8 @@ class AlphaZeroPolicy:
         self.observation_space, self.action_space, self.config = observation_space, action_space, config
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.network = Network((shape[0], shape[1], shape[2]), int(action_space.n), config.channels, config.blocks)
+            make = DenseNetwork if config.network == "dense" else Network
+            self.network = make((shape[0], shape[1], shape[2]), int(action_space.n), config.channels, config.blocks)
         self._rng = np.random.default_rng(seed)
         self._evaluator: Evaluator | None = None
         self._env: GameEnv | None = None
