@@ -81,7 +81,9 @@ def ratings(results: Sequence[Result], anchor: str, samples: int = 1000, seed: i
     rng = np.random.default_rng(seed)
     drawn = np.stack(
         [
-            _fitted({key: rng.choice(values, len(values)) for key, values in scores.items()}, len(names), zero)
+            _fitted(
+                {key: rng.choice(values, len(values)) for key, values in scores.items()}, len(names), zero
+            )
             for _ in range(samples)
         ]
     )
@@ -91,7 +93,14 @@ def ratings(results: Sequence[Result], anchor: str, samples: int = 1000, seed: i
         own = [v if k[0] == number else 1 - v for k, v in scores.items() if number in k]
         points = np.concatenate(own)
         table.append(
-            Rating(name, float(found[number]), float(low[number]), float(high[number]), len(points), float(points.mean()))
+            Rating(
+                name,
+                float(found[number]),
+                float(low[number]),
+                float(high[number]),
+                len(points),
+                float(points.mean()),
+            )
         )
     return sorted(table, key=lambda rating: -rating.elo)
 

@@ -56,7 +56,9 @@ def player_of(name: str, game: str) -> Player:
     if kind in ("alpha-beta", "mcts") and re.fullmatch(r"[1-9][0-9]{0,7}", number):
         most = MAX_DEPTH if kind == "alpha-beta" else MAX_SIMULATIONS
         if int(number) > most:
-            raise InvalidValueError(f"The opponent '{name}' asks for too much.", f"Allowed: {kind}-1 to -{most}.")
+            raise InvalidValueError(
+                f"The opponent '{name}' asks for too much.", f"Allowed: {kind}-1 to -{most}."
+            )
         return AlphaBetaPlayer(game, int(number)) if kind == "alpha-beta" else MctsPlayer(game, int(number))
     known = ["random", "alpha-beta-4", "mcts-100", "mcts-1000", "mcts-10000", "perfect"]
     raise UnknownNameError("opponent", name, known)
@@ -177,7 +179,9 @@ class AlphaBetaPlayer:
         values, alpha = {}, -2.0
         for action in state.legal_actions():
             # Equal moves must get their exact value, so that lots are drawn among them alone.
-            values[action] = -_negamax(state.child(action), self._depth - 1, -2.0, -alpha + 1e-9, state.current_player())
+            values[action] = -_negamax(
+                state.child(action), self._depth - 1, -2.0, -alpha + 1e-9, state.current_player()
+            )
             alpha = max(alpha, values[action])
         return values
 

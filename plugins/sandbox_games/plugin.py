@@ -51,11 +51,13 @@ HELD_OUT = View(
     ("png", "json"),
 )
 LADDER = View(
-    "ladder", "sandbox_games.views:ladder", "games of everybody against everybody, and their Elo", ("png", "json")
+    "ladder",
+    "sandbox_games.views:ladder",
+    "games of everybody against everybody, and their Elo",
+    ("png", "json"),
 )
 
 _NO_CHANCE = "both seats are agents' and nothing is drawn at random: a game is a function of its moves"
-_NO_LIMIT = "a game is of bounded length, so that there is no time limit to truncate it"
 
 ALPHA_ZERO = "Silver et al. 2018, A general reinforcement learning algorithm that masters chess, shogi and Go, Science 362"
 OPEN_SPIEL = "Lanctot et al. 2019, OpenSpiel, arXiv 1908.09453"
@@ -80,7 +82,7 @@ SOLVED = Task(
     play="sandbox_games.play:by_hand",
     sources=(ALPHA_ZERO, "Allis 1988, A knowledge-based approach of Connect-Four"),
     small={"game": "tic-tac-toe"},
-    expected_failures={"seeds-matter": _NO_CHANCE, "truncation": _NO_LIMIT},
+    expected_failures={"seeds-matter": _NO_CHANCE},
 )
 
 BOARD_GAMES = Task(
@@ -103,7 +105,7 @@ BOARD_GAMES = Task(
     play="sandbox_games.play:by_hand",
     sources=(ALPHA_ZERO, OPEN_SPIEL),
     small={"game": "hex(board_size=3)"},
-    expected_failures={"seeds-matter": _NO_CHANCE, "truncation": _NO_LIMIT},
+    expected_failures={"seeds-matter": _NO_CHANCE},
 )
 
 VERSUS = Task(
@@ -125,7 +127,6 @@ VERSUS = Task(
     play="sandbox_games.play:by_hand",
     sources=(OPEN_SPIEL,),
     small={"game": "tic-tac-toe", "opponent": "random"},
-    expected_failures={"truncation": _NO_LIMIT},
 )
 
 domain = Domain(

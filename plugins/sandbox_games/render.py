@@ -45,7 +45,9 @@ def draw_match(axes: Any, match: Match, row: int = 0, numbered: bool = False) ->
     axes.set_axis_off()
     if not drawn.board.cells:
         text = str(match.positions[row]).rstrip()
-        axes.text(0.02, 0.98, text, family="monospace", fontsize=10, color=TEXT, va="top", transform=axes.transAxes)
+        axes.text(
+            0.02, 0.98, text, family="monospace", fontsize=10, color=TEXT, va="top", transform=axes.transAxes
+        )
         return
     draw_board(axes, drawn.board, _numbers(match, row) if numbered else {})
 
@@ -60,7 +62,9 @@ def draw_board(axes: Any, board: Board, numbers: dict[tuple[int, int], int]) -> 
         for c, sign in enumerate(cells):
             axes.add_patch(Circle((c, r), 0.42, color=COLOURS.get(sign, EMPTY), zorder=1))
             if (r, c) in numbers:
-                axes.text(c, r, str(numbers[r, c]), ha="center", va="center", fontsize=8, color=TEXT, zorder=3)
+                axes.text(
+                    c, r, str(numbers[r, c]), ha="center", va="center", fontsize=8, color=TEXT, zorder=3
+                )
     if board.last is not None:
         axes.add_patch(Circle(board.last[::-1], 0.3, fill=False, linewidth=2, color=TEXT, zorder=2))
     for c, name in enumerate(board.column_names):
@@ -84,5 +88,3 @@ def _numbers(match: Match, row: int) -> dict[tuple[int, int], int]:
         else:
             places[divmod(action, columns)] = ply
     return places
-
-

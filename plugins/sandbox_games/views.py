@@ -104,7 +104,8 @@ def held_out_shares(request: ViewRequest, agent: ViewAgent) -> dict[str, Any]:
         }
 
     bands = [
-        {"stones": [low, high], **share((solved.stones >= low) & (solved.stones <= high))} for low, high in BANDS
+        {"stones": [low, high], **share((solved.stones >= low) & (solved.stones <= high))}
+        for low, high in BANDS
     ]
     return {**share(np.ones(len(rows), bool)), "bands": bands}
 
@@ -144,7 +145,10 @@ def ladder(request: ViewRequest) -> None:
     ]
     table = ratings(results, request.agents[-1].name)
     if request.path.suffix == ".json":
-        document = {"ratings": [_document(rating) for rating in table], "results": [_document(one) for one in results]}
+        document = {
+            "ratings": [_document(rating) for rating in table],
+            "results": [_document(one) for one in results],
+        }
         request.path.write_text(json.dumps(document, indent=2), encoding="utf-8")
         return
     figure, axes = canvas(1, 1, (6.4, 1.2 + 0.4 * len(table)))
@@ -162,32 +166,41 @@ def matches(env: Any, first: ViewAgent, second: ViewAgent, games: int, seed: int
         games: How many, rounded up to an even number.
         seed: Of the openings.
     """
-    half = -(-games // 2)
-    match = Match(env.match.name, "self", "alternate", OPENING, 2 * half)
-    rngs = [np.random.default_rng([seed, copy % half]) for copy in range(2 * half)]
-    match.begin(np.arange(2 * half), rngs, [None] * (2 * half))
+    return [
+        Result(first.name, second.name, float(score))
+        for seat in (0, 1)
+        for score in _matches(env, (first, second), seat, -(-games // 2), seed)
+    ]
+
+
+def _matches(env: Any, agents: tuple[ViewAgent, ViewAgent], seat: int, games: int, seed: int) -> Array:
+    """Points of the first of two agents, who has a seat, in each game."""
+    match = Match(env.match.name, "self", "alternate", OPENING, games)
+    rngs = [np.random.default_rng([seed, copy]) for copy in range(games)]
+    match.begin(np.arange(games), rngs, [None] * games)
     env.match = match
-    policies = [agent.make(env) for agent in (first, second)]
+    policies = [agent.make(env) for agent in agents]
     for policy in policies:
-        policy.reset(4 * half, seed)
-    colour = np.repeat([0, 1], half)  # the seat of ``first``
+        policy.reset(2 * games, seed)
     while not match.status.over.all():
         seen, masks = match.observations(), match.masks()
         rows = seen.reshape(-1, *seen.shape[2:]), masks.reshape(-1, masks.shape[2])
-        chosen = [
-            np.asarray(policy.act(*rows, agent.deterministic)).reshape(-1, 2)
-            for policy, agent in zip(policies, (first, second), strict=True)
-        ]
-        turn = match.status.player == colour
-        match.play(np.where(turn[:, None], chosen[0], chosen[1]), rngs)
-    points = (1 + match.status.outcome * (1 - 2 * colour)) / 2
-    return [Result(first.name, second.name, float(score)) for score in points]
+        actions = np.zeros((games, 2), np.int64)
+        for number, turn in enumerate((match.status.player == seat, match.status.player != seat)):
+            if (turn & ~match.status.over).any():
+                chosen = policies[number].act(*rows, agents[number].deterministic)
+                actions[turn] = np.asarray(chosen).reshape(games, 2)[turn]
+        match.play(actions, rngs)
+    points: Array = (1 + match.status.outcome * (1 - 2 * seat)) / 2
+    return points
 
 
 def draw_ladder(axes: Any, table: Sequence[Rating]) -> None:
     """Ratings as points with their intervals."""
     for place_, rating in enumerate(reversed(table)):
-        axes.plot([rating.low, rating.high], [place_, place_], color="#8fb7d9", linewidth=4, solid_capstyle="round")
+        axes.plot(
+            [rating.low, rating.high], [place_, place_], color="#8fb7d9", linewidth=4, solid_capstyle="round"
+        )
         axes.plot([rating.elo], [place_], "o", color="#1f5a8a")
     axes.set_yticks(range(len(table)), [rating.name for rating in reversed(table)])
     axes.set_xlabel("Elo, with 95 % intervals")

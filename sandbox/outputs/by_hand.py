@@ -47,7 +47,7 @@ class HandSession:
 
     Args:
         scenario: What is played.
-        agent: Who plays the other seats: a run directory or a baseline; None where there are none.
+        agent: Who plays the other seats: a run directory, a baseline or ``random``; None where there are none.
         seat: Which seat the person takes; the first if absent.
         seed: Episode seed.
 
@@ -57,7 +57,9 @@ class HandSession:
         InvalidValueError: If an agent is named where there is no seat for it.
     """
 
-    def __init__(self, scenario: ResolvedScenario, agent: str | None, seat: str | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, scenario: ResolvedScenario, agent: str | None, seat: str | None = None, seed: int = 0
+    ) -> None:
         if scenario.task.play is None:
             raise MisfitError(
                 f"Nobody can play {scenario.spec.task} by hand: its plugin does not say how.",
@@ -68,7 +70,7 @@ class HandSession:
         self._env: Any = EnvFactory(scenario, evaluation=not joint)()
         self._bare: Any = getattr(self._env, "parallel", self._env).unwrapped
         self._hand: ByHand = resolve(scenario.task.play)(self._bare)
-        seats = self._hand.seats
+        self.seats = seats = self._hand.seats
         if seat is not None and seat not in seats:
             raise UnknownNameError("seat", seat, seats)
         self.seat = seats[0] if seat is None else seat
@@ -76,7 +78,9 @@ class HandSession:
         self._joint, self._rows = joint, len(seats)
         if joint == (agent is None):
             raise InvalidValueError(
-                "The other seats need somebody who plays them." if joint else "There is no seat for an agent.",
+                "The other seats need somebody who plays them."
+                if joint
+                else "There is no seat for an agent.",
                 "Add --agent with a run directory or a baseline." if joint else "Leave --agent out.",
             )
         self._scratch = tempfile.TemporaryDirectory(prefix="sandbox-agents-")

@@ -78,7 +78,11 @@ class OpenSpielGame:
     def status(self, positions: NDArray[Any]) -> Status:
         """Who is to move, what has ended, and how."""
         count = len(positions)
-        player, over, outcome = np.zeros(count, np.int8), np.zeros(count, np.bool_), np.zeros(count, np.float32)
+        player, over, outcome = (
+            np.zeros(count, np.int8),
+            np.zeros(count, np.bool_),
+            np.zeros(count, np.float32),
+        )
         for index, state in enumerate(positions):
             if state.is_terminal():
                 over[index], outcome[index] = True, np.sign(state.player_return(0))
@@ -124,7 +128,8 @@ def load(text: str) -> Any:
         "it is not for two": rules.num_players() == 2,
         "its players do not take turns": kind.dynamics == pyspiel.GameType.Dynamics.SEQUENTIAL,
         "it has chance moves": kind.chance_mode == pyspiel.GameType.ChanceMode.DETERMINISTIC,
-        "its players do not see everything": kind.information == pyspiel.GameType.Information.PERFECT_INFORMATION,
+        "its players do not see everything": kind.information
+        == pyspiel.GameType.Information.PERFECT_INFORMATION,
         "one's gain is not the other's loss": kind.utility == pyspiel.GameType.Utility.ZERO_SUM,
         "OpenSpiel gives no numbers for what is seen": kind.provides_observation_tensor,
     }

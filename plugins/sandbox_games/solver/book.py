@@ -86,7 +86,9 @@ def main() -> None:
     began = time.process_time()
     for seat in (0, 1):
         decisions(solver, stones, seat)
-        print(f"seat {seat}: {len(solver.book)} results, {time.process_time() - began:.0f} s", file=sys.stderr)
+        print(
+            f"seat {seat}: {len(solver.book)} results, {time.process_time() - began:.0f} s", file=sys.stderr
+        )
 
 
 if __name__ == "__main__":

@@ -108,7 +108,9 @@ def make(count: int, seed: int) -> SolvedPositions:
     stones_of = np.zeros(count, np.int64)
     kept = 0
     began = time.process_time()
-    for index, stones in enumerate(reversed(numbers)):  # what the deeper ones teach the table helps the others
+    for index, stones in enumerate(
+        reversed(numbers)
+    ):  # what the deeper ones teach the table helps the others
         goal = count * (index + 1) // len(numbers)
         for position, played in candidates(rng, stones):
             if kept >= goal:

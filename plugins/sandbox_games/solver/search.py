@@ -106,7 +106,18 @@ def negamax(own, mask, alpha, beta, rows, columns, bottom, cells, order, keys, b
         count += 1
     for index in range(count):
         score = -negamax(
-            theirs, mask | moves[index], -beta, -alpha, rows, columns, bottom, cells, order, keys, bounds, visited
+            theirs,
+            mask | moves[index],
+            -beta,
+            -alpha,
+            rows,
+            columns,
+            bottom,
+            cells,
+            order,
+            keys,
+            bounds,
+            visited,
         )
         if score >= beta:
             keys[slot], bounds[slot] = key, np.int8(score << 1)
@@ -137,7 +148,9 @@ def solve(own, mask, weak, rows, columns, keys, bounds, visited):  # type: ignor
             middle = low // 2
         elif middle >= 0 and high // 2 > middle:
             middle = high // 2
-        bound = negamax(own, mask, middle, middle + 1, rows, columns, bottom, cells, order, keys, bounds, visited)
+        bound = negamax(
+            own, mask, middle, middle + 1, rows, columns, bottom, cells, order, keys, bounds, visited
+        )
         if bound <= middle:
             high = bound
         else:

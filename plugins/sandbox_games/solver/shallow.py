@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 
 from sandbox_games.rules.lines import Lines
-from sandbox_games.solver.bitboards import bottom_row, column_cells, has_line, njit, playable, popcount, winning_cells
+from sandbox_games.solver.bitboards import (
+    bottom_row,
+    column_cells,
+    has_line,
+    njit,
+    playable,
+    popcount,
+    winning_cells,
+)
 from sandbox_games.solver.connect_four import bits
 from sandbox_games.solver.search import cell_order
 
@@ -32,7 +40,9 @@ def _root(own, mask, depth, rows, columns, values):  # type: ignore[no-untyped-d
     for column in range(columns):
         move = possible & column_cells(rows, column)
         if move:
-            values[column] = -_value(own ^ mask, mask | move, depth - 1, -2.0, 2.0, rows, columns, bottom, cells, order)
+            values[column] = -_value(
+                own ^ mask, mask | move, depth - 1, -2.0, 2.0, rows, columns, bottom, cells, order
+            )
 
 
 @njit
@@ -51,7 +61,9 @@ def _value(own, mask, depth, alpha, beta, rows, columns, bottom, cells, order): 
         move = possible & column_cells(rows, order[index])
         if move == 0:
             continue
-        value = -_value(own ^ mask, mask | move, depth - 1, -beta, -alpha, rows, columns, bottom, cells, order)
+        value = -_value(
+            own ^ mask, mask | move, depth - 1, -beta, -alpha, rows, columns, bottom, cells, order
+        )
         best = max(best, value)
         alpha = max(alpha, best)
         if alpha >= beta:

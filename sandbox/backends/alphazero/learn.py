@@ -58,7 +58,9 @@ def fit(
     Returns:
         Mean ``policy_loss`` and ``value_loss``; nothing without a batch.
     """
-    rate = config.learning_rate * (LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * min(progress, 1.0))) / 2)
+    rate = config.learning_rate * (
+        LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * min(progress, 1.0))) / 2
+    )
     for group in optimizer.param_groups:
         group["lr"] = rate
     network.train()

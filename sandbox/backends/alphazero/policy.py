@@ -43,16 +43,24 @@ class AlphaZeroPolicy:
     """
 
     def __init__(
-        self, observation_space: gym.Space[Any], action_space: gym.Space[Any], config: AlphaZeroConfig, seed: int = 0
+        self,
+        observation_space: gym.Space[Any],
+        action_space: gym.Space[Any],
+        config: AlphaZeroConfig,
+        seed: int = 0,
     ) -> None:
         shape = observation_space.shape
         if shape is None or len(shape) != 3 or not isinstance(action_space, gym.spaces.Discrete):
-            raise MisfitError("alphazero takes observations of three dimensions (planes) and discrete actions.")
+            raise MisfitError(
+                "alphazero takes observations of three dimensions (planes) and discrete actions."
+            )
         self.observation_space, self.action_space, self.config = observation_space, action_space, config
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             make = DenseNetwork if config.network == "dense" else Network
-            self.network = make((shape[0], shape[1], shape[2]), int(action_space.n), config.channels, config.blocks)
+            self.network = make(
+                (shape[0], shape[1], shape[2]), int(action_space.n), config.channels, config.blocks
+            )
         self._rng = np.random.default_rng(seed)
         self._evaluator: Evaluator | None = None
         self._env: GameEnv | None = None
@@ -223,7 +231,7 @@ def load(directory: Path) -> AlphaZeroPolicy:
         spaces = [space_from_json(saved.document[key]) for key in ("observation_space", "action_space")]
         config = AlphaZeroConfig(**{name: saved.document[name] for name in KEPT})
         held = sum(tensor.numel() for tensor in saved.tensors.values())
-        if 18 * config.channels**2 * config.blocks > held:
+        if 2 * config.channels**2 * config.blocks > held:
             raise ValueError("it describes a larger network than its weights make")
         policy = AlphaZeroPolicy(spaces[0], spaces[1], config)
         policy.take(saved, directory)
@@ -233,5 +241,3 @@ def load(directory: Path) -> AlphaZeroPolicy:
         ) from error
     policy.network.eval()
     return policy
-
-

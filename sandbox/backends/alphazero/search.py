@@ -144,13 +144,17 @@ class Searchers:
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
 
-    def run(self, game: Game, evaluate: Evaluate, positions: Array, settings: Settings, gumbel: Array) -> Found:
+    def run(
+        self, game: Game, evaluate: Evaluate, positions: Array, settings: Settings, gumbel: Array
+    ) -> Found:
         """As `search`."""
         size = max(1, MAX_TREE_ENTRIES // ((settings.simulations + 1) * game.num_actions))
         size = min(size, -(-len(positions) // self._threads))
         parts = [slice(start, start + size) for start in range(0, len(positions), size)]
         results = list(
-            self._pool.map(lambda part: search(game, evaluate, positions[part], settings, gumbel[part]), parts)
+            self._pool.map(
+                lambda part: search(game, evaluate, positions[part], settings, gumbel[part]), parts
+            )
         )
         fields = ("actions", "policies", "values", "priors", "visits", "q")
         return Found(*(np.concatenate([getattr(result, name) for result in results]) for name in fields))

@@ -30,10 +30,14 @@ class SelfPlay:
         MisfitError: If somebody else plays one of the seats.
     """
 
-    def __init__(self, envs: VectorEnv[Any, Any, Any], config: AlphaZeroConfig, rng: np.random.Generator) -> None:
+    def __init__(
+        self, envs: VectorEnv[Any, Any, Any], config: AlphaZeroConfig, rng: np.random.Generator
+    ) -> None:
         base = game_env(envs)
         if base is None:
-            raise MisfitError("alphazero searches with the rules of a game, which these environments do not give.")
+            raise MisfitError(
+                "alphazero searches with the rules of a game, which these environments do not give."
+            )
         self._envs, self._base, self._config, self._rng = envs, base, config, rng
         self.game: Game = base.game
         self._copies = envs.num_envs // 2
@@ -143,7 +147,11 @@ class SelfPlay:
     def _open(self, rows: Array) -> None:
         """Decide how many random moves new games begin with."""
         random = self._rng.random(len(rows)) < self._config.random_openings
-        moves = self._rng.integers(1, self._config.random_moves + 1, len(rows)) if self._config.random_moves else 0
+        moves = (
+            self._rng.integers(1, self._config.random_moves + 1, len(rows))
+            if self._config.random_moves
+            else 0
+        )
         self._random_left[rows] = np.where(random, moves, 0)
 
 

@@ -39,9 +39,7 @@ def train(context: TrainContext) -> AlphaZeroPolicy:
         envs = context.make_envs(context.num_envs)
         stack.callback(envs.close)
         pool = stack.enter_context(searchers(config.threads))
-        learner = stack.enter_context(
-            ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
-        )
+        learner = stack.enter_context(ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)))
         draws, order = (np.random.default_rng([context.seed, stream]) for stream in (1, 2))
         self_play = SelfPlay(envs, config, draws)
         game = self_play.game

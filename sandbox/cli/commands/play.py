@@ -73,7 +73,9 @@ def _converse(session: HandSession) -> None:
         console.print(f"\n{scene.text}\n{scene.message}", markup=False, highlight=False)
         if session.over:
             return
-        console.print(f"Choices: {' '.join(choice.label for choice in scene.choices)}", style="dim", markup=False)
+        console.print(
+            f"Choices: {' '.join(choice.label for choice in scene.choices)}", style="dim", markup=False
+        )
         answer = _answer(console)
         if answer in ("q", None):
             console.print("You have left the episode.")
