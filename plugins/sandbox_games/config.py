@@ -29,14 +29,14 @@ class SolvedConfig(GamesConfig):
     opponent: str = Field(
         "self",
         max_length=40,
-        description="who plays the other seat: self (both seats are agents), random, alpha-beta-N (N plies deep), "
-        "mcts-N (N simulations a move), perfect",
+        description="who plays the other seat: self (both seats are agents), random, alpha-beta-N "
+        "(N plies deep), mcts-N (N simulations a move), perfect",
     )
     judge_from: int = Field(
         100,
         ge=0,
         le=100,
-        description="stones on the board from which on the solver judges an agent's moves at the end of a game, "
+        description="stones on the board from which on the solver judges the agent's moves of a game, "
         "1; at 100 none",
     )
 
@@ -48,13 +48,13 @@ class BoardConfig(GamesConfig):
         "breakthrough(rows=5,columns=5)",
         min_length=1,
         max_length=200,
-        description="name and parameters as OpenSpiel takes them: two players in turn, no chance, nothing hidden",
+        description="name and parameters as OpenSpiel takes them: two in turn, no chance, nothing hidden",
     )
     opponent: str = Field(
         "self",
         max_length=40,
-        description="who plays the other seat: self (both seats are agents), random, alpha-beta-N (N plies deep), "
-        "mcts-N (N simulations a move)",
+        description="who plays the other seat: self (both seats are agents), random, alpha-beta-N "
+        "(N plies deep), mcts-N (N simulations a move)",
     )
 
 
@@ -70,6 +70,6 @@ class VersusConfig(GamesConfig):
     opponent: str = Field(
         "mcts-100",
         max_length=40,
-        description="who plays the other seat: random, alpha-beta-N (N plies deep), mcts-N (N simulations a move), "
-        "perfect (solved games)",
+        description="who plays the other seat: random, alpha-beta-N (N plies deep), mcts-N "
+        "(N simulations a move), perfect (solved games)",
     )

@@ -1,12 +1,12 @@
 """Elo ratings of a pool from the games that were played in it, with intervals.
 
-The ratings maximise the likelihood of the points under P(i scores against j) = 1 / (1 + 10^((Rⱼ − Rᵢ)/400)), a draw
-counting as half a win and half a loss (Bradley & Terry 1952, by the iteration of Hunter 2004). Half a draw between every
-pair that met is added, which keeps ratings finite where somebody won or lost everything. Intervals come from drawing the
-games of every pair anew (bootstrap).
+The ratings maximise the likelihood of the points under P(i scores against j) = 1 / (1 + 10^((Rⱼ − Rᵢ)/400)),
+a draw counting as half a win and half a loss (Bradley & Terry 1952, by the iteration of Hunter 2004). Half a
+draw between every pair that met is added, which keeps ratings finite where somebody won or lost everything.
+Intervals come from drawing the games of every pair anew (bootstrap).
 
-Source: Elo 1978, The rating of chess players; Hunter 2004, MM algorithms for generalized Bradley-Terry models,
-Annals of Statistics 32.
+Source: Elo 1978, The rating of chess players; Hunter 2004, MM algorithms for generalized Bradley-Terry
+models, Annals of Statistics 32.
 """
 
 from __future__ import annotations

@@ -92,12 +92,13 @@ def _checked(render_mode: str | None) -> str | None:
 class TwoPlayerEnv(GameCore, ParallelEnv):  # type: ignore[misc]
     """Two agents that move in turn.
 
-    - **Observation**: what the game shows the player, see `sandbox_games.rules`; the last plane is 1 if it is one's
-      move.
-    - **Action**: the game's. Whoever waits has action 0 alone in the mask, and it is ignored. A forbidden action is
-      replaced by the next legal one.
+    - **Observation**: what the game shows the player, see `sandbox_games.rules`; the last plane is 1 if it
+      is one's move.
+    - **Action**: the game's. Whoever waits has action 0 alone in the mask, and it is ignored. A forbidden
+      action is replaced by the next legal one.
     - **Reward**: the sum of the task's terms for the player.
-    - **Termination**: the game is over, for both at once. There is no truncation: games are of bounded length.
+    - **Termination**: the game is over, for both at once. There is no truncation: games are of bounded
+      length.
     - **Agents**: both, or against an opponent the one whose seat it is; the other is absent all the game.
     """
 
@@ -190,7 +191,7 @@ class TwoPlayerEnv(GameCore, ParallelEnv):  # type: ignore[misc]
 
 
 class VersusEnv(GameCore, gym.Env[Array, np.int64]):
-    """One agent against an opponent that answers within the step; spaces, masks and rewards as in `TwoPlayerEnv`."""
+    """One agent against an opponent that answers within the step; all else as in `TwoPlayerEnv`."""
 
     metadata: Info = METADATA
 

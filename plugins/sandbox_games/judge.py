@@ -12,8 +12,8 @@ from sandbox_games.match import BOTH, Match
 def judged(match: Match, row: int, judge_from: int) -> dict[str, float]:
     """How many of the agent's moves were judged, and how many of them gave something away.
 
-    A mistake is a move after which the result with perfect play is worse than it was before: a win that becomes a
-    draw or a loss, or a draw that becomes a loss. Moves of the opening are not the agent's.
+    A mistake is a move after which the result with perfect play is worse than it was before: a win that
+    becomes a draw or a loss, or a draw that becomes a loss. Moves of the opening are not the agent's.
 
     Args:
         match: The games.

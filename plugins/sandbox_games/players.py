@@ -145,8 +145,8 @@ class MctsPlayer:
 class AlphaBetaPlayer:
     """Full-width search to a fixed depth; draws lots among the best moves.
 
-    A position at the end of the search is worth, in Connect Four, the difference of the players' empty winning
-    cells over 100, in other games nothing.
+    A position at the end of the search is worth, in Connect Four, the difference of the players' empty
+    winning cells over 100, in other games nothing.
 
     Args:
         game: Name of the game.

@@ -59,7 +59,10 @@ LADDER = View(
 
 _NO_CHANCE = "both seats are agents' and nothing is drawn at random: a game is a function of its moves"
 
-ALPHA_ZERO = "Silver et al. 2018, A general reinforcement learning algorithm that masters chess, shogi and Go, Science 362"
+ALPHA_ZERO = (
+    "Silver et al. 2018, A general reinforcement learning algorithm that masters chess, shogi and Go, "
+    "Science 362"
+)
 OPEN_SPIEL = "Lanctot et al. 2019, OpenSpiel, arXiv 1908.09453"
 
 SOLVED = Task(

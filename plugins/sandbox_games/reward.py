@@ -15,7 +15,8 @@ class Transition:
     """What a step changed; arrays of shape ``(copies, 2)``, one column a seat.
 
     Attributes:
-        outcome: 1 for the winner and -1 for the loser of a game that just ended, 0 otherwise and after a draw.
+        outcome: 1 for the winner and -1 for the loser of a game that just ended, 0 otherwise and after a
+            draw.
         moved: 1 for a player who made a move in the step.
         forbidden: 1 for a player whose action the rules forbade, so that another move was made.
     """

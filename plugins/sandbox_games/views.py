@@ -48,7 +48,7 @@ def board(request: ViewRequest) -> None:
 
 
 def replay(request: ViewRequest) -> None:
-    """A picture of the board before every decision and at the end, with what the agent thought its position worth."""
+    """A picture of the board before every decision and at the end, with the value of the chosen moves."""
     from sandbox.api.replay import write_replay
 
     episodes = [_replay(request, agent, seed) for agent in request.agents for seed in request.seeds]

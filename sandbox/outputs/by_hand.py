@@ -42,12 +42,13 @@ class Turn:
 class HandSession:
     """One episode by hand.
 
-    In a task with several agents the environment is that of training, so that all seats are free; in one with a
-    single agent it is that of evaluation.
+    In a task with several agents the environment is that of training, so that all seats are free; in one
+    with a single agent it is that of evaluation.
 
     Args:
         scenario: What is played.
-        agent: Who plays the other seats: a run directory, a baseline or ``random``; None where there are none.
+        agent: Who plays the other seats: a run directory, a baseline or ``random``; None where there are
+            none.
         seat: Which seat the person takes; the first if absent.
         seed: Episode seed.
 

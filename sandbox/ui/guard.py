@@ -1,9 +1,9 @@
 """Who may see the page: this machine, with the token, from the page itself.
 
 The page shows files of whoever runs it, so every request must name a trusted host (which stops DNS
-rebinding), carry the token as a cookie that scripts and other sites cannot use, and be a GET. Where episodes may
-be played by hand, a few addresses also take a POST, from the page itself alone: its ``Origin`` must be the page's,
-and its body JSON, which no form of another site can send.
+rebinding), carry the token as a cookie that scripts and other sites cannot use, and be a GET. Where episodes
+may be played by hand, a few addresses also take a POST, from the page itself alone: its ``Origin`` must be
+the page's, and its body JSON, which no form of another site can send.
 """
 
 from __future__ import annotations
@@ -81,11 +81,8 @@ class Guard:
         headers = Headers(scope=scope)
         if _host(headers.get("host", "")) not in self._hosts:
             return PlainTextResponse("This host name is not trusted.\n", 421)
-        if scope["method"] == "POST" and scope["path"] in self._posts:
-            if (refusal := _foreign_post(headers)) is not None:
-                return refusal
-        elif scope["method"] not in ("GET", "HEAD"):
-            return PlainTextResponse("This page is read-only.\n", 405, {"allow": "GET, HEAD"})
+        if (refusal := self._refused_method(scope, headers)) is not None:
+            return refusal
         if headers.get("sec-fetch-site") == "cross-site":
             return PlainTextResponse("Requests from other sites are refused.\n", 403)
         if self._holds_token(cookie_parser(headers.get("cookie", "")).get(self._cookie, "")):
@@ -98,6 +95,14 @@ class Guard:
         return PlainTextResponse(
             "This page needs its token: open the address that `sandbox ui` printed.\n", 403
         )
+
+    def _refused_method(self, scope: Any, headers: Headers) -> Response | None:
+        """The answer to a request that would change something, unless the page itself may ask for it."""
+        if scope["method"] in ("GET", "HEAD"):
+            return None
+        if scope["method"] == "POST" and scope["path"] in self._posts:
+            return _foreign_post(headers)
+        return PlainTextResponse("This page is read-only.\n", 405, {"allow": "GET, HEAD"})
 
     def _holds_token(self, given: str) -> bool:
         return secrets.compare_digest(given.encode(), self._token.encode())

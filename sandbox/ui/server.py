@@ -1,4 +1,4 @@
-"""The page's server: a handful of routes behind the guard, read-only unless episodes may be played by hand."""
+"""The page's server: a handful of routes behind the guard; read-only, unless it lets people play by hand."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Games in which the first line of k stones wins: tic-tac-toe, and Connect Four with its gravity.
 
-A position is a row of int8: the cells row by row (0 empty, 1 and 2 the players' stones), the player to move (0 or
-1), and the result (0 still played, 1 or 2 won by that player, 3 drawn). With gravity row 0 is the bottom one.
+A position is a row of int8: the cells row by row (0 empty, 1 and 2 the players' stones), the player to move
+(0 or 1), and the result (0 still played, 1 or 2 won by that player, 3 drawn). With gravity row 0 is the
+bottom one.
 """
 
 from __future__ import annotations
@@ -111,10 +112,7 @@ def _wins(position, cell, stone, rows, columns, length):  # type: ignore[no-unty
 
 @njit
 def _is_full(position, cells):  # type: ignore[no-untyped-def]
-    for cell in range(cells):
-        if position[cell] == 0:
-            return False
-    return True
+    return np.all(position[:cells] != 0)
 
 
 def _symmetries(rows: int, columns: int, gravity: bool) -> tuple[Symmetry, ...]:

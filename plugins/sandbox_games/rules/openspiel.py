@@ -1,7 +1,7 @@
 """Any game of OpenSpiel's for two that take turns, without chance and hidden information.
 
-A position is an object of OpenSpiel's, so that batches are arrays of objects. Slower than compiled rules by far, but a
-network and a search cost more still.
+A position is an object of OpenSpiel's, so that batches are arrays of objects. Slower than compiled rules by
+far, but a network and a search cost more still.
 
 Source: Lanctot et al. 2019, OpenSpiel: a framework for reinforcement learning in games, arXiv 1908.09453.
 """
@@ -21,8 +21,8 @@ from sandbox.api.game import Status, Symmetry
 class OpenSpielGame:
     """Rules, see `sandbox.api.game.Game`.
 
-    - **Observation**: OpenSpiel's planes, then one that is 1 for the second player, then one that is 1 if it is
-      one's move. A game whose observation is not of three dimensions gets one cell a number.
+    - **Observation**: OpenSpiel's planes, then one that is 1 for the second player, then one that is 1 if it
+      is one's move. A game whose observation is not of three dimensions gets one cell a number.
     - **Action**: as OpenSpiel numbers them.
 
     Args:
@@ -49,17 +49,13 @@ class OpenSpielGame:
 
     @cached_property
     def symmetries(self) -> tuple[Symmetry, ...]:
-        """Known for games whose actions are cells: half a turn of Hex, all of Othello's."""
-        kind = self.rules.get_type().short_name
+        """Known for Othello alone: half a turn and both diagonals, which keep its first position."""
+        if self.rules.get_type().short_name != "othello":
+            return ()
         _, height, width = self.observation_shape
         board = np.arange(height * width).reshape(height, width)
-        if kind == "hex" and height == width:
-            image = np.rot90(board, 2).ravel().copy()
-            return (Symmetry(image, image.copy()),)
-        if kind == "othello":
-            sides = [np.rot90(side, turn).ravel() for side in (board, board[:, ::-1]) for turn in range(4)]
-            return tuple(Symmetry(side.copy(), np.append(side, side.size)) for side in sides[1:])
-        return ()
+        images = [image.ravel().copy() for image in (board[::-1, ::-1], board.T, board[::-1, ::-1].T)]
+        return tuple(Symmetry(image, np.append(image, image.size)) for image in images)  # the last is to pass
 
     def start(self, count: int) -> NDArray[Any]:
         """New games."""

@@ -1,4 +1,5 @@
-"""Connect Four on bitboards: columns of ``rows + 1`` bits, the lowest bit at the bottom, the top one always empty.
+"""Connect Four on bitboards: columns of ``rows + 1`` bits, the lowest bit at the bottom, the top one always
+empty.
 
 A position is two integers: ``own``, the stones of the player to move, and ``mask``, all stones. The sum of
 ``own + mask`` is a unique key. All functions are compiled; integers are signed 64 bit, so boards have at most

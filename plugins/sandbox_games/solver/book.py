@@ -1,8 +1,8 @@
 """Makes the book of Connect Four openings: ``python -m sandbox_games.solver.book [--stones N]``.
 
-The book holds the result of every position that `ConnectFourSolver.best_move` needs to know when it plays either
-colour against any moves, as long as at most N stones lie on the board. It is written after every position, so that a run which was
-stopped goes on where it was. Seven stones take hours of one core.
+The book holds the result of every position that `ConnectFourSolver.best_move` needs to know when it plays
+either colour against any moves, as long as at most N stones lie on the board. It is written after every
+position, so that a run which was stopped goes on where it was. Seven stones take hours of one core.
 """
 
 from __future__ import annotations

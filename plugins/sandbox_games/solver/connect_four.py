@@ -49,7 +49,7 @@ class ConnectFourSolver:
         return int(canonical(own, mask, self.rules.rows, self.rules.columns))
 
     def score(self, position: NDArray[np.int8]) -> int:
-        """The score of a position that is not over, for the player to move; see `sandbox_games.solver.search`."""
+        """The score of a position that is not over; see `sandbox_games.solver.search`."""
         return self._solve(position, weak=False)
 
     def result(self, position: NDArray[np.int8]) -> int:
@@ -83,7 +83,7 @@ class ConnectFourSolver:
         return -(self.score(after[0]) if strict else self.result(after[0]))
 
     def best_move(self, position: NDArray[np.int8]) -> int:
-        """A move that keeps the result; from `STRICT_FROM` stones on the one that wins soonest or loses latest."""
+        """A move that keeps the result; from `STRICT_FROM` stones on also the soonest win or latest loss."""
         order = sorted(range(self.rules.columns), key=lambda column: abs(2 * column - self.rules.columns + 1))
         if np.count_nonzero(position[:-2]) >= STRICT_FROM:
             values = self.move_scores(position, strict=True)
@@ -138,7 +138,7 @@ def won(own, mask, rows):  # type: ignore[no-untyped-def]
 @lru_cache(maxsize=1)
 def read_book() -> dict[int, int]:
     """The book that is shipped: results by canonical key; made by ``python -m sandbox_games.solver.book``."""
-    with files("sandbox_games").joinpath("data", BOOK).open("rb") as stream:
-        with np.load(stream, allow_pickle=False) as archive:
-            keys: Any = archive["keys"].tolist()
-            return dict(zip(keys, archive["results"].tolist(), strict=True))
+    source = files("sandbox_games").joinpath("data", BOOK)
+    with source.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+        keys: Any = archive["keys"].tolist()
+        return dict(zip(keys, archive["results"].tolist(), strict=True))

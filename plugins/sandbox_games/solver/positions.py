@@ -1,9 +1,9 @@
 """Makes the held-out Connect Four positions: ``python -m sandbox_games.solver.positions``.
 
-Positions of games in which each move is random with probability 0.3 and else that of alpha-beta, four plies deep. Kept
-are positions that are not over, with at least one move that gives the result away: otherwise every agent would be
-right. No position or mirror image of one occurs twice. The scores of all moves are exact; see
-`sandbox_games.solver.search`. Making 2,000 takes an hour or two of one core.
+Positions of games in which each move is random with probability 0.3 and else that of alpha-beta, four plies
+deep. Kept are positions that are not over, with at least one move that gives the result away: otherwise
+every agent would be right. No position or mirror image of one occurs twice. The scores of all moves are
+exact; see `sandbox_games.solver.search`. Making 2,000 takes an hour or two of one core.
 """
 
 from __future__ import annotations
@@ -70,14 +70,14 @@ class SolvedPositions:
 @lru_cache(maxsize=1)
 def held_out() -> SolvedPositions:
     """The positions that are shipped."""
-    with files("sandbox_games").joinpath("data", HELD_OUT).open("rb") as stream:
-        with np.load(stream, allow_pickle=False) as archive:
-            stones, scores = archive["stones"].astype(np.int64), archive["scores"].astype(np.int64)
-            return SolvedPositions(archive["moves"], stones, np.where(scores < LEAST_SCORE, NO_MOVE, scores))
+    source = files("sandbox_games").joinpath("data", HELD_OUT)
+    with source.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+        stones, scores = archive["stones"].astype(np.int64), archive["scores"].astype(np.int64)
+        return SolvedPositions(archive["moves"], stones, np.where(scores < LEAST_SCORE, NO_MOVE, scores))
 
 
 def candidates(rng: np.random.Generator, stones: int) -> Iterator[tuple[NDArray[np.int8], list[int]]]:
-    """Positions with so many stones and the moves that led there, of games as the module says, without end."""
+    """Positions with so many stones, each with the moves that led there, without end."""
     rules = CONNECT_FOUR
     while True:
         positions, moves = rules.start(1), []

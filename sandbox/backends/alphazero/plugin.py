@@ -18,7 +18,7 @@ alphazero = Algorithm(
     load="sandbox.backends.alphazero.policy:load",
     requires=("torch", "safetensors", "numba"),
     extra="games",
-    description="Self-play: a tree search improves the network's moves, and the network learns to choose them.",
+    description="Self-play: a search improves on the network's moves, and the network learns them.",
     sources=(
         "Silver et al. (2018), A general reinforcement learning algorithm that masters chess, shogi and Go "
         "through self-play, Science 362:1140-1144",

@@ -1,4 +1,4 @@
-"""The trained policy: searches where it knows the game, else plays by its network; saves itself without pickle."""
+"""The trained policy: searches where it knows the game, else plays by its network alone."""
 
 from __future__ import annotations
 

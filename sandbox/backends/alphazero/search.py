@@ -27,7 +27,7 @@ Array = NDArray[Any]
 Evaluate = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 MAX_TREE_ENTRIES = 1 << 24
-"""Nodes times actions of the trees that are searched at once; more games are searched one part after another."""
+"""Nodes times actions of the trees that are searched at once; more games are searched in parts."""
 
 
 @dataclass(frozen=True)

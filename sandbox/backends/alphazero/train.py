@@ -1,4 +1,4 @@
-"""AlphaZero from top to bottom: rounds of self-play, and beside each the learning from the rounds before it."""
+"""AlphaZero from top to bottom: rounds of self-play, and beside each the learning from those before it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from sandbox.backends.policy_files import read_policy
 def train(context: TrainContext) -> AlphaZeroPolicy:
     """Train by self-play; see `sandbox.api.Algorithm.train`.
 
-    A round is played with the weights at its beginning while the network learns, in a thread of its own, from the
-    rounds before it: both take about as long as the longer one, and the result does not depend on which is faster.
+    A round is played with the weights at its beginning while the network learns, in a thread of its own,
+    from the rounds before it: both take about as long as the longer one, and the result does not depend on
+    which is faster.
 
     Raises:
         MisfitError: If the environments are no games, or somebody else plays one of the seats.

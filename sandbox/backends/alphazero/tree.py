@@ -1,9 +1,9 @@
 """Search trees of many games as arrays, and the loops over them, compiled by Numba.
 
-Gumbel AlphaZero (Danihelka et al. 2022): at the root Gumbel noise and sequential halving choose the action that is
-visited next (section 3); below it the action is taken whose share of visits lags most behind the improved policy
-(section 5). The improved policy is softmax(logits + σ(completed q)), where an action that was not visited has the
-mixed value of eq. 33 in place of its q (section 4).
+Gumbel AlphaZero (Danihelka et al. 2022): at the root Gumbel noise and sequential halving choose the action that
+is visited next (section 3); below it the action is taken whose share of visits lags most behind the improved
+policy (section 5). The improved policy is softmax(logits + σ(completed q)), where an action that was not visited
+has the mixed value of eq. 33 in place of its q (section 4).
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def empty_tree(games: int, nodes: int, actions: int) -> Tree:
 def considered_visits(most_considered: int, simulations: int) -> Any:
     """Visits that an action must have to be visited next, by number of considered actions and simulation.
 
-    Sequential halving: the considered actions are visited in turn, and after each phase the better half stays.
+    Sequential halving: the considered actions are visited in turn, and after each phase the
+    better half stays.
 
     Returns:
         Shape ``(most_considered + 1, simulations)``.
