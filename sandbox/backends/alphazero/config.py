@@ -26,7 +26,7 @@ class AlphaZeroConfig(BaseModel):
         50.0, ge=0.0, le=1_000.0, description="with c_scale: how much values count against priors"
     )
     c_scale: float = Field(
-        1.0, gt=0.0, le=100.0, description="(c_visit + most visits) · c_scale · q, q in [0, 1]"
+        0.2, gt=0.0, le=100.0, description="(c_visit + most visits) · c_scale · q, q in [0, 1]"
     )
     network: Literal["convolutional", "dense"] = Field("convolutional", description="kind of residual blocks")
     channels: int = Field(64, ge=4, le=1024, description="of the convolutions")
@@ -44,10 +44,11 @@ class AlphaZeroConfig(BaseModel):
         8, ge=0, le=1_000, description="most random moves at the beginning of such a game"
     )
     value_mix: float = Field(
-        0.5,
+        0.0,
         ge=0.0,
         le=1.0,
-        description="weight of the search's value in the value's target; the rest is the outcome",
+        description="weight of the search's value in the value's target; the rest is the outcome, and a proven "
+        "result counts alone",
     )
     reuse: float = Field(
         4.0, gt=0.0, le=1_000.0, description="times that a position is learned from, on average"

@@ -20,6 +20,7 @@ from sandbox.backends.alphazero.tree import (
     considered_visits,
     empty_tree,
     read_roots,
+    read_values,
     select,
 )
 
@@ -48,6 +49,7 @@ class Found:
         actions: To be played, shape ``(n,)``.
         policies: The improved policy, shape ``(n, actions)``.
         values: Expected outcome for the player to move, -1 to 1, shape ``(n,)``.
+        proven: Whether that is the result with perfect play, shape ``(n,)``.
         priors: The network's policy, shape ``(n, actions)``.
         visits: Of the root's actions, shape ``(n, actions)``.
         q: Mean outcome of the visits for the player to move, NaN without any, shape ``(n, actions)``.
@@ -56,6 +58,7 @@ class Found:
     actions: Array
     policies: Array
     values: Array
+    proven: Array
     priors: Array
     visits: Array
     q: Array
@@ -99,11 +102,11 @@ def search(game: Game, evaluate: Evaluate, positions: Array, settings: Settings,
 def _add(
     game: Game, evaluate: Evaluate, tree: Tree, store: Array, games: Array, nodes: Array, positions: Array
 ) -> None:
-    """Make nodes of positions: who moves, whether it is over, else what the network says."""
+    """Make nodes of positions: who moves, the result where it is over, else what the network says."""
     store[games, nodes] = positions
     status = game.status(positions)
     tree.players[games, nodes] = status.player
-    tree.over[games, nodes], tree.outcomes[games, nodes] = status.over, status.outcome
+    tree.proven[games, nodes], tree.outcomes[games, nodes] = status.over, status.outcome
     playing = np.flatnonzero(~status.over)
     if not len(playing):
         return
@@ -119,9 +122,9 @@ def _read(tree: Tree, gumbel: Array, settings: Settings) -> Found:
     values = np.empty(count, np.float32)
     read_roots(tree, gumbel, settings.c_visit, settings.c_scale, chosen, policies, values)
     visits = tree.visits[:, 0].copy()
-    with np.errstate(invalid="ignore"):
-        q = np.where(visits > 0, tree.sums[:, 0] / np.maximum(visits, 1), np.nan)
-    return Found(chosen, policies, values, softmax(tree.logits[:, 0]), visits, q)
+    q = np.full(visits.shape, np.nan, np.float32)
+    read_values(tree, q)
+    return Found(chosen, policies, values, tree.proven[:, 0].copy(), softmax(tree.logits[:, 0]), visits, q)
 
 
 def softmax(logits: Array) -> Array:
@@ -156,7 +159,7 @@ class Searchers:
                 lambda part: search(game, evaluate, positions[part], settings, gumbel[part]), parts
             )
         )
-        fields = ("actions", "policies", "values", "priors", "visits", "q")
+        fields = ("actions", "policies", "values", "proven", "priors", "visits", "q")
         return Found(*(np.concatenate([getattr(result, name) for result in results]) for name in fields))
 
     def close(self) -> None:

@@ -46,6 +46,7 @@ class SelfPlay:
         self._policies: Array = np.zeros((self._copies, length, game.num_actions), np.float32)
         self._legal: Array = np.zeros((self._copies, length, game.num_actions), np.bool_)
         self._values: Array = np.zeros((self._copies, length), np.float32)
+        self._proven: Array = np.zeros((self._copies, length), np.bool_)
         self._players: Array = np.zeros((self._copies, length), np.int8)
         self._recorded: Array = np.zeros(self._copies, np.int64)
         self._random_left: Array = np.zeros(self._copies, np.int64)
@@ -108,6 +109,7 @@ class SelfPlay:
         self._policies[rows, at] = found.policies[rows]
         self._legal[rows, at] = self.game.legal(positions)[rows]
         self._values[rows, at] = found.values[rows]
+        self._proven[rows, at] = found.proven[rows]
         self._players[rows, at] = players[rows]
         self._recorded[rows] += 1
 
@@ -136,7 +138,8 @@ class SelfPlay:
     def _samples(self, row: int, count: int, outcome: float) -> Samples:
         mix = self._config.value_mix
         own = np.where(self._players[row, :count] == 0, outcome, -outcome)
-        values = ((1 - mix) * own + mix * self._values[row, :count]).astype(np.float32)
+        found = self._values[row, :count]
+        values = np.where(self._proven[row, :count], found, (1 - mix) * own + mix * found).astype(np.float32)
         return Samples(
             self._planes[row, :count].copy(),
             self._policies[row, :count].copy(),
@@ -156,7 +159,7 @@ class SelfPlay:
 
 
 _FIELDS = ("planes", "policies", "legal", "values")
-_STATE = ("_planes", "_policies", "_legal", "_values", "_players", "_recorded", "_random_left")
+_STATE = ("_planes", "_policies", "_legal", "_values", "_proven", "_players", "_recorded", "_random_left")
 
 
 def _figures(found: Found) -> dict[str, float]:
@@ -165,6 +168,7 @@ def _figures(found: Found) -> dict[str, float]:
         "prior_entropy": _entropy(found.priors),
         "search_entropy": _entropy(found.policies),
         "value_size": float(np.abs(found.values).mean()),
+        "proven": float(found.proven.mean()),
     }
 
 

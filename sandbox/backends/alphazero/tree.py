@@ -4,6 +4,10 @@ Gumbel AlphaZero (Danihelka et al. 2022): at the root Gumbel noise and sequentia
 is visited next (section 3); below it the action is taken whose share of visits lags most behind the improved
 policy (section 5). The improved policy is softmax(logits + σ(completed q)), where an action that was not visited
 has the mixed value of eq. 33 in place of its q (section 4).
+
+Proven results are backed up exactly, as in MCTS-Solver (Winands et al. 2008): a node from which the mover has a
+won action is won, one whose actions all have known results is worth the best of them, and neither is searched
+again.
 """
 
 from __future__ import annotations
@@ -30,8 +34,8 @@ class Tree(NamedTuple):
         sums: ``(G, N, A)``, sum of outcomes of the visits.
         values: ``(G, N)``, of the network.
         players: ``(G, N)``, who is to move: 0 or 1.
-        over: ``(G, N)``, whether the game has ended there.
-        outcomes: ``(G, N)``, of ended games for player 0.
+        proven: ``(G, N)``, whether the result is known: the game has ended there, or all that matters below has.
+        outcomes: ``(G, N)``, the known result for player 0.
         parents: ``(G, N)``.
         actions: ``(G, N)``, the action that led from the parent.
     """
@@ -42,7 +46,7 @@ class Tree(NamedTuple):
     sums: Any
     values: Any
     players: Any
-    over: Any
+    proven: Any
     outcomes: Any
     parents: Any
     actions: Any
@@ -57,7 +61,7 @@ def empty_tree(games: int, nodes: int, actions: int) -> Tree:
         sums=np.zeros((games, nodes, actions), np.float32),
         values=np.zeros((games, nodes), np.float32),
         players=np.zeros((games, nodes), np.int8),
-        over=np.zeros((games, nodes), np.bool_),
+        proven=np.zeros((games, nodes), np.bool_),
         outcomes=np.zeros((games, nodes), np.float32),
         parents=np.full((games, nodes), NONE, np.int32),
         actions=np.full((games, nodes), NONE, np.int32),
@@ -106,7 +110,7 @@ def select(tree, simulation, table, gumbel, c_visit, c_scale, leaves, moves):  #
         gumbel: Noise at the root, ``(G, A)``.
         c_visit, c_scale: See `bonus`.
         leaves: Filled with the node reached.
-        moves: Filled with the action to expand there, or `NONE` where the game is over at that node.
+        moves: Filled with the action to expand there, or `NONE` where that node's result is known.
     """
     games, _, actions = tree.logits.shape
     scores = np.empty(actions, np.float32)
@@ -115,7 +119,7 @@ def select(tree, simulation, table, gumbel, c_visit, c_scale, leaves, moves):  #
         action = root_action(tree, game, table, simulation, gumbel, c_visit, c_scale, scores)
         while tree.children[game, node, action] != NONE:
             node = tree.children[game, node, action]
-            if tree.over[game, node]:
+            if tree.proven[game, node]:
                 action = NONE
                 break
             action = inner_action(tree, game, node, c_visit, c_scale, scores)
@@ -125,10 +129,11 @@ def select(tree, simulation, table, gumbel, c_visit, c_scale, leaves, moves):  #
 
 @njit
 def backup(tree, nodes):  # type: ignore[no-untyped-def]
-    """Carry the value of each game's node, just reached, up to the root."""
+    """Carry the value of each game's node, just reached, up to the root, and what it proves."""
     for game in range(len(nodes)):
         node = nodes[game]
-        if tree.over[game, node]:
+        proving = tree.proven[game, node]
+        if proving:
             outcome = tree.outcomes[game, node]
         else:
             outcome = tree.values[game, node]
@@ -141,7 +146,39 @@ def backup(tree, nodes):  # type: ignore[no-untyped-def]
                 tree.sums[game, parent, action] += outcome
             else:
                 tree.sums[game, parent, action] -= outcome
+            if proving:
+                proving = prove(tree, game, parent)
             node = parent
+
+
+@njit
+def prove(tree, game, node):  # type: ignore[no-untyped-def]
+    """Whether a node's result follows from those of its children; notes it."""
+    sign = np.float32(1.0) if tree.players[game, node] == 0 else np.float32(-1.0)
+    best = np.float32(-np.inf)
+    complete = True
+    for action in range(tree.logits.shape[2]):
+        if tree.logits[game, node, action] == -np.inf:
+            continue
+        child = tree.children[game, node, action]
+        if child == NONE or not tree.proven[game, child]:
+            complete = False
+        else:
+            best = max(best, sign * tree.outcomes[game, child])
+    if best == 1.0 or complete:
+        tree.proven[game, node], tree.outcomes[game, node] = True, sign * best
+        return True
+    return False
+
+
+@njit
+def q_value(tree, game, node, action):  # type: ignore[no-untyped-def]
+    """What a visited action is worth to the player to move: its known result, else the mean of its visits."""
+    child = tree.children[game, node, action]
+    if tree.proven[game, child]:
+        outcome = tree.outcomes[game, child]
+        return outcome if tree.players[game, node] == 0 else -outcome
+    return tree.sums[game, node, action] / np.float32(tree.visits[game, node, action])
 
 
 @njit
@@ -181,6 +218,9 @@ def inner_action(tree, game, node, c_visit, c_scale, scores):  # type: ignore[no
     for action in range(actions):
         if tree.logits[game, node, action] == -np.inf:
             continue
+        child = tree.children[game, node, action]
+        if child != NONE and tree.proven[game, child]:
+            continue  # nothing is left to find out there; were all so, the node would be proven
         score = scores[action] - np.float32(tree.visits[game, node, action] / (1.0 + total))
         if best == NONE or score > best_score:
             best, best_score = action, score
@@ -213,13 +253,19 @@ def bonus(tree, game, node, c_visit, c_scale, out):  # type: ignore[no-untyped-d
     scale = np.float32((c_visit + most) * c_scale * 0.5)
     for action in range(len(out)):
         visits = tree.visits[game, node, action]
-        q = tree.sums[game, node, action] / np.float32(visits) if visits > 0 else missing
+        q = q_value(tree, game, node, action) if visits > 0 else missing
         out[action] = scale * (q + np.float32(1.0))
 
 
 @njit
 def mixed_value(tree, game, node):  # type: ignore[no-untyped-def]
-    """The network's value of a node mixed with the visited actions' q, weighted by their priors (eq. 33)."""
+    """The network's value of a node mixed with the visited actions' q, weighted by their priors (eq. 33).
+
+    Where the result is known it is that.
+    """
+    if tree.proven[game, node]:
+        outcome = tree.outcomes[game, node]
+        return outcome if tree.players[game, node] == 0 else -outcome
     actions = tree.logits.shape[2]
     highest = np.float32(-np.inf)
     for action in range(actions):
@@ -233,7 +279,7 @@ def mixed_value(tree, game, node):  # type: ignore[no-untyped-def]
             prior = np.exp(tree.logits[game, node, action] - highest)
             total += visits
             weight += prior
-            mean += prior * tree.sums[game, node, action] / np.float32(visits)
+            mean += prior * q_value(tree, game, node, action)
     value = tree.values[game, node]
     if total == 0 or weight <= 0:
         return value
@@ -246,6 +292,10 @@ def read_roots(tree, gumbel, c_visit, c_scale, chosen, policies, values):  # typ
     games, _, actions = tree.logits.shape
     scores = np.empty(actions, np.float32)
     for game in range(games):
+        if tree.proven[game, 0]:
+            read_proven(tree, game, gumbel, chosen, policies)
+            values[game] = mixed_value(tree, game, 0)
+            continue
         bonus(tree, game, 0, c_visit, c_scale, scores)
         most = 0
         for action in range(actions):
@@ -262,3 +312,37 @@ def read_roots(tree, gumbel, c_visit, c_scale, chosen, policies, values):  # typ
         chosen[game] = best
         improved(tree, game, 0, c_visit, c_scale, policies[game])
         values[game] = mixed_value(tree, game, 0)
+
+
+@njit
+def read_proven(tree, game, gumbel, chosen, policies):  # type: ignore[no-untyped-def]
+    """Of a root whose result is known: the best proven action, and the network's policy over all of those."""
+    actions = tree.logits.shape[2]
+    best = NONE
+    best_score = np.float32(-np.inf)
+    total = np.float32(0.0)
+    goal = mixed_value(tree, game, 0)
+    for action in range(actions):
+        policies[game, action] = 0.0
+        child = tree.children[game, 0, action]
+        if tree.logits[game, 0, action] == -np.inf or child == NONE or not tree.proven[game, child]:
+            continue
+        if q_value(tree, game, 0, action) == goal:
+            logit = tree.logits[game, 0, action]
+            policies[game, action] = np.exp(logit)
+            total += policies[game, action]
+            if best == NONE or gumbel[game, action] + logit > best_score:
+                best, best_score = action, gumbel[game, action] + logit
+    chosen[game] = best
+    for action in range(actions):
+        policies[game, action] /= total
+
+
+@njit
+def read_values(tree, values):  # type: ignore[no-untyped-def]
+    """The values of the roots' visited actions."""
+    games, _, actions = tree.logits.shape
+    for game in range(games):
+        for action in range(actions):
+            if tree.visits[game, 0, action] > 0:
+                values[game, action] = q_value(tree, game, 0, action)
