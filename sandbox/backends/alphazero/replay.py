@@ -85,7 +85,7 @@ class Replay:
             images = rng.integers(len(self._symmetries) + 1, size=count)
             for index, symmetry in enumerate(self._symmetries):
                 of = np.flatnonzero(images == index)
-                flat = planes[of].reshape(len(of), self._shape[0], -1)
+                flat = planes[of].reshape(len(of), self._shape[0], self._shape[1] * self._shape[2])
                 planes[of] = flat[:, :, symmetry.cells].reshape(len(of), *self._shape)
                 policies[of] = policies[of][:, symmetry.actions]
                 legal[of] = legal[of][:, symmetry.actions]
