@@ -118,11 +118,11 @@ def _show_table(console: Any, table: tuple[tuple[str, ActionValue], ...]) -> Non
     for name in names:
         shown.add_column(name, justify="right")
     for label, action in table:
-        shown.add_row(label, *(_figure(action.figures.get(name)) for name in names))
+        shown.add_row(label, *(_figure(name, action.figures.get(name)) for name in names))
     console.print(shown)
 
 
-def _figure(value: float | None) -> str:
+def _figure(name: str, value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:,.0f}" if value == int(value) and abs(value) > 1 else f"{value:.3f}"
+    return f"{value:,.0f}" if name == "visits" else f"{value:.3f}"
