@@ -61,15 +61,18 @@ def held_out(request: ViewRequest) -> None:
     Raises:
         InvalidValueError: For another game than Connect Four.
     """
-    shares = {agent.name: held_out_shares(request, agent) for agent in request.agents}
+    env = getattr(request.make_env(), "parallel", None)
+    if env is None or env.match.name != "connect-four":
+        raise InvalidValueError("There are held-out positions of Connect Four only.", "Draw another view.")
+    found = {agent.name: shares(env, agent) for agent in request.agents}
     if request.path.suffix == ".json":
-        request.path.write_text(json.dumps({"agents": shares}, indent=2), encoding="utf-8")
+        request.path.write_text(json.dumps({"agents": found}, indent=2), encoding="utf-8")
         return
     figure, axes = canvas(1, 1, (6.4, 4.0))
     names = [f"{low} to {high}" for low, high in BANDS]
-    for name, found in shares.items():
-        values = [100 * band["keeps_result"] for band in found["bands"]]
-        axes[0].plot(names, values, marker="o", label=f"{name} ({100 * found['keeps_result']:.1f} %)")
+    for name, of in found.items():
+        values = [100 * band["keeps_result"] for band in of["bands"]]
+        axes[0].plot(names, values, marker="o", label=f"{name} ({100 * of['keeps_result']:.1f} %)")
     axes[0].set_xlabel("stones on the board")
     axes[0].set_ylabel("moves that keep the result (%)")
     axes[0].legend(frameon=False)
@@ -77,18 +80,21 @@ def held_out(request: ViewRequest) -> None:
     figure.savefig(request.path, dpi=120)
 
 
-def held_out_shares(request: ViewRequest, agent: ViewAgent) -> dict[str, Any]:
+def shares(env: Any, agent: ViewAgent) -> dict[str, Any]:
     """What an agent does on the held-out positions, in all and by number of stones.
 
-    Raises:
-        InvalidValueError: For another game than Connect Four.
+    Args:
+        env: An environment of two agents that play Connect Four; its match is replaced.
+        agent: Who chooses.
+
+    Returns:
+        ``positions``, and the shares ``keeps_result`` (moves that keep the result), ``best`` (that also win
+        soonest or lose latest) and ``random`` (what random moves would have of the first); the same for each
+        of ``bands``.
     """
     from sandbox_games.solver.positions import held_out as solved_positions
 
     solved = solved_positions()
-    env = getattr(request.make_env(), "parallel", None)
-    if env is None or env.match.name != "connect-four":
-        raise InvalidValueError("There are held-out positions of Connect Four only.", "Draw another view.")
     rows = np.arange(len(solved.stones))
     env.match = place(solved.moves, solved.stones)
     moves = choose(env.match, agent, env)

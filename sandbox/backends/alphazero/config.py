@@ -47,8 +47,8 @@ class AlphaZeroConfig(BaseModel):
         0.0,
         ge=0.0,
         le=1.0,
-        description="weight of the search's value in the value's target; the rest is the outcome, and a proven "
-        "result counts alone",
+        description="weight of the search's value in the value's target beside the outcome's; a proven result "
+        "counts alone",
     )
     reuse: float = Field(
         4.0, gt=0.0, le=1_000.0, description="times that a position is learned from, on average"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -33,6 +34,7 @@ def train(context: TrainContext) -> AlphaZeroPolicy:
         RunFailedError: If the loss is no longer a finite number.
     """
     config: AlphaZeroConfig = context.config
+    began = time.process_time()
     policy = AlphaZeroPolicy(context.observation_space, context.action_space, config, context.seed)
     if context.initial is not None and context.resume is None:
         policy.take(read_policy(context.initial), context.initial)
@@ -77,6 +79,9 @@ def train(context: TrainContext) -> AlphaZeroPolicy:
             progress.owed += config.reuse * len(samples.values)
             progress.steps += envs.num_envs * config.moves_per_round
             figures |= {"positions": float(replay.added), "buffer": float(len(replay))}
+            figures["cpu_minutes"] = (
+                time.process_time() - began
+            ) / 60  # all threads, since here or the last stop
             more = progress.steps < context.steps
             context.update(progress.steps, policy.snapshot, figures, progress.write if more else None)
 

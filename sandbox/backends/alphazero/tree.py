@@ -1,13 +1,13 @@
 """Search trees of many games as arrays, and the loops over them, compiled by Numba.
 
-Gumbel AlphaZero (Danihelka et al. 2022): at the root Gumbel noise and sequential halving choose the action that
-is visited next (section 3); below it the action is taken whose share of visits lags most behind the improved
-policy (section 5). The improved policy is softmax(logits + σ(completed q)), where an action that was not visited
-has the mixed value of eq. 33 in place of its q (section 4).
+Gumbel AlphaZero (Danihelka et al. 2022): at the root Gumbel noise and sequential halving choose the action
+that is visited next (section 3); below it the action is taken whose share of visits lags most behind the
+improved policy (section 5). The improved policy is softmax(logits + σ(completed q)), where an action that was
+not visited has the mixed value of eq. 33 in place of its q (section 4).
 
-Proven results are backed up exactly, as in MCTS-Solver (Winands et al. 2008): a node from which the mover has a
-won action is won, one whose actions all have known results is worth the best of them, and neither is searched
-again.
+Proven results are backed up exactly, as in MCTS-Solver (Winands et al. 2008): a node from which the mover has
+a won action is won, one whose actions all have known results is worth the best of them, and neither is
+searched again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Tree(NamedTuple):
         sums: ``(G, N, A)``, sum of outcomes of the visits.
         values: ``(G, N)``, of the network.
         players: ``(G, N)``, who is to move: 0 or 1.
-        proven: ``(G, N)``, whether the result is known: the game has ended there, or all that matters below has.
+        proven: ``(G, N)``, whether the result is known: the game has ended there, or all that matters below.
         outcomes: ``(G, N)``, the known result for player 0.
         parents: ``(G, N)``.
         actions: ``(G, N)``, the action that led from the parent.
