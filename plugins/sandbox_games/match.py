@@ -119,8 +119,8 @@ class Match:
 
     def present(self) -> Array:
         """Which seats are agents', shape ``(copies, 2)``."""
-        seats: Array = np.arange(2)
-        return (self.seats[:, None] == BOTH) | (self.seats[:, None] == seats)
+        here: Array = (self.seats[:, None] == BOTH) | (self.seats[:, None] == np.arange(2))
+        return here
 
     def metrics(self, row: int) -> dict[str, float]:
         """What is reported of a game that has ended; in self-play for the player who began."""
@@ -149,7 +149,7 @@ class Match:
     def replayed(self, rows: Array, plies: Array) -> Array:
         """The positions of some games after so many of their moves."""
         rows, plies = np.asarray(rows), np.asarray(plies)
-        positions = self.game.start(len(rows))
+        positions: Array = self.game.start(len(rows))
         for ply in range(int(plies.max(initial=0))):
             due = np.flatnonzero(plies > ply)
             positions[due] = self.game.play(positions[due], self.history[rows[due], ply].astype(np.int64))
@@ -197,5 +197,6 @@ def _next_legal(legal: Array, chosen: Array) -> Array:
     """The first legal action at or after each chosen one, in cyclic order."""
     count = legal.shape[1]
     order = (chosen[:, None] + np.arange(count)) % count
-    first: Array = np.take_along_axis(legal, order, 1).argmax(1)
-    return np.take_along_axis(order, first[:, None], 1)[:, 0]
+    first = np.take_along_axis(legal, order, 1).argmax(1)
+    nearest: Array = order[np.arange(len(order)), first]
+    return nearest

@@ -69,6 +69,7 @@ class HandSession:
         self.scenario, self.seed = scenario, seed
         joint = scenario.task.agents == "parallel"
         self._env: Any = EnvFactory(scenario, evaluation=not joint)()
+        self._row_space = getattr(self._env, "row_action_space", None)
         self._bare: Any = getattr(self._env, "parallel", self._env).unwrapped
         self._hand: ByHand = resolve(scenario.task.play)(self._bare)
         self.seats = seats = self._hand.seats
@@ -90,7 +91,7 @@ class HandSession:
         if agent is not None:
             (self.agent,) = resolve_agents([agent], scenario, Path(self._scratch.name))
             with one_thread():
-                self._policy = policy_of(scenario, self.agent, self._bare, self._env.row_action_space)
+                self._policy = policy_of(scenario, self.agent, self._bare, self._row_space)
         self.turns: list[Turn] = []
         self.metrics: dict[str, float] | None = None
         self._begin()

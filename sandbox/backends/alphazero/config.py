@@ -47,7 +47,7 @@ class AlphaZeroConfig(BaseModel):
         0.0,
         ge=0.0,
         le=1.0,
-        description="weight of the search's value in the value's target beside the outcome's; a proven result "
+        description="weight of the search's value beside the outcome in the value's target; a proven result "
         "counts alone",
     )
     reuse: float = Field(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from sandbox.backends.alphazero.config import AlphaZeroConfig
-from sandbox.backends.alphazero.network import Network
+from sandbox.backends.alphazero.network import Net
 from sandbox.backends.alphazero.replay import Replay, Samples
 
 FORBIDDEN = -1e9
@@ -17,15 +18,15 @@ LAST_RATE = 0.1
 """The learning rate at the end, as a share of that at the beginning."""
 
 
-def make_optimizer(network: Network, config: AlphaZeroConfig) -> torch.optim.Optimizer:
+def make_optimizer(network: Net, config: AlphaZeroConfig) -> torch.optim.Optimizer:
     """AdamW; biases and normalisation do not decay."""
     decay = [p for p in network.parameters() if p.ndim > 1]
     rest = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": decay}, {"params": rest, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": decay}, {"params": rest, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
 
 
-def losses(network: Network, samples: Samples) -> tuple[Tensor, Tensor]:
+def losses(network: Net, samples: Samples) -> tuple[Tensor, Tensor]:
     """Cross-entropy of the policy against the improved one, and squared error of the value; means."""
     logits, values = network(torch.from_numpy(samples.planes))
     logits = logits.masked_fill(~torch.from_numpy(samples.legal), FORBIDDEN)
@@ -36,7 +37,7 @@ def losses(network: Network, samples: Samples) -> tuple[Tensor, Tensor]:
 
 
 def fit(
-    network: Network,
+    network: Net,
     optimizer: torch.optim.Optimizer,
     replay: Replay,
     config: AlphaZeroConfig,

@@ -73,7 +73,8 @@ class Network(nn.Module):
             norm = f"{name}_norm"
             setattr(module, name, fuse_conv_bn_eval(getattr(module, name), getattr(module, norm)))
             setattr(module, norm, nn.Identity())
-        return other.to(memory_format=torch.channels_last)
+        last: Any = torch.channels_last
+        return other.to(memory_format=last)  # type: ignore[call-overload, no-any-return]
 
 
 class DenseNetwork(nn.Module):
@@ -113,6 +114,15 @@ class DenseNetwork(nn.Module):
         return copy.deepcopy(self).eval()
 
 
+Net = Network | DenseNetwork
+
+
+def make_network(kind: str, shape: tuple[int, int, int], actions: int, channels: int, blocks: int) -> Net:
+    """A network with random weights; ``kind`` is ``convolutional`` or ``dense``."""
+    made = DenseNetwork if kind == "dense" else Network
+    return made(shape, actions, channels, blocks)
+
+
 class Evaluator:
     """A fused network as the search calls it, with arrays; usable from several threads at once.
 
@@ -120,8 +130,8 @@ class Evaluator:
         network: Gives the weights, which are copied.
     """
 
-    def __init__(self, network: Network) -> None:
-        self._network = network.fused()
+    def __init__(self, network: Net) -> None:
+        self._network: nn.Module = network.fused()
 
     def __call__(self, planes: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Logits of shape ``(n, actions)`` and values of shape ``(n,)``."""

@@ -16,7 +16,7 @@ from sandbox.api.errors import DamagedRunError, MisfitError
 from sandbox.api.game import ActionValue, GameEnv, game_env
 from sandbox.api.spaces import space_from_json, space_to_json
 from sandbox.backends.alphazero.config import AlphaZeroConfig
-from sandbox.backends.alphazero.network import DenseNetwork, Evaluator, Network
+from sandbox.backends.alphazero.network import Evaluator, Net, make_network
 from sandbox.backends.alphazero.search import Found, Settings, search
 from sandbox.backends.policy_files import PolicyFiles, read_policy, require_fit, write_policy
 
@@ -57,9 +57,9 @@ class AlphaZeroPolicy:
         self.observation_space, self.action_space, self.config = observation_space, action_space, config
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            make = DenseNetwork if config.network == "dense" else Network
-            self.network = make(
-                (shape[0], shape[1], shape[2]), int(action_space.n), config.channels, config.blocks
+            planes = (shape[0], shape[1], shape[2])
+            self.network: Net = make_network(
+                config.network, planes, int(action_space.n), config.channels, config.blocks
             )
         self._rng = np.random.default_rng(seed)
         self._evaluator: Evaluator | None = None
@@ -77,10 +77,10 @@ class AlphaZeroPolicy:
         if found is None:
             return
         game = found.game
-        if (game.observation_shape, game.num_actions) != (self.observation_space.shape, int(self._actions)):
+        if (game.observation_shape, game.num_actions) != (self.observation_space.shape, self._actions):
             raise MisfitError(
-                f"The policy was trained on planes {self.observation_space.shape} and {self._actions} actions, "
-                f"but {game.name} has {game.observation_shape} and {game.num_actions}."
+                f"The policy was trained on planes {self.observation_space.shape} and {self._actions} "
+                f"actions, but {game.name} has {game.observation_shape} and {game.num_actions}."
             )
         self._env = found
 
@@ -185,7 +185,7 @@ class AlphaZeroPolicy:
 
     def _by_network(self, rows: Array, mask: Array | None, deterministic: bool) -> Array:
         self._last = None
-        logits, _ = self.evaluator()(rows)
+        logits: Array = self.evaluator()(rows)[0]
         if mask is not None:
             logits = np.where(np.asarray(mask, bool), logits, -np.inf)
         if not deterministic:
@@ -208,9 +208,9 @@ class NetworkChoice(nn.Module):
         network: The trained network.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Net) -> None:
         super().__init__()
-        self.network = network.fused()
+        self.network: nn.Module = network.fused()
 
     def forward(self, observation: Tensor, mask: Tensor | None = None) -> Tensor:
         """Actions of shape ``(n,)``."""

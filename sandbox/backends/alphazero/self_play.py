@@ -130,7 +130,9 @@ class SelfPlay:
         rows[copies * 2 + players] = actions
         self._envs.step(rows)
         over = np.flatnonzero(after.over)
-        samples = [self._samples(row, int(self._recorded[row]), float(after.outcome[row])) for row in over]
+        samples = [
+            self._samples(row, int(self._recorded[row]), float(after.outcome[row])) for row in over.tolist()
+        ]
         self._recorded[over] = 0
         self._open(over)
         return samples

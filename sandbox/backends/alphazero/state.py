@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from sandbox.api import DamagedRunError, Resume, read_state, write_state
-from sandbox.backends.alphazero.network import Network
+from sandbox.backends.alphazero.network import Net
 from sandbox.backends.alphazero.replay import Replay
 from sandbox.backends.alphazero.self_play import SelfPlay
 from sandbox.backends.tensors import load_module, load_optimizer, packed
@@ -35,7 +35,7 @@ class Progress:
 
     def __init__(
         self,
-        network: Network,
+        network: Net,
         optimizer: torch.optim.Optimizer,
         self_play: SelfPlay,
         replay: Replay,
