@@ -43,15 +43,15 @@ def main() -> None:
     plan = make_plan(resolved, "ppo", seed=seed, steps=steps)
     low, high = resolved.spec.evaluation.seeds.train
 
-    def factory(copy: int) -> Any:
+    def factory(env_index: int) -> Any:
         return lambda: ActionMasker(
-            RememberMask(EpisodeSeeds(make(resolved), seed, copy, low, high)),
+            RememberMask(EpisodeSeeds(make(resolved), seed, env_index, low, high)),
             lambda env: env.get_wrapper_attr("mask"),
         )
 
     torch.set_num_threads(1)
     config = plan.config
-    envs: Any = VecMonitor(SubprocVecEnv([factory(copy) for copy in range(plan.num_envs)], "spawn"))
+    envs: Any = VecMonitor(SubprocVecEnv([factory(index) for index in range(plan.num_envs)], "spawn"))
     if config.normalize_observation or config.normalize_reward:
         envs = VecNormalize(
             envs,

@@ -26,7 +26,7 @@ CASES: dict[str, tuple[int, int, dict[str, Any]]] = {
     "ppo": (8_192, 8, {"n_steps": 64}),
     "sac": (1_200, 1, {"learning_starts": 200}),
 }
-"""Steps, copies and hyperparameters."""
+"""Steps, environments and hyperparameters."""
 
 
 def main() -> int:
@@ -45,7 +45,7 @@ def measure(algo: str, checkpoints: int) -> dict[str, Any]:
     from sandbox.training.monitor import Monitor
     from sandbox.training.train import train
 
-    steps, copies, hp = CASES[algo]
+    steps, num_envs, hp = CASES[algo]
     written: list[tuple[float, float, int]] = []
     idle: list[float] = []
 
@@ -71,7 +71,7 @@ def measure(algo: str, checkpoints: int) -> dict[str, Any]:
             changes = [f"evaluation.validations={checkpoints + 1}", "evaluation.validation_episodes=1"]
             begun = time.process_time()
             train(
-                "toy/regulator", algo, steps=steps, num_envs=copies, hp=hp, changes=changes, runs_dir=folder
+                "toy/regulator", algo, steps=steps, num_envs=num_envs, hp=hp, changes=changes, runs_dir=folder
             )
             total = time.process_time() - begun
     finally:

@@ -3,9 +3,9 @@
     python -m benchmarks.chip [--design FILE.aux] [--seconds 2] [--compare 30]
 
 Measures on generated designs of 50, 250 and 1,000 macros, and on a given file: wire masks beside the
-slice update of MaskPlace written plainly in NumPy; greedy placements of the whole design a second; steps
-of the environment; growth with macros and grid. With ``--compare`` every placer gets the same processor time
-on the given file. Prints one JSON document, and Markdown tables on standard error.
+slice update of MaskPlace written plainly in NumPy; greedy placements of the whole design a second; steps of
+the environment. With ``--compare`` every placer gets the same processor time on the given file, or on a
+generated design. Prints one JSON document, and Markdown tables on standard error.
 """
 
 from __future__ import annotations
@@ -15,26 +15,35 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sandbox_chip import cells, kernels, search
-from sandbox_chip import grid as grids
-from sandbox_chip.analytic import analytic, initial
-from sandbox_chip.anneal import anneal
+from sandbox_chip.fit import packs
 from sandbox_chip.generator import Recipe, generate
-from sandbox_chip.grid import Problem
+from sandbox_chip.kernels.decoders import greedy_decode
+from sandbox_chip.kernels.jit import njit
+from sandbox_chip.kernels.legality import legal_cells, occupy
+from sandbox_chip.kernels.problem_arrays import ProblemArrays
+from sandbox_chip.kernels.wirelength import all_bounds, wire_mask, wirelength
 from sandbox_chip.netlist import Netlist
-from sandbox_chip.search import Clock
+from sandbox_chip.placers.analytic import analytic
+from sandbox_chip.placers.annealing import anneal
+from sandbox_chip.placers.greedy import greedy
+from sandbox_chip.placers.hill_climbing import hill_climbing
+from sandbox_chip.placers.initial import initial
+from sandbox_chip.placers.rebuild import rebuild
+from sandbox_chip.placers.search import SearchBudget, SearchResult
+from sandbox_chip.problem import Problem, build_problem
+from sandbox_chip.types import Floats
 
 GRIDS = (64, 84, 128, 224)
 
 
 def main() -> int:
-    """Measure, tell."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--design", type=Path, help="a file such as ibm01.aux")
     parser.add_argument("--seconds", type=float, default=2.0, help="for each measurement")
@@ -52,7 +61,7 @@ def main() -> int:
         print(speed_tables(result), file=sys.stderr)
     if arguments.compare:
         problem = (
-            grids.build(_read(arguments.design), arguments.grid)
+            build_problem(_read(arguments.design), arguments.grid)
             if arguments.design
             else _generated(246, arguments.grid)
         )
@@ -64,21 +73,21 @@ def main() -> int:
     return 0
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> Netlist:
     from sandbox_chip.config import ChipConfig
-    from sandbox_chip.files import read_design
+    from sandbox_chip.formats.reader import read_design
 
     return read_design(ChipConfig(netlist=str(path)))[0]
 
 
 @lru_cache(maxsize=8)
 def _design(macros: int) -> Netlist:
-    """A design that fits every grid of this benchmark that can hold so many macros at all."""
+    """A design that fits every grid of this benchmark on which its macros can be packed at all."""
     return generate(Recipe("heavy", (macros, macros), (0.4, 0.4), grid=224), 0)
 
 
 def _generated(macros: int, grid: int) -> Problem:
-    return grids.build(_design(macros), grid)
+    return build_problem(_design(macros), grid)
 
 
 def rate(action: Callable[[], Any], seconds: float) -> float:
@@ -95,47 +104,46 @@ def greedy_rates(design: Path | None, seconds: float) -> list[dict[str, Any]]:
     """Whole greedy placements a second, by design and grid."""
     rows = []
     sources: list[tuple[str, Callable[[int], Problem]]] = [
-        (f"generated, {count} macros", lambda grid, count=count: _generated(count, grid))
-        for count in (50, 250, 1000)  # type: ignore[misc]
+        (f"generated, {count} macros", partial(_generated, count)) for count in (50, 250, 1000)
     ]
     if design is not None:
         netlist = _read(design)
-        sources.append((design.stem, lambda grid: grids.build(netlist, grid)))
+        sources.append((design.stem, lambda grid: build_problem(netlist, grid)))
     for name, make in sources:
         for grid in GRIDS:
             problem = make(grid)
-            if not grids.packs(problem):
+            if not packs(problem):
                 continue
-            order, places = np.arange(problem.count), np.empty((problem.count, 3), np.int64)
-            found = rate(lambda: kernels.greedy_decode(problem.arrays, order, places), seconds / 2)  # noqa: B023
+            order, places = np.arange(problem.num_macros), np.empty((problem.num_macros, 3), np.int64)
+            per_second = rate(lambda: greedy_decode(problem.arrays, order, places), seconds / 2)  # noqa: B023
             rows.append(
                 {
                     "design": name,
-                    "macros": problem.count,
+                    "macros": problem.num_macros,
                     "nets": problem.netlist.num_nets,
                     "grid": grid,
-                    "per_second": found,
+                    "per_second": per_second,
                 }
             )
     return rows
 
 
-def slice_update(problem: Problem, macro: int, bounds: Any) -> Any:
+def slice_update(problem: Problem, macro: int, bounds: Floats) -> Floats:
     """The wire mask as MaskPlace and EfficientPlace make it: for every net, slices of the whole grid.
 
-    O(degree · grid²); ours to compare with, not part of the domain.
+    O(degree · grid²). Written here to compare with; the domain does not use it.
     """
     arrays, grid = problem.arrays, problem.grid
-    x = np.arange(grid) * arrays.step_x + arrays.half_w[0, macro]
-    y = np.arange(grid) * arrays.step_y + arrays.half_h[0, macro]
+    x = np.arange(grid) * arrays.cell_w + arrays.half_w[0, macro]
+    y = np.arange(grid) * arrays.cell_h + arrays.half_h[0, macro]
     mask = np.zeros((grid, grid))
     for entry in range(arrays.entry_start[macro], arrays.entry_start[macro + 1]):
         net = arrays.entry_net[entry]
         if bounds[net, 0] > bounds[net, 1]:
             continue
-        w = arrays.weight[net]
+        w = arrays.net_weight[net]
         for axis, at in ((0, x), (1, y)):
-            p, q = arrays.offsets[0, entry, 2 * axis], arrays.offsets[0, entry, 2 * axis + 1]
+            p, q = arrays.pin_box[0, entry, 2 * axis], arrays.pin_box[0, entry, 2 * axis + 1]
             lo, hi = bounds[net, 2 * axis], bounds[net, 2 * axis + 1]
             below, above = np.flatnonzero(at + p < lo), np.flatnonzero(at + q > hi)
             if axis == 0:
@@ -154,10 +162,10 @@ def mask_rates(seconds: float) -> list[dict[str, Any]]:
 
 def _mask_rate(problem: Problem, grid: int, seconds: float) -> dict[str, Any]:
     arrays = problem.arrays
-    places = search.greedy(problem).places
+    places = greedy(problem).places
     macro = int(np.argmax(np.diff(arrays.entry_start)))
     places[macro, 2] = -1
-    bounds = kernels.all_bounds(arrays, places)
+    bounds = all_bounds(arrays, places)
     scratch, mask = np.empty((4, 2 * grid)), np.empty((grid, grid))
     _masks(arrays, macro, bounds, grid, scratch, mask, 1)
     plain = slice_update(problem, macro, bounds)
@@ -175,24 +183,26 @@ def _mask_rate(problem: Problem, grid: int, seconds: float) -> dict[str, Any]:
 
 
 BATCH = 200
-"""Masks made in one call: their price inside a decoder or an environment."""
+"""Masks made in one call, as in a decoder or an environment: a call from Python costs more than a mask."""
 
 
-@kernels.njit
-def _masks(arrays, macro, bounds, grid, scratch, mask, times):  # type: ignore[no-untyped-def]
-    upright = np.int64(0)
+@njit
+def _masks(
+    arrays: ProblemArrays, macro: int, bounds: Floats, grid: int, scratch: Floats, mask: Floats, times: int
+) -> None:
+    upright: Any = np.int64(0)
     for _ in range(times):
-        kernels.corner_costs(arrays, macro, upright, bounds, grid, grid, scratch)
+        wire_mask(arrays, macro, upright, bounds, grid, grid, scratch)
         for j in range(grid):
             for i in range(grid):
                 mask[j, i] = scratch[0, i] + scratch[1, j]
 
 
 def environment_rate(seconds: float) -> dict[str, float]:
-    """Steps a second of 64 copies at G=32 with random legal actions; choosing them is not counted."""
+    """Steps a second of 64 environments at G=32 with random legal actions; choosing them is not counted."""
     from sandbox_chip.config import ChipConfig
-    from sandbox_chip.env import make_vec
     from sandbox_chip.reward import PRESETS
+    from sandbox_chip.vector_env import make_vec
 
     envs = make_vec(ChipConfig(grid=32), PRESETS["wirelength"], 64)
     _, info = envs.reset(seed=0)
@@ -206,7 +216,7 @@ def environment_rate(seconds: float) -> dict[str, float]:
             spent, steps = spent + time.process_time() - begun, steps + 64
         if spent > 2 * seconds:
             break
-    return {"grid": 32, "copies": 64, "steps_per_second": steps / spent}
+    return {"grid": 32, "num_envs": 64, "steps_per_second": steps / spent}
 
 
 def compare(
@@ -214,58 +224,56 @@ def compare(
 ) -> dict[str, Any]:
     """Every placer with the same time, one after the other on one core.
 
-    Of the processor by default: on a shared machine wall time would measure the neighbours.
+    Processor time by default: on a shared machine wall time would depend on what else runs there.
     """
     methods: dict[str, Callable[[int], Any]] = {
         "random": lambda seed: random_legal(problem, seed),
-        "greedy": lambda seed: search.greedy(problem),
-        "hill-climbing": lambda seed: search.order_search(problem, Clock(seconds, timer=timer), seed),
-        "annealing": lambda seed: anneal(problem, Clock(seconds, timer=timer), seed),
-        "analytic": lambda seed: analytic(problem, Clock(seconds, timer=timer), seed),
-        "rebuild": lambda seed: search.rebuild_search(problem, Clock(seconds, timer=timer), seed),
+        "greedy": lambda seed: greedy(problem),
+        "hill-climbing": lambda seed: hill_climbing(problem, SearchBudget(seconds, timer=timer), seed),
+        "annealing": lambda seed: anneal(problem, SearchBudget(seconds, timer=timer), seed),
+        "analytic": lambda seed: analytic(problem, SearchBudget(seconds, timer=timer), seed),
+        "rebuild": lambda seed: rebuild(problem, SearchBudget(seconds, timer=timer), seed),
     }
     if initial(problem) is not None:
         methods["initial"] = lambda seed: initial(problem)
-    for warm in (search.order_search, anneal, analytic, search.rebuild_search):
-        warm(problem, Clock(None, 1), 0)  # compiled before any clock starts
-    found: dict[str, Any] = {}
+    for search in (hill_climbing, anneal, analytic, rebuild):
+        search(problem, SearchBudget(None, 1), 0)  # compiled before any clock starts
+    results: dict[str, Any] = {}
     for name, method in methods.items():
         runs = [method(seed) for seed in range(seeds if name not in ("greedy", "initial") else 1)]
-        found[name] = {
+        results[name] = {
             "hpwl": [run.cost for run in runs],
             "evaluations": [run.evaluations for run in runs],
             "history": runs[0].history,
         }
     return {
         "design": problem.netlist.name,
-        "macros": problem.count,
+        "macros": problem.num_macros,
         "grid": problem.grid,
         "seconds": seconds,
-        "methods": found,
+        "methods": results,
     }
 
 
-def random_legal(problem: Problem, seed: int) -> search.Found:
-    """Every macro, largest first, on a random legal cell; begun anew at a dead end, infinite after fifty."""
-    from sandbox_chip.planes import legal_cells
-
+def random_legal(problem: Problem, seed: int) -> SearchResult:
+    """Every macro, largest first, at a random legal cell; begun anew at a dead end, infinite after fifty."""
     rng = np.random.default_rng(seed)
     arrays = problem.arrays
-    places = np.full((problem.count, 3), -1, np.int64)
+    places = np.full((problem.num_macros, 3), -1, np.int64)
     for _ in range(50):
         places[:, 2] = -1
         free = arrays.free.copy()
         line, legal = np.empty(free.shape[1], np.uint64), np.empty((problem.grid, problem.grid), np.uint8)
-        for macro in range(problem.count):
-            if not legal_cells(arrays, macro, np.int64(0), free, line, legal):
+        for macro in range(problem.num_macros):
+            if not legal_cells(arrays, macro, 0, free, line, legal):
                 break
             row, column = divmod(int(rng.choice(np.flatnonzero(legal))), problem.grid)
             places[macro] = column, row, 0
-            cells.fill(free, column, row, arrays.cells_w[0, macro], arrays.cells_h[0, macro], True)
+            occupy(arrays, free, macro, places[macro])
         else:
-            cost = float(kernels.wirelength(arrays, kernels.all_bounds(arrays, places)))
-            return search.Found(cost, places, evaluations=1)
-    return search.Found(np.inf, places, evaluations=50)
+            cost = wirelength(arrays, all_bounds(arrays, places))
+            return SearchResult(cost, places, evaluations=1)
+    return SearchResult(np.inf, places, evaluations=50)
 
 
 def speed_tables(result: dict[str, Any]) -> str:
@@ -290,37 +298,40 @@ def speed_tables(result: dict[str, Any]) -> str:
         for r in result["masks"]
     ]
     env = result["environment"]
-    return "\n".join([*rows, f"\nEnvironment, G=32, 64 copies: {env['steps_per_second']:,.0f} steps/s"])
+    return "\n".join([*rows, f"\nEnvironment, G=32, 64 environments: {env['steps_per_second']:,.0f} steps/s"])
 
 
-def draw(found: dict[str, Any], path: Path) -> None:
+def draw(comparison: dict[str, Any], path: Path) -> None:
     """Cost against time, the first seed of every placer."""
-    from sandbox_chip.render import canvas
+    from sandbox_chip.render import new_figure
 
-    figure, axes = canvas(1, 1, (7, 4.5))
-    for name, one in found["methods"].items():
-        if one["history"]:
-            times, costs = zip(*one["history"], strict=True)
+    figure, axes = new_figure(1, 1, (7, 4.5))
+    for name, result in comparison["methods"].items():
+        if result["history"]:
+            times, costs = zip(*result["history"], strict=True)
             axes[0].step(np.maximum(times, 1e-3), costs, where="post", label=name)
         else:
-            axes[0].axhline(one["hpwl"][0], linestyle=":", color="grey", linewidth=0.8)
-            axes[0].annotate(name, (1e-3, one["hpwl"][0]), fontsize=8, va="bottom")
+            axes[0].axhline(result["hpwl"][0], linestyle=":", color="grey", linewidth=0.8)
+            axes[0].annotate(name, (1e-3, result["hpwl"][0]), fontsize=8, va="bottom")
     axes[0].set(xscale="log", xlabel="processor time, s", ylabel="HPWL, µm")
-    axes[0].set_title(f"{found['design']}, {found['macros']} macros, grid of {found['grid']}", fontsize=10)
+    title = f"{comparison['design']}, {comparison['macros']} macros, grid of {comparison['grid']}"
+    axes[0].set_title(title, fontsize=10)
     axes[0].legend(fontsize=8)
     figure.savefig(path)
 
 
-def comparison_table(found: dict[str, Any]) -> str:
+def comparison_table(comparison: dict[str, Any]) -> str:
     """The comparison as Markdown, best first."""
     rows = [
-        f"\n{found['design']}, {found['macros']} macros, G={found['grid']}, {found['seconds']:g} s each",
+        f"\n{comparison['design']}, {comparison['macros']} macros, G={comparison['grid']}, "
+        f"{comparison['seconds']:g} s each",
         "| placer | HPWL mean | best | evaluations |",
         "|---|---|---|---|",
     ]
-    for name, one in sorted(found["methods"].items(), key=lambda item: float(np.mean(item[1]["hpwl"]))):
-        mean, best = float(np.mean(one["hpwl"])), min(one["hpwl"])
-        rows.append(f"| {name} | {mean:,.0f} | {best:,.0f} | {int(np.mean(one['evaluations'])):,} |")
+    ranked = sorted(comparison["methods"].items(), key=lambda item: float(np.mean(item[1]["hpwl"])))
+    for name, result in ranked:
+        mean, best = float(np.mean(result["hpwl"])), min(result["hpwl"])
+        rows.append(f"| {name} | {mean:,.0f} | {best:,.0f} | {int(np.mean(result['evaluations'])):,} |")
     return "\n".join(rows)
 
 

@@ -14,9 +14,9 @@ Three parts, one JSON document, and Markdown tables on standard error:
   refined by the local search of ``rebuild`` for the rest, beside every placer. The policies are those of the
   first part: the same weights score the cells of any grid.
 
-Time is processor time, one thread everywhere: on a shared machine wall time would measure the neighbours.
+Time is processor time, one thread everywhere: on a shared machine wall time would depend on what else runs.
 The unit is the training run. A run that fails is counted as one. Runs that ``--runs-dir`` holds already are
-used again, so a stopped benchmark goes on.
+used again, so that a stopped benchmark continues.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ import sandbox
 from benchmarks.chip import compare, comparison_table
 from sandbox.api import SandboxError
 from sandbox.runs.directory import Run
-from sandbox_chip import search
 from sandbox_chip.config import ChipConfig
 from sandbox_chip.env import ChipEnv, make, spaces
+from sandbox_chip.placers.rebuild import rebuild
+from sandbox_chip.placers.search import SearchBudget
 from sandbox_chip.reward import PRESETS
-from sandbox_chip.search import Clock
 
 BASE, TARGET = "chip/small", "chip/fine-tune"
 
@@ -51,7 +51,7 @@ TRIES_SHARE = 0.2
 
 
 def main() -> int:
-    """Train, compare, tell."""
+    """Train, compare and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, help="of the policies of the first part; the preset's if absent")
@@ -65,15 +65,16 @@ def main() -> int:
     parser.add_argument("--parts", default="unseen,tune,search")
     arguments = parser.parse_args()
     trainer = Trainer(Path(arguments.runs_dir), arguments.steps)
-    parts, seeds, result = set(arguments.parts.split(",")), range(arguments.seeds), {}
+    parts, seeds = set(arguments.parts.split(",")), range(arguments.seeds)
+    result: dict[str, Any] = {}
     if "unseen" in parts:
         result["unseen"] = unseen(trainer, seeds)
-        tell(result["unseen"]["costs"], f"{BASE}, unseen test designs: wirelength cost")
+        print_table(result["unseen"]["costs"], f"{BASE}, unseen test designs: wirelength cost")
     if "tune" in parts:
-        found = tune(trainer, seeds, range(arguments.long_seeds), arguments.fine_tune_steps)
-        result["tune"] = found
-        tell(found["equal_fine_tuning_time"], "equal time for fine-tuning and training from scratch")
-        tell(found["equal_total_time"], "equal total time, pre-training counted")
+        tuned = tune(trainer, seeds, range(arguments.long_seeds), arguments.fine_tune_steps)
+        result["tune"] = tuned
+        print_table(tuned["equal_fine_tuning_time"], "equal time for fine-tuning and training from scratch")
+        print_table(tuned["equal_total_time"], "equal total time, pre-training counted")
     if "search" in parts:
         configs = [_file(text, arguments.grid) for text in arguments.designs]
         configs += [_generated(count, arguments.grid) for count in arguments.generated]
@@ -85,7 +86,7 @@ def main() -> int:
 
 @dataclass
 class Trainer:
-    """Trains with PPO, or finds the run that an earlier call left.
+    """Trains with PPO, or opens the run of an earlier call.
 
     Attributes:
         root: Where runs and their ledger are kept.
@@ -128,8 +129,8 @@ class Trainer:
     @property
     def ledger(self) -> dict[str, Any]:
         """Runs by what was asked for: path, and processor time (s)."""
-        found: dict[str, Any] = json.loads(self._ledger.read_text()) if self._ledger.is_file() else {}
-        return found
+        rows: dict[str, Any] = json.loads(self._ledger.read_text()) if self._ledger.is_file() else {}
+        return rows
 
     def seconds(self, run: Run) -> float:
         """Processor time that a run took."""
@@ -179,24 +180,24 @@ def policy_and_search(policies: Sequence[Any], config: ChipConfig, seconds: floa
     """Policies on one design, alone and refined; beside the placers with the same processor time."""
     env = make(config, PRESETS["wirelength"])
     problem = env.episode.source.design(0).problem
-    found = compare(problem, seconds, len(policies))
+    comparison = compare(problem, seconds, len(policies))
     alone, refined, tries = [], [], []
     for seed, policy in enumerate(policies):
-        mine, clock = for_grid(policy, config), Clock(seconds, timer=time.process_time)
+        fitted, budget = for_grid(policy, config), SearchBudget(seconds, timer=time.process_time)
         best, places, count = np.inf, None, 0
-        while clock.share < TRIES_SHARE or count == 0:
-            cost, placed = rollout(env, mine, seed + count, deterministic=count == 0)
+        while budget.spent < TRIES_SHARE or count == 0:
+            cost, placed = rollout(env, fitted, seed + count, deterministic=count == 0)
             count += 1
             if cost < best:
                 best, places = cost, placed
         alone.append(best)
         tries.append(count)
-        left = Clock(max(seconds - clock.elapsed, 0.0), timer=time.process_time)
-        refined.append(search.rebuild_search(problem, left, seed, start=places).cost)
-    found["methods"]["policy"] = {"hpwl": alone, "evaluations": tries, "history": []}
-    found["methods"]["policy + search"] = {"hpwl": refined, "evaluations": tries, "history": []}
-    print(comparison_table(found), file=sys.stderr)
-    return found
+        rest = SearchBudget(max(seconds - budget.elapsed, 0.0), timer=time.process_time)
+        refined.append(rebuild(problem, rest, seed, start=places).cost)
+    comparison["methods"]["policy"] = {"hpwl": alone, "evaluations": tries, "history": []}
+    comparison["methods"]["policy + search"] = {"hpwl": refined, "evaluations": tries, "history": []}
+    print(comparison_table(comparison), file=sys.stderr)
+    return comparison
 
 
 def for_grid(policy: Any, config: ChipConfig) -> Any:
@@ -220,13 +221,13 @@ def rollout(env: ChipEnv, policy: Any, seed: int, deterministic: bool) -> tuple[
         observation, _, over, _, info = env.step(int(action[0]))
         if over:
             metrics = info["metrics"]
-            whole = metrics["placed"] == 1
-            return (metrics["hpwl"], env.episode.places.copy()) if whole else (np.inf, None)
+            complete = metrics["placed"] == 1
+            return (metrics["hpwl"], env.episode.state.places.copy()) if complete else (np.inf, None)
 
 
 def _file(text: str, grid: int) -> ChipConfig:
-    path, _, own = text.rpartition(":")
-    path, grid = (path, int(own)) if path else (text, grid)
+    path, _, named_grid = text.rpartition(":")
+    path, grid = (path, int(named_grid)) if path else (text, grid)
     return ChipConfig(netlist=str(Path(path).resolve()), grid=grid)
 
 
@@ -238,16 +239,16 @@ def _generated(count: int, grid: int) -> ChipConfig:
 
 def _mean(run: Run, scenario: str) -> float:
     """Mean of the ranking metric of a run's final policy on the test episodes of a scenario."""
-    found = sandbox.evaluate([run.policy], scenario)
-    return float(found.mean(found.agents[0].name))
+    table = sandbox.evaluate([run.policy], scenario)
+    return float(table.mean(table.agents[0].name))
 
 
 def _placers(scenario: str) -> dict[str, list[float]]:
-    found = sandbox.evaluate(list(PLACERS), scenario)
-    return {name: [float(found.mean(name))] for name in PLACERS}
+    table = sandbox.evaluate(list(PLACERS), scenario)
+    return {name: [float(table.mean(name))] for name in PLACERS}
 
 
-def tell(costs: dict[str, list[float]], title: str) -> None:
+def print_table(costs: dict[str, list[float]], title: str) -> None:
     """Costs of agents' runs as Markdown, best first."""
     print(f"\n{title}\n| agent | mean | worst | runs |\n|---|---|---|---|", file=sys.stderr)
     known = {name: values for name, values in costs.items() if values}

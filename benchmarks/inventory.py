@@ -4,7 +4,7 @@
 
 Counts environment steps a second of processor time on one core: the native environments of this package
 and, in the same run, or-gym-inventory and stokasta (``pip install or-gym-inventory stokasta``; what is
-missing is said). Prints one JSON document. What PPO learns is measured by `benchmarks.inventory_learning`.
+missing is reported). Prints one JSON document. `benchmarks.inventory_learning` measures what PPO learns.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any
 
 SECONDS = 2.0
 DRAWN = 64
-"""Actions that are drawn before the clock runs."""
+"""Actions that are drawn before the clock starts."""
 
 
 def main() -> int:
-    """Measure, tell."""
+    """Measure and print."""
     argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     print(json.dumps(speed(), indent=2))
     return 0
@@ -40,18 +40,18 @@ def rate(step: Callable[[], None], steps: int) -> float:
     return calls * steps / (time.process_time() - begun)
 
 
-def native(scenario: str, copies: int) -> float:
+def native(scenario: str, num_envs: int) -> float:
     """Steps a second of a scenario's native environment under random actions, drawn beforehand."""
     import sandbox
 
-    envs = sandbox.make_vec(scenario, copies)
-    envs.reset(seed=list(range(copies)))
+    envs = sandbox.make_vec(scenario, num_envs)
+    envs.reset(seed=list(range(num_envs)))
     actions = cycle([envs.action_space.sample() for _ in range(DRAWN)])
 
     def step() -> None:
         envs.step(next(actions))
 
-    return rate(step, copies)
+    return rate(step, num_envs)
 
 
 def peer(env: Any) -> float:
@@ -69,37 +69,36 @@ def peer(env: Any) -> float:
 
 def speed() -> dict[str, Any]:
     """Steps a second, and the ratios to peers that are installed."""
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "lost-sales, 1,024 copies": native("inventory/lost-sales", 1024),
         "or-gym v0, 1,024 copies": native("inventory/or-gym-v0", 1024),
         "or-gym network, 1,024 copies": native("inventory/or-gym-network", 1024),
     }
-    found["training"] = training()
+    result["training"] = training()
     for name, measure in (("or-gym-inventory", _or_gym), ("stokasta", _stokasta)):
         try:
-            found[name] = measure()
+            result[name] = measure()
         except ImportError as error:
-            found[name] = f"not installed: {error}"
-        except Exception as error:  # a peer that breaks is a result, too
-            found[name] = f"does not run: {type(error).__name__}: {error}"
-    return found
+            result[name] = f"not installed: {error}"
+        except Exception as error:  # a peer that does not run is a result, too
+            result[name] = f"does not run: {type(error).__name__}: {error}"
+    return result
 
 
 def _or_gym() -> dict[str, float]:
     import gymnasium as gym
     import or_gym_inventory  # noqa: F401 - registers its environments
 
-    ids = [
-        one
-        for one in gym.registry
-        if "InvManagement" in one or "NetInvMgmt" in one or "NetworkManagement" in one
-    ]
+    names = ("InvManagement", "NetInvMgmt", "NetworkManagement")
+    ids = [env_id for env_id in gym.registry if any(name in env_id for name in names)]
     rates = {}
     for env_id in ids:
         # Measured again, right before: on a shared machine only neighbours in time compare.
-        own = native("inventory/or-gym-v0" if "InvManagement" in env_id else "inventory/or-gym-network", 1024)
+        ours = native(
+            "inventory/or-gym-v0" if "InvManagement" in env_id else "inventory/or-gym-network", 1024
+        )
         rates[env_id] = peer(gym.make(env_id))
-        rates[f"ratio to {env_id}"] = own / rates[env_id]
+        rates[f"ratio to {env_id}"] = ours / rates[env_id]
     return rates
 
 
@@ -107,9 +106,9 @@ def _stokasta() -> dict[str, float]:
     import gymnasium as gym
     import stokasta  # noqa: F401 - registers its environments
 
-    env_id = next(one for one in gym.registry if "stokasta" in one.lower())
-    own, found = native("inventory/lost-sales", 1024), peer(gym.make(env_id))
-    return {env_id: found, "ratio": own / found}
+    env_id = next(name for name in gym.registry if "stokasta" in name.lower())
+    ours, theirs = native("inventory/lost-sales", 1024), peer(gym.make(env_id))
+    return {env_id: theirs, "ratio": ours / theirs}
 
 
 def training(steps: int = 100_000) -> dict[str, float]:

@@ -30,7 +30,6 @@ import numpy as np
 import sandbox
 from sandbox.evaluation.evaluate import evaluate
 from sandbox.registry.policies import load_policy
-from sandbox.runs.directory import Run
 from sandbox.scenarios.resolve import ResolvedScenario, load_scenario
 
 LOST_SALES = tuple(
@@ -132,9 +131,10 @@ def train(scenario: str, seed: int, root: Path) -> dict[str, Any]:
 
 
 def _lost_sales(scenario: ResolvedScenario) -> Judge:
-    from sandbox_inventory.lost_sales import REWARDS, LostSales, LostSalesConfig, make
-    from sandbox_inventory.lost_sales_exact import optimal
-    from sandbox_inventory.lost_sales_rules import capped_base_stock, exact_cost, make_capped_base_stock
+    from sandbox_inventory.lost_sales.config import LostSalesConfig
+    from sandbox_inventory.lost_sales.exact import optimal
+    from sandbox_inventory.lost_sales.model import REWARDS, LostSales, make
+    from sandbox_inventory.lost_sales.rules import capped_base_stock, exact_cost, make_capped_base_stock
 
     config, cost = LostSalesConfig.model_validate(scenario.config.model_dump()), REWARDS["cost"]
     env = make(config, cost)
@@ -144,36 +144,37 @@ def _lost_sales(scenario: ResolvedScenario) -> Judge:
 
 
 def _dual_sourcing(scenario: ResolvedScenario) -> Judge:
-    from sandbox_inventory import dual_sourcing as task
+    from sandbox_inventory.dual_sourcing import rules
+    from sandbox_inventory.dual_sourcing.config import DualSourcingConfig
+    from sandbox_inventory.dual_sourcing.model import REWARDS, DualSourcing, make
 
-    config = task.DualSourcingConfig.model_validate(scenario.config.model_dump())
-    cost = task.REWARDS["cost"]
-    env = task.make(config, cost)
-    rules = {
-        "capped dual index": task.make_capped_dual_index,
-        "dual index": task.make_dual_index,
-        "single index": task.make_single_index,
-        "tailored base-surge": task.make_tailored_base_surge,
+    config, cost = DualSourcingConfig.model_validate(scenario.config.model_dump()), REWARDS["cost"]
+    env = make(config, cost)
+    makers = {
+        "capped dual index": rules.make_capped_dual_index,
+        "dual index": rules.make_dual_index,
+        "single index": rules.make_single_index,
+        "tailored base-surge": rules.make_tailored_base_surge,
     }
-    costs = {name: float(rule(env).parameters["cost"]) for name, rule in rules.items()}
-    optimum = float(task.make_optimal(env).parameters["cost"])
-    room = {"most": 60_000, "highest": 40.0 * env.model.scale}
-    return Judge(optimum, costs, _exact(task.DualSourcing(config), cost, room))
+    costs = {name: float(maker(env).parameters["cost"]) for name, maker in makers.items()}
+    optimum = float(rules.make_optimal(env).parameters["cost"])
+    limits = {"max_states": rules.MAX_STATES, "max_value": rules.MAX_STOCK * env.model.scale}
+    return Judge(optimum, costs, _exact(DualSourcing(config), cost, limits))
 
 
-def _exact(model: Any, reward: Any, room: dict[str, Any]) -> Callable[[Path], float]:
+def _exact(model: Any, reward: Any, limits: dict[str, Any]) -> Callable[[Path], float]:
     """Average cost a period of a deterministic policy over the states that it can reach."""
-    from sandbox_inventory.core.exact import average_cost
+    from sandbox_inventory.core.solvers.markov_chain import average_cost
 
     def cost(run: Path) -> float:
-        policy = load_policy(Run.open(run).policy_folder("final"))
+        policy = load_policy(sandbox.store.Run.open(run).policy_folder("final"))
 
         def choose(state: Any) -> Any:
             observation = (model.observe(state) / model.scale).astype(np.float32)
             policy.reset(len(observation), 0)
             return policy.act(observation)
 
-        return average_cost(model, choose, reward, **room)
+        return average_cost(model, choose, reward, **limits)
 
     return cost
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from sandbox.api.errors import SandboxError
+from sandbox.api.stop_signals import stop_signals_interrupt
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.evaluate import play_all
 from sandbox.evaluation.named_agents import baseline_agents, learned_agent
@@ -21,14 +18,13 @@ from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.report.make import save_page
 from sandbox.report.media import REPLAYS
-from sandbox.runs.artifacts import add_artifact
 from sandbox.runs.atomic import storage_errors
-from sandbox.runs.directory import Run, strict
+from sandbox.runs.checksums import add_artifact
+from sandbox.runs.directory import EPISODES, EVALUATION, Run
 from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
-from sandbox.training.monitor import CHECKPOINT_EVERY
-from sandbox.training.plan import make_plan, plan_from_run
+from sandbox.training.plan import CHECKPOINT_EVERY, make_plan, plan_from_run
 from sandbox.training.tracking import check_trackers
 from sandbox.training.train import resume_plan, train_plan
 
@@ -60,20 +56,26 @@ def run(
     Raises:
         As `sandbox.training.train.train` and `sandbox.evaluation.evaluate.evaluate`.
     """
-    listener = progress or Silent()
+    progress = progress or Silent()
     check_trackers(track)
     resolved = as_scenario(scenario, changes, reward)
     seeds = evaluation_seeds(resolved, episodes)
-    plan = make_plan(resolved, algo, seed=seed, steps=steps, num_envs=num_envs, hp=hp, init_from=init_from)
-    facts = {
-        "command": command,
-        "checkpoint_every": checkpoint_every,
-        "track": list(track),
-        "evaluate": len(seeds),
-    }
+    plan = make_plan(
+        resolved,
+        algo,
+        seed=seed,
+        steps=steps,
+        num_envs=num_envs,
+        hp=hp,
+        init_from=init_from,
+        checkpoint_every=checkpoint_every,
+        track=track,
+        episodes=len(seeds),
+        command=command,
+    )
     with EpisodeRunner(resolved) as runner:
-        trained = train_plan(plan, Path(runs_dir), runner, listener, facts)
-        return trained, evaluate_run(trained, resolved, runner, seeds, listener)
+        trained = train_plan(plan, Path(runs_dir), runner, progress)
+        return trained, evaluate_run(trained, resolved, runner, seeds, progress)
 
 
 def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
@@ -87,7 +89,7 @@ def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
 
     Args:
         run: The run, or its directory.
-        progress: Hears how it goes, which checkpoints are damaged, and what is not exact.
+        progress: Is told how it goes on, which checkpoints are damaged, and what is not exact.
 
     Returns:
         The run, with status ``done``.
@@ -100,29 +102,28 @@ def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
         KeyboardInterrupt: After an interrupt, once a checkpoint is written.
     """
     path = Path(run.path if isinstance(run, Run) else run)
-    listener = progress or Silent()
+    progress = progress or Silent()
     opened = Run.open(path)
     if is_complete(opened):
         return opened
     plan = plan_from_run(opened)
     with EpisodeRunner(plan.scenario) as runner:
         writer = RunWriter.reopen(path)
-        if writer.record["status"] == "done":
+        if writer.record.status == "done":
             writer.drop_checkpoints()
             writer.close()
             trained = Run.open(path)
         else:
-            trained = resume_plan(plan, writer, runner, listener)
-        episodes = trained.record.get("evaluate")
-        if episodes is not None:
-            seeds = evaluation_seeds(plan.scenario, episodes)
-            evaluate_run(trained, plan.scenario, runner, seeds, listener)
+            trained = resume_plan(plan, writer, runner, progress)
+        if plan.episodes is not None:
+            seeds = evaluation_seeds(plan.scenario, plan.episodes)
+            evaluate_run(trained, plan.scenario, runner, seeds, progress)
     return trained
 
 
 def is_complete(run: Run) -> bool:
     """Whether a run is trained and, if that was asked for, evaluated."""
-    evaluated = run.record.get("evaluate") is None or (run.path / "evaluation.json").is_file()
+    evaluated = run.record.evaluate is None or (run.path / EVALUATION).is_file()
     return run.status == "done" and evaluated
 
 
@@ -132,7 +133,7 @@ def evaluate_run(
     """Compare a trained run with its scenario's baselines, and keep the result in its directory."""
     agents = [*_learned(trained), *baseline_agents(scenario)]
     try:
-        with _stopped_by_sigterm():
+        with stop_signals_interrupt():
             evaluation = play_all(runner, scenario, agents, seeds, progress)
             save_evaluation(trained, evaluation)
             save_replay(trained, scenario, seeds[0], progress)
@@ -148,37 +149,23 @@ def evaluate_run(
 
 
 def save_replay(run: Run, scenario: ResolvedScenario, seed: int, progress: Progress) -> None:
-    """Play one test episode for the page's viewers, where the task has a view for it."""
-    if not any(view.name == "replay" and "json" in view.formats for view in scenario.task.views):
-        return
-    from sandbox.outputs.render import render
+    """Play one test episode for the page's player."""
+    from sandbox.outputs.render import REPLAY, render
 
-    out = run.path / REPLAYS / f"{run.algorithm}.json"
+    name = f"{run.algorithm}.json"
     try:
-        render([run.path], scenario, out, view="replay", seed=seed, progress=progress)
+        with tempfile.TemporaryDirectory(prefix="sandbox-replay-") as scratch:
+            file = render(
+                [run.path], scenario, Path(scratch) / name, view=REPLAY, seed=seed, progress=progress
+            )
+            (run.path / REPLAYS).mkdir(exist_ok=True)
+            add_artifact(run.path, f"{REPLAYS}/{name}", file.read_bytes())
     except Exception as error:  # a picture that fails must not cost the result
         progress.message(f"No replay was made: {error}")
 
 
-@contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends an evaluation as Ctrl-C does; `resume` plays it again."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    old = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, old)
-
-
 def save_evaluation(run: Run, evaluation: EvaluationResult) -> None:
-    """Put an evaluation's runner, summary and picture into a run directory.
+    """Put an evaluation's episodes, summary and picture into a run directory.
 
     Raises:
         StorageError: If it cannot be written.
@@ -186,16 +173,15 @@ def save_evaluation(run: Run, evaluation: EvaluationResult) -> None:
     from sandbox.report.picture import draw_result
 
     with storage_errors(run.path):
-        add_artifact(run.path, "episodes.parquet", evaluation.to_parquet())
+        add_artifact(run.path, EPISODES, evaluation.to_parquet())
         picture = draw_result(run, evaluation)
         if picture is not None:
             add_artifact(run.path, "result.png", picture)
         # Last, because a run that has it counts as evaluated.
-        summary = json.dumps(strict(evaluation.to_json()), indent=2, allow_nan=False)
-        add_artifact(run.path, "evaluation.json", f"{summary}\n".encode())
+        add_artifact(run.path, EVALUATION, evaluation.record().encode(indent=2))
 
 
 def _learned(run: Run) -> list[Agent]:
     """The final policy and, where validation chose one, the best."""
-    chosen = ["best"] if run.record.get("best") else []
+    chosen = ["best"] if run.record.best else []
     return [learned_agent(run, which) for which in ["final", *chosen]]

@@ -91,8 +91,8 @@ def variants(run: Run, scratch: Path) -> dict[str, Path]:
     """Folders of three policies: as trained, without search, and untrained with the same search."""
     folder = run.policy_folder("final")
     policy = load(folder)
-    config = AlphaZeroConfig(**run.record["hyperparameters"])
-    seed = int(run.record["seed"])
+    config = AlphaZeroConfig(**run.record.hyperparameters)
+    seed = run.record.seed
     alone = AlphaZeroPolicy(
         policy.observation_space, policy.action_space, config.model_copy(update={"play_simulations": 0})
     )
@@ -121,7 +121,7 @@ def pool(runs: Sequence[Run], scratch: Path, episodes: int) -> dict[str, Any]:
                 seen = sum(episode.metrics["judged"] for episode in table.episodes)
                 wrong = sum(episode.metrics["mistakes"] for episode in table.episodes)
                 judged.setdefault(name, []).append(1 - wrong / max(seen, 1))
-                _tell(f"seed {run.record['seed']}: {name} against {opponent}: {statistics.mean(scores):.3f}")
+                _tell(f"seed {run.record.seed}: {name} against {opponent}: {statistics.mean(scores):.3f}")
     result = {"scores": rows, "optimal_moves_in_these_games": judged, "cost": [cost(run) for run in runs]}
     _table(["agent", *POOL], ([name, *map(_spread, row.values())] for name, row in rows.items()))
     return result
@@ -232,7 +232,7 @@ def finds(runs: Sequence[Run], out: Path, shown: int = 3) -> dict[str, Any]:
                 favourite = max(figures, key=lambda action: figures[action]["prior"])
                 rows.append(
                     {
-                        "seed": int(run.record["seed"]),
+                        "seed": run.record.seed,
                         "position": index,
                         "stones": int(solved.stones[index]),
                         "move": "abcdefg"[move],
@@ -267,9 +267,9 @@ def cost(run: Run) -> dict[str, float]:
     stops = [before for before, after in pairwise(minutes) if after < before]  # it counts anew after a stop
     last = records[-1]
     return {
-        "minutes": run.record["seconds"] / 60,
+        "minutes": run.record.seconds / 60,
         "cpu_minutes": sum(stops) + minutes[-1],
-        "steps": run.record["steps_done"],
+        "steps": run.record.steps_done,
         "positions": last["train/positions"],
     }
 

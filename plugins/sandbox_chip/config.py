@@ -9,13 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sandbox.api import InputFile
 
 GENERATED = "generated:"
-"""Scheme of designs that the plugin makes itself: ``generated:`` and a family."""
+"""Prefix of ``netlist`` for designs that the plugin generates; the name of a family follows."""
 
 FAMILIES = ("mixed", "heavy", "banks", "tiles", "blocks")
+"""Families of generated designs; ``mixed`` draws one of the others for each design."""
 
 
 class ChipConfig(BaseModel):
-    """A design, the grid to place it on, and what its costs are measured with."""
+    """A design, the grid to place it on, and the technology that its costs are measured with."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -33,23 +34,27 @@ class ChipConfig(BaseModel):
         32, ge=4, le=256, description="columns and rows of the grid that macros are placed on, 1"
     )
     orientation: Literal["fixed", "mirror", "any"] = Field(
-        "fixed", description="what an agent may choose: nothing; N, FN, FS, S; or all eight"
+        "fixed", description="orientations an agent may choose from: N alone; N, FN, FS, S; or all eight"
     )
     free_blocks: bool = Field(
-        True, description="whether fixed blocks of a Bookshelf design may be placed anew"
+        True, description="whether fixed blocks of a Bookshelf design are placed like its other macros"
     )
-    macros_min: int = Field(16, ge=2, le=2000, description="least macros of a generated design, 1")
-    macros_max: int = Field(24, ge=2, le=2000, description="greatest macros of a generated design, 1")
+    macros_min: int = Field(16, ge=2, le=2000, description="least number of macros of a generated design, 1")
+    macros_max: int = Field(
+        24, ge=2, le=2000, description="greatest number of macros of a generated design, 1"
+    )
     utilisation_min: float = Field(
         0.4, gt=0, le=0.8, description="least share of the canvas that macros take, 1"
     )
-    utilisation_max: float = Field(0.6, gt=0, le=0.8, description="greatest share, 1")
+    utilisation_max: float = Field(
+        0.6, gt=0, le=0.8, description="greatest share of the canvas that macros take, 1"
+    )
     rent: float = Field(0.65, ge=0.3, le=0.9, description="Rent's exponent of generated designs, 1")
     design_seed: int | None = Field(
         None,
         ge=0,
         lt=2**31,
-        description="always the generated design of this seed; if absent a new one each episode",
+        description="seed of the one design that is generated; if absent a new design each episode",
     )
     density_target: float = Field(
         0.8, gt=0, le=1, description="share of a bin above which density overflows, 1"
@@ -58,25 +63,31 @@ class ChipConfig(BaseModel):
         None,
         ge=2,
         le=512,
-        description="columns and rows of the cost grid; the file's, else the placement grid's",
+        description="columns and rows of the cost grid; if absent the file's, else the placement grid's",
     )
     routes_h: float | None = Field(
-        None, gt=0, le=10_000, description="horizontal routes, 1/µm; the file's, else 70.33"
+        None, gt=0, le=10_000, description="horizontal routes, 1/µm; if absent the file's, else 70.33"
     )
     routes_v: float | None = Field(
-        None, gt=0, le=10_000, description="vertical routes, 1/µm; the file's, else 74.51"
+        None, gt=0, le=10_000, description="vertical routes, 1/µm; if absent the file's, else 74.51"
     )
     blocked_h: float | None = Field(
         None,
         ge=0,
         le=10_000,
-        description="horizontal routes that a macro takes, 1/µm; the file's, else 51.79",
+        description="horizontal routes that a macro takes, 1/µm; if absent the file's, else 51.79",
     )
     blocked_v: float | None = Field(
-        None, ge=0, le=10_000, description="vertical routes that a macro takes, 1/µm; the file's, else 51.79"
+        None,
+        ge=0,
+        le=10_000,
+        description="vertical routes that a macro takes, 1/µm; if absent the file's, else 51.79",
     )
     smoothing: int | None = Field(
-        None, ge=0, le=50, description="neighbouring cells over which routes are spread; the file's, else 2"
+        None,
+        ge=0,
+        le=50,
+        description="neighbours on each side over which routes are spread; if absent the file's, else 2",
     )
 
     @model_validator(mode="after")

@@ -1,30 +1,32 @@
 """Seeded designs: macros in clusters by Rent's rule, heavy-tailed sizes, pads on the rim.
 
-A family says what a design is made of. The macros are leaves of a random binary tree; between the two
-halves of a part with a and b macros run about k·(aᵖ + bᵖ − (a + b)ᵖ)/2 nets, so that every part of m
-macros has about k·mᵖ connections to the outside (Landman and Russo 1971, Rent's rule). Connections of
+A family determines the sizes and the nets of a design. The macros are leaves of a random binary tree; between
+the two halves of a part with a and b macros run about k · (aᵖ + bᵖ − (a + b)ᵖ)/2 nets, so that every part of
+m macros has about k · mᵖ connections to the outside (Landman and Russo 1971, Rent's rule). The connections of
 the whole go to pads; pads of one part of the tree lie near each other on the rim.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
-import numba
 import numpy as np
 
-from sandbox_chip import grid as grids
 from sandbox_chip.config import FAMILIES
-from sandbox_chip.netlist import MACRO, PAD, Floats, Netlist
-
-njit: Any = numba.njit(cache=True, nogil=True)
+from sandbox_chip.fit import packs
+from sandbox_chip.kernels.jit import njit
+from sandbox_chip.netlist import MACRO, PAD, Netlist
+from sandbox_chip.problem import Problem, build_problem
+from sandbox_chip.types import Floats, Ints
 
 SIDE = 1000.0
 """Side of the square canvas, µm."""
 
 RENT_TERMINALS = 4.0
 """Connections of a single macro (Rent's k)."""
+
+SHRINKING = 0.94
+"""Factor of all macros' sides, as often as it takes until they can be packed on the grid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Recipe:
         macros: Least and greatest number of macros.
         utilisation: Least and greatest share of the canvas that macros take.
         rent: Rent's exponent p.
-        grid: Every design can be packed on a grid of so many columns and rows.
+        grid: Columns and rows of a grid on which every design can be packed.
     """
 
     family: str = "mixed"
@@ -46,26 +48,47 @@ class Recipe:
     grid: int = 32
 
 
+@dataclass(frozen=True, slots=True)
+class _Nets:
+    """Nets between leaves and pads.
+
+    Attributes:
+        starts: First member of each net, shape ``(nets + 1,)``.
+        members: Leaves by net; −1 for the net's pad.
+        pad_leaf: A leaf that each pad is connected to.
+    """
+
+    starts: Ints
+    members: Ints
+    pad_leaf: Ints
+
+
 def generate(recipe: Recipe, seed: int) -> Netlist:
-    """The design that belongs to a seed: the same recipe and seed give the same design."""
-    return generate_fitted(recipe, seed)[0]
+    """The design of a seed: the same recipe and seed give the same design."""
+    return generate_problem(recipe, seed).netlist
 
 
-def generate_fitted(recipe: Recipe, seed: int, orientation: str = "fixed") -> tuple[Netlist, grids.Problem]:
-    """The design of a seed and the problem of placing it on the recipe's grid."""
+def generate_problem(recipe: Recipe, seed: int, orientation: str = "fixed") -> Problem:
+    """The problem of placing the design of a seed on the recipe's grid.
+
+    Args:
+        recipe: What to draw from.
+        seed: Of the design.
+        orientation: A key of `sandbox_chip.problem.CHOICES`.
+    """
     rng = np.random.default_rng(seed)
     low, high = recipe.macros
     count = int(rng.integers(low, high + 1))
     family = recipe.family if recipe.family != "mixed" else FAMILIES[int(rng.integers(1, len(FAMILIES)))]
     width, height = _sizes(rng, family, count)
     if family == "tiles":
-        start, members, pad_leaf = _mesh(count)
-        shuffled = np.arange(count)
+        nets = _mesh(count)
+        leaf_macro = np.arange(count)
     else:
-        start, members, pad_leaf = _tree_nets(rng, count, recipe.rent, RENT_TERMINALS)
-        shuffled = rng.permutation(count)
-    share = float(rng.uniform(*recipe.utilisation))
-    netlist = _assemble(rng, f"{family}-{seed}", width, height, (start, members, pad_leaf, shuffled), share)
+        nets = _Nets(*_tree_nets(rng, count, recipe.rent, RENT_TERMINALS))
+        leaf_macro = rng.permutation(count)
+    utilisation = float(rng.uniform(*recipe.utilisation))
+    netlist = _assemble(rng, f"{family}-{seed}", width, height, nets, leaf_macro, utilisation)
     return _fitted(netlist, recipe.grid, orientation)
 
 
@@ -88,12 +111,10 @@ def _sizes(rng: np.random.Generator, family: str, count: int) -> tuple[Floats, F
 
 
 @njit
-def _tree_nets(rng, count, exponent, terminals):  # type: ignore[no-untyped-def]
-    """Nets of a random binary tree over leaves 0 … count − 1.
-
-    Returns:
-        Starts of nets, leaves of nets (a pad as −1 in the first place), and each pad's leaf.
-    """
+def _tree_nets(
+    rng: np.random.Generator, count: int, exponent: float, terminals: float
+) -> tuple[Ints, Ints, Ints]:
+    """Nets of a random binary tree over leaves 0 … count − 1; the fields of `_Nets`."""
     starts, members, pad_leaf = [0], [0], [0]
     members.pop()
     pad_leaf.pop()
@@ -108,21 +129,7 @@ def _tree_nets(rng, count, exponent, terminals):  # type: ignore[no-untyped-def]
         expected = terminals * (a**exponent + b**exponent - (a + b) ** exponent) / 2
         nets = max(1, int(expected + rng.random()))
         for _ in range(nets):
-            first = low + int(rng.random() * a)
-            second = middle + int(rng.random() * b)
-            if rng.random() < 0.5:
-                first, second = second, first
-            begin = len(members)
-            members.append(first)
-            members.append(second)
-            while rng.random() < 0.3:
-                more = low + int(rng.random() * (high - low))
-                new = True
-                for at in range(begin, len(members)):
-                    if members[at] == more:
-                        new = False
-                if new:
-                    members.append(more)
+            _add_net_between_halves(rng, low, middle, high, members)
             starts.append(len(members))
         stack.append((low, middle))
         stack.append((middle, high))
@@ -140,8 +147,30 @@ def _tree_nets(rng, count, exponent, terminals):  # type: ignore[no-untyped-def]
     return np.array(starts), np.array(members), np.array(pad_leaf)
 
 
-def _mesh(count: int) -> tuple[Any, Any, Any]:
-    """Nets between neighbours of a mesh, and pads at its first and last column."""
+@njit
+def _add_net_between_halves(
+    rng: np.random.Generator, low: int, middle: int, high: int, members: list[int]
+) -> None:
+    """Add a leaf of each half in a random order, and now and then more leaves of the whole."""
+    first = low + int(rng.random() * (middle - low))
+    second = middle + int(rng.random() * (high - middle))
+    if rng.random() < 0.5:
+        first, second = second, first
+    begin = len(members)
+    members.append(first)
+    members.append(second)
+    while rng.random() < 0.3:
+        more = low + int(rng.random() * (high - low))
+        is_new = True
+        for at in range(begin, len(members)):
+            if members[at] == more:
+                is_new = False
+        if is_new:
+            members.append(more)
+
+
+def _mesh(count: int) -> _Nets:
+    """Nets between neighbours of a square mesh, and pads at its first and last column."""
     columns = int(np.ceil(np.sqrt(count)))
     nets: list[tuple[int, ...]] = []
     for tile in range(count):
@@ -153,21 +182,27 @@ def _mesh(count: int) -> tuple[Any, Any, Any]:
     pad_leaf = [tile for tile in range(count) if tile % columns in (0, columns - 1)]
     nets += [(-1, tile) for tile in pad_leaf]
     starts = np.concatenate(([0], np.cumsum([len(net) for net in nets])))
-    return starts, np.array([leaf for net in nets for leaf in net]), np.array(pad_leaf)
+    return _Nets(starts, np.array([leaf for net in nets for leaf in net]), np.array(pad_leaf))
 
 
 def _assemble(
-    rng: np.random.Generator, name: str, width: Floats, height: Floats, nets: tuple[Any, ...], share: float
+    rng: np.random.Generator,
+    name: str,
+    width: Floats,
+    height: Floats,
+    nets: _Nets,
+    leaf_macro: Ints,
+    utilisation: float,
 ) -> Netlist:
-    starts, members, pad_leaf, shuffled = nets
-    count, pads = len(width), len(pad_leaf)
-    factor = SIDE * np.sqrt(share / (width * height).sum())
+    """The netlist, its macros scaled to a utilisation; leaf i is macro ``leaf_macro[i]``."""
+    count, pads = len(width), len(nets.pad_leaf)
+    factor = SIDE * np.sqrt(utilisation / (width * height).sum())
     width, height = width * factor, height * factor
-    # Pads follow the order of the leaves round the rim, from a corner drawn at random.
-    along = (pad_leaf + 0.5) / count + rng.normal(0.0, 0.03, pads) + rng.random()
+    # Pads follow the order of the leaves around the rim, from a corner drawn at random.
+    along = (nets.pad_leaf + 0.5) / count + rng.normal(0.0, 0.03, pads) + rng.random()
     pad_x, pad_y = _on_rim(along % 1.0)
-    node = np.where(members < 0, 0, shuffled[np.maximum(members, 0)])
-    node[members < 0] = count + np.arange(pads)
+    node = np.where(nets.members < 0, 0, leaf_macro[np.maximum(nets.members, 0)])
+    node[nets.members < 0] = count + np.arange(pads)
     pin_x, pin_y = _pins(rng, node, width, height, count)
     zeros = np.zeros(pads)
     return Netlist(
@@ -183,15 +218,15 @@ def _assemble(
         pin_node=node.astype(np.int64),
         pin_x=pin_x,
         pin_y=pin_y,
-        net_start=starts.astype(np.int64),
+        net_start=nets.starts.astype(np.int64),
         net_pins=np.arange(len(node)),
-        net_weight=np.ones(len(starts) - 1),
+        net_weight=np.ones(len(nets.starts) - 1),
         canvas=(0.0, 0.0, SIDE, SIDE),
     )
 
 
 def _on_rim(along: Floats) -> tuple[Floats, Floats]:
-    """Points at a share of the way round the canvas, from the lower-left corner to the right."""
+    """Points at a share of the way around the canvas, counter-clockwise from its lower-left corner."""
     at = along * 4.0  # sides: bottom, right, top, left
     x = np.clip(1.5 - np.abs(at - 1.5), 0.0, 1.0) * SIDE
     y = np.clip(1.5 - np.abs(at - 2.5), 0.0, 1.0) * SIDE
@@ -199,32 +234,32 @@ def _on_rim(along: Floats) -> tuple[Floats, Floats]:
 
 
 def _pins(
-    rng: np.random.Generator, node: Any, width: Floats, height: Floats, count: int
+    rng: np.random.Generator, node: Ints, width: Floats, height: Floats, count: int
 ) -> tuple[Floats, Floats]:
-    """Offsets on the macros' sides: most pins of a macro lie on one side, as with memories."""
-    own = rng.integers(0, 4, count)
+    """Offsets of the pins, on the macros' sides: most pins of a macro lie on one side, as with memories."""
+    main_side = rng.integers(0, 4, count)
     macro = np.minimum(node, count - 1)
-    side = np.where(rng.random(len(node)) < 0.7, own[macro], rng.integers(0, 4, len(node)))
+    side = np.where(rng.random(len(node)) < 0.7, main_side[macro], rng.integers(0, 4, len(node)))
     along = rng.uniform(-0.45, 0.45, len(node))
     across = np.where(side % 2 == 0, -0.5, 0.5)
     pin_x = np.where(side < 2, along, across) * width[macro]
     pin_y = np.where(side < 2, across, along) * height[macro]
-    pad = node >= count
-    return np.where(pad, 0.0, pin_x), np.where(pad, 0.0, pin_y)
+    is_pad = node >= count
+    return np.where(is_pad, 0.0, pin_x), np.where(is_pad, 0.0, pin_y)
 
 
-def _fitted(netlist: Netlist, grid: int, orientation: str) -> tuple[Netlist, grids.Problem]:
-    """The design with its macros shrunk until they can be packed on the grid."""
-    problem = grids.build(netlist, grid, orientation, restricted=True)
-    while not grids.packs(problem):
-        shrunk = np.where(netlist.kind == MACRO, 0.94, 1.0)
-        pins = shrunk[netlist.pin_node]
+def _fitted(netlist: Netlist, grid: int, orientation: str) -> Problem:
+    """The design on a grid, with its macros shrunk until they can be packed."""
+    problem = build_problem(netlist, grid, orientation, macros_only=True)
+    while not packs(problem):
+        factor = np.where(netlist.kind == MACRO, SHRINKING, 1.0)
+        pin_factor = factor[netlist.pin_node]
         netlist = replace(
             netlist,
-            width=netlist.width * shrunk,
-            height=netlist.height * shrunk,
-            pin_x=netlist.pin_x * pins,
-            pin_y=netlist.pin_y * pins,
+            width=netlist.width * factor,
+            height=netlist.height * factor,
+            pin_x=netlist.pin_x * pin_factor,
+            pin_y=netlist.pin_y * pin_factor,
         )
-        problem = grids.build(netlist, grid, orientation, restricted=True)
-    return netlist, problem
+        problem = build_problem(netlist, grid, orientation, macros_only=True)
+    return problem

@@ -1,88 +1,65 @@
-"""One netlist type for every format: arrays of nodes, pins and nets, with a networkx view."""
+"""The netlist that every format is read into: nodes, pins and nets as arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import networkx as nx
+from sandbox_chip.orientation import turned_offsets
+from sandbox_chip.types import Bools, Canvas, Floats, Ints, Orientations
 
 MACRO, PAD, SOFT, CELL = 0, 1, 2, 3
 """Kinds of nodes: hard macro, pad (port, terminal), soft macro (a cluster of cells), standard cell."""
 
-KINDS = ("macro", "pad", "soft", "cell")
-
-ORIENTATIONS = ("N", "S", "W", "E", "FN", "FS", "FW", "FE")
-"""As in LEF/DEF: N upright, S, W, E turned by 180, 90, 270 degrees counter-clockwise, F mirrored first."""
-
-_TURN = np.array(
-    [
-        [[1, 0], [0, 1]],
-        [[-1, 0], [0, -1]],
-        [[0, -1], [1, 0]],
-        [[0, 1], [-1, 0]],
-        [[-1, 0], [0, 1]],
-        [[1, 0], [0, -1]],
-        [[0, 1], [1, 0]],
-        [[0, -1], [-1, 0]],
-    ],
-    dtype=np.float64,
-)
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Netlist:
-    """Nodes, pins and nets as arrays. Lengths are in µm (or the file's unit of length).
+    """Nodes, pins and nets. Lengths are in µm, or in the file's unit of length where it names none.
 
     Attributes:
         name: Of the design.
         nodes: Name of each node, unique.
         kind: ``MACRO``, ``PAD``, ``SOFT`` or ``CELL``, shape ``(nodes,)``.
         fixed: Whether a placer must leave the node where it is, shape ``(nodes,)``.
-        width: Shape ``(nodes,)``.
-        height: Shape ``(nodes,)``.
+        width: In orientation N, shape ``(nodes,)``.
+        height: As ``width``.
         x: Centre in the file's placement, NaN where it has none, shape ``(nodes,)``.
         y: As ``x``.
-        orientation: Index into `ORIENTATIONS`, shape ``(nodes,)``.
+        orientation: In the file's placement, index into `ORIENTATIONS`, shape ``(nodes,)``.
         pin_node: Node of each pin, shape ``(pins,)``.
-        pin_x: Offset of the pin from the node's centre in orientation N, shape ``(pins,)``.
+        pin_x: Offset of each pin from its node's centre in orientation N, shape ``(pins,)``.
         pin_y: As ``pin_x``.
-        net_start: Net n has the entries ``net_pins[net_start[n]:net_start[n + 1]]``; its source comes first.
-        net_pins: Pin indices.
+        net_start: Net i has the pins ``net_pins[net_start[i]:net_start[i + 1]]``, its source first.
+        net_pins: Indices of pins, net by net.
         net_weight: Shape ``(nets,)``.
-        canvas: Left, bottom, right and top of the area to place in.
-        node_ids: Index of each node in the file, for formats that name nodes by number.
+        canvas: The area to place in.
+        node_ids: Index of each node in its file, for formats that refer to nodes by number.
     """
 
     name: str
     nodes: Sequence[str]
     kind: NDArray[np.int8]
-    fixed: NDArray[np.bool_]
+    fixed: Bools
     width: Floats
     height: Floats
     x: Floats
     y: Floats
-    orientation: NDArray[np.int8]
+    orientation: Orientations
     pin_node: Ints
     pin_x: Floats
     pin_y: Floats
     net_start: Ints
     net_pins: Ints
     net_weight: Floats
-    canvas: tuple[float, float, float, float]
-    node_ids: Ints | None = field(default=None)
+    canvas: Canvas
+    node_ids: Ints | None = None
 
     @property
     def num_nets(self) -> int:
-        """How many nets there are."""
+        """Number of nets."""
         return len(self.net_weight)
 
     @property
@@ -98,18 +75,15 @@ class Netlist:
 
     @property
     def utilisation(self) -> float:
-        """Area of all hard macros over the canvas."""
+        """Area of all hard macros over the area of the canvas."""
         width, height = self.size
-        chosen = self.kind == MACRO
-        return float((self.width[chosen] * self.height[chosen]).sum() / (width * height))
+        macros = self.kind == MACRO
+        return float((self.width[macros] * self.height[macros]).sum() / (width * height))
 
     def pin_positions(
-        self,
-        x: Floats | None = None,
-        y: Floats | None = None,
-        orientation: NDArray[np.int8] | None = None,
+        self, x: Floats | None = None, y: Floats | None = None, orientation: Orientations | None = None
     ) -> tuple[Floats, Floats]:
-        """Where every pin is: the node's centre plus the turned offset.
+        """Position of every pin, shape ``(pins,)`` each: its node's centre plus the turned offset.
 
         Args:
             x: Centres of the nodes; the file's placement if absent.
@@ -117,88 +91,57 @@ class Netlist:
             orientation: Of the nodes; the file's if absent.
         """
         x, y = (self.x if x is None else x), (self.y if y is None else y)
-        turn = _TURN[(self.orientation if orientation is None else orientation)[self.pin_node]]
-        dx = turn[:, 0, 0] * self.pin_x + turn[:, 0, 1] * self.pin_y
-        dy = turn[:, 1, 0] * self.pin_x + turn[:, 1, 1] * self.pin_y
+        orientation = self.orientation if orientation is None else orientation
+        dx, dy = turned_offsets(orientation[self.pin_node], self.pin_x, self.pin_y)
         return x[self.pin_node] + dx, y[self.pin_node] + dy
 
     def macros_only(self) -> Netlist:
-        """The netlist of hard macros and pads: nets that join a macro to another macro or to a pad.
+        """The netlist of hard macros and pads, with the nets that join a macro to another macro or to a pad.
 
-        Soft macros and standard cells are left out, and with them their pins; a net that then touches
-        fewer than two nodes, or no macro, is left out too. The order of what stays is kept.
+        Soft macros and standard cells are left out, and with them their pins; a net that then touches fewer
+        than two nodes, or no macro, is left out too. The order of what stays is kept.
         """
         keep = (self.kind == MACRO) | (self.kind == PAD)
         nets = np.repeat(np.arange(self.num_nets), np.diff(self.net_start))
-        node = self.pin_node[self.net_pins]
-        entry = keep[node]
-        nets, node, pins = nets[entry], node[entry], self.net_pins[entry]
-        first = np.full(self.num_nets, len(self.kind), np.int64)
-        last = np.full(self.num_nets, -1, np.int64)
-        np.minimum.at(first, nets, node)
-        np.maximum.at(last, nets, node)
-        has_macro = np.zeros(self.num_nets, bool)
-        has_macro[nets[self.kind[node] == MACRO]] = True
-        good = has_macro & (first < last)
-        entry = good[nets]
-        nets, pins = nets[entry], pins[entry]
-        renumber = np.cumsum(good) - 1
-        counts = np.bincount(renumber[nets], minlength=int(good.sum()))
-        used = np.unique(pins)
-        old = np.flatnonzero(keep)
-        node_map = np.full(len(self.kind), -1, np.int64)
-        node_map[old] = np.arange(len(old))
-        pin_map = np.full(len(self.pin_node), -1, np.int64)
-        pin_map[used] = np.arange(len(used))
+        of_kept_node = keep[self.pin_node[self.net_pins]]
+        nets, pins = nets[of_kept_node], self.net_pins[of_kept_node]
+        joins = self._joins_macro(nets, self.pin_node[pins])
+        nets, pins = nets[joins[nets]], pins[joins[nets]]
+        degree = np.bincount(nets, minlength=self.num_nets)[joins]
+        nodes, used = np.flatnonzero(keep), np.unique(pins)
         return replace(
             self,
-            nodes=[self.nodes[i] for i in old.tolist()],
-            **{
-                name: getattr(self, name)[old]
-                for name in ("kind", "fixed", "width", "height", "x", "y", "orientation")
-            },
-            pin_node=node_map[self.pin_node[used]],
+            nodes=[self.nodes[node] for node in nodes.tolist()],
+            kind=self.kind[nodes],
+            fixed=self.fixed[nodes],
+            width=self.width[nodes],
+            height=self.height[nodes],
+            x=self.x[nodes],
+            y=self.y[nodes],
+            orientation=self.orientation[nodes],
+            pin_node=_new_index(nodes, len(self.kind))[self.pin_node[used]],
             pin_x=self.pin_x[used],
             pin_y=self.pin_y[used],
-            net_start=np.concatenate(([0], np.cumsum(counts))),
-            net_pins=pin_map[pins],
-            net_weight=self.net_weight[good],
-            node_ids=None if self.node_ids is None else self.node_ids[old],
+            net_start=np.concatenate(([0], np.cumsum(degree))),
+            net_pins=_new_index(used, len(self.pin_node))[pins],
+            net_weight=self.net_weight[joins],
+            node_ids=None if self.node_ids is None else self.node_ids[nodes],
         )
 
-    def to_networkx(self) -> nx.Graph[Any]:
-        """A bipartite graph: nodes by name and nets as ``("net", index)``, joined where a pin is.
-
-        Nodes carry ``kind``, ``width``, ``height``; nets carry ``weight``; edges the pins' offsets.
-        """
-        import networkx as nx
-
-        graph: nx.Graph[Any] = nx.Graph(name=self.name)
-        for index, name in enumerate(self.nodes):
-            graph.add_node(
-                name,
-                bipartite=0,
-                kind=KINDS[self.kind[index]],
-                width=float(self.width[index]),
-                height=float(self.height[index]),
-            )
-        for net in range(self.num_nets):
-            graph.add_node(("net", net), bipartite=1, weight=float(self.net_weight[net]))
-            for pin in self.net_pins[self.net_start[net] : self.net_start[net + 1]]:
-                graph.add_edge(
-                    self.nodes[self.pin_node[pin]],
-                    ("net", net),
-                    offset=(float(self.pin_x[pin]), float(self.pin_y[pin])),
-                )
-        return graph
+    def _joins_macro(self, nets: Ints, nodes: Ints) -> Bools:
+        """Whether each net joins a macro to another node, from the net and the node of each of its pins."""
+        first = np.full(self.num_nets, len(self.kind), np.int64)
+        last = np.full(self.num_nets, -1, np.int64)
+        np.minimum.at(first, nets, nodes)
+        np.maximum.at(last, nets, nodes)
+        has_macro = np.zeros(self.num_nets, bool)
+        has_macro[nets[self.kind[nodes] == MACRO]] = True
+        joins: Bools = has_macro & (first < last)
+        return joins
 
 
-def turned(orientation: int, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Offsets ``x``, ``y`` from a node's centre in an orientation (index into `ORIENTATIONS`)."""
-    matrix = _TURN[orientation]
-    return matrix[0, 0] * x + matrix[0, 1] * y, matrix[1, 0] * x + matrix[1, 1] * y
-
-
-def swaps_sides(orientation: int) -> bool:
-    """Whether width and height change places in an orientation."""
-    return bool(_TURN[orientation, 0, 0] == 0)
+def _new_index(kept: Ints, size: int) -> Ints:
+    """Index after all but ``kept`` are left out, −1 for what is left out, shape ``(size,)``."""
+    index = np.full(size, -1, np.int64)
+    index[kept] = np.arange(len(kept))
+    return index

@@ -1,4 +1,4 @@
-"""What the chip domain offers; importing this file loads neither Numba nor NumPy."""
+"""What the chip domain offers. Importing this file loads neither Numba nor NumPy."""
 
 from __future__ import annotations
 
@@ -9,57 +9,65 @@ METRICS = (
         "hpwl",
         "µm",
         "lower",
-        "Σ weight · half perimeter of nets; a net with an unplaced pin spans the canvas",
+        "Σ weight · half perimeter of nets; a net of a macro that is not placed spans the canvas",
     ),
     Metric("wirelength", "1", "lower", "hpwl over Σ weight · (width + height of the canvas)"),
     Metric(
-        "density", "1", "lower", "half the mean of the densest tenth of the cells, plus the share not placed"
+        "density",
+        "1",
+        "lower",
+        "half the mean of the densest tenth of the cells, plus the share of macro area not placed",
     ),
-    Metric("congestion", "1", "lower", "mean of the most congested twentieth, plus the share not placed"),
+    Metric(
+        "congestion",
+        "1",
+        "lower",
+        "mean of the most congested twentieth of the cells, plus the share of macro area not placed",
+    ),
     Metric("proxy", "1", "lower", "wirelength + density/2 + congestion/2, as circuit_training's proxy cost"),
     Metric("rudy", "1", "lower", "mean of the greatest tenth of the RUDY map"),
     Metric("overlap", "µm²", "lower", "area that macros share in pairs; 0 by construction"),
-    Metric("placed", "1", "higher", "share of the macros that found a legal cell"),
+    Metric("placed", "1", "higher", "share of the macros that were placed"),
 )
 
 BASELINES = (
     Baseline(
         "greedy",
-        "sandbox_chip.baselines:greedy",
+        "sandbox_chip.baselines:greedy_policy",
         "each macro, largest first, at the legal cell where the wirelength grows least",
-        "the wire mask of MaskPlace, Lai et al. 2022, taken greedily",
+        "the wire mask of MaskPlace (Lai et al. 2022), taken greedily",
     ),
     Baseline(
         "hill-climbing",
-        "sandbox_chip.baselines:hill_climbing",
-        "hill climbing on the order of the greedy placer",
+        "sandbox_chip.baselines:hill_climbing_policy",
+        "hill climbing on the order in which greedy places the macros",
         "WireMask-BBO, Shi et al. 2023",
         timed=True,
     ),
     Baseline(
         "annealing",
-        "sandbox_chip.baselines:annealing",
+        "sandbox_chip.baselines:annealing_policy",
         "greedy, then simulated annealing: swap, shift, move, mirror, shuffle",
         "Cheng et al. 2023, Assessment of Reinforcement Learning for Macro Placement",
         timed=True,
     ),
     Baseline(
         "analytic",
-        "sandbox_chip.baselines:quadratic",
-        "quadratic placement drawn apart by springs to its legal placement",
+        "sandbox_chip.baselines:analytic_policy",
+        "quadratic placement, pulled apart by springs to its last legal placement",
         "Kim, Lee and Markov 2012, SimPL",
         timed=True,
     ),
     Baseline(
         "rebuild",
-        "sandbox_chip.baselines:rebuild",
-        "greedy, then a few related macros are taken out and put back greedily, again and again",
+        "sandbox_chip.baselines:rebuild_policy",
+        "greedy, then a few related macros at a time are taken out and put back greedily",
         "Schrimpf et al. 2000, ruin and recreate",
         timed=True,
     ),
     Baseline(
         "initial",
-        "sandbox_chip.baselines:initial",
+        "sandbox_chip.baselines:initial_policy",
         "the file's own placement, moved to the nearest legal cells; only for files that have one",
     ),
 )
@@ -70,7 +78,7 @@ VIEWS = (
         "heat-maps", "sandbox_chip.views:heat_maps", "wire mask, legal cells, congestion, density", many=False
     ),
     View("order", "sandbox_chip.views:order", "the placement macro by macro", ("gif",), many=False),
-    View("replay", "sandbox_chip.views:replay", "the episodes as data for the web page", ("json",)),
+    View("replay", "sandbox_chip.replay:replay", "the episodes as data for the web page", ("json",)),
 )
 
 SOURCES = (
@@ -85,7 +93,7 @@ placement = Task(
     title="Place the macros of a netlist on a grid, largest first",
     config="sandbox_chip.config:ChipConfig",
     make="sandbox_chip.env:make",
-    make_vec="sandbox_chip.env:make_vec",
+    make_vec="sandbox_chip.vector_env:make_vec",
     rewards="sandbox_chip.reward:PRESETS",
     default_reward="wirelength",
     metrics=METRICS,
@@ -102,7 +110,7 @@ domain = Domain(
     title="Chip macro placement",
     tasks=(placement,),
     default_scenario="chip/small",
-    requires=("numba", "networkx"),
+    requires=("numba",),
     extra="chip",
     sources=SOURCES,
 )

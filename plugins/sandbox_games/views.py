@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
@@ -13,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api import InvalidValueError, Moment, ViewAgent, ViewRequest
+from sandbox.api.replay import Clock, Episode, Pictures, Series, write_replay
 from sandbox_games.elo import Rating, Result, ratings
 from sandbox_games.match import BOTH, Match
 from sandbox_games.render import canvas, draw_match, frame
 
 Array = NDArray[Any]
 
-FRAMES_PER_SECOND = 2.0
 LADDER_GAMES = 10
 """Games of a pair in the view ``ladder`` for each episode that was asked for, half with either colour."""
 
@@ -49,10 +50,8 @@ def board(request: ViewRequest) -> None:
 
 def replay(request: ViewRequest) -> None:
     """A picture of the board before every decision and at the end, with the value of the chosen moves."""
-    from sandbox.api.replay import write_replay
-
     episodes = [_replay(request, agent, seed) for agent in request.agents for seed in request.seeds]
-    write_replay(request.path, "frames", "games", episodes)
+    write_replay(request.path, request.scenario, episodes)
 
 
 def held_out(request: ViewRequest) -> None:
@@ -220,47 +219,48 @@ def _document(value: Any) -> dict[str, Any]:
     return asdict(value)
 
 
-def _replay(request: ViewRequest, agent: ViewAgent, seed: int) -> dict[str, Any]:
+def _replay(request: ViewRequest, agent: ViewAgent, seed: int) -> Episode:
     images: list[str] = []
-    values: list[float | None] = []
-    kept: dict[str, Any] = {}
+    values: list[float] = []
+    policy: Any = None
 
     def make(env: Any) -> Any:
-        kept["policy"] = agent.make(env)
-        return kept["policy"]
+        nonlocal policy
+        policy = agent.make(env)
+        return policy
 
     def watch(env: Any, moment: Moment) -> None:
         images.append(_png(frame(env.match)))
         if moment.step:
-            values.append(_value(kept["policy"]))
+            values.append(_value(policy))
 
     record = request.play(ViewAgent(agent.name, make, agent.deterministic), seed, watch)
-    values.append(None)  # at the end nobody chooses
-    episode: dict[str, Any] = {
-        "agent": agent.name,
-        "seed": seed,
-        "metrics": dict(record.metrics),
-        "fps": FRAMES_PER_SECOND,
-        "images": images,
-        "mime": "image/png",
-    }
-    if any(value is not None for value in values):
-        episode["series"] = [{"name": "value of the chosen move", "unit": "1", "values": values}]
-    return episode
+    values.append(math.nan)  # at the end nobody chooses
+    known = not np.isnan(values).all()
+    series = [Series(name="value of the chosen move", values=np.array(values))] if known else []
+    return Episode(
+        agent=agent.name,
+        seed=seed,
+        frames=len(images),
+        clock=Clock(unit="moves"),
+        metrics=dict(record.metrics),
+        pictures=Pictures(images=images, mime="image/png"),
+        series=series,
+    )
 
 
-def _value(policy: Any) -> float | None:
-    """What an agent expected of its best move; None where it does not say."""
+def _value(policy: Any) -> float:
+    """What an agent expected of its best move; NaN where it does not say."""
     explain = getattr(policy, "explain", None)
     if explain is None:
-        return None
+        return math.nan
     values = [
         (action.figures.get("visits", 0.0), action.figures["value"])
         for row in explain()
         for action in row
         if "value" in action.figures
     ]
-    return max(values)[1] if values else None
+    return max(values)[1] if values else math.nan
 
 
 def _png(picture: Array) -> str:

@@ -106,7 +106,7 @@ def _task(name: str, title: str, agents: Literal["single", "parallel"], make: st
         config="sandbox_traffic.config:SignalConfig",
         make=make,
         make_vec=make_vec,
-        most_copies=10,  # each simulation is a process
+        max_num_envs=10,  # each is a process
         resume="state",
         rewards="sandbox_traffic.reward:PRESETS",
         default_reward="queue",

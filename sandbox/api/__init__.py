@@ -37,6 +37,12 @@ _HOMES = {
     "Metric": "metric",
     "Baseline": "policy",
     "Policy": "policy",
+    "Parent": "processes",
+    "describe_exit": "processes",
+    "follow_parent": "processes",
+    "start_module": "processes",
+    "stop_child": "processes",
+    "usable_cores": "processes",
     "RewardBreakdown": "reward",
     "RewardSpec": "reward",
     "RewardTerm": "reward",
@@ -47,6 +53,7 @@ _HOMES = {
     "RewardChoice": "scenario",
     "Scenario": "scenario",
     "Seeds": "scenario",
+    "Tunable": "tuning",
     "Moment": "view",
     "View": "view",
     "ViewAgent": "view",
@@ -70,6 +77,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "MisfitError",
     "MissingExtraError",
     "Moment",
+    "Parent",
     "PluginError",
     "Policy",
     "Preset",
@@ -88,11 +96,17 @@ __all__ = [  # written out, so that type checkers see what is exported
     "StorageError",
     "Task",
     "TrainContext",
+    "Tunable",
     "UnknownNameError",
     "View",
     "ViewAgent",
     "ViewRequest",
+    "describe_exit",
+    "follow_parent",
     "read_state",
+    "start_module",
+    "stop_child",
+    "usable_cores",
     "write_state",
 ]
 
@@ -114,6 +128,14 @@ if TYPE_CHECKING:
     )
     from sandbox.api.metric import Metric
     from sandbox.api.policy import Baseline, Policy
+    from sandbox.api.processes import (
+        Parent,
+        describe_exit,
+        follow_parent,
+        start_module,
+        stop_child,
+        usable_cores,
+    )
     from sandbox.api.reward import RewardBreakdown, RewardSpec, RewardTerm
     from sandbox.api.scenario import (
         EvaluationSettings,
@@ -125,6 +147,7 @@ if TYPE_CHECKING:
         Seeds,
     )
     from sandbox.api.state import read_state, write_state
+    from sandbox.api.tuning import Tunable
     from sandbox.api.view import Moment, View, ViewAgent, ViewRequest
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from sandbox.api.version import API_VERSION
 
 if TYPE_CHECKING:
-    import gymnasium as gym
     from pydantic import BaseModel
 
     from sandbox.api.policy import Policy
+    from sandbox.api.types import Space, VectorEnvironment
 
 Family = Literal[
     "policy-gradient", "value-based", "actor-critic", "model-based", "planning", "imitation", "offline"
@@ -31,7 +31,7 @@ class Capabilities:
             An algorithm without it may still be trained on a masked task: the environment must then
             treat a forbidden action as harmless.
         agents: Which settings it can be trained in; ``"parallel"`` is by parameter sharing.
-        vectorised: Whether more than one environment copy can be used.
+        vectorised: Whether more than one environment can be used at a time.
         data: Whether it learns from interaction or from a dataset.
         exact_resume: Whether going on from its saved state gives, over restored environments, what a run
             without a stop gives. Where it does not, the run says so.
@@ -84,22 +84,23 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """How an algorithm plays in other processes or on other machines; see `TrainContext.elsewhere`.
+class RemoteEnvs:
+    """Environments in other processes or on other machines; see `TrainContext.remote_envs`.
 
     Attributes:
-        make_envs: ``(num_envs, worker)``: a vector environment as `TrainContext.make_envs` gives, with
-            training seeds of the worker's own; workers are numbered from 1. It can be pickled. The
-            environment's ``drain()`` gives what has ended in it since the last call, as plain values.
-        heard: To be given what ``drain()`` gave, so that the episodes count as those played here do.
+        make_envs: ``(num_envs, worker) -> VectorEnv``: a vector environment as `TrainContext.make_envs`
+            gives, on training seeds of that worker; workers are numbered from 1. It can be pickled. The
+            environment's ``drain()`` returns the episodes that have ended in it since the last call, as
+            plain values.
+        on_episodes: Takes what ``drain()`` returned, so that these episodes are logged like local ones.
     """
 
-    make_envs: Callable[[int, int], gym.vector.VectorEnv[Any, Any, Any]]
-    heard: Callable[[Any], None]
+    make_envs: Callable[[int, int], VectorEnvironment]
+    on_episodes: Callable[[Any], None]
 
 
 class Update(Protocol):
-    """How an algorithm tells of its progress; see `TrainContext.update`."""
+    """Reports the progress of a training; see `TrainContext.update`."""
 
     def __call__(
         self,
@@ -115,10 +116,10 @@ class TrainContext:
     """All that training is given. An algorithm never sees the run directory.
 
     Attributes:
-        make_envs: Vector environment with the given number of copies, in SAME_STEP autoreset mode; its
+        make_envs: Vector environment with the given number of environments, in SAME_STEP autoreset mode; its
             first ``reset`` without a seed starts it on the run's training seeds. The caller of
-            ``make_envs`` closes it. In a parallel task every agent of every copy is one of its
-            ``num_envs`` rows, with padded spaces;
+            ``make_envs`` closes it. In a parallel task every agent of every environment is one of
+            its ``num_envs`` rows, with padded spaces;
             ``info["active"]`` (boolean, shape ``(num_envs,)``) marks rows whose agent is present.
             On masked tasks ``info["action_mask"]`` has shape ``(num_envs, n)``. When a row's episode
             ends, ``info["final_obs"][row]`` is its true last observation and
@@ -128,7 +129,7 @@ class TrainContext:
         config: The algorithm's validated hyperparameters.
         steps: Environment steps to train for, counted over all rows.
         seed: Seeds everything the algorithm draws at random.
-        num_envs: Environment copies to use.
+        num_envs: Number of environments to use.
         masks: Whether the task gives action masks.
         update: To be called at least once an iteration with the number of steps done, a function
             that gives the current policy for inference, the algorithm's own scalar diagnostics, and
@@ -141,15 +142,15 @@ class TrainContext:
             stopped run starts again from its beginning.
         initial: Folder of a saved policy to start from, or None.
         dataset: Path of a dataset for offline learning and imitation, or None.
-        elsewhere: How to play in other processes or on other machines; what is played through it is not
-            restored when a stopped run goes on.
+        remote_envs: Makes environments in other processes or on other machines; these are not restored
+            when a stopped run is resumed.
         resume: What to go on from instead of starting, or None; ``initial`` then says only that the run
             once started from a policy.
     """
 
-    make_envs: Callable[[int], gym.vector.VectorEnv[Any, Any, Any]]
-    observation_space: gym.Space[Any]
-    action_space: gym.Space[Any]
+    make_envs: Callable[[int], VectorEnvironment]
+    observation_space: Space
+    action_space: Space
     config: Any
     steps: int
     seed: int
@@ -159,7 +160,7 @@ class TrainContext:
     initial: Path | None = None
     dataset: Path | None = None
     resume: Resume | None = None
-    elsewhere: Elsewhere | None = None
+    remote_envs: RemoteEnvs | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,15 +36,15 @@ class Task:
         agents: ``"single"`` for Gymnasium, ``"parallel"`` for PettingZoo's parallel API.
         make_vec: ``(config, reward, num_envs) -> gymnasium.vector.VectorEnv`` where the dynamics can
             be batched natively; its autoreset mode must be SAME_STEP or DISABLED, its ``reset`` takes
-            a list of seeds, and copy i with seed s plays the episode of the single environment. In a
-            parallel task a copy is a whole episode with its k agents as the rows of one action:
+            a list of seeds, and environment i with seed s plays the episode of the single environment. In a
+            parallel task each environment has its k agents as the rows of one action:
             observations ``(num_envs, k, …)``, padded as for a shared policy; attributes ``agents``,
             ``row_observation_space`` and ``row_action_space``; infos as those of
             `sandbox.envs.multiagent.JointEnv`.
-        most_copies: Copies that evaluation plays at once in a native vector environment, and the
-            most that training takes by itself; few where each copy is a process of its own.
+        max_num_envs: Environments that evaluation plays at once in a native vector environment, and the
+            most that training takes by default; few where each runs in a process of its own.
         cheap: Whether a step costs less than sending it to another process (some 100 µs) and any number
-            of copies can live in one: then they are stepped in the training process.
+            of environments can live in one: then they are stepped in the training process.
         masks: Whether ``info["action_mask"]`` (boolean, shape ``(n,)``) comes with every reset and
             step. In a parallel task each agent's info carries its own.
         game: Whether its environments are games for two in turn that give their rules and positions, for
@@ -60,7 +60,7 @@ class Task:
             - ``"replay"``: an episode is a function of its seed and its actions. They are logged, and
               the current episode is played again from them; no method is needed. A native vector
               environment must then be in DISABLED autoreset mode and begin, in
-              ``reset(seed=[…], options={"reset_mask": mask})``, the masked copies' episodes from
+              ``reset(seed=[…], options={"reset_mask": mask})``, the masked environments' episodes from
               their seeds alone.
             - ``"none"``: environments start new episodes; training goes on, but not exactly.
         baselines: The classical methods, best-tuned form.
@@ -84,7 +84,7 @@ class Task:
     metrics: tuple[Metric, ...]
     agents: Literal["single", "parallel"] = "single"
     make_vec: str | Callable[..., Any] | None = None
-    most_copies: int = 256
+    max_num_envs: int = 256
     cheap: bool = False
     masks: bool = False
     game: bool = False

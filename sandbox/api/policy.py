@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from sandbox.api.types import Array
+
 
 @runtime_checkable
 class Policy(Protocol):
     """Maps a batch of observations to a batch of actions; batch first, always.
 
-    A row of the batch is one environment copy or, in a multi-agent task, one agent (in the order of
+    A row of the batch is one environment or, in a multi-agent task, one agent (in the order of
     ``possible_agents``, observations padded to a common shape). A policy owns its observation
     normaliser and its recurrent state. All rows start their episodes together: `reset` is called
     before the first step of a batch of episodes, and rows whose episode has ended are ignored.
@@ -36,7 +38,7 @@ class Policy(Protocol):
 
     def act(
         self, observation: Any, mask: NDArray[np.bool_] | None = None, deterministic: bool = True
-    ) -> NDArray[Any]:
+    ) -> Array:
         """Choose an action for every row.
 
         Args:

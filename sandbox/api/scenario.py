@@ -86,7 +86,7 @@ class Preset(_Frozen):
     """Tuned settings of one algorithm for this scenario."""
 
     steps: int | None = Field(None, ge=1, description="training steps")
-    num_envs: int | None = Field(None, ge=1, le=65_536, description="environment copies")
+    num_envs: int | None = Field(None, ge=1, le=65_536, description="number of environments")
     hyperparameters: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sandbox.api.stop_signals import stop_signals_interrupt
 from sandbox.cli.commands import (
     compare,
     doctor,
@@ -139,7 +140,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     as_json = "--json" in arguments and not {"--help", "-h"} & set(arguments)
     with stdout_for_documents(as_json) as stdout:
         try:
-            return _run(arguments, as_json, stdout)
+            with stop_signals_interrupt():
+                return _run(arguments, as_json, stdout)
         except _ReaderGoneError:
             _silence()
             return 0

@@ -1,4 +1,4 @@
-"""Drives a grid to its end: sends out what is missing, hears of it, tries again what was lost."""
+"""Brings a grid to its end: runs the cells that are missing, and keeps account of all."""
 
 from __future__ import annotations
 
@@ -7,48 +7,56 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from sandbox.api.errors import RunFailedError
 from sandbox.comparison.cells import Cell
-from sandbox.comparison.lease import holder
 from sandbox.comparison.records import cell_folder, read_cell, write_cell
 from sandbox.comparison.work import FUNCTION
-from sandbox.launch import Ended, Event, Job, JobProgress, Launcher, WorkerLost
+from sandbox.launch import Job, JobLoop, Launcher
+from sandbox.launch.base import Payload
+from sandbox.records.cell import FORMAT, CellRecord
+from sandbox.records.jobs import CellJob, JobResult, JobShare
+from sandbox.records.status import CellStatus
+from sandbox.runs.lock import lock_holder
 
-MAX_LOSSES = 3
-"""Times that a cell's process may die under it before the cell counts as failed."""
-
-BUSY_EVERY = 1.0
-"""Seconds between two looks at a cell that another driver's worker has."""
+SAVE_EVERY = 30.0
+"""Seconds between two writings of intermediate results."""
 
 
-class Watcher(Protocol):
-    """Hears how a grid goes; the command line shows it."""
+class GridCallback(Protocol):
+    """Is told how a grid goes on; the command line shows it."""
 
-    def begin(self, state: State) -> None:
+    def on_start(self, state: State) -> None:
         """Work starts."""
         ...
 
-    def changed(self, state: State) -> None:
+    def on_update(self, state: State) -> None:
         """Something happened, or a second passed."""
         ...
 
-    def end(self, state: State) -> None:
+    def on_stopping(self, state: State) -> None:
+        """Work is to stop: running cells are asked to write their checkpoints."""
+        ...
+
+    def on_end(self, state: State) -> None:
         """Nothing more will happen."""
         ...
 
 
-class Unwatched:
-    """Hears nothing."""
+class SilentGrid:
+    """A callback that does nothing."""
 
-    def begin(self, state: State) -> None:
+    def on_start(self, state: State) -> None:
         return None
 
-    def changed(self, state: State) -> None:
+    def on_update(self, state: State) -> None:
         return None
 
-    def end(self, state: State) -> None:
+    def on_stopping(self, state: State) -> None:
+        return None
+
+    def on_end(self, state: State) -> None:
         return None
 
 
@@ -58,43 +66,44 @@ class State:
 
     Attributes:
         cells: All that this driver looks after.
-        status: By cell id: ``done``, ``failed``, ``running``, ``busy`` (with another driver),
-            ``missing``.
+        status: By cell id.
         records: What finished cells say.
         reused: Cells that were there before.
         share: Of running cells, how much of training is done, 0 to 1.
-        started: When work began, and each running cell, in monotonic seconds.
+        begun: When work began, in monotonic seconds.
+        finished_here: Cells that have ended since.
+        slots: Cells that can run at the same time.
     """
 
     cells: Sequence[Cell]
-    status: dict[str, str] = field(default_factory=dict)
-    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    status: dict[str, CellStatus] = field(default_factory=dict)
+    records: dict[str, CellRecord] = field(default_factory=dict)
     reused: int = 0
     share: dict[str, float] = field(default_factory=dict)
     begun: float = field(default_factory=time.monotonic)
     finished_here: int = 0
     slots: int = 1
 
-    def count(self, *statuses: str) -> int:
+    def count(self, *statuses: CellStatus) -> int:
         """Cells in one of these states."""
-        return sum(one in statuses for one in self.status.values())
+        return sum(status in statuses for status in self.status.values())
 
     def seconds_left(self) -> float | None:
-        """An estimate from what like cells took; None before anything is known."""
+        """An estimate from what cells of the same agent and scenario took; None while nothing is known."""
         took: dict[tuple[str, str], list[float]] = {}
         for cell in self.cells:
-            seconds = self.records.get(cell.id, {}).get("seconds")
-            if self.status[cell.id] == "done" and seconds is not None:
-                took.setdefault((cell.scenario, cell.agent), []).append(seconds)
-        known = [seconds for many in took.values() for seconds in many]
+            record = self.records.get(cell.id)
+            if record is not None and record.status == "done" and record.seconds is not None:
+                took.setdefault((cell.scenario, cell.agent), []).append(record.seconds)
+        known = [seconds for group in took.values() for seconds in group]
         if not known:
             return None
         usual = sum(known) / len(known)
         left = 0.0
         for cell in self.cells:
             if self.status[cell.id] in ("missing", "running", "busy"):
-                like = took.get((cell.scenario, cell.agent), [usual])
-                left += sum(like) / len(like) * (1 - self.share.get(cell.id, 0.0))
+                similar = took.get((cell.scenario, cell.agent), [usual])
+                left += sum(similar) / len(similar) * (1 - self.share.get(cell.id, 0.0))
         return left / max(1, self.slots)
 
 
@@ -104,9 +113,9 @@ def survey(root: Path, cells: Sequence[Cell]) -> State:
     for cell in cells:
         record = read_cell(root, cell.id)
         if record is None:
-            state.status[cell.id] = "busy" if holder(cell_folder(root, cell.id)) else "missing"
+            state.status[cell.id] = "busy" if lock_holder(cell_folder(root, cell.id)) else "missing"
         else:
-            state.status[cell.id] = str(record["status"])
+            state.status[cell.id] = record.status
             state.records[cell.id] = record
     state.reused = state.count("done")
     return state
@@ -118,8 +127,8 @@ def drive(
     launcher: Launcher,
     *,
     retry: bool = False,
-    watcher: Watcher | None = None,
-    settled: Callable[[State], None] = lambda state: None,
+    callback: GridCallback | None = None,
+    on_save: Callable[[State], None] = lambda state: None,
     artifacts: str | None = None,
 ) -> None:
     """Run every cell of ``state`` that is missing.
@@ -129,153 +138,121 @@ def drive(
         state: From `survey`; kept up to date.
         launcher: Runs the cells.
         retry: Whether cells that failed before are run again.
-        watcher: Hears how it goes.
-        settled: Called now and then after cells have finished, to write intermediate results.
+        callback: Is told how it goes on.
+        on_save: Called now and then after cells have finished, to write intermediate results.
         artifacts: URL of a store that gets a copy of what each cell leaves.
 
     Raises:
         RunFailedError: If cells cannot be run at all (not: if a cell fails, which is a result).
-        KeyboardInterrupt: After an interrupt, once running cells have written their checkpoints.
+        KeyboardInterrupt: After Ctrl-C or SIGTERM, once running cells have written their checkpoints.
     """
-    _Drive(root, state, launcher, retry, watcher or Unwatched(), settled, artifacts).run()
+    callback = callback or SilentGrid()
+    callback.on_start(state)
+    try:
+        cells = _Cells(root, state, retry, callback, on_save, artifacts)
+        # One more than can run, so that no worker waits for this process.
+        JobLoop(launcher, cells, "Cells that were finished", ahead=1).run()
+    finally:
+        for cell_id, status in state.status.items():
+            if status == "running":
+                state.status[cell_id] = "missing"
+        callback.on_end(state)
 
 
-class _Drive:
+class _Cells:
+    """The cells that are missing, as jobs; see `sandbox.launch.JobHandler`."""
+
     def __init__(
         self,
         root: Path,
         state: State,
-        launcher: Launcher,
         retry: bool,
-        watcher: Watcher,
-        settled: Callable[[State], None],
+        callback: GridCallback,
+        on_save: Callable[[State], None],
         artifacts: str | None,
     ) -> None:
-        self._root, self._state, self._launcher, self._retry = root, state, launcher, retry
-        self._watcher, self._settled, self._artifacts = watcher, settled, artifacts
-        open_ones = ("missing", "busy", "interrupted", *(("failed",) if retry else ()))
+        self._root, self._state, self._retry = root, state, retry
+        self._callback, self._on_save, self._artifacts = callback, on_save, artifacts
+        to_run: set[CellStatus] = {"missing", "busy", "interrupted"}
+        if retry:
+            to_run.add("failed")
         self._cells = {cell.id: cell for cell in state.cells}
-        self._waiting = deque(cell.id for cell in state.cells if state.status[cell.id] in open_ones)
-        self._later: dict[str, float] = {}
-        self._under_way: set[str] = set()
-        self._losses: dict[str, int] = {}
-        self._saved = time.monotonic()
+        self._waiting = deque(cell.id for cell in state.cells if state.status[cell.id] in to_run)
+        self._saved_at = time.monotonic()
         self._unsaved = False
 
-    def run(self) -> None:
-        self._watcher.begin(self._state)
-        try:
-            while self._waiting or self._later or self._under_way:
-                self._send()
-                for event in self._launcher.events(1.0):
-                    self._hear(event)
-                self._save_now_and_then()
-                self._watcher.changed(self._state)
-        except KeyboardInterrupt:
-            self._stop()
-            raise
-        finally:
-            self._watcher.end(self._state)
+    @property
+    def pending(self) -> bool:
+        return bool(self._waiting)
 
-    def _send(self) -> None:
-        now = time.monotonic()
-        for known in [one for one, when in self._later.items() if when <= now]:
-            del self._later[known]
-            self._waiting.append(known)
-        self._state.slots = self._launcher.slots
-        # One more than can run, so that no worker waits for this process.
-        while self._waiting and len(self._under_way) <= self._launcher.slots:
-            cell = self._cells[self._waiting.popleft()]
-            payload = {
-                "root": str(self._root.resolve()),
-                "cell": cell.id,
-                "kind": cell.kind,
-                "request": cell.request,
-                "again": self._retry,
-                "artifacts": self._artifacts,
-            }
-            self._under_way.add(cell.id)
-            if self._state.status[cell.id] != "busy":
-                self._state.status[cell.id] = "running"
-            self._launcher.submit(Job(cell.id, FUNCTION, payload))
+    def next_job(self) -> Job | None:
+        if not self._waiting:
+            return None
+        cell = self._cells[self._waiting.popleft()]
+        job = CellJob(
+            root=str(self._root.resolve()),
+            cell=cell.id,
+            kind=cell.kind,
+            request=cell.request,
+            again=self._retry,
+            artifacts=self._artifacts,
+        )
+        return Job(cell.id, FUNCTION, job.to_json())
 
-    def _hear(self, event: Event) -> None:
-        if isinstance(event, JobProgress):
-            total = event.values.get("total") or 0
-            if total:
-                self._state.share[event.id] = min(1.0, event.values.get("done", 0) / total)
-            return
-        self._under_way.discard(event.id)
-        self._state.share.pop(event.id, None)
-        if isinstance(event, WorkerLost):
-            self._lose(event)
-        elif event.error is not None:
-            raise RunFailedError(event.error, "Cells that were finished are kept; start again to go on.")
-        else:
-            self._settle(event)
+    def on_start(self, job: Job) -> None:
+        if self._state.status[job.id] != "busy":
+            self._state.status[job.id] = "running"
 
-    def _settle(self, event: Ended) -> None:
-        status = str((event.result or {}).get("status"))
-        if status == "busy":
-            self._state.status[event.id] = "busy"
-            self._later[event.id] = time.monotonic() + BUSY_EVERY
-            return
-        if status == "interrupted":
-            self._state.status[event.id] = "missing"
-            self._waiting.append(event.id)
-            return
-        record = read_cell(self._root, event.id)
+    def on_progress(self, job: Job, values: Payload) -> None:
+        self._state.share[job.id] = JobShare.model_validate(values).share
+
+    def on_busy(self, job: Job) -> None:
+        self._state.share.pop(job.id, None)
+        self._state.status[job.id] = "busy"
+
+    def on_requeued(self, job: Job) -> None:
+        self._state.share.pop(job.id, None)
+        self._state.status[job.id] = "missing"
+
+    def on_result(self, job: Job, result: Payload) -> None:
+        self._state.share.pop(job.id, None)
+        record = read_cell(self._root, job.id)
         if record is None:
+            status = JobResult.model_validate(result).status
             raise RunFailedError(
                 f"A cell was reported as {status}, but its record is not below '{self._root}'.",
                 "The runs directory must be on storage that all workers share.",
             )
-        self._state.status[event.id] = str(record["status"])
-        self._state.records[event.id] = record
+        self._state.status[job.id] = record.status
+        self._state.records[job.id] = record
         self._state.finished_here += 1
         self._unsaved = True
 
-    def _lose(self, event: WorkerLost) -> None:
-        """The process is gone, not the cell: run it again, unless it keeps killing its process."""
-        losses = self._losses[event.id] = self._losses.get(event.id, 0) + 1
-        if losses <= MAX_LOSSES:
-            self._state.status[event.id] = "missing"
-            self._waiting.append(event.id)
-            return
-        cell = self._cells[event.id]
-        error = f"The cell was lost {losses} times: {event.reason}."
-        record = {
-            "status": "failed",
-            "kind": cell.kind,
-            "scenario": cell.scenario,
-            "seed": cell.seed,
-            "error": error,
-            "attempts": losses,
-            "run_dir": None,
-        }
-        write_cell(self._root, cell.id, record)
+    def on_given_up(self, job: Job, losses: int, reason: str) -> None:
+        self._state.share.pop(job.id, None)
+        cell = self._cells[job.id]
+        record = CellRecord(
+            format=FORMAT,
+            id=cell.id,
+            kind=cell.kind,
+            scenario=cell.scenario,
+            seed=cell.seed,
+            attempts=losses,
+            run_dir=None,
+            status="failed",
+            error=f"The cell was lost {losses} times: {reason}.",
+        )
+        write_cell(self._root, record)
         self._state.status[cell.id] = "failed"
-        self._state.records[cell.id] = {"id": cell.id, **record}
+        self._state.records[cell.id] = record
 
-    def _save_now_and_then(self) -> None:
+    def on_tick(self, running: int, slots: int) -> None:
+        self._state.slots = slots
         now = time.monotonic()
-        if self._unsaved and now - self._saved > 30.0:
-            self._settled(self._state)
-            self._saved, self._unsaved = time.monotonic(), False
+        if self._unsaved and now - self._saved_at > SAVE_EVERY:
+            self._on_save(self._state)
+            self._saved_at, self._unsaved = time.monotonic(), False
+        self._callback.on_update(self._state)
 
-    def _stop(self) -> None:
-        """Let running cells write their checkpoints; what is finished meanwhile counts."""
-        self._launcher.stop()
-        deadline = time.monotonic() + 60.0
-        try:
-            while self._under_way and time.monotonic() < deadline:
-                for event in self._launcher.events(0.5):
-                    if isinstance(event, Ended) and (event.result or {}).get("status") in ("done", "failed"):
-                        self._hear(event)
-                    elif not isinstance(event, JobProgress):
-                        self._under_way.discard(event.id)
-        except KeyboardInterrupt:
-            pass  # asked twice: at once
-        for cell, status in self._state.status.items():
-            if status == "running":
-                self._state.status[cell] = "missing"
+    def on_stopping(self) -> None:
+        self._callback.on_stopping(self._state)

@@ -33,7 +33,7 @@ class SuiteAgent(_Frozen):
         algorithm: Name of the algorithm.
         hyperparameters: Settings on top of each scenario's preset.
         steps: Training steps; the scenario's, the suite's, the preset's if absent, in this order.
-        num_envs: Environment copies; the preset's if absent.
+        num_envs: Number of environments; the preset's if absent.
     """
 
     algorithm: str = Field(min_length=1, max_length=64)
@@ -123,7 +123,7 @@ class Suite(_Grid):
     def _something_to_do(self) -> Suite:
         if not self.scenarios:
             raise ValueError("a suite needs at least one scenario")
-        for agents in [self.agents or (), *(one.agents or () for one in self.scenarios)]:
+        for agents in [self.agents or (), *(scenario.agents or () for scenario in self.scenarios)]:
             labels = [agent.label for agent in agents]
             if len(set(labels)) < len(labels):
                 raise ValueError(f"agents need different names, not {', '.join(labels)}")
@@ -180,11 +180,11 @@ def find_suite(name: str) -> Path | None:
 
 def suites() -> dict[str, Path]:
     """All suites on the search path, by name."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for folder in search_path():
         for path in sorted((folder / FOLDER).glob("*.yaml")):
-            found.setdefault(path.stem, path)
-    return found
+            files.setdefault(path.stem, path)
+    return files
 
 
 def parse_seeds(text: str) -> int | tuple[int, ...]:

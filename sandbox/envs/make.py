@@ -8,22 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-from gymnasium.vector import VectorEnv
 
 from sandbox.api.errors import InvalidValueError
-from sandbox.envs.seeding import (
-    CopySeeds,
-    NativeSeeds,
-)
+from sandbox.api.types import Environment, VectorEnvironment
+from sandbox.envs.seeding import EnvSeeds, NativeSeeds
 from sandbox.envs.single import EnvFactory, make_single
 from sandbox.envs.vector import (
     SameStep,
-    _from_copies,
-    _native_resume,
-    _rows,
-    _same_step,
+    as_rows,
+    joined,
     native,
+    native_resume,
     raw_native,
+    same_step,
 )
 from sandbox.registry.discover import registry
 from sandbox.scenarios.find import entries
@@ -64,48 +61,48 @@ def make_vec(
     changes: Sequence[str] = (),
     reward: Sequence[str] = (),
     workers: bool | None = None,
-) -> VectorEnv[Any, Any, Any]:
+) -> VectorEnvironment:
     """A vector environment in SAME_STEP autoreset mode.
 
-    Native where the task batches its own dynamics; otherwise one worker process a copy, or all copies
-    in this process where the task is cheap. In a
-    multi-agent task every agent of every copy is a row (see `sandbox.envs.multiagent`).
+    Native where the task batches its own dynamics; otherwise each environment has a worker process, or
+    all are in this process where the task is cheap. In a multi-agent task every agent of every
+    environment is a row (see `sandbox.envs.multiagent`).
 
     Args:
         scenario: Name, file or resolved scenario.
-        num_envs: Copies, at least 1.
+        num_envs: Number of environments, at least 1.
         changes: As for `make`.
         reward: As for `make`.
-        workers: Whether copies run in processes of their own; what the task says if absent.
+        workers: Whether environments run in processes of their own; as the task declares if absent.
     """
     resolved = as_scenario(scenario, changes, reward)
     if num_envs < 1:
         raise InvalidValueError(f"num_envs must be at least 1, not {num_envs}.")
     if resolved.task.make_vec is not None:
-        return _rows(resolved, native(resolved, num_envs, evaluation=False))
-    return _from_copies(
+        return as_rows(resolved, native(resolved, num_envs, evaluation=False))
+    return joined(
         resolved,
         [EnvFactory(resolved) for _ in range(num_envs)],
         not resolved.task.cheap if workers is None else workers,
     )
 
 
-def make_training(scenario: ResolvedScenario, num_envs: int, seed: int) -> VectorEnv[Any, Any, Any]:
+def make_training(scenario: ResolvedScenario, num_envs: int, seed: int) -> VectorEnvironment:
     """The vector environment of a training run.
 
-    Every episode of a copy has a seed of its own from the scenario's training range, drawn from a
-    stream that belongs to the run's seed and the copy; a natively batched task seeds each copy from
-    that range once and goes on from there, unless its episodes may have to be played again.
+    Every episode has a seed of its own from the scenario's training range, drawn from a stream that
+    belongs to the run's seed and the environment's index; a natively batched task seeds each environment
+    from that range once and goes on from there, unless its episodes may have to be played again.
     """
     low, high = scenario.spec.evaluation.seeds.train
     if scenario.task.make_vec is not None:
         raw = raw_native(scenario, num_envs, evaluation=False)
-        mode = _native_resume(scenario, raw)
+        mode = native_resume(scenario, raw)
         if mode == "replay":
-            return _rows(scenario, SameStep(CopySeeds(raw, seed, low, high)))
-        return _rows(scenario, NativeSeeds(_same_step(raw), seed, low, high, mode))
-    factories = [EnvFactory(scenario, seeds=(seed, copy, low, high)) for copy in range(num_envs)]
-    return _from_copies(scenario, factories, workers=not scenario.task.cheap)
+            return as_rows(scenario, SameStep(EnvSeeds(raw, seed, low, high)))
+        return as_rows(scenario, NativeSeeds(same_step(raw), seed, low, high, mode))
+    factories = [EnvFactory(scenario, seeds=(seed, index, low, high)) for index in range(num_envs)]
+    return joined(scenario, factories, workers=not scenario.task.cheap)
 
 
 def register_envs() -> list[str]:
@@ -132,7 +129,7 @@ class _GymnasiumEntry:
 
     scenario: str
 
-    def __call__(self, render_mode: str | None = None, **config: Any) -> gym.Env[Any, Any]:
+    def __call__(self, render_mode: str | None = None, **config: Any) -> Environment:
         changes = [f"{key}={value}" for key, value in config.items()]
-        env: gym.Env[Any, Any] = make(self.scenario, changes=changes, render_mode=render_mode)
+        env: Environment = make(self.scenario, changes=changes, render_mode=render_mode)
         return env

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
-from gymnasium.vector import VectorEnv
 
+from sandbox.api.types import VectorEnvironment
 from sandbox.envs.make import make_training
 from sandbox.envs.recorder import EpisodeLog
 from sandbox.registry.discover import PLUGINS_VARIABLE, use_plugins
 from sandbox.scenarios.resolve import ResolvedScenario, from_record
 
-# Keys are words of Python, hence this way of writing it.
-Ended = TypedDict(
-    "Ended", {"return": float | None, "metrics": Mapping[str, float], "terms": Mapping[str, float]}
+# A key is a keyword of Python, hence the functional form.
+EndedEpisode = TypedDict(
+    "EndedEpisode", {"return": float | None, "metrics": Mapping[str, float], "terms": Mapping[str, float]}
 )
-"""Of what ended: the return of a row's episode, its reward terms, and the metrics of its environment."""
+"""What ended: the return of a row's episode, its reward terms, or the metrics of its environment."""
 
 
 @dataclass(frozen=True)
@@ -46,32 +46,34 @@ class TrainingEnvs:
         plugins = os.environ.get(PLUGINS_VARIABLE, "")
         return TrainingEnvs(record, str(scenario.folder.resolve()), plugins, seed)
 
-    def __call__(self, num_envs: int, worker: int) -> VectorEnv[Any, Any, Any]:
-        """See `sandbox.api.algorithm.Elsewhere`."""
+    def __call__(self, num_envs: int, worker: int) -> VectorEnvironment:
+        """See `sandbox.api.algorithm.RemoteEnvs`."""
         use_plugins(self.plugins)
         scenario = from_record(self.scenario, Path(self.folder))
         # A stream of episode seeds of its own for every worker, from the scenario's training range.
         words = np.random.SeedSequence([self.seed, worker]).generate_state(1)
-        return RememberedEpisodes(make_training(scenario, num_envs, int(words[0]) % 2**31))
+        return EpisodeBuffer(make_training(scenario, num_envs, int(words[0]) % 2**31))
 
 
-class RememberedEpisodes(EpisodeLog):
-    """Keeps what has ended until somebody asks.
+class EpisodeBuffer(EpisodeLog):
+    """Keeps what has ended until `drain` is called.
 
     Args:
         env: The vector environment.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
-        self._ended: list[Ended] = []
+    def __init__(self, env: VectorEnvironment) -> None:
+        self._ended: list[EndedEpisode] = []
+        keep = self._ended.append
         super().__init__(
             env,
-            lambda value: self._ended.append({"return": value, "metrics": {}, "terms": {}}),
-            lambda metrics: self._ended.append({"return": None, "metrics": metrics, "terms": {}}),
-            lambda terms: self._ended.append({"return": None, "metrics": {}, "terms": terms}),
+            on_return=lambda value: keep({"return": value, "metrics": {}, "terms": {}}),
+            on_metrics=lambda metrics: keep({"return": None, "metrics": metrics, "terms": {}}),
+            on_terms=lambda terms: keep({"return": None, "metrics": {}, "terms": terms}),
         )
 
-    def drain(self) -> list[Ended]:
+    def drain(self) -> list[EndedEpisode]:
         """What has ended since the last call."""
-        ended, self._ended = self._ended, []
+        ended = list(self._ended)
+        self._ended.clear()
         return ended

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
-
-from sandbox.envs.seeding import (
-    EpisodeSeeds,
-)
+from sandbox.api.types import Environment
+from sandbox.envs.seeding import EpisodeSeeds
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.resolve import ResolvedScenario
 
@@ -30,23 +25,18 @@ class EnvFactory:
 
     Args:
         scenario: What to make.
-        seeds: Run seed, copy, and the half-open range of its episode seeds; None leaves seeding alone.
+        seeds: Run seed, index of the environment, and the half-open range of its episode seeds; None
+            leaves seeding alone.
         evaluation: Use the parameters of evaluation.
-        in_worker: Whether this runs in a process of its own.
         render_mode: As in Gymnasium.
     """
 
     scenario: ResolvedScenario
     seeds: tuple[int, int, int, int] | None = None
     evaluation: bool = False
-    in_worker: bool = False
     render_mode: str | None = None
 
-    def __call__(self) -> gym.Env[Any, Any]:
-        if self.in_worker and multiprocessing.current_process().daemon:
-            # Ctrl-C reaches the whole process group; only the main process answers it. That one calls
-            # this too: AsyncVectorEnv makes a first environment where it is itself.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    def __call__(self) -> Environment:
         env = make_single(self.scenario, self.render_mode, evaluation=self.evaluation)
         if self.scenario.task.agents == "parallel":
             from sandbox.envs.multiagent import JointEnv
@@ -54,5 +44,5 @@ class EnvFactory:
             env = JointEnv(env)
         if self.seeds is not None:
             env = EpisodeSeeds(env, *self.seeds, resume=self.scenario.task.resume)
-        checked: gym.Env[Any, Any] = env
+        checked: Environment = env
         return checked

@@ -2,51 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
 
-from sandbox.envs.seeding import CopySeeds, NativeSeeds
+from sandbox.api.types import Json, VectorEnvironment
+from sandbox.envs.seeding import EnvSeeds, NativeSeeds
 
 
-def capture(envs: Any) -> dict[str, Any]:
+def capture(envs: VectorEnvironment) -> Json:
     """The state of a training run's environments, as `sandbox.api.write_state` takes it."""
-    keeper, copies = _keeper(envs)
-    if keeper is not None:
-        return {"native": keeper.training_state()}
-    return {"copies": list(copies.call("training_state"))}
+    native, singles = _seeded(envs)
+    if native is not None:
+        return {"native": native.training_state()}
+    return {"copies": list(singles.call("training_state"))}
 
 
-def restore(envs: Any, state: Mapping[str, Any], say: Callable[[str], None]) -> None:
+def restore(envs: VectorEnvironment, state: Json, on_message: Callable[[str], None]) -> None:
     """Bring environments into a captured state.
 
     Args:
         envs: Freshly made as they were then.
         state: What `capture` gave.
-        say: Hears if an episode that was played again ended up elsewhere.
+        on_message: Called if an episode that was played again led to another observation.
 
     Raises:
         SandboxError: If the simulator or the plugin fails.
     """
-    keeper, copies = _keeper(envs)
-    if keeper is not None:
-        same = [keeper.restore_training_state(state["native"])]
+    native, singles = _seeded(envs)
+    if native is not None:
+        same = [native.restore_training_state(state["native"])]
     else:
-        same = copies.call("restore_training_state", state["copies"])
+        same = singles.call("restore_training_state", state["copies"])
     if not all(same):
-        say(
+        on_message(
             "The current episode was played again and did not lead to the same observation: this task "
             "is not a function of seed and actions, and the run is not exactly what it would have been."
         )
 
 
-def _keeper(envs: Any) -> tuple[Any, Any]:
-    """What keeps the state of a native environment, or else the vector environment with the copies."""
+def _seeded(envs: Any) -> tuple[Any, Any]:
+    """The wrapper that seeds a native vector environment, or else the vector of single environments."""
     while envs is not None:
-        if isinstance(envs, CopySeeds | NativeSeeds):
+        if isinstance(envs, EnvSeeds | NativeSeeds):
             return envs, None
-        inner = getattr(envs, "copies_of", None) or (
+        inner = getattr(envs, "joint_envs", None) or (
             envs.env if isinstance(envs, gym.vector.VectorWrapper) else None
         )
         if inner is None:

@@ -1,4 +1,4 @@
-"""Agents: whoever plays the episodes of an evaluation."""
+"""Agents: what plays the episodes of an evaluation."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def policy_of(scenario: ResolvedScenario, agent: Agent, env: Any, action_space: 
 
     Args:
         scenario: What is played.
-        agent: Who plays.
+        agent: The agent.
         env: The task's own environment, which baselines may read.
         action_space: Space of one row's action.
 
@@ -62,7 +62,10 @@ def policy_of(scenario: ResolvedScenario, agent: Agent, env: Any, action_space: 
     raise UnknownNameError("baseline", str(agent.baseline), [*known, "random"])
 
 
-def _native_policy(scenario: ResolvedScenario, agent: Agent, envs: Any) -> Policy:
-    # A row of the policy is a copy, or an agent of one.
+def native_policy(scenario: ResolvedScenario, agent: Agent, envs: Any) -> Policy:
+    """What an agent plays with on a native vector environment; see `policy_of`.
+
+    A row of the policy is an environment, or an agent of one.
+    """
     space = getattr(envs.unwrapped, "row_action_space", envs.single_action_space)
     return policy_of(scenario, agent, envs, space)

@@ -43,8 +43,8 @@ def evaluate(
         changes: ``key=value`` pairs, as ``--set`` takes them.
         reward: Preset and ``term=weight`` pairs.
         episodes: Test episodes an agent plays; the scenario's number if absent.
-        num_workers: Most worker processes; all cores if absent.
-        progress: Hears of every episode.
+        num_workers: Worker processes at most; all usable cores if absent.
+        progress: Is told of every episode.
         seconds: Wall time that each baseline which searches has for each episode.
 
     Raises:
@@ -72,7 +72,7 @@ def play_all(
     progress.start("evaluate", f"{len(agents)} agents on {len(seeds)} test episodes", total, "episodes")
     try:
         with one_thread():
-            episodes = runner.play(agents, seeds, heard=_teller(progress, scenario.metric))
+            episodes = runner.play(agents, seeds, on_episode=_reporter(progress, scenario.metric))
     finally:
         progress.finish("evaluate")
     for episode in episodes:
@@ -86,15 +86,16 @@ def play_all(
     return EvaluationResult(scenario, tuple(seeds), tuple(episodes), tuple(agents), seconds)
 
 
-def _teller(progress: Progress, metric: Metric) -> Callable[[Episode], None]:
-    heard = 0
+def _reporter(progress: Progress, metric: Metric) -> Callable[[Episode], None]:
+    """A callback that advances ``progress`` by each episode."""
+    played = 0
 
-    def tell(episode: Episode) -> None:
-        nonlocal heard
-        heard += 1
+    def report(episode: Episode) -> None:
+        nonlocal played
+        played += 1
         values = {"return": episode.ret}
         if metric.name in episode.metrics:
             values[metric.name] = episode.metrics[metric.name]
-        progress.advance("evaluate", heard, values)
+        progress.advance("evaluate", played, values)
 
-    return tell
+    return report

@@ -1,4 +1,4 @@
-"""How long work tells of itself, without knowing who listens."""
+"""How long-running work reports its progress, whatever shows it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ Phase = Literal["train", "validate", "evaluate", "render"]
 
 
 class Progress(Protocol):
-    """A listener to training and evaluation; the command line shows what it hears."""
+    """Is told how training and evaluation go on; the command line shows it."""
 
     def start(self, phase: Phase, title: str, total: int, unit: str, done: int = 0) -> None:
         """A phase of ``total`` ``unit``s begins (0 where the total is not known), of which
-        ``done`` were done before, by a run that goes on.
+        ``done`` were done before a stop.
 
         Phases do not nest, but validate may fall within train.
         """
@@ -35,7 +35,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Listens to nothing."""
+    """Shows nothing."""
 
     def start(self, phase: Phase, title: str, total: int, unit: str, done: int = 0) -> None:
         return None

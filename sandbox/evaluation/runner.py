@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -15,14 +14,24 @@ from typing import Any
 
 from sandbox.api.errors import RunFailedError
 from sandbox.api.policy import Policy
+from sandbox.api.processes import (
+    Parent,
+    follow_parent,
+    kill_on_terminate,
+    starting_children,
+    usable_cores,
+)
 from sandbox.envs.single import EnvFactory
-from sandbox.envs.vector import main_module_hidden, native
-from sandbox.evaluation.agents import Agent, _native_policy, policy_of
+from sandbox.envs.vector import native
+from sandbox.evaluation.agents import Agent, native_policy, policy_of
 from sandbox.evaluation.rollout import Episode, play, play_batch
 from sandbox.scenarios.resolve import ResolvedScenario
 
 POOL_PAYS_AFTER = 6.0
-"""Seconds of playing left from which starting worker processes is worth its price."""
+"""Starting worker processes is worth its time if more seconds of playing than this are left."""
+
+ABANDON_AFTER = 3.0
+"""Seconds that running episodes have to end after an interrupt."""
 
 
 class EpisodeRunner:
@@ -33,12 +42,12 @@ class EpisodeRunner:
 
     Args:
         scenario: What is played.
-        num_workers: Most processes to use; all cores if absent.
+        num_workers: Processes to use at most; all usable cores if absent.
     """
 
     def __init__(self, scenario: ResolvedScenario, num_workers: int | None = None) -> None:
         self._scenario = scenario
-        self._limit = num_workers or os.cpu_count() or 1
+        self._limit = num_workers or usable_cores()
         self._pool: ProcessPoolExecutor | None = None
         self._player = _EpisodePlayer(scenario)
 
@@ -46,20 +55,20 @@ class EpisodeRunner:
         self,
         agents: Sequence[Agent],
         seeds: Sequence[int],
-        heard: Callable[[Episode], None] = lambda episode: None,
+        on_episode: Callable[[Episode], None] = lambda episode: None,
     ) -> list[Episode]:
         """One episode of every agent with every seed, in that order.
 
         Args:
             agents: Who plays.
             seeds: Episode seeds, the same for all.
-            heard: Called with each episode as it ends.
+            on_episode: Called with each episode as it ends.
 
         Raises:
             RunFailedError: If a worker process dies or an episode cannot be played.
         """
         if self._scenario.task.make_vec is not None:
-            return self._play_natively(agents, seeds, heard)
+            return self._play_natively(agents, seeds, on_episode)
         jobs = [(agent, seed) for agent in agents for seed in seeds]
         played: dict[tuple[Agent, int], Episode] = {}
         for agent, seed in jobs:
@@ -68,13 +77,13 @@ class EpisodeRunner:
             start = time.perf_counter()
             if self._pool is None:
                 played[agent, seed] = self._player.play(agent, seed)
-                heard(played[agent, seed])
+                on_episode(played[agent, seed])
             rest = [job for job in jobs if job not in played]
             left = (time.perf_counter() - start) * len(rest)
             if self._pool is not None or (left > POOL_PAYS_AFTER and self._limit > 1 and len(rest) > 1):
                 for job, episode in self._spread(rest):
                     played[job] = episode
-                    heard(episode)
+                    on_episode(episode)
         return [played[job] for job in jobs]
 
     def close(self) -> None:
@@ -99,13 +108,14 @@ class EpisodeRunner:
                 min(self._limit, len(jobs)),
                 mp_context=get_context("spawn"),
                 initializer=_start_worker,
-                initargs=(self._scenario,),
+                initargs=(Parent.current(), self._scenario),
             )
         waiting: dict[Future[Episode], tuple[Agent, int]] = {}
         try:
-            with main_module_hidden():
+            with starting_children():
                 for agent, seed in jobs:
                     waiting[self._pool.submit(_play_in_worker, agent, seed)] = (agent, seed)
+            kill_on_terminate((self._pool._processes or {}).values())
             while waiting:
                 done, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -117,22 +127,37 @@ class EpisodeRunner:
                 f"A worker process died while playing {', '.join(who)}.",
                 "The simulator crashed or memory ran out; the run directory is kept.",
             ) from error
+        except (KeyboardInterrupt, GeneratorExit):
+            self._abandon_workers()
+            raise
         finally:
             for future in waiting:
                 future.cancel()
 
+    def _abandon_workers(self) -> None:
+        """Kill workers whose episodes do not end soon."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        processes = list((pool._processes or {}).values())
+        pool.shutdown(wait=False, cancel_futures=True)
+        deadline = time.monotonic() + ABANDON_AFTER
+        for process in processes:
+            process.join(max(0.0, deadline - time.monotonic()))
+            process.kill()
+
     def _play_natively(
-        self, agents: Sequence[Agent], seeds: Sequence[int], heard: Callable[[Episode], None]
+        self, agents: Sequence[Agent], seeds: Sequence[int], on_episode: Callable[[Episode], None]
     ) -> list[Episode]:
-        def make(copies: int) -> Any:
-            return native(self._scenario, copies, evaluation=True)
+        def make(num_envs: int) -> Any:
+            return native(self._scenario, num_envs, evaluation=True)
 
         episodes = []
         for agent in agents:
-            policy_for = partial(_native_policy, self._scenario, agent)
-            most = self._scenario.task.most_copies
-            for episode in play_batch(make, policy_for, agent.name, seeds, agent.deterministic, most):
-                heard(episode)
+            policy_for = partial(native_policy, self._scenario, agent)
+            batch = self._scenario.task.max_num_envs
+            for episode in play_batch(make, policy_for, agent.name, seeds, agent.deterministic, batch):
+                on_episode(episode)
                 episodes.append(episode)
         return episodes
 
@@ -159,9 +184,9 @@ class _EpisodePlayer:
     def _policy(self, agent: Agent) -> Policy:
         # A folder may be written again between two validations.
         stamp = (agent.folder / "policy.json").stat().st_mtime_ns if agent.folder else 0
-        known = self._policies.get(agent)
-        if known is not None and known[0] == stamp:
-            return known[1]
+        cached = self._policies.get(agent)
+        if cached is not None and cached[0] == stamp:
+            return cached[1]
         bare = getattr(self._env, "parallel", self._env)
         space = getattr(self._env, "row_action_space", self._env.action_space)
         policy = policy_of(self._scenario, agent, bare.unwrapped, space)
@@ -172,9 +197,9 @@ class _EpisodePlayer:
 _worker_player: _EpisodePlayer | None = None
 
 
-def _start_worker(scenario: ResolvedScenario) -> None:
+def _start_worker(parent: Parent, scenario: ResolvedScenario) -> None:
     global _worker_player  # noqa: PLW0603 - a worker process plays for one runner
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    follow_parent(parent)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the cores are shared out to processes, not threads
     _worker_player = _EpisodePlayer(scenario)
 

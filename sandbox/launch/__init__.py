@@ -2,12 +2,15 @@
 
 from sandbox.launch.base import Ended, Event, Job, JobProgress, Launcher, WorkerLost
 from sandbox.launch.choose import LAUNCHERS, Launching, open_launcher
+from sandbox.launch.loop import JobHandler, JobLoop
 
 __all__ = [
     "LAUNCHERS",
     "Ended",
     "Event",
     "Job",
+    "JobHandler",
+    "JobLoop",
     "JobProgress",
     "Launcher",
     "Launching",

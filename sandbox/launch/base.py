@@ -1,13 +1,21 @@
-"""What every launcher does: takes jobs, runs them somewhere, tells what becomes of them."""
+"""What every launcher does: takes jobs, runs them somewhere, and reports what becomes of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-Payload = Mapping[str, Any]
-"""What a job is given and what it returns: plain values that JSON can hold."""
+from pydantic import JsonValue
+
+from sandbox.records.jobs import JobResult
+from sandbox.records.status import JobStatus
+
+Payload = Mapping[str, JsonValue]
+"""What a job is given and what it returns; see `sandbox.records.jobs`."""
+
+OnProgress = Callable[[Payload], None]
+"""Called by a job with how far it is, as often as it likes."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +24,7 @@ class Job:
 
     Attributes:
         id: Unique among the jobs that are under way.
-        function: ``"module:callable"``, taking the payload and a function that tells of progress.
+        function: ``"module:callable"``, taking the payload and an `OnProgress`.
         payload: Its argument.
     """
 
@@ -27,7 +35,7 @@ class Job:
 
 @dataclass(frozen=True)
 class JobProgress:
-    """A job under way tells how far it is."""
+    """How far a running job is."""
 
     id: str
     values: Payload
@@ -40,6 +48,13 @@ class Ended:
     id: str
     result: Payload | None
     error: str | None = None
+
+    @property
+    def status(self) -> JobStatus | None:
+        """Status of a result that has one."""
+        if self.result is None or "status" not in self.result:
+            return None
+        return JobResult.model_validate(self.result).status
 
 
 @dataclass(frozen=True)
@@ -70,7 +85,10 @@ class Launcher(Protocol):
         ...
 
     def stop(self) -> None:
-        """Ask the jobs under way to end at the next safe point; `events` goes on to tell of them."""
+        """Ask running jobs to end at the next safe point; `events` goes on to report them.
+
+        Asking again does no harm.
+        """
         ...
 
     def close(self) -> None:

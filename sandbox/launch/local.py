@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from sandbox.envs.vector import main_module_hidden
+from sandbox.api.processes import Parent, describe_exit, starting_children, usable_cores
 from sandbox.launch.base import Ended, Event, Job, JobProgress, WorkerLost
 from sandbox.launch.worker import serve
 
@@ -53,27 +53,27 @@ class LocalLauncher:
 
     def events(self, timeout: float) -> list[Event]:
         """See `sandbox.launch.base.Launcher`."""
-        found, self._dropped = self._dropped, []
+        events, self._dropped = self._dropped, []
         handles: list[Any] = [worker.pipe for worker in self._workers]
         handles += [worker.process.sentinel for worker in self._workers]
         if not handles:
-            time.sleep(0.0 if found else min(timeout, 0.1))
-            return found
-        ready = set(wait(handles, 0.0 if found else timeout))
+            time.sleep(0.0 if events else min(timeout, 0.1))
+            return events
+        ready = set(wait(handles, 0.0 if events else timeout))
         for worker in list(self._workers):
             if worker.pipe in ready:
-                found += self._read(worker)
+                events += self._read(worker)
             if worker.process.sentinel in ready and worker in self._workers:
-                found += self._read(worker)  # what it sent before it died
-                found += self._bury(worker)
+                events += self._read(worker)  # what it sent before it died
+                events += self._bury(worker)
         self._feed()
-        return found
+        return events
 
     def stop(self) -> None:
-        """Interrupt every job under way and forget those that wait; told as lost."""
+        """Ask every job under way to end, and drop those that wait, which are reported as lost."""
         for worker in self._workers:
             if worker.job is not None and worker.process.pid is not None and worker.process.is_alive():
-                os.kill(worker.process.pid, signal.SIGINT)
+                os.kill(worker.process.pid, signal.SIGTERM)
         self._dropped += [WorkerLost(job.id, "it was not started") for job in self._waiting]
         self._waiting.clear()
 
@@ -82,7 +82,7 @@ class LocalLauncher:
         for worker in self._workers:
             worker.pipe.close()  # an idle worker ends by itself
             if worker.job is not None:
-                worker.process.terminate()
+                worker.process.kill()
         for worker in self._workers:
             worker.process.join(5)
             if worker.process.is_alive():
@@ -93,23 +93,23 @@ class LocalLauncher:
 
     def _feed(self) -> None:
         while self._waiting:
-            worker = next((one for one in self._workers if one.job is None), None)
+            worker = next((worker for worker in self._workers if worker.job is None), None)
             if worker is None and len(self._workers) < self._size:
                 worker = self._hire()
             if worker is None:
                 return
             worker.job = self._waiting.popleft()
-            with suppress(OSError):  # it may have died: its sentinel tells, and the job is told as lost
+            with suppress(OSError):  # it may have died: its sentinel tells, and the job is lost
                 worker.pipe.send((worker.job.function, worker.job.payload))
 
     def _hire(self) -> _Worker:
         context = get_context("spawn")
         here, there = context.Pipe()
-        process = context.Process(target=serve, args=(there, os.getpid()), name="sandbox-worker")
+        process = context.Process(target=serve, args=(there, Parent.current()), name="sandbox-worker")
         before = os.environ.get("OMP_NUM_THREADS")
         os.environ["OMP_NUM_THREADS"] = "1"  # read when the child imports NumPy, before any code of ours
         try:
-            with main_module_hidden():
+            with starting_children():
                 process.start()
         finally:
             if before is None:
@@ -122,44 +122,28 @@ class LocalLauncher:
         return worker
 
     def _read(self, worker: _Worker) -> list[Event]:
-        found: list[Event] = []
+        events: list[Event] = []
         try:
             while worker.pipe.poll():
                 kind, value = worker.pipe.recv()
                 if kind == "ready":
                     worker.ready = True
-                elif worker.job is not None and kind == "told":
-                    found.append(JobProgress(worker.job.id, value))
+                elif worker.job is not None and kind == "progress":
+                    events.append(JobProgress(worker.job.id, value))
                 elif worker.job is not None:
                     error = value if kind == "error" else None
-                    found.append(Ended(worker.job.id, None if error else value, error))
+                    events.append(Ended(worker.job.id, None if error else value, error))
                     worker.job = None
                     self._feed()
         except (EOFError, OSError):
             pass
-        return found
+        return events
 
     def _bury(self, worker: _Worker) -> list[Event]:
         self._workers.remove(worker)
         worker.process.join()
         worker.pipe.close()
-        code = worker.process.exitcode
+        how = describe_exit(worker.process.exitcode)
         if not worker.ready and worker.job is not None:
-            return [Ended(worker.job.id, None, f"A worker process could not start (exit code {code}).")]
-        return [WorkerLost(worker.job.id, _cause(code))] if worker.job is not None else []
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        return os.cpu_count() or 1
-
-
-def _cause(code: int | None) -> str:
-    if code is not None and code < 0:
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
-        hint = "; memory may have run out" if -code == signal.SIGKILL else ""
-        return f"its process was ended by {name}{hint}"
-    return f"its process ended with exit code {code}"
+            return [Ended(worker.job.id, None, f"A worker process could not start ({how}).")]
+        return [WorkerLost(worker.job.id, f"its process ended ({how})")] if worker.job is not None else []

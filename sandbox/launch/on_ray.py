@@ -13,9 +13,9 @@ import time
 from typing import Any
 
 from sandbox.api.errors import MissingExtraError, RunFailedError
+from sandbox.api.processes import usable_cores
 from sandbox.backends.ray_token import authenticate
 from sandbox.launch.base import Ended, Event, Job, JobProgress, Payload, WorkerLost
-from sandbox.launch.local import usable_cores
 from sandbox.launch.worker import carry_out
 from sandbox.registry.discover import PLUGINS_VARIABLE
 from sandbox.registry.resolve import missing_modules
@@ -24,7 +24,7 @@ MAX_RETRIES = 3
 """Times that Ray starts a task again when its process or node has died."""
 
 SLOTS_EVERY = 5.0
-TELL_EVERY = 2.0
+PROGRESS_EVERY = 2.0
 
 
 class RayLauncher:
@@ -45,28 +45,29 @@ class RayLauncher:
     def __init__(self, address: str | None, workers: int | None, cores: float) -> None:
         if missing_modules(("ray",)):
             raise MissingExtraError("The launcher ray", ("ray",), "ray")
-        authenticate(own=address is None)
+        authenticate(new_cluster=address is None)
         import ray
 
         self._ray: Any = ray
         self._limit, self._cores = workers, cores
-        self._own = not ray.is_initialized()
-        if self._own:
+        self._started_here = not ray.is_initialized()
+        if self._started_here:
             self._connect(address, workers)
         self._mail: Any = ray.remote(num_cpus=0, max_restarts=-1)(_Mailbox).remote()
         task: Any = ray.remote(_run)
         self._task = task.options(num_cpus=cores, max_retries=MAX_RETRIES)
         self._refs: dict[Any, str] = {}
-        self._slots, self._looked = 1, 0.0
-        self._mail_ref: Any = None
-        self._mailed = 0.0
+        self._cancelled: set[Any] = set()
+        self._slots, self._slots_read_at = 1, 0.0
+        self._collecting: Any = None
+        self._collected_at = 0.0
 
     @property
     def slots(self) -> int:
         """What the cluster's cores allow now; nodes may join and leave."""
         now = time.monotonic()
-        if now - self._looked > SLOTS_EVERY or not self._looked:
-            self._looked = now
+        if now - self._slots_read_at > SLOTS_EVERY or not self._slots_read_at:
+            self._slots_read_at = now
             total = float(self._ray.cluster_resources().get("CPU", 0.0))
             self._slots = max(1, int(total / self._cores))
         return min(self._slots, self._limit or self._slots)
@@ -78,28 +79,30 @@ class RayLauncher:
 
     def events(self, timeout: float) -> list[Event]:
         """See `sandbox.launch.base.Launcher`."""
-        found = self._news()
+        events = self._progress()
         if not self._refs:
-            time.sleep(0.0 if found else min(timeout, 0.1))
-            return found
+            time.sleep(0.0 if events else min(timeout, 0.1))
+            return events
         done, _ = self._ray.wait(list(self._refs), num_returns=1, timeout=timeout)
-        if done:  # whatever else is ready by now, too
+        if done:  # and whatever else is ready by now
             done, _ = self._ray.wait(list(self._refs), num_returns=len(self._refs), timeout=0)
         for reference in done:
-            found.append(self._ended(self._refs.pop(reference), reference))
-        return found
+            events.append(self._ended(self._refs.pop(reference), reference))
+        return events
 
     def stop(self) -> None:
-        """Interrupt every task: training writes its checkpoint."""
+        """Interrupt every task once: training writes its checkpoint."""
         for reference in self._refs:
-            self._ray.cancel(reference, force=False)
+            if reference not in self._cancelled:
+                self._cancelled.add(reference)
+                self._ray.cancel(reference, force=False)
 
     def close(self) -> None:
         """Cancel what is under way, and end a cluster that was started here."""
         for reference in self._refs:
             self._ray.cancel(reference, force=True)
         self._refs.clear()
-        if self._own:
+        if self._started_here:
             self._ray.shutdown()
 
     def _connect(self, address: str | None, workers: int | None) -> None:
@@ -134,50 +137,49 @@ class RayLauncher:
             return WorkerLost(job, str(error).partition("\n")[0])
         return Ended(job, None, value) if kind == "error" else Ended(job, value)
 
-    def _news(self) -> list[Event]:
+    def _progress(self) -> list[Event]:
         """Progress that tasks have left in the mailbox, asked for without waiting."""
-        found: list[Event] = []
-        if self._mail_ref is not None:
-            ready, _ = self._ray.wait([self._mail_ref], timeout=0)
+        events: list[Event] = []
+        if self._collecting is not None:
+            ready, _ = self._ray.wait([self._collecting], timeout=0)
             if ready:
                 try:
-                    news = self._ray.get(self._mail_ref)
-                    found = [
-                        JobProgress(job, values) for job, values in news.items() if job in self._refs.values()
-                    ]
+                    latest = self._ray.get(self._collecting)
+                    running = set(self._refs.values())
+                    events = [JobProgress(job, values) for job, values in latest.items() if job in running]
                 except self._ray.exceptions.RayError:
                     pass  # its node died; it starts again elsewhere, and progress is only progress
-                self._mail_ref = None
+                self._collecting = None
         now = time.monotonic()
-        if self._mail_ref is None and now - self._mailed > TELL_EVERY:
-            self._mailed = now
-            self._mail_ref = self._mail.collect.remote()
-        return found
+        if self._collecting is None and now - self._collected_at > PROGRESS_EVERY:
+            self._collected_at = now
+            self._collecting = self._mail.collect.remote()
+        return events
 
 
 class _Mailbox:
     """An actor in which tasks leave their latest progress."""
 
     def __init__(self) -> None:
-        self._news: dict[str, Payload] = {}
+        self._latest: dict[str, Payload] = {}
 
     def leave(self, job: str, values: Payload) -> None:
-        self._news[job] = values
+        self._latest[job] = values
 
     def collect(self) -> dict[str, Payload]:
-        news, self._news = self._news, {}
-        return news
+        latest, self._latest = self._latest, {}
+        return latest
 
 
 def _run(job: str, function: str, payload: Payload, mail: Any) -> tuple[str, Any]:
     """The task: one job in a worker process of the cluster."""
-    told = 0.0
+    reported_at = 0.0
 
-    def tell(values: Payload) -> None:
-        nonlocal told
+    def on_progress(values: Payload) -> None:
+        nonlocal reported_at
         now = time.monotonic()
-        if now - told >= TELL_EVERY:
-            told = now
+        if now - reported_at >= PROGRESS_EVERY:
+            reported_at = now
             mail.leave.remote(job, dict(values))
 
-    return carry_out(function, payload, tell)
+    return carry_out(function, payload, on_progress)

@@ -19,7 +19,7 @@ LOOK_EVERY = 2.0
 
 
 class SlurmLauncher:
-    """Submits one Slurm job for each job, and looks at what has become of them.
+    """Submits one Slurm job for each job, and polls their results.
 
     Args:
         folder: Where submitit keeps scripts, logs and results; on storage that the nodes share.
@@ -63,6 +63,7 @@ class SlurmLauncher:
         )
         self._limit = workers or MAX_JOBS
         self._jobs: dict[str, Any] = {}
+        self._cancelled: set[str] = set()
 
     @property
     def slots(self) -> int:
@@ -71,26 +72,29 @@ class SlurmLauncher:
 
     def submit(self, job: Job) -> None:
         """Put a job into the queue."""
+        self._cancelled.discard(job.id)
         self._jobs[job.id] = self._executor.submit(_run, job.function, dict(job.payload))
 
     def events(self, timeout: float) -> list[Event]:
         """See `sandbox.launch.base.Launcher`; looks at the results' files every two seconds at most."""
         deadline = time.monotonic() + timeout
         while True:
-            found: list[Event] = [
+            events: list[Event] = [
                 self._ended(name, submitted)
                 for name, submitted in list(self._jobs.items())
                 if submitted.done()
             ]
             left = deadline - time.monotonic()
-            if found or left <= 0:
-                return found
+            if events or left <= 0:
+                return events
             time.sleep(min(LOOK_EVERY, left))
 
     def stop(self) -> None:
-        """Ask every job to end; Slurm sends a signal that training answers with a checkpoint."""
-        for submitted in self._jobs.values():
-            submitted.cancel(check=False)
+        """Ask every job once to end; Slurm sends SIGTERM, which training answers with a checkpoint."""
+        for name, submitted in self._jobs.items():
+            if name not in self._cancelled:
+                self._cancelled.add(name)
+                submitted.cancel(check=False)
 
     def close(self) -> None:
         """Take every job out of the queue."""

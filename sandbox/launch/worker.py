@@ -3,41 +3,34 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
-import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from sandbox.launch.base import Payload
+from sandbox.api.processes import ORPHAN_GRACE, Parent, follow_parent, one_thread
+from sandbox.api.stop_signals import stop_signals_interrupt
+from sandbox.launch.base import OnProgress, Payload
+from sandbox.records.jobs import JobResult
 from sandbox.registry.resolve import resolve
 
-PATIENCE = 120.0
-"""Seconds that an orphan has to write its checkpoint."""
 
-WATCH_EVERY = 0.5
-
-
-def serve(pipe: Connection, parent: int) -> None:
+def serve(pipe: Connection, parent: Parent) -> None:
     """Answer jobs from a pipe until it is closed.
 
     A worker is in a session of its own, so that Ctrl-C reaches the driver alone, which then asks for
-    an orderly end. If the driver dies, whatever is under way is interrupted the same way: training
-    writes a checkpoint first.
+    an orderly end. If the driver dies, the job under way is interrupted the same way: training writes a
+    checkpoint first.
     """
     os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    follow_parent(parent, grace=ORPHAN_GRACE)
     os.environ["OMP_NUM_THREADS"] = "1"
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     sending = threading.Lock()
 
     def send(message: tuple[str, Any]) -> None:
         try:
             with sending:
                 pipe.send(message)
-        except (BrokenPipeError, OSError):  # the driver is gone; the watch ends this process
+        except (BrokenPipeError, OSError):  # the driver is gone, which ends this process
             pass
 
     send(("ready", os.getpid()))
@@ -46,37 +39,19 @@ def serve(pipe: Connection, parent: int) -> None:
             function, payload = pipe.recv()
         except (EOFError, OSError):
             return
-        send(carry_out(function, payload, lambda values: send(("told", values))))
+        send(carry_out(function, payload, lambda values: send(("progress", values))))
 
 
-def carry_out(function: str, payload: Payload, tell: Callable[[Payload], None]) -> tuple[str, Any]:
+def carry_out(function: str, payload: Payload, on_progress: OnProgress) -> tuple[str, Any]:
     """Run one job: ``("result", value)`` or ``("error", sentence)``."""
     from sandbox.api.errors import SandboxError
-    from sandbox.api.processes import one_thread
 
-    old = None
-    if threading.current_thread() is threading.main_thread():
-        old = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with one_thread():
-            return "result", resolve(function)(payload, tell)
+        with one_thread(), stop_signals_interrupt():
+            return "result", resolve(function)(payload, on_progress)
     except KeyboardInterrupt:
-        return "error", "Interrupted."
+        return "result", JobResult(status="interrupted").to_json()
     except SandboxError as error:
         return "error", f"{error.message} {error.hint}".strip()
     except Exception as error:
         return "error", f"{type(error).__name__}: {error}"
-    finally:
-        if old is not None:
-            signal.signal(signal.SIGINT, old)
-
-
-def _watch(parent: int) -> None:
-    """Interrupt the job when the driver has died, and end the process when it does not listen."""
-    while os.getppid() == parent:
-        time.sleep(WATCH_EVERY)
-    os.kill(os.getpid(), signal.SIGINT)
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        time.sleep(WATCH_EVERY)
-    os._exit(1)

@@ -53,14 +53,14 @@ class Subject:
         """
         from sandbox.api.scenario import Scenario
 
-        found = self._scenario()
-        raw = found.spec.model_dump(mode="json")
+        original = self._scenario()
+        raw = original.spec.model_dump(mode="json")
         small = dict(self.task.small)
         raw["config"] = merged(raw["config"], small)
         raw["evaluation"]["config"] = merged(raw["evaluation"]["config"], small)
         raw |= {"presets": {}, "references": []}
         scenario = validate(Scenario, raw, f"the small instance of {self.name}")
-        return ResolvedScenario(scenario, found.folder).check()
+        return ResolvedScenario(scenario, original.folder).check()
 
     def make(self) -> Any:
         """A fresh environment; a `JointEnv` where the task has several agents."""
@@ -76,11 +76,11 @@ class Subject:
             made.close()
 
     @contextmanager
-    def vector(self, copies: int) -> Iterator[Any]:
+    def vector(self, num_envs: int) -> Iterator[Any]:
         """The task's own vector environment in SAME_STEP mode, closed afterwards."""
         if self.task.make_vec is None:
             raise NotApplicable("the task has no vector environment of its own")
-        made = native(self.scenario, copies, evaluation=False)
+        made = native(self.scenario, num_envs, evaluation=False)
         try:
             yield made
         finally:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sandbox.api.errors import PluginError, SandboxError
 from sandbox.registry.discover import add_plugins, registry
-from sandbox.testing import agents, copies, declaration, episodes, hand
+from sandbox.testing import agents, declaration, episodes, hand, several
 from sandbox.testing.subjects import Subject, all_subjects, subjects
 from sandbox.testing.survey import said
 from sandbox.testing.verdicts import Level, NotApplicable, Violation
@@ -40,12 +40,12 @@ CHECKS: Mapping[str, Callable[[Subject], None]] = {
     "presets": episodes.presets,
     "gymnasium": declaration.gymnasium_checker,
     "pettingzoo": declaration.pettingzoo_checker,
-    "independent-copies": copies.independent_copies,
-    "spawned-process": copies.spawned_process,
-    "vector-agrees": copies.vector_agrees,
-    "vector-memory": copies.vector_memory,
-    "restores-state": copies.restores_state,
-    "restores-vector-state": copies.restores_vector_state,
+    "independent-copies": several.independent_copies,
+    "spawned-process": several.spawned_process,
+    "vector-agrees": several.vector_agrees,
+    "vector-memory": several.vector_memory,
+    "restores-state": several.restores_state,
+    "restores-vector-state": several.restores_vector_state,
     "game-rules": hand.game_rules,
     "by-hand": hand.by_hand,
     "baseline-beats-random": agents.baseline_beats_random,
@@ -167,7 +167,7 @@ def domains_of(plugin: str) -> list[str]:
 
 @lru_cache(maxsize=8)
 def _subjects_of(plugin: str, level: Level) -> list[Subject]:
-    return [one for name in domains_of(plugin) for one in subjects(registry().domain(name), level)]
+    return [subject for name in domains_of(plugin) for subject in subjects(registry().domain(name), level)]
 
 
 def _outcome(subject: Subject, name: str) -> tuple[Status, str]:  # noqa: PLR0911 - one per status

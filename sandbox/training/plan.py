@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.errors import DamagedRunError, InvalidValueError, MisfitError, UnknownNameError
-from sandbox.envs.single import EnvFactory
-from sandbox.envs.vector import native
+from sandbox.api.processes import usable_cores
+from sandbox.api.types import Space
+from sandbox.records.base import bounded
+from sandbox.records.run import FORMAT, MetricRecord, RunRecord, ScenarioRecord
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import require, resolve
 from sandbox.runs.directory import Run
+from sandbox.runs.provenance import local_time, packages, platform_facts, source_state
 from sandbox.scenarios.overrides import merged, parse_assignments
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.scenarios.validation import validate
+from sandbox.training.fit import check_fit, spaces_of
 
 DEFAULT_NUM_ENVS_CHEAP = 8
 DEFAULT_NUM_ENVS_NATIVE = 64
 MAX_SEED = 2**31 - 1
+CHECKPOINT_EVERY = 60.0
+"""Seconds between two checkpoints, where nothing else is asked for."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +42,17 @@ class Plan:
         config: Validated hyperparameters.
         seed: The run's seed.
         steps: Environment steps.
-        num_envs: Environment copies.
+        num_envs: Number of environments.
         observation_space: Space of one row.
         action_space: Space of one row.
         masks: Whether action masks are given.
         initial: Folder of the policy to start from.
+        checkpoint_every: Seconds between checkpoints; 0 writes one at every safe point.
+        track: Trackers besides TensorBoard.
+        episodes: Test episodes an agent plays when training is done; None for no evaluation.
+        command: The command line, for the record.
+        cell: The cell of a grid that the run belongs to, for the record.
+        trial: The trial of a search that the run belongs to, for the record.
     """
 
     scenario: ResolvedScenario
@@ -49,10 +62,16 @@ class Plan:
     seed: int
     steps: int
     num_envs: int
-    observation_space: Any
-    action_space: Any
+    observation_space: Space
+    action_space: Space
     masks: bool
-    initial: Path | None
+    initial: Path | None = None
+    checkpoint_every: float = CHECKPOINT_EVERY
+    track: tuple[str, ...] = ()
+    episodes: int | None = None
+    command: tuple[str, ...] | None = None
+    cell: str | None = None
+    trial: str | None = None
 
 
 def make_plan(
@@ -64,8 +83,25 @@ def make_plan(
     num_envs: int | None = None,
     hp: Sequence[str] | Mapping[str, Any] = (),
     init_from: str | Path | None = None,
+    checkpoint_every: float = CHECKPOINT_EVERY,
+    track: Sequence[str] = (),
+    episodes: int | None = None,
+    command: Sequence[str] | None = None,
 ) -> Plan:
     """Decide and check everything about a training run.
+
+    Args:
+        scenario: What to train on.
+        algo: Name of the algorithm.
+        seed: Seeds the algorithm and the training episodes.
+        steps: Environment steps; the preset's, then the scenario's number if absent.
+        num_envs: Number of environments; the preset's, then a default by the kind of task if absent.
+        hp: Hyperparameters that differ from the preset.
+        init_from: Run directory (``DIR`` or ``DIR@best``) or policy folder to start from.
+        checkpoint_every: Seconds between checkpoints.
+        track: Trackers besides TensorBoard.
+        episodes: Test episodes an agent plays when training is done; None for no evaluation.
+        command: The command line to record.
 
     Raises:
         SandboxError: If algorithm and task do not fit, a value is out of range, a package is missing.
@@ -74,7 +110,7 @@ def make_plan(
     require(asked)
     observation_space, action_space, masks = spaces_of(scenario)
     algorithm = _variant(asked, masks)
-    _check_fit(scenario, algorithm, observation_space, action_space)
+    check_fit(scenario, algorithm, observation_space, action_space)
     preset = scenario.spec.presets.get(algo)
     tuned = preset.hyperparameters if preset else {}
     given = hp if isinstance(hp, Mapping) else parse_assignments(list(hp), "--hp")
@@ -86,25 +122,31 @@ def make_plan(
     steps = _positive("steps", steps or (preset.steps if preset else None) or scenario.spec.steps, steps)
     if not 0 <= seed <= MAX_SEED:
         raise InvalidValueError(f"The seed must be between 0 and {MAX_SEED}, not {seed}.")
-    copies = num_envs or (preset.num_envs if preset else None) or _default_copies(scenario, algorithm)
-    copies = _positive("num_envs", copies, num_envs)
-    if copies > 1 and not algorithm.capabilities.vectorised:
+    if not 0 <= checkpoint_every < float("inf"):
+        raise InvalidValueError(f"checkpoint_every must be at least 0 seconds, not {checkpoint_every:g}.")
+    _require_recordable(scenario, config)
+    count = num_envs or (preset.num_envs if preset else None) or _default_num_envs(scenario, algorithm)
+    count = _positive("num_envs", count, num_envs)
+    if count > 1 and not algorithm.capabilities.vectorised:
         if num_envs:
             raise MisfitError(f"{algorithm.name} uses one environment, not {num_envs}.", "Use --num-envs 1.")
-        copies = 1
-    initial = _initial(init_from)
+        count = 1
     return Plan(
-        scenario,
-        asked.name,
-        algorithm,
-        config,
-        seed,
-        steps,
-        copies,
-        observation_space,
-        action_space,
-        masks,
-        initial,
+        scenario=scenario,
+        asked=asked.name,
+        algorithm=algorithm,
+        config=config,
+        seed=seed,
+        steps=steps,
+        num_envs=count,
+        observation_space=observation_space,
+        action_space=action_space,
+        masks=masks,
+        initial=_initial(init_from),
+        checkpoint_every=checkpoint_every,
+        track=tuple(track),
+        episodes=episodes,
+        command=None if command is None else tuple(command),
     )
 
 
@@ -117,32 +159,78 @@ def repeated(run: Run) -> tuple[ResolvedScenario, dict[str, Any]]:
             task's version has changed.
     """
     record = run.record
-    missing = {"scenario_hash", "steps", "num_envs", "hyperparameters", "init_from"} - set(record)
+    needed = {"scenario_hash", "steps", "num_envs", "hyperparameters", "init_from"}
+    missing = needed - record.model_fields_set
     if missing:
         raise DamagedRunError(
             f"'{run.path}' cannot be repeated: its record lacks {', '.join(sorted(missing))}."
         )
-    scenario: ResolvedScenario = run.scenario
-    if scenario.hash != record["scenario_hash"]:
+    scenario = run.scenario
+    if scenario.hash != record.scenario_hash:
         raise InvalidValueError(
-            f"'{run.path}' cannot be repeated: its scenario had the hash {record['scenario_hash'][:12]}, "
+            f"'{run.path}' cannot be repeated: its scenario had the hash {record.scenario_hash[:12]}, "
             f"which is now {scenario.hash[:12]}.",
             "An input file, a default or the task's version has changed since.",
         )
     return scenario, {
-        "algo": record["algorithm"],
-        "seed": record["seed"],
-        "steps": record["steps"],
-        "num_envs": record["num_envs"],
-        "hp": record["hyperparameters"],
-        "init_from": _policy_of(record["init_from"]),
+        "algo": record.algorithm,
+        "seed": record.seed,
+        "steps": record.steps,
+        "num_envs": record.num_envs,
+        "hp": record.hyperparameters,
+        "init_from": _policy_of(record.init_from),
     }
 
 
 def plan_from_run(run: Run) -> Plan:
     """The plan of a run, from its record; raises as `repeated`."""
     scenario, arguments = repeated(run)
-    return make_plan(scenario, **arguments)
+    record = run.record
+    plan = make_plan(
+        scenario,
+        **arguments,
+        checkpoint_every=CHECKPOINT_EVERY if record.checkpoint_every is None else record.checkpoint_every,
+        track=record.track,
+        episodes=record.evaluate,
+        command=record.command,
+    )
+    return replace(plan, cell=record.cell, trial=record.trial)
+
+
+def record_of(plan: Plan) -> RunRecord:
+    """First content of ``run.json`` for a plan."""
+    scenario = plan.scenario
+    metric = scenario.metric
+    marks = {"cell": plan.cell, "trial": plan.trial}
+    return RunRecord(
+        scenario_id=scenario.spec.id,
+        scenario=ScenarioRecord.model_validate(scenario.spec.model_dump(mode="json")),
+        scenario_hash=scenario.hash,
+        scenario_file=str(scenario.path.resolve()) if scenario.path else None,
+        folder=str(scenario.folder.resolve()),
+        task_version=scenario.task.version,
+        metric=MetricRecord(name=metric.name, unit=metric.unit, better=metric.better),
+        config=scenario.config.model_dump(mode="json"),
+        reward=scenario.reward.weights,
+        algorithm=plan.asked,
+        trained_by=plan.algorithm.name,
+        hyperparameters=plan.config.model_dump(mode="json"),
+        seed=plan.seed,
+        steps=plan.steps,
+        num_envs=plan.num_envs,
+        init_from=str(plan.initial) if plan.initial else None,
+        started=local_time(),
+        packages=packages(scenario.domain, plan.algorithm),
+        platform=platform_facts(),
+        source=source_state(),
+        command=plan.command,
+        checkpoint_every=plan.checkpoint_every,
+        track=plan.track,
+        evaluate=plan.episodes,
+        **{name: mark for name, mark in marks.items() if mark is not None},
+        format=FORMAT,
+        status="running",
+    )
 
 
 def _policy_of(recorded: str | None) -> str | None:
@@ -153,37 +241,6 @@ def _policy_of(recorded: str | None) -> str | None:
     return f"{path.parent.parent}@best" if path.name == "best" else str(path.parent)
 
 
-def spaces_of(scenario: ResolvedScenario) -> tuple[Any, Any, bool]:
-    """Observation and action space of one row, and whether action masks are given."""
-    if scenario.task.make_vec is not None:
-        envs: Any = native(scenario, 1, evaluation=False)
-        try:
-            if scenario.task.agents == "parallel":
-                rows = envs.unwrapped
-                return rows.row_observation_space, rows.row_action_space, scenario.task.masks
-            return envs.single_observation_space, envs.single_action_space, scenario.task.masks
-        finally:
-            envs.close()
-    env = EnvFactory(scenario)()
-    try:
-        if scenario.task.agents == "parallel":
-            joint: Any = env
-            masks = scenario.task.masks or joint.padded_actions
-            return joint.row_observation_space, joint.row_action_space, masks
-        return env.observation_space, env.action_space, scenario.task.masks
-    finally:
-        env.close()
-
-
-def fitting(scenario: ResolvedScenario, observation_space: Any, action_space: Any) -> list[str]:
-    """Names of the online algorithms that fit a task and are installed or could be."""
-    return [
-        algorithm.name
-        for algorithm in registry().algorithms.working()
-        if not _misfits(scenario, algorithm, observation_space, action_space)
-    ]
-
-
 def _variant(asked: Algorithm, masks: bool) -> Algorithm:
     if masks and asked.masked_by and not asked.capabilities.masks:
         variant = registry().algorithm(asked.masked_by)
@@ -192,46 +249,21 @@ def _variant(asked: Algorithm, masks: bool) -> Algorithm:
     return asked
 
 
-def _check_fit(
-    scenario: ResolvedScenario, algorithm: Algorithm, observation_space: Any, action_space: Any
-) -> None:
-    """Refuse an algorithm that cannot work on the task, naming those that can."""
-    misfits = _misfits(scenario, algorithm, observation_space, action_space)
-    if misfits:
-        names = ", ".join(fitting(scenario, observation_space, action_space))
-        raise MisfitError(
-            f"{algorithm.name} does not fit {scenario.spec.id}: {' and '.join(misfits)}.",
-            f"These fit: {names}." if names else "",
-        )
-
-
-def _misfits(
-    scenario: ResolvedScenario, algorithm: Algorithm, observation_space: Any, action_space: Any
-) -> list[str]:
-    can = algorithm.capabilities
-    found = []
-    for what, space, known in (
-        ("action", action_space, can.action_spaces),
-        ("observation", observation_space, can.observation_spaces),
-    ):
-        kind = type(space).__name__
-        if kind not in known:
-            found.append(f"the task has {what} space {kind}, it takes {', '.join(sorted(known))}")
-    if scenario.task.agents not in can.agents:
-        found.append(f"the task has {scenario.task.agents} agents, which it does not support")
-    if can.search and not scenario.task.game:
-        found.append("it searches with the rules of a game, which the task does not have")
-    if can.data == "offline":
-        found.append("it learns from a dataset, not from interaction")
-    return found
-
-
-def _default_copies(scenario: ResolvedScenario, algorithm: Algorithm) -> int:
+def _default_num_envs(scenario: ResolvedScenario, algorithm: Algorithm) -> int:
     if not algorithm.capabilities.vectorised:
         return 1
     if scenario.task.make_vec is not None:
-        return min(DEFAULT_NUM_ENVS_NATIVE, scenario.task.most_copies)
-    return DEFAULT_NUM_ENVS_CHEAP if scenario.task.cheap else max(1, os.cpu_count() or 1)
+        return min(DEFAULT_NUM_ENVS_NATIVE, scenario.task.max_num_envs)
+    return DEFAULT_NUM_ENVS_CHEAP if scenario.task.cheap else usable_cores()
+
+
+def _require_recordable(scenario: ResolvedScenario, config: BaseModel) -> None:
+    """Refuse settings that ``run.json`` cannot hold, before anything starts."""
+    for what, model in ((f"the scenario {scenario.spec.id}", scenario.spec), ("the hyperparameters", config)):
+        try:
+            bounded(model.model_dump(mode="json"))
+        except ValueError as error:
+            raise InvalidValueError(f"In {what}: {error}.") from error
 
 
 def _positive(name: str, value: int, given: int | None) -> int:

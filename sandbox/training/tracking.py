@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sandbox.api.errors import MissingExtraError, UnknownNameError
+from sandbox.records.run import RunRecord
 from sandbox.registry.resolve import missing_modules
 from sandbox.runs.atomic import storage_errors
 
@@ -38,11 +39,11 @@ class Board(Protocol):
 
 
 def check_trackers(names: Iterable[str]) -> None:
-    """Refuse trackers that there are none of, or that are not installed.
+    """Refuse trackers that are unknown or not installed.
 
     Raises:
-        UnknownNameError: For a name that is none.
-        MissingExtraError: For one that is not installed.
+        UnknownNameError: For an unknown name.
+        MissingExtraError: For a tracker that is not installed.
     """
     for name in names:
         if name not in TRACKERS:
@@ -53,9 +54,9 @@ def check_trackers(names: Iterable[str]) -> None:
 
 def open_boards(
     folder: Path,
-    record: Mapping[str, Any],
+    record: RunRecord,
     again_from: int | None = None,
-    told: Callable[[str], None] = warnings.warn,
+    on_failure: Callable[[str], None] = warnings.warn,
 ) -> Board:
     """TensorBoard, and the trackers that the run's record names.
 
@@ -63,12 +64,12 @@ def open_boards(
         folder: The run directory.
         record: The run's record.
         again_from: Steps from which earlier values no longer hold, where training goes on.
-        told: Hears of a tracker that fails.
+        on_failure: Called with a sentence when a tracker fails.
     """
     boards: list[Board] = [TensorBoard(folder / "tensorboard", again_from)]
-    for name in record.get("track") or ():
-        make: Any = MLflow if name == "mlflow" else WandB
-        boards.append(_Forgiving(name, partial(make, folder, record), told))
+    for name in record.track:
+        make: Callable[[Path, RunRecord], Board] = MLflow if name == "mlflow" else WandB
+        boards.append(_Forgiving(name, partial(make, folder, record), on_failure))
     return _Boards(boards)
 
 
@@ -135,35 +136,35 @@ class TensorBoard:
 
 
 class MLflow:
-    """A run of MLflow's, in the experiment of the scenario's name.
+    """An MLflow run, in the experiment of the scenario's name.
 
-    Where it goes is MLflow's own affair: ``MLFLOW_TRACKING_URI``. A run that is resumed goes on in the
+    ``MLFLOW_TRACKING_URI`` says where it goes. A run that is resumed goes on in the
     MLflow run that it began.
     """
 
     _ENDS = {"done": "FINISHED", "failed": "FAILED"}  # noqa: RUF012 - never changed
 
-    def __init__(self, folder: Path, record: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, record: RunRecord) -> None:
         from mlflow.tracking import MlflowClient
 
         self._folder = folder
         self._client: Any = MlflowClient()
-        experiment = self._experiment(str(record["scenario_id"]))
+        experiment = self._experiment(record.scenario_id)
         mark = folder.name
         known = self._client.search_runs([experiment], f"tags.`sandbox.run` = '{mark}'", max_results=1)
         if known:
             self._run = known[0].info.run_id
             self._client.update_run(self._run, status="RUNNING")
             return
-        name = f"{record['algorithm']}, seed {record['seed']}"
+        name = f"{record.algorithm}, seed {record.seed}"
         made = self._client.create_run(experiment, run_name=name, tags={"sandbox.run": mark})
         self._run = made.info.run_id
         for key, value in _settings(record).items():
             self._client.log_param(self._run, _mlflow_name(key), str(value)[:500])
 
     def _experiment(self, name: str) -> str:
-        found = self._client.get_experiment_by_name(name)
-        return str(found.experiment_id if found else self._client.create_experiment(name))
+        experiment = self._client.get_experiment_by_name(name)
+        return str(experiment.experiment_id if experiment else self._client.create_experiment(name))
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Add scalars."""
@@ -183,12 +184,12 @@ class MLflow:
 
 
 class WandB:
-    """A run of Weights & Biases, in the project ``sandbox-rl``.
+    """A Weights & Biases run, in the project ``sandbox-rl``.
 
-    Where it goes is W&B's own affair: ``WANDB_MODE``, ``WANDB_PROJECT`` and the like.
+    ``WANDB_MODE``, ``WANDB_PROJECT`` and the like say where it goes.
     """
 
-    def __init__(self, folder: Path, record: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, record: RunRecord) -> None:
         import os
 
         import wandb
@@ -196,9 +197,9 @@ class WandB:
         self._folder = folder
         self._run: Any = wandb.init(
             project=os.environ.get("WANDB_PROJECT", PROJECT),
-            id=f"{record['algorithm']}-{folder.name}",
-            name=f"{record['algorithm']}, seed {record['seed']}",
-            group=str(record["scenario_id"]),
+            id=f"{record.algorithm}-{folder.name}",
+            name=f"{record.algorithm}, seed {record.seed}",
+            group=record.scenario_id,
             config=_settings(record),
             dir=str(folder),
             resume="allow",
@@ -230,12 +231,12 @@ class _Boards:
 
 
 class _Forgiving:
-    """A tracker that is opened with the first scalar, and given up at its first failure: a server that
-    is away must not end a training.
+    """A tracker that is opened with the first scalar, and given up at its first failure: an unreachable
+    server must not end a training.
     """
 
-    def __init__(self, name: str, make: Callable[[], Board], told: Callable[[str], None]) -> None:
-        self._name, self._make, self._told = name, make, told
+    def __init__(self, name: str, make: Callable[[], Board], on_failure: Callable[[str], None]) -> None:
+        self._name, self._make, self._on_failure = name, make, on_failure
         self._board: Board | None = None
         self._given_up = False
 
@@ -261,19 +262,22 @@ class _Forgiving:
     def _give_up(self, error: Exception) -> None:
         self._given_up = True
         first = (str(error).splitlines() or [""])[0]
-        self._told(
+        self._on_failure(
             f"Tracking with {self._name} has stopped ({type(error).__name__}: {first}); training goes on."
         )
 
 
-def _settings(record: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(record: RunRecord) -> dict[str, Any]:
     """What a tracker shows of a run's settings, flat."""
-    flat = {
-        key: record.get(key)
-        for key in ("scenario_id", "scenario_hash", "algorithm", "seed", "steps", "num_envs", "init_from")
+    named = ("scenario_id", "scenario_hash", "algorithm", "seed", "steps", "num_envs", "init_from")
+    flat = {name: getattr(record, name) for name in named}
+    groups: dict[str, Mapping[str, Any]] = {
+        "hyperparameters": record.hyperparameters,
+        "reward": record.reward,
+        "config": record.config,
     }
-    for group in ("hyperparameters", "reward", "config"):
-        flat |= {f"{group}.{key}": value for key, value in (record.get(group) or {}).items()}
+    for group, entries in groups.items():
+        flat |= {f"{group}.{key}": value for key, value in entries.items()}
     return flat
 
 

@@ -8,27 +8,33 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sandbox.api.algorithm import Elsewhere, Resume, TrainContext
+from sandbox.api.algorithm import RemoteEnvs, Resume, StopTraining, TrainContext
 from sandbox.api.errors import SandboxError
 from sandbox.api.policy import Policy
 from sandbox.api.processes import one_thread
-from sandbox.api.state import read_state
+from sandbox.api.stop_signals import StopSignals, stop_signals_interrupt
+from sandbox.api.types import VectorEnvironment
 from sandbox.envs.make import make_training
 from sandbox.envs.remote import TrainingEnvs
 from sandbox.envs.vector import restorable
 from sandbox.evaluation.progress import Progress, Silent
 from sandbox.evaluation.runner import EpisodeRunner
+from sandbox.records.run import BestRecord, ResumeRecord
+from sandbox.records.status import RunStatus
 from sandbox.registry.resolve import resolve
-from sandbox.runs.checkpoints import FOLDER, Checkpoint, whole_checkpoints
 from sandbox.runs.directory import BEST, POLICY, Run
-from sandbox.runs.provenance import packages, platform_facts, source_state
+from sandbox.runs.provenance import local_time
 from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
-from sandbox.training.monitor import CHECKPOINT_EVERY, TRAINING, Monitor
-from sandbox.training.plan import Plan, make_plan
-from sandbox.training.signals import _interrupts, _warnings_told
+from sandbox.training.monitor import Monitor
+from sandbox.training.plan import CHECKPOINT_EVERY, Plan, make_plan, record_of
+from sandbox.training.resume import RestorePoint, is_exact, newest_restore_point
 from sandbox.training.tracking import check_trackers
+from sandbox.training.warning_messages import warnings_as_messages
+
+SAFE_POINT_WAIT = 15.0
+"""Seconds after a SIGTERM when training stops although it has reached no safe point."""
 
 
 def train(
@@ -54,9 +60,9 @@ def train(
         scenario: Name, file or resolved scenario.
         algo: Name of the algorithm.
         seed: Seeds the algorithm and, through it, the training episodes; 0 to 2³¹ − 1.
-        steps: Environment steps over all copies (and, in multi-agent tasks, all agents); the
+        steps: Environment steps over all environments (and, in multi-agent tasks, all agents); the
             preset's, then the scenario's number if absent.
-        num_envs: Environment copies.
+        num_envs: Number of environments.
         changes: ``key=value`` pairs, as ``--set`` takes them.
         reward: Preset and ``term=weight`` pairs.
         hp: Hyperparameters that differ from the preset, as ``name=value`` pairs or a mapping.
@@ -64,8 +70,8 @@ def train(
         init_from: Run directory (``DIR`` or ``DIR@best``) whose policy to start from.
         checkpoint_every: Seconds between checkpoints, from which `sandbox.resume` goes on; 0 writes one
             at every safe point.
-        track: Trackers that hear of it besides TensorBoard: ``mlflow``, ``wandb``.
-        progress: Hears how it goes.
+        track: Trackers that get the scalars besides TensorBoard: ``mlflow``, ``wandb``.
+        progress: Is told how training goes on.
         command: The command line to record.
 
     Returns:
@@ -85,26 +91,25 @@ def train(
         num_envs=num_envs,
         hp=hp,
         init_from=init_from,
+        checkpoint_every=checkpoint_every,
+        track=track,
+        command=command,
     )
     with EpisodeRunner(plan.scenario) as runner:
-        facts = {"command": command, "checkpoint_every": checkpoint_every, "track": list(track)}
-        return train_plan(plan, Path(runs_dir), runner, progress or Silent(), facts)
+        return train_plan(plan, Path(runs_dir), runner, progress or Silent())
 
 
-def train_plan(
-    plan: Plan, root: Path, runner: EpisodeRunner, progress: Progress, facts: Mapping[str, Any] | None = None
-) -> Run:
+def train_plan(plan: Plan, root: Path, runner: EpisodeRunner, progress: Progress) -> Run:
     """Carry out a plan in a new run directory; see `train`.
 
     Args:
         plan: What to do.
         root: Where run directories are made.
         runner: Plays validation episodes.
-        progress: Hears how it goes.
-        facts: What else the run's record is to hold, such as ``command``.
+        progress: Is told how training goes on.
     """
-    writer = RunWriter(root, {**_record(plan), **(facts or {})})
-    return _carry_out(plan, writer, runner, progress, None)
+    writer = RunWriter.create(root, record_of(plan))
+    return _Training(plan, writer, runner, progress, None).run()
 
 
 def resume_plan(plan: Plan, writer: RunWriter, runner: EpisodeRunner, progress: Progress) -> Run:
@@ -114,155 +119,129 @@ def resume_plan(plan: Plan, writer: RunWriter, runner: EpisodeRunner, progress: 
     beginning. What the run wrote after that point is taken back first.
 
     Args:
-        plan: What the run's record asks for; see `sandbox.training.plan.plan_again`.
+        plan: What the run's record asks for; see `sandbox.training.plan.plan_from_run`.
         writer: Made by `RunWriter.reopen`; closed when this returns.
         runner: Plays validation episodes.
-        progress: Hears how it goes, which checkpoints are no use, and what is not exact.
+        progress: Is told how training goes on, which checkpoints are no use, and what is not exact.
     """
     try:
-        found = _last_whole(writer, progress)
-        checkpoint, past = found or (None, None)
-        exact = checkpoint is None or _is_exact(plan, writer, progress)
-        writer.rewind(checkpoint, past["progress"] if past else None)
-        at = checkpoint.steps if checkpoint else 0
-        resumed = [*writer.record.get("resumed", []), {"steps": at, "time": _now(), "exact": exact}]
-        writer.update(resumed=resumed)
+        point = newest_restore_point(writer, progress.message)
+        exact = point is None or is_exact(plan, writer, progress.message)
+        writer.rewind(point.checkpoint if point else None, point.state.progress if point else None)
+        steps = point.checkpoint.steps if point else 0
+        entry = ResumeRecord(steps=steps, time=local_time(), exact=exact)
+        writer.update(resumed=(*writer.record.resumed, entry))
     except BaseException:
         writer.close()
         raise
-    progress.message(f"Goes on from step {at:,}." if checkpoint else "Starts again from the beginning.")
-    return _carry_out(plan, writer, runner, progress, found)
+    progress.message(f"Goes on from step {steps:,}." if point else "Starts again from the beginning.")
+    return _Training(plan, writer, runner, progress, point).run()
 
 
-def _last_whole(writer: RunWriter, progress: Progress) -> tuple[Checkpoint, dict[str, Any]] | None:
-    """The newest checkpoint to go on from, and the run's state in it."""
+class _Training:
+    """Trains from a checkpoint or from the beginning, and brings the run directory to its end."""
 
-    def refused(path: Path, why: str) -> None:
-        progress.message(f"The checkpoint {path} is damaged and left out: {why}.")
+    def __init__(
+        self,
+        plan: Plan,
+        writer: RunWriter,
+        runner: EpisodeRunner,
+        progress: Progress,
+        point: RestorePoint | None,
+    ) -> None:
+        self._plan, self._writer, self._runner = plan, writer, runner
+        self._progress, self._point = progress, point
+        self._start = time.perf_counter()
+        self._stop = StopSignals(limit=SAFE_POINT_WAIT)
+        self._monitor: Monitor | None = None
 
-    for checkpoint in whole_checkpoints(writer.path / FOLDER, refused):
-        if checkpoint.state is None:
-            continue
-        try:
-            return checkpoint, read_state(checkpoint.path, TRAINING)
-        except SandboxError as error:
-            progress.message(f"The checkpoint {checkpoint.path} is left out: {error.message}")
-    return None
+    def run(self) -> Run:
+        """Train; whatever happens, the record says how it ended and the files are closed."""
+        path = self._writer.path
+        with self._stop:
+            try:
+                self._monitor = monitor = Monitor(
+                    self._plan, self._writer, self._runner, self._progress, self._stop, self._point
+                )
+                self._train(monitor)
+            except KeyboardInterrupt:
+                raise self._interrupted() from None
+            except SandboxError as error:
+                self._failed(error)
+                raise
+            except BaseException as error:
+                self._record_failure(error)
+                raise
+            finally:
+                if self._monitor is not None:
+                    self._monitor.close()
+                self._writer.close()
+        if self._stop.requested:
+            raise KeyboardInterrupt(f"Interrupted when training was done; the run is kept in {path}.")
+        return Run.open(path)
 
-
-def _is_exact(plan: Plan, writer: RunWriter, progress: Progress) -> bool:
-    """Whether going on gives what would have come without the stop; says why where it does not."""
-    exact = True
-    if not restorable(plan.scenario):
-        exact = False
-        progress.message(
-            f"The task {plan.scenario.spec.task} cannot restore its environments: the episodes that "
-            "were being played are dropped and new ones begin. All else is restored, but the result is "
-            "not exactly that of a run without a stop."
-        )
-    elif not plan.algorithm.capabilities.exact_resume:
-        exact = False
-        progress.message(
-            f"{plan.algorithm.name} restores what it has learned, but not all that it was playing: the "
-            "result is not exactly that of a run without a stop."
-        )
-    before, now = writer.record.get("packages", {}), packages()
-    for name in sorted({*before, *now}):
-        if before.get(name) != now.get(name):
-            exact = False
-            progress.message(
-                f"The run was begun with {name} {before.get(name, '(not installed)')} and goes on with "
-                f"{now.get(name, '(not installed)')}: its numbers may not be exactly those of a run "
-                "without a stop."
-            )
-    return exact
-
-
-def _carry_out(
-    plan: Plan,
-    writer: RunWriter,
-    runner: EpisodeRunner,
-    progress: Progress,
-    found: tuple[Checkpoint, dict[str, Any]] | None,
-) -> Run:
-    """Train from a checkpoint or from the beginning, and bring the run directory to its end."""
-    start = time.perf_counter()
-    checkpoint, past = found or (None, None)
-    fresh = not writer.record.get("resumed")
-    every = float(writer.record.get("checkpoint_every", CHECKPOINT_EVERY))
-    best = checkpoint.path / "best" if checkpoint else None
-    monitor: Monitor | None = None
-    try:
-        monitor = Monitor(plan.scenario, plan.steps, writer, runner, progress, every, past, best)
+    def _train(self, monitor: Monitor) -> None:
+        plan, writer = self._plan, self._writer
         if plan.algorithm.name != plan.asked:
-            progress.message(f"{plan.asked}: the task has action masks, so {plan.algorithm.name} is trained.")
-        with one_thread(), _interrupts(monitor), _warnings_told(progress):
-            policy = _learn(plan, monitor, checkpoint)
-        monitor.finish(policy)
+            self._progress.message(
+                f"{plan.asked}: the task has action masks, so {plan.algorithm.name} is trained."
+            )
+        with one_thread(), warnings_as_messages(self._progress.message):
+            policy = _learn(plan, monitor, self._point)
+        with stop_signals_interrupt():
+            monitor.finish(policy)
         writer.write_folder(POLICY, policy.save)
-        if monitor.best is not None:
-            chosen = monitor.best
-            writer.write_folder(BEST, lambda folder: _copy_files(chosen.folder, folder))
-        monitor.close()
-        writer.end(status="done", **_timings(monitor, start))
+        best = monitor.validation.best
+        if best is not None:
+            writer.write_folder(BEST, lambda folder: _copy_files(best.folder, folder))
+        self._end("done")
         writer.drop_checkpoints()
-    except KeyboardInterrupt:
-        if monitor is not None:
-            monitor.save_policy()
-            _ended(writer, monitor, start, "interrupted")
-        steps = f"{monitor.steps:,}" if monitor is not None else "0"
-        raise KeyboardInterrupt(
-            f"Interrupted after {steps} steps. Go on with: sandbox resume {writer.path}"
-        ) from None
-    except SandboxError as error:
-        if error.exit_code == 2 and fresh and (monitor is None or monitor.steps == 0):
-            writer.discard()  # an impossible request that only the algorithm could find out
+
+    def _end(self, status: RunStatus, error: str | None = None) -> None:
+        entries = {"error": error} if error is not None else {}
+        if self._monitor is not None:
+            self._monitor.close()
+            self._writer.end(status=status, **entries, **_timings(self._monitor, self._start))
         else:
-            _record_failure(writer, monitor, start, error, progress)
-            error.hint = f"{error.hint} Go on with: sandbox resume {writer.path}".strip()
-        raise
-    except BaseException as error:
-        _record_failure(writer, monitor, start, error, progress)
-        raise
-    finally:
-        if monitor is not None:
-            monitor.close()
-        writer.close()
-    if monitor.interrupted:
-        raise KeyboardInterrupt(f"Interrupted when training was done; the run is kept in {writer.path}.")
-    return Run.open(writer.path)
+            self._writer.update(status=status, **entries)
+
+    def _interrupted(self) -> KeyboardInterrupt:
+        """Keep what there is; the exception that says how to go on."""
+        steps = 0
+        if self._monitor is not None:
+            steps = self._monitor.steps
+            with self._stop.shielded():
+                self._monitor.save_policy()
+                self._end("interrupted")
+        return KeyboardInterrupt(
+            f"Interrupted after {steps:,} steps. Go on with: sandbox resume {self._writer.path}"
+        )
+
+    def _failed(self, error: SandboxError) -> None:
+        steps = self._monitor.steps if self._monitor is not None else 0
+        if error.exit_code == 2 and steps == 0 and not self._writer.record.resumed:
+            self._writer.discard()  # an impossible request that only the algorithm could find out
+            return
+        self._record_failure(error)
+        error.hint = f"{error.hint} Go on with: sandbox resume {self._writer.path}".strip()
+
+    def _record_failure(self, error: BaseException) -> None:
+        """Note in the run's record why it failed."""
+        message = error.message if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
+        try:
+            self._end("failed", error=message)
+        except (SandboxError, OSError) as second:
+            # The record itself may be what cannot be written (a full disk); the first error is the cause.
+            self._progress.message(f"The run's status could not be recorded: {second}")
 
 
-def _ended(writer: RunWriter, monitor: Monitor, start: float, status: str, **more: Any) -> None:
-    monitor.close()
-    writer.end(status=status, **more, **_timings(monitor, start))
-
-
-def _record_failure(
-    writer: RunWriter, monitor: Monitor | None, start: float, error: BaseException, progress: Progress
-) -> None:
-    """Note in the run's record why it failed."""
-    message = error.message if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
-    try:
-        if monitor is None:
-            writer.update(status="failed", error=message)
-        else:
-            _ended(writer, monitor, start, "failed", error=message)
-    except (SandboxError, OSError) as second:
-        # The record itself may be what cannot be written (a full disk); the first error is the cause.
-        progress.message(f"The run's status could not be recorded: {second}")
-
-
-def _learn(plan: Plan, monitor: Monitor, checkpoint: Checkpoint | None) -> Policy:
+def _learn(plan: Plan, monitor: Monitor, point: RestorePoint | None) -> Policy:
     """Run the algorithm; whatever environments it made are closed afterwards."""
-    from sandbox.api.algorithm import StopTraining
+    made: list[VectorEnvironment] = []
 
-    made: list[Any] = []
-
-    def make_envs(num_envs: int) -> Any:
-        envs = monitor.watch(make_training(plan.scenario, num_envs, plan.seed))
-        made.append(envs)
-        return envs
+    def make_envs(num_envs: int) -> VectorEnvironment:
+        made.append(monitor.record(make_training(plan.scenario, num_envs, plan.seed)))
+        return made[-1]
 
     context = TrainContext(
         make_envs=make_envs,
@@ -275,10 +254,10 @@ def _learn(plan: Plan, monitor: Monitor, checkpoint: Checkpoint | None) -> Polic
         update=monitor.update,
         masks=plan.masks,
         initial=plan.initial,
-        resume=_resume(plan, checkpoint),
-        elsewhere=Elsewhere(TrainingEnvs.of(plan.scenario, plan.seed), monitor.hear),
+        resume=_resume(plan, point),
+        remote_envs=RemoteEnvs(TrainingEnvs.of(plan.scenario, plan.seed), monitor.curves.episodes.add),
     )
-    monitor.begin()
+    monitor.start()
     try:
         policy: Policy = resolve(plan.algorithm.train)(context)
         return policy
@@ -292,57 +271,23 @@ def _learn(plan: Plan, monitor: Monitor, checkpoint: Checkpoint | None) -> Polic
                     envs.close()
 
 
-def _resume(plan: Plan, checkpoint: Checkpoint | None) -> Resume | None:
-    if checkpoint is None or checkpoint.state is None:
+def _resume(plan: Plan, point: RestorePoint | None) -> Resume | None:
+    if point is None or point.checkpoint.state is None:
         return None
-    return Resume(checkpoint.state, restorable(plan.scenario))
+    return Resume(point.checkpoint.state, restorable(plan.scenario))
 
 
-def _record(plan: Plan) -> dict[str, Any]:
-    scenario = plan.scenario
-    return {
-        "scenario_id": scenario.spec.id,
-        "scenario": scenario.spec.model_dump(mode="json"),
-        "scenario_hash": scenario.hash,
-        "scenario_file": str(scenario.path.resolve()) if scenario.path else None,
-        "folder": str(scenario.folder.resolve()),
-        "task_version": scenario.task.version,
-        "metric": {
-            "name": scenario.metric.name,
-            "unit": scenario.metric.unit,
-            "better": scenario.metric.better,
-        },
-        "config": scenario.config.model_dump(mode="json"),
-        "reward": scenario.reward.weights,
-        "algorithm": plan.asked,
-        "trained_by": plan.algorithm.name,
-        "hyperparameters": plan.config.model_dump(mode="json"),
-        "seed": plan.seed,
-        "steps": plan.steps,
-        "num_envs": plan.num_envs,
-        "init_from": str(plan.initial) if plan.initial else None,
-        "started": _now(),
-        "packages": packages(),
-        "platform": platform_facts(),
-        "source": source_state(),
-    }
-
-
-def _timings(monitor: Monitor, start: float) -> dict[str, Any]:
-    best = monitor.best
+def _timings(monitor: Monitor, start: float) -> dict[str, object]:
+    best, clock = monitor.validation.best, monitor.clock
     return {
         "steps_done": monitor.steps,
-        "train_seconds": round(monitor.train_seconds, 3),
-        "validation_seconds": round(monitor.validation_seconds, 3),
+        "train_seconds": round(clock.train_seconds, 3),
+        "validation_seconds": round(clock.validation_seconds, 3),
         "seconds": round(time.perf_counter() - start, 3),
-        "steps_per_second": round(monitor.steps / max(monitor.train_seconds, 1e-9), 1),
-        "best": {"steps": best.steps, "metric": best.value} if best else None,
-        "ended": _now(),
+        "steps_per_second": round(monitor.steps / max(clock.train_seconds, 1e-9), 1),
+        "best": BestRecord(steps=best.steps, metric=best.value) if best else None,
+        "ended": local_time(),
     }
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 def _copy_files(source: Path, target: Path) -> None:

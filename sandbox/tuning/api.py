@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sandbox.api.errors import InvalidValueError, RunBusyError
+from sandbox.api.errors import InvalidValueError, RunFailedError
 from sandbox.comparison.api import ComparisonResult, run_grid
 from sandbox.comparison.cells import cell_id, make_grid
-from sandbox.comparison.drive import Watcher
-from sandbox.comparison.lease import take
+from sandbox.comparison.drive import GridCallback
 from sandbox.comparison.suites import Suite
 from sandbox.launch import Launching, open_launcher
+from sandbox.records.tuning import PresetRecord, TuningRecord
 from sandbox.registry.resolve import resolve
 from sandbox.runs.atomic import storage_errors
+from sandbox.runs.lock import STALE_WORK, Lock
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario, from_record
 from sandbox.training.plan import make_plan
-from sandbox.tuning.document import Search, write_document
-from sandbox.tuning.driver import Driver, Listener
+from sandbox.tuning.document import Search, write_record
+from sandbox.tuning.driver import SearchCallback, carry_out_search
 from sandbox.tuning.presets import check_target, write_preset
 from sandbox.tuning.spaces import as_json, space_of
 from sandbox.tuning.study import check_url, open_study
@@ -31,24 +33,28 @@ FIRST_SEED = 1_000_000
 
 @dataclass(frozen=True)
 class TuningResult:
-    """A search and what it found.
+    """A search and its result.
 
     Attributes:
         folder: Where it lies.
-        document: Content of ``tuning.json``; see docs/reference/tuning.md.
+        record: Content of ``tuning.json``; see docs/reference/tuning.md.
         comparison: The winner beside the settings from before, on fresh seeds and test episodes; None
             where that was not asked for.
     """
 
     folder: Path
-    document: Mapping[str, Any]
+    record: TuningRecord
     comparison: ComparisonResult | None
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """`record` as plain values."""
+        return self.record.to_json()
 
     @property
     def hyperparameters(self) -> Mapping[str, Any]:
-        """The winner's settings, without those that are the algorithm's defaults."""
-        found: Mapping[str, Any] = self.document["preset"]["hyperparameters"]
-        return found
+        """The winner's settings that differ from the algorithm's defaults."""
+        return self.record.preset.hyperparameters if self.record.preset is not None else {}
 
 
 def tune(
@@ -71,8 +77,8 @@ def tune(
     seed: int = 0,
     runs_dir: str | Path = "runs",
     launching: Launching | None = None,
-    listener: Listener | None = None,
-    watcher: Watcher | None = None,
+    callback: SearchCallback | None = None,
+    comparison_callback: GridCallback | None = None,
     command: Sequence[str] | None = None,
 ) -> TuningResult:
     """Search hyperparameters, then train the winner anew on seeds that the search has not seen.
@@ -87,7 +93,7 @@ def tune(
         trials: Trials in all, those of earlier calls included.
         seeds: Training runs of each trial.
         steps: Training steps of each run; the preset's, then the scenario's number if absent.
-        num_envs: Environment copies; the preset's if absent.
+        num_envs: Number of environments; the preset's if absent.
         episodes: Tuning episodes that a run is judged on; as many as test episodes if absent.
         changes: ``key=value`` pairs, as ``--set`` takes them.
         reward: Preset and ``term=weight`` pairs.
@@ -100,8 +106,8 @@ def tune(
         seed: Seeds the search.
         runs_dir: Where everything is kept; shared by all workers.
         launching: Where trials run; in processes of this machine if absent.
-        listener: Hears how the search goes.
-        watcher: Hears how the final comparison goes.
+        callback: Is told how the search goes on.
+        comparison_callback: Is told how the final comparison goes on.
         command: The command line to record.
 
     Raises:
@@ -136,30 +142,28 @@ def tune(
         check_url(storage)
     with storage_errors(root):
         search.folder.mkdir(parents=True, exist_ok=True)
-        lease = take(search.folder)
-    if lease is None:
-        raise RunBusyError(
-            f"Another process works on the search in '{search.folder}'.", "Wait for it, or stop it."
-        )
+        lock = Lock.take(search.folder, STALE_WORK)
     try:
         lower = search.scenario.metric.better == "lower"
         study = open_study(search.folder, search.name, lower=lower, storage=storage, seed=seed, trials=trials)
         launcher = open_launcher(how, str(root / "launch"))
         try:
-            document = Driver(search, study, launcher, listener, command).run()
+            record = carry_out_search(search, study, launcher, callback, command)
         finally:
             launcher.close()
     finally:
-        lease.release()
-    best = document["preset"]
+        lock.release()
+    best = record.preset
+    if best is None:
+        raise RunFailedError("No trial could be finished.", f"See {search.folder}.")
     if preset is not None:
-        write_preset(search.original.path, Path(preset), algo, best)
+        write_preset(search.original.path, Path(preset), algo, best.to_json())
     compared = None
     if retrain:
-        compared = _prove(search, best, retrain, root, how, watcher, command)
-        document = {**document, "comparison": str(compared.folder)}
-        write_document(search.folder, document)
-    return TuningResult(search.folder, document, compared)
+        compared = _prove(search, best, retrain, root, how, comparison_callback, command)
+        record = record.changed(comparison=str(compared.folder))
+        write_record(search.folder, record)
+    return TuningResult(search.folder, record, compared)
 
 
 def _decide(
@@ -228,16 +232,16 @@ def tuning_scenario(scenario: ResolvedScenario) -> ResolvedScenario:
 
 def _prove(
     search: Search,
-    best: Mapping[str, Any],
+    best: PresetRecord,
     retrain: int,
     root: Path,
     how: Launching,
-    watcher: Watcher | None,
+    callback: GridCallback | None,
     command: Sequence[str] | None,
 ) -> ComparisonResult:
     """The winner and the settings from before, on fresh training seeds and the test episodes."""
     before = search.plan.config.model_dump(mode="json")
-    tuned = dict(best["hyperparameters"])  # all others are the algorithm's defaults
+    tuned = best.hyperparameters  # all others are the algorithm's defaults
     full = resolve(search.plan.algorithm.config).model_validate(tuned)
     common = {"algorithm": search.plan.asked, "steps": search.plan.steps, "num_envs": search.plan.num_envs}
     agents = [
@@ -254,4 +258,4 @@ def _prove(
         }
     )
     grid = make_grid(suite, f"tuned-{search.name}", scenarios={search.scenario.spec.id: search.original})
-    return run_grid(grid, root, launching=how, watcher=watcher, command=command)
+    return run_grid(grid, root, launching=how, callback=callback, command=command)

@@ -68,21 +68,23 @@ def _changed(source: Path | None, target: Path, algorithm: str, preset: Mapping[
 def _with_preset(text: str, algorithm: str, preset: Mapping[str, Any]) -> str:
     """The text with the algorithm's preset replaced or added; comments elsewhere stay."""
     block = yaml.safe_dump({algorithm: dict(preset)}, sort_keys=False, default_flow_style=None, width=100)
-    own = ["  " + line for line in block.splitlines()]
     lines = text.rstrip("\n").split("\n")
     top = next((place for place, line in enumerate(lines) if line.split("#")[0].rstrip() == "presets:"), None)
     if top is None:
-        return "\n".join([*lines, "presets:", *own, ""])
+        return "\n".join([*lines, "presets:", *_indented(block, 2), ""])
     end = _end(lines, top, 0)
     for place in range(top + 1, end):
         line = lines[place]
         if line.split("#")[0].strip() == f"{algorithm}:":
             depth = len(line) - len(line.lstrip())
-            indented = [" " * depth + one for one in block.splitlines()]
-            return "\n".join([*lines[:place], *indented, *lines[_end(lines, place, depth) :], ""])
-    depth = next((len(one) - len(one.lstrip()) for one in lines[top + 1 : end] if one.strip()), 2)
-    indented = [" " * depth + one for one in block.splitlines()]
-    return "\n".join([*lines[:end], *indented, *lines[end:], ""])
+            rest = lines[_end(lines, place, depth) :]
+            return "\n".join([*lines[:place], *_indented(block, depth), *rest, ""])
+    depth = next((len(line) - len(line.lstrip()) for line in lines[top + 1 : end] if line.strip()), 2)
+    return "\n".join([*lines[:end], *_indented(block, depth), *lines[end:], ""])
+
+
+def _indented(block: str, depth: int) -> list[str]:
+    return [" " * depth + line for line in block.splitlines()]
 
 
 def _end(lines: list[str], start: int, depth: int) -> int:

@@ -70,7 +70,10 @@ TYPED = [
     Case("steps not whole", "run toy --algo ppo --steps 1.5", "invalid-value", ("whole number", "'1.5'")),
     Case("steps infinite", "run toy --algo ppo --steps 1e999", "invalid-value", ("--steps", "whole number")),
     Case(
-        "copies of zero", "train toy --algo ppo --num-envs 0", "invalid-value", ("--num-envs", "at least 1")
+        "no environments",
+        "train toy --algo ppo --num-envs 0",
+        "invalid-value",
+        ("--num-envs", "at least 1"),
     ),
     Case("seed negative", "run toy --algo ppo --seed -1", "invalid-value", ("--seed", "at least 0")),
     Case("seed too large", "run toy --algo ppo --seed 2147483648", "invalid-value", ("--seed", "2**31")),

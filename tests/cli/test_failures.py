@@ -232,7 +232,7 @@ def test_worker_processes_leave_the_interrupt_of_their_parent_alone(sandbox: Cal
 
     before = signal.getsignal(signal.SIGINT)
     scenario = load_scenario("traffic", ["duration=60"])
-    assert not scenario.task.cheap, "copies of this task must run in worker processes"
+    assert not scenario.task.cheap, "environments of this task must run in worker processes"
     envs = make_training(scenario, 2, 0)
     try:
         assert signal.getsignal(signal.SIGINT) is before

@@ -1,4 +1,4 @@
-"""The toy tasks are what they say: known values, contract, native batch equal to single copies."""
+"""The toy tasks are what they say: known values, contract, native batch equal to single environments."""
 
 import os
 import sys
@@ -143,7 +143,7 @@ def test_riccati_controller_earns_its_closed_form_return_and_no_other_constant_g
         assert mean_return(env, other, 200) < np.mean(returns[:200])
 
 
-def test_native_batch_plays_the_single_copies_step_by_step_infos_included():
+def test_native_batch_plays_the_single_environments_step_by_step_infos_included():
     config, reward = toy_regulator.RegulatorConfig(axes=2, horizon=5), toy_regulator.REWARDS["quadratic"]
     native = toy_regulator.make_vec(config, reward, 3)
     single = SyncVectorEnv(
@@ -160,7 +160,7 @@ def test_native_batch_plays_the_single_copies_step_by_step_infos_included():
             assert_same_info(ours[4], theirs[4])
 
 
-def test_native_corridors_end_one_by_one_as_the_single_copies_do():
+def test_native_corridors_end_one_by_one_as_the_single_environments_do():
     config, reward = toy_corridor.CorridorConfig(horizon=9), toy_corridor.REWARDS["steps"]
     native = toy_corridor.make_vec(config, reward, 4)
     single = SyncVectorEnv(

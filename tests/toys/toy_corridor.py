@@ -47,7 +47,7 @@ class CorridorConfig(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One step: whether the goal was reached, one or for each copy."""
+    """One step: whether the goal was reached, for one environment or for each."""
 
     arrived: Any
 
@@ -143,7 +143,7 @@ class CorridorVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Put every copy into the first cell."""
+        """Put every environment into the first cell."""
         self.cells, self.steps = np.zeros((2, self.num_envs), np.int64)
         return np.ones((self.num_envs, 1), np.float32), {}
 
@@ -183,7 +183,7 @@ def _of_rows(values: dict[str, Any], rows: Any) -> dict[str, Any]:
 
 
 def make_vec(config: CorridorConfig, reward: RewardSpec, num_envs: int) -> CorridorVectorEnv:
-    """``num_envs`` copies, batched natively."""
+    """``num_envs`` environments, batched natively."""
     return CorridorVectorEnv(config, reward, num_envs)
 
 

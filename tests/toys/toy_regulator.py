@@ -75,7 +75,7 @@ def spaces(config: RegulatorConfig) -> tuple[gym.spaces.Box, gym.spaces.Box]:
 
 
 class RegulatorEnv(gym.Env[Any, Any]):
-    """One copy; never terminated, truncated at the horizon."""
+    """One environment; never terminated, truncated at the horizon."""
 
     metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium's convention
 
@@ -116,9 +116,9 @@ class RegulatorEnv(gym.Env[Any, Any]):
 
 
 class RegulatorVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
-    """Many copies as one array operation; copy i with seed s plays `RegulatorEnv` seeded with s.
+    """Many environments as one array operation; environment i with seed s plays `RegulatorEnv` seeded with s.
 
-    All copies start together and have the same horizon, so all end together.
+    All start together and have the same horizon, so all end together.
     """
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
@@ -134,12 +134,12 @@ class RegulatorVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Start all copies anew; an int seeds copy i with ``seed + i``."""
+        """Start all anew; an int seeds environment i with ``seed + i``."""
         if isinstance(seed, int):
-            seed = [seed + copy for copy in range(self.num_envs)]
-        for copy, one in enumerate(seed or ()):
-            if one is not None:
-                self.rngs[copy] = gym.utils.seeding.np_random(one)[0]
+            seed = [seed + index for index in range(self.num_envs)]
+        for env_index, value in enumerate(seed or ()):
+            if value is not None:
+                self.rngs[env_index] = gym.utils.seeding.np_random(value)[0]
         self._start()
         return self.position.astype(np.float32), {}
 
@@ -206,7 +206,7 @@ def make(config: RegulatorConfig, reward: RewardSpec, render_mode: str | None = 
 
 
 def make_vec(config: RegulatorConfig, reward: RewardSpec, num_envs: int) -> RegulatorVectorEnv:
-    """``num_envs`` copies, batched natively."""
+    """``num_envs`` environments, batched natively."""
     return RegulatorVectorEnv(config, reward, num_envs)
 
 

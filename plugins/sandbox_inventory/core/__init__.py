@@ -1,1 +1,1 @@
-"""What all inventory tasks share: demand, the simulation of a batch, environments, rules, solvers' cache."""
+"""What all families share: demand, orders, simulation of a batch, environments, metrics, solvers, rules."""

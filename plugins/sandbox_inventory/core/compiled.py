@@ -1,4 +1,4 @@
-"""Whether compiled loops are used: for large batches, where Numba is installed."""
+"""Decides whether compiled loops are used: for large batches, where Numba is installed."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from functools import cache
 from importlib import import_module
 from types import ModuleType
 
-COMPILED_FROM = 64
-"""Copies from which on loading and calling compiled code pays."""
+MIN_COMPILED_ENVS = 64
+"""Batch size from which loading and calling compiled code pays off."""
+
+CORE_KERNELS = "sandbox_inventory.core.kernels"
 
 
-def kernels(copies: int) -> ModuleType | None:
-    """`sandbox_inventory.core.kernels` for a large batch; None for a small one, and without Numba."""
-    return _kernels() if copies >= COMPILED_FROM else None
+def kernels(num_envs: int, module: str = CORE_KERNELS) -> ModuleType | None:
+    """A module of compiled loops for a large batch; None for a small batch, or without Numba."""
+    return _load(module) if num_envs >= MIN_COMPILED_ENVS else None
 
 
 @cache
-def _kernels() -> ModuleType | None:
+def _load(module: str) -> ModuleType | None:
     try:
-        return import_module("sandbox_inventory.core.kernels")
+        return import_module(module)
     except ImportError:
         return None

@@ -16,7 +16,7 @@ class InventoryConfig(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _something_counts(self) -> InventoryConfig:
+    def _warmup_ends_before_the_horizon(self) -> InventoryConfig:
         if self.warmup >= self.horizon:
             raise ValueError(f"warmup ({self.warmup}) must be shorter than horizon ({self.horizon})")
         return self

@@ -1,8 +1,8 @@
-"""Thin adapters from a model to Gymnasium: one copy, and many as one array operation."""
+"""Adapters from a model to Gymnasium: a single environment, and a batch as one array operation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -12,32 +12,28 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from sandbox.api import InvalidValueError, RewardSpec
-from sandbox_inventory.core.model import Array, Flow, Model
+from sandbox_inventory.core.arrays import Array
+from sandbox_inventory.core.model import Flow, Model
 from sandbox_inventory.core.simulation import Simulation
 
 Info = dict[str, Any]
 
 
-def observation_space(sim: Simulation) -> gym.spaces.Box:
-    """Numbers in the model's units, unbounded: stock has no largest value."""
-    return gym.spaces.Box(-np.inf, np.inf, (sim.observation_size,), np.float32)
-
-
 class InventoryEnv(gym.Env[Array, Any]):
-    """One copy of a model.
+    """A single environment of a model.
 
-    - **Observation**: what the task's model says, then the demand's context where it has one, then
-      the share of the horizon that has passed where the horizon is part of the problem.
+    - **Observation**: float32, shape ``(observation_size,)``, unbounded. The model's observation in
+      multiples of the mean demand, then the demand's context where it has one, then the share of the horizon
+      that has passed where the horizon is part of the problem.
     - **Action**: the model's orders.
     - **Reward**: the weighted sum of the task's terms.
-    - **End**: at the horizon; truncated where the process has no end of its own, else terminated.
+    - **Episode end**: at the horizon; terminated if the horizon is part of the problem, else truncated.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 8}  # noqa: RUF012
 
     def __init__(self, model: Model, reward: RewardSpec, render_mode: str | None = None) -> None:
-        if render_mode not in (None, "rgb_array"):
-            raise InvalidValueError(f"Inventory tasks cannot render as '{render_mode}'.", "Use rgb_array.")
+        check_render_mode(render_mode)
         self.model, self.reward_spec, self.render_mode = model, reward, render_mode
         self.sim = Simulation(model, 1)
         self.observation_space = observation_space(self.sim)
@@ -53,17 +49,17 @@ class InventoryEnv(gym.Env[Array, Any]):
         return self.sim.observe()[0], {}
 
     def step(self, action: Any) -> tuple[Array, float, bool, bool, Info]:
-        """Order, and let one period pass."""
+        """Order, and play one period."""
         flow = self.last_flow = self.sim.step(np.asarray(action)[None])
         breakdown = self.reward_spec(flow)
         info: Info = {"reward_terms": {name: float(values[0]) for name, values in breakdown.terms.items()}}
-        ended = self.sim.ended
+        ended, finite = self.sim.ended, self.model.finite
         if ended:
             info["metrics"] = {name: float(values[0]) for name, values in self.sim.metrics().items()}
         if self.render_mode is not None:
             self._history.append(flow)
-        over = ended and self.model.finite
-        return self.sim.observe()[0], float(breakdown.total[0]), over, ended and not over, info
+        observation = self.sim.observe()[0]
+        return observation, float(breakdown.total[0]), ended and finite, ended and not finite, info
 
     def render(self) -> Any:
         """The last periods as a picture, shape ``(height, width, 3)``, uint8."""
@@ -72,21 +68,21 @@ class InventoryEnv(gym.Env[Array, Any]):
         return frame(self._history) if self.render_mode == "rgb_array" else None
 
     def get_state(self) -> dict[str, Any]:
-        """All that the future depends on, the generator included."""
+        """Everything that the future depends on, including the generator."""
         return {"generator": self.np_random.bit_generator.state, "simulation": self.sim.get_state()}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `get_state` gave, bit for bit."""
+        """Continue bit for bit from a state that `get_state` returned."""
         if not self.sim.rngs:
             self.sim.reset([self.np_random])
         self.sim.set_state(state["simulation"])
         self.np_random.bit_generator.state = state["generator"]
 
 
-class Batch(gym.vector.VectorEnv[Array, Array, Array]):
-    """What native batches have in common: their seeds, their resets and their state.
+class NativeBatch(gym.vector.VectorEnv[Array, Array, Array]):
+    """What native vector environments share: seeds, resets and state.
 
-    All copies start together and have the same horizon, so all end together.
+    All environments start together and have the same horizon, so all end together.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 - Gymnasium's convention
@@ -98,52 +94,61 @@ class Batch(gym.vector.VectorEnv[Array, Array, Array]):
         self.model, self.reward_spec, self.num_envs = model, reward, num_envs
         self.sim = Simulation(model, num_envs)
         self.rngs = [np.random.default_rng() for _ in range(num_envs)]
-        self._everyone = np.ones(num_envs, np.bool_)
-        self._noone = ~self._everyone
+        self._all = np.ones(num_envs, np.bool_)
+        self._none = ~self._all
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: Info | None = None
     ) -> tuple[Array, Info]:
-        """Start all copies anew; an int seeds copy i with ``seed + i``."""
+        """Begin an episode in every environment; an int seeds environment i with ``seed + i``."""
         if isinstance(seed, int):
-            seed = [seed + copy for copy in range(self.num_envs)]
-        for copy, one in enumerate(seed or ()):
-            if one is not None:
-                self.rngs[copy] = seeding.np_random(one)[0]
+            seed = [seed + env for env in range(self.num_envs)]
+        for env, env_seed in enumerate(seed or ()):
+            if env_seed is not None:
+                self.rngs[env] = seeding.np_random(env_seed)[0]
         self.sim.reset(self.rngs)
-        return self._seen(), self._told()
+        return self._observations(), self._reset_info()
 
     def get_state(self) -> dict[str, Any]:
-        """All that the future depends on, the generators included."""
+        """Everything that the future depends on, including the generators."""
         return {"simulation": self.sim.get_state()}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `get_state` gave, bit for bit."""
+        """Continue bit for bit from a state that `get_state` returned."""
         if not self.sim.rngs:
             self.sim.reset(self.rngs)
         self.sim.set_state(state["simulation"])
 
-    def _seen(self) -> Array:
-        """The observations of now."""
+    def _observations(self) -> Array:
+        """Current observations."""
         raise NotImplementedError
 
-    def _told(self) -> Info:
-        """What is told at a reset."""
+    def _reset_info(self) -> Info:
+        """Info of a reset."""
         return {}
 
-    def _end(self, info: Info, last: Info) -> tuple[Array, tuple[Array, Array], Info]:
-        """Begin the next episodes: their observations, how the last ones ended, and all that is told."""
-        final = np.empty(self.num_envs, object)
-        final[:] = list(self._seen())
-        everyone = self._everyone
-        ends = {"final_obs": final, "_final_obs": everyone, "final_info": last, "_final_info": everyone}
+    def _begin_next(self, info: Info, final_info: Info) -> tuple[Array, tuple[Array, Array], Info]:
+        """Begin the next episodes.
+
+        Returns:
+            Their first observations, ``(terminated, truncated)`` of the last episodes, and the info with
+            the final observations and ``final_info``.
+        """
+        final_obs = np.empty(self.num_envs, object)
+        final_obs[:] = list(self._observations())
+        final = {
+            "final_obs": final_obs,
+            "_final_obs": self._all,
+            "final_info": final_info,
+            "_final_info": self._all,
+        }
         self.sim.reset(self.rngs)
-        over = (everyone, self._noone) if self.model.finite else (self._noone, everyone)
-        return self._seen(), over, info | ends
+        flags = (self._all, self._none) if self.model.finite else (self._none, self._all)
+        return self._observations(), flags, info | final
 
 
-class InventoryVectorEnv(Batch):
-    """Many copies of a model as array operations; copy i with seed s plays `InventoryEnv` seeded with s."""
+class InventoryVectorEnv(NativeBatch):
+    """A native batch; environment i with seed s plays the same episode as `InventoryEnv` with seed s."""
 
     def __init__(self, model: Model, reward: RewardSpec, num_envs: int) -> None:
         super().__init__(model, reward, num_envs)
@@ -153,21 +158,57 @@ class InventoryVectorEnv(Batch):
         self.action_space = batch_space(self.single_action_space, num_envs)
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, Info]:
-        """One period of all copies; at the horizon they begin anew, the last observation in the info."""
+        """Play one period; at the horizon the next episodes begin; the info has the final observations."""
         flow = self.sim.step(actions)
         breakdown = self.reward_spec(flow)
-        everyone = self._everyone
-        info: Info = {"reward_terms": _with_presence(breakdown.terms, everyone), "_reward_terms": everyone}
+        info: Info = {
+            "reward_terms": _with_presence(breakdown.terms, self._all),
+            "_reward_terms": self._all,
+        }
         if not self.sim.ended:
-            return self.sim.observe(), breakdown.total, self._noone, self._noone, info
-        metrics = _with_presence(self.sim.metrics(), everyone)
-        seen, over, info = self._end({}, info | {"metrics": metrics, "_metrics": everyone})
-        return seen, breakdown.total, *over, info
+            return self.sim.observe(), breakdown.total, self._none, self._none, info
+        metrics = _with_presence(self.sim.metrics(), self._all)
+        observation, flags, info = self._begin_next({}, info | {"metrics": metrics, "_metrics": self._all})
+        return observation, breakdown.total, *flags, info
 
-    def _seen(self) -> Array:
+    def _observations(self) -> Array:
         return self.sim.observe()
 
 
-def _with_presence(values: dict[str, Any], everyone: Array) -> dict[str, Any]:
-    """Gymnasium's form of batched infos: beside every ``key`` a boolean ``_key``."""
-    return values | {f"_{name}": everyone for name in values}
+MakeEnv = Callable[..., InventoryEnv]
+"""``(config, reward, render_mode=None) -> InventoryEnv``."""
+
+MakeVectorEnv = Callable[[Any, RewardSpec, int], InventoryVectorEnv]
+"""``(config, reward, num_envs) -> InventoryVectorEnv``."""
+
+
+def env_makers(model: Callable[[Any], Model]) -> tuple[MakeEnv, MakeVectorEnv]:
+    """The ``make`` and ``make_vec`` of a task, from its model's class."""
+
+    def make(config: Any, reward: RewardSpec, render_mode: str | None = None) -> InventoryEnv:
+        return InventoryEnv(model(config), reward, render_mode)
+
+    def make_vec(config: Any, reward: RewardSpec, num_envs: int) -> InventoryVectorEnv:
+        return InventoryVectorEnv(model(config), reward, num_envs)
+
+    return make, make_vec
+
+
+def observation_space(sim: Simulation) -> gym.spaces.Box:
+    """Unbounded, because stock has no largest value."""
+    return gym.spaces.Box(-np.inf, np.inf, (sim.observation_size,), np.float32)
+
+
+def check_render_mode(render_mode: str | None) -> None:
+    """Refuse a render mode that inventory tasks do not have.
+
+    Raises:
+        InvalidValueError: For anything but None and ``rgb_array``.
+    """
+    if render_mode not in (None, "rgb_array"):
+        raise InvalidValueError(f"Inventory tasks cannot render as '{render_mode}'.", "Use rgb_array.")
+
+
+def _with_presence(values: dict[str, Any], present: Array) -> dict[str, Any]:
+    """Gymnasium's form of batched infos: beside every ``key`` a boolean array ``_key``."""
+    return values | {f"_{name}": present for name in values}

@@ -1,4 +1,7 @@
-"""What a practitioner reports of an episode, counted over all periods after the warm-up."""
+"""Metrics of an episode, accumulated over all periods after the warm-up.
+
+The metrics are declared in `sandbox_inventory.core.task.METRICS` and computed here.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +9,27 @@ from typing import Any
 
 import numpy as np
 
-from sandbox_inventory.core.model import Array, Flow
+from sandbox_inventory.core.arrays import Array
+from sandbox_inventory.core.model import Flow
 
 _SUMS = ("demand", "filled", "short", "stock", "sold", "spoiled", "demand_squared")
 
 
-class Tally:
+class EpisodeMetrics:
     """Sums over the counted periods of a batch of episodes.
 
     Args:
-        copies: Rows of the batch.
+        num_envs: Rows of the batch.
     """
 
-    def __init__(self, copies: int) -> None:
-        self._copies = copies
+    def __init__(self, num_envs: int) -> None:
+        self._num_envs = num_envs
         self.clear()
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Start a new episode."""
         self._periods = 0
-        self._sums = {name: np.zeros(self._copies) for name in _SUMS}
+        self._sums = {name: np.zeros(self._num_envs) for name in _SUMS}
         self._terms: dict[str, Array] = {}
         self._orders: Array | None = None
         self._orders_squared: Array | None = None
@@ -43,7 +47,7 @@ class Tally:
         if flow.spoiled is not None:
             sums["spoiled"] += flow.spoiled
         if self._orders is None or self._orders_squared is None:
-            self._terms = {name: np.zeros(self._copies) for name in flow.terms}
+            self._terms = {name: np.zeros(self._num_envs) for name in flow.terms}
             self._orders, self._orders_squared = np.zeros(flow.orders.shape), np.zeros(flow.orders.shape)
         for name, values in flow.terms.items():
             self._terms[name] += values
@@ -51,16 +55,15 @@ class Tally:
         self._orders_squared += flow.orders * flow.orders
 
     def metrics(self) -> dict[str, Array]:
-        """Every metric that `METRICS` names, each of shape ``(copies,)``.
+        """All metrics by name, each of shape ``(num_envs,)``.
 
-        Revenue less all costs is the profit; cost is all costs. Where nothing was asked for, all of it
-        was served; the bullwhip of a demand that does not vary is 1 if orders do not vary, else infinite
-        in theory: it is reported as the ratio to a variance of 1e-9.
+        Without any demand the fill rate is 1. The bullwhip is 1 where neither orders nor demand vary;
+        where only orders vary, the ratio to a variance of 1e-9 stands for infinity.
         """
         periods = max(self._periods, 1)
         sums = self._sums
-        revenue = self._terms.get("revenue", np.zeros(self._copies))
-        costs = sum((v for name, v in self._terms.items() if name != "revenue"), np.zeros(self._copies))
+        revenue = self._terms.get("revenue", np.zeros(self._num_envs))
+        costs = sum((v for name, v in self._terms.items() if name != "revenue"), np.zeros(self._num_envs))
         some = sums["demand"] > 0
         stock = sums["stock"] / periods
         return {
@@ -77,16 +80,17 @@ class Tally:
 
     def _bullwhip(self, periods: int) -> Array:
         if self._orders is None or self._orders_squared is None:
-            return np.ones(self._copies)
-        first = self._orders[:, -1] / periods
-        orders = np.maximum(self._orders_squared[:, -1] / periods - first**2, 0.0)
-        mean = self._sums["demand"] / periods
-        demand = np.maximum(self._sums["demand_squared"] / periods - mean**2, 0.0)
-        ratio: Array = np.where((orders < 1e-9) & (demand < 1e-9), 1.0, orders / np.maximum(demand, 1e-9))
+            return np.ones(self._num_envs)
+        mean_order = self._orders[:, -1] / periods
+        order_variance = np.maximum(self._orders_squared[:, -1] / periods - mean_order**2, 0.0)
+        mean_demand = self._sums["demand"] / periods
+        demand_variance = np.maximum(self._sums["demand_squared"] / periods - mean_demand**2, 0.0)
+        constant = (order_variance < 1e-9) & (demand_variance < 1e-9)
+        ratio: Array = np.where(constant, 1.0, order_variance / np.maximum(demand_variance, 1e-9))
         return ratio
 
     def get_state(self) -> dict[str, Any]:
-        """As nested dicts of arrays."""
+        """The sums as nested dicts of arrays."""
         state: dict[str, Any] = {
             "periods": self._periods,
             "sums": {name: values.copy() for name, values in self._sums.items()},
@@ -97,7 +101,7 @@ class Tally:
         return state
 
     def set_state(self, saved: dict[str, Any]) -> None:
-        """Go on from what `get_state` gave."""
+        """Continue from a state that `get_state` returned."""
         self._periods = int(saved["periods"])
         self._sums = {name: np.array(values) for name, values in saved["sums"].items()}
         self._terms = {name: np.array(values) for name, values in saved["terms"].items()}

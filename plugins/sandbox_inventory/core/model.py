@@ -1,4 +1,4 @@
-"""What a task's model is: pure dynamics of a batch, described by arrays."""
+"""The interface between a task's dynamics and everything that plays them."""
 
 from __future__ import annotations
 
@@ -6,29 +6,28 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import gymnasium as gym
-import numpy as np
-from numpy.typing import NDArray
 
-from sandbox_inventory.core.demand import Demand
+from sandbox_inventory.core.arrays import Array
+from sandbox_inventory.core.demand.families import Demand
+from sandbox_inventory.core.orders import Orders
 
-Array = NDArray[Any]
 State = dict[str, Array]
-"""Arrays by name, batch first: shape ``(copies, …)``."""
+"""Arrays by name, each of shape ``(num_envs, …)``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What happened in one period; every array has shape ``(copies,)`` unless it says otherwise.
+    """Units and money that moved in one period; arrays of shape ``(num_envs,)`` unless stated otherwise.
 
     Attributes:
-        terms: Money by name (holding, shortage, …), unweighted and positive for costs and revenue alike.
+        terms: Money by reward term (holding, shortage, …), unweighted; costs and revenue are both positive.
         demand: Customers' demand, units.
         filled: Demand of this period that was met from stock at once, units.
-        stock: On hand at the end of the period over the whole system, units.
-        orders: What each echelon ordered, shape ``(copies, echelons)``, units; for the bullwhip.
+        stock: On hand in the whole system at the end of the period, units.
+        orders: Order of each echelon, shape ``(num_envs, echelons)``, downstream first, units.
         received: Units that entered the system from outside.
-        sold: Units that left it to customers, backlog included.
-        spoiled: Units thrown away.
+        sold: Units delivered to customers, including deliveries to the backlog.
+        spoiled: Units thrown away; None where nothing spoils.
     """
 
     terms: dict[str, Array]
@@ -42,89 +41,47 @@ class Flow:
 
 
 class Model(Protocol):
-    """Pure dynamics of a batch; nothing in it changes after construction.
+    """Dynamics of a batch as pure functions: nothing in a model changes after construction.
+
+    A model may also have:
+
+    - ``layout``: names of the state arrays whose concatenation is the observation; large batches are then
+      observed by compiled code;
+    - ``traces``: demand of shape ``(periods, items)``; an episode then plays a window of it;
+    - ``agents`` and ``observe_agents``, for tasks with one agent an order.
 
     Attributes:
-        config: The task's parameters; has ``horizon`` and ``warmup``.
-        demands: One family an item; a period's demand has shape ``(copies, len(demands))``.
-        observation_size: Numbers that `observe` gives a copy.
-        scale: Units that an observed 1 stands for: the mean demand of an item, so that networks see
-            numbers near 1 whatever the unit.
-        action_space: Of one copy.
-        finite: Whether the horizon is part of the problem: then the period is observed and the last step
-            terminates; otherwise the horizon truncates.
-
-    A model whose observation is its state's arrays one after the other may name them in ``layout``: that is
-    faster for large batches.
+        config: The task's parameters, with at least ``horizon`` and ``warmup``.
+        demands: Demand of each item; a period's demand has shape ``(num_envs, len(demands))``.
+        orders: How an action states order quantities.
+        observation_size: Length of a row of `observe`.
+        scale: Units that an observed 1 stands for, the mean demand of an item, so that network inputs
+            are near 1 whatever the unit.
+        action_space: Action space of one environment.
+        finite: True if the horizon is part of the problem: the period is then observed and the last step
+            terminates. Otherwise the horizon truncates.
     """
 
     config: Any
     demands: tuple[Demand, ...]
+    orders: Orders
     observation_size: int
     scale: float
     action_space: gym.Space[Any]
     finite: bool
 
-    def start(self, copies: int) -> State:
-        """The first state of ``copies`` episodes."""
+    def initial_state(self, num_envs: int) -> State:
+        """State at the start of an episode."""
         ...
 
     def observe(self, state: State) -> Array:
-        """Shape ``(copies, observation_size)``, units; what an agent sees is this over ``scale``."""
+        """Observation in units, shape ``(num_envs, observation_size)``; agents see it over ``scale``."""
         ...
 
     def step(self, state: State, action: Array, demand: Array) -> tuple[State, Flow]:
-        """One period: the next state and what happened. The given state is not changed."""
+        """Play one period: the next state and what moved. ``state`` itself is not changed."""
         ...
 
     def units(self, state: State) -> Array:
-        """Everything in the system, on hand and in transit, shape ``(copies,)``; for conservation."""
+        """All units in the system, on hand and in transit, shape ``(num_envs,)``."""
         ...
-
-
-def positive(values: Array) -> Array:
-    """max(values, 0)."""
-    result: Array = np.maximum(values, 0.0)
-    return result
-
-
-def arrive(net: Array, arriving: Array) -> tuple[Array, Array]:
-    """Net stock after a receipt, and how much of it went straight to the backlog."""
-    after = net + arriving
-    return after, arriving - (positive(after) - positive(net))
-
-
-def pushed(pipeline: Array, quantity: Array) -> tuple[Array, Array]:
-    """What arrives next period, and the pipeline after ``quantity`` joined its end.
-
-    Args:
-        pipeline: Shape ``(copies, L - 1, …)``, the next arrival first.
-        quantity: Shape ``(copies, …)``.
-    """
-    if pipeline.shape[1] == 0:
-        return quantity, pipeline
-    shifted = np.empty_like(pipeline)
-    shifted[:, :-1] = pipeline[:, 1:]
-    shifted[:, -1] = quantity
-    return pipeline[:, 0], shifted
-
-
-def summed(values: Array) -> Array:
-    """Σ values over the last axis, one column after the other.
-
-    Not ``values.sum(-1)``, whose order of summation depends on the number of columns: `kernels` must be
-    able to do the same.
-    """
-    total: Array = values[..., 0].copy()
-    for column in range(1, values.shape[-1]):
-        total += values[..., column]
-    return total
-
-
-def weighed(values: Array, rates: Array) -> Array:
-    """Σ values·rates over the last axis, shape ``(copies,)``.
-
-    Not a matrix product: BLAS rounds a row unlike in batches of another size, and a batch must play what
-    a single environment plays.
-    """
-    return summed(values * rates)

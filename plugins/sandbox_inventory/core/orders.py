@@ -1,4 +1,4 @@
-"""How an action says how much to order: whole units to choose from, or a real number to scale."""
+"""How an action states order quantities: a whole number to choose, or a real number that is scaled."""
 
 from __future__ import annotations
 
@@ -9,63 +9,76 @@ from typing import Any, Literal
 import gymnasium as gym
 import numpy as np
 
-from sandbox_inventory.core.model import Array
+from sandbox_inventory.core.arrays import Array
+from sandbox_inventory.core.demand.distribution import mean_and_std
+from sandbox_inventory.core.demand.families import Demand
 
-Kind = Literal["discrete", "continuous"]
+OrderKind = Literal["discrete", "continuous"]
 
 
 @dataclass(frozen=True)
 class Orders:
     """Order quantities behind an action space.
 
-    Discrete: the action is the quantity, ``Discrete(most + 1)`` for one order and ``MultiDiscrete`` for
-    several. Continuous: a Box in [-1, 1] that stands for [0, most]; rounded to whole units where demand
-    is whole, so that integer stock stays integer.
+    - Discrete: the action is the quantity; ``Discrete(max + 1)`` for one order, ``MultiDiscrete`` for
+      several.
+    - Continuous: a ``Box`` in [-1, 1] that stands for [0, max], rounded to whole units where demand is whole
+      so that stock stays whole.
 
     Args:
         kind: Discrete or continuous.
-        most: Largest quantity of each order, units.
-        whole: Whether quantities are whole.
-        flat: One order without an axis of its own.
+        max_quantity: Largest quantity of each order, units.
+        whole: Whether quantities are whole numbers.
+        flat: One order, whose quantities have shape ``(num_envs,)`` instead of ``(num_envs, 1)``.
     """
 
-    kind: Kind
-    most: tuple[float, ...]
+    kind: OrderKind
+    max_quantity: tuple[float, ...]
     whole: bool
     flat: bool = False
 
     @property
     def space(self) -> gym.Space[Any]:
-        """The action space of one copy."""
+        """Action space of one environment."""
         if self.kind == "discrete":
-            counts = [int(most) + 1 for most in self.most]
+            counts = [int(quantity) + 1 for quantity in self.max_quantity]
             return gym.spaces.Discrete(counts[0]) if self.flat else gym.spaces.MultiDiscrete(counts)
-        return gym.spaces.Box(-1.0, 1.0, (len(self.most),), np.float32)
+        return gym.spaces.Box(-1.0, 1.0, (len(self.max_quantity),), np.float32)
 
     def quantities(self, action: Array) -> Array:
-        """Units ordered, shape ``(copies, orders)``, or ``(copies,)`` if flat."""
-        values = np.asarray(action, np.float64)
-        most: Any = self.most[0] if self.flat else np.asarray(self.most)
+        """Units ordered, shape ``(num_envs, orders)``, or ``(num_envs,)`` if flat."""
+        values, limit = np.asarray(action, np.float64), self._limit
         if self.kind == "continuous":
             values = values[:, 0] if self.flat else values
-            values = (values + 1.0) * (0.5 * most)
+            values = (values + 1.0) * (0.5 * limit)
             if self.whole:
                 values = np.rint(values)
-        result: Array = np.minimum(np.maximum(values, 0.0), most)
+        result: Array = np.minimum(np.maximum(values, 0.0), limit)
         return result
 
     def actions(self, quantities: Array) -> Array:
-        """The actions that order ``quantities``, the most there is where they exceed it."""
-        most: Any = self.most[0] if self.flat else np.asarray(self.most)
-        values = np.minimum(np.maximum(quantities, 0.0), most)
+        """The actions that order ``quantities``, clipped to what can be ordered."""
+        limit = self._limit
+        values = np.minimum(np.maximum(quantities, 0.0), limit)
         if self.kind == "discrete":
             whole: Array = np.rint(values).astype(np.int64)
             return whole
-        scaled: Array = (2.0 * values / np.maximum(most, 1e-12) - 1.0).astype(np.float32)
+        scaled: Array = (2.0 * values / np.maximum(limit, 1e-12) - 1.0).astype(np.float32)
         return scaled[:, None] if self.flat else scaled
 
+    @property
+    def _limit(self) -> Any:
+        return self.max_quantity[0] if self.flat else np.asarray(self.max_quantity)
 
-def orders_of(kind: Kind, most: Sequence[float], whole: bool, flat: bool = False) -> Orders:
-    """`Orders`, discrete ones with whole limits."""
-    limits = tuple(float(np.ceil(one)) if kind == "discrete" else float(one) for one in most)
+
+def make_orders(kind: OrderKind, max_quantity: Sequence[float], whole: bool, flat: bool = False) -> Orders:
+    """`Orders` whose limits are whole numbers if they are discrete."""
+    limits = tuple(float(np.ceil(limit)) if kind == "discrete" else float(limit) for limit in max_quantity)
     return Orders(kind, limits, whole or kind == "discrete", flat)
+
+
+def default_max_order(demand: Demand, fixed_cost: float, holding: float) -> float:
+    """An upper limit for one item with a fixed cost: mean + 6 standard deviations + 1.5 economic lots."""
+    mean, std = mean_and_std(demand)
+    lot = np.sqrt(2 * fixed_cost * mean / holding) if holding > 0 else 0.0
+    return float(max(1.0, np.ceil(mean + 6 * std + 1.5 * lot)))

@@ -1,4 +1,4 @@
-"""One frame: what happened in the last periods of an episode."""
+"""Draws one frame: stock, demand and orders of the last periods of an episode."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from sandbox_inventory.core.model import Array, Flow
+from sandbox_inventory.core.arrays import Array
+from sandbox_inventory.core.model import Flow
 
-SHOWN = 60
-"""Periods in a frame."""
+MAX_PERIODS = 60
+"""Most periods in a frame."""
 
 SIZE = (6.4, 4.0)
 DPI = 100
@@ -24,11 +25,11 @@ def frame(history: Sequence[Flow]) -> Array:
     figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
     canvas: Any = FigureCanvasAgg(figure)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    recent = history[-SHOWN:]
+    recent = history[-MAX_PERIODS:]
     periods = np.arange(len(history) - len(recent), len(history)) + 1
     draw_stock(upper, periods, recent)
     draw_orders(lower, periods, recent)
-    lower.set_xlim(max(len(history) - SHOWN, 0) + 0.5, max(len(history), SHOWN) + 0.5)
+    lower.set_xlim(max(len(history) - MAX_PERIODS, 0) + 0.5, max(len(history), MAX_PERIODS) + 0.5)
     canvas.draw()
     picture: Array = np.asarray(canvas.buffer_rgba())[..., :3].copy()
     return picture

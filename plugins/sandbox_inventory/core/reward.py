@@ -1,50 +1,50 @@
-"""Reward terms: money by name, as a model's `Flow` gives it; presets weigh them."""
+"""Reward terms: money by name, as a model's `Flow` holds it, and the presets that weigh them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from sandbox.api import RewardSpec, RewardTerm
+from sandbox_inventory.core.arrays import Array
+from sandbox_inventory.core.model import Flow
 
 DESCRIPTIONS = {
-    "holding": "stock on hand at the end of the period (and in transit where the model says so), times h",
-    "shortage": "demand not met at once: lost units, or units in backlog, times p",
-    "purchase": "units ordered, times their price",
-    "fixed": "orders placed, times the fixed cost of one",
-    "revenue": "units sold, times the price",
-    "spoilage": "units thrown away, times their cost",
-    "transport": "units in transit, times the cost of a period",
-    "expedite": "units ordered from the fast source, times its price",
-    "operating": "units made, times the cost of making one",
+    "holding": "holding rate times stock on hand at the end of the period (and in transit where stated)",
+    "shortage": "penalty times demand not met at once: lost units, or units in backlog",
+    "purchase": "price times units ordered",
+    "fixed": "fixed cost times orders placed",
+    "revenue": "price times units sold",
+    "spoilage": "cost of waste times units thrown away",
+    "transport": "cost of a period in transit times units in transit",
+    "expedite": "price of the fast source times units ordered from it",
+    "operating": "cost of processing times units shipped",
 }
 
 
 def presets(*names: str) -> dict[str, RewardSpec]:
-    """``cost``: minus all costs; ``profit``: revenue less all costs, where there is revenue.
+    """Reward presets of a task: ``cost`` (minus all costs) and, with revenue, ``profit``.
 
     Args:
-        names: The terms that the task's model reports.
+        names: The terms in the task's `Flow.terms`; keys of `DESCRIPTIONS`.
     """
-    specs = {"cost": _spec(names, revenue=0.0)}
+    specs = {"cost": _spec(names, revenue_weight=0.0)}
     if "revenue" in names:
-        specs["profit"] = _spec(names, revenue=1.0)
+        specs["profit"] = _spec(names, revenue_weight=1.0)
     return specs
 
 
-def _spec(names: tuple[str, ...], revenue: float) -> RewardSpec:
+def _spec(names: tuple[str, ...], revenue_weight: float) -> RewardSpec:
+    weights = {name: revenue_weight if name == "revenue" else -1.0 for name in names}
     return RewardSpec(
         tuple(
-            RewardTerm(
-                name, _term(name), revenue if name == "revenue" else -1.0, "money", "", DESCRIPTIONS[name]
-            )
-            for name in names
+            RewardTerm(name, _term(name), weight, "money", description=DESCRIPTIONS[name])
+            for name, weight in weights.items()
         )
     )
 
 
-def _term(name: str) -> Callable[[Any], Any]:
-    def value(flow: Any) -> Any:
+def _term(name: str) -> Callable[[Flow], Array]:
+    def value(flow: Flow) -> Array:
         return flow.terms[name]
 
     return value

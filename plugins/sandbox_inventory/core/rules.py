@@ -1,56 +1,235 @@
-"""Classical rules as policies: they read the simulation's exact state instead of the observation."""
+"""Classical rules as policies, with parameters that are optimised for the environment's problem.
+
+A rule reads the simulation's exact state, not the observation. A family's ``rules`` module states its rules
+as functions of parameters and states; the functions here tune them and make them policies.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from sandbox_inventory.core.model import Array, State
+import numpy as np
+
+from sandbox.api import InvalidValueError, RewardSpec
+from sandbox_inventory.core.arrays import Array
+from sandbox_inventory.core.model import Model, State
+from sandbox_inventory.core.orders import Orders
+from sandbox_inventory.core.simulation import Simulation
+from sandbox_inventory.core.solvers.cache import cached
+from sandbox_inventory.core.solvers.markov_chain import average_cost
+from sandbox_inventory.core.solvers.search import ParametricRule, SimulatedCost, minimise, scan
+from sandbox_inventory.core.solvers.transitions import pack
+from sandbox_inventory.core.solvers.value_iteration import Solution, solve
 
 Rule = Callable[[State], Array]
-"""From a batch of states to order quantities, shape ``(copies,)`` or ``(copies, orders)``, units."""
+"""Order quantities of a batch of states, shape ``(num_envs,)`` or ``(num_envs, orders)``, units."""
 
 
-def row_actions(env: Any) -> Callable[[Array], Array]:
-    """From quantities to actions; where every order is an agent's own, every agent is a row."""
-    actions: Callable[[Array], Array] = env.model.orders.actions
-    if not hasattr(env, "possible_agents"):
-        return actions
-    agents = len(env.possible_agents)
-    own = () if env.model.config.orders == "discrete" else (1,)
-    return lambda quantities: actions(quantities).reshape(len(quantities) * agents, *own)
+class InventoryEnvironment(Protocol):
+    """What a rule needs of an environment: single, parallel or native."""
+
+    model: Any
+    sim: Simulation
+    reward_spec: RewardSpec
 
 
 class RulePolicy:
-    """Plays a rule in the environment it was made for; see `sandbox.api.Policy`.
+    """Plays a rule in the environment for which it was made; see `sandbox.api.Policy`.
 
     Args:
-        env: An environment of this domain, single or native.
-        rule: Quantities to order from the state.
-        actions: From quantities to the actions that order them.
+        env: An environment of this package.
+        rule: Order quantities from the state.
+        parameters: What was optimised, by name, for tables and tests.
 
     Attributes:
-        parameters: What was optimised, by name, for tables and tests.
+        parameters: The argument, or an empty dict.
     """
 
     def __init__(
-        self,
-        env: Any,
-        rule: Rule,
-        actions: Callable[[Array], Array],
-        parameters: dict[str, Any] | None = None,
+        self, env: InventoryEnvironment, rule: Rule, parameters: dict[str, Any] | None = None
     ) -> None:
-        self._sim, self._rule, self._actions = env.sim, rule, actions
+        self._sim, self._rule, self._to_actions = env.sim, rule, _row_actions(env)
         self.parameters = parameters or {}
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
-        """Nothing is remembered between decisions."""
+        """Nothing to do: rules have no memory between decisions."""
 
     def act(self, observation: Any, mask: Any = None, deterministic: bool = True) -> Array:
-        """Orders for every row."""
-        return self._actions(self._rule(self._sim.state))
+        """Actions for every row."""
+        return self._to_actions(self._rule(self._sim.state))
 
     def save(self, directory: Path) -> None:
-        """A classical rule is not saved."""
+        """Not supported: a rule is made from its environment."""
         raise NotImplementedError("a baseline is made from its environment, not saved")
+
+
+def _row_actions(env: InventoryEnvironment) -> Callable[[Array], Array]:
+    """From quantities to actions; in a parallel environment every agent's order is a row."""
+    orders: Orders = env.model.orders
+    if not hasattr(env, "possible_agents"):
+        return orders.actions
+    agents = len(env.possible_agents)
+    order_shape = () if orders.kind == "discrete" else (1,)
+    return lambda quantities: orders.actions(quantities).reshape(len(quantities) * agents, *order_shape)
+
+
+def with_parameters(rule: ParametricRule, parameters: Array) -> Rule:
+    """The rule with the same parameters in every row."""
+
+    def quantities(state: State) -> Array:
+        num_envs = len(next(iter(state.values())))
+        return rule(np.broadcast_to(parameters, (num_envs, len(parameters))), state)
+
+    return quantities
+
+
+def exact_rule_cost(
+    env: InventoryEnvironment,
+    rule: ParametricRule,
+    parameters: Array,
+    *,
+    max_states: int,
+    max_value: float | None = None,
+    tail: float = 1e-10,
+) -> float:
+    """Average cost a period of a rule with these parameters; see `markov_chain.average_cost`.
+
+    Raises:
+        InvalidValueError: If the rule can reach more than ``max_states`` states.
+    """
+    model: Model = env.model
+    quantities = with_parameters(rule, parameters)
+    return average_cost(
+        model,
+        lambda state: model.orders.actions(quantities(state)),
+        env.reward_spec,
+        max_states=max_states,
+        max_value=max_value,
+        tail=tail,
+    )
+
+
+def best_parameters(
+    env: InventoryEnvironment,
+    name: str,
+    rule: ParametricRule,
+    start: Sequence[float],
+    steps: Sequence[float],
+    *,
+    low: Sequence[float] | None = None,
+    exact: Callable[[Array], float] | None = None,
+    periods: int = 100_000,
+    version: int = 2,
+) -> tuple[Array, float]:
+    """The rule's best parameters for the environment's problem, from the cache if they are known.
+
+    Args:
+        env: An environment of this package.
+        name: Name of the result in the cache.
+        rule: The rule to tune.
+        start: First guess.
+        steps: First step of each coordinate.
+        low: Smallest value of each coordinate.
+        exact: Cost of one parameter vector where it can be computed; refines the result of simulation.
+        periods: Periods to simulate for each candidate.
+        version: Raised when the rule changes.
+
+    Returns:
+        Parameters and cost a period (minus reward).
+    """
+    model: Model = env.model
+    config = model.config.model_dump(mode="json")
+    if not model.finite:
+        config = {key: value for key, value in config.items() if key not in ("horizon", "warmup")}
+    question = {"config": config, "weights": env.reward_spec.weights}
+
+    def search() -> dict[str, Any]:
+        simulated = SimulatedCost(model, rule, env.reward_spec, periods=periods)
+        rough = SimulatedCost(model, rule, env.reward_spec, periods=periods // 10)
+        min_step = 1.0 if model.orders.whole else max(max(steps) / 32, 1e-3)
+        guess = scan(rough, start, steps, low)
+        best, cost = minimise(simulated, guess.tolist(), steps, low=low, min_step=min_step, label=name)
+        if exact is not None and all(demand.integer and demand.independent for demand in model.demands):
+            with suppress(InvalidValueError):  # too many states: the simulated optimum stands
+                best, cost = minimise(
+                    lambda candidates: np.array([exact(candidate) for candidate in candidates]),
+                    best.tolist(),
+                    [1.0] * len(best),
+                    low=low,
+                    label=name,
+                )
+        return {"parameters": best, "cost": cost}
+
+    result = cached(name, version, question, search)
+    return result["parameters"], float(result["cost"])
+
+
+def tuned_policy(
+    env: InventoryEnvironment,
+    name: str,
+    rule: ParametricRule,
+    start: Sequence[float],
+    steps: Sequence[float],
+    *,
+    low: Sequence[float] | None = None,
+    exact: Callable[[Array], float] | None = None,
+    periods: int = 100_000,
+    version: int = 2,
+) -> RulePolicy:
+    """The rule as a policy with its best parameters; arguments as for `best_parameters`."""
+    best, cost = best_parameters(
+        env, name, rule, start, steps, low=low, exact=exact, periods=periods, version=version
+    )
+    return RulePolicy(env, with_parameters(rule, best), {"values": best.tolist(), "cost": cost})
+
+
+def optimal_policy(
+    env: InventoryEnvironment,
+    name: str,
+    question: Mapping[str, Any],
+    low: Sequence[int],
+    high: Sequence[int],
+    quantities: Array,
+    *,
+    discount: float = 1.0,
+    tolerance: float = 1e-6,
+    tail: float = 1e-9,
+) -> RulePolicy:
+    """The exact optimum on a grid of states, from the cache if it was solved before.
+
+    Args:
+        env: An environment of this package.
+        name: Name of the result in the cache.
+        question: Everything that the result depends on.
+        low: Smallest value of each state column.
+        high: Largest value of each column.
+        quantities: Orders to choose from, shape ``(actions, …)``.
+        discount, tolerance, tail: As for `value_iteration.solve`.
+
+    Raises:
+        InvalidValueError: If the problem is too large, or its demand has no probabilities on the integers.
+    """
+    discrete = type(env.model)(env.model.config.model_copy(update={"orders": "discrete"}))
+
+    def search() -> dict[str, Any]:
+        return solve(
+            discrete,
+            low,
+            high,
+            quantities,
+            env.reward_spec,
+            discount=discount,
+            tolerance=tolerance,
+            tail=tail,
+            label=name,
+        ).to_arrays()
+
+    solution = Solution.from_arrays(cached(name, 1, question, search))
+    return RulePolicy(
+        env,
+        lambda state: solution.action(pack(state), quantities).astype(np.float64),
+        {"cost": solution.cost},
+    )

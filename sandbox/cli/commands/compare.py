@@ -64,7 +64,7 @@ def compare(
     quiet: Quiet = False,
 ) -> dict[str, Any] | int | None:
     """Compare agents over scenarios and seeds; only what is missing runs."""
-    from sandbox.cli.show.comparison import show_comparison, watcher
+    from sandbox.cli.show.comparison import grid_display, show_comparison
     from sandbox.comparison.api import compare as carry_out
     from sandbox.comparison.suites import parse_seeds
     from sandbox.launch import Launching
@@ -86,13 +86,13 @@ def compare(
         shard=shard,
         retry=retry,
         artifacts=artifacts,
-        watcher=watcher(quiet),
+        callback=grid_display(quiet),
         command=["sandbox", *context.obj],
     )
     if as_json:
-        return dict(compared.document)
+        return compared.document
     show_comparison(compared)
-    return 1 if compared.document["failed"] else None
+    return 1 if compared.record.failed else None
 
 
 def names(text: str | None) -> Sequence[str] | None:
@@ -101,7 +101,7 @@ def names(text: str | None) -> Sequence[str] | None:
 
     if text is None:
         return None
-    found = [name.strip() for name in text.split(",")]
-    if not all(found):
+    listed = [name.strip() for name in text.split(",")]
+    if not all(listed):
         raise InvalidValueError(f"A name is missing in '{text[:80]}'.", "Separate names with single commas.")
-    return found
+    return listed

@@ -33,7 +33,7 @@ def record(
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:
     """Record episodes as a Minari dataset, for offline learning."""
-    from sandbox.cli.show.progress import listener
+    from sandbox.cli.show.progress import progress_display
     from sandbox.outputs.record import record as carry_out
     from sandbox.scenarios.resolve import load_scenario
 
@@ -46,7 +46,7 @@ def record(
         name=name,
         seed=seed,
         sample=sample,
-        progress=listener(quiet, resolved.metric.name, resolved.metric.unit),
+        progress=progress_display(quiet, resolved.metric.name, resolved.metric.unit),
     )
     steps = sum(episode.length for episode in made.episodes)
     mean = sum(episode.ret for episode in made.episodes) / len(made.episodes)

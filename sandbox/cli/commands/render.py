@@ -52,7 +52,7 @@ def render(
     """Film an episode, or draw another view of it, without a screen."""
     from sandbox.cli.commands.eval import scenario_of
     from sandbox.cli.show.console import stdout
-    from sandbox.cli.show.progress import listener
+    from sandbox.cli.show.progress import progress_display
     from sandbox.outputs.render import Film
     from sandbox.outputs.render import render as carry_out
 
@@ -65,7 +65,7 @@ def render(
         seed=seed,
         episodes=episodes,
         film=Film(every, frames, fps),
-        progress=listener(quiet, resolved.metric.name, resolved.metric.unit),
+        progress=progress_display(quiet, resolved.metric.name, resolved.metric.unit),
     )
     if as_json:
         return {"scenario": resolved.spec.id, "view": view, "agents": list(agents), "file": str(path)}

@@ -21,8 +21,8 @@ def resume(
     sandbox info says whether it can. What sandbox run began is evaluated as well.
     """
     from sandbox.cli.commands.runs import describe
-    from sandbox.cli.documents import facts, results
-    from sandbox.cli.show.progress import listener
+    from sandbox.cli.documents import facts
+    from sandbox.cli.show.progress import progress_display
     from sandbox.cli.show.tables import show_trained
     from sandbox.runs.directory import Run
     from sandbox.workflow import is_complete
@@ -30,13 +30,14 @@ def resume(
 
     opened = Run.open(run)
     metric = opened.scenario.metric
-    progress = listener(quiet, metric.name, metric.unit)
+    progress = progress_display(quiet, metric.name, metric.unit)
     if is_complete(opened):
         progress.message(f"The run is complete: there is nothing left to do in {run}.")
     trained = carry_out(opened, progress=progress)
-    evaluation = results(trained)
+    evaluation = trained.evaluation()
     if as_json:
-        return facts(trained) if evaluation is None else {**facts(trained), "evaluation": evaluation}
+        results = {} if evaluation is None else {"evaluation": evaluation.to_json()}
+        return {**facts(trained), **results}
     if evaluation is None:
         show_trained(trained, metric)
     else:

@@ -57,7 +57,7 @@ def run(
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:
     """Train an agent and compare it with classical methods."""
-    from sandbox.cli.show.progress import listener
+    from sandbox.cli.show.progress import progress_display
     from sandbox.cli.show.tables import show_verdict
     from sandbox.workflow import run as carry_out
 
@@ -82,7 +82,7 @@ def run(
         checkpoint_every=checkpoint_every,
         track=track or (),
         runs_dir=runs_dir,
-        progress=listener(quiet, resolved.metric.name, resolved.metric.unit),
+        progress=progress_display(quiet, resolved.metric.name, resolved.metric.unit),
         command=["sandbox", *context.obj],
     )
     if as_json:
@@ -115,7 +115,6 @@ def _as_it_was(folder: Path, given: tuple[Any, ...]) -> tuple[ResolvedScenario, 
             longer what it was: an input file, a default or the task's version has changed.
     """
     from sandbox.api.errors import InvalidValueError
-    from sandbox.cli.documents import results
     from sandbox.runs.directory import Run
     from sandbox.training.plan import repeated
 
@@ -126,7 +125,7 @@ def _as_it_was(folder: Path, given: tuple[Any, ...]) -> tuple[ResolvedScenario, 
         )
     old = Run.open(folder)
     scenario, arguments = repeated(old)
-    evaluation = results(old)
+    evaluation = old.evaluation()
     if evaluation is not None:
-        arguments["episodes"] = evaluation["episodes"]
+        arguments["episodes"] = evaluation.episodes
     return scenario, arguments

@@ -48,7 +48,7 @@ def train(
 ) -> dict[str, Any] | None:
     """Train an agent into a run directory."""
     from sandbox.cli.documents import facts
-    from sandbox.cli.show.progress import listener
+    from sandbox.cli.show.progress import progress_display
     from sandbox.cli.show.tables import show_trained
     from sandbox.scenarios.resolve import load_scenario
     from sandbox.training.train import train as carry_out
@@ -65,7 +65,7 @@ def train(
         init_from=initial_policy(init_from, algo, trust_pickle, runs_dir),
         checkpoint_every=checkpoint_every,
         track=track or (),
-        progress=listener(quiet, resolved.metric.name, resolved.metric.unit),
+        progress=progress_display(quiet, resolved.metric.name, resolved.metric.unit),
         command=["sandbox", *context.obj],
     )
     if as_json:

@@ -23,7 +23,7 @@ _TITLES: dict[Phase, str] = {
 }
 
 
-def listener(quiet: bool, metric: str, unit: str) -> Progress:
+def progress_display(quiet: bool, metric: str, unit: str) -> Progress:
     """What shows progress on standard error.
 
     Args:

@@ -27,10 +27,11 @@ def test_the_final_board_and_the_replay_are_drawn(tmp_path: Path) -> None:
     assert board.stat().st_size > 5000
     path = render(["mcts-100"], "games/tic-tac-toe", tmp_path / "replay.json", view="replay")
     (episode,) = read_replay(path).episodes
-    assert len(episode.images) == len(episode.series[0].values)  # type: ignore[union-attr]
+    assert episode.pictures is not None
+    assert len(episode.pictures.images) == episode.frames == len(episode.series[0].values)
     values = episode.series[0].values
-    assert values[-1] is None
-    assert all(-1 <= value <= 1 for value in values[:-1] if value is not None)
+    assert np.isnan(values[-1])
+    assert (np.abs(values[~np.isnan(values)]) <= 1).all()
 
 
 def test_games_of_openspiel_are_drawn_as_their_text(tmp_path: Path) -> None:

@@ -21,43 +21,43 @@ GAMES = ("inventory/beer-game", "inventory/serial-four-stages-agents")
 
 @pytest.mark.parametrize("scenario", GAMES)
 @pytest.mark.parametrize("orders", ["discrete", "continuous"])
-def test_every_copy_of_a_batch_plays_the_episodes_of_the_single_environment(
+def test_every_environment_of_a_batch_plays_the_single_environments_episodes(
     scenario: str, orders: str
 ) -> None:
-    resolved = load_scenario(scenario, ["horizon=7", "warmup=0", f"orders={orders}"])
-    envs: Any = native(resolved, 3, evaluation=True).unwrapped
-    singles = [JointEnv(EnvFactory(resolved)().parallel) for _ in range(3)]
+    problem = load_scenario(scenario, ["horizon=7", "warmup=0", f"orders={orders}"])
+    envs: Any = native(problem, 3, evaluation=True).unwrapped
+    singles = [JointEnv(EnvFactory(problem)().parallel) for _ in range(3)]
     assert envs.row_observation_space == singles[0].row_observation_space
     assert envs.row_action_space == singles[0].row_action_space
     rng = np.random.default_rng(0)
-    seen, _ = envs.reset(seed=[5, 6, 7])
+    observation, _ = envs.reset(seed=[5, 6, 7])
     alone = [env.reset(seed=seed)[0] for env, seed in zip(singles, (5, 6, 7), strict=True)]
     for _step in range(7 * 5):
-        np.testing.assert_array_equal(seen, np.stack(alone))
+        np.testing.assert_array_equal(observation, np.stack(alone))
         shape = (3, *envs.single_action_space.shape)
         wanted = rng.integers(0, 30, shape) if orders == "discrete" else rng.uniform(-1, 1, shape)
-        seen, _, terminated, truncated, info = envs.step(wanted)
-        for copy, env in enumerate(singles):
-            after, _, over, cut, told = env.step(wanted[copy])
-            assert (over, cut) == (terminated[copy], truncated[copy])
-            rewards = info["agent_rewards"][copy]
-            np.testing.assert_allclose(told["agent_rewards"], rewards, rtol=1e-12)
+        observation, _, terminated, truncated, info = envs.step(wanted)
+        for index, env in enumerate(singles):
+            after, _, over, cut, last_info = env.step(wanted[index])
+            assert (over, cut) == (terminated[index], truncated[index])
+            rewards = info["agent_rewards"][index]
+            np.testing.assert_allclose(last_info["agent_rewards"], rewards, rtol=1e-12)
             if over or cut:
-                np.testing.assert_array_equal(after, info["final_obs"][copy])
-                assert {n: v[copy] for n, v in info["final_info"]["metrics"].items()} == told["metrics"]
+                np.testing.assert_array_equal(after, info["final_obs"][index])
+                assert {n: v[index] for n, v in info["final_info"]["metrics"].items()} == last_info["metrics"]
                 after, _ = env.reset()
-            alone[copy] = after
+            alone[index] = after
 
 
 def test_an_evaluation_of_a_batch_is_that_of_single_games() -> None:
-    scenario = load_scenario("inventory/beer-game")
-    agents = baseline_agents(scenario)
-    with EpisodeRunner(scenario) as players:
+    problem = load_scenario("inventory/beer-game")
+    agents = baseline_agents(problem)
+    with EpisodeRunner(problem) as players:
         batch = players.play(agents, [11, 12, 13])
     assert len(batch) == 3 * len(agents)
-    env = EnvFactory(scenario)()
+    env = EnvFactory(problem)()
     for agent in agents:
-        policy = policy_of(scenario, agent, env.parallel.unwrapped, env.row_action_space)
+        policy = policy_of(problem, agent, env.parallel.unwrapped, env.row_action_space)
         for episode in batch:
             if episode.agent == agent.name and agent.name != "random":  # whose actions belong to a batch
                 single = play(env, policy, agent.name, episode.seed)
@@ -67,10 +67,10 @@ def test_an_evaluation_of_a_batch_is_that_of_single_games() -> None:
 
 @pytest.mark.parametrize("scenario", ["inventory/beer-game-central", "inventory/or-gym-v0"])
 def test_numbers_drawn_ahead_leave_every_path_as_it_was(scenario: str) -> None:
-    """Also where some copies begin a path of their own while numbers are left, and after a restored state."""
-    resolved = load_scenario(scenario, ["horizon=5"])
-    envs: Any = native(resolved, 2, evaluation=True).unwrapped
-    singles = [EnvFactory(resolved)().unwrapped for _ in range(2)]
+    """Also where some environments get a new seed while numbers are left, and after a restored state."""
+    problem = load_scenario(scenario, ["horizon=5"])
+    envs: Any = native(problem, 2, evaluation=True).unwrapped
+    singles = [EnvFactory(problem)().unwrapped for _ in range(2)]
 
     def play_episode(envs: Any) -> None:
         action = np.zeros(envs.action_space.shape, envs.action_space.dtype)
@@ -78,7 +78,7 @@ def test_numbers_drawn_ahead_leave_every_path_as_it_was(scenario: str) -> None:
             envs.step(action)
 
     def demands(envs: Any) -> Any:
-        return np.concatenate([envs.sim._block[:, copy] for copy in range(envs.sim.copies)], 1)
+        return np.concatenate([envs.sim.demand_paths._block[:, env] for env in range(envs.sim.num_envs)], 1)
 
     def follow(episodes: int) -> None:
         for _ in range(episodes):
@@ -96,7 +96,7 @@ def test_numbers_drawn_ahead_leave_every_path_as_it_was(scenario: str) -> None:
     singles[0].reset()
     singles[1].reset(seed=9)
     follow(60)
-    other: Any = native(resolved, 2, evaluation=True).unwrapped
+    other: Any = native(problem, 2, evaluation=True).unwrapped
     other.reset(seed=[3, 4])
     other.set_state(envs.get_state())
     for _ in range(60):

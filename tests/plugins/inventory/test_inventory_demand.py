@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from sandbox.api import InvalidValueError
-from sandbox_inventory.core.demand import Demand, convolved, draw, moments, probabilities
+from sandbox_inventory.core.demand.distribution import convolved, mean_and_std, moments, probabilities
+from sandbox_inventory.core.demand.families import Demand
+from sandbox_inventory.core.demand.paths import DemandPaths
+from sandbox_inventory.core.demand.sampling import draw, quantiles
 
 FAMILIES = [
     Demand(kind="poisson", mean=5),
@@ -117,12 +122,12 @@ def test_a_trace_repeats_its_last_value_or_cycles() -> None:
 
 
 def test_two_poissons_make_one_of_twice_the_mean() -> None:
-    two, one = convolved(probabilities(Demand(mean=3)), 2), probabilities(Demand(mean=6))
-    np.testing.assert_allclose(two[:15], one[:15], atol=1e-12)
+    twice, double = convolved(probabilities(Demand(mean=3)), 2), probabilities(Demand(mean=6))
+    np.testing.assert_allclose(twice[:15], double[:15], atol=1e-12)
     assert convolved(probabilities(Demand(mean=3)), 0).tolist() == [1]
 
 
-def test_what_makes_no_sense_is_refused() -> None:
+def test_inconsistent_parameters_are_refused() -> None:
     for wrong in (
         {"kind": "normal"},
         {"kind": "negative-binomial", "mean": 5, "std": 2},
@@ -133,3 +138,126 @@ def test_what_makes_no_sense_is_refused() -> None:
             Demand.model_validate(wrong)
     with pytest.raises(InvalidValueError, match="whole"):
         probabilities(Demand(kind="gamma", mean=4, std=2))
+
+
+@pytest.mark.parametrize(
+    ("demand", "mean", "variance"),
+    [
+        (Demand(mean=7), 7, 7),
+        (Demand(kind="geometric", mean=5), 5, 30),  # m + m²
+        (Demand(kind="negative-binomial", mean=5, std=4), 5, 16),
+        (Demand(kind="uniform", low=0, high=4, whole=True), 2, 2),  # ((high - low + 1)² - 1)/12
+        (Demand(kind="uniform", low=0, high=6), 3, 3),  # (high - low)²/12
+        (Demand(kind="gamma", mean=4, std=2), 4, 4),
+        (Demand(kind="markov", regimes=(0, 10)), 5, 30),  # Poisson's 5 and 25 between the regimes
+    ],
+    ids=lambda value: getattr(value, "kind", ""),
+)
+def test_moments_are_the_textbook_ones(demand: Demand, mean: float, variance: float) -> None:
+    assert moments(demand) == pytest.approx((mean, variance))
+
+
+def test_the_scale_of_a_trace_is_that_of_its_values() -> None:
+    assert mean_and_std(Demand(kind="trace", values=(4, 4, 4, 8))) == pytest.approx((5, np.sqrt(3)))
+    assert mean_and_std(Demand(kind="ar1", mean=6, std=2)) == (6, 2)
+
+
+def test_probabilities_of_small_families_by_hand() -> None:
+    uniform = probabilities(Demand(kind="uniform", low=1, high=2, whole=True))
+    assert uniform.tolist() == [0, 0.5, 0.5]
+    geometric = probabilities(Demand(kind="geometric", mean=1))
+    np.testing.assert_allclose(geometric[:4], [1 / 2, 1 / 4, 1 / 8, 1 / 16])
+    np.testing.assert_allclose(probabilities(Demand(mean=2))[:3], np.exp(-2.0) * np.array([1, 2, 2]))
+
+
+def test_two_rolls_of_a_coin_are_convolved() -> None:
+    assert convolved(np.array([0.5, 0.5]), 2).tolist() == [0.25, 0.5, 0.25]
+
+
+def test_a_uniform_number_is_turned_into_its_quantile() -> None:
+    # Geometric of mean 1: P(d <= 0) = 1/2, P(d <= 1) = 3/4, P(d <= 2) = 7/8.
+    uniform = np.array([0.0, 0.49, 0.51, 0.74, 0.76, 0.874, 0.876])
+    assert quantiles(Demand(kind="geometric", mean=1), uniform).tolist() == [0, 0, 1, 1, 2, 2, 3]
+
+
+def test_more_demand_is_drawn_from_the_same_seed_with_a_larger_mean() -> None:
+    small, large = (_drawn(Demand(mean=mean), 500, 3) for mean in (5, 6))
+    assert (large >= small).all()
+    assert (large > small).any()
+
+
+def test_relevant_fields_leave_out_what_the_family_does_not_use() -> None:
+    assert Demand(kind="poisson", mean=3, std=9).relevant_fields() == {"kind": "poisson", "mean": 3}
+
+
+# Paths of a batch
+
+
+def _paths(demands: list[Demand], horizon: int, seeds: list[int], traces: Any = None) -> np.ndarray:
+    """Demand of whole episodes, shape ``(horizon, len(seeds), items)``."""
+    paths = DemandPaths(demands, horizon, len(seeds), traces)
+    paths.reset([np.random.default_rng(seed) for seed in seeds])
+    rows = []
+    for time in range(horizon):
+        rows.append(paths.demand(time).copy())
+        paths.advance(time + 1)
+    return np.stack(rows)
+
+
+def test_a_path_of_many_blocks_is_the_stream_of_its_generator() -> None:
+    demand = Demand(mean=5)
+    expected = quantiles(demand, np.random.default_rng(4).random(600))
+    np.testing.assert_array_equal(_paths([demand], 600, [4])[:, 0, 0], expected)
+    np.testing.assert_array_equal(_paths([demand], 600, [9, 4])[:, 1, 0], expected)
+
+
+@pytest.mark.parametrize(
+    "demand",
+    [
+        Demand(mean=5),
+        Demand(kind="gamma", mean=4, std=2),
+        Demand(kind="ar1", mean=9, std=2),
+        Demand(kind="markov"),
+        Demand(kind="trace", values=(1, 2, 3), cycle=True, random_start=True),
+    ],
+    ids=lambda demand: demand.kind,
+)
+@pytest.mark.parametrize("horizon", [7, 300])
+def test_a_path_does_not_depend_on_the_batch(demand: Demand, horizon: int) -> None:
+    together = _paths([demand, demand], horizon, [3, 4, 5])
+    for env, seed in enumerate((3, 4, 5)):
+        np.testing.assert_array_equal(together[:, [env]], _paths([demand, demand], horizon, [seed]))
+
+
+def test_items_of_unlike_families_keep_their_columns() -> None:
+    low = Demand(kind="uniform", low=0, high=1, whole=True)
+    high = Demand(kind="uniform", low=10, high=11, whole=True)
+    path = _paths([low, high, low], 300, [1])[:, 0]
+    assert (path[:, [0, 2]] <= 1).all()
+    assert (path[:, 1] >= 10).all()
+    assert (path[:, 0] != path[:, 2]).any()  # independent items
+
+
+@pytest.mark.parametrize("horizon", [5, 300])
+def test_an_episode_plays_a_window_of_given_traces(horizon: int) -> None:
+    traces = np.arange(800.0).reshape(400, 2)
+    path = _paths([Demand(), Demand()], horizon, [1, 2, 3, 4, 5, 6], traces)
+    for env in range(6):
+        begin = int(path[0, env, 0] / 2)
+        np.testing.assert_array_equal(path[:, env], traces[begin : begin + horizon])
+    assert len({float(path[0, env, 0]) for env in range(6)}) > 1
+
+
+def test_ar1_shows_the_last_demand_and_markov_its_regime() -> None:
+    for demand, size in ((Demand(kind="ar1", mean=50, std=5), 1), (Demand(kind="markov"), 2)):
+        paths = DemandPaths([demand], 300, 2)
+        paths.reset([np.random.default_rng(0), np.random.default_rng(1)])
+        assert paths.context_size == size
+        for time in range(299):
+            before = paths.demand(time).copy()
+            paths.advance(time + 1)
+            context = paths.context(time + 1)
+            if demand.kind == "ar1":
+                np.testing.assert_allclose(context, before)
+            else:
+                assert (context.sum(1) == 1).all()

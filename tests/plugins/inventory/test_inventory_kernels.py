@@ -12,14 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sandbox
-from sandbox_inventory import network
 from sandbox_inventory.core import compiled, simulation
-from sandbox_inventory.core.demand import Demand, inverse, probabilities
-from sandbox_inventory.core.model import summed, weighed
-from sandbox_inventory.warehouse import whole_shares
+from sandbox_inventory.core.allocation import whole_shares
+from sandbox_inventory.core.arrays import column_sum, weighted_sum
+from sandbox_inventory.core.demand import sampling
+from sandbox_inventory.core.demand.distribution import probabilities
+from sandbox_inventory.core.demand.families import Demand
+from sandbox_inventory.network import model as network
 
 pytest.importorskip("numba")
-COPIES = compiled.COMPILED_FROM + 6
+NUM_ENVS = compiled.MIN_COMPILED_ENVS + 6
 
 
 @pytest.fixture
@@ -27,23 +29,22 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Switches compiled code off."""
 
     def off() -> None:
-        monkeypatch.setattr(network, "kernels", lambda copies: None)
-        monkeypatch.setattr(simulation, "kernels", lambda copies: None)
-        monkeypatch.setattr("sandbox_inventory.core.demand.kernels", lambda copies: None)
+        for module in (network, simulation, sampling):
+            monkeypatch.setattr(module, "kernels", lambda num_envs, name="": None)
 
     return off
 
 
 def _played(scenario: str, changes: list[str]) -> list[Any]:
-    envs = sandbox.make_vec(scenario, COPIES, changes=changes)
+    envs = sandbox.make_vec(scenario, NUM_ENVS, changes=changes)
     envs.action_space.seed(3)
-    seen: list[Any] = [envs.reset(seed=5)[0]]
+    trace: list[Any] = [envs.reset(seed=5)[0]]
     for _ in range(70):
         observation, reward, terminated, truncated, info = envs.step(envs.action_space.sample())
-        seen += [observation, reward, terminated, truncated, *info.get("reward_terms", {}).values()]
+        trace += [observation, reward, terminated, truncated, *info.get("reward_terms", {}).values()]
         if "final_info" in info:
-            seen += list(info["final_info"]["metrics"].values())
-    return seen
+            trace += list(info["final_info"]["metrics"].values())
+    return trace
 
 
 @pytest.mark.parametrize(
@@ -67,8 +68,8 @@ def test_a_batch_plays_the_same_with_and_without_compiled_code(
     plain()
     slow = _played(scenario, changes)
     assert len(fast) == len(slow)
-    for one, other in zip(fast, slow, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for with_kernels, without in zip(fast, slow, strict=True):
+        np.testing.assert_array_equal(with_kernels, without)
 
 
 @settings(max_examples=200, deadline=None)
@@ -77,7 +78,7 @@ def test_a_batch_plays_the_same_with_and_without_compiled_code(
     st.integers(0, 60),
 )
 def test_scarce_stock_is_shared_as_in_the_numpy_code(wanted: list[int], there: int) -> None:
-    from sandbox_inventory.core.kernels import share
+    from sandbox_inventory.network.kernels import share
 
     asked = np.array(wanted, float)
     total = asked.sum()
@@ -100,11 +101,11 @@ def test_scarce_stock_is_shared_as_in_the_numpy_code(wanted: list[int], there: i
     ],
 )
 def test_drawn_demand_is_the_quantile_of_its_uniform_number(demand: Demand, plain: Any) -> None:
-    uniform = np.random.default_rng(1).random((COPIES, 64))
+    uniform = np.random.default_rng(1).random((NUM_ENVS, 64))
     uniform[0, :3] = 0.0, 1.0 - 2**-53, 0.5
-    values = inverse(demand, uniform)
+    values = sampling.quantiles(demand, uniform)
     plain()
-    np.testing.assert_array_equal(values, inverse(demand, uniform))
+    np.testing.assert_array_equal(values, sampling.quantiles(demand, uniform))
     below = np.concatenate([[0.0], np.cumsum(probabilities(demand))])
     place = values.astype(int)
     assert (below[place] <= uniform).all()
@@ -113,8 +114,8 @@ def test_drawn_demand_is_the_quantile_of_its_uniform_number(demand: Demand, plai
 
 def test_sums_are_taken_column_after_column() -> None:
     values = np.random.default_rng(2).random((4, 30))
-    assert summed(values)[0] == sum(values[0].tolist())
-    assert weighed(values, values[0])[1] == sum((values[1] * values[0]).tolist())
+    assert column_sum(values)[0] == sum(values[0].tolist())
+    assert weighted_sum(values, values[0])[1] == sum((values[1] * values[0]).tolist())
 
 
 def test_listing_scenarios_loads_no_numba() -> None:

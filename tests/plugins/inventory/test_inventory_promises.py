@@ -6,19 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from inventory_support import made
 
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
 
 TASKS = [task for task in registry().domain("inventory").tasks if task.agents == "single"]
-
-
-def _made(task: Any, copies: int | None, **settings: Any) -> Any:
-    config = resolve(task.config).model_validate(settings)
-    reward = resolve(task.rewards)[task.default_reward]
-    if copies is None:
-        return resolve(task.make)(config, reward, None)
-    return resolve(task.make_vec)(config, reward, copies)
 
 
 def _settings(task: Any) -> dict[str, Any]:
@@ -31,37 +24,37 @@ FINITE = {"beer-game-central", "network", "skus"}
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_a_batch_plays_the_single_environments_step_by_step(task: Any) -> None:
-    single, batch = _made(task, None, **_settings(task)), _made(task, 3, **_settings(task))
+    single, batch = made(task, None, **_settings(task)), made(task, 3, **_settings(task))
     batch.action_space.seed(1)
     seeds = [11, 12, 13]
-    shown, _ = batch.reset(seed=seeds)
-    actions, paths = [], [(shown, None, None)]
+    observation, _ = batch.reset(seed=seeds)
+    actions, paths = [], [(observation, None, None)]
     for _ in range(320):
         action = batch.action_space.sample()
         actions.append(action)
-        shown, reward, terminated, truncated, info = batch.step(action)
-        paths.append((shown, reward, info))
+        observation, reward, terminated, truncated, info = batch.step(action)
+        paths.append((observation, reward, info))
         if (terminated | truncated).any():
             break
-    for copy, seed in enumerate(seeds):
+    for env, seed in enumerate(seeds):
         first, _ = single.reset(seed=seed)
-        np.testing.assert_array_equal(first, paths[0][0][copy])
+        np.testing.assert_array_equal(first, paths[0][0][env])
         for number, action in enumerate(actions):
-            shown, reward, terminated, truncated, info = single.step(action[copy])
+            observation, reward, terminated, truncated, info = single.step(action[env])
             expected, rewards, batch_info = paths[number + 1]
-            assert reward == rewards[copy]
+            assert reward == rewards[env]
             if terminated or truncated:
-                np.testing.assert_array_equal(shown, batch_info["final_obs"][copy])
+                np.testing.assert_array_equal(observation, batch_info["final_obs"][env])
                 final = batch_info["final_info"]["metrics"]
-                assert info["metrics"] == {name: final[name][copy] for name in info["metrics"]}
+                assert info["metrics"] == {name: final[name][env] for name in info["metrics"]}
             else:
-                np.testing.assert_array_equal(shown, expected[copy])
+                np.testing.assert_array_equal(observation, expected[env])
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
-@pytest.mark.parametrize("copies", [None, 3], ids=["single", "native"])
-def test_a_saved_state_goes_on_bit_by_bit(task: Any, copies: int | None) -> None:
-    first, second = _made(task, copies, **_settings(task)), _made(task, copies, **_settings(task))
+@pytest.mark.parametrize("num_envs", [None, 3], ids=["single", "native"])
+def test_a_saved_state_goes_on_bit_by_bit(task: Any, num_envs: int | None) -> None:
+    first, second = made(task, num_envs, **_settings(task)), made(task, num_envs, **_settings(task))
     first.reset(seed=5)
     first.action_space.seed(0)
     actions = [first.action_space.sample() for _ in range(600)]
@@ -69,21 +62,21 @@ def test_a_saved_state_goes_on_bit_by_bit(task: Any, copies: int | None) -> None
         first.step(action)
     second.set_state(first.get_state())
     for action in actions[20:]:
-        one, other = first.step(action), second.step(action)
-        np.testing.assert_array_equal(one[0], other[0])
-        np.testing.assert_array_equal(one[1], other[1])
-        if np.any(one[2]) or np.any(one[3]):
-            if copies is None:
+        left, right = first.step(action), second.step(action)
+        np.testing.assert_array_equal(left[0], right[0])
+        np.testing.assert_array_equal(left[1], right[1])
+        if np.any(left[2]) or np.any(left[3]):
+            if num_envs is None:
                 np.testing.assert_array_equal(first.reset()[0], second.reset()[0])
             else:
-                metrics = [outcome[4]["final_info"]["metrics"] for outcome in (one, other)]
+                metrics = [outcome[4]["final_info"]["metrics"] for outcome in (left, right)]
                 for name in metrics[0]:
                     np.testing.assert_array_equal(metrics[0][name], metrics[1][name])
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_the_weighted_terms_are_the_reward_and_the_cost_is_their_mean(task: Any) -> None:
-    env = _made(task, None, **_settings(task))
+    env = made(task, None, **_settings(task))
     env.reset(seed=1)
     env.action_space.seed(1)
     costs = []

@@ -97,7 +97,7 @@ def test_stock_is_conserved_and_costs_are_not_negative(task: Any, data: Any) -> 
     values = {name: data.draw(strategy, label=name) for name, strategy in CONFIGS[task.name].items()}
     model = _model(task, {**values, "orders": data.draw(_orders, label="orders")})
     sim = Simulation(model, 4)
-    sim.reset([np.random.default_rng(data.draw(st.integers(0, 9)) + copy) for copy in range(4)])
+    sim.reset([np.random.default_rng(data.draw(st.integers(0, 9)) + env) for env in range(4)])
     model.action_space.seed(data.draw(st.integers(0, 9)))
     whole = model.orders.whole
     before = model.units(sim.state)
@@ -131,16 +131,16 @@ def test_a_row_does_not_depend_on_its_batch(task: Any, data: Any) -> None:
     model.action_space.seed(3)
     while not alone.ended:
         action = model.action_space.sample()
-        one, many = alone.step(np.asarray(action)[None]), together.step(np.stack([action] * 3))
-        for name, money in one.terms.items():
-            assert money[0] == many.terms[name][2]
+        single, batch = alone.step(np.asarray(action)[None]), together.step(np.stack([action] * 3))
+        for name, money in single.terms.items():
+            assert money[0] == batch.terms[name][2]
         np.testing.assert_array_equal(alone.observe()[0], together.observe()[2])
 
 
 @pytest.mark.parametrize("task", SINGLE, ids=lambda task: task.name)
 def test_the_model_does_not_change_the_state_it_is_given(task: Any) -> None:
     model = _model(task, {})
-    state = model.start(2)
+    state = model.initial_state(2)
     kept = {name: part.copy() for name, part in state.items()}
     model.action_space.seed(0)
     model.step(state, np.stack([model.action_space.sample()] * 2), np.full((2, len(model.demands)), 3.0))

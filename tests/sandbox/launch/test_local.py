@@ -27,19 +27,19 @@ def launcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalLauncher]:
     made.close()
 
 
-def heard(launcher: LocalLauncher, count: int, seconds: float = 60.0) -> list[Event]:
+def events_of(launcher: LocalLauncher, count: int, seconds: float = 60.0) -> list[Event]:
     """Events until ``count`` jobs have come to an end."""
-    found: list[Event] = []
+    events: list[Event] = []
     deadline = time.monotonic() + seconds
-    while sum(not isinstance(event, JobProgress) for event in found) < count and time.monotonic() < deadline:
-        found += launcher.events(1.0)
-    return found
+    while sum(not isinstance(event, JobProgress) for event in events) < count and time.monotonic() < deadline:
+        events += launcher.events(1.0)
+    return events
 
 
-def test_results_errors_and_deaths_are_told_and_workers_stay_warm(launcher: LocalLauncher) -> None:
+def test_results_errors_and_deaths_are_reported_and_workers_stay_warm(launcher: LocalLauncher) -> None:
     for number in range(6):
         launcher.submit(Job(str(number), "jobs:square", {"number": number}))
-    events = heard(launcher, 6)
+    events = events_of(launcher, 6)
     results = {event.id: event.result or {} for event in events if isinstance(event, Ended)}
     assert {name: result["square"] for name, result in results.items()} == {str(n): n * n for n in range(6)}
     assert len({result["pid"] for result in results.values()}) <= 2
@@ -48,13 +48,13 @@ def test_results_errors_and_deaths_are_told_and_workers_stay_warm(launcher: Loca
 
     launcher.submit(Job("wrong", "jobs:fail", {}))
     launcher.submit(Job("killed", "jobs:die", {}))
-    ends = {event.id: event for event in heard(launcher, 2)}
+    ends = {event.id: event for event in events_of(launcher, 2)}
     assert ends["wrong"] == Ended("wrong", None, "ArithmeticError: no")
     assert isinstance(ends["killed"], WorkerLost)
     assert "SIGKILL" in ends["killed"].reason
 
     launcher.submit(Job("after", "jobs:square", {"number": 3}))
-    assert any(isinstance(event, Ended) and event.id == "after" for event in heard(launcher, 1))
+    assert any(isinstance(event, Ended) and event.id == "after" for event in events_of(launcher, 1))
 
 
 def test_stopping_interrupts_what_runs_and_drops_what_waits(launcher: LocalLauncher, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_stopping_interrupts_what_runs_and_drops_what_waits(launcher: LocalLaunc
     while len(list(tmp_path.iterdir())) < 2:
         launcher.events(0.1)
     launcher.stop()
-    ends = {event.id: event for event in heard(launcher, 3)}
+    ends = {event.id: event for event in events_of(launcher, 3)}
     assert ends["a"] == Ended("a", {"status": "interrupted"})
     assert ends["c"] == WorkerLost("c", "it was not started")
     assert {path.name for path in tmp_path.iterdir()} == {"a", "a-over", "b", "b-over"}

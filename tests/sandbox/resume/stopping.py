@@ -52,7 +52,7 @@ def killed_at(checkpoint: int) -> Iterator[None]:
 
     with (
         mock.patch.object(RunWriter, "checkpoint", write),
-        mock.patch("sandbox.training.train._ended", nothing),
+        mock.patch("sandbox.training.train._Training._record_failure", nothing),
     ):
         yield
 
@@ -108,7 +108,7 @@ def require_same(one: Run, other: Run) -> None:
         mine, theirs = (read_state(path, "training") for path in (a, b))
         for key in ("validated", "best", "returns", "metrics", "terms", "sums", "environments"):
             assert differs(mine[key], theirs[key]) is None, f"{key} differs"
-    assert one.record["best"] == other.record["best"]
+    assert one.record.best == other.record.best
     assert validations(one) == validations(other)
 
 

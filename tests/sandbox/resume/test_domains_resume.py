@@ -13,7 +13,7 @@ from test_restoring import comes_back
 
 from sandbox.api.errors import BrokenFileError, RunFailedError
 from sandbox.envs.make import make_training
-from sandbox.envs.vector import Workers
+from sandbox.envs.workers import WorkerVectorEnv
 from sandbox.runs.directory import Run
 from sandbox.runs.verify import find_damages
 from sandbox.scenarios.resolve import load_scenario
@@ -50,7 +50,7 @@ def exact(tmp_path: Path, scenario: str, algo: str, hp: dict[str, Any], **settin
     path = interrupted(tmp_path, scenario, algo, at=2, **arguments)
     heard = Heard()
     resumed = go_on(path, heard)
-    assert resumed.record["resumed"][0]["exact"], heard.messages
+    assert resumed.record.resumed[0].exact, heard.messages
     require_same(whole, resumed)
     return resumed
 
@@ -122,6 +122,7 @@ def _as_plugin_would(task: Any, workers: bool) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_resuming_from_five_moments(tmp_path: Path) -> None:
     """PPO, A2C, SAC and DQN on a robot, a junction and a toy, stopped at five random moments each."""
     cases = [
@@ -217,7 +218,7 @@ def test_a_worker_that_fails_is_told_in_its_own_words(monkeypatch: pytest.Monkey
         (0, BrokenFileError, "net.xml, line 3: SUMO says: no such lane"),
         (1, RunFailedError, "Environment worker 0 failed: KeyError: 'lane_7'"),
     ):
-        envs = Workers([Broken, Broken])
+        envs = WorkerVectorEnv([Broken, Broken])
         try:
             envs.reset()
             with pytest.raises(kind, match=words) as caught:

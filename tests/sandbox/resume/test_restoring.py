@@ -1,4 +1,4 @@
-"""Environments come back as they were: single copies, rows of several agents, worker processes, native."""
+"""Environments come back as they were: single ones, rows of several agents, worker processes, native."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stopping import differs
 
 from sandbox.api import read_state, write_state
 from sandbox.envs.make import make_training
-from sandbox.envs.seeding import CopySeeds, EpisodeSeeds
+from sandbox.envs.seeding import EnvSeeds, EpisodeSeeds
 from sandbox.envs.training_state import capture, restore
 from sandbox.envs.vector import SameStep
 from sandbox.scenarios.resolve import load_scenario
@@ -79,16 +79,16 @@ def play_only(envs: Any, steps: int, masked: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scenario", "copies"),
+    ("scenario", "num_envs"),
     [("toy/corridor", 3), ("toy/regulator", 3), ("toy/forage", 3), ("toy/tag", 2), ("toy/stall", 3)],
 )
 @pytest.mark.parametrize("before", [0, 7, 40])
-def test_every_toy_comes_back(scenario: str, copies: int, before: int, toys: None, tmp_path: Path) -> None:
+def test_every_toy_comes_back(scenario: str, num_envs: int, before: int, toys: None, tmp_path: Path) -> None:
     resolved = load_scenario(scenario)
-    assert not comes_back(lambda: make_training(resolved, copies, 3), tmp_path, before, 60)
+    assert not comes_back(lambda: make_training(resolved, num_envs, 3), tmp_path, before, 60)
 
 
-def test_copies_in_worker_processes_come_back(
+def test_environments_in_worker_processes_come_back(
     toys: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scenario = load_scenario("toy/forage")
@@ -116,18 +116,20 @@ class Drifting(gym.Env[Any, Any]):
         return self.place.copy(), 0.0, self.left == 0, False, {}
 
 
-def test_native_copies_that_must_be_replayed_come_back_whenever_their_episodes_began(tmp_path: Path) -> None:
+def test_native_environments_that_must_be_replayed_come_back_whenever_episodes_began(
+    tmp_path: Path,
+) -> None:
     def make() -> Any:
         native = SyncVectorEnv([Drifting] * 4, autoreset_mode=AutoresetMode.DISABLED)
-        return SameStep(CopySeeds(native, 11, 1000, 2000))
+        return SameStep(EnvSeeds(native, 11, 1000, 2000))
 
     for before in (0, 1, 5, 30):
         assert not comes_back(make, tmp_path, before, 40)
 
 
 def test_a_native_copy_has_the_episode_seeds_of_a_single_one() -> None:
-    native = CopySeeds(SyncVectorEnv([Drifting] * 2, autoreset_mode=AutoresetMode.DISABLED), 7, 0, 10**6)
-    single = EpisodeSeeds(Drifting(), seed=7, copy=1, low=0, high=10**6)
+    native = EnvSeeds(SyncVectorEnv([Drifting] * 2, autoreset_mode=AutoresetMode.DISABLED), 7, 0, 10**6)
+    single = EpisodeSeeds(Drifting(), seed=7, env_index=1, low=0, high=10**6)
     assert native.reset()[0][1] == single.reset()[0]
     observation, _ = native.reset(options={"reset_mask": np.array([False, True])})
     assert observation[1] == single.reset()[0]
@@ -141,12 +143,12 @@ def test_wrappers_that_count_steps_come_back(tmp_path: Path) -> None:
         def set_state(self, state: dict[str, Any]) -> None:
             self.place, self.left = state["place"].copy(), state["left"]
 
-    def copy(number: int) -> Make:
+    def one_of(number: int) -> Make:
         limited = lambda: gym.wrappers.TimeLimit(Kept(), 7)  # noqa: E731
         return lambda: EpisodeSeeds(limited(), 1, number, 0, 100, resume="state")
 
     def make() -> Any:
-        return SyncVectorEnv([copy(0), copy(1)], autoreset_mode=AutoresetMode.SAME_STEP)
+        return SyncVectorEnv([one_of(0), one_of(1)], autoreset_mode=AutoresetMode.SAME_STEP)
 
     assert not comes_back(make, tmp_path, 5, 20)
 

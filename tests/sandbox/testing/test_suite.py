@@ -162,7 +162,7 @@ class Crash(Walk):
 
 
 class Shared(Walk):
-    """One generator for all copies."""
+    """One generator for all environments."""
 
     common = np.random.default_rng(0)
 

@@ -38,7 +38,7 @@ def test_a_training_that_died_goes_on_bit_by_bit(tmp_path: Path, at: int) -> Non
     path = interrupted(tmp_path, "games/tic-tac-toe", "alphazero", at, **QUICK)
     again = go_on(path)
     require_same(whole, again)
-    assert again.record["resumed"][0]["exact"] is True
+    assert again.record.resumed[0].exact is True
 
 
 def test_another_number_of_threads_is_another_run_but_the_same_one_repeats(tmp_path: Path) -> None:

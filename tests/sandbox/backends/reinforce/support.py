@@ -23,7 +23,7 @@ class SeededSync(SyncVectorEnv):
 
 
 def context(make_envs, config=None, *, steps=1000, seed=0, num_envs=4, update=None, **rest):
-    """A training context; the spaces are asked of one copy."""
+    """A training context; the spaces are those of a single environment."""
     probe = make_envs(1)
     observation_space, action_space = probe.single_observation_space, probe.single_action_space
     probe.close()

@@ -1,4 +1,4 @@
-"""Whole episodes, of one policy, none preferred for being short."""
+"""Whole episodes of a policy, none preferred for being short."""
 
 import gymnasium as gym
 import numpy as np
@@ -39,8 +39,8 @@ def always(action):
     return lambda seen, mask: np.full((len(seen), 1), action)
 
 
-def collector(envs, copies, longest=1000):
-    return Collector(envs, copies, lambda raw: raw[:, 0], longest)
+def collector(envs, num_envs, max_length=1000):
+    return Collector(envs, num_envs, lambda raw: raw[:, 0], max_length)
 
 
 def test_short_episodes_are_not_preferred():
@@ -52,11 +52,11 @@ def test_short_episodes_are_not_preferred():
     assert abs((lengths == 50).mean() - 0.5) < 4 * 0.5 / np.sqrt(640)
 
 
-@pytest.mark.parametrize(("copies", "count"), [(4, 4), (4, 10), (3, 7), (1, 3)])
-def test_exactly_the_asked_for_number_of_whole_episodes_is_returned(copies, count):
-    episodes, steps = collector(SeededSync(Dice, copies, seed=1), copies).collect(always(0), count)
+@pytest.mark.parametrize(("num_envs", "count"), [(4, 4), (4, 10), (3, 7), (1, 3)])
+def test_exactly_the_asked_for_number_of_whole_episodes_is_returned(num_envs, count):
+    episodes, steps = collector(SeededSync(Dice, num_envs, seed=1), num_envs).collect(always(0), count)
     assert episodes.count == count
-    assert steps % copies == 0
+    assert steps % num_envs == 0
     assert steps >= len(episodes.rewards)
     for number in range(count):
         mine = episodes.episode == number
@@ -75,7 +75,7 @@ def test_every_step_belongs_to_the_policy_that_is_learning_from_it():
         assert np.bincount(episodes.episode[episodes.time == 0]).tolist() == [1] * 6
 
 
-def test_copies_that_end_together_are_not_reset_twice():
+def test_environments_that_end_together_are_not_reset_twice():
     resets = []
 
     class Counted(Dice):
@@ -93,14 +93,16 @@ def test_copies_that_end_together_are_not_reset_twice():
 
 def test_an_episode_without_end_is_refused_with_a_reason():
     with pytest.raises(MisfitError, match=r"whole episodes.*did not end in 30 steps"):
-        collector(SeededSync(lambda: Dice(lengths=(10**9,)), 2, seed=0), 2, longest=30).collect(always(0), 2)
+        collector(SeededSync(lambda: Dice(lengths=(10**9,)), 2, seed=0), 2, max_length=30).collect(
+            always(0), 2
+        )
 
 
-def tag_rows(copies, seed=5):
+def tag_rows(num_envs, seed=5):
     def make():
         return JointEnv(toy_tag.make(toy_tag.TagConfig(), toy_tag.REWARDS["touch"]))
 
-    return Rows(SeededSync(make, copies, seed), make)
+    return Rows(SeededSync(make, num_envs, seed), make)
 
 
 def test_an_agents_presence_is_an_episode_and_its_absence_is_not_recorded():

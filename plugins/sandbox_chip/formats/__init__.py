@@ -1,0 +1,1 @@
+"""Readers and writers of designs, one module a format; `sandbox_chip.formats.reader` picks among them."""

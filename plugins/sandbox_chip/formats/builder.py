@@ -1,0 +1,149 @@
+"""Collects nodes, pins and nets while a file is read, and makes a `Netlist` of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from sandbox.api import BrokenFileError
+from sandbox_chip.netlist import PAD, Netlist
+from sandbox_chip.orientation import ORIENTATIONS
+from sandbox_chip.types import Canvas
+
+
+class NetlistBuilder:
+    """A netlist in the making; the lists are those of `Netlist`.
+
+    Args:
+        path: The file that is read, for errors.
+
+    Attributes:
+        path: The file that errors name; a design of several files changes it.
+        index: Index of each node by name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.index: dict[str, int] = {}
+        self.nodes: list[str] = []
+        self.kind: list[int] = []
+        self.fixed: list[bool] = []
+        self.width: list[float] = []
+        self.height: list[float] = []
+        self.x: list[float] = []
+        self.y: list[float] = []
+        self.orientation: list[int] = []
+        self.node_ids: list[int] = []
+        self.pin_node: list[int] = []
+        self.pin_x: list[float] = []
+        self.pin_y: list[float] = []
+        self.net_start: list[int] = [0]
+        self.net_pins: list[int] = []
+        self.net_weight: list[float] = []
+
+    def add_node(
+        self, line: int | None, name: str, kind: int, width: float, height: float, *, fixed: bool = False
+    ) -> int:
+        """Add a node without a position; its index.
+
+        Raises:
+            BrokenFileError: If there is already a node of that name.
+        """
+        if name in self.index:
+            raise BrokenFileError(self.path, f"the name '{name[:60]}' is used twice.", line)
+        index = self.index[name] = len(self.nodes)
+        self.nodes.append(name)
+        self.kind.append(kind)
+        self.fixed.append(fixed)
+        self.width.append(width)
+        self.height.append(height)
+        self.x.append(float("nan"))
+        self.y.append(float("nan"))
+        self.orientation.append(0)
+        self.node_ids.append(index)
+        return index
+
+    def place(self, line: int, node: int, x: float, y: float, orientation: str = "N") -> None:
+        """Put a node's centre at (x, y).
+
+        Raises:
+            BrokenFileError: For an unknown orientation.
+        """
+        if orientation not in ORIENTATIONS:
+            raise BrokenFileError(
+                self.path,
+                f"unknown orientation '{orientation[:20]}': one of {', '.join(ORIENTATIONS)}.",
+                line,
+            )
+        self.x[node], self.y[node] = x, y
+        self.orientation[node] = ORIENTATIONS.index(orientation)
+
+    def add_pin(self, node: int, dx: float, dy: float) -> int:
+        """Add a pin of a node, offset from its centre; its index."""
+        self.pin_node.append(node)
+        self.pin_x.append(dx)
+        self.pin_y.append(dy)
+        return len(self.pin_node) - 1
+
+    def end_net(self, weight: float = 1.0, source: int = 0) -> None:
+        """Close the net whose pins were appended to ``net_pins``; its pin number ``source`` drives it."""
+        start = self.net_start[-1]
+        if source:
+            pins = self.net_pins
+            pins[start], pins[start + source] = pins[start + source], pins[start]
+        self.net_start.append(len(self.net_pins))
+        self.net_weight.append(weight)
+
+    def area(self, *kinds: int) -> float:
+        """Area of all nodes of some kinds."""
+        sizes = zip(self.width, self.height, self.kind, strict=True)
+        return sum(width * height for width, height, kind in sizes if kind in kinds)
+
+    def box_around_pads(self) -> Canvas:
+        """The smallest canvas that holds all pads.
+
+        Raises:
+            BrokenFileError: If no pad has a position.
+        """
+        nodes = zip(self.x, self.y, self.kind, strict=True)
+        pads = [(x, y) for x, y, kind in nodes if kind == PAD and not np.isnan(x)]
+        if not pads:
+            raise BrokenFileError(
+                self.path, "names no outline, and has no pad with a position to derive it from."
+            )
+        xs, ys = zip(*pads, strict=True)
+        return min(xs), min(ys), max(xs), max(ys)
+
+    def finish(self, name: str, canvas: Canvas) -> Netlist:
+        """The netlist on a canvas.
+
+        Raises:
+            BrokenFileError: If the canvas is empty or there is no node.
+        """
+        if not self.nodes:
+            raise BrokenFileError(self.path, "has neither macros nor pads.")
+        left, bottom, right, top = canvas
+        if not (right > left and top > bottom):
+            raise BrokenFileError(
+                self.path, f"the canvas is empty: {right - left:g} wide and {top - bottom:g} high."
+            )
+        return Netlist(
+            name=name,
+            nodes=self.nodes,
+            kind=np.array(self.kind, np.int8),
+            fixed=np.array(self.fixed, bool),
+            width=np.array(self.width, float),
+            height=np.array(self.height, float),
+            x=np.array(self.x, float),
+            y=np.array(self.y, float),
+            orientation=np.array(self.orientation, np.int8),
+            pin_node=np.array(self.pin_node, np.int64),
+            pin_x=np.array(self.pin_x, float),
+            pin_y=np.array(self.pin_y, float),
+            net_start=np.array(self.net_start, np.int64),
+            net_pins=np.array(self.net_pins, np.int64),
+            net_weight=np.array(self.net_weight, float),
+            canvas=canvas,
+            node_ids=np.array(self.node_ids, np.int64),
+        )

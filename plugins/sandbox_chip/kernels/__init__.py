@@ -1,0 +1,1 @@
+"""Inner loops compiled by Numba: free cells, wirelength, density, congestion, decoding of orders."""

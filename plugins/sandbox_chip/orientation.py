@@ -1,0 +1,58 @@
+"""The eight orientations of LEF and DEF, and what they do to sizes and to the offsets of pins."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sandbox_chip.types import Floats, Orientations
+
+ORIENTATIONS = ("N", "S", "W", "E", "FN", "FS", "FW", "FE")
+"""N as drawn; S, W and E turned by 180, 90 and 270 degrees counter-clockwise; with F then flipped sideways.
+
+In LEF/DEF's other notation R0, R180, R90, R270, MY, MX, MX90 and MY90.
+"""
+
+_MATRIX = np.array(
+    [
+        [[1, 0], [0, 1]],
+        [[-1, 0], [0, -1]],
+        [[0, -1], [1, 0]],
+        [[0, 1], [-1, 0]],
+        [[-1, 0], [0, 1]],
+        [[1, 0], [0, -1]],
+        [[0, 1], [1, 0]],
+        [[0, -1], [-1, 0]],
+    ],
+    dtype=np.float64,
+)
+"""Matrix of each orientation, applied to an offset from the centre."""
+
+_SWAPS_SIDES: list[bool] = (_MATRIX[:, 0, 0] == 0).tolist()
+
+
+def turned_offsets(orientation: int | Orientations, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Offsets from a node's centre after turning.
+
+    Args:
+        orientation: Index into `ORIENTATIONS`: one for all offsets, or one each.
+        x: Offsets in orientation N, shape ``(pins,)``.
+        y: As ``x``.
+    """
+    turn = _MATRIX[orientation]
+    return turn[..., 0, 0] * x + turn[..., 0, 1] * y, turn[..., 1, 0] * x + turn[..., 1, 1] * y
+
+
+def swaps_sides(orientation: int) -> bool:
+    """Whether width and height change places in an orientation (index into `ORIENTATIONS`)."""
+    return _SWAPS_SIDES[orientation]
+
+
+def turned_size(orientation: int, width: float, height: float) -> tuple[float, float]:
+    """Width and height in an orientation (index into `ORIENTATIONS`) of a node that is drawn in N."""
+    return (height, width) if swaps_sides(orientation) else (width, height)
+
+
+def turned_sizes(orientation: Orientations, width: Floats, height: Floats) -> tuple[Floats, Floats]:
+    """Widths and heights of many nodes, each in its orientation."""
+    swapped = np.array(_SWAPS_SIDES)[orientation]
+    return np.where(swapped, height, width), np.where(swapped, width, height)

@@ -1,0 +1,1 @@
+"""One item with backorders and a fixed cost of ordering."""

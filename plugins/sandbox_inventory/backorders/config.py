@@ -1,0 +1,31 @@
+"""Parameters of one item with backorders."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from sandbox_inventory.core.config import InventoryConfig
+from sandbox_inventory.core.demand.families import Demand
+from sandbox_inventory.core.orders import OrderKind
+
+
+class BackordersConfig(InventoryConfig):
+    """Parameters of the system."""
+
+    lead_time: int = Field(0, ge=0, le=100, description="periods between order and receipt")
+    penalty: float = Field(9.0, ge=0, le=1e6, description="cost of a unit in backlog a period, p, money")
+    holding: float = Field(
+        1.0, ge=0, le=1e6, description="cost of a unit on hand at the period's end, h, money"
+    )
+    purchase: float = Field(0.0, ge=0, le=1e6, description="price of an ordered unit, c, money")
+    fixed_cost: float = Field(64.0, ge=0, le=1e9, description="cost of placing an order, K, money")
+    price: float = Field(0.0, ge=0, le=1e6, description="revenue of a delivered unit, money")
+    demand: Demand = Field(Demand(mean=10), description="demand of a period")
+    orders: OrderKind = Field("discrete", description="whole quantities to choose from, or a scaled number")
+    max_order: float | None = Field(
+        None,
+        gt=0,
+        le=1e6,
+        description="largest order, units; mean + 6 standard deviations and lots if absent",
+    )
+    initial_stock: float = Field(0.0, ge=-1e6, le=1e6, description="net stock at the start, units")

@@ -1,0 +1,31 @@
+"""Parameters of the beer game."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from sandbox_inventory.core.config import InventoryConfig
+from sandbox_inventory.core.demand.families import Demand
+from sandbox_inventory.core.orders import OrderKind
+
+
+class BeerGameConfig(InventoryConfig):
+    """Parameters of the game; the defaults are those of the board."""
+
+    horizon: int = Field(36, ge=1, le=100_000, description="weeks of a game")
+    holding: float = Field(0.5, ge=0, le=1e6, description="cost of a case in stock a week, h, money")
+    penalty: float = Field(1.0, ge=0, le=1e6, description="cost of a case in backlog a week, b, money")
+    order_delay: int = Field(
+        2, ge=1, le=20, description="weeks until an order is with the supplier, 2 on the board"
+    )
+    shipping_delay: int = Field(2, ge=1, le=20, description="weeks until a shipment arrives")
+    production_delay: int = Field(1, ge=1, le=20, description="weeks of brewing")
+    initial_stock: float = Field(12.0, ge=0, le=1e6, description="in stock at each station, cases")
+    initial_flow: float = Field(
+        4.0, ge=0, le=1e6, description="in every week of the order mail and of the shipments, cases"
+    )
+    demand: Demand = Field(
+        Demand(kind="trace", values=(4, 4, 4, 8)), description="customers' demand of a week"
+    )
+    orders: OrderKind = Field("discrete", description="whole quantities to choose from, or scaled numbers")
+    max_order: float = Field(40.0, gt=0, le=1e6, description="largest order, cases")

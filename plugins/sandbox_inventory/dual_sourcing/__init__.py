@@ -1,0 +1,1 @@
+"""Dual sourcing: a cheap slow source and an expensive fast one."""

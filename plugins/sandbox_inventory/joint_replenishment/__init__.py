@@ -1,0 +1,1 @@
+"""Joint replenishment of several items."""

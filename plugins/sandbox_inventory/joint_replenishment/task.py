@@ -1,0 +1,35 @@
+"""What the joint-replenishment family offers."""
+
+from __future__ import annotations
+
+from sandbox.api import Baseline
+from sandbox_inventory.core.task import inventory_task
+
+RULES = "sandbox_inventory.joint_replenishment.rules"
+
+JOINT_REPLENISHMENT = inventory_task(
+    "joint-replenishment",
+    "Joint replenishment of several items",
+    family="joint_replenishment",
+    config="JointReplenishmentConfig",
+    baselines=(
+        Baseline(
+            "optimal",
+            f"{RULES}:make_optimal",
+            "the exact optimum, by value iteration; two items, or three with small orders",
+        ),
+        Baseline(
+            "can-order",
+            f"{RULES}:make_can_order",
+            "can-order levels (s, c, S), optimised",
+            "Balintfy 1964",
+        ),
+        Baseline(
+            "total-trigger",
+            f"{RULES}:make_total_trigger",
+            "(Q, S): all items are raised when the total shortfall reaches Q; optimised",
+            "Renberg & Planche 1967",
+        ),
+    ),
+    sources=("Vanvuchelen, Gijsbrechts & Boute 2020, Computers in Industry 119",),
+)

@@ -1,0 +1,31 @@
+"""Parameters of lost sales with a lead time."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from sandbox_inventory.core.config import InventoryConfig
+from sandbox_inventory.core.demand.families import Demand
+from sandbox_inventory.core.orders import OrderKind
+
+
+class LostSalesConfig(InventoryConfig):
+    """Parameters of the lost-sales system."""
+
+    lead_time: int = Field(4, ge=0, le=100, description="periods between order and receipt")
+    penalty: float = Field(4.0, ge=0, le=1e6, description="cost of a lost unit, p, money")
+    holding: float = Field(
+        1.0, ge=0, le=1e6, description="cost of a unit on hand at the period's end, h, money"
+    )
+    purchase: float = Field(0.0, ge=0, le=1e6, description="price of an ordered unit, c, money")
+    fixed_cost: float = Field(0.0, ge=0, le=1e9, description="cost of placing an order, K, money")
+    price: float = Field(0.0, ge=0, le=1e6, description="revenue of a sold unit, money")
+    demand: Demand = Field(Demand(), description="demand of a period")
+    orders: OrderKind = Field("discrete", description="whole quantities to choose from, or a scaled number")
+    max_order: float | None = Field(
+        None,
+        gt=0,
+        le=1e6,
+        description="largest order, units; mean + 6 standard deviations (and lots) if absent",
+    )
+    initial_stock: float = Field(0.0, ge=0, le=1e6, description="on hand at the start, units")

@@ -1,0 +1,89 @@
+"""Lost sales with a lead time: the dynamics.
+
+Event order of a period: **receive, observe, order, demand, cost**. With x on hand after receipt and the
+outstanding orders q₁ (arrives next) … q_{L-1},
+
+    cost = h·(x - d)⁺ + p·(d - x)⁺ + c·q + K·[q > 0],     x' = (x - d)⁺ + q₁.
+
+For L = 1, q₁ is the new order itself; for L = 0 the order arrives before the demand. Demand that is not in
+stock is lost. Source: Zipkin 2008, Operations Research 56(5), 1256-1263.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from sandbox_inventory.core.arrays import Array, advance
+from sandbox_inventory.core.demand.distribution import mean_and_std
+from sandbox_inventory.core.demand.families import Demand
+from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.model import Flow, State
+from sandbox_inventory.core.orders import default_max_order, make_orders
+from sandbox_inventory.core.reward import presets
+from sandbox_inventory.lost_sales.config import LostSalesConfig
+
+REWARDS = presets("holding", "shortage", "purchase", "fixed", "revenue")
+
+
+class LostSales:
+    """The dynamics of a batch; state: ``stock`` (num_envs,) and ``pipeline`` (num_envs, max(L - 1, 0))."""
+
+    finite = False
+    layout = ("stock", "pipeline")
+
+    def __init__(self, config: LostSalesConfig) -> None:
+        self.config = config
+        self.demands: tuple[Demand, ...] = (config.demand,)
+        self.pipeline_length = max(config.lead_time - 1, 0)
+        self.observation_size = 1 + self.pipeline_length
+        self.scale = max(mean_and_std(config.demand)[0], 1.0)
+        max_order = config.max_order or default_max_order(config.demand, config.fixed_cost, config.holding)
+        self.orders = make_orders(config.orders, (max_order,), config.demand.integer, flat=True)
+        self.action_space: gym.Space[Any] = self.orders.space
+
+    def initial_state(self, num_envs: int) -> State:
+        """The initial stock on hand, an empty pipeline."""
+        stock = np.full(num_envs, self.config.initial_stock, np.float64)
+        return {"stock": stock, "pipeline": np.zeros((num_envs, self.pipeline_length))}
+
+    def observe(self, state: State) -> Array:
+        """Stock on hand after receipt, then outstanding orders, next arrival first."""
+        observation = np.empty((len(state["stock"]), 1 + self.pipeline_length))
+        observation[:, 0] = state["stock"]
+        observation[:, 1:] = state["pipeline"]
+        return observation
+
+    def units(self, state: State) -> Array:
+        """Stock on hand and in the pipeline."""
+        total: Array = state["stock"] + state["pipeline"].sum(1)
+        return total
+
+    def step(self, state: State, action: Array, demand: Array) -> tuple[State, Flow]:
+        """Order, demand, cost, and the receipt of the next period."""
+        config, demanded = self.config, demand[:, 0]
+        quantity = self.orders.quantities(action)
+        stock, pipeline = state["stock"], state["pipeline"]
+        if config.lead_time == 0:
+            stock = stock + quantity
+        sold = np.minimum(stock, demanded)
+        left = stock - sold
+        next_stock = left
+        if config.lead_time > 0:
+            arriving, pipeline = advance(pipeline, quantity)
+            next_stock = left + arriving
+        # Zero rates are skipped for speed: most instances have neither prices nor a fixed cost.
+        terms = {
+            "holding": config.holding * left,
+            "shortage": config.penalty * (demanded - sold),
+            "purchase": config.purchase * quantity if config.purchase else np.zeros(len(stock)),
+            "fixed": config.fixed_cost * (quantity > 0) if config.fixed_cost else np.zeros(len(stock)),
+            "revenue": config.price * sold if config.price else np.zeros(len(stock)),
+        }
+        flow = Flow(terms, demanded, sold, left, quantity[:, None], quantity, sold)
+        return {"stock": next_stock, "pipeline": pipeline}, flow
+
+
+make, make_vec = env_makers(LostSales)

@@ -1,0 +1,52 @@
+"""Myopic rules for lost sales, as tables of orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from sandbox_inventory.core.demand.distribution import probabilities
+from sandbox_inventory.core.solvers.cache import cached
+from sandbox_inventory.lost_sales.config import LostSalesConfig
+from sandbox_inventory.lost_sales.exact import optimal
+from sandbox_inventory.lost_sales.tables import Costs, OrderTable, StateActionTable, table_bounds
+
+
+def myopic(config: LostSalesConfig, weights: Mapping[str, float], periods: Literal[1, 2] = 1) -> OrderTable:
+    """Zipkin's Myopic (1) and Myopic-2 (2): least expected cost in the period when the order arrives.
+
+    Myopic-2 adds the least expected cost of the period after, over the next order. Without a lead time both
+    are the optimum.
+
+    Args:
+        config: The system.
+        weights: The reward's weight of each term.
+        periods: 1 or 2.
+
+    Raises:
+        InvalidValueError: As `exact.optimal`.
+    """
+    costs, mass = Costs.weighted(config, weights), probabilities(config.demand)
+    if config.lead_time == 0:
+        return optimal(config, weights)
+    question = {
+        "lead_time": config.lead_time,
+        "demand": config.demand.relevant_fields(),
+        "costs": vars(costs),
+        "periods": periods,
+    }
+
+    def solve() -> dict[str, Any]:
+        max_order, max_stock = table_bounds(config, costs, mass)
+        table = StateActionTable(config, costs, mass, max_order, max_stock + max_order)
+        later = table.period
+        for _ in range(config.lead_time):  # to the cost of the period in which the order can be used
+            later = table.expected(later)
+        quality = later + table.placing
+        if periods == 2:
+            quality = quality + table.expected(quality.min(-1))
+        return {"order": quality.argmin(-1).astype(np.int32)}
+
+    return OrderTable(float("nan"), cached("lost-sales-myopic", 1, question, solve)["order"])

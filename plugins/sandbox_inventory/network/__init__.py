@@ -1,0 +1,1 @@
+"""Supply networks: any acyclic graph."""

@@ -1,0 +1,1 @@
+"""The newsvendor: one order for one period's demand."""

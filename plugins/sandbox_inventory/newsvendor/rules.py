@@ -1,0 +1,23 @@
+"""Baselines of the newsvendor."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sandbox_inventory.core.demand.distribution import mean_and_std
+from sandbox_inventory.core.rules import InventoryEnvironment, RulePolicy
+from sandbox_inventory.newsvendor.exact import optimal
+
+
+def make_optimal(env: InventoryEnvironment) -> RulePolicy:
+    """The critical fractile."""
+    quantity, cost = optimal(env.model.config, env.reward_spec.weights)
+    return RulePolicy(
+        env, lambda state: np.full(len(state["last"]), quantity), {"values": [quantity], "cost": cost}
+    )
+
+
+def make_mean(env: InventoryEnvironment) -> RulePolicy:
+    """Order the mean demand."""
+    mean = mean_and_std(env.model.config.demand)[0]
+    return RulePolicy(env, lambda state: np.full(len(state["last"]), mean))

@@ -1,0 +1,1 @@
+"""A perishable item with a fixed life."""

@@ -1,0 +1,1 @@
+"""Serial multi-echelon systems."""

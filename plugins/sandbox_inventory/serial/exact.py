@@ -1,0 +1,115 @@
+"""The exact optimum of a serial system, by the recursion of Clark and Scarf."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sandbox.api import InvalidValueError
+from sandbox_inventory.core.arrays import Array, positive
+from sandbox_inventory.core.demand.distribution import convolved, moments, probabilities
+from sandbox_inventory.core.demand.families import Demand
+from sandbox_inventory.serial.config import SerialConfig
+
+GRID = 0.01
+"""Step of the grid for demand in fractions of a unit, in standard deviations of a period's demand."""
+
+
+@dataclass(frozen=True)
+class EchelonLevels:
+    """Optimal echelon base-stock levels, downstream first, units, and the cost of a period, money."""
+
+    levels: tuple[float, ...]
+    cost: float
+
+
+def clark_scarf(
+    lead_demands: tuple[Array, ...], step: float, rates: tuple[float, ...], penalty: float
+) -> EchelonLevels:
+    """The recursion of Clark and Scarf on a grid.
+
+    C₁(y) = E[h₁·(y - D₁) + (p + Σh)·(y - D₁)⁻], C_j(y) = E[h_j·(y - D_j) + C_{j-1}(min(S_{j-1}, y - D_j))].
+
+    Args:
+        lead_demands: P(D_j = 0), P(D_j = step), … of each stage's lead-time demand.
+        step: Step of the grid, units.
+        rates: Echelon holding rates h_j.
+        penalty: p.
+
+    Source: Clark & Scarf 1960; Snyder & Shen 2019, theorem 6.1.
+    """
+    length = sum(len(mass) for mass in lead_demands)
+    positions = step * np.arange(-length, length + 1)
+    levels, below = [], np.zeros(0)
+    for stage, mass in enumerate(lead_demands):
+        if stage == 0:
+            inner = rates[0] * positions + (penalty + sum(rates)) * positive(-positions)
+        else:
+            inner = rates[stage] * positions + below
+        # E f(y - D): left of the grid, f continues as the straight line that it is there.
+        slope = inner[1] - inner[0]
+        reach = len(mass) - 1
+        extended = np.concatenate([inner[0] - slope * np.arange(reach, 0, -1), inner])
+        expected = np.convolve(extended, mass, "valid")
+        best = int(expected.argmin())
+        levels.append(float(positions[best]))
+        cost = float(expected[best])
+        below = np.where(positions < positions[best], expected, cost)
+    return EchelonLevels(tuple(levels), cost)
+
+
+def lead_demand(demand: Demand, periods: int, step: float) -> Array:
+    """Probabilities of the demand of several periods on a grid; a normal is taken as untruncated.
+
+    Args:
+        demand: One period's demand.
+        periods: Number of periods.
+        step: Step of the grid, units.
+
+    Raises:
+        InvalidValueError: For demand that is neither normal nor on the integers.
+    """
+    if demand.integer and demand.independent:
+        return convolved(probabilities(demand), periods)
+    if demand.kind != "normal" or demand.whole:
+        raise InvalidValueError(
+            f"Clark and Scarf's recursion is solved for normal and for whole demand, not {demand.kind}."
+        )
+    from scipy import stats
+
+    mean, std = periods * demand.mean, np.sqrt(periods) * (demand.std or 0.0)
+    if periods == 0:
+        return np.ones(1)
+    edges = step * (np.arange(int((mean + 7 * std) / step) + 2) - 0.5)
+    mass = np.diff(stats.norm.cdf(edges, mean, std))
+    normalised: Array = mass / mass.sum()
+    return normalised
+
+
+def optimal(config: SerialConfig, weights: Mapping[str, float]) -> EchelonLevels:
+    """Optimal echelon base-stock levels and the cost of a period of this package's model.
+
+    In the model stage 1 faces the demand of L₁ + 1 periods before its cost is counted. The echelon stock of
+    the upper stages is counted after the period's demand, too, which is h_j·E[d] less for each j ≥ 2 than in
+    the recursion.
+
+    Args:
+        config: The system.
+        weights: The reward's weight of each term.
+
+    Raises:
+        InvalidValueError: As `lead_demand`, or if the reward weighs stock on hand and in transit differently.
+    """
+    if weights["holding"] != weights["transport"] or weights["holding"] >= 0 or weights["shortage"] > 0:
+        raise InvalidValueError(
+            "The optimum needs equal, negative weights of holding and transport: both are echelon stock."
+        )
+    weight = -weights["holding"]
+    step = 1.0 if config.demand.integer else GRID * (config.demand.std or 1.0)
+    lead_times = [config.lead_times[0] + 1, *config.lead_times[1:]]
+    rates = tuple(weight * rate for rate in config.echelon_holding)
+    lead_demands = tuple(lead_demand(config.demand, periods, step) for periods in lead_times)
+    result = clark_scarf(lead_demands, step, rates, -weights["shortage"] * config.penalty)
+    return EchelonLevels(result.levels, result.cost - sum(rates[1:]) * moments(config.demand)[0])

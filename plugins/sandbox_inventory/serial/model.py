@@ -1,0 +1,136 @@
+"""A serial multi-echelon system: the dynamics.
+
+Stage 1 serves customers, stage N buys from outside, and stage j is supplied by stage j + 1. Event order of a
+period: **receive, observe, order (upstream first), ship, demand, cost**. A stage is sent what it orders,
+limited by its supplier's stock; what it is not sent is not owed, and it may order again. A shipment to stage
+j arrives after L_j periods. Unmet customer demand is in backlog at stage 1. With echelon rates h₁ … h_N,
+
+    cost = Σ h_j·IL_j + (p + Σ h_j)·B.
+
+IL_j is all stock at and below stage j, including what is in transit below j, less the backlog B. In local
+terms the same sum charges Σ_{i ≥ j} h_i on stock at stage j and Σ_{i > j} h_i on units in transit to it.
+Sources: Clark & Scarf 1960, Management Science 6(4); Snyder & Shen 2019, section 6.2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from sandbox_inventory.core.arrays import Array, positive, receive, weighted_sum
+from sandbox_inventory.core.demand.distribution import mean_and_std
+from sandbox_inventory.core.demand.families import Demand
+from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.model import Flow, State
+from sandbox_inventory.core.orders import make_orders
+from sandbox_inventory.core.parallel_envs import parallel_env_makers
+from sandbox_inventory.core.reward import presets
+from sandbox_inventory.serial.config import SerialConfig
+
+REWARDS = presets("holding", "transport", "shortage")
+
+
+class Serial:
+    """The dynamics of a batch.
+
+    State: ``stock`` (num_envs, N), that of stage 1 net of backlog; ``in_transit`` (num_envs, N, max L), the
+    shipments to each stage, of which slot k arrives k + 1 periods from now.
+    """
+
+    finite = False
+
+    def __init__(self, config: SerialConfig) -> None:
+        self.config = config
+        self.demands: tuple[Demand, ...] = (config.demand,)
+        self.stages = len(config.lead_times)
+        self.slots = max(*config.lead_times, 1)
+        self.observation_size = self.stages * (1 + self.slots)
+        mean, std = mean_and_std(config.demand)
+        self.scale = max(mean, 1.0)
+        max_order = config.max_order or float(np.ceil(mean + 6 * std))
+        self.orders = make_orders(config.orders, (max_order,) * self.stages, config.demand.integer)
+        self.action_space: gym.Space[Any] = self.orders.space
+        rates = np.asarray(config.echelon_holding)
+        self.local_holding = np.cumsum(rates[::-1])[::-1]  # Σ_{i ≥ j} h_i: a unit at stage j
+        self.agents = tuple(f"stage-{stage + 1}" for stage in range(self.stages))
+
+    def initial_state(self, num_envs: int) -> State:
+        """At each stage the mean demand of its lead time and one period more; nothing in transit."""
+        mean = np.rint(mean_and_std(self.config.demand)[0])
+        stock = np.tile([mean * (time + 1) for time in self.config.lead_times], (num_envs, 1))
+        in_transit = np.zeros((num_envs, self.stages, self.slots))
+        return {"stock": stock.astype(np.float64), "in_transit": in_transit}
+
+    def observe(self, state: State) -> Array:
+        """Stock of every stage (stage 1 net of backlog), then what is in transit to each."""
+        stock = state["stock"]
+        return np.concatenate([stock, state["in_transit"].reshape(len(stock), -1)], 1)
+
+    def observe_agents(self, state: State) -> Array:
+        """Each stage sees the whole system and which stage it is, shape ``(num_envs, stages, …)``."""
+        whole = self.observe(state) / self.scale
+        num_envs = len(whole)
+        observations = np.repeat(whole[:, None], self.stages, 1)
+        stage = np.broadcast_to(np.eye(self.stages), (num_envs, self.stages, self.stages))
+        return np.concatenate([observations, stage], 2)
+
+    def units(self, state: State) -> Array:
+        """Stock on hand and in transit."""
+        total: Array = positive(state["stock"]).sum(1) + state["in_transit"].sum((1, 2))
+        return total
+
+    def step(self, state: State, action: Array, demand: Array) -> tuple[State, Flow]:
+        """Orders and shipments, demand, cost, and the receipts of the next period."""
+        config, demanded = self.config, demand[:, 0]
+        quantities = self.orders.quantities(action)
+        stock, in_transit = state["stock"].copy(), state["in_transit"].copy()
+        shipped, late = self._ship(stock, in_transit, quantities)
+        filled = np.minimum(positive(stock[:, 0]), demanded)
+        stock[:, 0] = stock[:, 0] - demanded
+        on_hand, moving = positive(stock), in_transit.sum(2)
+        transport_rates = self.local_holding[1:]
+        terms = {
+            "holding": weighted_sum(on_hand, self.local_holding),
+            "transport": (
+                weighted_sum(moving[:, :-1], transport_rates) if self.stages > 1 else np.zeros(len(stock))
+            ),
+            "shortage": config.penalty * positive(-stock[:, 0]),
+        }
+        end_stock = on_hand.sum(1)
+        stock[:, 0], later = receive(stock[:, 0], in_transit[:, 0, 0])
+        stock[:, 1:] = stock[:, 1:] + in_transit[:, 1:, 0]
+        advanced = np.zeros_like(in_transit)
+        advanced[:, :, :-1] = in_transit[:, :, 1:]
+        sold = filled + late + later
+        flow = Flow(terms, demanded, filled, end_stock, shipped, shipped[:, -1], sold)
+        return {"stock": stock, "in_transit": advanced}, flow
+
+    def _ship(self, stock: Array, in_transit: Array, quantities: Array) -> tuple[Array, Array]:
+        """Ship every stage's order, upstream first; ``stock`` and ``in_transit`` change in place.
+
+        Returns:
+            Units shipped to each stage, shape ``(num_envs, stages)``, and units that served the backlog at
+            once, shape ``(num_envs,)``.
+        """
+        shipped = np.empty_like(quantities)
+        late = np.zeros(len(stock))
+        for stage in reversed(range(self.stages)):
+            shipment = quantities[:, stage]
+            if stage + 1 < self.stages:
+                shipment = np.minimum(shipment, stock[:, stage + 1])
+                stock[:, stage + 1] = stock[:, stage + 1] - shipment
+            shipped[:, stage] = shipment
+            lead_time = self.config.lead_times[stage]
+            if lead_time > 0:
+                in_transit[:, stage, lead_time - 1] += shipment  # slot 0 is received at the period's end
+            elif stage == 0:
+                stock[:, 0], late = receive(stock[:, 0], shipment)
+            else:
+                stock[:, stage] += shipment
+        return shipped, late
+
+
+make, make_vec = env_makers(Serial)
+make_parallel, make_parallel_vec = parallel_env_makers(Serial)

@@ -1,0 +1,1 @@
+"""Many items with demand from traces."""

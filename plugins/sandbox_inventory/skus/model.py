@@ -1,0 +1,118 @@
+"""Many items with demand from traces, lost sales, one lead time and a fixed cost an order: the dynamics.
+
+Event order of a period: **receive, observe, order, demand, cost**, for every item as in the lost-sales task.
+Items are coupled only by the decision maker, who orders all of them. An episode is a window of the traces
+that begins at a random place of the part that is played.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from sandbox.api import InvalidValueError
+from sandbox_inventory.core.arrays import Array, advance
+from sandbox_inventory.core.demand.families import Demand
+from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.model import Flow, State
+from sandbox_inventory.core.orders import make_orders
+from sandbox_inventory.core.reward import presets
+from sandbox_inventory.skus.config import SkusConfig
+from sandbox_inventory.skus.generator import generated_traces
+from sandbox_inventory.skus.traces import read_traces
+
+REWARDS = presets("holding", "shortage", "fixed", "revenue")
+GENERATED = "generated:"
+SMOOTHING = 0.1
+"""Weight of the newest demand in an item's running mean."""
+
+
+class Skus:
+    """The dynamics of a batch.
+
+    State: ``stock`` (num_envs, items), ``pipeline`` (num_envs, L - 1, items), ``recent`` (num_envs, items),
+    the running mean of demand.
+
+    Attributes:
+        traces: Demand of the part that is played, shape ``(periods, items)``, units.
+        names: Names of the items.
+        means, stds: Of each item's demand in the first part, whichever part is played.
+
+    Raises:
+        BrokenFileError: If the traces cannot be read.
+        InvalidValueError: If the part to be played is shorter than an episode.
+    """
+
+    finite = False
+
+    def __init__(self, config: SkusConfig) -> None:
+        self.config = config
+        whole, self.names = _all_traces(config)
+        split = int(len(whole) * config.split)
+        self.traces = {"first": whole[:split], "last": whole[split:], "all": whole}[config.part]
+        if len(self.traces) < config.horizon:
+            raise InvalidValueError(
+                f"The {config.part} part of the traces has {len(self.traces)} periods, less than the horizon "
+                f"of {config.horizon}.",
+                "Lower horizon, or use part=all.",
+            )
+        self.means = np.maximum(whole[:split].mean(0), 1e-3)
+        self.stds = np.maximum(whole[:split].std(0), 1e-3)
+        items = whole.shape[1]
+        # Stands for the items only: demand is cut from the traces.
+        self.demands: tuple[Demand, ...] = (Demand(kind="trace", values=(0.0,)),) * items
+        self.observation_size = items * (1 + config.lead_time)
+        self.scale = 1.0
+        limits = np.ceil(config.cover * self.means).tolist()
+        self.orders = make_orders(config.orders, limits, bool((whole % 1 == 0).all()))
+        self.action_space: gym.Space[Any] = self.orders.space
+
+    def initial_state(self, num_envs: int) -> State:
+        """The mean demand of a lead time and one period more in stock, an empty pipeline."""
+        stock = np.rint(self.means * (self.config.lead_time + 1))
+        return {
+            "stock": np.tile(stock, (num_envs, 1)),
+            "pipeline": np.zeros((num_envs, self.config.lead_time - 1, len(self.means))),
+            "recent": np.tile(self.means, (num_envs, 1)),
+        }
+
+    def observe(self, state: State) -> Array:
+        """Stock, pipeline by arrival, and the running mean of demand, each over the item's mean demand."""
+        num_envs = len(state["stock"])
+        pipeline = (state["pipeline"] / self.means).reshape(num_envs, -1)
+        return np.concatenate([state["stock"] / self.means, pipeline, state["recent"] / self.means], 1)
+
+    def units(self, state: State) -> Array:
+        """Stock on hand and in the pipeline, all items."""
+        total: Array = state["stock"].sum(1) + state["pipeline"].sum((1, 2))
+        return total
+
+    def step(self, state: State, action: Array, demand: Array) -> tuple[State, Flow]:
+        """Order, demand, cost, and the receipts of the next period."""
+        config, quantities = self.config, self.orders.quantities(action)
+        sold = np.minimum(state["stock"], demand)
+        left = state["stock"] - sold
+        terms = {
+            "holding": config.holding * left.sum(1),
+            "shortage": config.penalty * (demand - sold).sum(1),
+            "fixed": config.fixed_cost * (quantities > 0).sum(1),
+            "revenue": config.margin * sold.sum(1),
+        }
+        arriving, pipeline = advance(state["pipeline"], quantities)
+        recent = (1 - SMOOTHING) * state["recent"] + SMOOTHING * demand
+        ordered = quantities.sum(1)
+        flow = Flow(terms, demand.sum(1), sold.sum(1), left.sum(1), ordered[:, None], ordered, sold.sum(1))
+        return {"stock": left + arriving, "pipeline": pipeline, "recent": recent}, flow
+
+
+def _all_traces(config: SkusConfig) -> tuple[Array, list[str]]:
+    if config.traces.startswith(GENERATED):
+        demand = generated_traces(config.generator_seed, config.items, config.periods)
+        return demand, [f"item-{index + 1}" for index in range(config.items)]
+    return read_traces(Path(config.traces))
+
+
+make, make_vec = env_makers(Skus)

@@ -1,0 +1,120 @@
+"""Environments in worker processes, one each."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
+from typing import Any
+
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.async_vector_env import AsyncState, _async_worker
+
+from sandbox.api.errors import RunFailedError, SandboxError
+from sandbox.api.processes import Parent, follow_parent, kill_on_terminate, starting_children
+from sandbox.api.types import Element, Reset, VectorStep
+from sandbox.envs.single import EnvFactory
+from sandbox.envs.wrappers import AnyAsyncVectorEnv
+
+CLOSE_WITHIN = 5.0
+"""Seconds that a step under way may take when the environments are closed; then workers are killed."""
+
+
+class WorkerVectorEnv(AnyAsyncVectorEnv):
+    """One process an environment; failures are reported in the words of the environment that failed.
+
+    Raises:
+        RunFailedError: From `step` and `reset`, when a worker process dies.
+    """
+
+    def __init__(self, factories: Sequence[EnvFactory]) -> None:
+        with ExitStack() as self._start, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._start.enter_context(starting_children())
+            super().__init__(
+                list(factories),
+                context="spawn",
+                autoreset_mode=AutoresetMode.SAME_STEP,
+                copy=True,
+                worker=partial(_serve, Parent.current()),
+            )
+        kill_on_terminate(self.processes)
+        # Before multiprocessing terminates daemonic processes by SIGTERM and waits for them.
+        Finalize(self, _kill, (self.processes,), exitpriority=1)
+
+    def _check_spaces(self) -> None:
+        """The last thing that Gymnasium's constructor does, once all workers are started."""
+        self._start.close()  # so that Ctrl-C is answered while they make their environments
+        super()._check_spaces()  # type: ignore[no-untyped-call]
+
+    def close_extras(self, timeout: float | None = None, terminate: bool = False) -> None:
+        """Close the environments; workers that do not answer in time are killed."""
+        super().close_extras(CLOSE_WITHIN if timeout is None else timeout, terminate)
+
+    def step_wait(self, timeout: float | None = None) -> VectorStep:
+        with self._deaths_explained():
+            return super().step_wait(timeout)
+
+    def step_async(self, actions: Element) -> None:
+        with self._deaths_explained():
+            super().step_async(actions)
+
+    def reset_wait(self, timeout: float | None = None) -> Reset:
+        with self._deaths_explained():
+            return super().reset_wait(timeout)
+
+    def call_async(self, name: str, /, *args: object, **kwargs: object) -> None:
+        with self._deaths_explained():
+            super().call_async(name, *args, **kwargs)
+
+    def call_wait(self, timeout: float | None = None) -> tuple[Any, ...]:
+        with self._deaths_explained():
+            return super().call_wait(timeout)
+
+    def _raise_if_errors(self, successes: Iterable[bool]) -> None:
+        """Raise what a worker raised; Gymnasium would make a new exception of its kind from its text."""
+        failures = [self.error_queue.get() for success in successes if not success]
+        if not failures:
+            return
+        for env_index, *_ in failures:
+            self.parent_pipes[env_index].close()
+            self.parent_pipes[env_index] = None  # type: ignore[call-overload]
+        self._state = AsyncState.DEFAULT
+        env_index, _, error, trace = failures[0]
+        error.add_note(trace)
+        if isinstance(error, SandboxError):
+            raise error
+        raise RunFailedError(
+            f"Environment worker {env_index} failed: {type(error).__name__}: {error}.",
+            "The run's checkpoints are kept.",
+        ) from error
+
+    @contextmanager
+    def _deaths_explained(self) -> Iterator[None]:
+        try:
+            yield
+        except SandboxError:
+            raise
+        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+            dead = [index for index, process in enumerate(self.processes) if not process.is_alive()]
+            codes = ", ".join(str(self.processes[index].exitcode) for index in dead)
+            self.close(terminate=True)
+            raise RunFailedError(
+                f"Environment worker {', '.join(map(str, dead)) or '?'} died (exit code {codes or '?'}).",
+                "The run's checkpoints are kept.",
+            ) from error
+
+
+def _serve(parent: Parent, *arguments: Any) -> None:
+    """What a worker runs; ``arguments`` are those of Gymnasium's own worker function."""
+    follow_parent(parent)
+    _async_worker(*arguments)
+
+
+def _kill(processes: Sequence[BaseProcess]) -> None:
+    for process in processes:
+        if process.is_alive():
+            process.kill()

@@ -1,0 +1,181 @@
+"""Many items: days and rules by hand, windows of traces, files that are read and refused, the generator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from inventory_support import days, money, one_day, series
+
+from sandbox.api import BrokenFileError, InvalidValueError
+from sandbox_inventory.skus.config import SkusConfig
+from sandbox_inventory.skus.generator import generated_traces
+from sandbox_inventory.skus.model import SMOOTHING, Skus
+from sandbox_inventory.skus.rules import min_max, reorder_level
+from sandbox_inventory.skus.traces import read_traces
+
+
+@pytest.fixture
+def two_items(tmp_path: Path) -> Path:
+    """Ten days: apples sell 2 and 6 in turn, pears 10 a day."""
+    rows = [f"{day},{sku},{demand}" for day in range(10) for sku, demand in _sold(day)]
+    path = tmp_path / "demand.csv"
+    path.write_text("\n".join(["period,sku,demand", *rows]) + "\n")
+    return path
+
+
+def _sold(day: int) -> list[tuple[str, int]]:
+    return [("apple", 2 if day % 2 == 0 else 6), ("pear", 10)]
+
+
+def _model(path: Path, **settings: Any) -> Skus:
+    defaults: dict[str, Any] = {
+        "traces": str(path),
+        "part": "all",
+        "horizon": 4,
+        "lead_time": 2,
+        "holding": 0.1,
+        "penalty": 2,
+        "margin": 1,
+        "fixed_cost": 5,
+        "orders": "discrete",
+        "split": 0.8,
+    }
+    return Skus(SkusConfig(**{**defaults, **settings}))
+
+
+def test_two_days_of_two_items_by_hand(two_items: Path) -> None:
+    model = _model(two_items)  # means 4 and 10: three periods of them in stock
+    states, flows = days(model, quantities=[(7, 0), (0, 9)], demand=[(2, 10), (6, 25)])
+    # 12 - 2 = 10 and 30 - 10 = 20; 10 - 6 = 4 and 20 - 25: five lost. The first order then arrives.
+    assert series(states, "stock") == [[10, 20], [11, 0]]
+    assert series(states, "pipeline") == [[[7, 0]], [[0, 9]]]
+    assert [money(flow)["holding"] for flow in flows] == pytest.approx([3.0, 0.4])
+    assert [money(flow)["shortage"] for flow in flows] == [0, 10]
+    assert [money(flow)["fixed"] for flow in flows] == [5, 5]
+    assert [money(flow)["revenue"] for flow in flows] == [12, 26]
+
+
+def test_the_running_mean_follows_demand(two_items: Path) -> None:
+    model = _model(two_items)
+    state, _ = one_day(model, (0, 0), (14, 10))
+    assert state["recent"].tolist() == [[pytest.approx(4 + SMOOTHING * 10), pytest.approx(10)]]
+
+
+def test_quantities_are_observed_in_periods_of_each_items_mean(two_items: Path) -> None:
+    model = _model(two_items)
+    state, _ = one_day(model, (8, 5), (0, 0))
+    # Stock 12 and 30, orders 8 and 5, over means of 4 and 10; then the running means.
+    observed = model.observe(state)[0].tolist()
+    assert observed == pytest.approx([3, 3, 2, 0.5, 1 - SMOOTHING, 1 - SMOOTHING])
+
+
+def test_the_largest_order_covers_periods_of_mean_demand(two_items: Path) -> None:
+    assert _model(two_items, cover=3).orders.max_quantity == (12, 30)
+
+
+def test_the_reorder_level_is_recent_demand_and_a_safety_stock(two_items: Path) -> None:
+    model = _model(two_items)
+    # Three periods of 4 and 10; deviations 2 and 0 (0.001 at least), times √3.
+    level = reorder_level(model, np.array([[1.5]]), model.initial_state(1))
+    assert level.tolist() == [[round(12 + 1.5 * 2 * np.sqrt(3)), 30]]
+
+
+def test_s_S_of_items_orders_a_lot_above_the_level(two_items: Path) -> None:
+    model = _model(two_items)
+    state = model.initial_state(1)
+    state["stock"][0], state["pipeline"][0] = [5, 30], [[2, 0]]
+    # Positions 7 and 30, levels 12 and 30: the first is below; a lot of two periods on top of the level.
+    assert min_max(model, np.array([[0.0, 2.0]]), state).tolist() == [[12 + 8 - 7, 0]]
+    assert min_max(model, np.array([[0.0]]), state).tolist() == [[5, 0]]
+
+
+# Windows of the traces
+
+
+def test_training_and_evaluation_play_different_parts_of_the_traces() -> None:
+    first = Skus(SkusConfig(items=3, periods=400, part="first"))
+    last = Skus(SkusConfig(items=3, periods=400, part="last"))
+    whole = generated_traces(0, 3, 400)
+    np.testing.assert_array_equal(np.concatenate([first.traces, last.traces]), whole)
+    np.testing.assert_array_equal(first.means, last.means)  # what is known before the evaluation
+
+
+def test_a_part_that_is_shorter_than_an_episode_is_refused(two_items: Path) -> None:
+    with pytest.raises(InvalidValueError, match="has 2 periods, less than the horizon of 4"):
+        _model(two_items, part="last")
+
+
+# Files
+
+
+def test_traces_are_read_from_csv_and_parquet_alike(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    text = "period,sku,demand\n0,apple,3\n1,pear,2\n3,apple,1.5\n"
+    (tmp_path / "demand.csv").write_text(text)
+    table = pa.table({"period": [0, 1, 3], "sku": ["apple", "pear", "apple"], "demand": [3.0, 2.0, 1.5]})
+    pq.write_table(table, tmp_path / "demand.parquet")
+    for name in ("demand.csv", "demand.parquet"):
+        demand, names = read_traces(tmp_path / name)
+        assert names == ["apple", "pear"]
+        assert demand.tolist() == [[3, 0], [0, 2], [0, 0], [1.5, 0]]
+
+
+def test_days_are_periods_and_rows_of_the_same_day_add_up(tmp_path: Path) -> None:
+    path = tmp_path / "demand.csv"
+    path.write_text("Demand , SKU,period\n3,apple,2024-02-28\n2,apple,2024-02-28\n1,apple,2024-03-01\n")
+    assert read_traces(path)[0][:, 0].tolist() == [5, 0, 1]  # 2024 has a 29th of February
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("2024-01-02,apple,-1", "line 3.*at least 0"),
+        ("2024-01-02,apple,many", "line 3.*no number"),
+        ("yesterday,apple,1", "line 3.*neither a number"),
+        ("2024-01-02,,1", "line 3.*no sku"),
+        ("2024-01-02,apple", "line 3.*2 fields"),
+        ("2024-01-02,apple,nan", "line 3.*finite"),
+    ],
+)
+def test_a_bad_row_is_named_by_file_line_and_reason(tmp_path: Path, row: str, reason: str) -> None:
+    path = tmp_path / "demand.csv"
+    path.write_text(f"period,sku,demand\n2024-01-01,apple,1\n{row}\n")
+    with pytest.raises(BrokenFileError, match=f"demand.csv, {reason}"):
+        read_traces(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("empty.csv", b"period,sku,demand\n", "no demand"),
+        ("column.csv", b"period,item,demand\n0,a,1\n", "no column 'sku'"),
+        ("bytes.csv", b"period,sku,demand\n0,\xff\xfe,1\n", "cannot be read as CSV"),
+        ("table.parquet", b"no parquet", "cannot be read as Parquet"),
+        ("missing.csv", None, "cannot be read as CSV"),
+    ],
+)
+def test_a_file_that_is_no_table_of_demand_is_refused(
+    tmp_path: Path, name: str, content: bytes | None, reason: str
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(BrokenFileError, match=reason):
+        read_traces(path)
+
+
+# The generator
+
+
+def test_the_generator_repeats_itself_and_a_third_of_the_items_sell_intermittently() -> None:
+    demand = generated_traces(3, 60, 730)
+    np.testing.assert_array_equal(demand, generated_traces(3, 60, 730))
+    assert (demand != generated_traces(4, 60, 730)).any()
+    idle = (demand == 0).mean(0)
+    assert (idle > 0.45).mean() == pytest.approx(1 / 3, abs=0.2)
+    assert (demand % 1 == 0).all()
