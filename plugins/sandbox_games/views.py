@@ -27,7 +27,7 @@ LADDER_GAMES = 10
 OPENING = 2
 """Random moves before the games of a ladder, so that players without chance do not repeat one game."""
 
-BANDS = ((10, 15), (16, 21), (22, 27), (28, 34))
+BANDS = ((14, 18), (19, 23), (24, 28), (29, 34))
 """Numbers of stones that the held-out positions are grouped by."""
 
 

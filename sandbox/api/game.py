@@ -106,9 +106,8 @@ def game_env(env: Any) -> GameEnv | None:
     for _ in range(16):
         if isinstance(env, GameEnv):
             return env
-        inner = getattr(env, "copies_of", None) or getattr(env, "parallel", None) or getattr(env, "env", None)
-        if inner is None:
-            inner = getattr(env, "unwrapped", None)
+        inside = (getattr(env, name, None) for name in ("joint_envs", "parallel", "env", "unwrapped"))
+        inner = next((found for found in inside if found is not None), None)
         if inner is None or inner is env:
             return None
         env = inner

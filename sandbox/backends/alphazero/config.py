@@ -28,6 +28,9 @@ class AlphaZeroConfig(BaseModel):
     c_scale: float = Field(
         0.2, gt=0.0, le=100.0, description="(c_visit + most visits) · c_scale · q, q in [0, 1]"
     )
+    decisive_moves: bool = Field(
+        True, description="know a position as won where the player to move can win at once"
+    )
     network: Literal["convolutional", "dense"] = Field("convolutional", description="kind of residual blocks")
     channels: int = Field(64, ge=4, le=1024, description="of the convolutions")
     blocks: int = Field(4, ge=0, le=80, description="residual blocks of two convolutions")

@@ -22,7 +22,16 @@ from sandbox.backends.policy_files import PolicyFiles, read_policy, require_fit,
 
 Array = NDArray[Any]
 ALGORITHM = "alphazero"
-KEPT = ("network", "channels", "blocks", "play_simulations", "considered", "c_visit", "c_scale")
+KEPT = (
+    "network",
+    "channels",
+    "blocks",
+    "play_simulations",
+    "considered",
+    "c_visit",
+    "c_scale",
+    "decisive_moves",
+)
 """What of the hyperparameters a saved policy needs."""
 
 
@@ -197,7 +206,9 @@ class AlphaZeroPolicy:
         shape = (len(games), self._actions)
         gumbel = np.zeros(shape) if deterministic else self._rng.gumbel(size=shape)
         config = self.config
-        settings = Settings(config.play_simulations, config.considered, config.c_visit, config.c_scale)
+        settings = Settings(
+            config.play_simulations, config.considered, config.c_visit, config.c_scale, config.decisive_moves
+        )
         return search(env.game, self.evaluator(), env.positions[games], settings, gumbel)
 
 

@@ -39,6 +39,7 @@ class Settings:
     considered: int
     c_visit: float
     c_scale: float
+    decisive_moves: bool = True
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def search(game: Game, evaluate: Evaluate, positions: Array, settings: Settings,
     store = np.empty((count, simulations + 1, *positions.shape[1:]), positions.dtype)
     everyone = np.arange(count)
     roots = np.zeros(count, np.int32)
-    _add(game, evaluate, tree, store, everyone, roots, positions)
+    _add(game, evaluate, tree, store, everyone, roots, positions, False)
     table = considered_visits(min(settings.considered, game.num_actions), simulations)
     gumbel = np.ascontiguousarray(gumbel, np.float32)
     leaves, moves = np.empty(count, np.int32), np.empty(count, np.int32)
@@ -93,27 +94,57 @@ def search(game: Game, evaluate: Evaluate, positions: Array, settings: Settings,
             tree.children[growing, parents, actions] = new
             tree.parents[growing, new], tree.actions[growing, new] = parents, actions
             after = game.play(store[growing, parents], actions.astype(np.int64))
-            _add(game, evaluate, tree, store, growing, new, after)
+            _add(game, evaluate, tree, store, growing, new, after, settings.decisive_moves)
             reached[growing] = new
         backup(tree, reached)
     return _read(tree, gumbel, settings)
 
 
 def _add(
-    game: Game, evaluate: Evaluate, tree: Tree, store: Array, games: Array, nodes: Array, positions: Array
+    game: Game,
+    evaluate: Evaluate,
+    tree: Tree,
+    store: Array,
+    games: Array,
+    nodes: Array,
+    positions: Array,
+    decisive_moves: bool,
 ) -> None:
-    """Make nodes of positions: who moves, the result where it is over, else what the network says."""
+    """Make nodes of positions: who moves, the result where it is over, else what the network says.
+
+    With ``decisive_moves`` a position in which the player to move has a winning move is won, and the network
+    is not asked (Teytaud & Teytaud 2010). The root is not treated so: it needs its actions.
+    """
     store[games, nodes] = positions
     status = game.status(positions)
     tree.players[games, nodes] = status.player
     tree.proven[games, nodes], tree.outcomes[games, nodes] = status.over, status.outcome
     playing = np.flatnonzero(~status.over)
+    if decisive_moves and len(playing):
+        won = has_winning_move(game, positions[playing])
+        sign = np.where(status.player[playing[won]] == 0, 1.0, -1.0)
+        tree.proven[games[playing[won]], nodes[playing[won]]] = True
+        tree.outcomes[games[playing[won]], nodes[playing[won]]] = sign
+        playing = playing[~won]
     if not len(playing):
         return
     logits, values = evaluate(game.observe(positions[playing], status.player[playing]))
     legal = game.legal(positions[playing])
     tree.logits[games[playing], nodes[playing]] = np.where(legal, logits, -np.inf)
     tree.values[games[playing], nodes[playing]] = values
+
+
+def has_winning_move(game: Game, positions: Array) -> NDArray[np.bool_]:
+    """Whether the player to move can end the game with a win at once, shape ``(n,)``; none of them over."""
+    won = np.zeros(len(positions), np.bool_)
+    legal, mover = game.legal(positions), game.status(positions).player
+    goal = np.where(mover == 0, 1.0, -1.0)
+    for action in range(game.num_actions):
+        rows = np.flatnonzero(legal[:, action] & ~won)
+        if len(rows):
+            after = game.status(game.play(positions[rows], np.full(len(rows), action, np.int64)))
+            won[rows] = after.over & (after.outcome == goal[rows])
+    return won
 
 
 def _read(tree: Tree, gumbel: Array, settings: Settings) -> Found:

@@ -50,7 +50,9 @@ class SelfPlay:
         self._players: Array = np.zeros((self._copies, length), np.int8)
         self._recorded: Array = np.zeros(self._copies, np.int64)
         self._random_left: Array = np.zeros(self._copies, np.int64)
-        self._settings = Settings(config.simulations, config.considered, config.c_visit, config.c_scale)
+        self._settings = Settings(
+            config.simulations, config.considered, config.c_visit, config.c_scale, config.decisive_moves
+        )
 
     def begin(self) -> None:
         """Start a game in every copy.

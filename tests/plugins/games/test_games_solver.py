@@ -38,14 +38,14 @@ def minimax(rules: Lines) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("rows", "columns", "stones"), [(3, 4, 0), (4, 4, 4), (4, 5, 9), (5, 4, 9), (6, 4, 13)]
+    ("rows", "columns", "stones"), [(3, 4, 2), (4, 4, 8), (4, 5, 12), (5, 4, 12), (6, 4, 16)]
 )
 def test_small_boards_have_the_scores_that_plain_minimax_gives(rows: int, columns: int, stones: int) -> None:
     rules = Lines(rows, columns, 4, gravity=True)
     solver, score = ConnectFourSolver(rules, table_size=100_003), minimax(rules)
     rng = np.random.default_rng(0)
     seen = 0
-    while seen < (1 if stones == 0 else 15):
+    while seen < 6:
         positions = rules.start(1)
         for _ in range(stones):
             if rules.status(positions).over[0]:
@@ -103,7 +103,7 @@ def test_held_out_positions_can_be_got_wrong_and_no_two_are_the_same() -> None:
     solved = held_out()
     solver = ConnectFourSolver(CONNECT_FOUR, table_size=1009)
     positions = solved.positions()
-    assert len(positions) >= 1000
+    assert len(positions) == 1050
     assert (positions[:, -1] == 0).all()
     assert len({solver.key(position) for position in positions}) == len(positions)
     legal = solved.scores != NO_MOVE

@@ -69,7 +69,7 @@ def test_a_saved_policy_acts_the_same_with_and_without_search(tmp_path: Path) ->
 def test_with_search_it_takes_a_win_that_the_network_does_not_know() -> None:
     made = policy()
     envs, _, _ = boards(1)
-    base = envs.unwrapped.copies_of.unwrapped
+    base = envs.unwrapped.joint_envs.unwrapped
     base.match.opponent = None
     base.match.seats[:] = -1
     base.positions = base.game.start(1)
