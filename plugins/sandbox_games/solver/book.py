@@ -1,8 +1,10 @@
-"""Makes the book of Connect Four openings: ``python -m sandbox_games.solver.book [--stones N]``.
+"""Makes the book of Connect Four openings: ``python -m sandbox_games.solver.book``.
 
-The book holds the result of every position that `ConnectFourSolver.best_move` needs to know when it plays
-either colour against any moves, as long as at most N stones lie on the board. It is written after every
-position, so that a run which was stopped goes on where it was. Seven stones take hours of one core.
+The book holds the result of every position that `ConnectFourSolver.best_move` asks for as long as fewer than
+`STRICT_FROM` stones lie on the board, when it plays either colour against any moves, also after any two first
+moves. The results are read from the database of positions with twelve stones of the package
+``bitbully-databases`` (MIT licence) by ``bitbully``; neither is needed to use the book. Searching for them with
+this package's own search instead (``--own-search``) takes hours of one core even for seven stones.
 """
 
 from __future__ import annotations
@@ -12,23 +14,37 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sandbox_games.rules.lines import CONNECT_FOUR
-from sandbox_games.solver.connect_four import BOOK, ConnectFourSolver
-
-EMPTY_RESULT = 1
-"""The player who begins wins (Allis 1988, Allen 1988): what lets the search of the first moves be skipped."""
+from sandbox_games.solver.connect_four import BOOK, STRICT_FROM, ConnectFourSolver
 
 PLACE = Path(__file__).resolve().parent.parent / "data" / BOOK
+FREE = 2
+"""First moves that are anybody's: ladders begin with as many random ones."""
 
 
-def decisions(solver: ConnectFourSolver, stones: int, seat: int) -> dict[int, np.ndarray]:
-    """Positions in which a perfect player in a seat has to move, by key, up to so many stones.
+class DatabaseSolver(ConnectFourSolver):
+    """A solver whose results come from BitBully's database."""
 
-    Every one that the book does not know yet is solved on the way, the deepest last.
-    """
+    def __init__(self) -> None:
+        import bitbully
+
+        super().__init__(CONNECT_FOUR, table_size=1009)
+        self._board: Any = bitbully.Board
+        self._database: Any = bitbully.BitBully(opening_book="12-ply-dist")
+
+    def _solve(self, position: NDArray[np.int8], weak: bool) -> int:
+        rows = position[:-2].reshape(CONNECT_FOUR.rows, CONNECT_FOUR.columns)[::-1]
+        score = int(self._database.mtdf(self._board(rows.astype(int).tolist())))
+        return int(np.sign(score)) if weak else score
+
+
+def fill(solver: ConnectFourSolver, stones: int, seat: int) -> None:
+    """Put into the book what a perfect player in a seat asks, with up to so many stones on the board."""
     rules = solver.rules
     level = {solver.key(position): position for position in rules.start(1)}
     for ply in range(stones + 1):
@@ -36,27 +52,28 @@ def decisions(solver: ConnectFourSolver, stones: int, seat: int) -> dict[int, np
         for position in level.values():
             moves = np.flatnonzero(rules.legal(position[None])[0])
             if ply % 2 == seat:
-                remember(solver, position)
-                moves = np.array([solver.best_move(position)])
+                move = remember(solver, position)
+                moves = moves if ply < FREE else np.array([move])
             for move in moves:
                 after = rules.play(position[None], np.array([move]))[0]
                 if after[-1] == 0:
                     following[solver.key(after)] = after
         level = following
-    return level
+        save(solver.book)
 
 
-def remember(solver: ConnectFourSolver, position: np.ndarray) -> None:
-    """Put into the book what `best_move` asks in a position."""
+def remember(solver: ConnectFourSolver, position: NDArray[np.int8]) -> int:
+    """Put into the book what `best_move` asks in a position, and give its move."""
     rules = solver.rules
     solver.book.setdefault(solver.key(position), solver.result(position))
     move = solver.best_move(position)
-    order = sorted(range(rules.columns), key=lambda column: abs(2 * column - rules.columns + 1))
+    order = solver.order(position)
     for column in order[: order.index(move) + 1]:
-        after = rules.play(position[None], np.array([column]))[0]
-        if rules.legal(position[None])[0, column] and after[-1] == 0:
-            solver.book.setdefault(solver.key(after), solver.result(after))
-    save(solver.book)
+        if rules.legal(position[None])[0, column]:
+            after = rules.play(position[None], np.array([column]))[0]
+            if after[-1] == 0:
+                solver.book.setdefault(solver.key(after), solver.result(after))
+    return move
 
 
 def save(book: dict[int, int]) -> None:
@@ -65,30 +82,24 @@ def save(book: dict[int, int]) -> None:
     results = np.array([book[key] for key in keys.tolist()], np.int8)
     temporary = PLACE.with_suffix(".tmp.npz")
     PLACE.parent.mkdir(exist_ok=True)
-    np.savez_compressed(temporary, keys=keys, results=results)
+    # Ascending keys as differences: half the size when compressed.
+    np.savez_compressed(temporary, steps=np.diff(keys, prepend=0), results=results)
     os.replace(temporary, PLACE)
-
-
-def load() -> dict[int, int]:
-    """The book so far."""
-    if not PLACE.is_file():
-        return {}
-    with np.load(PLACE, allow_pickle=False) as archive:
-        return dict(zip(archive["keys"].tolist(), archive["results"].tolist(), strict=True))
 
 
 def main() -> None:
     """Make the book, deeper and deeper."""
     parser = argparse.ArgumentParser(description="Make the book of Connect Four openings.")
-    parser.add_argument("--stones", type=int, default=7)
-    stones = parser.parse_args().stones
-    solver = ConnectFourSolver(CONNECT_FOUR, table_size=(1 << 26) + 15, book=load())
+    parser.add_argument("--stones", type=int, default=STRICT_FROM - 1)
+    parser.add_argument("--own-search", action="store_true", help="search for results: hours")
+    given = parser.parse_args()
+    solver: ConnectFourSolver
+    solver = ConnectFourSolver(CONNECT_FOUR, (1 << 26) + 15) if given.own_search else DatabaseSolver()
     began = time.process_time()
     for seat in (0, 1):
-        decisions(solver, stones, seat)
-        print(
-            f"seat {seat}: {len(solver.book)} results, {time.process_time() - began:.0f} s", file=sys.stderr
-        )
+        fill(solver, given.stones, seat)
+        seconds = time.process_time() - began
+        print(f"seat {seat}: {len(solver.book)} results, {seconds:.0f} s", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -84,13 +84,20 @@ class ConnectFourSolver:
 
     def best_move(self, position: NDArray[np.int8]) -> int:
         """A move that keeps the result; from `STRICT_FROM` stones on also the soonest win or latest loss."""
-        order = sorted(range(self.rules.columns), key=lambda column: abs(2 * column - self.rules.columns + 1))
+        order = self.order(position)
         if np.count_nonzero(position[:-2]) >= STRICT_FROM:
             values = self.move_scores(position, strict=True)
             return max(order, key=lambda column: values[column])
         goal = self.result(position)
         legal = self.rules.legal(position[None])[0]
         return next(c for c in order if legal[c] and self.move_score(position, c, strict=False) == goal)
+
+    def order(self, position: NDArray[np.int8]) -> list[int]:
+        """Columns from the middle outwards; in the mirror image of a position the images of the same ones."""
+        rows, columns = self.rules.rows, self.rules.columns
+        own, mask = bits(position, rows, columns)
+        side = 1 if own + mask + bottom_row(rows, columns) == self.key(position) else -1
+        return sorted(range(columns), key=lambda column: (abs(2 * column - columns + 1), side * column))
 
     def _solve(self, position: NDArray[np.int8], weak: bool) -> int:
         rows, columns = self.rules.rows, self.rules.columns
@@ -140,5 +147,5 @@ def read_book() -> dict[int, int]:
     """The book that is shipped: results by canonical key; made by ``python -m sandbox_games.solver.book``."""
     source = files("sandbox_games").joinpath("data", BOOK)
     with source.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-        keys: Any = archive["keys"].tolist()
+        keys: Any = np.cumsum(archive["steps"]).tolist()
         return dict(zip(keys, archive["results"].tolist(), strict=True))

@@ -90,6 +90,38 @@ def test_the_book_says_what_is_known_of_the_first_moves() -> None:
     assert solver.visited[0] == 0
 
 
+def test_mirror_images_are_answered_by_mirror_images() -> None:
+    solver = ConnectFourSolver(CONNECT_FOUR, table_size=1009, book=read_book())
+    for moves in ([2, 1], [3, 2, 3], [1, 5, 4]):
+        image = [6 - move for move in moves]
+        answers = [solver.best_move(after(CONNECT_FOUR, played)[0]) for played in (moves, image)]
+        assert answers[0] == 6 - answers[1]
+
+
+@pytest.mark.parametrize("seat", [0, 1])
+def test_perfect_play_reads_the_book_until_twelve_stones(seat: int) -> None:
+    """From any two first moves on, against random ones; no position has to be searched."""
+    solver = ConnectFourSolver(CONNECT_FOUR, table_size=1009, book=read_book())
+    rng = np.random.default_rng(seat)
+    for _ in range(10):
+        positions = CONNECT_FOUR.start(1)
+        for ply in range(12):
+            moves = np.flatnonzero(CONNECT_FOUR.legal(positions)[0])
+            if not len(moves):
+                break
+            perfect = ply % 2 == seat and ply >= 2
+            move = solver.best_move(positions[0]) if perfect else int(rng.choice(moves))
+            positions = CONNECT_FOUR.play(positions, np.array([move]))
+    assert solver.visited[0] == 0
+
+
+@pytest.mark.parametrize("moves", [[3, 3, 3, 3, 4, 2, 2, 2, 6, 5, 0], [5, 4, 5, 5, 0, 3, 2, 3, 4, 3, 3]])
+def test_the_search_agrees_with_the_book(moves: list[int]) -> None:
+    position = after(CONNECT_FOUR, moves)[0]
+    search = ConnectFourSolver(CONNECT_FOUR, table_size=1_000_003)
+    assert read_book()[search.key(position)] == search.result(position)
+
+
 def test_a_sample_of_the_book_and_of_the_held_out_positions_is_solved_again_to_the_same_values() -> None:
     solver = ConnectFourSolver(CONNECT_FOUR, table_size=1_000_003)
     solved = held_out()

@@ -59,10 +59,10 @@ def test_perfect_play_is_right_on_every_held_out_position_and_chance_is_told(
     from sandbox_games.solver import positions
 
     whole = positions.held_out()
-    late = np.flatnonzero(whole.stones >= 20)[::8]
+    late = np.flatnonzero(whole.stones >= 19)[::8]
     few = SolvedPositions(whole.moves[late], whole.stones[late], whole.scores[late])
     monkeypatch.setattr(positions, "held_out", lambda: few)
-    monkeypatch.setattr("sandbox_games.views.BANDS", BANDS[2:])
+    monkeypatch.setattr("sandbox_games.views.BANDS", BANDS[1:])
     path = render(["perfect", "random"], "games/connect-four", tmp_path / "shares.json", view="held-out")
     agents = json.loads(path.read_text())["agents"]
     assert agents["perfect"]["keeps_result"] == agents["perfect"]["best"] == 1.0
