@@ -2,9 +2,9 @@
 
 The book holds the result of every position that `ConnectFourSolver.best_move` asks for as long as fewer than
 `STRICT_FROM` stones lie on the board, when it plays either colour against any moves, also after any two first
-moves. The results are read from the database of positions with twelve stones of the package
-``bitbully-databases`` (MIT licence) by ``bitbully``; neither is needed to use the book. Searching for them with
-this package's own search instead (``--own-search``) takes hours of one core even for seven stones.
+moves. The results are read from the database of the package ``bitbully-databases`` (MIT licence), which knows
+positions with up to twelve stones, by ``bitbully``; neither is needed to use the book. To search for them
+with this package's own search (``--own-search``) takes hours of one core even for seven stones.
 """
 
 from __future__ import annotations
