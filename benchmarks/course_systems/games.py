@@ -36,7 +36,8 @@ from sandbox.backends.alphazero.config import AlphaZeroConfig
 from sandbox.backends.alphazero.policy import AlphaZeroPolicy, load
 from sandbox.evaluation.agents import Agent, policy_of
 from sandbox.evaluation.evaluate import evaluate
-from sandbox.runs.directory import Run, progress, strict
+from sandbox.records.base import strict
+from sandbox.runs.directory import Run, progress
 from sandbox.scenarios.resolve import ResolvedScenario, load_scenario
 from sandbox_games.elo import Rating, Result, ratings
 from sandbox_games.env import TwoPlayerEnv
@@ -262,15 +263,15 @@ def finds(runs: Sequence[Run], out: Path, shown: int = 3) -> dict[str, Any]:
 
 def cost(run: Run) -> dict[str, float]:
     """Wall and processor minutes of a training run, and what it played."""
-    records = [record for record in progress(run) if "train/cpu_minutes" in record]
-    minutes = [float(record["train/cpu_minutes"]) for record in records]
+    records = [record for record in progress(run) if record.get("train/cpu_minutes") is not None]
+    minutes = [float(record["train/cpu_minutes"] or 0.0) for record in records]
     stops = [before for before, after in pairwise(minutes) if after < before]  # it counts anew after a stop
     last = records[-1]
     return {
-        "minutes": run.record.seconds / 60,
+        "minutes": (run.record.seconds or 0.0) / 60,
         "cpu_minutes": sum(stops) + minutes[-1],
         "steps": run.record.steps_done,
-        "positions": last["train/positions"],
+        "positions": float(last["train/positions"] or 0.0),
     }
 
 
