@@ -222,7 +222,7 @@ def finds(runs: Sequence[Run], out: Path, shown: int = 3) -> dict[str, Any]:
         scenario, env = _match_env()
         env.match = place(solved.moves, solved.stones)
         policy: Any = policy_of(scenario, Agent("alphazero", folder=run.policy_folder("final")), env, None)
-        moves = choose(env.match, ViewAgent("alphazero", lambda _, policy=policy: policy), env)
+        moves = choose(env.match, ViewAgent("alphazero", partial(_given, policy)), env)
         table = policy.explain()
         for index, move in enumerate(moves.tolist()):
             figures = {
@@ -259,6 +259,10 @@ def finds(runs: Sequence[Run], out: Path, shown: int = 3) -> dict[str, Any]:
         "shown": best,
         "all": rows,
     }
+
+
+def _given(policy: Any, env: Any) -> Any:
+    return policy
 
 
 def cost(run: Run) -> dict[str, float]:
