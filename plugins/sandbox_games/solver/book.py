@@ -52,8 +52,8 @@ def fill(solver: ConnectFourSolver, stones: int, seat: int) -> None:
         for position in level.values():
             moves = np.flatnonzero(rules.legal(position[None])[0])
             if ply % 2 == seat:
-                move = remember(solver, position)
-                moves = moves if ply < FREE else np.array([move])
+                best = remember(solver, position)
+                moves = moves if ply < FREE else np.array([best])
             for move in moves:
                 after = rules.play(position[None], np.array([move]))[0]
                 if after[-1] == 0:
