@@ -77,7 +77,7 @@ def ratings(results: Sequence[Result], anchor: str, samples: int = 1000, seed: i
         pairs.setdefault(key, []).append(score)
     scores = {key: np.asarray(values) for key, values in pairs.items()}
     zero = index[anchor]
-    found = _fitted(scores, len(names), zero)
+    matched = _fitted(scores, len(names), zero)
     rng = np.random.default_rng(seed)
     drawn = np.stack(
         [
@@ -90,12 +90,12 @@ def ratings(results: Sequence[Result], anchor: str, samples: int = 1000, seed: i
     low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
     table = []
     for name, number in index.items():
-        own = [v if k[0] == number else 1 - v for k, v in scores.items() if number in k]
-        points = np.concatenate(own)
+        mine = [v if k[0] == number else 1 - v for k, v in scores.items() if number in k]
+        points = np.concatenate(mine)
         table.append(
             Rating(
                 name,
-                float(found[number]),
+                float(matched[number]),
                 float(low[number]),
                 float(high[number]),
                 len(points),

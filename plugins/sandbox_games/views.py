@@ -63,13 +63,13 @@ def held_out(request: ViewRequest) -> None:
     env = getattr(request.make_env(), "parallel", None)
     if env is None or env.match.name != "connect-four":
         raise InvalidValueError("There are held-out positions of Connect Four only.", "Draw another view.")
-    found = {agent.name: shares(env, agent) for agent in request.agents}
+    matched = {agent.name: shares(env, agent) for agent in request.agents}
     if request.path.suffix == ".json":
-        request.path.write_text(json.dumps({"agents": found}, indent=2), encoding="utf-8")
+        request.path.write_text(json.dumps({"agents": matched}, indent=2), encoding="utf-8")
         return
     figure, axes = canvas(1, 1, (6.4, 4.0))
     names = [f"{low} to {high}" for low, high in BANDS]
-    for name, of in found.items():
+    for name, of in matched.items():
         values = [100 * band["keeps_result"] for band in of["bands"]]
         axes[0].plot(names, values, marker="o", label=f"{name} ({100 * of['keeps_result']:.1f} %)")
     axes[0].set_xlabel("stones on the board")

@@ -107,7 +107,7 @@ def game_env(env: Any) -> GameEnv | None:
         if isinstance(env, GameEnv):
             return env
         inside = (getattr(env, name, None) for name in ("joint_envs", "parallel", "env", "unwrapped"))
-        inner = next((found for found in inside if found is not None), None)
+        inner = next((matched for matched in inside if matched is not None), None)
         if inner is None or inner is env:
             return None
         env = inner

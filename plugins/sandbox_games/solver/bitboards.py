@@ -60,17 +60,17 @@ def playable(mask, bottom, cells):  # type: ignore[no-untyped-def]
 
 
 @njit
-def winning_cells(own, mask, rows, cells):  # type: ignore[no-untyped-def]
+def winning_cells(mine, mask, rows, cells):  # type: ignore[no-untyped-def]
     """Empty cells, reachable or not, that would complete a line of ``own``."""
-    found = (own << 1) & (own << 2) & (own << 3)
+    matched = (mine << 1) & (mine << 2) & (mine << 3)
     for step in (rows, rows + 1, rows + 2):
-        pairs = (own << step) & (own << (2 * step))
-        found |= pairs & (own << (3 * step))
-        found |= pairs & (own >> step)
-        pairs = (own >> step) & (own >> (2 * step))
-        found |= pairs & (own << step)
-        found |= pairs & (own >> (3 * step))
-    return found & cells & ~mask
+        pairs = (mine << step) & (mine << (2 * step))
+        matched |= pairs & (mine << (3 * step))
+        matched |= pairs & (mine >> step)
+        pairs = (mine >> step) & (mine >> (2 * step))
+        matched |= pairs & (mine << step)
+        matched |= pairs & (mine >> (3 * step))
+    return matched & cells & ~mask
 
 
 @njit

@@ -45,8 +45,8 @@ class ConnectFourSolver:
 
     def key(self, position: NDArray[np.int8]) -> int:
         """The same for a position and its mirror image."""
-        own, mask = bits(position, self.rules.rows, self.rules.columns)
-        return int(canonical(own, mask, self.rules.rows, self.rules.columns))
+        mine, mask = bits(position, self.rules.rows, self.rules.columns)
+        return int(canonical(mine, mask, self.rules.rows, self.rules.columns))
 
     def score(self, position: NDArray[np.int8]) -> int:
         """The score of a position that is not over; see `sandbox_games.solver.search`."""
@@ -95,16 +95,16 @@ class ConnectFourSolver:
     def order(self, position: NDArray[np.int8]) -> list[int]:
         """Columns from the middle outwards; in the mirror image of a position the images of the same ones."""
         rows, columns = self.rules.rows, self.rules.columns
-        own, mask = bits(position, rows, columns)
-        side = 1 if own + mask + bottom_row(rows, columns) == self.key(position) else -1
+        mine, mask = bits(position, rows, columns)
+        side = 1 if mine + mask + bottom_row(rows, columns) == self.key(position) else -1
         return sorted(range(columns), key=lambda column: (abs(2 * column - columns + 1), side * column))
 
     def _solve(self, position: NDArray[np.int8], weak: bool) -> int:
         rows, columns = self.rules.rows, self.rules.columns
-        own, mask = bits(position, rows, columns)
+        mine, mask = bits(position, rows, columns)
         table = self._results if weak else self._scores
         with self._lock:
-            return int(solve(own, mask, weak, rows, columns, table.keys, table.bounds, self.visited))
+            return int(solve(mine, mask, weak, rows, columns, table.keys, table.bounds, self.visited))
 
 
 NO_MOVE = -(1 << 20)
@@ -114,7 +114,7 @@ NO_MOVE = -(1 << 20)
 @njit
 def bits(position, rows, columns):  # type: ignore[no-untyped-def]
     """A position of `sandbox_games.rules.lines` as bitboards: stones of the player to move, all stones."""
-    own = 0
+    mine = 0
     mask = 0
     stone = position[-2] + 1
     for row in range(rows):
@@ -124,22 +124,22 @@ def bits(position, rows, columns):  # type: ignore[no-untyped-def]
                 bit = 1 << (column * (rows + 1) + row)
                 mask |= bit
                 if cell == stone:
-                    own |= bit
-    return own, mask
+                    mine |= bit
+    return mine, mask
 
 
 @njit
-def canonical(own, mask, rows, columns):  # type: ignore[no-untyped-def]
+def canonical(mine, mask, rows, columns):  # type: ignore[no-untyped-def]
     """The smaller of a position's key and its mirror image's."""
     bottom = bottom_row(rows, columns)
-    image = mirrored(own, rows, columns) + mirrored(mask, rows, columns) + bottom
-    return min(own + mask + bottom, image)
+    image = mirrored(mine, rows, columns) + mirrored(mask, rows, columns) + bottom
+    return min(mine + mask + bottom, image)
 
 
 @njit
-def won(own, mask, rows):  # type: ignore[no-untyped-def]
+def won(mine, mask, rows):  # type: ignore[no-untyped-def]
     """Whether the player who is not to move has a line."""
-    return has_line(own ^ mask, rows)
+    return has_line(mine ^ mask, rows)
 
 
 @lru_cache(maxsize=1)

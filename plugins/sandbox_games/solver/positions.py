@@ -119,10 +119,10 @@ def make(count: int, seed: int) -> SolvedPositions:
             if key in known:
                 continue
             known.add(key)
-            found = solver.move_scores(position, strict=True)
-            results = np.sign(found[found != NO_MOVE])
+            matched = solver.move_scores(position, strict=True)
+            results = np.sign(matched[matched != NO_MOVE])
             if results.min() < results.max():
-                moves[kept, :stones], stones_of[kept], scores[kept] = played, stones, found
+                moves[kept, :stones], stones_of[kept], scores[kept] = played, stones, matched
                 kept += 1
         print(f"{stones} stones: {kept} positions, {time.process_time() - began:.0f} s", file=sys.stderr)
     return SolvedPositions(moves, stones_of, scores)

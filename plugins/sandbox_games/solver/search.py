@@ -60,9 +60,9 @@ def board_of(rows, columns):  # type: ignore[no-untyped-def]
 
 
 @njit
-def safe_moves(own, mask, board):  # type: ignore[no-untyped-def]
+def safe_moves(mine, mask, board):  # type: ignore[no-untyped-def]
     """Cells to play that do not lose at once; 0 if there are none. The player to move has no winning move."""
-    theirs = own ^ mask
+    theirs = mine ^ mask
     possible = playable(mask, board.bottom, board.cells)
     threats = winning_cells(theirs, mask, board.rows, board.cells)
     forced = possible & threats
@@ -74,7 +74,7 @@ def safe_moves(own, mask, board):  # type: ignore[no-untyped-def]
 
 
 @njit
-def sorted_moves(own, mask, possible, board, moves):  # type: ignore[no-untyped-def]
+def sorted_moves(mine, mask, possible, board, moves):  # type: ignore[no-untyped-def]
     """Fill ``moves``, those that make the most winning cells first; returns how many there are."""
     scores = np.empty(board.columns, np.int64)
     count = 0
@@ -82,7 +82,7 @@ def sorted_moves(own, mask, possible, board, moves):  # type: ignore[no-untyped-
         move = possible & column_cells(board.rows, board.order[position])
         if move == 0:
             continue
-        score = popcount(winning_cells(own | move, mask, board.rows, board.cells))
+        score = popcount(winning_cells(mine | move, mask, board.rows, board.cells))
         index = count
         while index > 0 and scores[index - 1] < score:
             moves[index], scores[index] = moves[index - 1], scores[index - 1]
@@ -93,7 +93,7 @@ def sorted_moves(own, mask, possible, board, moves):  # type: ignore[no-untyped-
 
 
 @njit
-def negamax(own, mask, alpha, beta, board, keys, bounds, visited):  # type: ignore[no-untyped-def]
+def negamax(mine, mask, alpha, beta, board, keys, bounds, visited):  # type: ignore[no-untyped-def]
     """The score if it lies between ``alpha`` and ``beta``, else a bound of it on the same side.
 
     The player to move must have no winning move. ``visited[0]`` counts positions. In the table odd bounds are
@@ -101,12 +101,12 @@ def negamax(own, mask, alpha, beta, board, keys, bounds, visited):  # type: igno
     """
     visited[0] += 1
     left = board.rows * board.columns - popcount(mask)
-    possible = safe_moves(own, mask, board)
+    possible = safe_moves(mine, mask, board)
     if possible == 0:
         return -(left // 2)
     if left <= 2:
         return 0
-    key = own + mask + board.bottom
+    key = mine + mask + board.bottom
     slot = key % len(keys)
     alpha = max(alpha, -((left - 2) // 2))
     beta = min(beta, (left - 1) // 2)
@@ -118,9 +118,9 @@ def negamax(own, mask, alpha, beta, board, keys, bounds, visited):  # type: igno
     if alpha >= beta:
         return alpha
     moves = np.empty(board.columns, np.int64)
-    count = sorted_moves(own, mask, possible, board, moves)
+    count = sorted_moves(mine, mask, possible, board, moves)
     for index in range(count):
-        score = -negamax(own ^ mask, mask | moves[index], -beta, -alpha, board, keys, bounds, visited)
+        score = -negamax(mine ^ mask, mask | moves[index], -beta, -alpha, board, keys, bounds, visited)
         if score >= beta:
             keys[slot], bounds[slot] = key, np.int8(score << 1)
             return score
@@ -130,13 +130,13 @@ def negamax(own, mask, alpha, beta, board, keys, bounds, visited):  # type: igno
 
 
 @njit
-def solve(own, mask, weak, rows, columns, keys, bounds, visited):  # type: ignore[no-untyped-def]
+def solve(mine, mask, weak, rows, columns, keys, bounds, visited):  # type: ignore[no-untyped-def]
     """The score of a position whose last move did not win; its sign alone (-1, 0 or 1) if ``weak``."""
     board = board_of(rows, columns)
     left = rows * columns - popcount(mask)
     if left == 0:
         return 0
-    if winning_cells(own, mask, rows, board.cells) & playable(mask, board.bottom, board.cells):
+    if winning_cells(mine, mask, rows, board.cells) & playable(mask, board.bottom, board.cells):
         return 1 if weak else (left + 1) // 2
     low, high = -(left // 2), (left + 1) // 2
     if weak:
@@ -147,7 +147,7 @@ def solve(own, mask, weak, rows, columns, keys, bounds, visited):  # type: ignor
             middle = low // 2
         elif middle >= 0 and high // 2 > middle:
             middle = high // 2
-        bound = negamax(own, mask, middle, middle + 1, board, keys, bounds, visited)
+        bound = negamax(mine, mask, middle, middle + 1, board, keys, bounds, visited)
         if bound <= middle:
             high = bound
         else:

@@ -82,16 +82,16 @@ class AlphaZeroPolicy:
         Raises:
             MisfitError: If the game is not the one that it was trained on.
         """
-        found = game_env(env)
-        if found is None:
+        searched = game_env(env)
+        if searched is None:
             return
-        game = found.game
+        game = searched.game
         if (game.observation_shape, game.num_actions) != (self.observation_space.shape, self._actions):
             raise MisfitError(
                 f"The policy was trained on planes {self.observation_space.shape} and {self._actions} "
                 f"actions, but {game.name} has {game.observation_shape} and {game.num_actions}."
             )
-        self._env = found
+        self._env = searched
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
         """Restart the generator of stochastic actions."""
@@ -116,10 +116,10 @@ class AlphaZeroPolicy:
         seats = status.player[games].astype(np.int64) if width == 2 else 0
         actions = np.zeros(self._count, np.int64) if mask is None else np.asarray(mask, bool).argmax(1)
         if len(games):
-            found = self._search(env, games, deterministic)
+            searched = self._search(env, games, deterministic)
             chosen = games * width + seats
-            actions[chosen] = found.actions
-            self._last = (chosen, found)
+            actions[chosen] = searched.actions
+            self._last = (chosen, searched)
         return actions
 
     def explain(self) -> list[list[ActionValue]]:
@@ -127,16 +127,16 @@ class AlphaZeroPolicy:
         table: list[list[ActionValue]] = [[] for _ in range(self._count)]
         if self._last is None:
             return table
-        rows, found = self._last
+        rows, searched = self._last
         for index, row in enumerate(rows.tolist()):
-            for action in np.flatnonzero(found.priors[index] > 0).tolist():
+            for action in np.flatnonzero(searched.priors[index] > 0).tolist():
                 figures = {
-                    "prior": float(found.priors[index, action]),
-                    "visits": float(found.visits[index, action]),
-                    "policy": float(found.policies[index, action]),
+                    "prior": float(searched.priors[index, action]),
+                    "visits": float(searched.visits[index, action]),
+                    "policy": float(searched.policies[index, action]),
                 }
-                if found.visits[index, action]:
-                    figures["value"] = float(found.q[index, action])
+                if searched.visits[index, action]:
+                    figures["value"] = float(searched.q[index, action])
                 table[row].append(ActionValue(action, figures))
         return table
 

@@ -84,12 +84,12 @@ class SelfPlay:
         for _ in range(moves):
             positions = self._base.positions.copy()
             gumbel = self._rng.gumbel(size=(len(positions), self.game.num_actions))
-            found = searchers.run(self.game, evaluate, positions, self._settings, gumbel)
+            searched = searchers.run(self.game, evaluate, positions, self._settings, gumbel)
             status = self.game.status(positions)
-            self._record(positions, status.player, found)
-            actions = self._with_openings(found.actions, positions)
+            self._record(positions, status.player, searched)
+            actions = self._with_openings(searched.actions, positions)
             ended += self._step(positions, status.player, actions)
-            figures.append(_figures(found))
+            figures.append(_figures(searched))
         empty = self._samples(0, 0, 0.0)
         joined = Samples(*(np.concatenate([getattr(s, f) for s in [empty, *ended]]) for f in _FIELDS))
         return joined, {name: float(np.mean([one[name] for one in figures])) for name in figures[0]}
@@ -103,15 +103,15 @@ class SelfPlay:
         for name in _STATE:
             setattr(self, name, np.array(state[name]))
 
-    def _record(self, positions: Array, players: Array, found: Found) -> None:
+    def _record(self, positions: Array, players: Array, searched: Found) -> None:
         """Keep what was seen and found, but in random openings, whose moves say nothing of the outcome."""
         rows = np.flatnonzero(self._random_left == 0)
         at = self._recorded[rows]
         self._planes[rows, at] = self.game.observe(positions, players)[rows]
-        self._policies[rows, at] = found.policies[rows]
+        self._policies[rows, at] = searched.policies[rows]
         self._legal[rows, at] = self.game.legal(positions)[rows]
-        self._values[rows, at] = found.values[rows]
-        self._proven[rows, at] = found.proven[rows]
+        self._values[rows, at] = searched.values[rows]
+        self._proven[rows, at] = searched.proven[rows]
         self._players[rows, at] = players[rows]
         self._recorded[rows] += 1
 
@@ -141,9 +141,11 @@ class SelfPlay:
 
     def _samples(self, row: int, count: int, outcome: float) -> Samples:
         mix = self._config.value_mix
-        own = np.where(self._players[row, :count] == 0, outcome, -outcome)
-        found = self._values[row, :count]
-        values = np.where(self._proven[row, :count], found, (1 - mix) * own + mix * found).astype(np.float32)
+        mine = np.where(self._players[row, :count] == 0, outcome, -outcome)
+        searched = self._values[row, :count]
+        values = np.where(self._proven[row, :count], searched, (1 - mix) * mine + mix * searched).astype(
+            np.float32
+        )
         return Samples(
             self._planes[row, :count].copy(),
             self._policies[row, :count].copy(),
@@ -166,13 +168,13 @@ _FIELDS = ("planes", "policies", "legal", "values")
 _STATE = ("_planes", "_policies", "_legal", "_values", "_proven", "_players", "_recorded", "_random_left")
 
 
-def _figures(found: Found) -> dict[str, float]:
+def _figures(searched: Found) -> dict[str, float]:
     """How sharp the policies are before and after search (nats), and how sure the values."""
     return {
-        "prior_entropy": _entropy(found.priors),
-        "search_entropy": _entropy(found.policies),
-        "value_size": float(np.abs(found.values).mean()),
-        "proven": float(found.proven.mean()),
+        "prior_entropy": _entropy(searched.priors),
+        "search_entropy": _entropy(searched.policies),
+        "value_size": float(np.abs(searched.values).mean()),
+        "proven": float(searched.proven.mean()),
     }
 
 
