@@ -50,6 +50,8 @@ class Capabilities:
             - ``"gradient"``: the same, and differentiable.
         accepts: What of these it also uses where it is given; a dataset or an expert that is neither
             needed nor accepted is refused.
+        search: Whether it searches with the rules of a game (`Task.game <Task>`); a task without them is
+            refused.
         exact_resume: Whether going on from its saved state gives, over restored environments, what a run
             without a stop gives. Where it does not, the run says so.
     """
@@ -63,6 +65,7 @@ class Capabilities:
     exact_resume: bool = True
     needs: frozenset[Need] = frozenset()
     accepts: frozenset[Need] = frozenset()
+    search: bool = False
 
     def uses(self, need: Need) -> bool:
         """Whether it needs or accepts something."""

@@ -55,6 +55,9 @@ class Task:
             of environments can live in one: then they are stepped in the training process.
         masks: Whether ``info["action_mask"]`` (boolean, see `sandbox.api.masks`) comes with every reset and
             step. In a parallel task each agent's info carries its own.
+        game: Whether its environments are games for two in turn that give their rules and positions, for
+            algorithms that search; see `sandbox.api.game`.
+        play: ``(env) -> sandbox.api.hand.ByHand``: how a person plays the task; None where nobody can.
         resume: How an interrupted training run finds its environments again, bit by bit.
 
             - ``"state"``: the single environment, unwrapped, and the native vector environment have
@@ -97,6 +100,8 @@ class Task:
     max_num_envs: int = 256
     cheap: bool = False
     masks: bool = False
+    game: bool = False
+    play: str | Callable[[Any], Any] | None = None
     resume: Literal["state", "replay", "none"] = "none"
     baselines: tuple[Baseline, ...] = ()
     sources: tuple[str, ...] = ()

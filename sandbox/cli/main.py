@@ -19,6 +19,7 @@ from sandbox.cli.commands import (
     doctor,
     export,
     info,
+    play,
     plugin,
     record,
     render,
@@ -76,6 +77,7 @@ app.command("train")(train.train)
 app.command("resume")(resume.resume)
 app.command("eval")(eval_command.evaluate)
 app.command("render")(render.render)
+app.command("play")(play.play)
 app.command("compare")(compare.compare)
 app.command("tune")(tune.tune)
 app.command("report")(report.report)

@@ -209,6 +209,7 @@ def _of_task(task: Any) -> list[str]:
         ("make", task.make),
         ("make_vec", task.make_vec),
         ("rewards", task.rewards),
+        ("play", task.play),
         *((f"baseline {baseline.name}", baseline.make) for baseline in task.baselines),
     ):
         try:

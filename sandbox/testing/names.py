@@ -30,6 +30,8 @@ CHECK_NAMES = (
     "vector-memory",
     "restores-state",
     "restores-vector-state",
+    "game-rules",
+    "by-hand",
     "baseline-beats-random",
     "trains",
     "policies-survive",

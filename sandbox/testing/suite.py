@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sandbox.api.errors import PluginError, SandboxError
 from sandbox.registry.discover import add_plugins, registry
-from sandbox.testing import agents, declaration, episodes, several
+from sandbox.testing import agents, declaration, episodes, hand, several
 from sandbox.testing.subjects import Subject, all_subjects, subjects
 from sandbox.testing.survey import said
 from sandbox.testing.verdicts import Level, NotApplicable, Violation
@@ -46,6 +46,8 @@ CHECKS: Mapping[str, Callable[[Subject], None]] = {
     "vector-memory": several.vector_memory,
     "restores-state": several.restores_state,
     "restores-vector-state": several.restores_vector_state,
+    "game-rules": hand.game_rules,
+    "by-hand": hand.by_hand,
     "baseline-beats-random": agents.baseline_beats_random,
     "trains": agents.trains,
     "policies-survive": agents.policies_survive,

@@ -93,4 +93,6 @@ def _misfits(
             misfits.append(f"the task has {what} space {kind}, it takes {', '.join(sorted(known))}")
     if scenario.task.agents not in can.agents:
         misfits.append(f"the task has {scenario.task.agents} agents, which it does not support")
+    if can.search and not scenario.task.game:
+        misfits.append("it searches with the rules of a game, which the task does not have")
     return misfits + missing_models(scenario, algorithm)

@@ -1,7 +1,9 @@
 """Who may see the page: this machine, with the token, from the page itself.
 
 The page shows files of whoever runs it, so every request must name a trusted host (which stops DNS
-rebinding), carry the token as a cookie that scripts and other sites cannot use, and be a GET.
+rebinding), carry the token as a cookie that scripts and other sites cannot use, and be a GET. Where episodes
+may be played by hand, a few addresses also take a POST, from the page itself alone: its ``Origin`` must be
+the page's, and its body JSON, which no form of another site can send.
 """
 
 from __future__ import annotations
@@ -45,10 +47,14 @@ class Guard:
         token: The secret in the address that is printed.
         hosts: Host names that requests may name, without port.
         cookie: The cookie's name; cookies do not tell ports apart, so the name does.
+        posts: Paths that take a POST.
     """
 
-    def __init__(self, app: Any, token: str, hosts: Iterable[str], cookie: str) -> None:
+    def __init__(
+        self, app: Any, token: str, hosts: Iterable[str], cookie: str, posts: Iterable[str] = ()
+    ) -> None:
         self._app, self._token, self._cookie = app, token, cookie
+        self._posts = frozenset(posts)
         self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -75,8 +81,8 @@ class Guard:
         headers = Headers(scope=scope)
         if _host(headers.get("host", "")) not in self._hosts:
             return PlainTextResponse("This host name is not trusted.\n", 421)
-        if scope["method"] not in ("GET", "HEAD"):
-            return PlainTextResponse("This page is read-only.\n", 405, {"allow": "GET, HEAD"})
+        if (refusal := self._refused_method(scope, headers)) is not None:
+            return refusal
         if headers.get("sec-fetch-site") == "cross-site":
             return PlainTextResponse("Requests from other sites are refused.\n", 403)
         if self._holds_token(cookie_parser(headers.get("cookie", "")).get(self._cookie, "")):
@@ -90,8 +96,27 @@ class Guard:
             "This page needs its token: open the address that `sandbox ui` printed.\n", 403
         )
 
+    def _refused_method(self, scope: Any, headers: Headers) -> Response | None:
+        """The answer to a request that would change something, unless the page itself may ask for it."""
+        if scope["method"] in ("GET", "HEAD"):
+            return None
+        if scope["method"] == "POST" and scope["path"] in self._posts:
+            return _foreign_post(headers)
+        return PlainTextResponse("This page is read-only.\n", 405, {"allow": "GET, HEAD"})
+
     def _holds_token(self, given: str) -> bool:
         return secrets.compare_digest(given.encode(), self._token.encode())
+
+
+def _foreign_post(headers: Headers) -> Response | None:
+    """The refusal of a POST that the page itself did not send; None for one that it did."""
+    if headers.get("origin") != f"http://{headers.get('host', '')}":
+        return PlainTextResponse("Requests from other sites are refused.\n", 403)
+    if headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        return PlainTextResponse("Requests from other sites are refused.\n", 403)
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        return PlainTextResponse("Only JSON is taken.\n", 415)
+    return None
 
 
 def _host(given: str) -> str:

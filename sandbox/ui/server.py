@@ -1,4 +1,4 @@
-"""The page's server: a handful of read-only routes behind the guard."""
+"""The page's server: a handful of routes behind the guard; read-only, unless it lets people play by hand."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from starlette.routing import Route
 
 from sandbox.api.errors import InvalidValueError, SandboxError
 from sandbox.records.base import strict
+from sandbox.runs.directory import Run
 from sandbox.runs.provenance import packages
 from sandbox.ui.events import MAX_STREAMS, MAX_WATCHED, stream
 from sandbox.ui.guard import LOOPBACK, REPORT_POLICY, Guard
 from sandbox.ui.library import REPORT, SHOWN, Library, NotThereError
+from sandbox.ui.play import MAX_BODY, PATHS, HandSessions, parsed, playable
 
 ASSETS = {
     "uPlot.min.css": ("sandbox.report", "text/css"),
@@ -34,6 +36,7 @@ ASSETS = {
     "scene.js": ("sandbox.report", "text/javascript"),
     "timeseries.js": ("sandbox.report", "text/javascript"),
     "replay.js": ("sandbox.report", "text/javascript"),
+    "play.js": ("sandbox.ui", "text/javascript"),
     "ui.js": ("sandbox.ui", "text/javascript"),
     "icon.svg": ("sandbox.ui", "image/svg+xml"),
 }
@@ -47,6 +50,7 @@ def make_app(
     hosts: Iterable[str] = LOOPBACK,
     cookie: str = "sandbox",
     gone: Event | None = None,
+    by_hand: bool = False,
 ) -> Guard:
     """The application over a runs directory.
 
@@ -56,9 +60,10 @@ def make_app(
         hosts: Host names that requests may name.
         cookie: Name of the cookie that holds the token from then on.
         gone: Ends the event streams when it is set.
+        by_hand: Whether episodes may be played by hand.
     """
     library = Library(root)
-    pages = _Pages(library, gone or Event())
+    pages = _Pages(library, gone or Event(), HandSessions(library) if by_hand else None)
     routes = [
         Route("/", pages.home),
         Route("/assets/{name}", pages.asset),
@@ -70,7 +75,9 @@ def make_app(
         Route("/file", pages.file),
         Route("/report", pages.report),
     ]
-    return Guard(Starlette(routes=routes), token, hosts, cookie)
+    posts = PATHS if by_hand else frozenset()
+    routes += [Route(path, pages.play, methods=["POST"]) for path in sorted(posts)]
+    return Guard(Starlette(routes=routes), token, hosts, cookie, posts)
 
 
 def _explained(handler: Callable[[_Pages, Request], Any]) -> Callable[[_Pages, Request], Any]:
@@ -90,8 +97,9 @@ def _explained(handler: Callable[[_Pages, Request], Any]) -> Callable[[_Pages, R
 class _Pages:
     """The routes."""
 
-    def __init__(self, library: Library, gone: Event) -> None:
+    def __init__(self, library: Library, gone: Event, sessions: HandSessions | None) -> None:
         self._library = library
+        self._sessions = sessions
         self._gone = gone
         self._streams = 0
 
@@ -116,8 +124,29 @@ class _Pages:
 
     @_explained
     async def run(self, request: Request) -> Response:
-        """One run."""
-        return _json(await run_in_threadpool(self._library.run, _parameter(request, "id")))
+        """One run, and whether it can be played against."""
+
+        def read(name: str) -> dict[str, Any]:
+            shown = self._library.run(name)
+            by_hand = playable(Run.open(self._library.run_folder(name)))
+            offered = by_hand and {**by_hand, "enabled": self._sessions is not None}
+            return {**shown, "play": offered}
+
+        return _json(await run_in_threadpool(read, _parameter(request, "id")))
+
+    @_explained
+    async def play(self, request: Request) -> Response:
+        """Something that a person does in an episode by hand."""
+        if self._sessions is None:
+            raise NotThereError("play")
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY:
+                return PlainTextResponse("The request is too long.\n", 413)
+        act = {"new": self._sessions.new, "choose": self._sessions.choose, "advice": self._sessions.advice}
+        document = parsed(body)
+        return _json(await run_in_threadpool(act[request.url.path.rpartition("/")[2]], document))
 
     @_explained
     async def grid(self, request: Request) -> Response:
@@ -182,6 +211,7 @@ def serve(
     port: int = 0,
     allowed: Iterable[str] = (),
     on_open: Callable[[str], None] = print,
+    by_hand: bool = False,
 ) -> None:
     """Serve a runs directory until interrupted.
 
@@ -191,6 +221,7 @@ def serve(
         port: Port; 0 takes a free one.
         allowed: Host names that are trusted besides those of this machine and ``host``.
         on_open: Called with the address, token included, once the port is open.
+        by_hand: Whether episodes may be played by hand.
 
     Raises:
         InvalidValueError: If the address cannot be listened on.
@@ -209,7 +240,7 @@ def serve(
     shown = f"[{host}]" if ":" in host else host
     hosts = [*LOOPBACK, *allowed, *(() if host in ("0.0.0.0", "::") else (shown,))]
     gone = Event()
-    app = make_app(root, token, hosts, f"sandbox-{number}", gone)
+    app = make_app(root, token, hosts, f"sandbox-{number}", gone, by_hand)
     config = uvicorn.Config(
         app,
         log_level="warning",

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,15 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     """A runs directory and the address, token included, at which `sandbox ui` shows it."""
     root = tmp_path / "runs"
     root.mkdir()
+    with serving(root) as address:
+        yield root, address
+
+
+@contextmanager
+def serving(root: Path, *options: str) -> Iterator[str]:
+    """`sandbox ui` over a runs directory; gives its address, token included."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox.cli.main", "ui", "--runs-dir", str(root)],
+        [sys.executable, "-m", "sandbox.cli.main", "ui", "--runs-dir", str(root), *options],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -79,7 +87,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
         assert process.stdout is not None
         found = re.search(r"http://\S+", process.stdout.readline())
         assert found is not None
-        yield root, found[0]
+        yield found[0]
     finally:
         process.terminate()
         process.wait(10)

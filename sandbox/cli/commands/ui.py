@@ -23,6 +23,9 @@ def ui(
         list[str] | None,
         typer.Option(metavar="NAME", help="A further host name that requests may name. Repeatable."),
     ] = None,
+    by_hand: Annotated[
+        bool, typer.Option("--play", help="Let the page play tasks by hand, against its runs.")
+    ] = False,
     browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Show runs and comparisons in a local web page while they train."""
@@ -55,4 +58,4 @@ def ui(
 
             webbrowser.open(address)
 
-    serve(runs_dir, host, port, allow_host or (), on_ready)
+    serve(runs_dir, host, port, allow_host or (), on_ready, by_hand)

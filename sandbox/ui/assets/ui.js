@@ -285,6 +285,7 @@
     const results = resultRows(runs);
     if (results.length) main.append(heading("Test episodes"), table(runs.length > 1 ? ["agent", "run", "mean", "95 % interval", "against best baseline", "return"] : ["agent", "mean", "95 % interval", "against best baseline", "return"], results));
     showEpisodes(main, runs);
+    if (one && one.play) { main.append(heading("Play against it")); sandboxPlay.mount(main.appendChild(element("div")), one); }
     showDetails(main, runs);
   }
 

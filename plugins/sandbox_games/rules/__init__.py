@@ -1,0 +1,1 @@
+"""Rules of games over batches of positions."""

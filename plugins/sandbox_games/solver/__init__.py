@@ -1,0 +1,1 @@
+"""Perfect play: exact values of tic-tac-toe and Connect Four positions."""

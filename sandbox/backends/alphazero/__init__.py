@@ -1,0 +1,1 @@
+"""Self-play with search: Gumbel AlphaZero on one machine; start at `train`."""
