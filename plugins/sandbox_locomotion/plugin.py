@@ -28,7 +28,7 @@ SOURCES = (
 _ZERO = Baseline(
     "zero",
     "sandbox_locomotion.baselines.zero:zero",
-    "the zero action: motors off (the quadruped holds its standing pose)",
+    "drives no motor; servos hold the start pose",
     "Its return on Ant-v5 is about 1000, for surviving",
 )
 
@@ -37,12 +37,14 @@ _OPEN_LOOP = Baseline(
     "sandbox_locomotion.baselines.oscillators:open_loop",
     "tuned open-loop oscillators, one per joint, with PD control",
     "Raffin et al. 2023, arXiv 2310.05808",
+    offered="sandbox_locomotion.baselines.oscillators:has_gait",
 )
 _TROT = Baseline(
     "trot",
     "sandbox_locomotion.baselines.trot:trot",
     "tuned trot that follows the command, or runs straight ahead where there is none",
     "Raibert 1986, Legged Robots That Balance; Raffin et al. 2023, arXiv 2310.05808",
+    offered="sandbox_locomotion.baselines.trot:has_trot",
 )
 
 _PLANNERS = (
@@ -74,7 +76,7 @@ _CONTACT_FORCES = {
 def _task(robot: str, title: str, config: str, reward: str = "gymnasium") -> Task:
     return Task(
         name=robot,
-        version=1,
+        version=2,
         title=title,
         config=f"sandbox_locomotion.config:{config}",
         make="sandbox_locomotion.env:make",

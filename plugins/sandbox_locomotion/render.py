@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sandbox.api import InvalidValueError, RunFailedError
 from sandbox_locomotion.arrays import Floats
 from sandbox_locomotion.models.randomization import clone_model
-from sandbox_locomotion.models.terrain import uses_height_field
+from sandbox_locomotion.models.terrain import field_index, uses_height_field
 from sandbox_locomotion.simulation import Simulation
 
 Image = NDArray[np.uint8]
@@ -32,6 +32,8 @@ _ANGLES = {"side": (90.0, -12.0), "front": (180.0, -15.0), "above": (90.0, -75.0
 """Azimuth and elevation, degrees."""
 _DISTANCE = 4.0
 """Distance of a following camera, in heights of the robot."""
+_DISTANCE_IN_SIZES = 2.5
+"""Distance of a camera that follows a user's robot, in diameters of the robot."""
 MAX_TRIANGLES = 2000
 """Meshes of more triangles are simplified."""
 CELLS = 36
@@ -116,7 +118,7 @@ class Camera:
         seed = int(simulation.state.terrain_seeds[row])
         if uses_height_field(simulation.config) and self._uploaded_terrain != seed:
             self._model.hfield_data[:] = simulation.physics.models[row].hfield_data
-            mujoco.mjr_uploadHField(self._model, self._renderer, 0)
+            mujoco.mjr_uploadHField(self._model, self._renderer, field_index(self._model))
             self._uploaded_terrain = seed
 
 
@@ -153,7 +155,7 @@ class AnnotatedCamera:
             forward, left, turn = state.command[row]
             names.append("command")
             values.append(f"{forward:+.2f} m/s")
-            if simulation.robot.anatomy.root != "sagittal":
+            if simulation.robot.anatomy.root.kind != "sagittal":
                 names += ["", ""]
                 values += [f"{left:+.2f} m/s left", f"{turn:+.2f} rad/s"]
         return "\n".join(names), "\n".join(values)
@@ -225,11 +227,13 @@ def _find_camera(model: mujoco.MjModel, simulation: Simulation, camera: str) -> 
         return view
     if camera not in CAMERAS:
         known = ", ".join(dict.fromkeys([*CAMERAS, *filter(None, names)]))
-        robot = simulation.robot.rules.name
+        robot = simulation.robot.rules.robot.name
         raise InvalidValueError(f"The {robot} has no camera '{camera}'.", f"Known: {known}.")
     view.type, view.trackbodyid = mujoco.mjtCamera.mjCAMERA_TRACKING, simulation.robot.anatomy.torso
     view.azimuth, view.elevation = _ANGLES.get(camera, _ANGLES["side"])
     view.distance = _DISTANCE * max(0.5, float(model.stat.meansize) * 2.5)
+    if simulation.config.model:  # of any size
+        view.distance = _DISTANCE_IN_SIZES * simulation.robot.size
     return view
 
 

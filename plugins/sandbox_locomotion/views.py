@@ -76,8 +76,7 @@ def _replay(request: ViewRequest, agent: ViewAgent, seed: int) -> dict[str, Any]
             camera = AnnotatedCamera(simulation, IMAGE_SIZE)
         images.append(_jpeg(camera.picture(0)))
         speeds.append(float(simulation.state.speed[0]))
-        index = simulation.robot.anatomy.height_qpos
-        heights.append(float(simulation.physics.qpos[0, index]) if index is not None else 0.0)
+        heights.append(float(simulation.robot.anatomy.root.height(simulation.physics.qpos)[0]))
 
     try:
         record = request.play(agent, seed, on_step, "rgb_array")

@@ -70,6 +70,8 @@ class Baseline:
         source: Paper or handbook.
         timed: Whether it searches and can be given a time: ``make`` then also takes ``seconds``, the wall
             time (s) for each episode, or None for a fixed amount of work whose result repeats.
+        offered: ``(config) -> bool`` or ``"module:callable"``: whether scenarios with these parameters show
+            it; all do if absent. One that is named explicitly is made in any case and may refuse.
     """
 
     name: str
@@ -77,3 +79,4 @@ class Baseline:
     description: str = ""
     source: str = ""
     timed: bool = False
+    offered: str | Callable[[Any], bool] | None = None
