@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -65,7 +66,7 @@ class Camera:
     def __init__(
         self, simulation: Simulation, size: int, camera: str = "track", *, film: bool = False
     ) -> None:
-        self._simulation, self._size = simulation, size
+        self._simulation, self._size, self._camera, self._film = simulation, size, camera, film
         model = self._model = clone_model(simulation.robot.mj_model)
         model.vis.global_.offwidth = model.vis.global_.offheight = size
         model.vis.quality.offsamples = 0
@@ -84,6 +85,10 @@ class Camera:
         self._free = weakref.finalize(self, _free, self._context, self._renderer)
         self._rect = mujoco.MjrRect(0, 0, size, size)
         self._uploaded_terrain = -1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy has a rendering context of its own."""
+        return partial(Camera, film=self._film), (self._simulation, self._size, self._camera)
 
     def picture(self, row: int, text: tuple[str, str] | None = None) -> Image:
         """The image of an environment, ``(size, size, 3)``.

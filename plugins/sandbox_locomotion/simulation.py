@@ -61,6 +61,7 @@ class Simulation:
         visible: Whether it will be drawn.
         fast: Whether it is stepped by ``mujoco.rollout``, which is faster and not exact.
         reference: The gait to imitate, if any.
+        robot: The constants of the task, if they have been built; from the config if absent.
 
     Attributes:
         robot: The constants of the task.
@@ -79,9 +80,11 @@ class Simulation:
         visible: bool = False,
         fast: bool = False,
         reference: ReferenceGait | None = None,
+        robot: RobotModel | None = None,
     ) -> None:
         self.num_envs, self.reward, self.reference = num_envs, reward, reference
-        self.robot = build_robot_model(config, visible, fast)
+        self.threads, self.fast = threads, fast
+        self.robot = build_robot_model(config, visible, fast) if robot is None else robot
         self.physics = _make_physics(self.robot, num_envs, threads, fast)
         self.state = EpisodeState.create(self.robot, num_envs)
         self.sums = zero_sums(num_envs)
@@ -255,6 +258,14 @@ class Simulation:
             for row in range(self.num_envs):
                 conditions.apply_conditions(self.robot, self.physics, self.state, row)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles play on exactly; threads and worker processes are their own."""
+        arguments = (self.robot, self.reward, self.num_envs, self.threads, self.fast, self.reference)
+        return _rebuild, arguments, self.get_state()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.set_state(state)
+
     def snapshot(self, row: int) -> Snapshot:
         """A copy of the state of one environment."""
         return Snapshot(
@@ -274,6 +285,18 @@ class Simulation:
     def close(self) -> None:
         """Stop threads and worker processes."""
         self.physics.close()
+
+
+def _rebuild(
+    robot: RobotModel,
+    reward: RewardSpec,
+    num_envs: int,
+    threads: int,
+    fast: bool,
+    reference: ReferenceGait | None,
+) -> Simulation:
+    """A simulation of the same robots, not yet in any state."""
+    return Simulation(robot.config, reward, num_envs, threads, fast=fast, reference=reference, robot=robot)
 
 
 def _make_physics(robot: RobotModel, num_envs: int, threads: int, fast: bool) -> Physics:
