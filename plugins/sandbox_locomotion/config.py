@@ -74,15 +74,15 @@ class LocomotionConfig(BaseModel):
     )
     healthy_height: tuple[float, float] | None = Field(
         None,
-        description="healthy range of the root's height above the ground, m; default: the robot's, for a model "
-        "0.5 to 2 times the height of its start",
+        description="healthy range of the root's height above the ground, m; default: the robot's, for a "
+        "model 0.5 to 2 times the height of its start",
     )
     healthy_tilt: float | None = Field(
         None,
         gt=0,
         le=3.2,
-        description="largest healthy angle of the root's up axis from the vertical, rad; default: the robot's, "
-        "for a model 1.0",
+        description="largest healthy angle of the root's up axis from the vertical, rad; default: the "
+        "robot's, for a model 1.0",
     )
     target_height: float | None = Field(
         None,

@@ -44,8 +44,7 @@ def motor_control(robot: RobotModel, state: EpisodeState, action: Array) -> Arra
 
 def not_finite(actions: Array) -> Flags:
     """Whether an action holds NaN or infinity, ``(n,)``."""
-    finite = np.isfinite(actions)
-    return np.zeros(len(actions), np.bool_) if finite.all() else ~finite.all(1)
+    return np.asarray(~np.isfinite(actions).all(1))
 
 
 def diverged(motion: Floats) -> Flags:

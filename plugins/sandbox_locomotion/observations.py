@@ -186,7 +186,9 @@ class StateSensor:
         if self._proprioceptive:
             size = 9 + 3 * model.nu
         else:
-            size = np.arange(model.nq)[robot.observed_qpos].size + np.arange(model.nv)[robot.anatomy.dofs].size
+            size = (
+                np.arange(model.nq)[robot.observed_qpos].size + np.arange(model.nv)[robot.anatomy.dofs].size
+            )
             for name in self._extra_fields:
                 size += int(simulation.physics.fields[name][0][self._rows[name]].size)
         if simulation.config.command_speed is not None:

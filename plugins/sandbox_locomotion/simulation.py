@@ -198,7 +198,9 @@ class Simulation:
         if rules.terminates:
             terminated |= ~step.healthy
         truncated = (self.state.elapsed >= self.config.horizon) & ~failed
-        self.state.fallen[:] = failed | (step.up < 0) | (~step.healthy if rules.unhealthy_is_fallen else False)
+        self.state.fallen[:] = (
+            failed | (step.up < 0) | (~step.healthy if rules.unhealthy_is_fallen else False)
+        )
         total = np.asarray(breakdown.total, np.float64)
         return StepResult(total, breakdown.terms, terminated, truncated, failed)
 
@@ -216,8 +218,8 @@ class Simulation:
         name = Path(self.config.model).name or self.robot.rules.robot.name
         if self._bad_actions[row]:
             return (
-                f"The action of step {int(self.state.elapsed[row])} is not finite: it holds NaN or infinity. The "
-                f"{name} did not move; the episode ends and is counted as a failure."
+                f"The action of step {int(self.state.elapsed[row])} is not finite: it holds NaN or infinity. "
+                f"The {name} did not move; the episode ends and is counted as a failure."
             )
         return (
             f"The physics of the {name} diverged in step {int(self.state.elapsed[row])}: a "

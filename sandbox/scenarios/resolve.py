@@ -122,9 +122,7 @@ class ResolvedScenario:
         for name in chosen or ():
             if name not in known and name != "random":
                 raise UnknownNameError("baseline", name, known)
-        return [
-            name for name in (known if chosen is None else chosen) if self._offers(known.get(name))
-        ]
+        return [name for name in (known if chosen is None else chosen) if self._offers(known.get(name))]
 
     def _offers(self, baseline: Baseline | None) -> bool:
         if baseline is None or baseline.offered is None:
@@ -249,8 +247,8 @@ def _scenario(document: Any, path: Path, scenario_id: str) -> Scenario:
 
     if not isinstance(document, dict):
         raise BrokenFileError(path, "is not a scenario: it must be a mapping with title, task and metric")
-    found: Scenario = validate(Scenario, {**document, "id": scenario_id}, f"{path}", path)
-    return found
+    scenario: Scenario = validate(Scenario, {**document, "id": scenario_id}, f"{path}", path)
+    return scenario
 
 
 def _document(path: Path) -> Any:

@@ -50,8 +50,8 @@ def read_gait(path: str, motors: list[str]) -> Floats:
         raise BrokenFileError(path, f"holds no tuned gait: {error.errors()[0]['msg']}") from None
     if gait.motors != motors:
         raise InvalidValueError(
-            f"The gait {path} was tuned for a robot with the actuators {', '.join(gait.motors) or 'unknown'}, "
-            f"not {', '.join(motors)}.",
+            f"The gait {path} was tuned for a robot with the actuators "
+            f"{', '.join(gait.motors) or 'unknown'}, not {', '.join(motors)}.",
             "Tune one for this model.",
         )
     return np.array(gait.numbers)

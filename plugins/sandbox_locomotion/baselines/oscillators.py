@@ -180,7 +180,9 @@ def gait_for(robot: RobotModel) -> Gait:
         )
     numbers = read_gait(config.gait, motors)
     if len(numbers) != 3 * robot.mj_model.nu + len(SHARED):
-        raise InvalidValueError(f"The gait {config.gait} holds {len(numbers)} numbers, which fit another robot.")
+        raise InvalidValueError(
+            f"The gait {config.gait} holds {len(numbers)} numbers, which fit another robot."
+        )
     return Gait.of(numbers)
 
 

@@ -70,7 +70,9 @@ class Anatomy:
     def weighed(self, model: mujoco.MjModel) -> Anatomy:
         """With the masses and the gravity of another model of the same robot."""
         mass = mass_of(model, self.bodies)
-        return replace(self, body_mass=own_masses(model, self.bodies), mass=mass, weight=mass * gravity_of(model))
+        return replace(
+            self, body_mass=own_masses(model, self.bodies), mass=mass, weight=mass * gravity_of(model)
+        )
 
 
 def read_anatomy(model: mujoco.MjModel, robot: Robot, path: object) -> Anatomy:
@@ -86,7 +88,9 @@ def read_anatomy(model: mujoco.MjModel, robot: Robot, path: object) -> Anatomy:
     """
     motors = read_motors(model)
     if not motors:
-        raise BrokenFileError(path, "has no actuators", hint="Give it an <actuator> for each joint that moves.")
+        raise BrokenFileError(
+            path, "has no actuators", hint="Give it an <actuator> for each joint that moves."
+        )
     tree, root = _find_robot(model, motors, robot, path)
     low, high, unlimited = control_range(model, motors)
     if unlimited:

@@ -22,7 +22,7 @@ from sandbox_locomotion.mujoco_warnings import silence_mujoco, without_warnings
 
 def main() -> None:
     """Compile one model; the arguments are the number of the open connection and the parent."""
-    follow_parent(Parent.from_argument(sys.argv[2]))
+    follow_parent(Parent.from_argument(sys.argv[-1]))
     silence_mujoco()
     with Connection(int(sys.argv[1])) as connection:
         request = json.loads(connection.recv_bytes())

@@ -17,8 +17,8 @@ import mujoco
 from sandbox.api import BrokenFileError, describe_exit, start_module, stop_child
 from sandbox_locomotion.models.files import MOUNT, ModelFiles
 from sandbox_locomotion.models.limits import MAX_COMPILE_BYTES, MAX_COMPILE_SECONDS, MAX_COMPILE_WAIT
+from sandbox_locomotion.models.mujoco_errors import mujoco_error
 from sandbox_locomotion.models.preparation import Preparation
-from sandbox_locomotion.mujoco_errors import mujoco_error
 
 KEPT = 4
 """Compiled models that are kept, since an evaluation makes several environments of the same model."""
@@ -104,9 +104,10 @@ def _ended(path: object, code: int) -> BrokenFileError:
             path, f"takes more than {MAX_COMPILE_SECONDS} s of processor time to compile, the limit"
         )
     return BrokenFileError(
-        path, f"cannot be compiled: MuJoCo's process ended ({describe_exit(code)}); {_too_large()}, or MuJoCo "
-        "crashes on it"
-    )  # fmt: skip
+        path,
+        f"cannot be compiled: MuJoCo's process ended ({describe_exit(code)}); {_too_large()}, or MuJoCo "
+        "crashes on it",
+    )
 
 
 def _too_large() -> str:

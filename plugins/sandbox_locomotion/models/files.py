@@ -249,7 +249,9 @@ class _Reader:
             content = read_regular_file(path, limit)
             self._total += len(content)
             if self._total > MAX_TOTAL_BYTES:
-                raise BrokenFileError(path, f"brings the model's files to more than {MAX_TOTAL_BYTES:,} bytes")
+                raise BrokenFileError(
+                    path, f"brings the model's files to more than {MAX_TOTAL_BYTES:,} bytes"
+                )
             self._contents[path] = content
         return self._contents[path]
 

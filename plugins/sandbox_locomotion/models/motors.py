@@ -154,21 +154,25 @@ def _kind(model: mujoco.MjModel, index: int) -> str:
 
 
 def _kind_of_affine(gain: int, bias: int, dynamics: int, gains: Floats, biases: Floats) -> str:
-    stiff = abs(gains[0] + biases[1]) <= SERVO * abs(gains[0]) and gains[0] != 0
-    smooth = dynamics in (DYN.mjDYN_NONE, DYN.mjDYN_FILTER, DYN.mjDYN_FILTEREXACT)
     if gain == GAIN.mjGAIN_AFFINE and bias == BIAS.mjBIAS_NONE and gains[0] == 0 and gains[2] < 0:
         return "damper"
     if gain != GAIN.mjGAIN_FIXED:
         return "general"
     if bias == BIAS.mjBIAS_NONE and dynamics == DYN.mjDYN_NONE:
         return "motor"
-    if bias != BIAS.mjBIAS_AFFINE:
-        return "general"
-    if stiff and dynamics == DYN.mjDYN_INTEGRATOR:
+    return _kind_of_servo(dynamics, gains, biases) if bias == BIAS.mjBIAS_AFFINE else "general"
+
+
+def _kind_of_servo(dynamics: int, gains: Floats, biases: Floats) -> str:
+    """The kind of an actuator with a fixed gain and an affine bias."""
+    follows_position, follows_velocity = (
+        gains[0] != 0 and abs(gains[0] + biases[order]) <= SERVO * abs(gains[0]) for order in (1, 2)
+    )
+    if follows_position and dynamics == DYN.mjDYN_INTEGRATOR:
         return "intvelocity"
-    if stiff and smooth:
+    if follows_position and dynamics in (DYN.mjDYN_NONE, DYN.mjDYN_FILTER, DYN.mjDYN_FILTEREXACT):
         return "position"
-    if biases[1] == 0 and abs(gains[0] + biases[2]) <= SERVO * abs(gains[0]) and gains[0] != 0:
+    if biases[1] == 0 and follows_velocity:
         return "velocity"
     return "cylinder" if dynamics == DYN.mjDYN_FILTER else "general"
 

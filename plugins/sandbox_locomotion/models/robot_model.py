@@ -183,6 +183,6 @@ def _check_fast(anatomy: Anatomy) -> None:
     others = [motor.name for motor in anatomy.motors if not motor.plain]
     if others:
         raise InvalidValueError(
-            f"fast=true knows the torque of plain motors on joints alone, not that of {', '.join(others[:5])}.",
+            f"fast=true only knows the torque of motors on joints, not that of {', '.join(others[:5])}.",
             "Leave it out: exact steps are the default.",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import mujoco
 import numpy as np
@@ -75,8 +76,8 @@ class Root:
         return own
 
     def velocity(self, qvel: Floats) -> Floats:
-        """Canonical velocities, ``(n, 6)`` or ``(n, 3)``: of a free root linear in the world frame, angular in
-        the root's frame with its up axis as z; m/s and rad/s.
+        """Canonical velocities, ``(n, 6)`` or ``(n, 3)``: of a free root linear in the world frame,
+        angular in the root's frame with its up axis as z; m/s and rad/s.
         """
         own = qvel[:, self.dofs]
         if self.signs is not None:
@@ -119,7 +120,7 @@ class Root:
         if self.kind == "free":
             w, x, y, z = qpos[self.qpos][3:7] / np.linalg.norm(qpos[self.qpos][3:7])
             vertical = np.array([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)])
-            axis = int(np.argmax(np.abs(vertical) + [0, 0, 1e-6]))
+            axis = int(np.argmax(np.abs(vertical) + np.array([0.0, 0.0, 1e-6])))
             return replace(self, up=f"{'+' if vertical[axis] >= 0 else '-'}{'xyz'[axis]}")
         if self.kind == "planar":
             return self
@@ -128,9 +129,9 @@ class Root:
             return self
         offsets = np.zeros(3) if self.offsets is None else self.offsets.copy()
         offsets[2] -= turns
-        forward, vertical = self.arm
+        ahead, above = self.arm
         cos, sin = np.cos(turns), np.sin(turns)
-        arm = (float(forward * cos + vertical * sin), float(vertical * cos - forward * sin))
+        arm = (float(ahead * cos + above * sin), float(above * cos - ahead * sin))
         return replace(self, offsets=offsets, arm=arm)
 
 
@@ -141,7 +142,10 @@ def robot_tree(model: mujoco.MjModel, motors: tuple[Motor, ...]) -> tuple[int | 
     """
     movers = [motor for motor in motors if motor.joints] or list(motors)
     counts = Counter(
-        tree for motor in movers for tree in {int(model.body_treeid[body]) for body in motor.bodies} if tree >= 0
+        tree
+        for motor in movers
+        for tree in {int(model.body_treeid[body]) for body in motor.bodies}
+        if tree >= 0
     )
     if not counts:
         return None, []
@@ -209,7 +213,7 @@ def _world_axis(axis: Floats) -> int:
 def _is_chain(model: mujoco.MjModel, joints: list[int]) -> bool:
     """Whether each joint's body is that of the joint before it or below it."""
     bodies = [int(model.jnt_bodyid[joint]) for joint in joints]
-    return all(_is_below(model, lower, upper) for upper, lower in zip(bodies, bodies[1:], strict=False))
+    return all(_is_below(model, lower, upper) for upper, lower in pairwise(bodies))
 
 
 def _is_below(model: mujoco.MjModel, body: int, ancestor: int) -> bool:

@@ -16,9 +16,7 @@ def add_floor_and_light(spec: mujoco.MjSpec, visible: bool = True) -> None:
         spec: Changed in place.
         visible: Whether it will be drawn; without, the floor has no texture.
     """
-    floor = spec.worldbody.add_geom(
-        name=FLOOR, type=mujoco.mjtGeom.mjGEOM_PLANE, size=[40, 40, 1], condim=3
-    )
+    floor = spec.worldbody.add_geom(name=FLOOR, type=mujoco.mjtGeom.mjGEOM_PLANE, size=[40, 40, 1], condim=3)
     spec.worldbody.add_light(
         pos=[0, 0, 4], dir=[0, 0, -1], diffuse=[0.4, 0.4, 0.4], type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL
     )

@@ -1,4 +1,4 @@
-"""The pose in which episodes start: the keyframe of the model's author, or else the model as its file has it."""
+"""The pose in which episodes start: a keyframe of the model, or else the model as its file has it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ class Start:
     keyframe: int = -1
 
 
-def read_start(config: LocomotionConfig, model: mujoco.MjModel, anatomy: Anatomy, urdf: bool = False) -> Start:
+def read_start(
+    config: LocomotionConfig, model: mujoco.MjModel, anatomy: Anatomy, urdf: bool = False
+) -> Start:
     """The start of a robot's episodes.
 
     Args:
@@ -70,9 +72,7 @@ def read_start(config: LocomotionConfig, model: mujoco.MjModel, anatomy: Anatomy
     act = data.act.copy()
     if not act.any():
         act = _holding_activation(model, data, anatomy, ctrl)
-    return Start(
-        data.qpos.copy(), data.qvel.copy(), act, np.clip(ctrl, anatomy.low, anatomy.high), keyframe
-    )
+    return Start(data.qpos.copy(), data.qvel.copy(), act, np.clip(ctrl, anatomy.low, anatomy.high), keyframe)
 
 
 def _shipped_start(config: LocomotionConfig, model: mujoco.MjModel, anatomy: Anatomy) -> Start:
@@ -132,9 +132,7 @@ def _holding_control(data: mujoco.MjData, anatomy: Anatomy) -> Floats:
     return ctrl
 
 
-def _holding_activation(
-    model: mujoco.MjModel, data: mujoco.MjData, anatomy: Anatomy, ctrl: Floats
-) -> Floats:
+def _holding_activation(model: mujoco.MjModel, data: mujoco.MjData, anatomy: Anatomy, ctrl: Floats) -> Floats:
     """Activations with which servos that have one hold the pose."""
     act = np.zeros(model.na)
     for motor in anatomy.motors:

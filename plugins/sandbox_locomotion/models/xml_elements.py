@@ -25,8 +25,8 @@ def parse_elements(path: Path, content: bytes) -> list[Element]:
     """All elements in the order of the file, the root first.
 
     Raises:
-        BrokenFileError: If the file is not well-formed XML, too deep or too long, or declares a document type,
-            with its line.
+        BrokenFileError: If the file is not well-formed XML, too deep or too long, or declares a document
+            type, with its line.
     """
     elements: list[Element] = []
     depth = 0
