@@ -9,7 +9,7 @@ import numpy as np
 
 from sandbox_locomotion.arrays import Floats
 from sandbox_locomotion.models import terrain
-from sandbox_locomotion.models.anatomy import gravity_of, mass_of, own_masses
+from sandbox_locomotion.models.anatomy import gravity_of, mass_of, masses_of
 from sandbox_locomotion.models.randomization import apply_physics, uniform
 from sandbox_locomotion.models.robot_model import RobotModel
 from sandbox_locomotion.physics.batch import Physics
@@ -47,7 +47,7 @@ def apply_conditions(robot: RobotModel, physics: Physics, state: EpisodeState, r
 
 def weigh(robot: RobotModel, model: mujoco.MjModel, state: EpisodeState, row: int) -> None:
     """Note the masses and the weight of the robot in the model of environment ``row``."""
-    state.body_mass[row] = own_masses(model, robot.anatomy.bodies)
+    state.body_mass[row] = masses_of(model, robot.anatomy.bodies)
     state.mass[row] = mass_of(model, robot.anatomy.bodies)
     state.weight[row] = state.mass[row] * gravity_of(model)
 

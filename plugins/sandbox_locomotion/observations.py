@@ -144,8 +144,8 @@ class StateSensor:
         """Rows of a field that are observed: the robot's bodies, or the degrees of freedom below its root."""
         model, anatomy = self._simulation.robot.mj_model, self._simulation.robot.anatomy
         if name == "qfrc_actuator":
-            own, root = np.arange(model.nv)[anatomy.dofs], np.arange(model.nv)[anatomy.root.dofs]
-            rows = own[~np.isin(own, root)]
+            of_robot, root = np.arange(model.nv)[anatomy.dofs], np.arange(model.nv)[anatomy.root.dofs]
+            rows = of_robot[~np.isin(of_robot, root)]
         else:
             rows = anatomy.bodies
         # A slice costs no copy.

@@ -71,7 +71,7 @@ class Anatomy:
         """With the masses and the gravity of another model of the same robot."""
         mass = mass_of(model, self.bodies)
         return replace(
-            self, body_mass=own_masses(model, self.bodies), mass=mass, weight=mass * gravity_of(model)
+            self, body_mass=masses_of(model, self.bodies), mass=mass, weight=mass * gravity_of(model)
         )
 
 
@@ -108,7 +108,7 @@ def read_anatomy(model: mujoco.MjModel, robot: Robot, path: object) -> Anatomy:
         qpos=_coordinates(model, tree),
         dofs=_whole(model.tree_dofadr[tree], model.tree_dofadr[tree] + model.tree_dofnum[tree], model.nv),
         feet=_feet(model, bodies),
-        body_mass=own_masses(model, bodies),
+        body_mass=masses_of(model, bodies),
         mass=mass,
         weight=mass * gravity_of(model),
         motors=motors,
@@ -165,11 +165,11 @@ def mass_of(model: mujoco.MjModel, bodies: Rows) -> float:
     return float(model.body_mass[bodies].sum())
 
 
-def own_masses(model: mujoco.MjModel, bodies: Rows) -> Floats:
+def masses_of(model: mujoco.MjModel, bodies: Rows) -> Floats:
     """Mass of every body of a model, kg, zero for those that are not among ``bodies``."""
-    own = np.zeros(model.nbody)
-    own[bodies] = model.body_mass[bodies]
-    return own
+    masses = np.zeros(model.nbody)
+    masses[bodies] = model.body_mass[bodies]
+    return masses
 
 
 def _driven_joints(model: mujoco.MjModel, motors: tuple[Motor, ...]) -> list[int]:

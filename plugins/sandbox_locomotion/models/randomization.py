@@ -142,14 +142,14 @@ def _scale_limits(
     for kind, name in ((JOINT_LIMITS, "jnt_actfrc"), (TENDON_LIMITS, "tendon_actfrc")):
         limits, original = getattr(model, f"{name}range"), getattr(base, f"{name}range")
         for target in np.flatnonzero(getattr(base, f"{name}limited")).tolist():
-            own = [
+            chosen = [
                 factor
                 for motor, factor in zip(motors, factors, strict=True)
                 if int(base.actuator_trntype[motor.index]) in kind
                 and int(base.actuator_trnid[motor.index, 0]) == target
             ]
-            if own:
-                limits[target] = original[target] * np.mean(own)
+            if chosen:
+                limits[target] = original[target] * np.mean(chosen)
 
 
 def clone_model(model: mujoco.MjModel) -> mujoco.MjModel:

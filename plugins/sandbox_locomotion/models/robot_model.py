@@ -166,8 +166,8 @@ def _actions(
 def _observed_qpos(model: mujoco.MjModel, anatomy: Anatomy, hidden: int) -> Columns:
     """The robot's coordinates without the horizontal ones of its root."""
     columns = np.arange(model.nq)
-    own, root = columns[anatomy.qpos], columns[anatomy.root.qpos]
-    left = own[~np.isin(own, root[:hidden])]
+    of_robot, root = columns[anatomy.qpos], columns[anatomy.root.qpos]
+    left = of_robot[~np.isin(of_robot, root[:hidden])]
     start = int(left[0]) if len(left) else 0
     if len(left) and left.tolist() == list(range(start, model.nq)):
         return slice(start, None)

@@ -66,38 +66,40 @@ class Root:
 
     def position(self, qpos: Floats) -> Floats:
         """Canonical coordinates, ``(n, 7)`` or ``(n, 3)``; a view where the model's own are canonical."""
-        own = qpos[:, self.qpos]
+        coordinates = qpos[:, self.qpos]
         if self.signs is not None:
-            own = own * self.signs
+            coordinates = coordinates * self.signs
         if self.offsets is not None:
-            own = own + self.offsets
+            coordinates = coordinates + self.offsets
         if self.up != "+z":
-            own = np.concatenate([own[:, :3], _multiply(own[:, 3:], np.array(UP_AXES[self.up]))], 1)
-        return own
+            coordinates = np.concatenate(
+                [coordinates[:, :3], _multiply(coordinates[:, 3:], np.array(UP_AXES[self.up]))], 1
+            )
+        return coordinates
 
     def velocity(self, qvel: Floats) -> Floats:
         """Canonical velocities, ``(n, 6)`` or ``(n, 3)``: of a free root linear in the world frame,
         angular in the root's frame with its up axis as z; m/s and rad/s.
         """
-        own = qvel[:, self.dofs]
+        velocities = qvel[:, self.dofs]
         if self.signs is not None:
-            own = own * self.signs
+            velocities = velocities * self.signs
         if self.up != "+z":
-            own = np.concatenate([own[:, :3], own[:, 3:] @ _matrix(UP_AXES[self.up])], 1)
-        return own
+            velocities = np.concatenate([velocities[:, :3], velocities[:, 3:] @ _matrix(UP_AXES[self.up])], 1)
+        return velocities
 
     def height(self, qpos: Floats) -> Floats:
         """World height of the root body's frame, m, ``(n,)``; zero in a horizontal plane."""
         if self.kind == "planar":
             return np.zeros(len(qpos))
-        own = self.position(qpos)
+        position = self.position(qpos)
         if self.kind == "free":
-            return own[:, 2]
+            return position[:, 2]
         forward, vertical = self.arm
         if not forward and not vertical:
-            return own[:, 1]
-        pitch = own[:, 2]
-        return np.asarray(own[:, 1] - forward * np.sin(pitch) + vertical * np.cos(pitch))
+            return position[:, 1]
+        pitch = position[:, 2]
+        return np.asarray(position[:, 1] - forward * np.sin(pitch) + vertical * np.cos(pitch))
 
     @property
     def height_column(self) -> int | None:

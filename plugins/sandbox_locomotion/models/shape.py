@@ -11,11 +11,11 @@ from sandbox_locomotion.models.anatomy import Anatomy
 
 def touchable_geoms(model: mujoco.MjModel, anatomy: Anatomy) -> Rows:
     """The robot's geoms that take part in collisions, or all of its geoms if none do."""
-    own = np.isin(model.geom_bodyid, anatomy.bodies)
+    of_robot = np.isin(model.geom_bodyid, anatomy.bodies)
     touchable = (model.geom_contype != 0) | (model.geom_conaffinity != 0)
     touchable[model.pair_geom1], touchable[model.pair_geom2] = True, True
-    geoms = np.flatnonzero(own & touchable)
-    return geoms if len(geoms) else np.flatnonzero(own)
+    geoms = np.flatnonzero(of_robot & touchable)
+    return geoms if len(geoms) else np.flatnonzero(of_robot)
 
 
 def lowest_point(model: mujoco.MjModel, data: mujoco.MjData, geoms: Rows) -> float:
