@@ -131,6 +131,13 @@ def _find_robot(
     tree, trees = robot_tree(model, motors)
     if tree is None:
         raise BrokenFileError(path, "has no actuator that moves a joint")
+    base = _fixed_base(model, trees)
+    if base:
+        raise BrokenFileError(
+            path,
+            f"holds a robot whose base, {base}, is fixed to the world",
+            hint=f"Begin the body {base} with <freejoint/>, and place it above the ground.",
+        )
     if len(trees) > 1:
         names = ", ".join(model.body(int(model.tree_bodyadr[each])).name or f"#{each}" for each in trees)
         raise BrokenFileError(
@@ -148,6 +155,13 @@ def _find_robot(
             hint=f"Choose the scenario of a robot that moves like yours: {SCENARIOS}.",
         )
     return tree, root
+
+
+def _fixed_base(model: mujoco.MjModel, trees: list[int]) -> str:
+    """The body without joints that carries all of these trees; empty if there is none."""
+    parents = {int(model.body_parentid[model.tree_bodyadr[tree]]) for tree in trees}
+    base = parents.pop()
+    return "" if parents or base == 0 else model.body(base).name or f"#{base}"
 
 
 def _joints_in_words(model: mujoco.MjModel, tree: int) -> str:
