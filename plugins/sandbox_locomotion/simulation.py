@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import mujoco
 import numpy as np
 
-from sandbox.api import RewardSpec
+from sandbox.api import InvalidValueError, RewardSpec
 from sandbox_locomotion import conditions, dynamics
 from sandbox_locomotion.arrays import Array, Flags, Floats
 from sandbox_locomotion.config import LocomotionConfig
 from sandbox_locomotion.imitation import ReferenceGait, errors_between, pose_of
 from sandbox_locomotion.metrics import add_step, episode_metrics, zero_sums
+from sandbox_locomotion.models.limits import MAX_BATCH_BYTES
 from sandbox_locomotion.models.randomization import clone_model
 from sandbox_locomotion.models.robot_model import RobotModel, build_robot_model
 from sandbox_locomotion.models.terrain import uses_height_field
@@ -301,9 +303,25 @@ def _rebuild(
     return Simulation(robot.config, reward, num_envs, threads, fast=fast, reference=reference, robot=robot)
 
 
+def _check_size(robot: RobotModel, num_envs: int) -> None:
+    """Refuse a batch whose models, one for each environment, would take too much memory.
+
+    Raises:
+        InvalidValueError: With the limit.
+    """
+    size = mujoco.mj_sizeModel(robot.mj_model) * num_envs
+    if size > MAX_BATCH_BYTES:
+        raise InvalidValueError(
+            f"The models of {num_envs} environments would take {size / 2**30:.1f} GB; at most "
+            f"{MAX_BATCH_BYTES >> 30} GB are allowed.",
+            "Make fewer (--num-envs), or leave physics and terrain fixed: then they share one model.",
+        )
+
+
 def _make_physics(robot: RobotModel, num_envs: int, threads: int, fast: bool) -> Physics:
     models = [robot.mj_model]
     if robot.varies:
+        _check_size(robot, num_envs)
         models = [clone_model(robot.mj_model) for _ in range(num_envs)]
     if fast:
         return RolloutPhysics(models, num_envs, threads, robot.anatomy, robot.dt / robot.frame_skip)

@@ -16,7 +16,12 @@ import mujoco
 
 from sandbox.api import BrokenFileError, describe_exit, start_module, stop_child
 from sandbox_locomotion.models.files import MOUNT, ModelFiles
-from sandbox_locomotion.models.limits import MAX_COMPILE_BYTES, MAX_COMPILE_SECONDS, MAX_COMPILE_WAIT
+from sandbox_locomotion.models.limits import (
+    MAX_COMPILE_BYTES,
+    MAX_COMPILE_SECONDS,
+    MAX_COMPILE_WAIT,
+    MAX_MODEL_BYTES,
+)
 from sandbox_locomotion.models.mujoco_errors import mujoco_error
 from sandbox_locomotion.models.preparation import Preparation
 
@@ -55,10 +60,14 @@ def compile_files(files: ModelFiles, preparation: Preparation, path: object) -> 
         _compiled.move_to_end(key)
     else:
         _compiled[key] = _compile(files, preparation, path)
-        while len(_compiled) > KEPT:
+        while len(_compiled) > 1 and (len(_compiled) > KEPT or _kept_bytes() > MAX_MODEL_BYTES):
             _compiled.popitem(last=False)
     facts, binary = _compiled[key]
     return CompiledModel(mujoco.MjModel.from_binary_path("model.mjb", {"model.mjb": binary}), facts)
+
+
+def _kept_bytes() -> int:
+    return sum(len(binary) for _, binary in _compiled.values())
 
 
 def _digest(files: ModelFiles, preparation: Preparation) -> str:

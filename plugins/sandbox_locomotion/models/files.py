@@ -10,7 +10,6 @@ no access to the disk (see `compiling`), so what it takes is what was checked.
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from sandbox.api import BrokenFileError, InvalidValueError
+from sandbox_locomotion.models.repeats import check_repeats
 from sandbox_locomotion.models.xml_elements import Element, parse_elements
 
 if TYPE_CHECKING:
@@ -28,19 +28,11 @@ MAX_ASSET_BYTES = 200_000_000
 MAX_TOTAL_BYTES = 500_000_000
 MAX_XML_FILES = 200
 MAX_ASSETS = 2_000
-MAX_REPEATS = 1_000
 
 MOUNT = PurePosixPath("/model")
 """Where the model's folder appears to MuJoCo."""
 
 FOLDER_ATTRIBUTES = ("meshdir", "texturedir", "assetdir")
-REPEAT_ATTRIBUTES = {
-    "replicate": ("count",),
-    "composite": ("count",),
-    "flexcomp": ("count",),
-    "hfield": ("nrow", "ncol"),
-}
-"""Attributes that multiply an element, by tag."""
 
 
 @dataclass
@@ -137,8 +129,8 @@ class _Reader:
                     pending += [(included, part) for part in inner if part.tag == "include"]
         folders = self._asset_folders(main, documents)
         for document, parts in documents:
+            check_repeats(document, parts)
             for element in parts:
-                _check_repeats(document, element)
                 self._read_named(main, document, element, folders)
 
     def _read_named(self, main: Path, document: Path, element: Element, folders: list[Path]) -> None:
@@ -287,19 +279,6 @@ def _resolved(document: Path, element: Element, path: Path) -> Path:
     except (OSError, RuntimeError, ValueError):  # too long, a circle of links, a null character
         raise BrokenFileError(document, f"<{element.tag}> names no possible file", element.line) from None
     return resolved
-
-
-def _check_repeats(path: Path, element: Element) -> None:
-    """Refuse an element that multiplies beyond what any robot needs; products are bounded by `compiling`."""
-    for key in REPEAT_ATTRIBUTES.get(element.tag, ()):
-        # Nine digits are enough to see that a number is too large.
-        numbers = [int(digits) for digits in re.findall(r"\d{1,9}", element.attributes.get(key, ""))]
-        if any(number > MAX_REPEATS for number in numbers):
-            raise BrokenFileError(
-                path,
-                f"<{element.tag}> asks for {key}={max(numbers):,}; at most {MAX_REPEATS:,} are allowed",
-                element.line,
-            )
 
 
 def _common_folder(root: Path, target: Path) -> Path:

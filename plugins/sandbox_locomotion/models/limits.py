@@ -8,7 +8,7 @@ from pathlib import Path
 
 MAX_COMPILE_BYTES = 2 << 30
 """Memory that reading and compiling may take, bytes, in addition to the interpreter and its modules."""
-MAX_COMPILE_SECONDS = 60
+MAX_COMPILE_SECONDS = 30
 """Processor time of it, s."""
 MAX_COMPILE_WAIT = 900.0
 """Time after which a compilation that uses no processor time either is given up, s."""
@@ -16,6 +16,8 @@ MAX_MODEL_BYTES = 512 << 20
 """Size of a compiled model, bytes: with drawn physics every environment has one."""
 MAX_DATA_BYTES = 1 << 30
 """Size of the state of a simulation, bytes: every thread and process has one."""
+MAX_BATCH_BYTES = 8 << 30
+"""Size of the models of a batch whose environments have one each, bytes."""
 MAX_DOFS = 2_000
 
 

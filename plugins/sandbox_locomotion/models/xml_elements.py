@@ -14,11 +14,12 @@ MAX_ELEMENTS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """The start of an element."""
+    """The start of an element; ``depth`` is 1 for the root."""
 
     tag: str
     attributes: dict[str, str]
     line: int
+    depth: int
 
 
 def parse_elements(path: Path, content: bytes) -> list[Element]:
@@ -38,7 +39,7 @@ def parse_elements(path: Path, content: bytes) -> list[Element]:
         if depth > MAX_DEPTH or len(elements) >= MAX_ELEMENTS:
             reason = f"has more than {MAX_DEPTH} levels or {MAX_ELEMENTS:,} elements"
             raise BrokenFileError(path, reason, parser.CurrentLineNumber)
-        elements.append(Element(tag, attributes, parser.CurrentLineNumber))
+        elements.append(Element(tag, attributes, parser.CurrentLineNumber, depth))
 
     def on_end(tag: str) -> None:
         nonlocal depth

@@ -72,14 +72,16 @@ def leg(motors, tendons="", root=None, pos="0 0 1", keyframe=""):
        <body name="trunk" pos="{pos}">{root.replace("/>", ' limited="false" damping="0"/>')}
         <geom type="capsule" fromto="0 0 0 0 0 0.3" size="0.05" mass="4"/><site name="nozzle" pos="0 0 .1"/>
         <body name="thigh"><joint name="hip" range="-57 57"/>
-         <geom type="capsule" fromto="0 0 0 0 0 -0.4" size="0.04" mass="2"/><site name="upper" pos=".05 0 -.2"/>
+         <geom type="capsule" fromto="0 0 0 0 0 -0.4" size="0.04" mass="2"/>
+         <site name="upper" pos=".05 0 -.2"/>
          <body name="shin" pos="0 0 -0.4"><joint name="knee" range="-115 0"/>
-          <geom type="capsule" fromto="0 0 0 0 0 -0.4" size="0.03" mass="1"/><site name="lower" pos=".05 0 -.2"/>
+          <geom type="capsule" fromto="0 0 0 0 0 -0.4" size="0.03" mass="1"/>
+          <site name="lower" pos=".05 0 -.2"/>
           <body name="foot" pos="0 0 -0.4"><joint name="ankle" range="-46 46"/>
            <geom type="capsule" fromto="-0.1 0 0 0.15 0 0" size="0.04" mass="0.5"/></body></body></body>
        </body></worldbody>
-      <tendon><fixed name="pull"><joint joint="hip" coef="0.5"/><joint joint="knee" coef="1"/></fixed>{tendons}
-      </tendon><actuator>{motors}</actuator>{keyframe}</mujoco>"""
+      <tendon><fixed name="pull"><joint joint="hip" coef="0.5"/><joint joint="knee" coef="1"/></fixed>
+      {tendons}</tendon><actuator>{motors}</actuator>{keyframe}</mujoco>"""
 
 
 HIP, ANKLE = MOTOR.format("hip", 'joint="hip"'), MOTOR.format("ankle", 'joint="ankle"')
@@ -99,7 +101,8 @@ def slider(pairs):
     motors = "".join(f'<motor joint="j{k}" gear="10" ctrlrange="-1 1"/>' for k in range(4))
     return f"""<mujoco><option timestep="0.005"/>
       <worldbody><geom name="ground" type="plane" size="40 40 1" friction="1 0.02 0.0001"/>
-       <body name="trunk" pos="0 0 0.36"><freejoint/><geom type="box" size=".25 .12 .05" mass="5"/>{legs}</body>
+       <body name="trunk" pos="0 0 0.36"><freejoint/><geom type="box" size=".25 .12 .05" mass="5"/>
+       {legs}</body>
       </worldbody><actuator>{motors}</actuator>{f"<contact>{contact}</contact>" if pairs else ""}</mujoco>"""
 
 

@@ -9,7 +9,7 @@ from robot_files import dog, make, write
 
 import sandbox
 
-HOWS = {"deepcopy": copy.deepcopy, "pickle": lambda env: pickle.loads(pickle.dumps(env))}
+HOWS = {"deepcopy": copy.deepcopy, "pickle": lambda env: pickle.loads(pickle.dumps(env))}  # noqa: S301
 CONDITIONS = {
     "plain": (),
     "conditions": ("mass=[0.5,2]", "friction=[0.5,1]", "push_speed=1", "push_interval=0.5", "latency=[0,2]"),
@@ -51,7 +51,7 @@ def test_a_copy_of_a_users_robot_needs_its_file_no_more(tmp_path):
     env.reset(seed=0)
     data = pickle.dumps(env)
     path.unlink()
-    twin = pickle.loads(data)
+    twin = pickle.loads(data)  # noqa: S301
     assert np.array_equal(play(env, 20, 0), play(twin, 20, 0))
 
 

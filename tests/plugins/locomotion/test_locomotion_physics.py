@@ -1,4 +1,4 @@
-"""Drawn physics reaches everything that depends on it: twice a parameter changes what physics says it changes."""
+"""Drawn physics reaches all that depends on it: twice a parameter changes what physics says it changes."""
 
 import mujoco
 import numpy as np
