@@ -88,6 +88,8 @@ def _task(robot: str, title: str, config: str, reward: str = "gymnasium") -> Tas
         baselines=(_ZERO, _TROT if robot == "quadruped" else _OPEN_LOOP, *_PLANNERS),
         sources=SOURCES,
         views=_VIEWS,
+        tables="sandbox_locomotion.inspection.tables:describe_robot",
+        picture="sandbox_locomotion.inspection.portrait:draw_robot",
         small={"horizon": 60},
         expected_failures=_CONTACT_FORCES if robot in ("ant", "humanoid") else {},
     )

@@ -105,6 +105,7 @@ class Camera:
         mujoco.mjv_updateScene(
             self._model, data, self._option, None, self._view, mujoco.mjtCatBit.mjCAT_ALL.value, self._scene
         )
+        self._decorate(data)
         mujoco.mjr_render(self._rect, self._scene, self._renderer)
         if text is not None:
             font, corner = mujoco.mjtFont.mjFONT_NORMAL, mujoco.mjtGridPos.mjGRID_TOPLEFT
@@ -116,6 +117,9 @@ class Camera:
     def close(self) -> None:
         """Free the rendering context; also done for a camera that is garbage-collected."""
         self._free()
+
+    def _decorate(self, data: mujoco.MjData) -> None:
+        """Add to the scene what is not in the model."""
 
     def _upload_terrain(self, row: int) -> None:
         """Give the renderer the ground of an environment, unless it has it already."""

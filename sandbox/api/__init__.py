@@ -53,6 +53,7 @@ _HOMES = {
     "RewardChoice": "scenario",
     "Scenario": "scenario",
     "Seeds": "scenario",
+    "InfoTable": "table",
     "Tunable": "tuning",
     "Moment": "view",
     "View": "view",
@@ -71,6 +72,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "DamagedRunError",
     "Domain",
     "EvaluationSettings",
+    "InfoTable",
     "InputFile",
     "InvalidValueError",
     "Metric",
@@ -147,6 +149,7 @@ if TYPE_CHECKING:
         Seeds,
     )
     from sandbox.api.state import read_state, write_state
+    from sandbox.api.table import InfoTable
     from sandbox.api.tuning import Tunable
     from sandbox.api.view import Moment, View, ViewAgent, ViewRequest
 

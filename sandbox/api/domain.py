@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox.api.metric import Metric
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from sandbox.api.reward import RewardSpec
+    from sandbox.api.table import InfoTable
     from sandbox.api.view import View
 
 
@@ -63,6 +65,10 @@ class Task:
         baselines: The classical methods, best-tuned form.
         sources: Papers, standards and simulators behind it.
         views: Pictures beyond the rendered episode.
+        tables: What was made of a scenario's parameters and files, ``(config) -> Sequence[InfoTable]``, for
+            ``sandbox info``.
+        picture: ``(config, path)`` draws the same to a PNG file, for ``sandbox info --picture``; if absent,
+            the first rendered image of an episode is taken.
         small: Parameters of a small instance whose episodes are short, for the contract suite.
         expected_failures: Checks of the contract suite that the task cannot pass, each with the reason.
 
@@ -88,6 +94,8 @@ class Task:
     baselines: tuple[Baseline, ...] = ()
     sources: tuple[str, ...] = ()
     views: tuple[View, ...] = ()
+    tables: str | Callable[[Any], Sequence[InfoTable]] | None = None
+    picture: str | Callable[[Any, Path], None] | None = None
     small: Mapping[str, Any] = field(default_factory=dict, hash=False)
     expected_failures: Mapping[str, str] = field(default_factory=dict, hash=False)
 

@@ -207,6 +207,8 @@ def _of_task(task: Any) -> list[str]:
         ("make", task.make),
         ("make_vec", task.make_vec),
         ("rewards", task.rewards),
+        ("tables", task.tables),
+        ("picture", task.picture),
         *((f"baseline {baseline.name}", baseline.make) for baseline in task.baselines),
     ):
         try:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from sandbox.cli.options import AsJson, Changes, Reward, Scenario
 
@@ -24,13 +27,29 @@ RESUME = {
 """How a stopped training run goes on, by `sandbox.api.Task.resume`."""
 
 
+Picture = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Also draw the start of an episode to this PNG file."),
+]
+
+
 def info(
-    scenario: Scenario, changes: Changes = None, reward: Reward = None, as_json: AsJson = False
+    scenario: Scenario,
+    changes: Changes = None,
+    reward: Reward = None,
+    picture: Picture = None,
+    as_json: AsJson = False,
 ) -> dict[str, Any] | None:
     """Show all there is to know about a scenario."""
     from sandbox.scenarios.resolve import load_scenario
 
-    document = describe(load_scenario(scenario, changes or (), reward or ()))
+    resolved = load_scenario(scenario, changes or (), reward or ())
+    document = describe(resolved)
+    if picture is not None:
+        from sandbox.outputs.picture import draw_start
+
+        draw_start(resolved, picture)
+        document["picture"] = str(picture)
     if as_json:
         return document
     _show(document)
@@ -81,6 +100,7 @@ def describe(resolved: ResolvedScenario) -> Json:
             {"name": view.name, "formats": list(view.formats), "description": view.description}
             for view in views(resolved, render_modes)
         ],
+        "tables": _tables(resolved),
         "references": [
             {"metric": scenario.metric, **reference.model_dump(exclude_none=True)}
             for reference in scenario.references
@@ -123,6 +143,18 @@ def _environment(scenario: ResolvedScenario) -> tuple[Json, tuple[str, ...]]:
         for agent, (observation, action) in by_agent.items()
     }
     return spaces, modes
+
+
+def _tables(resolved: ResolvedScenario) -> list[Json]:
+    """What the task made of the scenario's parameters and files."""
+    from sandbox.registry.resolve import resolve
+
+    describe_task = resolve(resolved.task.tables)
+    tables = describe_task(resolved.evaluation_config) if describe_task is not None else ()
+    return [
+        {"title": table.title, "header": list(table.header), "rows": [list(row) for row in table.rows]}
+        for table in tables
+    ]
 
 
 def _terms(spec: RewardSpec) -> list[Json]:
@@ -195,6 +227,8 @@ def _show(document: Json) -> None:
         + ", ".join(f"{name} {low:,} to {high - 1:,}" for name, (low, high) in document["seeds"].items())
     )
     console.print(f"Resume: {RESUME[document['resume']]}.")
+    if "picture" in document:
+        console.print(f"Picture {document['picture']}", soft_wrap=True)
     if document["sources"]:
         console.print("\nSources", style="bold")
         for source in document["sources"]:
@@ -228,6 +262,10 @@ def _sections(document: Json, number: Callable[[float | None], str]) -> dict[str
             ("view", "formats", "what it shows"),
             [(v["name"], " ".join(v["formats"]), v["description"]) for v in document["views"]],
         ),
+        **{
+            table["title"]: [tuple(table["header"]), *(tuple(row) for row in table["rows"])]
+            for table in document["tables"]
+        },
         "Known values": _if_any(
             ("name", "metric", "value", "source"),
             [

@@ -36,7 +36,8 @@ def dog(scene="", before="", keyframe=_KEYFRAME, root='<freejoint name="base"/>'
     }
     actuator = "position"
     if unit:  # force = 40·(center + half·u - q)
-        form = '<general ctrlrange="-1 1" gainprm="{}" biastype="affine" biasprm="{} -40 0" forcerange="-30 30"/>'
+        bias = 'biastype="affine" biasprm="{} -40 0" forcerange="-30 30"'
+        form = f'<general ctrlrange="-1 1" gainprm="{{}}" {bias}/>'
         servos = {"hip": form.format(40 * 1.9, 40 * 0.7), "knee": form.format(40 * 1.0, 40 * -1.6)}
         actuator = "general"
     actuators = "".join(
