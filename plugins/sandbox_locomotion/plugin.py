@@ -17,7 +17,7 @@ METRICS = (
     Metric("command_error", "m/s", "lower", "mean error of the horizontal velocity against the command"),
     Metric("turn_error", "rad/s", "lower", "mean error of the turn rate against the command"),
     Metric("steps", "steps", "higher", "control steps until the episode ended"),
-    Metric("failures", "1", "lower", "1 if the physics diverged"),
+    Metric("failures", "1", "lower", "1 if the physics diverged or an action was not finite"),
 )
 
 SOURCES = (

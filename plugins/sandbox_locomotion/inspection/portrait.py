@@ -7,7 +7,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-from sandbox.api import RewardSpec
+from sandbox.api import MissingExtraError, RewardSpec
 from sandbox_locomotion.config import LocomotionConfig
 from sandbox_locomotion.inspection.trial import nominal
 from sandbox_locomotion.render import Camera
@@ -37,10 +37,14 @@ def draw_robot(config: LocomotionConfig, path: Path) -> None:
         path: File to write, PNG.
 
     Raises:
+        MissingExtraError: Without matplotlib.
         RunFailedError: If no rendering context can be made.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        raise MissingExtraError("The picture of a robot", ["matplotlib"], "plot") from None
 
     simulation = Simulation(nominal(config), RewardSpec(TERMS), 1, threads=1, visible=True)
     figure = Figure((8, 8.6), layout="constrained")
