@@ -8,7 +8,7 @@ from typing import Any
 import mujoco
 
 from sandbox_locomotion.models import terrain
-from sandbox_locomotion.models.scenery import add_floor_and_light
+from sandbox_locomotion.models.scenery import add_floor_and_light, dress
 
 HINGE, SLIDE = int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE)
 
@@ -55,6 +55,7 @@ def prepare_and_compile(
         ValueError: If MuJoCo cannot compile the model.
     """
     motors = _complete_urdf(spec, preparation.renamed) if preparation.urdf else []
+    dress(spec)
     model = spec.compile(vfs=vfs)
     ground_added = preparation.ground and not _has_ground(model)
     if ground_added:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from robot_files import make, write
+from robot_files import dog, make, write
 
 import sandbox
 from sandbox.api import BrokenFileError
@@ -168,7 +168,7 @@ def mjx():
     """A quadruped in the style of MJX: contacts by pairs, cheap options, a floor of its own."""
     legs, pairs = "", ""
     for k, (x, y) in enumerate(LEGS):
-        legs += f"""<body name="leg{k}" pos="{0.2 * x} {0.1 * y} 0"><joint name="abd{k}" class="abd"/>
+        legs += f"""<body name="leg{k}" pos="{0.2 * x} {0.1 * y} 0"><joint name="roll{k}" class="roll"/>
           <geom class="visual" size=".03"/><body name="thigh{k}" pos="0 {0.05 * y} 0">
            <joint name="hip{k}" class="hip"/>
           <geom class="visual" fromto="0 0 0 0 0 -.2" type="capsule" size=".02"/>
@@ -178,7 +178,7 @@ def mjx():
     servos = "".join(
         f'<position name="{joint}{k}" joint="{joint}{k}" class="{joint}"/>'
         for k in range(4)
-        for joint in ("abd", "hip", "knee")
+        for joint in ("roll", "hip", "knee")
     )
     pose = " ".join(["0 0.9 -1.8"] * 4)
     return f"""<mujoco model="go"><compiler angle="radian" autolimits="true"/>
@@ -190,7 +190,7 @@ def mjx():
        <position kp="35" forcerange="-24 24"/>
        <default class="visual"><geom group="2"/></default><default class="foot">
         <geom size="0.022" mass="0.06"/></default>
-       <default class="abd"><joint axis="1 0 0" range="-.86 .86"/><position ctrlrange="-.86 .86"/></default>
+       <default class="roll"><joint axis="1 0 0" range="-.86 .86"/><position ctrlrange="-.86 .86"/></default>
        <default class="hip"><joint axis="0 1 0" range="-.68 4.5"/><position ctrlrange="-.68 4.5"/></default>
        <default class="knee"><joint axis="0 1 0" range="-2.8 -.88"/><position ctrlrange="-2.8 -.88"/>
         </default></default>
@@ -257,3 +257,30 @@ def test_images_of_robots_of_all_sizes_show_them(tmp_path):
         image = env.render()[100:].astype(int)
         assert image.std() > 5
         env.close()
+
+
+def test_a_film_shows_motion_over_a_plain_floor_under_no_sky(tmp_path):
+    env = make(write(tmp_path, dog()), "ant", "reset_noise=0", render_mode="rgb_array")
+    env.reset(seed=0)
+    physics = env.unwrapped.simulation.physics
+    physics.qpos[0, 0] = 10.0
+    here = env.render()[100:].astype(int)  # below the figures that are written into the image
+    physics.qpos[0, 0] = 10.3
+    further = env.render()[100:].astype(int)
+    assert np.abs(here - further).mean() > 2
+    assert here.mean() > 60
+    env.close()
+
+
+def test_a_coloured_or_dressed_floor_is_left_as_it_is(tmp_path):
+    plain = 'type="plane" size="30 30 1"'
+    dressed = dog(
+        head='<asset><material name="mine"/>'
+        '<texture name="s" type="skybox" builtin="flat" width="8" height="8"/></asset>'
+    ).replace(plain, plain + ' material="mine"')
+    model = make(write(tmp_path, dressed)).unwrapped.simulation.robot.mj_model
+    assert (model.nmat, model.ntex) == (1, 1)
+    red = make(
+        write(tmp_path, dog().replace(plain, plain + ' rgba="1 0 0 1"'))
+    ).unwrapped.simulation.robot.mj_model
+    assert red.geom("ground").rgba == pytest.approx([1, 0, 0, 1])
