@@ -3,18 +3,18 @@
     python -m benchmarks.fuzz --inputs 100000
 
 Kinds of input, in turn: scenario files, overrides (``--set`` and ``--reward``), records of runs, whole run
-directories and comparisons with other contents and sums that fit, the document
-of a policy, SUMO networks and SUMO demand. Each must be taken or refused with a sentence: no other exception,
-at most a second of processor time, at most 500 MB on top of the program's own memory, nothing written outside
-the folder of the inputs, no process started and no connection made. Prints one JSON document; exits with 1 if
-anything went wrong. The same seed gives the same inputs.
-"""
+directories and comparisons with other contents and sums that fit, the document of a policy, SUMO networks
+and SUMO demand, robots (the files before MuJoCo compiles them). Each must be taken or refused with a
+sentence: no other exception, at most a second of processor time, at most 500 MB on top of the program's own
+memory, nothing written outside the folder of the inputs, no process started and no connection made. Prints
+one JSON document; exits with 1 if anything went wrong. The same seed gives the same inputs."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import hashlib
+import importlib.util
 import json
 import os
 import random
@@ -76,6 +76,28 @@ XML = [
     "speed='nan'",
     "length='-1'",
     "tl='t' linkIndex='x'",
+]
+
+MJCF = [
+    "<!DOCTYPE mujoco [<!ENTITY a 'b'>]>",
+    "<include file='/etc/passwd'/>",
+    "<include file='robot.xml'/>",
+    "<include file='../robot.xml'/>",
+    "<compiler meshdir='/etc' strippath='true'/>",
+    "<mesh name='m' file='/dev/zero'/>",
+    "<model name='m' file='robot.xml'/>",
+    "<replicate count='1000'><replicate count='1000'>",
+    "</replicate>",
+    "<size nuser_geom='999999999'/>",
+    "<texture builtin='flat' width='99999' height='99999'/>",
+    "<user dim='999999999'/>",
+    "<flexcomp count='999 999 999'/>",
+    "<robot name='r'>",
+    "<mesh filename='package://../../x'/>",
+    "<body>" * 300,
+    "file=''",
+    "count='-1'",
+    "\x00",
 ]
 
 
@@ -204,6 +226,7 @@ class Readers:
         self.record = record()
         self.policy = policy_document()
         self.network, self.routes = sumo_files()
+        self.robot = robot_file()
 
     def kinds(self) -> dict[str, Callable[[random.Random], Callable[[], object]]]:
         """By name: what makes an input from a generator, and gives back what reads it."""
@@ -217,6 +240,8 @@ class Readers:
         }
         if self.network:
             found |= {"network": self.sumo_network, "routes": self.sumo_routes}
+        if self.robot:
+            found["robot"] = self.robot_files
         return found
 
     def scenario(self, rng: random.Random) -> Callable[[], object]:
@@ -315,6 +340,15 @@ class Readers:
         shutil.copytree(ROOT / "tests" / "fixtures" / "runs-0.1" / kind, root)
         (folder,) = root.glob(pattern)
         return folder
+
+    def robot_files(self, rng: random.Random) -> Callable[[], object]:
+        from sandbox_locomotion.models.files import read_model_files
+
+        folder = self.folder / "robot"
+        folder.mkdir(exist_ok=True)
+        path = folder / "robot.xml"
+        path.write_bytes(mutate(rng, self.robot, MJCF))
+        return lambda: read_model_files(path)
 
     def sumo_network(self, rng: random.Random) -> Callable[[], object]:
         from sandbox_traffic.network.roads import read_network, require_one_signal
@@ -419,6 +453,13 @@ def sumo_files() -> tuple[bytes, bytes]:
     trips = "".join(f"<trip id='t{n}' depart='{n}.0' from='a' to='b'/>" for n in range(20))
     kinds = "<vType id='car' length='5'><param key='x' value='1'/></vType><flow id='f' begin='0' end='9'/>"
     return network, f"<routes>{kinds}{trips}</routes>".encode()
+
+
+def robot_file() -> bytes:
+    """A model of a robot, empty where the domain of robots is not installed."""
+    if importlib.util.find_spec("mujoco") is None:
+        return b""
+    return (ROOT / "tests/fixtures/robots/dog.xml").read_bytes()
 
 
 def fuzz(inputs: int, seed: int, folder: Path, keep: Path | None, progress: bool = False) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import mujoco
 import numpy as np
 
 from sandbox_locomotion.arrays import Floats
 from sandbox_locomotion.models import terrain
+from sandbox_locomotion.models.anatomy import gravity_of, mass_of, masses_of
 from sandbox_locomotion.models.randomization import apply_physics, uniform
 from sandbox_locomotion.models.robot_model import RobotModel
 from sandbox_locomotion.physics.batch import Physics
@@ -35,11 +37,19 @@ def draw_conditions(
 def apply_conditions(robot: RobotModel, physics: Physics, state: EpisodeState, row: int) -> None:
     """Put the physics and the ground that were drawn for environment ``row`` into its model."""
     model, drawn = physics.models[row], state.physics_rows[row]
-    apply_physics(robot.mj_model, model, physics.scratch(), drawn, robot.anatomy.torso)
+    apply_physics(robot.mj_model, model, physics.scratch(), drawn, robot.anatomy)
+    weigh(robot, model, state, row)
     if terrain.uses_height_field(robot.config):
         rng = np.random.default_rng(state.terrain_seeds[row])
         state.heights[row] = terrain.draw_heights(robot.config, rng)
         terrain.set_heights(model, state.heights[row], robot.config)
+
+
+def weigh(robot: RobotModel, model: mujoco.MjModel, state: EpisodeState, row: int) -> None:
+    """Note the masses and the weight of the robot in the model of environment ``row``."""
+    state.body_mass[row] = masses_of(model, robot.anatomy.bodies)
+    state.mass[row] = mass_of(model, robot.anatomy.bodies)
+    state.weight[row] = state.mass[row] * gravity_of(model)
 
 
 def draw_command(robot: RobotModel, rng: np.random.Generator) -> Floats:
@@ -72,18 +82,18 @@ def update_pushes(
     duration = max(1, round(PUSH_TIME / robot.dt))
     phase = state.elapsed % interval
     for row in np.flatnonzero((phase == 0) & (state.elapsed > 0)).tolist():
-        state.push[row] = draw_push(robot, rngs[row])
+        state.push[row] = draw_push(robot, float(state.mass[row]), rngs[row])
     state.push[phase >= duration] = 0.0
     start = 6 * robot.anatomy.torso
     physics.view("XFRC_APPLIED")[:, start : start + 3] = state.push
 
 
-def draw_push(robot: RobotModel, rng: np.random.Generator) -> Floats:
+def draw_push(robot: RobotModel, mass: float, rng: np.random.Generator) -> Floats:
     """A horizontal force on the torso, N, ``(3,)``.
 
-    Over `PUSH_TIME` it changes the velocity of the whole robot by U[0, push_speed].
+    Over `PUSH_TIME` it changes the velocity of the whole robot of that mass, kg, by U[0, push_speed].
     """
     angle = rng.uniform(0.0, 2 * np.pi)
-    force = rng.uniform(0.0, robot.config.push_speed) * robot.anatomy.mass / PUSH_TIME
-    leftward = 0.0 if robot.anatomy.root == "sagittal" else np.sin(angle)
+    force = rng.uniform(0.0, robot.config.push_speed) * mass / PUSH_TIME
+    leftward = 0.0 if robot.anatomy.root.kind == "sagittal" else np.sin(angle)
     return np.array([np.cos(angle), leftward, 0.0]) * force

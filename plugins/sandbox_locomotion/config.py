@@ -46,8 +46,19 @@ class LocomotionConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     robot: str = Field("ant", description="which robot; fixed by the task")
-    model: Annotated[str, InputFile()] = Field(
-        "", description="MJCF file to use instead of the robot's own; empty: the robot's own"
+    model: Annotated[str, InputFile(members="sandbox_locomotion.models.files:files_of")] = Field(
+        "", description="MJCF or URDF file to use instead of the robot's own; empty: the robot's own"
+    )
+    model_folder: Annotated[str, InputFile(folder=True)] = Field(
+        "", description="folder that holds all files of the model; empty: the model's own folder"
+    )
+    keyframe: str | None = Field(
+        None,
+        max_length=200,
+        description="keyframe of the model to start from, qpos0 for none; default: home, or else the first",
+    )
+    gait: Annotated[str, InputFile()] = Field(
+        "", description="gait of the baseline open-loop for the model, as the command tune writes it"
     )
     horizon: int = Field(
         1000, ge=1, le=100_000, description="control steps until truncation (Gymnasium v5: 1000)"
@@ -58,9 +69,26 @@ class LocomotionConfig(BaseModel):
     reset_noise: float | None = Field(
         None, ge=0, le=1, description="scale of the initial noise, rad and rad/s; default: the robot's"
     )
-    terminate: bool = Field(True, description="whether an unhealthy state ends the episode")
+    terminate: bool | None = Field(
+        None, description="whether an unhealthy state ends the episode; default: the robot's"
+    )
     healthy_height: tuple[float, float] | None = Field(
-        None, description="healthy range of the root's height, m; default: the robot's"
+        None,
+        description="healthy range of the root's height above the ground, m; default: the robot's, for a "
+        "model 0.5 to 2 times the height of its start",
+    )
+    healthy_tilt: float | None = Field(
+        None,
+        gt=0,
+        le=3.2,
+        description="largest healthy angle of the root's up axis from the vertical, rad; default: the "
+        "robot's, for a model 1.0",
+    )
+    target_height: float | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="height of the root that the reward term height asks for, m; default: that of the start",
     )
     contact_forces: bool = Field(True, description="whether contact forces are observed, by ant and humanoid")
 

@@ -20,7 +20,7 @@ MIN_SQUARED_FORCE = 1e-12
 
 
 def clip_action(actions: Array, space: gym.spaces.Box) -> Array:
-    """Actions within the bounds of the action space, in floating point."""
+    """Actions within the bounds of the action space, in floating point; NaN stays NaN."""
     given = np.asarray(actions)
     if given.dtype.kind != "f":
         given = given.astype(np.float32)
@@ -38,8 +38,13 @@ def motor_control(robot: RobotModel, state: EpisodeState, action: Array) -> Arra
         applied = state.history[np.arange(len(action)), state.delay]
     if robot.scaling is None:
         return applied
-    low, high = robot.mj_model.actuator_ctrlrange.T
-    return np.asarray(np.clip(robot.scaling.center + robot.scaling.half_range * applied, low, high))
+    control = robot.scaling.center + robot.scaling.half_range * applied
+    return np.asarray(np.clip(control, robot.anatomy.low, robot.anatomy.high))
+
+
+def not_finite(actions: Array) -> Flags:
+    """Whether an action holds NaN or infinity, ``(n,)``."""
+    return np.asarray(~np.isfinite(actions).all(1))
 
 
 def diverged(motion: Floats) -> Flags:
@@ -54,41 +59,47 @@ def diverged(motion: Floats) -> Flags:
 def ground_height(robot: RobotModel, heights: Floats, qpos: Floats) -> Floats:
     """Height of the ground below every root, m, ``(n,)``; ``heights`` as in `EpisodeState`."""
     if not uses_height_field(robot.config):
-        return np.zeros(len(qpos))
-    y = qpos[:, 1] if robot.anatomy.root == "free" else np.zeros(len(qpos))
-    points = zip(heights, qpos[:, 0], y, strict=True)
-    return np.array([height_at(grid, at_x, at_y) for grid, at_x, at_y in points])
+        return np.full(len(qpos), robot.anatomy.ground)
+    root = robot.anatomy.root.position(qpos)
+    y = root[:, 1] if robot.anatomy.root.kind == "free" else np.zeros(len(qpos))
+    points = zip(heights, root[:, 0], y, strict=True)
+    return np.array([robot.anatomy.ground + height_at(grid, at_x, at_y) for grid, at_x, at_y in points])
 
 
 def healthy(robot: RobotModel, qpos: Floats, qvel: Floats, ground: Floats) -> Flags:
     """Whether each state is within the robot's healthy ranges, ``(n,)``; heights are above the ground."""
-    rules, result = robot.rules, np.ones(len(qpos), np.bool_)
-    low, high = robot.config.healthy_height or rules.healthy_height
-    index = robot.anatomy.height_qpos
-    if index is not None and (low, high) != (-np.inf, np.inf):
-        height = qpos[:, index] - ground
-        if rules.height_inclusive:
+    rules, root, result = robot.rules, robot.anatomy.root, np.ones(len(qpos), np.bool_)
+    low, high = rules.healthy_height
+    if root.kind != "planar" and (low, high) != (-np.inf, np.inf):
+        height = root.height(qpos) - ground
+        if rules.robot.height_inclusive:
             result &= (low <= height) & (height <= high)
         else:
             result &= (low < height) & (height < high)
-    if robot.anatomy.root == "sagittal" and rules.healthy_pitch[1] < np.inf:
-        result &= (rules.healthy_pitch[0] < qpos[:, 2]) & (qpos[:, 2] < rules.healthy_pitch[1])
-    if rules.healthy_state < np.inf:
+    if rules.healthy_tilt < np.pi:
+        result &= kinematics.upright(root.kind, root.position(qpos)) >= np.cos(rules.healthy_tilt)
+    low, high = rules.robot.healthy_pitch
+    if root.kind == "sagittal" and high < np.inf:
+        result &= (low < qpos[:, 2]) & (qpos[:, 2] < high)
+    if rules.robot.healthy_state < np.inf:
         rest = np.concatenate([qpos[:, 2:], qvel], 1)
-        result &= (np.abs(rest) < rules.healthy_state).all(1)
+        result &= (np.abs(rest) < rules.robot.healthy_state).all(1)
     return result
 
 
-def tracked_position(robot: RobotModel, physics: Physics) -> Floats:
+def tracked_position(robot: RobotModel, physics: Physics, state: EpisodeState) -> Floats:
     """Horizontal position from which the forward speed is measured, m, ``(n, 2)``."""
-    if robot.rules.forward == "body":
+    if robot.rules.robot.forward == "body":
         return physics.fields["xpos"][:, robot.anatomy.torso, :2].copy()
-    if robot.rules.forward == "mass":
+    if robot.rules.robot.forward == "mass":
+        if robot.varies:
+            total = np.einsum("nb,nbj->nj", state.body_mass, physics.fields["xipos"])
+            return np.asarray((total / state.mass[:, None])[:, :2])
         masses = robot.anatomy.body_mass
         total = np.einsum("b,nbj->nj", masses, physics.fields["xipos"])
         return np.asarray((total / masses.sum())[:, :2])
-    position = physics.qpos[:, :2].copy()
-    if robot.anatomy.root == "sagittal":
+    position = robot.anatomy.root.position(physics.qpos)[:, :2].copy()
+    if robot.anatomy.root.kind == "sagittal":
         position[:, 1] = 0.0
     return position
 
@@ -107,8 +118,10 @@ def measure_contacts(robot: RobotModel, physics: Physics, state: EpisodeState) -
     touching = np.square(forces.take(robot.anatomy.feet, 1)).sum(-1) > MIN_SQUARED_FORCE
     air_time = np.where(touching & (air > 0), air, SWING_TIME)
     air[:] = np.where(touching, 0.0, air + robot.dt)
-    if robot.rules.contact_force_range is not None:
-        forces = np.clip(forces, *robot.rules.contact_force_range)
+    if len(robot.anatomy.bodies) < robot.mj_model.nbody - 1:  # the scene's own contacts are not the robot's
+        forces = forces[:, robot.anatomy.bodies]
+    if robot.rules.robot.contact_force_range is not None:
+        forces = np.clip(forces, *robot.rules.robot.contact_force_range)
     return Contacts(touching, foot_speed, air_time, forces.reshape(len(forces), -1))
 
 
@@ -131,23 +144,25 @@ def measure_transition(
         gait_errors: After the step.
     """
     qpos, qvel = physics.qpos, physics.qvel
-    root, height = robot.anatomy.root, robot.anatomy.height_qpos
-    position = tracked_position(robot, physics)
+    root, ground = robot.anatomy.root, ground_height(robot, state.heights, qpos)
+    root_position, root_velocity = root.position(qpos), root.velocity(qvel)
+    position = tracked_position(robot, physics, state)
     forward_speed = (position[:, 0] - state.tracked[:, 0]) / robot.dt
     state.tracked[:] = position
     return Transition(
         dt=robot.dt,
         forward_speed=forward_speed,
-        healthy=healthy(robot, qpos, qvel, ground_height(robot, state.heights, qpos)),
-        action=physics.view("CTRL") if robot.rules.cost_of_control else action,
+        healthy=healthy(robot, qpos, qvel, ground),
+        action=physics.view("CTRL") if robot.rules.robot.cost_of_control else action,
         action_change=action - state.previous,
         torque=physics.fields["qfrc_actuator"],
         joint_velocity=qvel,
-        velocity=kinematics.body_velocity(root, qpos, qvel),
-        vertical_speed=qvel[:, height] if height is not None else np.zeros(len(qvel)),
+        velocity=kinematics.body_velocity(root.kind, root_position, root_velocity),
+        vertical_speed=kinematics.vertical_velocity(root.kind, root_velocity),
+        height_error=root.height(qpos) - ground - robot.rules.target_height,
         command=state.command,
-        up=kinematics.upright(root, qpos),
+        up=kinematics.upright(root.kind, root_position),
         contacts=contacts,
-        max_contact_cost=robot.rules.max_contact_cost,
+        max_contact_cost=robot.rules.robot.max_contact_cost,
         gait_errors=gait_errors,
     )

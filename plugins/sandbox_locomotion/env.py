@@ -124,6 +124,14 @@ class LocomotionEnv(gym.Env[Array, Array]):
         self._np_random = self.simulation.rngs[0]
         self._running = bool(state["running"])
 
+    def __getstate__(self) -> Info:
+        """A copy plays on exactly like the original; it makes a camera of its own when it is drawn."""
+        return self.__dict__ | {"_camera": None}
+
+    def __setstate__(self, state: Info) -> None:
+        self.__dict__.update(state)
+        self._np_random = self.simulation.rngs[0]  # a copy of it would not advance with the simulation
+
     def close(self) -> None:
         """Free threads and renderers."""
         self.simulation.close()

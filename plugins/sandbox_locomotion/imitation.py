@@ -49,20 +49,19 @@ def concatenate(poses: list[Pose]) -> Pose:
 def pose_of(anatomy: Anatomy, physics: Physics, ground: Floats) -> Pose:
     """The current poses of a batch; ``ground`` is the height of the ground below each root, m, ``(n,)``."""
     qpos, qvel = physics.qpos, physics.qvel
+    root, position, velocity = anatomy.root, anatomy.root.position(qpos), anatomy.root.velocity(qvel)
     relative = physics.fields["xipos"][:, anatomy.feet] - physics.fields["xpos"][:, None, anatomy.torso]
-    yaw = kinematics.heading(anatomy.root, qpos)
+    yaw = kinematics.heading(root.kind, position)
     cos, sin = np.cos(yaw)[:, None], np.sin(yaw)[:, None]
     x, y = relative[..., 0], relative[..., 1]
     feet = np.stack([cos * x + sin * y, cos * y - sin * x, relative[..., 2]], -1)
-    index = anatomy.height_qpos
-    height = qpos[:, index].copy() if index is not None else np.zeros(len(qpos))
     return Pose(
         joints=qpos[:, anatomy.joint_qpos],
         joint_velocity=qvel[:, anatomy.joint_qvel],
         feet=feet,
-        height=height - ground,
-        up=kinematics.upright(anatomy.root, qpos),
-        velocity=kinematics.body_velocity(anatomy.root, qpos, qvel),
+        height=root.height(qpos) - ground,
+        up=kinematics.upright(root.kind, position),
+        velocity=kinematics.body_velocity(root.kind, position, velocity),
     )
 
 

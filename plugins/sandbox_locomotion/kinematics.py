@@ -1,8 +1,9 @@
-"""Heading, velocity and uprightness of a robot from ``qpos`` and ``qvel``: pure functions over a batch.
+"""Heading, velocity and uprightness of a robot from its root's coordinates: pure functions over a batch.
 
-Arrays have shape ``(n, nq)`` and ``(n, nv)``. A free root has its position in ``qpos[:, :3]`` and its
-orientation, a unit quaternion (w, x, y, z), in ``qpos[:, 3:7]``; ``qvel[:, :3]`` is in the world frame,
-``qvel[:, 3:6]`` in the body frame, as MuJoCo defines them.
+Arrays hold the canonical coordinates of `models.roots.Root`, ``(n, 7)`` and ``(n, 6)`` of a free root: its
+position in ``qpos[:, :3]`` and its orientation, a unit quaternion (w, x, y, z), in ``qpos[:, 3:7]``;
+``qvel[:, :3]`` is in the world frame, ``qvel[:, 3:6]`` in the body frame, as MuJoCo defines them. Those of
+planar roots have shape ``(n, 3)``.
 """
 
 from __future__ import annotations
@@ -24,6 +25,13 @@ def body_velocity(root: RootJoint, qpos: Floats, qvel: Floats) -> Floats:
     x, y = qvel[:, 0], qvel[:, 1]
     turn = angular_velocity(qpos, qvel)[:, 2] if root == "free" else qvel[:, 2]
     return np.stack([cos * x + sin * y, cos * y - sin * x, turn], 1)
+
+
+def vertical_velocity(root: RootJoint, qvel: Floats) -> Floats:
+    """Upward velocity of the root, m/s, ``(n,)``; zero in a horizontal plane."""
+    if root == "planar":
+        return np.zeros(len(qvel))
+    return qvel[:, 2] if root == "free" else qvel[:, 1]
 
 
 def heading(root: RootJoint, qpos: Floats) -> Floats:

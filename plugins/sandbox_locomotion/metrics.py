@@ -9,6 +9,8 @@ from sandbox_locomotion.transition import Transition
 
 MIN_DISTANCE = 1.0
 """Distance below which the cost of transport is `MAX_COST_OF_TRANSPORT`, m."""
+MIN_WEIGHT = 1e-9
+"""Weight from which the cost of transport is computed for a robot without any, N."""
 MAX_COST_OF_TRANSPORT = 1000.0
 """Upper bound of the reported cost of transport: a robot that stands still must not look efficient."""
 
@@ -35,20 +37,23 @@ def add_step(sums: Sums, step: Transition, commanded: bool) -> None:
     sums["turn_error"] += np.abs(error[:, 2])
 
 
-def episode_metrics(sums: Sums, dt: float, weight: float, fallen: Flags, failed: Flags) -> dict[str, Floats]:
+def episode_metrics(
+    sums: Sums, dt: float, weight: Floats | float, fallen: Flags, failed: Flags
+) -> dict[str, Floats]:
     """Metrics by name, shape ``(n,)`` each; names and units as in ``plugin.METRICS``.
 
     Args:
         sums: Of the episodes.
         dt: Control step, s.
-        weight: Weight of the robot, N.
+        weight: Weight of each robot, N.
         fallen: Where the robot lies on the ground or on its back.
         failed: Where the physics diverged.
     """
     steps, distance = np.maximum(sums["steps"], 1), sums["travelled"]
     far = np.abs(distance) >= MIN_DISTANCE
     transport = np.full(len(steps), MAX_COST_OF_TRANSPORT)
-    cost = sums["work"][far] / (weight * np.abs(distance[far]))
+    force = np.maximum(np.broadcast_to(weight, far.shape)[far], MIN_WEIGHT)
+    cost = sums["work"][far] / (force * np.abs(distance[far]))
     transport[far] = np.minimum(cost, MAX_COST_OF_TRANSPORT)
     return {
         "speed": distance / (steps * dt),

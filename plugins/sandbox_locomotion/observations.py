@@ -98,10 +98,9 @@ class StateSensor:
         config, robot = simulation.config, simulation.robot
         self._proprioceptive = isinstance(config, QuadrupedConfig) and not config.model
         self._extra_fields = tuple(
-            name for name in robot.rules.observed_fields if name != "cfrc_ext" or config.contact_forces
+            name for name in robot.rules.robot.observed_fields if name != "cfrc_ext" or config.contact_forces
         )
-        # For joint forces the root's entries carry no information, for all others the world's row.
-        self._skipped = {"qfrc_actuator": robot.anatomy.root_dofs}
+        self._rows: dict[str, slice | Rows] = {name: self._rows_of(name) for name in self._extra_fields}
         self.space: gym.spaces.Box = gym.spaces.Box(-np.inf, np.inf, (self._size(),), np.float64)
 
     def read(self, rows: Rows) -> Floats:
@@ -118,7 +117,7 @@ class StateSensor:
         if simulation.config.command_speed is not None:
             command = simulation.state.command[rows]
             # A robot in a vertical plane can follow the forward speed only.
-            parts.append(command[:, :1] if robot.anatomy.root == "sagittal" else command)
+            parts.append(command[:, :1] if robot.anatomy.root.kind == "sagittal" else command)
         if simulation.reference is not None:
             parts.append(simulation.reference.phase(simulation.state.elapsed[rows]))
         return np.concatenate(parts, 1)
@@ -128,18 +127,31 @@ class StateSensor:
 
     def _joints(self, rows: Rows, qpos: Floats, qvel: Floats) -> list[Floats]:
         simulation, robot = self._simulation, self._simulation.robot
-        height, rules = robot.anatomy.height_qpos, robot.rules
-        if height is not None and uses_height_field(simulation.config):
-            qpos[:, height] -= simulation.ground()[rows]
+        root, rules = robot.anatomy.root, robot.rules.robot
+        if root.height_column is not None and uses_height_field(simulation.config):
+            qpos[:, root.height_column] -= root.height_sign * simulation.ground()[rows]
         if rules.velocity_clip is not None:
             qvel = np.clip(qvel, -rules.velocity_clip, rules.velocity_clip)
-        parts = [qpos[:, rules.hidden_qpos :], qvel]
+        parts = [qpos[:, robot.observed_qpos], qvel[:, robot.anatomy.dofs]]
         for name in self._extra_fields:
             values = simulation.physics.fields[name][rows]
             if name == "cfrc_ext" and rules.contact_force_range is not None:
                 values = np.clip(values, *rules.contact_force_range)
-            parts.append(values[:, self._skipped.get(name, 1) :].reshape(len(rows), -1))
+            parts.append(values[:, self._rows[name]].reshape(len(rows), -1))
         return parts
+
+    def _rows_of(self, name: str) -> slice | Rows:
+        """Rows of a field that are observed: the robot's bodies, or the degrees of freedom below its root."""
+        model, anatomy = self._simulation.robot.mj_model, self._simulation.robot.anatomy
+        if name == "qfrc_actuator":
+            of_robot, root = np.arange(model.nv)[anatomy.dofs], np.arange(model.nv)[anatomy.root.dofs]
+            rows = of_robot[~np.isin(of_robot, root)]
+        else:
+            rows = anatomy.bodies
+        # A slice costs no copy.
+        size = model.nv if name == "qfrc_actuator" else model.nbody
+        start = int(rows[0]) if len(rows) else size
+        return slice(start, None) if rows.tolist() == list(range(start, size)) else rows
 
     def _proprioception(self, rows: Rows, qpos: Floats, qvel: Floats) -> list[Floats]:
         """What a real quadruped measures: see the README."""
@@ -149,7 +161,7 @@ class StateSensor:
             kinematics.to_body_frame(qpos, qvel[:, :3]),
             qvel[:, 3:6],
             kinematics.projected_gravity(qpos),
-            qpos[:, joints] - robot.start[joints],
+            qpos[:, joints] - robot.start.qpos[joints],
             qvel[:, robot.anatomy.joint_qvel],
             state.previous[rows],
         ]
@@ -158,11 +170,13 @@ class StateSensor:
         config = self._simulation.config
         if not config.noise_position and not config.noise_velocity:
             return
-        root = 3 if self._simulation.robot.anatomy.root == "free" else 0
+        anatomy = self._simulation.robot.anatomy
+        own_qpos, own_qvel = qpos[:, anatomy.qpos], qvel[:, anatomy.dofs]
+        root = 3 if anatomy.root.kind == "free" else 0
         for index, row in enumerate(rows.tolist()):
             rng = self._simulation.rngs[row]
-            qpos[index, root:] += config.noise_position * rng.standard_normal(qpos.shape[1] - root)
-            qvel[index] += config.noise_velocity * rng.standard_normal(qvel.shape[1])
+            own_qpos[index, root:] += config.noise_position * rng.standard_normal(own_qpos.shape[1] - root)
+            own_qvel[index] += config.noise_velocity * rng.standard_normal(own_qvel.shape[1])
 
     def _size(self) -> int:
         """Length of an observation."""
@@ -172,12 +186,13 @@ class StateSensor:
         if self._proprioceptive:
             size = 9 + 3 * model.nu
         else:
-            size = model.nq - robot.rules.hidden_qpos + model.nv
+            size = (
+                np.arange(model.nq)[robot.observed_qpos].size + np.arange(model.nv)[robot.anatomy.dofs].size
+            )
             for name in self._extra_fields:
-                shape = simulation.physics.fields[name].shape[1:]
-                size += (shape[0] - self._skipped.get(name, 1)) * int(np.prod(shape[1:], dtype=int))
+                size += int(simulation.physics.fields[name][0][self._rows[name]].size)
         if simulation.config.command_speed is not None:
-            size += 1 if robot.anatomy.root == "sagittal" else 3
+            size += 1 if robot.anatomy.root.kind == "sagittal" else 3
         if simulation.reference is not None:
             size += 2
         return size

@@ -17,7 +17,7 @@ METRICS = (
     Metric("command_error", "m/s", "lower", "mean error of the horizontal velocity against the command"),
     Metric("turn_error", "rad/s", "lower", "mean error of the turn rate against the command"),
     Metric("steps", "steps", "higher", "control steps until the episode ended"),
-    Metric("failures", "1", "lower", "1 if the physics diverged"),
+    Metric("failures", "1", "lower", "1 if the physics diverged or an action was not finite"),
 )
 
 SOURCES = (
@@ -28,7 +28,7 @@ SOURCES = (
 _ZERO = Baseline(
     "zero",
     "sandbox_locomotion.baselines.zero:zero",
-    "the zero action: motors off (the quadruped holds its standing pose)",
+    "drives no motor; servos hold the start pose",
     "Its return on Ant-v5 is about 1000, for surviving",
 )
 
@@ -37,12 +37,14 @@ _OPEN_LOOP = Baseline(
     "sandbox_locomotion.baselines.oscillators:open_loop",
     "tuned open-loop oscillators, one per joint, with PD control",
     "Raffin et al. 2023, arXiv 2310.05808",
+    offered="sandbox_locomotion.baselines.oscillators:has_gait",
 )
 _TROT = Baseline(
     "trot",
     "sandbox_locomotion.baselines.trot:trot",
     "tuned trot that follows the command, or runs straight ahead where there is none",
     "Raibert 1986, Legged Robots That Balance; Raffin et al. 2023, arXiv 2310.05808",
+    offered="sandbox_locomotion.baselines.trot:has_trot",
 )
 
 _PLANNERS = (
@@ -74,7 +76,7 @@ _CONTACT_FORCES = {
 def _task(robot: str, title: str, config: str, reward: str = "gymnasium") -> Task:
     return Task(
         name=robot,
-        version=1,
+        version=2,
         title=title,
         config=f"sandbox_locomotion.config:{config}",
         make="sandbox_locomotion.env:make",
@@ -86,6 +88,8 @@ def _task(robot: str, title: str, config: str, reward: str = "gymnasium") -> Tas
         baselines=(_ZERO, _TROT if robot == "quadruped" else _OPEN_LOOP, *_PLANNERS),
         sources=SOURCES,
         views=_VIEWS,
+        tables="sandbox_locomotion.inspection.tables:describe_robot",
+        picture="sandbox_locomotion.inspection.portrait:draw_robot",
         small={"horizon": 60},
         expected_failures=_CONTACT_FORCES if robot in ("ant", "humanoid") else {},
     )

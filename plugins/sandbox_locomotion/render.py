@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from sandbox.api import InvalidValueError, RunFailedError
 from sandbox_locomotion.arrays import Floats
 from sandbox_locomotion.models.randomization import clone_model
-from sandbox_locomotion.models.terrain import uses_height_field
+from sandbox_locomotion.models.terrain import field_index, uses_height_field
 from sandbox_locomotion.simulation import Simulation
 
 Image = NDArray[np.uint8]
@@ -32,6 +33,8 @@ _ANGLES = {"side": (90.0, -12.0), "front": (180.0, -15.0), "above": (90.0, -75.0
 """Azimuth and elevation, degrees."""
 _DISTANCE = 4.0
 """Distance of a following camera, in heights of the robot."""
+_DISTANCE_IN_SIZES = 2.5
+"""Distance of a camera that follows a user's robot, in diameters of the robot."""
 MAX_TRIANGLES = 2000
 """Meshes of more triangles are simplified."""
 CELLS = 36
@@ -63,7 +66,7 @@ class Camera:
     def __init__(
         self, simulation: Simulation, size: int, camera: str = "track", *, film: bool = False
     ) -> None:
-        self._simulation, self._size = simulation, size
+        self._simulation, self._size, self._camera, self._film = simulation, size, camera, film
         model = self._model = clone_model(simulation.robot.mj_model)
         model.vis.global_.offwidth = model.vis.global_.offheight = size
         model.vis.quality.offsamples = 0
@@ -83,6 +86,10 @@ class Camera:
         self._rect = mujoco.MjrRect(0, 0, size, size)
         self._uploaded_terrain = -1
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy has a rendering context of its own."""
+        return partial(Camera, film=self._film), (self._simulation, self._size, self._camera)
+
     def picture(self, row: int, text: tuple[str, str] | None = None) -> Image:
         """The image of an environment, ``(size, size, 3)``.
 
@@ -98,6 +105,7 @@ class Camera:
         mujoco.mjv_updateScene(
             self._model, data, self._option, None, self._view, mujoco.mjtCatBit.mjCAT_ALL.value, self._scene
         )
+        self._decorate(data)
         mujoco.mjr_render(self._rect, self._scene, self._renderer)
         if text is not None:
             font, corner = mujoco.mjtFont.mjFONT_NORMAL, mujoco.mjtGridPos.mjGRID_TOPLEFT
@@ -110,13 +118,16 @@ class Camera:
         """Free the rendering context; also done for a camera that is garbage-collected."""
         self._free()
 
+    def _decorate(self, data: mujoco.MjData) -> None:
+        """Add to the scene what is not in the model."""
+
     def _upload_terrain(self, row: int) -> None:
         """Give the renderer the ground of an environment, unless it has it already."""
         simulation = self._simulation
         seed = int(simulation.state.terrain_seeds[row])
         if uses_height_field(simulation.config) and self._uploaded_terrain != seed:
             self._model.hfield_data[:] = simulation.physics.models[row].hfield_data
-            mujoco.mjr_uploadHField(self._model, self._renderer, 0)
+            mujoco.mjr_uploadHField(self._model, self._renderer, field_index(self._model))
             self._uploaded_terrain = seed
 
 
@@ -153,7 +164,7 @@ class AnnotatedCamera:
             forward, left, turn = state.command[row]
             names.append("command")
             values.append(f"{forward:+.2f} m/s")
-            if simulation.robot.anatomy.root != "sagittal":
+            if simulation.robot.anatomy.root.kind != "sagittal":
                 names += ["", ""]
                 values += [f"{left:+.2f} m/s left", f"{turn:+.2f} rad/s"]
         return "\n".join(names), "\n".join(values)
@@ -225,11 +236,13 @@ def _find_camera(model: mujoco.MjModel, simulation: Simulation, camera: str) -> 
         return view
     if camera not in CAMERAS:
         known = ", ".join(dict.fromkeys([*CAMERAS, *filter(None, names)]))
-        robot = simulation.robot.rules.name
+        robot = simulation.robot.rules.robot.name
         raise InvalidValueError(f"The {robot} has no camera '{camera}'.", f"Known: {known}.")
     view.type, view.trackbodyid = mujoco.mjtCamera.mjCAMERA_TRACKING, simulation.robot.anatomy.torso
     view.azimuth, view.elevation = _ANGLES.get(camera, _ANGLES["side"])
     view.distance = _DISTANCE * max(0.5, float(model.stat.meansize) * 2.5)
+    if simulation.config.model:  # of any size
+        view.distance = _DISTANCE_IN_SIZES * simulation.robot.size
     return view
 
 

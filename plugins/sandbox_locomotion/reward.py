@@ -81,6 +81,12 @@ def vertical_speed(step: Transition) -> Array:
     return value
 
 
+def height(step: Transition) -> Array:
+    """Squared difference of the root's height from the target height."""
+    value: Array = np.square(step.height_error)
+    return value
+
+
 def foot_slip(step: Transition) -> Array:
     """Σ of the squared horizontal speed of the feet that touch the ground."""
     contacts = step.contacts
@@ -140,6 +146,7 @@ TERMS = (
     RewardTerm("action_rate", action_rate, 0.0, "1", _RUDIN, "sum of squared changes of the action"),
     RewardTerm("orientation", orientation, 0.0, "1", _RUDIN, "squared sine of the tilt"),
     RewardTerm("vertical_speed", vertical_speed, 0.0, "m²/s²", _RUDIN, "squared vertical velocity"),
+    RewardTerm("height", height, 0.0, "m²", _RUDIN, "squared deviation from config.target_height"),
     RewardTerm(
         "foot_slip",
         foot_slip,

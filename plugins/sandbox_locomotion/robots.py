@@ -44,6 +44,8 @@ class Robot:
         max_contact_cost: Upper bound of the contact cost per unit weight, N².
         cost_of_control: Whether the control cost is computed from ``MjData.ctrl`` in double precision
             instead of from the action.
+        height: Height of its root in its start pose, m, to which the initial noise on the position of a
+            smaller robot is scaled.
         fast_frame_skip: Simulation steps per control step in fast mode, correspondingly longer ones; 0 for
             ``frame_skip``.
     """
@@ -66,6 +68,7 @@ class Robot:
     terminates: bool = True
     max_contact_cost: float = INFINITY
     cost_of_control: bool = False
+    height: float = 0.0
     fast_frame_skip: int = 0
 
 
@@ -84,6 +87,7 @@ ROBOTS = {
             contact_force_range=(-1.0, 1.0),
             healthy_height=(0.2, 1.0),
             height_inclusive=True,
+            height=0.75,
         ),
         Robot(
             "half-cheetah",
@@ -93,6 +97,7 @@ ROBOTS = {
             reset_noise=0.1,
             terminates=False,
             fast_frame_skip=3,
+            height=0.7,
         ),
         Robot(
             "hopper",
@@ -105,6 +110,7 @@ ROBOTS = {
             healthy_height=(0.7, INFINITY),
             healthy_pitch=(-0.2, 0.2),
             healthy_state=100.0,
+            height=1.25,
         ),
         Robot(
             "walker2d",
@@ -116,6 +122,7 @@ ROBOTS = {
             velocity_clip=10.0,
             healthy_height=(0.8, 2.0),
             healthy_pitch=(-1.0, 1.0),
+            height=1.25,
         ),
         Robot(
             "humanoid",
@@ -130,6 +137,7 @@ ROBOTS = {
             healthy_height=(1.0, 2.0),
             max_contact_cost=10.0 / 5e-7,  # Gymnasium clips the weighted cost at 10
             cost_of_control=True,
+            height=1.4,
         ),
         Robot(
             "swimmer",
@@ -150,6 +158,7 @@ ROBOTS = {
             normal_velocities=False,
             hidden_qpos=2,
             healthy_height=(0.15, INFINITY),
+            height=0.3,
         ),
     )
 }

@@ -9,19 +9,23 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import mujoco
 import numpy as np
 
-from sandbox.api import RewardSpec
+from sandbox.api import InvalidValueError, RewardSpec
 from sandbox_locomotion import conditions, dynamics
 from sandbox_locomotion.arrays import Array, Flags, Floats
 from sandbox_locomotion.config import LocomotionConfig
 from sandbox_locomotion.imitation import ReferenceGait, errors_between, pose_of
 from sandbox_locomotion.metrics import add_step, episode_metrics, zero_sums
+from sandbox_locomotion.models.limits import MAX_BATCH_BYTES
 from sandbox_locomotion.models.randomization import clone_model
 from sandbox_locomotion.models.robot_model import RobotModel, build_robot_model
+from sandbox_locomotion.models.terrain import uses_height_field
 from sandbox_locomotion.physics.batch import Physics
 from sandbox_locomotion.physics.rollout import RolloutPhysics
 from sandbox_locomotion.state import EpisodeState
@@ -59,6 +63,7 @@ class Simulation:
         visible: Whether it will be drawn.
         fast: Whether it is stepped by ``mujoco.rollout``, which is faster and not exact.
         reference: The gait to imitate, if any.
+        robot: The constants of the task, if they have been built; from the config if absent.
 
     Attributes:
         robot: The constants of the task.
@@ -77,9 +82,11 @@ class Simulation:
         visible: bool = False,
         fast: bool = False,
         reference: ReferenceGait | None = None,
+        robot: RobotModel | None = None,
     ) -> None:
         self.num_envs, self.reward, self.reference = num_envs, reward, reference
-        self.robot = build_robot_model(config, visible, fast)
+        self.threads, self.fast = threads, fast
+        self.robot = build_robot_model(config, visible, fast) if robot is None else robot
         self.physics = _make_physics(self.robot, num_envs, threads, fast)
         self.state = EpisodeState.create(self.robot, num_envs)
         self.sums = zero_sums(num_envs)
@@ -87,6 +94,7 @@ class Simulation:
         self._no_contacts = Contacts.unknown(num_envs, len(self.robot.anatomy.feet))
         self._no_errors = GaitErrors.zero(num_envs)
         self._warned = False
+        self._bad_actions = np.zeros(num_envs, np.bool_)
 
     @property
     def config(self) -> LocomotionConfig:
@@ -121,25 +129,29 @@ class Simulation:
         self.state.clear(chosen)
         for values in self.sums.values():
             values[chosen] = 0.0
-        self.state.tracked[chosen] = dynamics.tracked_position(self.robot, self.physics)[chosen]
+        tracked = dynamics.tracked_position(self.robot, self.physics, self.state)
+        self.state.tracked[chosen] = tracked[chosen]
         self.state.feet_before[chosen] = dynamics.feet_position(self.robot, self.physics)[chosen]
 
     def _place(self, row: int, rng: np.random.Generator) -> None:
         """Draw the initial state and the conditions of an episode."""
-        robot = self.robot
-        model, rules, height = robot.mj_model, robot.rules, robot.anatomy.height_qpos
-        noise = rules.reset_noise if self.config.reset_noise is None else self.config.reset_noise
+        robot, start = self.robot, self.robot.start
+        anatomy, rules, noise = robot.anatomy, robot.rules, robot.rules.noise
+        qpos, qvel = start.qpos.copy(), start.qvel.copy()
+        own_qpos, own_qvel = qpos[anatomy.qpos], qvel[anatomy.dofs]
         # Gymnasium's draws, in its order, come first: the same seed gives the same initial state.
-        qpos = robot.start + rng.uniform(-noise, noise, model.nq)
-        if rules.normal_velocities:
-            qvel = noise * rng.standard_normal(model.nv)
+        own_qpos += rules.noise_shares * rng.uniform(-noise, noise, len(own_qpos))
+        if rules.robot.normal_velocities:
+            own_qvel += noise * rng.standard_normal(len(own_qvel))
         else:
-            qvel = rng.uniform(-noise, noise, model.nv)
+            own_qvel += rng.uniform(-noise, noise, len(own_qvel))
         conditions.draw_conditions(robot, self.physics, self.state, row, rng)
-        if height is not None:
+        height = anatomy.root.height_column
+        if height is not None and uses_height_field(self.config):
             heights = self.state.heights[row : row + 1]
-            qpos[height] += dynamics.ground_height(robot, heights, qpos[None])[0]
-        self.physics.place(row, qpos, qvel)
+            rise = dynamics.ground_height(robot, heights, qpos[None])[0] - anatomy.ground
+            qpos[height] += anatomy.root.height_sign * rise
+        self.physics.place(row, qpos, qvel, start.act, start.ctrl, start.keyframe)
 
     # ---- a step -----------------------------------------------------------------------------------
 
@@ -147,16 +159,20 @@ class Simulation:
         """Advance every environment by one control step.
 
         Args:
-            actions: Shape ``(num_envs, motors)``; clipped to the action space first.
+            actions: Shape ``(num_envs, motors)``; clipped to the action space first. One that is not finite
+                ends its episode as a failure.
         """
         robot, state, physics = self.robot, self.state, self.physics
         action = dynamics.clip_action(actions, robot.action_space)
+        bad = self._bad_actions = dynamics.not_finite(np.asarray(actions))
+        if bad.any():
+            action[bad] = robot.rest
         physics.view("CTRL")[:] = dynamics.motor_control(robot, state, action)
         conditions.update_pushes(robot, physics, state, self.rngs)
         before = physics.state.copy()
         physics.step(robot.frame_skip)
         state.elapsed[:] += 1
-        failed = dynamics.diverged(physics.motion)
+        failed = dynamics.diverged(physics.motion) | bad
         if failed.any():
             self._undo(failed, before)
         step = self._measure(action)
@@ -180,11 +196,13 @@ class Simulation:
     def _judge(self, step: Transition, failed: Flags) -> StepResult:
         """The reward of a step, and which episodes end with it."""
         breakdown = self.reward(step)
-        terminated, terminates = failed.copy(), self.robot.rules.terminates
-        if terminates and self.config.terminate:
+        terminated, rules = failed.copy(), self.robot.rules
+        if rules.terminates:
             terminated |= ~step.healthy
         truncated = (self.state.elapsed >= self.config.horizon) & ~failed
-        self.state.fallen[:] = failed | (step.up < 0) | (~step.healthy if terminates else False)
+        self.state.fallen[:] = (
+            failed | (step.up < 0) | (~step.healthy if rules.unhealthy_is_fallen else False)
+        )
         total = np.asarray(breakdown.total, np.float64)
         return StepResult(total, breakdown.terms, terminated, truncated, failed)
 
@@ -199,16 +217,21 @@ class Simulation:
 
     def failure_message(self, row: int) -> str:
         """Why the episode of an environment failed."""
+        name = Path(self.config.model).name or self.robot.rules.robot.name
+        if self._bad_actions[row]:
+            return (
+                f"The action of step {int(self.state.elapsed[row])} is not finite: it holds NaN or infinity. "
+                f"The {name} did not move; the episode ends and is counted as a failure."
+            )
         return (
-            f"The physics of the {self.robot.rules.name} diverged in step {int(self.state.elapsed[row])}: a "
+            f"The physics of the {name} diverged in step {int(self.state.elapsed[row])}: a "
             f"position or velocity became infinite, not a number, or larger than {dynamics.MAX_MOTION:g}. "
             "The episode ends and is counted as a failure; a smaller timestep or weaker motors may help."
         )
 
     def metrics(self, failed: Flags) -> dict[str, Floats]:
         """Metrics of the current episode of every environment, ``(num_envs,)`` each."""
-        weight = self.robot.anatomy.weight
-        return episode_metrics(self.sums, self.dt, weight, self.state.fallen, failed)
+        return episode_metrics(self.sums, self.dt, self.state.weight, self.state.fallen, failed)
 
     # ---- saving and restoring -----------------------------------------------------------------------
 
@@ -239,6 +262,14 @@ class Simulation:
             for row in range(self.num_envs):
                 conditions.apply_conditions(self.robot, self.physics, self.state, row)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles play on exactly; threads and worker processes are their own."""
+        arguments = (self.robot, self.reward, self.num_envs, self.threads, self.fast, self.reference)
+        return _rebuild, arguments, self.get_state()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.set_state(state)
+
     def snapshot(self, row: int) -> Snapshot:
         """A copy of the state of one environment."""
         return Snapshot(
@@ -260,11 +291,40 @@ class Simulation:
         self.physics.close()
 
 
+def _rebuild(
+    robot: RobotModel,
+    reward: RewardSpec,
+    num_envs: int,
+    threads: int,
+    fast: bool,
+    reference: ReferenceGait | None,
+) -> Simulation:
+    """A simulation of the same robots, not yet in any state."""
+    return Simulation(robot.config, reward, num_envs, threads, fast=fast, reference=reference, robot=robot)
+
+
+def _check_size(robot: RobotModel, num_envs: int) -> None:
+    """Refuse a batch whose models, one for each environment, would take too much memory.
+
+    Raises:
+        InvalidValueError: With the limit.
+    """
+    size = mujoco.mj_sizeModel(robot.mj_model) * num_envs
+    if size > MAX_BATCH_BYTES:
+        raise InvalidValueError(
+            f"The models of {num_envs} environments would take {size / 2**30:.1f} GB; at most "
+            f"{MAX_BATCH_BYTES >> 30} GB are allowed.",
+            "Make fewer (--num-envs), or leave physics and terrain fixed: then they share one model.",
+        )
+
+
 def _make_physics(robot: RobotModel, num_envs: int, threads: int, fast: bool) -> Physics:
     models = [robot.mj_model]
     if robot.varies:
+        _check_size(robot, num_envs)
         models = [clone_model(robot.mj_model) for _ in range(num_envs)]
     if fast:
-        return RolloutPhysics(models, num_envs, threads, robot.anatomy.torso, robot.dt / robot.frame_skip)
-    fields = dict.fromkeys(("xpos", "xipos", "qfrc_actuator", "cfrc_ext", *robot.rules.observed_fields))
+        return RolloutPhysics(models, num_envs, threads, robot.anatomy, robot.dt / robot.frame_skip)
+    observed = robot.rules.robot.observed_fields
+    fields = dict.fromkeys(("xpos", "xipos", "qfrc_actuator", "cfrc_ext", *observed))
     return Physics(models, num_envs, tuple(fields), threads)

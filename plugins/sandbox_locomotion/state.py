@@ -29,8 +29,13 @@ class EpisodeState:
         feet_before: Horizontal position of the feet after the last step, m, ``(n, feet, 2)``.
         fallen: Whether the robot lies on the ground or on its back, ``(n,)``.
         speed: Forward speed over the last step, m/s, ``(n,)``.
+        body_mass: Mass of each body, kg, zero for those of the scene, ``(n, bodies)``; this and the next two
+            follow from ``physics_rows`` and are not saved.
+        mass: Mass of the robot, kg, ``(n,)``.
+        weight: Its weight, N, ``(n,)``.
         heights: Heights of the ground's grid points, m, ``(n, rows, columns)``; follow from
             ``terrain_seeds`` and are not saved.
+        rest: The action that counts as given before an episode, ``(motors,)``; constant.
     """
 
     elapsed: Rows
@@ -46,12 +51,16 @@ class EpisodeState:
     feet_before: Floats
     fallen: Flags
     speed: Floats
+    body_mass: Floats
+    mass: Floats
+    weight: Floats
     heights: Floats
+    rest: Floats
 
     @classmethod
     def create(cls, robot: RobotModel, num_envs: int) -> EpisodeState:
         """The state before the first reset."""
-        motors, feet = robot.mj_model.nu, len(robot.anatomy.feet)
+        motors, feet, anatomy = robot.mj_model.nu, len(robot.anatomy.feet), robot.anatomy
         side = GRID_POINTS if uses_height_field(robot.config) else 0
         return cls(
             elapsed=np.zeros(num_envs, np.int64),
@@ -67,15 +76,21 @@ class EpisodeState:
             feet_before=np.zeros((num_envs, feet, 2)),
             fallen=np.zeros(num_envs, np.bool_),
             speed=np.zeros(num_envs),
+            body_mass=np.tile(anatomy.body_mass, (num_envs, 1)),
+            mass=np.full(num_envs, anatomy.mass),
+            weight=np.full(num_envs, anatomy.weight),
             heights=np.zeros((num_envs, side, side)),
+            rest=robot.rest,
         )
 
     def clear(self, rows: Rows) -> None:
         """Forget the last episode of these environments; what an episode draws is left to `conditions`."""
-        for values in (self.elapsed, self.previous, self.history, self.push, self.air, self.speed):
+        for values in (self.elapsed, self.push, self.air, self.speed):
             values[rows] = 0
+        self.previous[rows], self.history[rows] = self.rest, self.rest
         self.fallen[rows] = False
 
     def saved(self) -> dict[str, Array]:
         """The arrays that a saved state holds, by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "heights"}
+        derived = ("body_mass", "mass", "weight", "heights", "rest")
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in derived}

@@ -79,6 +79,7 @@ class Transition:
         velocity: Forward and leftward velocity along the robot's heading, m/s, and turn rate, rad/s,
             ``(n, 3)``.
         vertical_speed: Vertical velocity of the root, m/s, ``(n,)``.
+        height_error: Height of the root above the ground minus the target height, m, ``(n,)``.
         command: Commanded ``velocity``, ``(n, 3)``.
         up: Vertical component of the root's up axis, 1 upright, −1 upside down, ``(n,)``.
         contacts: Feet and contact forces.
@@ -95,6 +96,7 @@ class Transition:
     joint_velocity: Floats
     velocity: Floats
     vertical_speed: Floats
+    height_error: Floats
     command: Floats
     up: Floats
     contacts: Contacts

@@ -77,9 +77,9 @@ def _replay(request: ViewRequest, agent: ViewAgent, seed: int) -> Episode:
             return
         log.add(moment)
         figures["speed"].append(float(simulation.state.speed[0]))
-        index = simulation.robot.anatomy.height_qpos
-        if index is not None:
-            figures["height"].append(float(simulation.physics.qpos[0, index]))
+        root = simulation.robot.anatomy.root
+        if root.kind != "planar":
+            figures["height"].append(float(root.height(simulation.physics.qpos)[0]))
         if simulation.config.command_speed is not None:
             figures["command"].append(float(simulation.state.command[0, 0]))
         if pictures.wants(moment.step):

@@ -77,6 +77,7 @@ _HOMES = {
     "RewardChoice": "scenario",
     "Scenario": "scenario",
     "Seeds": "scenario",
+    "InfoTable": "table",
     "Tunable": "tuning",
     "Moment": "view",
     "View": "view",
@@ -101,6 +102,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "EvaluationSettings",
     "Extension",
     "FiniteModel",
+    "InfoTable",
     "InputFile",
     "Interaction",
     "InvalidValueError",
@@ -205,6 +207,7 @@ if TYPE_CHECKING:
         Seeds,
     )
     from sandbox.api.state import read_state, write_state
+    from sandbox.api.table import InfoTable
     from sandbox.api.task_models import TaskModels
     from sandbox.api.tuning import Tunable
     from sandbox.api.view import Moment, View, ViewAgent, ViewRequest

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox.api.metric import Metric
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from sandbox.api.extension import Extension, Observation
     from sandbox.api.lazy import Lazy
     from sandbox.api.reward import RewardSpec
+    from sandbox.api.table import InfoTable
     from sandbox.api.view import View
 
 
@@ -78,6 +80,10 @@ class Task:
         finite_model: ``(config, reward) -> FiniteModel`` where states and actions are few enough to be
             written down; raises `InvalidValueError` for parameters with which they are not.
         dynamics: ``(config) -> Dynamics`` where the dynamics are written as array operations.
+        tables: What was made of a scenario's parameters and files, ``(config) -> Sequence[InfoTable]``, for
+            ``sandbox info``.
+        picture: ``(config, path)`` draws the same to a PNG file, for ``sandbox info --picture``; if absent,
+            the first rendered image of an episode is taken.
         small: Parameters of a small instance whose episodes are short, for the contract suite.
         expected_failures: Checks of the contract suite that the task cannot pass, each with the reason.
         extensions: What others have added; set by the registry.
@@ -110,6 +116,8 @@ class Task:
     transition: str | type | None = None
     finite_model: str | Callable[..., Any] | None = None
     dynamics: str | Callable[..., Any] | None = None
+    tables: str | Callable[[Any], Sequence[InfoTable]] | None = None
+    picture: str | Callable[[Any, Path], None] | None = None
     small: Mapping[str, Any] = field(default_factory=dict, hash=False)
     expected_failures: Mapping[str, str] = field(default_factory=dict, hash=False)
     extensions: tuple[Extension, ...] = ()

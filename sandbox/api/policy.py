@@ -82,6 +82,8 @@ class Baseline:
         memoryless: Whether an action depends on the present state alone. Only then can the baseline be
             asked for all rows of a native vector environment whose episodes begin at different times;
             as an expert it is otherwise played on single environments.
+        offered: ``(config) -> bool`` or ``"module:callable"``: whether scenarios with these parameters show
+            it; all do if absent. One that is named explicitly is made in any case and may refuse.
     """
 
     name: str
@@ -90,3 +92,4 @@ class Baseline:
     source: str = ""
     timed: bool = False
     memoryless: bool = False
+    offered: str | Callable[[Any], bool] | None = None

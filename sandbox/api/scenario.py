@@ -17,7 +17,15 @@ class InputFile:
     Relative paths are resolved against the scenario file's folder (against the working directory
     when given by ``--set``), and the file's content takes part in the scenario's hash. A value with
     a scheme (``scheme:rest``) is left to the plugin.
+
+    Args:
+        folder: Whether it is a folder, whose content is not hashed.
+        members: ``"module:callable"`` from the config to the paths of all files that the named file consists
+            of, itself included; the contents of all of them then take part in the hash.
     """
+
+    def __init__(self, folder: bool = False, members: str = "") -> None:
+        self.folder, self.members = folder, members
 
 
 class CodeName:

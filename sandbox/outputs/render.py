@@ -308,6 +308,12 @@ def _play(
         env.close()
 
 
+def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write an image, ``(height, width, 3)``, to a PNG file."""
+    with _writer(path, 1) as write:
+        write(image)
+
+
 @contextmanager
 def _moved_in(path: Path) -> Iterator[Path]:
     """A file beside ``path`` that takes its place once it is whole."""

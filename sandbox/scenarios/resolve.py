@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from sandbox.api.extension import Observation
     from sandbox.api.metric import Metric
+    from sandbox.api.policy import Baseline
     from sandbox.api.reward import RewardSpec
     from sandbox.api.scenario import Scenario
     from sandbox.api.types import Json
@@ -133,15 +134,18 @@ class ResolvedScenario:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def baselines(self) -> list[str]:
-        """Names of the baselines that the scenario shows."""
-        known = [baseline.name for baseline in self.task.baselines]
+        """Names of the baselines that the scenario shows: those that it names and its parameters allow."""
+        known = {baseline.name: baseline for baseline in self.task.baselines}
         chosen = self.spec.baselines
-        if chosen is None:
-            return known
-        for name in chosen:
+        for name in chosen or ():
             if name not in known and name != "random":
                 raise UnknownNameError("baseline", name, known)
-        return list(chosen)
+        return [name for name in (known if chosen is None else chosen) if self._offers(known.get(name))]
+
+    def _offers(self, baseline: Baseline | None) -> bool:
+        if baseline is None or baseline.offered is None:
+            return True
+        return bool(resolve(baseline.offered)(self.evaluation_config))
 
     def check(self) -> ResolvedScenario:
         """Resolve everything now, so that a mistake is found before anything starts."""

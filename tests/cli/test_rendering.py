@@ -111,3 +111,15 @@ def test_a_film_that_is_cut_short_leaves_the_old_one(
     assert "the disk is full" in outcome.words
     assert (tmp_path / "a.gif").read_bytes() == b"old"
     assert files(tmp_path) == {"a.gif"}
+
+
+def test_info_draws_the_start_of_an_episode(sandbox: Sandbox, tmp_path: Path) -> None:
+    outcome = sandbox("info", "toy/forage", "--picture", "start.png", "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.document["picture"] == "start.png"
+    assert outcome.document["tables"] == []
+    image = imageio.imread(tmp_path / "start.png")[..., :3].astype(int)
+    assert (np.abs(image - [255, 0, 0]).sum(-1) < 60).sum() == 81  # the forager
+    refused = sandbox("info", "toy/regulator", "--picture", "start.png")
+    assert refused.code == 2
+    assert "draws no pictures" in refused.err

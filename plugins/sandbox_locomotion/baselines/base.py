@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
-from sandbox_locomotion.arrays import Floats
 from sandbox_locomotion.simulation import Simulation
 
 
@@ -32,9 +27,3 @@ class ClassicalPolicy:
             NotImplementedError: Always.
         """
         raise NotImplementedError("a baseline is made from its environment, not from a file")
-
-
-def tuned_parameters(file: str) -> Floats | None:
-    """The parameters in a file of ``data/``; None if there is no such file."""
-    path = files("sandbox_locomotion") / "data" / file
-    return np.array(json.loads(path.read_text("utf-8"))["numbers"]) if path.is_file() else None

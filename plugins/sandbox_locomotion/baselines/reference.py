@@ -7,14 +7,17 @@ from functools import lru_cache
 import numpy as np
 
 from sandbox.api import RewardSpec
-from sandbox_locomotion.baselines.oscillators import OscillatorPolicy, shipped_gait
-from sandbox_locomotion.baselines.trot import TrotPolicy, shipped_trot
+from sandbox_locomotion.baselines.oscillators import OscillatorPolicy, gait_for
+from sandbox_locomotion.baselines.trot import TrotPolicy, has_trot, shipped_trot
 from sandbox_locomotion.config import LocomotionConfig, QuadrupedConfig
 from sandbox_locomotion.imitation import Pose, ReferenceGait, concatenate, pose_of
 from sandbox_locomotion.reward import TERMS
 from sandbox_locomotion.simulation import Simulation
 
-KEPT = {"horizon", "robot", "model", "frame_skip", "body", "control", "action_scale", "kp", "kd"}
+KEPT = {
+    *("horizon", "robot", "model", "model_folder", "keyframe", "gait", "frame_skip"),
+    *("body", "control", "action_scale", "kp", "kd"),
+}
 """Parameters of the task that hold for the recording too; conditions, noise and observation do not."""
 TROT_SPEED = 0.6
 """Speed at which the quadruped's gait is recorded where the task has no command, m/s."""
@@ -50,11 +53,11 @@ def _pose(simulation: Simulation) -> Pose:
 def _gait_policy(simulation: Simulation) -> tuple[OscillatorPolicy | TrotPolicy, float]:
     """The tuned gait of a simulation's robot, and the length of its cycle, s."""
     config = simulation.config
-    if config.robot == "quadruped":
+    if has_trot(config):
         body = config.body if isinstance(config, QuadrupedConfig) else ""
         numbers = shipped_trot(body, config.command_speed is not None)
         return TrotPolicy(numbers, simulation), 1.0 / float(numbers[0])
-    gait = shipped_gait(config.robot, simulation.robot.mj_model.nu)
+    gait = gait_for(simulation.robot)
     return OscillatorPolicy(gait, simulation), gait.period
 
 

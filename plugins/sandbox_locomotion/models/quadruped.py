@@ -9,6 +9,7 @@ import mujoco
 
 from sandbox.api import InvalidValueError, MissingExtraError
 from sandbox_locomotion.config import QuadrupedConfig
+from sandbox_locomotion.models.scenery import add_floor_and_light
 from sandbox_locomotion.mujoco_warnings import without_warnings
 
 STANDING_LEG = (0.0, 0.9, -1.8)
@@ -35,15 +36,7 @@ def load_quadruped_spec(config: QuadrupedConfig, visible: bool) -> mujoco.MjSpec
     if not visible:
         _delete_meshes(spec)
     spec.option.timestep = TIMESTEP
-    floor = spec.worldbody.add_geom(
-        name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[40, 40, 1], condim=3
-    )
-    spec.worldbody.add_light(
-        pos=[0, 0, 4], dir=[0, 0, -1], diffuse=[0.4, 0.4, 0.4], type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL
-    )
-    if visible:
-        _add_floor_and_sky(spec, floor)
-    spec.visual.headlight.ambient = [0.35, 0.35, 0.35]
+    add_floor_and_light(spec, visible)
     root = spec.worldbody.first_body()
     if not any(camera.name == "track" for camera in spec.cameras):
         root.add_camera(
@@ -82,28 +75,3 @@ def _use_joint_targets(spec: mujoco.MjSpec, kp: float, kd: float) -> None:
         motor.gainprm[0], motor.biasprm[:3] = kp, [0.0, -kp, -kd]
         motor.forcelimited, motor.forcerange = True, [-limit, limit]
         motor.ctrllimited, motor.ctrlrange = True, list(joint.range)
-
-
-def _add_floor_and_sky(spec: mujoco.MjSpec, floor: mujoco.MjsGeom) -> None:
-    """A chequered floor, against which motion is visible, below a sky."""
-    spec.add_texture(
-        name="sky",
-        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
-        builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
-        rgb1=[0.75, 0.82, 0.9],
-        rgb2=[0.3, 0.4, 0.55],
-        width=64,
-        height=64,
-    )
-    spec.add_texture(
-        name="chequers",
-        type=mujoco.mjtTexture.mjTEXTURE_2D,
-        builtin=mujoco.mjtBuiltin.mjBUILTIN_CHECKER,
-        rgb1=[0.5, 0.55, 0.5],
-        rgb2=[0.62, 0.66, 0.6],
-        width=64,
-        height=64,
-    )
-    material = spec.add_material(name="chequers", texrepeat=[80, 80])
-    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "chequers"
-    floor.material = "chequers"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import mujoco
 import numpy as np
 
-from sandbox.api import BrokenFileError
 from sandbox_locomotion.arrays import Floats
-from sandbox_locomotion.config import LocomotionConfig
+
+if TYPE_CHECKING:  # the process that compiles a user's model needs no pydantic
+    from sandbox_locomotion.config import LocomotionConfig
 
 HALF_SIZE = 20.0
 """The height field reaches from −20 m to 20 m along x and y; there is no ground beyond it."""
@@ -19,7 +22,7 @@ GRID_POINTS = int(2 * HALF_SIZE / RESOLUTION) + 1
 """Grid points along each side."""
 MAX_LEVEL = 10.0
 """Steps go up and down between level 0 and this, in heights of a step."""
-_NAME = "terrain"
+_NAME = "sandbox-terrain"
 
 
 def uses_height_field(config: LocomotionConfig) -> bool:
@@ -27,24 +30,27 @@ def uses_height_field(config: LocomotionConfig) -> bool:
     return config.terrain in ("steps", "rough")
 
 
-def add_terrain(spec: mujoco.MjSpec, config: LocomotionConfig) -> None:
-    """Replace the floor by a height field where the config asks for one.
+def add_terrain(spec: mujoco.MjSpec, kind: str, top: float) -> None:
+    """Replace the floor by a height field where the terrain needs one.
+
+    Args:
+        spec: Changed in place.
+        kind: As in the config.
+        top: Height that the value 1 of the height field stands for, m; see `max_height`.
 
     Raises:
-        BrokenFileError: If the model has no floor, that is no plane in its world body.
+        ValueError: If the model has no floor, that is no plane in its world body.
     """
-    if config.terrain == "flat":
-        return
     floor = next((g for g in spec.worldbody.geoms if g.type == mujoco.mjtGeom.mjGEOM_PLANE), None)
     if floor is None:
-        raise BrokenFileError(config.model or config.robot, "has no plane that could become terrain")
-    if not uses_height_field(config):
-        return  # a slope: see tilt_gravity
+        raise ValueError("has no plane that could become terrain")
+    if kind == "slope":
+        return  # see tilt_gravity
     spec.add_hfield(
         name=_NAME,
         nrow=GRID_POINTS,
         ncol=GRID_POINTS,
-        size=[HALF_SIZE, HALF_SIZE, _max_height(config), 0.5],
+        size=[HALF_SIZE, HALF_SIZE, top, 0.5],
         userdata=np.zeros(GRID_POINTS * GRID_POINTS, np.float32),
     )
     floor.type, floor.hfieldname = mujoco.mjtGeom.mjGEOM_HFIELD, _NAME
@@ -78,7 +84,14 @@ def draw_heights(config: LocomotionConfig, rng: np.random.Generator) -> Floats:
 
 def set_heights(model: mujoco.MjModel, heights: Floats, config: LocomotionConfig) -> None:
     """Write heights, m, into a model's height field."""
-    model.hfield_data[:] = np.clip(heights / _max_height(config), 0.0, 1.0).astype(np.float32).ravel()
+    start = int(model.hfield_adr[field_index(model)])
+    part = slice(start, start + heights.size)
+    model.hfield_data[part] = np.clip(heights / max_height(config), 0.0, 1.0).astype(np.float32).ravel()
+
+
+def field_index(model: mujoco.MjModel) -> int:
+    """Index of the terrain's height field among those of a model."""
+    return int(model.hfield(_NAME).id)
 
 
 def height_at(heights: Floats, x: Floats, y: Floats) -> Floats:
@@ -89,7 +102,7 @@ def height_at(heights: Floats, x: Floats, y: Floats) -> Floats:
     return height
 
 
-def _max_height(config: LocomotionConfig) -> float:
+def max_height(config: LocomotionConfig) -> float:
     """Height that the value 1 of the height field stands for, m."""
     return max(config.terrain_height, 1e-3) * (MAX_LEVEL if config.terrain == "steps" else 1.0)
 

@@ -96,11 +96,20 @@ class Physics:
         mujoco.mj_forward(self.models[row], data)
         return data
 
-    def place(self, row: int, qpos: Floats, qvel: Floats) -> None:
-        """Restart a row from positions and velocities."""
+    def place(
+        self, row: int, qpos: Floats, qvel: Floats, act: Floats, ctrl: Floats, keyframe: int = -1
+    ) -> None:
+        """Restart a row from positions, velocities, activations and controls.
+
+        Where a keyframe is given, everything else, such as the pose of mocap bodies, is taken from it.
+        """
         data, model = self.scratch(), self.models[row]
-        mujoco.mj_resetData(model, data)
-        data.qpos[:], data.qvel[:] = qpos, qvel
+        if keyframe >= 0:
+            mujoco.mj_resetDataKeyframe(model, data, keyframe)
+            data.time = 0.0
+        else:
+            mujoco.mj_resetData(model, data)
+        data.qpos[:], data.qvel[:], data.act[:], data.ctrl[:] = qpos, qvel, act, ctrl
         mujoco.mj_forward(model, data)
         mujoco.mj_getState(model, data, self.state[row], STATE)
         self._gather(row)

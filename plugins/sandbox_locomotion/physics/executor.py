@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import warnings
@@ -13,7 +12,7 @@ from itertools import pairwise
 import mujoco
 import numpy as np
 
-from sandbox.api import RunFailedError
+from sandbox.api import RunFailedError, usable_cores
 from sandbox_locomotion.arrays import Floats
 from sandbox_locomotion.physics.chunks import guided_chunks
 from sandbox_locomotion.physics.stepper import Stepper
@@ -54,7 +53,7 @@ class RowExecutor:
         self._stepper, self._models, self._gathered = stepper, models, gathered
         self._arrays, self._forces = arrays, forces
         rows = len(models)
-        self._threads = max(1, min(threads or len(os.sched_getaffinity(0)), rows))
+        self._threads = max(1, min(threads or usable_cores(), rows))
         self._local = threading.local()
         self._pool: ThreadPoolExecutor | None = None
         bounds = np.linspace(0, rows, min(rows, self._threads * CHUNKS_PER_THREAD) + 1).astype(int).tolist()

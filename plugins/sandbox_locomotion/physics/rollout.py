@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import mujoco
+import numpy as np
 
+from sandbox_locomotion.arrays import Floats
+from sandbox_locomotion.models.anatomy import Anatomy
 from sandbox_locomotion.physics.batch import Physics
 from sandbox_locomotion.physics.stepper import RolloutStepper
 
@@ -20,14 +23,14 @@ class RolloutPhysics(Physics):
     steps. Models that ask for the Runge-Kutta integrator, which computes the forces of a step four times,
     are stepped by ``implicitfast``, which computes them once; their trajectories diverge sooner, and so do
     those of models stepped with a longer time step than their own. Only positions and velocities are
-    known: contact forces and the positions of the feet stay zero, motor torque is control times gear, and
-    the torso's position is the root's.
+    known: contact forces and the positions of the feet stay zero, motor torque is control times gain and
+    gear, and the torso's position is the root's.
 
     Args:
         models: As for `Physics`; their integrator and time step are changed.
         num_envs: Number of rows.
         threads: As for `Physics`.
-        torso: Body whose position is the root's.
+        anatomy: Of the robot, all of whose motors are plain ones on joints.
         timestep: Length of a simulation step, s.
     """
 
@@ -35,7 +38,12 @@ class RolloutPhysics(Physics):
     stepper = RolloutStepper
 
     def __init__(
-        self, models: Sequence[mujoco.MjModel], num_envs: int, threads: int, torso: int, timestep: float
+        self,
+        models: Sequence[mujoco.MjModel],
+        num_envs: int,
+        threads: int,
+        anatomy: Anatomy,
+        timestep: float,
     ) -> None:
         for model in {id(model): model for model in models}.values():
             model.opt.timestep = timestep
@@ -44,13 +52,21 @@ class RolloutPhysics(Physics):
             if model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4:
                 model.opt.integrator = int(mujoco.mjtIntegrator.mjINT_IMPLICITFAST)
         super().__init__(models, num_envs, FIELDS, threads)
-        self._torso = torso
+        self._anatomy = anatomy
+        self._shared_gain = self._gains(self.models[:1]) if len(models) == 1 else None
         model = self.models[0]
-        self._motor_dofs = model.jnt_dofadr[model.actuator_trnid[:, 0]]
-        self._gear = model.actuator_gear[:, 0]
+        self._dof_of_motor = np.zeros((model.nu, model.nv))
+        self._dof_of_motor[np.arange(model.nu), model.jnt_dofadr[model.actuator_trnid[:, 0]]] = 1.0
 
     def step(self, frame_skip: int) -> None:
         """Advance every row by ``frame_skip`` simulation steps under its control."""
         super().step(frame_skip)
-        self.fields["xpos"][:, self._torso, :2] = self.qpos[:, :2]
-        self.fields["qfrc_actuator"][:, self._motor_dofs] = self._gear * self.view("CTRL")
+        root = self._anatomy.root
+        self.fields["xpos"][:, root.body, :2] = root.position(self.qpos)[:, :2]
+        gain = self._gains(self.models) if self._shared_gain is None else self._shared_gain
+        self.fields["qfrc_actuator"][:] = (gain * self.view("CTRL")) @ self._dof_of_motor
+
+    @staticmethod
+    def _gains(models: Sequence[mujoco.MjModel]) -> Floats:
+        """Torque per control of every motor, ``(models, motors)``; drawn strengths differ between models."""
+        return np.array([model.actuator_gear[:, 0] * model.actuator_gainprm[:, 0] for model in models])

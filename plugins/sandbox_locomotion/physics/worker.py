@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import sys
 from multiprocessing.connection import Connection
 
+from sandbox.api.processes import Parent, follow_parent
 from sandbox_locomotion.mujoco_warnings import silence_mujoco
 from sandbox_locomotion.physics.chunks import take_chunks
 from sandbox_locomotion.physics.protocol import DONE, STOP, Channel, WorkerTask
@@ -18,13 +18,12 @@ from sandbox_locomotion.physics.shared_memory import SharedArrays
 def main() -> None:
     """Step rows on request until the owner closes the connection.
 
-    The arguments are the numbers of three open files: the connection, the shared memory and the pipe of
-    chunks.
+    The arguments are the numbers of three open files, the connection, the shared memory and the pipe of
+    chunks, and the parent.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    follow_parent(Parent.from_argument(sys.argv[-1]))
     silence_mujoco()
-    connection, memory, chunk_pipe = map(int, sys.argv[1:])
+    connection, memory, chunk_pipe = map(int, sys.argv[1:4])
     with (
         contextlib.suppress(EOFError, OSError),
         socket.socket(fileno=connection) as end,

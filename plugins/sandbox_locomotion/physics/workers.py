@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
-import sys
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 
 import mujoco
 
-from sandbox.api import RunFailedError
+from sandbox.api import RunFailedError, describe_exit, start_module, stop_child
 from sandbox_locomotion.arrays import Floats
 from sandbox_locomotion.physics.chunks import encoded_chunks, take_chunks
 from sandbox_locomotion.physics.protocol import STOP, Channel, WorkerTask
@@ -30,8 +28,6 @@ from sandbox_locomotion.physics.stepper import Stepper
 
 SUPPORTED = os.name == "posix"
 """Whether this system can pass open files to processes as this module does."""
-CLOSE_TIMEOUT = 5.0
-"""Time after which a worker that does not end is killed, s."""
 
 
 class WorkerPool:
@@ -129,17 +125,10 @@ class _Worker:
 
     def __init__(self, memory: int, chunk_pipe: int) -> None:
         near_end, far_end = socket.socketpair()
-        path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
         with far_end:
             files = (far_end.fileno(), memory, chunk_pipe)
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "sandbox_locomotion.physics.worker", *map(str, files)],
-                pass_fds=files,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": path},
-                process_group=0,  # an interrupt of the owner must not end a worker in the middle of a step
+            self._process = start_module(
+                "sandbox_locomotion.physics.worker", [str(number) for number in files], files
             )
         self._end, self._channel = near_end, Channel(near_end)
         self.close = weakref.finalize(self, _end_worker, os.getpid(), self._process, near_end)
@@ -169,8 +158,7 @@ class _Worker:
             raise self._error() from None
 
     def _error(self) -> RunFailedError:
-        code = self._process.wait()
-        cause = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        cause = describe_exit(self._process.wait())
         return RunFailedError(
             f"A worker process that stepped a part of the robots ended unexpectedly ({cause}).",
             "The run's checkpoints are kept; --set threads=1 steps without worker processes.",
@@ -184,8 +172,4 @@ def _end_worker(owner: int, process: subprocess.Popen[bytes], end: socket.socket
     with contextlib.suppress(OSError):  # closing is not enough: a forked process may hold a copy
         end.sendall(STOP)
     end.close()
-    try:
-        process.wait(timeout=CLOSE_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    stop_child(process)

@@ -2,14 +2,15 @@
 
     python -m sandbox_locomotion.tune ant
     python -m sandbox_locomotion.tune ant --method cma-es --start my-gait.json
-    python -m sandbox_locomotion.tune ant --model my.xml --out my-gait.json
+    python -m sandbox_locomotion.tune ant --model my.xml --set healthy_height=[0.1,1] --out my-gait.json
     python -m sandbox_locomotion.tune go1 --objective tracking      # follows commands
     python -m sandbox_locomotion.tune go1 --objective speed         # runs straight ahead
 
 A generation draws candidates from a distribution, plays each for some episodes on the tuning seeds, and
 moves the distribution to the best: independent normal distributions with the cross-entropy method; with
 CMA-ES (package cmaes, extra tune) correlated ones. The shipped parameters were tuned in this way; each
-file holds the command that made it.
+file holds the command that made it. A gait for a model of one's own is played by the baseline open-loop
+with ``--set config.gait=FILE``.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
-from sandbox.api import BrokenFileError, Policy, SandboxError
+from sandbox.api import BrokenFileError, InvalidValueError, Policy, SandboxError
 from sandbox_locomotion import config as configs
 from sandbox_locomotion import reward as rewards
 from sandbox_locomotion.arrays import Floats
@@ -38,6 +41,7 @@ CONFIGS: dict[str, type[configs.LocomotionConfig]] = {
     "walker2d": configs.Walker2d,
     "humanoid": configs.Humanoid,
     "swimmer": configs.Swimmer,
+    "quadruped": configs.QuadrupedConfig,
 }
 QUADRUPEDS = ("go1", "go2")
 COMMANDS = {"command_speed": (-0.3, 1.0), "command_side": (-0.3, 0.3), "command_turn": (-0.7, 0.7)}
@@ -51,11 +55,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns 0 if parameters were written."""
     options = _parse(arguments)
     try:
-        numbers, value = _tune(options)
+        numbers, value, motors = _tune(options)
     except SandboxError as error:
         print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
         return 2 if error.exit_code == 2 else 1
-    path = _write(options, numbers, value)
+    path = _write(options, numbers, value, motors)
     print(f"{options.objective} {value:.4g}; written to {path}")
     return 0
 
@@ -63,7 +67,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox_locomotion.tune", description=__doc__)
     parser.add_argument("robot", choices=[*sorted(CONFIGS), *QUADRUPEDS])
-    parser.add_argument("--model", default="", help="MJCF file to use instead of the robot's own")
+    parser.add_argument("--model", default="", help="MJCF or URDF file to use instead of the robot's own")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="parameter of the task; repeatable"
+    )
     parser.add_argument("--method", choices=sorted(METHODS), default="cross-entropy")
     parser.add_argument("--generations", type=int, default=50)
     parser.add_argument("--population", type=int, default=96)
@@ -79,11 +86,19 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         parser.error(f"--population must be at least {MIN_POPULATION}")
     if min(options.generations, options.episodes, options.steps) < 1:
         parser.error("--generations, --episodes and --steps must be at least 1")
+    if options.model and options.out is None:
+        parser.error("--model needs --out: the shipped gaits are those of the shipped robots")
+    if options.model and options.robot in QUADRUPEDS:
+        parser.error("--model needs the robot of a task: quadruped instead of go1 or go2")
+    if options.robot == "quadruped" and not options.model:
+        parser.error("the shipped quadrupeds are go1 and go2")
     return options
 
 
-def _tune(options: argparse.Namespace) -> tuple[Floats, float]:
+def _tune(options: argparse.Namespace) -> tuple[Floats, float, list[str]]:
+    """The parameters, their score, and the actuators that they are for; none for shipped robots."""
     simulation = _simulation(options)
+    motors = [motor.name for motor in simulation.robot.anatomy.motors] if options.model else []
     try:
         # The first third plays short episodes: a gait that does not move within a quarter of the time
         # need not be played to the end.
@@ -100,16 +115,18 @@ def _tune(options: argparse.Namespace) -> tuple[Floats, float]:
         space = trot_space() if options.robot in QUADRUPEDS else oscillator_space(simulation)
         if options.start:
             space = _space_around(space, options.start)
-        return search(
+        numbers, value = search(
             space,
             make_score(simulation, make_policy, options.episodes, options.objective, horizon),
             options.generations,
             options.population,
             options.seed,
             on_generation=lambda summary: print(summary, file=sys.stderr, flush=True),
-            on_best=lambda numbers, value: _write(options, numbers, value),  # a stopped search loses nothing
+            # A stopped search loses nothing.
+            on_best=lambda numbers, value: _write(options, numbers, value, motors),
             method=options.method,
         )
+        return numbers, value, motors
     finally:
         simulation.close()
 
@@ -123,9 +140,33 @@ def _simulation(options: argparse.Namespace) -> Simulation:
         )
         reward = rewards.QUADRUPED["command" if tracking else "speed"]
         return Simulation(quadruped, reward, num_envs, options.threads)
-    config = CONFIGS[options.robot](model=str(options.model), horizon=horizon)
-    reward = getattr(rewards, options.robot.replace("-", "_").upper())["gymnasium"]
+    given = {**_parameters(options.set), "model": str(options.model), "horizon": horizon}
+    try:
+        config = CONFIGS[options.robot].model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidValueError(f"--set {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
+    presets = getattr(rewards, options.robot.replace("-", "_").upper())
+    reward = presets.get("gymnasium") or presets["speed"]
     return Simulation(config, reward, num_envs, options.threads)
+
+
+def _parameters(pairs: list[str]) -> dict[str, Any]:
+    """Parameters of the task from ``KEY=VALUE``; a value is JSON or else a string.
+
+    Raises:
+        InvalidValueError: For a pair without ``=``.
+    """
+    parameters = {}
+    for pair in pairs:
+        key, separator, text = pair.partition("=")
+        if not separator:
+            raise InvalidValueError(f"--set {pair}: it must be KEY=VALUE.")
+        try:
+            parameters[key.removeprefix("config.")] = json.loads(text)
+        except ValueError:
+            parameters[key.removeprefix("config.")] = text
+    return parameters
 
 
 def _space_around(space: Space, path: Path) -> Space:
@@ -144,7 +185,7 @@ def _space_around(space: Space, path: Path) -> Space:
     return Space(space.low, space.high, start, spread)
 
 
-def _write(options: argparse.Namespace, numbers: Floats, value: float) -> Path:
+def _write(options: argparse.Namespace, numbers: Floats, value: float, motors: list[str]) -> Path:
     """Write parameters, with their score and the commands that led to them; the file appears whole."""
     name = f"oscillators-{options.robot}.json"
     if options.robot in QUADRUPEDS:
@@ -154,6 +195,7 @@ def _write(options: argparse.Namespace, numbers: Floats, value: float) -> Path:
         "before": _commands_of(options.start) if options.start else [],
         "command": _command(options),
         options.objective: round(value, 4),
+        "motors": motors,
         "numbers": [float(f"{number:.6g}") for number in numbers],
     }
     part = path.with_suffix(".part")
@@ -172,6 +214,9 @@ def _command(options: argparse.Namespace) -> str:
     """The command that finds these parameters again, with every option that decides them."""
     names = ("method", "generations", "population", "episodes", "steps", "objective", "seed")
     start = f" --start {options.start.name}" if options.start else ""
+    if options.model:
+        start += f" --model {Path(options.model).name}"
+    start += "".join(f" --set {pair}" for pair in options.set)
     rest = " ".join(f"--{name} {getattr(options, name)}" for name in names)
     return f"python -m sandbox_locomotion.tune {options.robot} {rest}{start}"
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from sandbox.api import Policy
 from sandbox_locomotion.arrays import Floats
+from sandbox_locomotion.baselines.oscillators import DrivenJoints
 from sandbox_locomotion.baselines.trot import HIGH, LOW, Trot
 from sandbox_locomotion.simulation import Simulation
 from sandbox_locomotion.tune.search import Space
@@ -22,19 +23,31 @@ SEED_STRIDE = 97
 
 
 def oscillator_space(simulation: Simulation) -> Space:
-    """Bounds from the ranges of the joints; frequencies from 0.2 to 6 Hz."""
-    robot = simulation.robot
-    ranges = robot.mj_model.jnt_range[robot.mj_model.actuator_trnid[:, 0]].copy()
-    ranges[ranges[:, 0] == ranges[:, 1]] = (-1.5, 1.5)
+    """Bounds from the ranges of the joints, or of the action; frequencies from 0.2 to 6 Hz."""
+    ranges, standing = _ranges(simulation)
     half, middle = np.diff(ranges, axis=1)[:, 0] / 2, ranges.mean(1)
     turn = 2 * np.pi
-    standing = np.clip(robot.start[robot.anatomy.joint_qpos], ranges[:, 0], ranges[:, 1])
+    standing = np.clip(standing, ranges[:, 0], ranges[:, 1])
     phase, offset = np.full(len(half), np.pi), 0.5 * (standing + middle)
     start = [*(0.3 * half), *phase, *offset, turn, turn, 1.0, 0.05]
     spread = [*(0.4 * half), *phase, *(0.3 * half), turn, turn, 1.5, 0.05]
     low = [*(0 * half), *np.full(len(half), -np.inf), *ranges[:, 0], 0.2 * turn, 0.2 * turn, 0.02, 0.0]
     high = [*(1.2 * half), *np.full(len(half), np.inf), *ranges[:, 1], 6 * turn, 6 * turn, 20.0, 1.0]
     return Space(np.array(low), np.array(high), np.array(start), np.array(spread))
+
+
+def _ranges(simulation: Simulation) -> tuple[Floats, Floats]:
+    """Range of what each oscillator sets, ``(controls, 2)``, and its value while the robot stands.
+
+    That is a joint's angle, rad, where the control is the torque of a single joint, else the action.
+    """
+    robot = simulation.robot
+    driven = DrivenJoints.of(robot)
+    ranges, standing = np.tile([-1.0, 1.0], (robot.mj_model.nu, 1)), robot.rest.copy()
+    joints = robot.mj_model.jnt_range[driven.joints].copy()
+    joints[joints[:, 0] == joints[:, 1]] = (-1.5, 1.5)
+    ranges[driven.controls], standing[driven.controls] = joints, robot.start.qpos[driven.qpos]
+    return ranges, standing
 
 
 def trot_space() -> Space:

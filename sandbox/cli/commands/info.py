@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from sandbox.cli.options import SCENARIO_OR_ALGORITHM, AsJson, Changes, Reward, Wrap, changed
 
@@ -30,11 +33,18 @@ MODELS = {
 """What a task may tell of itself; see `sandbox.api.TaskModels`."""
 
 
+Picture = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Also draw the start of an episode to this PNG file."),
+]
+
+
 def info(
     scenario: Annotated[str, SCENARIO_OR_ALGORITHM],
     changes: Changes = None,
     wrap: Wrap = None,
     reward: Reward = None,
+    picture: Picture = None,
     as_json: AsJson = False,
 ) -> dict[str, Any] | None:
     """Show all there is to know about a scenario or an algorithm."""
@@ -44,7 +54,13 @@ def info(
     known = registry()
     if scenario in known.algorithms.names() and scenario not in known.domains.names():
         return _algorithm(scenario, [*(changes or ()), *(wrap or ()), *(reward or ())], as_json)
-    document = describe(load_scenario(scenario, changed(changes, wrap), reward or ()))
+    resolved = load_scenario(scenario, changed(changes, wrap), reward or ())
+    document = describe(resolved)
+    if picture is not None:
+        from sandbox.outputs.picture import draw_start
+
+        draw_start(resolved, picture)
+        document["picture"] = str(picture)
     if as_json:
         return document
     _show(document)
@@ -122,6 +138,7 @@ def describe(resolved: ResolvedScenario) -> Json:
             {"name": known.name, "description": known.description} for known in task.observations
         ],
         "extensions": [{"name": known.name, "version": known.version} for known in task.extensions],
+        "tables": _tables(resolved),
         "references": [
             {"metric": scenario.metric, **reference.model_dump(exclude_none=True)}
             for reference in scenario.references
@@ -164,6 +181,18 @@ def _environment(scenario: ResolvedScenario) -> tuple[Json, tuple[str, ...]]:
         for agent, (observation, action) in by_agent.items()
     }
     return spaces, modes
+
+
+def _tables(resolved: ResolvedScenario) -> list[Json]:
+    """What the task made of the scenario's parameters and files."""
+    from sandbox.registry.resolve import resolve
+
+    describe_task = resolve(resolved.task.tables)
+    tables = describe_task(resolved.evaluation_config) if describe_task is not None else ()
+    return [
+        {"title": table.title, "header": list(table.header), "rows": [list(row) for row in table.rows]}
+        for table in tables
+    ]
 
 
 def _terms(spec: RewardSpec) -> list[Json]:
@@ -238,6 +267,8 @@ def _show(document: Json) -> None:
     console.print(f"Resume: {RESUME[document['resume']]}.")
     if document["models"]:
         console.print(f"Offers: {' and '.join(MODELS[name] for name in document['models'])}.")
+    if "picture" in document:
+        console.print(f"Picture {document['picture']}", soft_wrap=True)
     if document["sources"]:
         console.print("\nSources", style="bold")
         for source in document["sources"]:
@@ -281,6 +312,10 @@ def _sections(document: Json, number: Callable[[float | None], str]) -> dict[str
         "Extensions": _if_any(
             ("extension", "version"), [(e["name"], str(e["version"])) for e in document["extensions"]]
         ),
+        **{
+            table["title"]: [tuple(table["header"]), *(tuple(row) for row in table["rows"])]
+            for table in document["tables"]
+        },
         "Known values": _if_any(
             ("name", "metric", "value", "source"),
             [

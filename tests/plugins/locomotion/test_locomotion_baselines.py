@@ -65,7 +65,7 @@ def test_the_feet_of_the_trot_are_where_forward_kinematics_puts_them():
     robot = simulation.robot
     joints = robot.scaling.center + robot.scaling.half_range * policy.act(None)[0]
     model, data = robot.mj_model, simulation.physics.scratch()
-    data.qpos[:] = robot.start
+    data.qpos[:] = robot.start.qpos
     data.qpos[robot.anatomy.joint_qpos] = joints
     mujoco.mj_kinematics(model, data)
     for leg in ("FL", "FR", "RL", "RR"):

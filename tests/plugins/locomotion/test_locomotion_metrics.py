@@ -26,6 +26,7 @@ def transition(**given):
         joint_velocity=pairs,
         velocity=triples,
         vertical_speed=zeros,
+        height_error=zeros,
         command=triples,
         up=np.ones(n),
         contacts=Contacts.unknown(n, 2),
