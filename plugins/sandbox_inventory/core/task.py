@@ -49,6 +49,7 @@ def inventory_task(
     config: str,
     baselines: tuple[Baseline, ...],
     sources: tuple[str, ...],
+    version: int = 1,
     agents: Literal["single", "parallel"] = "single",
     default_reward: str = "cost",
     views: tuple[View, ...] = (),
@@ -65,6 +66,7 @@ def inventory_task(
         config: Name of the class of the task's parameters.
         baselines: The classical rules, and the optimum where it can be computed.
         sources: Papers in which the system is defined.
+        version: Raised when dynamics, observations, orders or baselines change.
         agents: ``"parallel"`` for one agent an order.
         default_reward: The preset used when a scenario names none.
         views: Views beyond trajectories and replay.
@@ -74,7 +76,7 @@ def inventory_task(
     make = "make" if agents == "single" else "make_parallel"
     return Task(
         name=name,
-        version=1,
+        version=version,
         title=title,
         config=f"sandbox_inventory.{family}.config:{config}",
         make=f"{module}:{make}",

@@ -7,9 +7,8 @@ from typing import Literal
 import networkx as nx
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sandbox_inventory.core.config import InventoryConfig
+from sandbox_inventory.core.config import InventoryConfig, OrderKind
 from sandbox_inventory.core.demand.families import Demand
-from sandbox_inventory.core.orders import OrderKind
 
 
 class _Part(BaseModel):

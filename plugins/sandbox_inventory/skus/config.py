@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sandbox.api import InputFile
-from sandbox_inventory.core.config import InventoryConfig
-from sandbox_inventory.core.orders import OrderKind
+from sandbox_inventory.core.config import InventoryConfig, OrderKind
 
 
 class SkusConfig(InventoryConfig):

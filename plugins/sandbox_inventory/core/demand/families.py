@@ -85,6 +85,14 @@ class Demand(BaseModel):
             raise ValueError("demand must not be negative")
         return self
 
+    def with_mean(self, mean: float) -> Demand:
+        """The same family with another mean.
+
+        Raises:
+            pydantic.ValidationError: If the family does not allow it.
+        """
+        return Demand.model_validate(self.model_dump() | {"mean": mean})
+
     @property
     def integer(self) -> bool:
         """Whether demand comes in whole units."""

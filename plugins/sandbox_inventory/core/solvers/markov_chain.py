@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -43,8 +44,48 @@ def average_cost(
     Raises:
         InvalidValueError: If more than ``max_states`` states can be reached.
     """
-    chain, cost = _reachable_chain(model, choose, reward, tail, max_states, max_value)
-    return _stationary_cost(chain, cost, tolerance)
+    return long_run(
+        model, choose, reward, tail=tail, tolerance=tolerance, max_states=max_states, max_value=max_value
+    ).average
+
+
+@dataclass(frozen=True)
+class LongRun:
+    """A stationary rule in the long run.
+
+    Attributes:
+        rows: States that the rule reaches, shape ``(states, columns)``.
+        share: Share of the periods that begin in each, shape ``(states,)``.
+        costs: Expected cost of a period that begins in each (minus reward).
+    """
+
+    rows: Array
+    share: Array
+    costs: Array
+
+    @property
+    def average(self) -> float:
+        """Cost a period."""
+        return float(self.share @ self.costs)
+
+
+def long_run(
+    model: Model,
+    choose: Callable[[State], Array],
+    reward: RewardSpec,
+    *,
+    tail: float = 1e-10,
+    tolerance: float = 1e-8,
+    max_states: int = 400_000,
+    max_value: float | None = None,
+) -> LongRun:
+    """The states of a stationary rule and how often each is met; arguments as for `average_cost`.
+
+    Raises:
+        InvalidValueError: As `average_cost`.
+    """
+    rows, chain, cost = _reachable_chain(model, choose, reward, tail, max_states, max_value)
+    return LongRun(rows, _stationary_shares(chain, cost, tolerance), cost)
 
 
 def _reachable_chain(
@@ -54,13 +95,13 @@ def _reachable_chain(
     tail: float,
     max_states: int,
     max_value: float | None,
-) -> tuple[Any, Array]:
-    """Transition matrix (SciPy CSR) among the states reachable from the first, and the cost of each."""
+) -> tuple[Array, Any, Array]:
+    """States reachable from the first, their transition matrix (SciPy CSR), and the cost of each."""
     from scipy import sparse
 
     cases, index = outcomes(model.demands, tail), _RowIndex()
     frontier = index.add(pack(model.initial_state(1)))
-    costs, targets = [], []
+    rows, costs, targets = [frontier], [], []
     while len(frontier):
         next_rows, cost = transitions(model, frontier, choose(unpack(model, frontier)), cases, reward)
         if max_value is not None:
@@ -69,6 +110,7 @@ def _reachable_chain(
         count, num_outcomes, columns = next_rows.shape
         flat = next_rows.reshape(-1, columns)
         frontier = index.add(flat)
+        rows.append(frontier)
         targets.append(index.numbers(flat).reshape(count, num_outcomes))
         if index.count > max_states:
             raise InvalidValueError(
@@ -79,11 +121,11 @@ def _reachable_chain(
     probabilities = np.tile(cases.probabilities, size)
     row_starts = np.arange(size + 1) * num_outcomes
     chain = sparse.csr_matrix((probabilities, target.ravel(), row_starts), (size, size))
-    return chain, np.concatenate(costs)
+    return np.concatenate(rows), chain, np.concatenate(costs)
 
 
-def _stationary_cost(chain: Any, cost: Array, tolerance: float) -> float:
-    """Cost under the stationary distribution, by damped power iteration from the first state.
+def _stationary_shares(chain: Any, cost: Array, tolerance: float) -> Array:
+    """Stationary probabilities, by damped power iteration from the first state until the cost settles.
 
     Damping makes the iteration converge for periodic chains as well.
     """
@@ -99,7 +141,7 @@ def _stationary_cost(chain: Any, cost: Array, tolerance: float) -> float:
             if abs(mean - last) < tolerance and abs(float(share @ cost) - mean) < tolerance:
                 break
             last, total = mean, 0.0
-    return float(share @ cost)
+    return share
 
 
 class _RowIndex:
