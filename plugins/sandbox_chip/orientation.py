@@ -27,7 +27,7 @@ _MATRIX = np.array(
 )
 """Matrix of each orientation, applied to an offset from the centre."""
 
-_SWAPS_SIDES = _MATRIX[:, 0, 0] == 0
+_SWAPS_SIDES: list[bool] = (_MATRIX[:, 0, 0] == 0).tolist()
 
 
 def turned_offsets(orientation: int | Orientations, x: Floats, y: Floats) -> tuple[Floats, Floats]:
@@ -44,7 +44,7 @@ def turned_offsets(orientation: int | Orientations, x: Floats, y: Floats) -> tup
 
 def swaps_sides(orientation: int) -> bool:
     """Whether width and height change places in an orientation (index into `ORIENTATIONS`)."""
-    return bool(_SWAPS_SIDES[orientation])
+    return _SWAPS_SIDES[orientation]
 
 
 def turned_size(orientation: int, width: float, height: float) -> tuple[float, float]:
@@ -54,5 +54,5 @@ def turned_size(orientation: int, width: float, height: float) -> tuple[float, f
 
 def turned_sizes(orientation: Orientations, width: Floats, height: Floats) -> tuple[Floats, Floats]:
     """Widths and heights of many nodes, each in its orientation."""
-    swapped = _SWAPS_SIDES[orientation]
+    swapped = np.array(_SWAPS_SIDES)[orientation]
     return np.where(swapped, height, width), np.where(swapped, width, height)

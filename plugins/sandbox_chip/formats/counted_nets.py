@@ -60,10 +60,11 @@ class CountedNets:
         """Add a pin of a node, offset from its centre; ``drives`` if it is the net's source."""
         if drives and not self._source:
             self._source = self._degree - self._missing
-        self.builder.net_pins.append(self.builder.add_pin(node, dx, dy))
+        builder = self.builder
+        builder.net_pins.append(builder.add_pin(node, dx, dy))
         self._missing -= 1
         if not self._missing:
-            self.builder.end_net(1.0, self._source)
+            builder.end_net(1.0, self._source)
 
     def finish(self) -> None:
         """Check that nothing is missing.
