@@ -38,7 +38,7 @@ EXACT_POINTS = 10
 
 
 @dataclass(frozen=True)
-class Found:
+class Level:
     """The best expedited level for given other parameters, and the cost of a period."""
 
     level: float
@@ -58,12 +58,12 @@ def best_index(
     """
     model: DualSourcing = env.model
     whole = model.orders.whole
-    found: dict[bytes, Found] = {}
+    known: dict[bytes, Level] = {}
 
     def simulated(points: Array) -> Array:
         for point, result in zip(points, _simulated(env, rule, points), strict=True):
-            found[point.tobytes()] = result
-        return np.array([found[point.tobytes()].cost for point in points])
+            known[point.tobytes()] = result
+        return np.array([known[point.tobytes()].cost for point in points])
 
     stride = _stride(highest, whole)
     axes = [np.arange(0.0, top + step / 2, step) for top, step in zip(highest, stride, strict=True)]
@@ -77,7 +77,7 @@ def best_index(
         min_step=1.0 if whole else model.scale / 32,
         label=label,
     )
-    level = found[best.tobytes()].level
+    level = known[best.tobytes()].level
     if whole and model.demands[0].integer and model.demands[0].independent:
         with suppress(InvalidValueError):  # too many states: the simulated optimum stands
             points = [best, *grid[np.argsort(costs)[:EXACT_POINTS]]]
@@ -96,7 +96,7 @@ def _exact_best(
     env: InventoryEnvironment, rule: ParametricRule, points: Array, label: str
 ) -> tuple[Array, float, float]:
     """The best of the points and their surroundings by exact cost: others, S_e and cost."""
-    known: dict[bytes, Found] = {}
+    known: dict[bytes, Level] = {}
 
     def exact(candidates: Array) -> Array:
         for candidate in candidates:
@@ -110,7 +110,7 @@ def _exact_best(
     return best, known[best.tobytes()].level, cost
 
 
-def exact_level(env: InventoryEnvironment, rule: ParametricRule, others: Array) -> Found:
+def exact_level(env: InventoryEnvironment, rule: ParametricRule, others: Array) -> Level:
     """The best S_e for the other parameters, by the stationary law of the states that the rule reaches.
 
     Raises:
@@ -136,10 +136,10 @@ def exact_level(env: InventoryEnvironment, rule: ParametricRule, others: Array) 
     costs = np.array([share @ place_cost((level + places).astype(np.int64)) for level in levels])
     best = int(costs.argmin())
     paid = law.share @ (expedite * ordered[:, 0] + purchase * ordered[:, 1])
-    return Found(float(levels[best]), float(costs[best] + paid))
+    return Level(float(levels[best]), float(costs[best] + paid))
 
 
-def _simulated(env: InventoryEnvironment, rule: ParametricRule, points: Array) -> list[Found]:
+def _simulated(env: InventoryEnvironment, rule: ParametricRule, points: Array) -> list[Level]:
     """The best S_e of each point from the net stock less S_e after demand, on the same simulated demand."""
     model: DualSourcing = env.model
     holding, shortage, purchase, expedite = _rates(env)
@@ -162,7 +162,7 @@ def _simulated(env: InventoryEnvironment, rule: ParametricRule, points: Array) -
         level = -float(np.partition(left, min(rank, len(left) - 1))[min(rank, len(left) - 1)])
         after = level + left
         cost = float((holding * np.maximum(after, 0) + shortage * np.maximum(-after, 0)).mean())
-        results.append(Found(level, cost + float(price)))
+        results.append(Level(level, cost + float(price)))
     return results
 
 

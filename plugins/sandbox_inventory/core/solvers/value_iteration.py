@@ -47,8 +47,8 @@ class Solution:
 
     def values_at(self, rows: Array) -> Array:
         """Values of rows; outside the grid those of the nearest state."""
-        found: Array = self.values[_grid_index(rows, self.low, self.sizes)]
-        return found
+        values: Array = self.values[_grid_index(rows, self.low, self.sizes)]
+        return values
 
     def action(self, rows: Array, actions: Array) -> Array:
         """The best of ``actions`` in each row; outside the grid that of the nearest state."""
