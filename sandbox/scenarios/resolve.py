@@ -193,7 +193,7 @@ def load_scenario(
     _apply(raw, assignments, file_scenario)
     changed = validate(type(scenario), raw, f"--set on {scenario.id}")
     # Its error messages speak of --set from here on: the file itself was valid.
-    resolved = ResolvedScenario(changed, path.parent, None, tuple(assignments)).check()
+    resolved = ResolvedScenario(changed, path.parent).check()
     if (resolved.config, resolved.evaluation_config) == (
         file_scenario.config,
         file_scenario.evaluation_config,

@@ -19,6 +19,7 @@ from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.demand.distribution import convolved, largest_demand, mean_and_std, probabilities
 from sandbox_inventory.core.solvers.lot_sizing import LotSizes, LotSizing, solve_lot_sizing
 from sandbox_inventory.core.solvers.positions import (
+    ROUNDING,
     PositionCost,
     best_min_max,
     check_limit,
@@ -149,19 +150,17 @@ def stationary(chain: Array, first: int) -> Array:
         chain: Transition probabilities, shape ``(states, states)``.
         first: The state to begin in.
     """
-    reached = np.zeros(len(chain), bool)
-    reached[first] = True
-    while True:
-        more = reached | (chain[reached] > 0).any(0)
-        if (more == reached).all():
-            break
-        reached = more
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import breadth_first_order
+
+    reached = np.sort(breadth_first_order(csr_matrix(chain), first, return_predecessors=False))
     inner = chain[np.ix_(reached, reached)]
     equations = inner.T - np.eye(len(inner))
     equations[0] = 1.0  # the balance of one state follows from the others
     share: Array = np.zeros(len(chain))
     share[reached] = np.maximum(np.linalg.solve(equations, np.eye(len(inner))[0]), 0.0)
-    return share / share.sum()
+    normalised: Array = share / share.sum()
+    return normalised
 
 
 def best_base_stock(item: Problem) -> tuple[int, float]:
@@ -179,7 +178,7 @@ def best_lots(item: Problem) -> tuple[int, int, float]:
     best = (0, 1, np.inf)
     mean = float(item.mass @ np.arange(len(item.mass)))
     for lot in range(1, item.limit + 1):
-        if item.limit // lot * lot <= mean:
+        if item.limit // lot * lot <= mean * (1 + ROUNDING):
             continue  # an order holds too few lots to make up for a backlog
         low, cost = rule_cost(item, lambda places, lot=lot: lots(places, lot, item.limit))  # type: ignore[misc]
         if cost < best[2]:

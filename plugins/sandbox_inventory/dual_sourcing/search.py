@@ -79,9 +79,10 @@ def best_index(
     )
     level = known[best.tobytes()].level
     if whole and model.demands[0].integer and model.demands[0].independent:
-        with suppress(InvalidValueError):  # too many states: the simulated optimum stands
-            points = [best, *grid[np.argsort(costs)[:EXACT_POINTS]]]
-            best, level, cost = _exact_best(env, rule, np.unique(points, axis=0), label)
+        points = np.unique([best, *grid[np.argsort(costs)[:EXACT_POINTS]]], axis=0)
+        exact = _exact_best(env, rule, points, label)
+        if np.isfinite(exact[2]):  # else all reach too many states: the simulated optimum stands
+            best, level, cost = exact
     return np.array([level, *best]), cost
 
 
@@ -95,12 +96,17 @@ def _stride(highest: list[float], whole: bool) -> list[float]:
 def _exact_best(
     env: InventoryEnvironment, rule: ParametricRule, points: Array, label: str
 ) -> tuple[Array, float, float]:
-    """The best of the points and their surroundings by exact cost: others, S_e and cost."""
+    """The best of the points and their surroundings by exact cost: others, S_e and cost.
+
+    The cost is infinite if no point's can be computed.
+    """
     known: dict[bytes, Level] = {}
 
     def exact(candidates: Array) -> Array:
         for candidate in candidates:
-            known[candidate.tobytes()] = exact_level(env, rule, candidate)
+            known[candidate.tobytes()] = Level(np.nan, np.inf)
+            with suppress(InvalidValueError):  # too many states, as where stock or backlog has no bound
+                known[candidate.tobytes()] = exact_level(env, rule, candidate)
         return np.array([known[candidate.tobytes()].cost for candidate in candidates])
 
     start = points[int(exact(points).argmin())]

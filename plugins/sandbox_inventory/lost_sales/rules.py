@@ -66,8 +66,8 @@ def tuned(
     rule: ParametricRule,
     start: Sequence[float],
     steps: Sequence[float],
-) -> Array:
-    """The rule's best parameters for the environment's problem, from the cache if they are known."""
+) -> tuple[Array, float]:
+    """The rule's best parameters for the environment's problem, from the cache if known, and their cost."""
     model: LostSales = env.model
     demand = model.config.demand
     whole = model.orders.whole
@@ -91,7 +91,8 @@ def tuned(
                 best, cost = minimise(exact_costs, best.tolist(), [1.0] * len(best), low=low, label=name)
         return {"parameters": best, "cost": cost}
 
-    return cached(f"lost-sales-{name}", 2, question, search)["parameters"]
+    result = cached(f"lost-sales-{name}", 2, question, search)
+    return result["parameters"], float(result["cost"])
 
 
 def exact_cost(
@@ -112,8 +113,8 @@ def _policy(
     start: Sequence[float],
     steps: Sequence[float],
 ) -> RulePolicy:
-    best = tuned(env, name, rule, start, steps)
-    return RulePolicy(env, with_parameters(rule, best), {"values": best.tolist()})
+    best, cost = tuned(env, name, rule, start, steps)
+    return RulePolicy(env, with_parameters(rule, best), {"values": best.tolist(), "cost": cost})
 
 
 def _first_guess(env: InventoryEnvironment) -> tuple[float, float]:

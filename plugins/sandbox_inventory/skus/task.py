@@ -12,6 +12,7 @@ SKUS = inventory_task(
     "Many items with demand from traces",
     family="skus",
     config="SkusConfig",
+    version=2,
     default_reward="profit",
     baselines=(
         Baseline(

@@ -71,6 +71,10 @@ class Demand(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Demand:
+        for name, field in type(self).model_fields.items():
+            if name == "kind" or name in FIELDS_OF_KIND[self.kind] or getattr(self, name) == field.default:
+                continue
+            raise ValueError(f"{name} has no effect on demand of kind {self.kind}")
         if self.kind in ("negative-binomial", "normal", "gamma", "ar1") and self.std is None:
             raise ValueError(f"demand of kind {self.kind} needs std")
         if self.kind == "negative-binomial" and self.std is not None and self.std**2 <= self.mean:

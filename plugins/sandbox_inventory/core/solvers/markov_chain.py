@@ -16,6 +16,9 @@ from sandbox_inventory.core.solvers.transitions import outcomes, pack, transitio
 OFFSET = 32_768
 """Added to state values so that keys are sortable; values from -32,768 to 32,767 are distinguished."""
 
+MAX_PERIODS = 1_500
+"""Periods after which a chain that still reaches new states is refused: its stock or backlog has no bound."""
+
 WINDOW = 32
 """Sweeps over which the cost is averaged before it is compared."""
 
@@ -101,7 +104,7 @@ def _reachable_chain(
 
     cases, index = outcomes(model.demands, tail), _RowIndex()
     frontier = index.add(pack(model.initial_state(1)))
-    rows, costs, targets = [frontier], [], []
+    rows, costs, targets, periods = [frontier], [], [], 0
     while len(frontier):
         next_rows, cost = transitions(model, frontier, choose(unpack(model, frontier)), cases, reward)
         if max_value is not None:
@@ -112,7 +115,8 @@ def _reachable_chain(
         frontier = index.add(flat)
         rows.append(frontier)
         targets.append(index.numbers(flat).reshape(count, num_outcomes))
-        if index.count > max_states:
+        periods += 1
+        if index.count > max_states or periods > MAX_PERIODS:
             raise InvalidValueError(
                 f"The rule can reach more than {max_states:,} states: its cost cannot be computed exactly."
             )

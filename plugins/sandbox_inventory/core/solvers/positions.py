@@ -16,6 +16,9 @@ from sandbox_inventory.core.arrays import Array
 
 MAX_POSITIONS = 200_000
 
+ROUNDING = 1e-9
+"""Relative error of a mean that is computed from probabilities."""
+
 
 @dataclass(frozen=True)
 class PositionCost:
@@ -157,7 +160,7 @@ def check_limit(limit: float, mean: float) -> None:
     Raises:
         InvalidValueError: Unless the limit is above the mean demand, or there is no demand.
     """
-    if mean > 0 and limit <= mean:
+    if mean > 0 and limit <= mean * (1 + ROUNDING):
         raise InvalidValueError(
             f"Orders of at most {limit:g} units a period cannot make up for a backlog where the mean "
             f"demand is {mean:g}: it grows without end, or never ends.",
