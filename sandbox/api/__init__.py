@@ -21,6 +21,7 @@ _HOMES = {
     "Resume": "algorithm",
     "StopTraining": "algorithm",
     "TrainContext": "algorithm",
+    "Bound": "bound",
     "Domain": "domain",
     "Task": "domain",
     "BrokenFileError": "errors",
@@ -66,6 +67,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "API_VERSION",
     "Algorithm",
     "Baseline",
+    "Bound",
     "BrokenFileError",
     "Capabilities",
     "DamagedRunError",
@@ -112,6 +114,7 @@ __all__ = [  # written out, so that type checkers see what is exported
 
 if TYPE_CHECKING:
     from sandbox.api.algorithm import Algorithm, Capabilities, Resume, StopTraining, TrainContext
+    from sandbox.api.bound import Bound
     from sandbox.api.domain import Domain, Task
     from sandbox.api.errors import (
         BrokenFileError,

@@ -13,6 +13,7 @@ from sandbox.api.version import API_VERSION
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from sandbox.api.bound import Bound
     from sandbox.api.reward import RewardSpec
     from sandbox.api.view import View
 
@@ -61,6 +62,9 @@ class Task:
               their seeds alone.
             - ``"none"``: environments start new episodes; training goes on, but not exactly.
         baselines: The classical methods, best-tuned form.
+        bound: ``(env, metric, seeds) -> Bound | None``, a `sandbox.api.Bound` of the mean of that metric over
+            the test episodes with these seeds; None, or `InvalidValueError`, where none is known. It is given
+            the unwrapped single environment with the parameters of evaluation.
         sources: Papers, standards and simulators behind it.
         views: Pictures beyond the rendered episode.
         small: Parameters of a small instance whose episodes are short, for the contract suite.
@@ -86,6 +90,7 @@ class Task:
     masks: bool = False
     resume: Literal["state", "replay", "none"] = "none"
     baselines: tuple[Baseline, ...] = ()
+    bound: str | Callable[..., Bound | None] | None = None
     sources: tuple[str, ...] = ()
     views: tuple[View, ...] = ()
     small: Mapping[str, Any] = field(default_factory=dict, hash=False)

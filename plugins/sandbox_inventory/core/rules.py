@@ -92,7 +92,7 @@ def exact_rule_cost(
     parameters: Array,
     *,
     max_states: int,
-    max_value: float | None = None,
+    max_value: float = np.inf,
     tail: float = 1e-10,
 ) -> float:
     """Average cost a period of a rule with these parameters; see `markov_chain.average_cost`.

@@ -52,6 +52,7 @@ def inventory_task(
     version: int = 1,
     agents: Literal["single", "parallel"] = "single",
     default_reward: str = "cost",
+    bound: bool = False,
     views: tuple[View, ...] = (),
     expected_failures: Mapping[str, str] | None = None,
 ) -> Task:
@@ -69,6 +70,7 @@ def inventory_task(
         version: Raised when dynamics, observations, orders or baselines change.
         agents: ``"parallel"`` for one agent an order.
         default_reward: The preset used when a scenario names none.
+        bound: Whether the family's module ``bound`` has a function of that name, for `Task.bound`.
         views: Views beyond trajectories and replay.
         expected_failures: Checks of the contract suite that the task cannot pass, each with the reason.
     """
@@ -88,6 +90,7 @@ def inventory_task(
         cheap=True,
         resume="state",
         baselines=baselines,
+        bound=f"sandbox_inventory.{family}.bound:bound" if bound else None,
         sources=sources,
         views=(TRAJECTORIES, REPLAY, *views),
         expected_failures=expected_failures or {},

@@ -73,4 +73,6 @@ class JointReplenishmentConfig(OrderingConfig):
         """Demand of each item."""
         if self.demands is not None:
             return self.demands
+        if "mean" not in FIELDS_OF_KIND[self.demand.kind]:
+            return (self.demand,) * self.items
         return tuple(self.demand.with_mean(mean) for mean in self.means)

@@ -32,5 +32,6 @@ JOINT_REPLENISHMENT = inventory_task(
             "Renberg & Planche 1967",
         ),
     ),
+    bound=True,
     sources=("Vanvuchelen, Gijsbrechts & Boute 2020, Computers in Industry 119",),
 )

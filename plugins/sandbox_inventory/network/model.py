@@ -1,6 +1,7 @@
 """A supply network, any acyclic graph of stocks, links with lead times and markets: the dynamics.
 
-Nodes without a supplier stand for the outside and never run out, but may have a capacity. There are two orders of events:
+Nodes without a supplier stand for the outside and never run out, but may have a capacity. There
+are two orders of events:
 
 - ``sandbox``: **receive, observe, order, ship, demand, cost**;
 - ``or-gym``: **observe, order, ship, receive, demand, cost**: suppliers ship from what they had before the

@@ -123,7 +123,5 @@ def rates_of(config: NetworkConfig, topology: Topology) -> Rates:
         holding=np.array([node.holding for node in inner]),
         revenue=np.array([market.price for market in config.markets]),
         penalty=np.array([market.penalty for market in config.markets]),
-        capacity=np.array(
-            [by_name[config.links[links[0]].source].capacity for links in topology.suppliers]
-        ),
+        capacity=np.array([by_name[config.links[links[0]].source].capacity for links in topology.suppliers]),
     )

@@ -85,6 +85,7 @@ def describe(resolved: ResolvedScenario) -> Json:
             {"metric": scenario.metric, **reference.model_dump(exclude_none=True)}
             for reference in scenario.references
         ],
+        "bound": _bound(resolved),
         "presets": {name: preset.model_dump(exclude_none=True) for name, preset in scenario.presets.items()},
         "steps": scenario.steps,
         "evaluation": {
@@ -96,6 +97,15 @@ def describe(resolved: ResolvedScenario) -> Json:
         "config": _parameters(resolved),
         "sources": list(dict.fromkeys([*scenario.sources, *task.sources, *resolved.domain.sources])),
     }
+
+
+def _bound(scenario: ResolvedScenario) -> Json | None:
+    """What no agent can be better than on the scenario's test episodes."""
+    from sandbox.evaluation.bounds import bound_of
+    from sandbox.evaluation.seeds import evaluation_seeds
+
+    bound = bound_of(scenario, evaluation_seeds(scenario))
+    return None if bound is None else bound.to_json()
 
 
 def _environment(scenario: ResolvedScenario) -> tuple[Json, tuple[str, ...]]:
@@ -233,6 +243,16 @@ def _sections(document: Json, number: Callable[[float | None], str]) -> dict[str
             [
                 (r["name"], r["metric"], number(r["value"]), " ".join(filter(None, (r["source"], r["note"]))))
                 for r in document["references"]
+            ]
+            + [
+                (
+                    "bound",
+                    document["metric"],
+                    number(b["value"]),
+                    ": ".join(filter(None, (b["method"], b["source"]))),
+                )
+                for b in (document["bound"],)
+                if b is not None
             ],
         ),
         "Tuned presets": _if_any(

@@ -282,15 +282,16 @@ def test_impossible_graphs_are_refused(change: dict[str, Any], message: str) -> 
         ({"name": "shop", "operating": 3}, {}, "operating of 'shop' has no effect"),
     ],
 )
-def test_fields_without_effect_are_refused(
-    node: dict[str, Any], link: dict[str, Any], message: str
-) -> None:
+def test_fields_without_effect_are_refused(node: dict[str, Any], link: dict[str, Any], message: str) -> None:
     nodes = {name: {"name": name} for name in ("shop", "depot", "out")} | {node["name"]: node}
     with pytest.raises(ValueError, match=message):
         NetworkConfig.model_validate(
             {
                 "nodes": list(nodes.values()),
-                "links": [{"source": "depot", "target": "shop", **link}, {"source": "out", "target": "depot"}],
+                "links": [
+                    {"source": "depot", "target": "shop", **link},
+                    {"source": "out", "target": "depot"},
+                ],
                 "markets": [{"node": "shop"}],
             }
         )

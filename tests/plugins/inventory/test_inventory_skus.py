@@ -165,7 +165,7 @@ def test_the_step_is_inferred_from_the_dates(
 def test_the_step_can_be_stated(tmp_path: Path) -> None:
     path = _file(tmp_path, _dates(7, 3))
     assert read_traces(path, "day").demand[:, 0].tolist() == [0, *[0] * 6, 1, *[0] * 6, 2]
-    with pytest.raises(BrokenFileError, match="line 3.*no whole number of weeks"):
+    with pytest.raises(BrokenFileError, match=r"line 3.*no whole number of weeks"):
         read_traces(_file(tmp_path, _dates(3, 3)), "week")
 
 
@@ -200,7 +200,7 @@ def test_files_of_spreadsheets_are_read(tmp_path: Path, separator: str, encoding
 def test_a_decimal_comma_is_read_where_commas_do_not_separate(tmp_path: Path) -> None:
     assert read_traces(_file(tmp_path, ["0;bolt;3,5"], ";")).demand.tolist() == [[3.5]]
     # Separated by commas it would be a fourth field: which of them is the demand cannot be known.
-    with pytest.raises(BrokenFileError, match="line 2.*4 fields instead of 3"):
+    with pytest.raises(BrokenFileError, match=r"line 2.*4 fields instead of 3"):
         read_traces(_file(tmp_path, ["0,bolt,3,5"]))
 
 

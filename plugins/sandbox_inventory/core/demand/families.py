@@ -95,7 +95,8 @@ class Demand(BaseModel):
         Raises:
             pydantic.ValidationError: If the family does not allow it.
         """
-        return Demand.model_validate(self.model_dump() | {"mean": mean})
+        stated = self.model_dump(exclude_defaults=True)
+        return Demand.model_validate({**stated, "kind": self.kind, "mean": mean})
 
     @property
     def integer(self) -> bool:

@@ -31,7 +31,8 @@ def average_cost(
     tail: float = 1e-10,
     tolerance: float = 1e-8,
     max_states: int = 400_000,
-    max_value: float | None = None,
+    max_value: float = np.inf,
+    min_value: float = -np.inf,
 ) -> float:
     """Long-run cost a period (minus reward) of a stationary rule.
 
@@ -43,12 +44,20 @@ def average_cost(
         tolerance: Of the cost.
         max_states: Most states that may be reachable.
         max_value: State columns are held at this value, for rules under which stock could grow without end.
+        min_value: Likewise, for backlog that could grow without end.
 
     Raises:
         InvalidValueError: If more than ``max_states`` states can be reached.
     """
     return long_run(
-        model, choose, reward, tail=tail, tolerance=tolerance, max_states=max_states, max_value=max_value
+        model,
+        choose,
+        reward,
+        tail=tail,
+        tolerance=tolerance,
+        max_states=max_states,
+        max_value=max_value,
+        min_value=min_value,
     ).average
 
 
@@ -80,14 +89,15 @@ def long_run(
     tail: float = 1e-10,
     tolerance: float = 1e-8,
     max_states: int = 400_000,
-    max_value: float | None = None,
+    max_value: float = np.inf,
+    min_value: float = -np.inf,
 ) -> LongRun:
     """The states of a stationary rule and how often each is met; arguments as for `average_cost`.
 
     Raises:
         InvalidValueError: As `average_cost`.
     """
-    rows, chain, cost = _reachable_chain(model, choose, reward, tail, max_states, max_value)
+    rows, chain, cost = _reachable_chain(model, choose, reward, tail, max_states, (min_value, max_value))
     return LongRun(rows, _stationary_shares(chain, cost, tolerance), cost)
 
 
@@ -97,7 +107,7 @@ def _reachable_chain(
     reward: RewardSpec,
     tail: float,
     max_states: int,
-    max_value: float | None,
+    held: tuple[float, float],
 ) -> tuple[Array, Any, Array]:
     """States reachable from the first, their transition matrix (SciPy CSR), and the cost of each."""
     from scipy import sparse
@@ -107,8 +117,7 @@ def _reachable_chain(
     rows, costs, targets, periods = [frontier], [], [], 0
     while len(frontier):
         next_rows, cost = transitions(model, frontier, choose(unpack(model, frontier)), cases, reward)
-        if max_value is not None:
-            next_rows = np.minimum(next_rows, max_value)
+        next_rows = np.clip(next_rows, *held)
         costs.append(cost)
         count, num_outcomes, columns = next_rows.shape
         flat = next_rows.reshape(-1, columns)
