@@ -231,7 +231,7 @@ def _score(
 
 
 def _centre(episodes: NDArray[np.float64], kind: AgentKind, resampler: Resampler) -> tuple[float, Interval]:
-    """IQM over runs and its interval over runs and episodes; a baseline's mean over its one run's episodes."""
+    """IQM over runs, its interval over runs and episodes; of a baseline, the mean over its episodes."""
     if kind == "baseline":
         return float(episodes.mean()), Interval(*bootstrap_mean(episodes[0], seed=resampler.seed))
     return iqm(episodes.mean(axis=1)), crossed_interval(episodes, resampler.seed, trimmed=True)

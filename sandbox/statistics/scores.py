@@ -88,8 +88,8 @@ def normalise(values: ArrayLike, zero: float, one: float) -> NDArray[np.float64]
 def log_gap_score(values: ArrayLike, zero: float, one: float) -> NDArray[np.float64]:
     """Scores by the gap to ``one`` in logarithm: 0 at ``zero``, 1 at ``one``; for either direction of better.
 
-    With the gap g = |value - one|/|one| in percent, it is 1 - log(1 + g)/log(1 + g of zero), and as much above
-    1 where a value is better than ``one``. A gap of 1 % then differs from none, however bad ``zero`` is.
+    With the gap g = |value - one|/|one| in percent, it is 1 - log(1 + g)/log(1 + g of zero), and as much
+    above 1 where a value is better than ``one``. A gap of 1 % then counts, however bad ``zero`` is.
 
     Args:
         values: Metric values.
@@ -100,7 +100,7 @@ def log_gap_score(values: ArrayLike, zero: float, one: float) -> NDArray[np.floa
         NaN everywhere if the two anchors are equal or not finite, or ``one`` is 0.
     """
     sample = np.asarray(values, np.float64)
-    if not np.isfinite([zero, one]).all() or zero == one or one == 0:
+    if not np.isfinite([zero, one]).all() or one in (zero, 0):
         return np.full(sample.shape, np.nan)
     gap = 100.0 * (sample - one) / abs(one) * np.sign(zero - one)
     whole = np.log1p(100.0 * abs((zero - one) / one))

@@ -116,17 +116,24 @@ def _unlearnable(what: str, space: Space) -> str | None:
                 return f"the task's {what} space has the part '{key}': no dot in a name, no Dict in a Dict"
             if reason := _unlearnable(what, part):
                 return f"in the part '{key}' {reason}"
-    if isinstance(space, spaces.Box):
-        if space.shape == () or 0 in space.shape:
-            return f"the task's {what} space is a Box of shape {space.shape}, which has no entries in a row"
-        if what == "action" and len(space.shape) > 1:
-            return f"the task's action space is a Box of shape {space.shape}: actions are one row of numbers"
-        if what == "action" and space.dtype.kind != "f":
-            return f"the task's action space is a Box of {space.dtype}: use MultiDiscrete for whole numbers"
-        if what == "action" and not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
-            return "the task's action space has no finite bounds"
-        if what == "action" and (space.low >= space.high).any():
-            return "the task's action space has a number that cannot vary, its bounds are equal"
     if isinstance(space, (spaces.MultiDiscrete, spaces.MultiBinary)) and len(space.shape) > 1:
         return f"the task's {what} space is a {type(space).__name__} of shape {space.shape}, not one row"
-    return None
+    if not isinstance(space, spaces.Box):
+        return None
+    reason = None
+    if space.shape == () or 0 in space.shape:
+        reason = f"is a Box of shape {space.shape}, which has no entries in a row"
+    elif what == "action":
+        reason = _unlearnable_numbers(space)
+    return reason and f"the task's {what} space {reason}"
+
+
+def _unlearnable_numbers(space: spaces.Box) -> str | None:
+    """Why these numbers cannot be actions."""
+    reasons = {
+        f"is a Box of shape {space.shape}: actions are one row of numbers": len(space.shape) > 1,
+        f"is a Box of {space.dtype}: use MultiDiscrete for whole numbers": space.dtype.kind != "f",
+        "has no finite bounds": not (np.isfinite(space.low).all() and np.isfinite(space.high).all()),
+        "has a number that cannot vary, its bounds are equal": bool((space.low >= space.high).any()),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)

@@ -15,6 +15,7 @@ import numpy as np
 
 from sandbox.api import InvalidValueError, RewardSpec
 from sandbox_inventory.core.arrays import Array
+from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.model import Model, State
 from sandbox_inventory.core.orders import Orders
 from sandbox_inventory.core.simulation import Simulation
@@ -247,6 +248,8 @@ def optimal_policy(
     Raises:
         InvalidValueError: If the problem is too large, or its demand has no probabilities on the integers.
     """
+    if all(mean_and_std(demand)[0] == 0 for demand in env.model.demands):
+        raise InvalidValueError("There is no demand: what is best depends on the initial stock alone.")
     discrete = type(env.model)(env.model.config.model_copy(update={"orders": "discrete"}))
 
     def search() -> dict[str, Any]:

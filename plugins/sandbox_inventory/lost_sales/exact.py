@@ -23,6 +23,9 @@ from sandbox_inventory.lost_sales.tables import (
 
 MAX_SWEEPS = 100_000
 
+WHOLE_STEPS = 1_000
+"""Sweeps with whole steps, which are faster; a solution takes some hundred."""
+
 
 def optimal(config: LostSalesConfig, weights: Mapping[str, float], limit: float = np.inf) -> OrderTable:
     """The optimal policy for the average reward, from the cache if it was solved before.
@@ -92,7 +95,7 @@ def _with_lead_time(
         new = quality.min(-1) + period
         change = new - values
         span = float(change.max() - change.min())
-        values = new - new.flat[0]
+        values = damped(values, new, sweep)
         progress(f"sweep {sweep + 1}, error {span:.1e}")
         if span < 1e-7:
             break
@@ -108,10 +111,21 @@ def _without_lead_time(costs: Costs, mass: Array, max_order: int, max_stock: int
     raised = np.minimum(np.arange(max_stock + 1)[:, None] + quantity, max_stock)
     placing = costs.purchase * quantity + costs.fixed * (quantity > 0)
     values = np.zeros(max_stock + 1)
-    while True:
+    for sweep in range(MAX_SWEEPS):
         quality = (period + left @ values)[raised] + placing
         new = quality.min(1)
         change = new - values
-        values = new - new[0]
+        values = damped(values, new, sweep)
         if change.max() - change.min() < 1e-9:
-            return float(change.max() + change.min()) / 2, quality.argmin(1).astype(np.int32)
+            break
+    return float(change.max() + change.min()) / 2, quality.argmin(1).astype(np.int32)
+
+
+def damped(values: Array, new: Array, sweep: int) -> Array:
+    """Relative values for the next sweep: half a step where whole ones go round in circles.
+
+    The chain of a policy against steady demand is periodic, and whole steps then never settle.
+    """
+    after = new if sweep < WHOLE_STEPS else 0.5 * (new + values)
+    result: Array = after - after.flat[0]
+    return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sandbox.cli.options import AsJson, Changes, Reward, Scenario
@@ -244,16 +244,7 @@ def _sections(document: Json, number: Callable[[float | None], str]) -> dict[str
                 (r["name"], r["metric"], number(r["value"]), " ".join(filter(None, (r["source"], r["note"]))))
                 for r in document["references"]
             ]
-            + [
-                (
-                    "bound",
-                    document["metric"],
-                    number(b["value"]),
-                    ": ".join(filter(None, (b["method"], b["source"]))),
-                )
-                for b in (document["bound"],)
-                if b is not None
-            ],
+            + _bound_rows(document, number),
         ),
         "Tuned presets": _if_any(
             ("algorithm", "steps", "environments", "hyperparameters"),
@@ -274,7 +265,16 @@ def _sections(document: Json, number: Callable[[float | None], str]) -> dict[str
     }
 
 
-def _if_any(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _bound_rows(document: Json, number: Callable[[float | None], str]) -> list[tuple[str, str, str, str]]:
+    """What no agent can be better than, as a row of the known values."""
+    bound = document["bound"]
+    if bound is None:
+        return []
+    how = ": ".join(filter(None, (bound["method"], bound["source"])))
+    return [("bound", document["metric"], number(bound["value"]), how)]
+
+
+def _if_any(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return [header, *rows] if rows else []
 
 

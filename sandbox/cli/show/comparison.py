@@ -204,7 +204,7 @@ def _show_scenario(console: Console, compared: ComparisonResult, scenario: str, 
             _span(score.iqm, score.ci95),
             _figure(score.normalised),
             "" if score.best is None else _figure(score.best.iqm),
-            _against(score.against_best_baseline),
+            _against(score.against_best_baseline, classical=not learned and name != "random"),
             style="bold" if learned else None,
         )
     for reference in facts.references:
@@ -287,9 +287,9 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else number(value)
 
 
-def _against(against: DifferenceRecord | None) -> str:
-    if against is None:
-        return "best baseline"
+def _against(against: DifferenceRecord | None, *, classical: bool) -> str:
+    if against is None:  # without a classical method, or the best one itself
+        return "best baseline" if classical else "-"
     if against.difference is None:
         return "-"
     return f"{signed(against.difference)} {against.verdict}"

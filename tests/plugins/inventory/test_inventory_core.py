@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 from gymnasium import spaces
 from hypothesis import given
 from hypothesis import strategies as st
+from inventory_support import made
 
 from sandbox.api import InvalidValueError
+from sandbox.registry.discover import registry
 from sandbox_inventory.core.allocation import lowest_first_shares, proportional_shares, whole_shares
 from sandbox_inventory.core.arrays import advance, receive
 from sandbox_inventory.core.config import InventoryConfig, OrderingConfig
@@ -323,3 +326,18 @@ def test_checkpoints_of_version_0_1_name_state_arrays_otherwise() -> None:
     second.reset([np.random.default_rng(1)])
     second.set_state(saved)
     np.testing.assert_array_equal(first.observe(), second.observe())
+
+
+@pytest.mark.parametrize("task", registry().domain("inventory").tasks, ids=lambda task: task.name)
+def test_environments_can_be_pickled_in_the_middle_of_an_episode(task: Any) -> None:
+    envs = made(task, 2) if task.agents == "single" else made(task)
+    envs.reset(seed=3)
+    copy = pickle.loads(pickle.dumps(envs))
+    if task.agents == "parallel":
+        actions = {agent: envs.action_space(agent).sample() for agent in envs.agents}
+        first, second = envs.step(actions)[1], copy.step(actions)[1]
+        assert first == second
+    else:
+        envs.action_space.seed(0)
+        actions = envs.action_space.sample()
+        np.testing.assert_array_equal(envs.step(actions)[1], copy.step(actions)[1])

@@ -29,7 +29,7 @@ def _demand(rng: np.random.Generator) -> dict[str, Any]:
     kind = rng.integers(3)
     if kind == 0:
         low = int(rng.integers(0, 2))
-        return {"kind": "uniform", "low": low, "high": low + int(rng.integers(0, 3)), "whole": True}
+        return {"kind": "uniform", "low": low, "high": low + int(rng.integers(1, 4)), "whole": True}
     if kind == 1:
         return {"kind": "poisson", "mean": round(float(rng.uniform(0.3, 1.5)), 2)}
     return {"kind": "gamma", "mean": round(float(rng.uniform(1, 2)), 2), "std": 1.0, "whole": True}
