@@ -332,7 +332,7 @@ def test_checkpoints_of_version_0_1_name_state_arrays_otherwise() -> None:
 def test_environments_can_be_pickled_in_the_middle_of_an_episode(task: Any) -> None:
     envs = made(task, 2) if task.agents == "single" else made(task)
     envs.reset(seed=3)
-    copy = pickle.loads(pickle.dumps(envs))
+    copy = pickle.loads(pickle.dumps(envs))  # noqa: S301 - its own bytes
     if task.agents == "parallel":
         actions = {agent: envs.action_space(agent).sample() for agent in envs.agents}
         first, second = envs.step(actions)[1], copy.step(actions)[1]
