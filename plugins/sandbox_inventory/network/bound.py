@@ -15,8 +15,8 @@ import numpy as np
 
 from sandbox.api import Bound
 from sandbox_inventory.core.arrays import Array
-from sandbox_inventory.core.demand.paths import demand_of_episodes
 from sandbox_inventory.core.rules import InventoryEnvironment
+from sandbox_inventory.core.simulation import demand_of_episodes
 from sandbox_inventory.network.model import Network
 from sandbox_inventory.network.topology import OUTSIDE
 

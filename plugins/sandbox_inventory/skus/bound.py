@@ -13,8 +13,8 @@ import numpy as np
 
 from sandbox.api import Bound
 from sandbox_inventory.core.arrays import Array, positive
-from sandbox_inventory.core.demand.paths import demand_of_episodes
 from sandbox_inventory.core.rules import InventoryEnvironment
+from sandbox_inventory.core.simulation import demand_of_episodes
 from sandbox_inventory.skus.config import SkusConfig
 from sandbox_inventory.skus.model import Skus
 

@@ -15,8 +15,7 @@ from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.scenarios.resolve import load_scenario
 from sandbox_inventory.core.demand.distribution import moments, probabilities
 from sandbox_inventory.core.demand.families import Demand
-from sandbox_inventory.core.demand.paths import demand_of_episodes
-from sandbox_inventory.core.simulation import Simulation
+from sandbox_inventory.core.simulation import Simulation, demand_of_episodes
 from sandbox_inventory.core.solvers.value_iteration import solve
 from sandbox_inventory.joint_replenishment import bound as joint_bound
 from sandbox_inventory.joint_replenishment import model as joint

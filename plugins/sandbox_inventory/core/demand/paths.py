@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from gymnasium.utils import seeding
 
 from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.demand.sampling import draw, quantiles
-
-if TYPE_CHECKING:
-    from sandbox_inventory.core.model import Model
 
 BLOCK = 256
 """Periods of demand that are drawn at once; a path does not depend on the number of environments."""
@@ -164,18 +160,6 @@ class DemandPaths:
             self.rngs = [np.random.default_rng(0) for _ in saved["rngs"]]
         for rng, state in zip(self.rngs, saved["rngs"], strict=True):
             rng.bit_generator.state = state
-
-
-def demand_of_episodes(model: Model, seeds: Sequence[int]) -> list[Array]:
-    """Demand of the episodes with these seeds, each of shape ``(periods, items)``, units."""
-    horizon = model.config.horizon
-    paths = DemandPaths(model.demands, horizon, len(seeds), getattr(model, "traces", None))
-    paths.reset([seeding.np_random(seed)[0] for seed in seeds])
-    demand = np.empty((horizon, len(seeds), len(model.demands)))
-    for period in range(horizon):
-        demand[period] = paths.demand(period)
-        paths.advance(period + 1)
-    return [demand[:, episode] for episode in range(len(seeds))]
 
 
 def _grouped(demands: Sequence[Demand]) -> list[tuple[Demand, list[int]]]:
