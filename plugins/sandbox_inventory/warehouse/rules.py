@@ -48,7 +48,7 @@ def make_base_stock(env: InventoryEnvironment) -> RulePolicy:
         return echelon_base_stock(np.concatenate([parameters[:, :1], levels], 1), state)
 
     start, _ = best_parameters(
-        env, "warehouse-base-stock-together", together, [system, 4.0], [step, 2.0], version=3
+        env, "warehouse-base-stock-together", together, [system, 4.0], [step, 2.0], periods=20_000, version=4
     )
     levels = np.rint(mean + start[1] / 4 * deviation)[members]
     steps = np.maximum(np.ceil(deviation[members] / 4), 1)
