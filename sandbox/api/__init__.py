@@ -30,6 +30,7 @@ _HOMES = {
     "Resume": "algorithm",
     "StopTraining": "algorithm",
     "TrainContext": "algorithm",
+    "Bound": "bound",
     "Domain": "domain",
     "Task": "domain",
     "BrokenFileError": "errors",
@@ -92,6 +93,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "Algorithm",
     "Baseline",
     "BatchedCore",
+    "Bound",
     "BrokenFileError",
     "Capabilities",
     "CodeName",
@@ -163,6 +165,7 @@ __all__ = [  # written out, so that type checkers see what is exported
 if TYPE_CHECKING:
     from sandbox.api.algorithm import Algorithm, Capabilities, Resume, StopTraining, TrainContext
     from sandbox.api.batch import BatchedCore, ParallelCore, batched
+    from sandbox.api.bound import Bound
     from sandbox.api.data import Dataset, Transitions
     from sandbox.api.domain import Domain, Task
     from sandbox.api.dynamics import Dynamics, ObservedDynamics

@@ -14,6 +14,7 @@ from sandbox.api.version import API_VERSION
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from sandbox.api.bound import Bound
     from sandbox.api.extension import Extension, Observation
     from sandbox.api.lazy import Lazy
     from sandbox.api.reward import RewardSpec
@@ -74,6 +75,9 @@ class Task:
               their seeds alone.
             - ``"none"``: environments start new episodes; training goes on, but not exactly.
         baselines: The classical methods, best-tuned form.
+        bound: ``(env, metric, seeds) -> Bound | None``, a `sandbox.api.Bound` of the mean of that metric over
+            the test episodes with these seeds; None, or `InvalidValueError`, where none is known. It is given
+            the unwrapped single environment with the parameters of evaluation.
         sources: Papers, standards and simulators behind it.
         views: Pictures beyond the rendered episode.
         observations: Other ways to observe than the environment's own.
@@ -110,6 +114,7 @@ class Task:
     play: str | Callable[[Any], Any] | None = None
     resume: Literal["state", "replay", "none"] = "none"
     baselines: tuple[Baseline, ...] = ()
+    bound: str | Callable[..., Bound | None] | None = None
     sources: tuple[str, ...] = ()
     views: tuple[View, ...] = ()
     observations: tuple[Observation, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -114,6 +114,10 @@ class Preset(_Frozen):
     hyperparameters: dict[str, Any] = Field(default_factory=dict)
 
 
+ScoreAxis = Literal["linear", "log-gap"]
+"""How the normalised score lies between the random agent and the best known value."""
+
+
 class Reference(_Frozen):
     """A known value to show beside the results: an optimum, a published figure."""
 
@@ -135,6 +139,8 @@ class Scenario(_Frozen):
         reward: Reward preset (a plain name is one) and weights.
         observe: One of the task's observations, in place of the environment's own.
         metric: The metric that ranks agents.
+        score: Axis of the normalised score: ``linear``, or ``log-gap``, the gap to the best known value in
+            logarithm, where random is hundreds of times worse.
         steps: Training steps when neither the command nor the preset says.
         evaluation: Episodes and seeds.
         baselines: The task's baselines to show, all if absent.
@@ -150,6 +156,7 @@ class Scenario(_Frozen):
     config: dict[str, Any] = Field(default_factory=dict)
     reward: RewardChoice = RewardChoice()
     observe: str | None = None
+    score: ScoreAxis = "linear"
     steps: int = Field(100_000, ge=1)
     evaluation: EvaluationSettings = EvaluationSettings()
     baselines: tuple[str, ...] | None = None

@@ -13,6 +13,8 @@ from sandbox.comparison.drive import State
 from sandbox.comparison.learning import curves
 from sandbox.comparison.overall import improvements, normalised_scores, overall, profiles
 from sandbox.comparison.table import Anchors, Runs, Table, anchors, best_baseline, make_table
+from sandbox.evaluation.bounds import bound_of
+from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.records.cell import CellRecord, EpisodesRecord
 from sandbox.records.comparison import (
     FORMAT,
@@ -35,11 +37,11 @@ from sandbox.statistics import (
     Interval,
     Resampler,
     bootstrap_mean,
-    difference_p_value,
+    crossed_interval,
+    crossed_p_value,
     holm,
     iqm,
-    iqm_interval,
-    paired_difference,
+    needed,
     resamples_for,
 )
 from sandbox.statistics.resampling import BAND_RESAMPLES
@@ -84,7 +86,7 @@ def summarise(
             resamples=resampler.resamples,
             band_resamples=BAND_RESAMPLES,
             seed=seed,
-            unit="training run",
+            unit="training run and test episode",
         ),
         command=tuple(command) if command is not None else None,
         updated=local_time(),
@@ -156,6 +158,7 @@ def _scenario(resolved: ResolvedScenario, scale: Anchors | None) -> ScenarioFact
             for known in resolved.spec.references
             if known.metric in (None, resolved.metric.name)
         ),
+        bound=bound_of(resolved, evaluation_seeds(resolved)),
     )
 
 
@@ -191,7 +194,7 @@ def _mean_value(episodes: EpisodesRecord) -> float | None:
 def _scores(
     resolved: ResolvedScenario, agents: Mapping[str, Runs], scale: Anchors | None, resampler: Resampler
 ) -> dict[str, Score]:
-    against = _against(resolved.metric.better, agents, best_baseline(resolved, agents))
+    against = _against(resolved.metric.better, agents, best_baseline(resolved, agents), resampler.seed)
     return {
         name: _score(runs, resolved.reward.weights, scale, against.get(name), resampler)
         for name, runs in agents.items()
@@ -229,11 +232,10 @@ def _score(
 
 
 def _centre(episodes: NDArray[np.float64], kind: AgentKind, resampler: Resampler) -> tuple[float, Interval]:
-    """IQM over runs and its interval; a baseline has one run, so its mean over episodes."""
+    """IQM over runs, its interval over runs and episodes; of a baseline, the mean over its episodes."""
     if kind == "baseline":
         return float(episodes.mean()), Interval(*bootstrap_mean(episodes[0], seed=resampler.seed))
-    values = episodes.mean(axis=1)
-    return iqm(values), iqm_interval([values], resampler)
+    return iqm(episodes.mean(axis=1)), crossed_interval(episodes, resampler.seed, trimmed=True)
 
 
 def _spread(runs: Runs) -> float:
@@ -248,26 +250,24 @@ def _best(runs: Runs, resampler: Resampler) -> BestScore | None:
     return BestScore(mean=float(runs.best.mean(axis=1).mean()), iqm=centre, ci95=interval)
 
 
-def _against(better: Better, agents: Mapping[str, Runs], baseline: str | None) -> dict[str, DifferenceRecord]:
+def _against(
+    better: Better, agents: Mapping[str, Runs], baseline: str | None, seed: int
+) -> dict[str, DifferenceRecord]:
     """Every agent against the best baseline, on the same episodes; p-values corrected for their number."""
     if baseline is None:
         return {}
-    samples: dict[str, tuple[NDArray[np.float64], bool]] = {}
-    for name, runs in agents.items():
-        if name != baseline:
-            differences = runs.final - agents[baseline].final[0]
-            # The training run is the unit; where there is one only, its episodes are all there is.
-            over_runs = len(differences) > 1
-            samples[name] = (differences.mean(axis=1) if over_runs else differences[0]), over_runs
-    p_values = [difference_p_value(sample) for sample, _ in samples.values()]
+    tables = {
+        name: runs.final - agents[baseline].final[0] for name, runs in agents.items() if name != baseline
+    }
+    p_values = [crossed_p_value(table) for table in tables.values()]
     records: dict[str, DifferenceRecord] = {}
-    for (name, (sample, over_runs)), p, corrected in zip(
-        samples.items(), p_values, holm(p_values), strict=True
-    ):
-        mean, low, high = paired_difference(sample, np.zeros(len(sample)))
+    for (name, table), p, corrected in zip(tables.items(), p_values, holm(p_values), strict=True):
+        mean, (low, high) = float(table.mean()), crossed_interval(table, seed)
+        clear = corrected < 0.05 and (low > 0 or high < 0)
         verdict: Verdict = "unclear"
-        if corrected < 0.05 and (low > 0 or high < 0):
+        if clear:
             verdict = "better" if (mean < 0) == (better == "lower") else "worse"
+        more = None if clear else needed(table)
         records[name] = DifferenceRecord(
             baseline=baseline,
             difference=mean,
@@ -275,7 +275,9 @@ def _against(better: Better, agents: Mapping[str, Runs], baseline: str | None) -
             p=p,
             p_holm=float(corrected),
             verdict=verdict,
-            unit="runs" if over_runs else "episodes",
+            unit="runs and episodes" if len(table) > 1 else "episodes",
+            needed_runs=more.runs if more else None,
+            needed_episodes=more.episodes if more else None,
         )
     return records
 

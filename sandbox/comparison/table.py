@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sandbox.api.errors import DamagedRunError
+from sandbox.api.scenario import ScoreAxis
 from sandbox.comparison.cells import Cell, Grid
 from sandbox.records.cell import CellRecord, CellResults, EpisodesRecord
 from sandbox.records.comparison import Anchor, AnchorPair
 from sandbox.records.status import AgentKind, CellStatus
 from sandbox.scenarios.resolve import ResolvedScenario
-from sandbox.statistics import normalise
+from sandbox.statistics import log_gap_score, normalise
 
 OPTIMA = ("optimum", "optimal")
 """Names of references that are the best possible value."""
@@ -63,16 +64,19 @@ class Anchors:
     at_one: float
     zero_name: str
     one_name: str
+    axis: ScoreAxis = "linear"
 
     def normalise(self, values: ArrayLike) -> NDArray[np.float64]:
         """Values on that scale."""
-        return normalise(values, self.at_zero, self.at_one)
+        score = log_gap_score if self.axis == "log-gap" else normalise
+        return score(values, self.at_zero, self.at_one)
 
     def record(self) -> AnchorPair:
         """The scale as ``comparison.json`` holds it."""
         return AnchorPair(
             zero=Anchor(name=self.zero_name, value=self.at_zero),
             one=Anchor(name=self.one_name, value=self.at_one),
+            axis=self.axis,
         )
 
 
@@ -126,7 +130,7 @@ def anchors(scenario: ResolvedScenario, runs: Mapping[str, Runs]) -> Anchors | N
             top, name = reference.value, reference.name
     if not np.isfinite(zero) or not np.isfinite(top) or sign * (zero - top) <= 0:
         return None
-    return Anchors(zero, top, "random", name)
+    return Anchors(zero, top, "random", name, scenario.spec.score)
 
 
 def best_baseline(scenario: ResolvedScenario, runs: Mapping[str, Runs]) -> str | None:

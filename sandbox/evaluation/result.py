@@ -11,12 +11,13 @@ import numpy as np
 from sandbox.api.metric import Metric
 from sandbox.api.types import Array
 from sandbox.evaluation.agents import Agent
+from sandbox.evaluation.bounds import bound_of
 from sandbox.evaluation.episodes import episodes_parquet
 from sandbox.evaluation.rollout import Episode
-from sandbox.records.evaluation import AgentResult, DifferenceRecord, EvaluationRecord
+from sandbox.records.evaluation import AgentResult, BoundRecord, DifferenceRecord, EvaluationRecord
 from sandbox.records.status import Verdict
 from sandbox.scenarios.resolve import ResolvedScenario
-from sandbox.statistics import bootstrap_mean, paired_difference
+from sandbox.statistics import Needed, bootstrap_mean, needed, paired_difference
 
 MIN_EPISODES = 5
 """A bootstrap over fewer episodes is far too narrow to carry a verdict."""
@@ -32,17 +33,23 @@ class PairedDifference:
         ci95: Bootstrap interval of that mean.
         verdict: ``better`` or ``worse`` where the interval excludes zero, else ``unclear``; always
             ``unclear`` with fewer than five episodes.
+        needed: Where it is unclear, how many episodes would tell.
     """
 
     baseline: str
     mean: float
     ci95: tuple[float, float]
     verdict: Verdict
+    needed: Needed | None = None
 
     def record(self) -> DifferenceRecord:
         """The difference as ``evaluation.json`` holds it."""
         return DifferenceRecord(
-            baseline=self.baseline, difference=self.mean, ci95=self.ci95, verdict=self.verdict
+            baseline=self.baseline,
+            difference=self.mean,
+            ci95=self.ci95,
+            verdict=self.verdict,
+            needed_episodes=self.needed.episodes if self.needed else None,
         )
 
 
@@ -98,11 +105,17 @@ class EvaluationResult:
         baseline = self.best_baseline()
         if baseline is None or baseline == agent:
             return None
-        mean, low, high = paired_difference(self.values(agent), self.values(baseline))
+        ours, theirs = self.values(agent), self.values(baseline)
+        mean, low, high = paired_difference(ours, theirs)
         verdict: Verdict = "unclear"
         if len(self.seeds) >= MIN_EPISODES and (high < 0 or low > 0):
             verdict = "better" if (high < 0) == (self.metric.better == "lower") else "worse"
-        return PairedDifference(baseline, mean, (low, high), verdict)
+        more = needed((ours - theirs)[None]) if verdict == "unclear" else None
+        return PairedDifference(baseline, mean, (low, high), verdict, more)
+
+    def bound(self) -> BoundRecord | None:
+        """What no agent's mean over these episodes can be better than; None where none is known."""
+        return bound_of(self.scenario, self.seeds)
 
     def record(self) -> EvaluationRecord:
         """The evaluation as ``evaluation.json`` and the command line's documents hold it."""
@@ -114,6 +127,7 @@ class EvaluationResult:
             seeds=self.seeds,
             seconds=round(self.seconds, 3),
             best_baseline=self.best_baseline(),
+            bound=self.bound(),
             agents={agent.name: self._agent(agent.name) for agent in self.agents},
         )
 

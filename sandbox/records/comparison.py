@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from sandbox.records.base import Count, Figure, Interval, Number, Plain, Record, Text, Whole
-from sandbox.records.evaluation import DifferenceRecord
+from sandbox.records.evaluation import BoundRecord, DifferenceRecord
 from sandbox.records.run import ReferenceRecord
 from sandbox.records.status import AgentKind, Better, CellStatus, ComparisonStatus
 
@@ -48,6 +48,7 @@ class AnchorPair(Record):
 
     zero: Anchor
     one: Anchor
+    axis: Literal["linear", "log-gap"] = "linear"
 
 
 class ScenarioFacts(Record):
@@ -63,6 +64,7 @@ class ScenarioFacts(Record):
     episodes: Count = 0
     anchors: AnchorPair | None = None
     references: tuple[ReferenceRecord, ...] = ()
+    bound: BoundRecord | None = None
 
 
 class CellFacts(Record):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from sandbox.records.base import Count, Figure, Interval, Record, Text, Whole
+from sandbox.records.base import Count, Figure, Interval, Number, Record, Text, Whole
 from sandbox.records.status import Better, Verdict
 
 
@@ -15,7 +15,9 @@ class DifferenceRecord(Record):
 
     Attributes:
         difference: Agent minus baseline in the ranking metric.
-        unit: What the interval resamples.
+        unit: What the interval resamples; ``runs`` stands in documents of version 0.1 only.
+        needed_runs: Where the verdict is unclear, how many runs would tell, if the difference is as measured.
+        needed_episodes: How many test episodes, likewise.
     """
 
     baseline: Text
@@ -24,7 +26,21 @@ class DifferenceRecord(Record):
     p: Figure = None
     p_holm: Figure = None
     verdict: Verdict = "unclear"
-    unit: Literal["runs", "episodes"] = "episodes"
+    unit: Literal["runs", "episodes", "runs and episodes"] = "episodes"
+    needed_runs: Count | None = None
+    needed_episodes: Count | None = None
+
+
+class BoundRecord(Record):
+    """What no agent's mean can be better than: a lower bound where lower is better, else an upper one."""
+
+    value: Number
+    method: Text = ""
+    source: Text = ""
+
+    def gap(self, mean: float) -> float:
+        """Distance of a mean from the bound, % of the bound; the optimum is at most as far away."""
+        return 100.0 * abs(mean - self.value) / max(abs(self.value), 1e-12)
 
 
 class AgentResult(Record):
@@ -51,4 +67,5 @@ class EvaluationRecord(Record):
     seeds: tuple[Whole, ...] = ()
     seconds: Figure = None
     best_baseline: Text | None = None
+    bound: BoundRecord | None = None
     agents: dict[Text, AgentResult]

@@ -196,6 +196,7 @@ def _scenario(run: Run, evaluation: EvaluationRecord | None) -> ScenarioFacts:
         better=better,
         episodes=evaluation.episodes if evaluation else 0,
         references=tuple(known for known in recorded.references if known.metric in (None, metric)),
+        bound=evaluation.bound if evaluation else None,
     )
 
 

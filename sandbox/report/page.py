@@ -21,7 +21,7 @@ from sandbox.records.status import AgentKind, CellStatus, Verdict
 from sandbox.report.charts import all_charts, best_baseline, central, colours, intervals, ranked
 from sandbox.report.data import ReportData
 from sandbox.report.media import embed, script_json
-from sandbox.report.words import NONE, duration, number, plural, signed, verdict
+from sandbox.report.words import NONE, distance, duration, number, plural, signed, verdict
 from sandbox.runs.provenance import packages
 from sandbox.statistics.resampling import MIN_RUNS
 
@@ -104,6 +104,7 @@ def verdicts(facts: ComparisonRecord) -> list[Sentence]:
                 sentences.append(Sentence("unclear", where, text))
             else:
                 text = verdict(agent, against, scenario.metric, scenario.unit, scenario.episodes)
+                text += distance(score.mean, scenario.bound, scenario.better)
                 sentences.append(Sentence(against.verdict if against else "unclear", where, text))
         running = [cell for cell in facts.cells if cell.scenario == name and cell.status in _UNFINISHED]
         if running and not any(score.kind == "learned" for score in scores.values()):

@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sandbox.records.evaluation import DifferenceRecord
+    from sandbox.records.evaluation import BoundRecord, DifferenceRecord
+    from sandbox.records.status import Better
 
 NONE = "–"
 """Stands for a figure that is not known."""
@@ -79,12 +80,45 @@ def verdict(agent: str, against: DifferenceRecord | None, metric: str, unit: str
             why = f"{span}, which includes zero" if _holds_zero(low, high) else span
         return (
             f"No clear difference between {agent} and {best}: the difference in {metric} is "
-            f"{signed(against.difference)} ({why})."
+            f"{signed(against.difference)} ({why}).{more(against)}"
         )
     direction = "lower" if against.difference < 0 else "higher"
     verb = "beats" if against.verdict == "better" else "loses to"
     size = with_unit(abs(against.difference), unit)
     return f"{agent} {verb} {best}: its {metric} is {size} {direction} ({span})."
+
+
+MOST_NEEDED = 100_000
+"""More runs or episodes than that are not asked for."""
+
+
+def more(against: DifferenceRecord) -> str:
+    """What would make an unclear difference clear, as a sentence with a space before it; else empty."""
+    runs, episodes = against.needed_runs, against.needed_episodes
+    if episodes is None or against.verdict != "unclear":
+        return ""
+    if max(runs or 0, episodes) > MOST_NEEDED:
+        return f" If the difference is that small, {MOST_NEEDED:,} runs or test episodes would not tell."
+    count = plural(episodes, "test episode")
+    asked = count if runs is None or runs == 1 else f"{plural(runs, 'run')} with {count}"
+    return f" About {asked} would tell, if the difference is as measured."
+
+
+def distance(mean: float | None, bound: BoundRecord | None, better: Better) -> str:
+    """How far an agent may be from the best possible, as a sentence with a space before it; else empty.
+
+    Args:
+        mean: The agent's mean of the ranking metric.
+        bound: What no agent can be better than.
+        better: Which direction is better.
+    """
+    if bound is None or mean is None or math.isnan(mean):
+        return ""
+    side = "lower" if better == "lower" else "upper"
+    return (
+        f" It is at most {bound.gap(mean):.3g} % from the best possible ({side} bound {number(bound.value)}, "
+        f"{bound.method})."
+    )
 
 
 def _holds_zero(low: float | None, high: float | None) -> bool:

@@ -9,6 +9,7 @@ optimality gap. Patterson et al. 2024, Empirical Design in Reinforcement Learnin
 training run as the unit, paired comparisons, and claims that few runs cannot carry.
 """
 
+from sandbox.statistics.crossed import Needed, crossed_interval, crossed_p_value, needed
 from sandbox.statistics.curves import Curve, band
 from sandbox.statistics.episodes import RESAMPLES, bootstrap_mean, paired_difference
 from sandbox.statistics.pairs import (
@@ -24,6 +25,7 @@ from sandbox.statistics.scores import (
     iqm,
     iqm_interval,
     iqm_intervals,
+    log_gap_score,
     mean_interval,
     normalise,
     optimality_gap,
@@ -35,16 +37,21 @@ __all__ = [
     "RESAMPLES",
     "Curve",
     "Interval",
+    "Needed",
     "Profile",
     "Resampler",
     "band",
     "bootstrap_mean",
+    "crossed_interval",
+    "crossed_p_value",
     "difference_p_value",
     "holm",
     "iqm",
     "iqm_interval",
     "iqm_intervals",
+    "log_gap_score",
     "mean_interval",
+    "needed",
     "normalise",
     "optimality_gap",
     "optimality_gap_interval",

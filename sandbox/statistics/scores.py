@@ -85,6 +85,29 @@ def normalise(values: ArrayLike, zero: float, one: float) -> NDArray[np.float64]
     return scaled
 
 
+def log_gap_score(values: ArrayLike, zero: float, one: float) -> NDArray[np.float64]:
+    """Scores by the gap to ``one`` in logarithm: 0 at ``zero``, 1 at ``one``; for either direction of better.
+
+    With the gap g = |value - one|/|one| in percent, it is 1 - log(1 + g)/log(1 + g of zero), and as much
+    above 1 where a value is better than ``one``. A gap of 1 % then counts, however bad ``zero`` is.
+
+    Args:
+        values: Metric values.
+        zero: The random agent's value.
+        one: The best tuned baseline's value, or the known optimum; not 0.
+
+    Returns:
+        NaN everywhere if the two anchors are equal or not finite, or ``one`` is 0.
+    """
+    sample = np.asarray(values, np.float64)
+    if not np.isfinite([zero, one]).all() or one in (zero, 0):
+        return np.full(sample.shape, np.nan)
+    gap = 100.0 * (sample - one) / abs(one) * np.sign(zero - one)
+    whole = np.log1p(100.0 * abs((zero - one) / one))
+    scores: NDArray[np.float64] = 1.0 - np.sign(gap) * np.log1p(np.abs(gap)) / whole + 0.0
+    return scores
+
+
 def optimality_gap(values: ArrayLike, target: float = 1.0) -> float:
     """Mean amount by which scores fall short of ``target``; those above it count as reaching it."""
     return float(np.maximum(target - np.asarray(values, np.float64), 0.0).mean())

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+from gymnasium import spaces
+
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.errors import MisfitError
 from sandbox.api.types import Space
@@ -83,6 +86,17 @@ def _misfits(
     scenario: ResolvedScenario, algorithm: Algorithm, observation_space: Space, action_space: Space
 ) -> list[str]:
     can = algorithm.capabilities
+    misfits = space_misfits(algorithm, observation_space, action_space)
+    if scenario.task.agents not in can.agents:
+        misfits.append(f"the task has {scenario.task.agents} agents, which it does not support")
+    if can.search and not scenario.task.game:
+        misfits.append("it searches with the rules of a game, which the task does not have")
+    return misfits + missing_models(scenario, algorithm)
+
+
+def space_misfits(algorithm: Algorithm, observation_space: Space, action_space: Space) -> list[str]:
+    """Why an algorithm cannot be trained with these spaces; empty if it can."""
+    can = algorithm.capabilities
     misfits = []
     for what, space, known in (
         ("action", action_space, can.action_spaces),
@@ -91,8 +105,39 @@ def _misfits(
         kind = type(space).__name__
         if kind not in known:
             misfits.append(f"the task has {what} space {kind}, it takes {', '.join(sorted(known))}")
-    if scenario.task.agents not in can.agents:
-        misfits.append(f"the task has {scenario.task.agents} agents, which it does not support")
-    if can.search and not scenario.task.game:
-        misfits.append("it searches with the rules of a game, which the task does not have")
-    return misfits + missing_models(scenario, algorithm)
+        elif reason := _unlearnable(what, space):
+            misfits.append(reason)
+    return misfits
+
+
+def _unlearnable(what: str, space: Space) -> str | None:
+    """Why no network can have this space as its input or output, whatever the algorithm."""
+    if isinstance(space, spaces.Dict):
+        if not space.spaces:
+            return f"the task's {what} space is an empty Dict"
+        for key, part in space.spaces.items():
+            if "." in key or isinstance(part, (spaces.Dict, spaces.Tuple)):
+                return f"the task's {what} space has the part '{key}': no dot in a name, no Dict in a Dict"
+            if reason := _unlearnable(what, part):
+                return f"in the part '{key}' {reason}"
+    if isinstance(space, (spaces.MultiDiscrete, spaces.MultiBinary)) and len(space.shape) > 1:
+        return f"the task's {what} space is a {type(space).__name__} of shape {space.shape}, not one row"
+    if not isinstance(space, spaces.Box):
+        return None
+    reason = None
+    if space.shape == () or 0 in space.shape:
+        reason = f"is a Box of shape {space.shape}, which has no entries in a row"
+    elif what == "action":
+        reason = _unlearnable_numbers(space)
+    return reason and f"the task's {what} space {reason}"
+
+
+def _unlearnable_numbers(space: spaces.Box) -> str | None:
+    """Why these numbers cannot be actions."""
+    reasons = {
+        f"is a Box of shape {space.shape}: actions are one row of numbers": len(space.shape) > 1,
+        f"is a Box of {space.dtype}: use MultiDiscrete for whole numbers": space.dtype.kind != "f",
+        "has no finite bounds": not (np.isfinite(space.low).all() and np.isfinite(space.high).all()),
+        "has a number that cannot vary, its bounds are equal": bool((space.low >= space.high).any()),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)

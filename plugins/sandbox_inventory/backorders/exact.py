@@ -1,134 +1,201 @@
 """Exact parameters of (s, S), (r, nQ) and base-stock rules for one item with backorders.
 
 All rest on G(y) = E[h·(y - D)⁺ + p·(D - y)⁺], the expected cost a period of inventory position y after
-ordering, where D is the demand of L + 1 periods.
+ordering, where D is the demand of L + 1 periods. Where orders are limited so that an (s, S) policy cannot be
+carried out, the optimum is found on a table of positions, and the rules are judged with their limited orders.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from sandbox.api import InvalidValueError
 from sandbox_inventory.backorders.config import BackordersConfig
 from sandbox_inventory.core.arrays import Array
-from sandbox_inventory.core.demand.distribution import convolved, probabilities
+from sandbox_inventory.core.demand.distribution import convolved, largest_demand, mean_and_std, probabilities
+from sandbox_inventory.core.solvers.lot_sizing import LotSizes, LotSizing, solve_lot_sizing
+from sandbox_inventory.core.solvers.positions import (
+    ROUNDING,
+    PositionCost,
+    best_min_max,
+    check_limit,
+    expected_cost,
+    position_cost,
+    renewal,
+    search_margin,
+)
 
-MAX_POSITIONS = 200_000
+__all__ = ["PositionCost", "best_min_max", "position_cost", "renewal"]
+
+MAX_SHORTFALL = 4_000
+"""Positions below the highest one, in the law of a rule with limited orders."""
 
 
 @dataclass(frozen=True)
-class PositionCost:
-    """G on a range of positions.
+class Problem:
+    """One item with backorders.
 
     Attributes:
-        low: The position of ``cost[0]``.
-        cost: G(low), G(low + 1), …
+        mass: P(d = 0), P(d = 1), … of one period.
+        cost: G on a range of positions.
+        extended: G of any array of positions.
+        fixed: K.
+        limit: Largest order, whole units.
+        largest: A demand that is exceeded with a negligible probability, units.
+        constant: Purchase less revenue a period, which no policy changes in the long run, money.
     """
 
-    low: int
-    cost: Array
+    mass: Array
+    cost: PositionCost
+    extended: Callable[[Array], Array]
+    fixed: float
+    limit: int
+    largest: int
+    constant: float
 
-    def __call__(self, position: int) -> float:
-        """G(position)."""
-        return float(self.cost[position - self.low])
-
-    @property
-    def best(self) -> int:
-        """Smallest minimiser of G."""
-        return self.low + int(self.cost.argmin())
+    def binds(self, span: int) -> bool:
+        """Whether the limit matters to a rule that lets a position fall to its top less ``span`` units."""
+        return self.limit < span + self.largest
 
 
-def position_cost(mass: Array, holding: float, penalty: float, margin: int) -> PositionCost:
-    """G on the positions from -margin to the largest demand plus margin.
+def problem(config: BackordersConfig, weights: Mapping[str, float], limit: float = 1e9) -> Problem:
+    """The item with the reward's weights applied.
 
     Args:
-        mass: P(D = 0), P(D = 1), … of the demand of L + 1 periods.
-        holding: h, greater than 0.
-        penalty: p, greater than 0.
-        margin: Positions on each side, units.
+        config: The system.
+        weights: The reward's weight of each term.
+        limit: Largest order, units.
 
     Raises:
-        InvalidValueError: Unless both rates are greater than 0.
-    """
-    if holding <= 0 or penalty <= 0:
-        raise InvalidValueError("The best position needs holding > 0 and penalty > 0.")
-    values = np.arange(len(mass))
-    positions = np.arange(-margin, len(mass) + margin)
-    left = positions[:, None] - values
-    return PositionCost(-margin, (np.where(left > 0, holding * left, -penalty * left)) @ mass)
-
-
-def problem(config: BackordersConfig, weights: Mapping[str, float]) -> tuple[Array, PositionCost, float]:
-    """One period's demand probabilities, G, and the fixed cost K, with the reward's weights applied.
-
-    Raises:
-        InvalidValueError: For demand without probabilities on the integers, rewarded costs, and more than
-            `MAX_POSITIONS` positions.
+        InvalidValueError: For demand without probabilities on the integers, rewarded costs, orders that
+            cannot meet the demand, and more positions than are searched.
     """
     mass = probabilities(config.demand)
     fixed = -weights["fixed"] * config.fixed_cost
     if fixed < 0:
         raise InvalidValueError("The optimum is computed for a fixed cost that is not rewarded.")
     holding, penalty = -weights["holding"] * config.holding, -weights["shortage"] * config.penalty
-    mean = float(mass @ np.arange(len(mass)))
-    lots = 4 * np.sqrt(2 * fixed * max(mean, 1) / max(min(holding, penalty), 1e-9))
-    margin = int(lots + 4 * len(mass)) + 10
-    if margin > MAX_POSITIONS:
-        raise InvalidValueError("The optimum needs more than 200,000 positions; lower fixed_cost or demand.")
-    return mass, position_cost(convolved(mass, config.lead_time + 1), holding, penalty, margin), fixed
+    margin = search_margin(mass, fixed, holding, penalty)
+    over_lead_time = convolved(mass, config.lead_time + 1)
+    mean = mean_and_std(config.demand)[0]
+    check_limit(limit, mean)
+    return Problem(
+        mass,
+        position_cost(over_lead_time, holding, penalty, margin),
+        expected_cost(over_lead_time, holding, penalty),
+        fixed,
+        int(limit),
+        int(largest_demand(config.demand)),
+        -mean * (weights["purchase"] * config.purchase + weights["revenue"] * config.price),
+    )
 
 
-def renewal(mass: Array, size: int) -> Array:
-    """m(j) = E[number of periods in which demand since an order is j], j = 0 … size - 1.
-
-    m(0) = 1/(1 - p₀), m(j) = Σ_{l=1}^{j} p_l·m(j - l)/(1 - p₀); Zheng & Federgruen 1991, eq. (2).
-    """
-    visits = np.zeros(size)
-    visits[0] = 1 / (1 - mass[0])
-    padded = np.zeros(size)
-    padded[: min(size, len(mass))] = mass[:size]
-    for j in range(1, size):
-        visits[j] = padded[1 : j + 1] @ visits[j - 1 :: -1][:j] / (1 - mass[0])
-    return visits
+def optimal(item: Problem) -> tuple[tuple[int, int] | None, LotSizes | None, float]:
+    """The optimal policy, (s, S) or a table of orders where they are too limited for that, and its cost."""
+    low, top, cost = best_min_max(item.mass, item.cost, item.fixed)
+    if not item.binds(top - low - 1):
+        return (low, top), None, cost
+    problem = LotSizing((item.mass,), (item.extended,), (0.0,), item.fixed, (item.limit,))
+    table = solve_lot_sizing(problem, np.array([low - item.largest]), np.array([top + item.limit]))
+    return None, table, table.cost
 
 
-def best_min_max(mass: Array, cost: PositionCost, fixed: float) -> tuple[int, int, float]:
-    """The best (s, S) and its average cost; an order is placed when the position is at s or below.
+def rule_cost(item: Problem, order: Callable[[Array], Array]) -> tuple[int, float]:
+    """The best place of a rule that orders by the position relative to that place, and its average cost.
 
     Args:
-        mass: P(d = 0), P(d = 1), … of one period.
-        cost: G.
-        fixed: K.
-
-    Source: Zheng & Federgruen 1991, the algorithm of section 2.
+        item: The item.
+        order: Orders for an array of relative positions, at most the item's limit; at least 1 for each
+            position of 0 or less.
     """
-    if mass[0] >= 1:
-        return cost.best - 1, cost.best, cost(cost.best)
-    visits = renewal(mass, len(cost.cost))
-    cycle_length = np.cumsum(visits)
+    share, places, placing = _relative_law(item, order)
+    largest = len(item.cost.cost) + 2 * item.cost.low  # demand of the lead time and a period more
+    levels = np.arange(-int(places[-1]) - 1, largest - int(places[0]) + 2)
+    costs = np.array([float(share @ item.extended(level + places)) for level in levels])
+    best = int(costs.argmin())
+    return int(levels[best]), float(costs[best]) + item.fixed * placing
 
-    def average(low: int, top: int) -> float:
-        gap = top - low
-        inside = cost.cost[low + 1 - cost.low : top + 1 - cost.low][::-1]
-        return float((fixed + visits[:gap] @ inside) / cycle_length[gap - 1])
 
-    start = cost.best
-    low = start - 1
-    while average(low, start) > cost(low):
-        low -= 1
-    best_low, best_top, best = low, start, average(low, start)
-    top = start + 1
-    while cost(top) <= best:
-        if average(best_low, top) < best:
-            best_top = top
-            while average(best_low, top) <= cost(best_low + 1):
-                best_low += 1
-            best = average(best_low, top)
-        top += 1
-    return best_low, best_top, best
+def _relative_law(item: Problem, order: Callable[[Array], Array]) -> tuple[Array, Array, float]:
+    """Stationary probabilities of positions after ordering, those positions, and the share of orders."""
+    reach = 4 * max(len(item.mass), item.limit)
+    while True:
+        places = np.arange(-reach, item.limit + len(item.mass) + 1)
+        after = np.clip(places + order(places), places[0], places[-1]) + reach
+        chain = np.zeros((len(places), len(places)))
+        for demand, probability in enumerate(item.mass):
+            before = np.maximum(np.arange(len(places)) - demand, 0)
+            np.add.at(chain, (np.arange(len(places)), after[before]), probability)
+        share = stationary(chain, int(after[reach]))
+        if share[: reach // 4].sum() < 1e-9 or reach > MAX_SHORTFALL:
+            break
+        reach *= 2
+    placed = (order(places) > 0).astype(float)
+    placing = 0.0
+    for demand, probability in enumerate(item.mass):
+        before = np.maximum(np.arange(len(places)) - demand, 0)
+        placing += float(probability * (share @ placed[before]))
+    used = share > 0
+    return share[used], places[used], placing
+
+
+def stationary(chain: Array, first: int) -> Array:
+    """Stationary probabilities of a chain that begins in state ``first``, shape ``(states,)``.
+
+    Args:
+        chain: Transition probabilities, shape ``(states, states)``.
+        first: The state to begin in.
+    """
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import breadth_first_order
+
+    reached = np.sort(breadth_first_order(csr_matrix(chain), first, return_predecessors=False))
+    inner = chain[np.ix_(reached, reached)]
+    equations = inner.T - np.eye(len(inner))
+    equations[0] = 1.0  # the balance of one state follows from the others
+    share: Array = np.zeros(len(chain))
+    share[reached] = np.maximum(np.linalg.solve(equations, np.eye(len(inner))[0]), 0.0)
+    normalised: Array = share / share.sum()
+    return normalised
+
+
+def best_base_stock(item: Problem) -> tuple[int, float]:
+    """The best S of base-stock, and its average cost."""
+    if not item.binds(0):
+        return item.cost.best, item.cost(item.cost.best) + item.fixed * (1 - float(item.mass[0]))
+    return rule_cost(item, lambda places: np.clip(-places, 0, item.limit))
+
+
+def best_lots(item: Problem) -> tuple[int, int, float]:
+    """The best (r, nQ) and its average cost; with limited orders, as many lots as one order can hold."""
+    low, lot, cost = best_batches(item.mass, item.cost, item.fixed)
+    if not item.binds(lot):
+        return low, lot, cost
+    best = (0, 1, np.inf)
+    mean = float(item.mass @ np.arange(len(item.mass)))
+    for lot in range(1, item.limit + 1):
+        if item.limit // lot * lot <= mean * (1 + ROUNDING):
+            continue  # an order holds too few lots to make up for a backlog
+        low, cost = rule_cost(item, lambda places, lot=lot: lots(places, lot, item.limit))  # type: ignore[misc]
+        if cost < best[2]:
+            best = (low, lot, cost)
+    return best
+
+
+def lots(above: Any, lot: int, limit: float) -> Any:
+    """Orders of (r, nQ): whole lots that raise a position above r, as many as ``limit`` holds.
+
+    Args:
+        above: Positions less r, units.
+        lot: Q.
+        limit: Largest order, units.
+    """
+    count = np.minimum(np.ceil((1 - above) / lot), np.floor(limit / lot))
+    return (np.where(above <= 0, count, 0) * lot).astype(np.int64)
 
 
 def best_batches(mass: Array, cost: PositionCost, fixed: float) -> tuple[int, int, float]:

@@ -21,7 +21,7 @@ from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
 from sandbox_inventory.core.model import Flow, State
-from sandbox_inventory.core.orders import default_max_order, make_orders
+from sandbox_inventory.core.orders import make_orders, order_limit
 from sandbox_inventory.core.reward import presets
 
 REWARDS = presets("holding", "shortage", "purchase", "fixed", "revenue")
@@ -38,8 +38,14 @@ class Backorders:
         self.pipeline_length = max(config.lead_time - 1, 0)
         self.observation_size = 1 + self.pipeline_length
         self.scale = max(mean_and_std(config.demand)[0], 1.0)
-        max_order = config.max_order or default_max_order(config.demand, config.fixed_cost, config.holding)
-        self.orders = make_orders(config.orders, (max_order,), config.demand.integer, flat=True)
+        limit = order_limit(
+            config,
+            config.demand,
+            fixed_cost=config.fixed_cost,
+            holding=config.holding,
+            penalty=config.penalty,
+        )
+        self.orders = make_orders(config.orders, (limit,), config.demand.integer, flat=True)
         self.action_space: gym.Space[Any] = self.orders.space
 
     def initial_state(self, num_envs: int) -> State:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from sandbox_inventory.backorders.exact import best_batches, best_min_max, problem
+from sandbox_inventory.backorders.exact import (
+    Problem,
+    best_base_stock,
+    best_lots,
+    lots,
+    optimal,
+    problem,
+)
 from sandbox_inventory.core.arrays import Array, positive
 from sandbox_inventory.core.model import State
 from sandbox_inventory.core.rules import InventoryEnvironment, RulePolicy
@@ -16,9 +23,20 @@ def position(state: State) -> Array:
     return total
 
 
+def _problem(env: InventoryEnvironment) -> Problem:
+    model = env.model
+    return problem(model.config, env.reward_spec.weights, model.orders.max_quantity[0])
+
+
 def make_optimal(env: InventoryEnvironment) -> RulePolicy:
-    """The best (s, S), which is optimal among all policies."""
-    low, top, cost = best_min_max(*problem(env.model.config, env.reward_spec.weights))
+    """The best (s, S), or the best table of orders where orders are too limited for it."""
+    item = _problem(env)
+    levels, table, cost = optimal(item)
+    cost += item.constant
+    if levels is None and table is not None:
+        solved = table
+        return RulePolicy(env, lambda state: solved(position(state)[:, None])[:, 0], {"cost": cost})
+    low, top = levels or (0, 0)
 
     def rule(state: State) -> Array:
         current = position(state)
@@ -29,22 +47,22 @@ def make_optimal(env: InventoryEnvironment) -> RulePolicy:
 
 def make_batches(env: InventoryEnvironment) -> RulePolicy:
     """The best (r, nQ)."""
-    low, lot, cost = best_batches(*problem(env.model.config, env.reward_spec.weights))
+    item = _problem(env)
+    low, lot, cost = best_lots(item)
 
     def rule(state: State) -> Array:
-        current = position(state)
-        return np.where(current <= low, lot * np.ceil((low + 1 - current) / lot), 0.0)
+        orders: Array = lots(position(state) - low, lot, item.limit)
+        return orders.astype(np.float64)
 
-    return RulePolicy(env, rule, {"values": [low, lot], "cost": cost})
+    return RulePolicy(env, rule, {"values": [low, lot], "cost": cost + item.constant})
 
 
 def make_base_stock(env: InventoryEnvironment) -> RulePolicy:
     """Order up to the best S every period, whatever the fixed cost."""
-    mass, cost, fixed = problem(env.model.config, env.reward_spec.weights)
-    level = cost.best
-
-    def rule(state: State) -> Array:
-        return positive(level - position(state))
-
-    average = cost(level) + fixed * (1 - float(mass[0]))
-    return RulePolicy(env, rule, {"values": [level], "cost": average})
+    item = _problem(env)
+    level, cost = best_base_stock(item)
+    return RulePolicy(
+        env,
+        lambda state: positive(level - position(state)),
+        {"values": [level], "cost": cost + item.constant},
+    )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from sandbox_inventory.core.config import InventoryConfig
+from sandbox_inventory.core.config import OrderingConfig
 from sandbox_inventory.core.demand.families import Demand
-from sandbox_inventory.core.orders import OrderKind
 
 
-class BeerGameConfig(InventoryConfig):
+class BeerGameConfig(OrderingConfig):
     """Parameters of the game; the defaults are those of the board."""
 
     horizon: int = Field(36, ge=1, le=100_000, description="weeks of a game")
@@ -27,5 +26,6 @@ class BeerGameConfig(InventoryConfig):
     demand: Demand = Field(
         Demand(kind="trace", values=(4, 4, 4, 8)), description="customers' demand of a week"
     )
-    orders: OrderKind = Field("discrete", description="whole quantities to choose from, or scaled numbers")
-    max_order: float = Field(40.0, gt=0, le=1e6, description="largest order, cases")
+    order_cover: float | None = Field(
+        8.0, gt=0, le=1e4, description="largest order in weeks of mean demand; 8 are 40 cases on the board"
+    )

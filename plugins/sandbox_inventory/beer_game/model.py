@@ -25,7 +25,7 @@ from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
 from sandbox_inventory.core.model import Flow, State
-from sandbox_inventory.core.orders import make_orders
+from sandbox_inventory.core.orders import make_orders, order_limit
 from sandbox_inventory.core.parallel_envs import parallel_env_makers
 from sandbox_inventory.core.reward import presets
 
@@ -56,7 +56,8 @@ class BeerGame:
         self.mail_length = config.order_delay - 1
         self.observation_size = 4 * (2 + self.slots + self.mail_length)
         self.scale = max(mean_and_std(config.demand)[0], 1.0)
-        self.orders = make_orders(config.orders, (config.max_order,) * 4, config.demand.integer)
+        limit = order_limit(config, config.demand)
+        self.orders = make_orders(config.orders, (limit,) * 4, config.demand.integer)
         self.action_space: gym.Space[Any] = self.orders.space
 
     def initial_state(self, num_envs: int) -> State:

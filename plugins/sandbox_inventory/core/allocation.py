@@ -50,3 +50,25 @@ def lowest_first_shares(ordered: Array, available: Array, position: Array) -> Ar
         low, high = np.where(used <= available, level, low), np.where(used <= available, high, level)
     result: Array = np.clip(low[:, None] - position, 0, ordered)
     return result
+
+
+def full_loads(ordered: Array, capacity: float, limits: Array) -> Array:
+    """Whole quantities that fill whole trucks: as many as the orders come nearest to, shared in proportion.
+
+    Args:
+        ordered: Whole orders, shape ``(num_envs, items)``, units.
+        capacity: Units of a truck, a whole number.
+        limits: Largest quantity of each item, shape ``(items,)``, units.
+    """
+    most = np.where(ordered > 0, limits, 0.0)
+    total = ordered.sum(1)
+    loads = np.minimum(np.floor(total / capacity + 0.5), np.floor(most.sum(1) / capacity))
+    target = loads * capacity
+    low, high = np.zeros(len(ordered)), np.full(len(ordered), float(limits.max()) + 1.0)
+    for _ in range(60):  # bisection of the factor by which orders grow or shrink, up to their limits
+        factor = (low + high) / 2
+        enough = np.minimum(ordered * factor[:, None], most).sum(1) >= target
+        low, high = np.where(enough, low, factor), np.where(enough, factor, high)
+    result = whole_shares(np.minimum(ordered * high[:, None], most), most, target)
+    exact = (total == target) & (ordered <= limits).all(1)
+    return np.where(exact[:, None], ordered, result)

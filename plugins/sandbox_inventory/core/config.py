@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+OrderKind = Literal["discrete", "continuous"]
 
 
 class InventoryConfig(BaseModel):
@@ -20,3 +24,18 @@ class InventoryConfig(BaseModel):
         if self.warmup >= self.horizon:
             raise ValueError(f"warmup ({self.warmup}) must be shorter than horizon ({self.horizon})")
         return self
+
+
+class OrderingConfig(InventoryConfig):
+    """How orders are stated and limited, for tasks in which every item has one limit."""
+
+    orders: OrderKind = Field("discrete", description="whole quantities to choose from, or scaled numbers")
+    max_order: float | None = Field(
+        None, gt=0, le=1e6, description="largest order of an item, units; follows from order_cover if absent"
+    )
+    order_cover: float | None = Field(
+        None,
+        gt=0,
+        le=1e4,
+        description="largest order in periods of mean demand; what no optimal order exceeds if absent",
+    )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
 from sandbox_inventory.core.arrays import Array
-from sandbox_inventory.core.demand.distribution import mean_and_std
-from sandbox_inventory.core.demand.families import Demand
+from sandbox_inventory.core.config import OrderingConfig, OrderKind
+from sandbox_inventory.core.demand.distribution import largest_demand, mean_and_std
+from sandbox_inventory.core.demand.families import FIELDS_OF_KIND, Demand
 
-OrderKind = Literal["discrete", "continuous"]
+LOTS = 1.5
+"""Economic lots that the largest order leaves room for: an optimal order may be somewhat larger than one."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,40 @@ class Orders:
 
 
 def make_orders(kind: OrderKind, max_quantity: Sequence[float], whole: bool, flat: bool = False) -> Orders:
-    """`Orders` whose limits are whole numbers if they are discrete."""
-    limits = tuple(float(np.ceil(limit)) if kind == "discrete" else float(limit) for limit in max_quantity)
-    return Orders(kind, limits, whole or kind == "discrete", flat)
+    """`Orders` whose limits are rounded up to whole numbers where quantities are whole."""
+    whole = whole or kind == "discrete"
+    limits = tuple(float(np.ceil(limit)) if whole else float(limit) for limit in max_quantity)
+    return Orders(kind, limits, whole, flat)
 
 
-def default_max_order(demand: Demand, fixed_cost: float, holding: float) -> float:
-    """An upper limit for one item with a fixed cost: mean + 6 standard deviations + 1.5 economic lots."""
-    mean, std = mean_and_std(demand)
-    lot = np.sqrt(2 * fixed_cost * mean / holding) if holding > 0 else 0.0
-    return float(max(1.0, np.ceil(mean + 6 * std + 1.5 * lot)))
+def order_limit(
+    config: OrderingConfig,
+    demand: Demand,
+    *,
+    fixed_cost: float = 0.0,
+    holding: float = 0.0,
+    penalty: float = 0.0,
+) -> float:
+    """Largest order of an item, units.
+
+    It is ``config.max_order`` where that is given; else ``config.order_cover`` periods of mean demand; else
+    what no optimal order exceeds: a demand that is exceeded with a probability below 1e-9 (at least twice the
+    mean, so that a backlog ends even if demand does not vary), plus 1.5 economic lots.
+
+    Args:
+        config: Says how orders are limited.
+        demand: The item's demand.
+        fixed_cost, holding, penalty: K, h and p of the item, for its economic lot √(2·K·mean·(h + p)/(h·p)).
+    """
+    if config.max_order is not None:
+        return config.max_order
+    # The mean as it is stated: truncation and rounding do not make the limit of a scenario an odd number.
+    mean = demand.mean if "mean" in FIELDS_OF_KIND[demand.kind] else mean_and_std(demand)[0]
+    if config.order_cover is not None:
+        limit = config.order_cover * mean
+    else:
+        lot = 0.0
+        if fixed_cost > 0 and holding > 0 and penalty > 0:
+            lot = float(np.sqrt(2 * fixed_cost * mean * (holding + penalty) / (holding * penalty)))
+        limit = max(largest_demand(demand), 2.0 * mean) + LOTS * lot
+    return float(max(1.0, np.ceil(round(limit, 9))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from sandbox.api import RewardSpec, RewardTerm
 from sandbox_inventory.core.arrays import Array
@@ -37,14 +37,18 @@ def _spec(names: tuple[str, ...], revenue_weight: float) -> RewardSpec:
     weights = {name: revenue_weight if name == "revenue" else -1.0 for name in names}
     return RewardSpec(
         tuple(
-            RewardTerm(name, _term(name), weight, "money", description=DESCRIPTIONS[name])
+            RewardTerm(name, TermOf(name), weight, "money", description=DESCRIPTIONS[name])
             for name, weight in weights.items()
         )
     )
 
 
-def _term(name: str) -> Callable[[Flow], Array]:
-    def value(flow: Flow) -> Array:
-        return flow.terms[name]
+@dataclass(frozen=True)
+class TermOf:
+    """The money of one term of a flow; a class, so that environments can be pickled."""
 
-    return value
+    name: str
+
+    def __call__(self, flow: Flow) -> Array:
+        """Shape ``(num_envs,)``, unweighted."""
+        return flow.terms[self.name]

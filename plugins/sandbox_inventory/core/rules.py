@@ -15,6 +15,7 @@ import numpy as np
 
 from sandbox.api import InvalidValueError, RewardSpec
 from sandbox_inventory.core.arrays import Array
+from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.model import Model, State
 from sandbox_inventory.core.orders import Orders
 from sandbox_inventory.core.simulation import Simulation
@@ -22,7 +23,7 @@ from sandbox_inventory.core.solvers.cache import cached
 from sandbox_inventory.core.solvers.markov_chain import average_cost
 from sandbox_inventory.core.solvers.search import ParametricRule, SimulatedCost, minimise, scan
 from sandbox_inventory.core.solvers.transitions import pack
-from sandbox_inventory.core.solvers.value_iteration import Solution, solve
+from sandbox_inventory.core.solvers.value_iteration import Solution, solve_growing
 
 Rule = Callable[[State], Array]
 """Order quantities of a batch of states, shape ``(num_envs,)`` or ``(num_envs, orders)``, units."""
@@ -92,7 +93,7 @@ def exact_rule_cost(
     parameters: Array,
     *,
     max_states: int,
-    max_value: float | None = None,
+    max_value: float = np.inf,
     tail: float = 1e-10,
 ) -> float:
     """Average cost a period of a rule with these parameters; see `markov_chain.average_cost`.
@@ -110,6 +111,39 @@ def exact_rule_cost(
         max_value=max_value,
         tail=tail,
     )
+
+
+def alike(*columns: Sequence[Any]) -> list[int]:
+    """Number of each item's kind, from 0: items are of a kind if all their columns are equal.
+
+    Args:
+        columns: What matters of each item, for example its demand and its cost.
+    """
+    kinds: list[tuple[Any, ...]] = []
+    numbers = []
+    for item in zip(*columns, strict=True):
+        if item not in kinds:
+            kinds.append(item)
+        numbers.append(kinds.index(item))
+    return numbers
+
+
+def solver_question(env: InventoryEnvironment, *left_out: str) -> dict[str, Any]:
+    """What the optimum depends on: parameters, largest orders and weights; part of a cache key.
+
+    Args:
+        env: An environment of this package.
+        left_out: Parameters that do not matter to the optimum, beside those that never do.
+    """
+    model: Model = env.model
+    never = {"horizon", "warmup", "orders", "max_order", "order_cover", "demand"}
+    config = model.config.model_dump(mode="json", exclude=never | set(left_out))
+    return {
+        "config": config,
+        "demands": [demand.relevant_fields() for demand in model.demands],
+        "limits": list(model.orders.max_quantity),
+        "weights": env.reward_spec.weights,
+    }
 
 
 def best_parameters(
@@ -194,6 +228,7 @@ def optimal_policy(
     high: Sequence[int],
     quantities: Array,
     *,
+    grows: Sequence[bool] | None = None,
     discount: float = 1.0,
     tolerance: float = 1e-6,
     tail: float = 1e-9,
@@ -206,19 +241,23 @@ def optimal_policy(
         question: Everything that the result depends on.
         low: Smallest value of each state column.
         high: Largest value of each column.
-        quantities: Orders to choose from, shape ``(actions, …)``.
+        quantities: Orders to choose from, shape ``(actions, …)``: all that the environment's actions can be.
+        grows: Columns whose bounds are only a beginning; see `value_iteration.solve_growing`.
         discount, tolerance, tail: As for `value_iteration.solve`.
 
     Raises:
         InvalidValueError: If the problem is too large, or its demand has no probabilities on the integers.
     """
+    if all(mean_and_std(demand)[0] == 0 for demand in env.model.demands):
+        raise InvalidValueError("There is no demand: what is best depends on the initial stock alone.")
     discrete = type(env.model)(env.model.config.model_copy(update={"orders": "discrete"}))
 
     def search() -> dict[str, Any]:
-        return solve(
+        return solve_growing(
             discrete,
             low,
             high,
+            grows or [False] * len(low),
             quantities,
             env.reward_spec,
             discount=discount,
@@ -227,7 +266,7 @@ def optimal_policy(
             label=name,
         ).to_arrays()
 
-    solution = Solution.from_arrays(cached(name, 1, question, search))
+    solution = Solution.from_arrays(cached(name, 2, question, search))
     return RulePolicy(
         env,
         lambda state: solution.action(pack(state), quantities).astype(np.float64),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium.utils import seeding
 
 from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.compiled import kernels
@@ -122,3 +123,15 @@ class Simulation:
         }
         self._metrics.set_state(saved["tally"])
         self.demand_paths.set_state(saved)
+
+
+def demand_of_episodes(model: Model, seeds: Sequence[int]) -> list[Array]:
+    """Demand of the episodes with these seeds, each of shape ``(periods, items)``, units."""
+    horizon = model.config.horizon
+    paths = DemandPaths(model.demands, horizon, len(seeds), getattr(model, "traces", None))
+    paths.reset([seeding.np_random(seed)[0] for seed in seeds])
+    demand = np.empty((horizon, len(seeds), len(model.demands)))
+    for period in range(horizon):
+        demand[period] = paths.demand(period)
+        paths.advance(period + 1)
+    return [demand[:, episode] for episode in range(len(seeds))]

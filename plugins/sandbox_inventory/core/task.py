@@ -49,8 +49,10 @@ def inventory_task(
     config: str,
     baselines: tuple[Baseline, ...],
     sources: tuple[str, ...],
+    version: int = 1,
     agents: Literal["single", "parallel"] = "single",
     default_reward: str = "cost",
+    bound: bool = False,
     views: tuple[View, ...] = (),
     expected_failures: Mapping[str, str] | None = None,
 ) -> Task:
@@ -65,8 +67,10 @@ def inventory_task(
         config: Name of the class of the task's parameters.
         baselines: The classical rules, and the optimum where it can be computed.
         sources: Papers in which the system is defined.
+        version: Raised when dynamics, observations, orders or baselines change.
         agents: ``"parallel"`` for one agent an order.
         default_reward: The preset used when a scenario names none.
+        bound: Whether the family's module ``bound`` has a function of that name, for `Task.bound`.
         views: Views beyond trajectories and replay.
         expected_failures: Checks of the contract suite that the task cannot pass, each with the reason.
     """
@@ -74,7 +78,7 @@ def inventory_task(
     make = "make" if agents == "single" else "make_parallel"
     return Task(
         name=name,
-        version=1,
+        version=version,
         title=title,
         config=f"sandbox_inventory.{family}.config:{config}",
         make=f"{module}:{make}",
@@ -86,6 +90,7 @@ def inventory_task(
         cheap=True,
         resume="state",
         baselines=baselines,
+        bound=f"sandbox_inventory.{family}.bound:bound" if bound else None,
         sources=sources,
         views=(TRAJECTORIES, REPLAY, *views),
         expected_failures=expected_failures or {},

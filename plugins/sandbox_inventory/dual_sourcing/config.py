@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from sandbox_inventory.core.config import InventoryConfig
+from sandbox_inventory.core.config import OrderingConfig
 from sandbox_inventory.core.demand.families import Demand
-from sandbox_inventory.core.orders import OrderKind
 
 
-class DualSourcingConfig(InventoryConfig):
+class DualSourcingConfig(OrderingConfig):
     """Parameters of the system."""
 
     regular_lead_time: int = Field(2, ge=1, le=100, description="periods until a regular order arrives, l_r")
@@ -21,8 +20,4 @@ class DualSourcingConfig(InventoryConfig):
     penalty: float = Field(495.0, ge=0, le=1e6, description="cost of a unit in backlog a period, b, money")
     demand: Demand = Field(
         Demand(kind="uniform", low=0, high=4, whole=True), description="demand of a period"
-    )
-    orders: OrderKind = Field("discrete", description="whole quantities to choose from, or scaled numbers")
-    max_order: float | None = Field(
-        None, gt=0, le=1e6, description="largest order, units; mean + 4 std if absent"
     )

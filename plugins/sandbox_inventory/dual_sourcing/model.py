@@ -21,7 +21,7 @@ from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
 from sandbox_inventory.core.model import Flow, State
-from sandbox_inventory.core.orders import make_orders
+from sandbox_inventory.core.orders import make_orders, order_limit
 from sandbox_inventory.core.reward import presets
 from sandbox_inventory.dual_sourcing.config import DualSourcingConfig
 
@@ -41,10 +41,9 @@ class DualSourcing:
         self.demands: tuple[Demand, ...] = (config.demand,)
         self.pipeline_length = config.regular_lead_time - 1
         self.observation_size = 1 + self.pipeline_length
-        mean, std = mean_and_std(config.demand)
-        self.scale = max(mean, 1.0)
-        max_order = config.max_order or float(max(np.ceil(mean + 4 * std), 1))
-        self.orders = make_orders(config.orders, (max_order, max_order), config.demand.integer)
+        self.scale = max(mean_and_std(config.demand)[0], 1.0)
+        limit = order_limit(config, config.demand)
+        self.orders = make_orders(config.orders, (limit, limit), config.demand.integer)
         self.action_space: gym.Space[Any] = self.orders.space
 
     def initial_state(self, num_envs: int) -> State:

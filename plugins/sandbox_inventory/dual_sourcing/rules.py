@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from sandbox_inventory.core.arrays import Array, positive
@@ -12,17 +14,20 @@ from sandbox_inventory.core.rules import (
     RulePolicy,
     exact_rule_cost,
     optimal_policy,
-    tuned_policy,
+    solver_question,
+    with_parameters,
 )
+from sandbox_inventory.core.solvers.cache import cached
+from sandbox_inventory.core.solvers.positions import check_limit
 from sandbox_inventory.core.solvers.search import ParametricRule
 from sandbox_inventory.dual_sourcing.model import DualSourcing
-
-MAX_STATES = 60_000
-"""Most states that a rule may reach for its cost to be computed exactly."""
-
-MAX_STOCK = 40.0
-"""Largest stock in exact evaluation, in periods of mean demand: under a constant regular order stock could
-grow without end, with vanishing probability."""
+from sandbox_inventory.dual_sourcing.search import (
+    MAX_STATES,
+    MAX_STOCK,
+    best_index,
+    highest_gap,
+    largest_of,
+)
 
 
 def single_index(parameters: Array, state: State) -> Array:
@@ -59,71 +64,60 @@ def exact_cost(env: InventoryEnvironment, rule: ParametricRule, parameters: Arra
     """Average cost a period of a rule.
 
     Raises:
-        InvalidValueError: If it can reach more than `MAX_STATES` states.
+        InvalidValueError: If it can reach more than `search.MAX_STATES` states.
     """
     max_value = MAX_STOCK * env.model.scale
     return exact_rule_cost(env, rule, parameters, max_states=MAX_STATES, max_value=max_value)
 
 
-def _tuned(env: InventoryEnvironment, name: str, rule: ParametricRule, start: list[float]) -> RulePolicy:
-    return tuned_policy(
-        env,
-        f"dual-sourcing-{name}",
-        rule,
-        start,
-        [max(1.0, np.ceil(env.model.scale))] * len(start),
-        low=[-np.inf, *[0.0] * (len(start) - 1)],
-        exact=(lambda parameters: exact_cost(env, rule, parameters)) if env.model.orders.whole else None,
+def _tuned(env: InventoryEnvironment, name: str, rule: ParametricRule, highest: list[float]) -> RulePolicy:
+    def search() -> dict[str, Any]:
+        best, cost = best_index(env, rule, highest, name)
+        return {"parameters": best, "cost": cost}
+
+    question = solver_question(env) | {"orders": env.model.config.orders}
+    result = cached(f"dual-sourcing-{name}", 3, question, search)
+    best = result["parameters"]
+    return RulePolicy(
+        env, with_parameters(rule, best), {"values": best.tolist(), "cost": float(result["cost"])}
     )
-
-
-def _first_guess(env: InventoryEnvironment) -> tuple[float, float]:
-    """An expedited level and a gap to begin the search with."""
-    mean, std = mean_and_std(env.model.config.demand)
-    return float(np.ceil(mean + 2 * std)), float(np.ceil(mean * env.model.config.regular_lead_time))
 
 
 def make_single_index(env: InventoryEnvironment) -> RulePolicy:
     """Single index, optimised."""
-    level, gap = _first_guess(env)
-    return _tuned(env, "single-index", single_index, [level, gap])
+    return _tuned(env, "single-index", single_index, [largest_of(env.model)])
 
 
 def make_dual_index(env: InventoryEnvironment) -> RulePolicy:
     """Dual index, optimised."""
-    level, gap = _first_guess(env)
-    return _tuned(env, "dual-index", dual_index, [level, gap])
+    return _tuned(env, "dual-index", dual_index, [highest_gap(env.model)])
 
 
 def make_capped_dual_index(env: InventoryEnvironment) -> RulePolicy:
     """Capped dual index, optimised."""
-    level, gap = _first_guess(env)
-    return _tuned(env, "capped-dual-index", capped_dual_index, [level, gap, np.ceil(env.model.scale) + 1])
+    highest = [highest_gap(env.model), largest_of(env.model)]
+    return _tuned(env, "capped-dual-index", capped_dual_index, highest)
 
 
 def make_tailored_base_surge(env: InventoryEnvironment) -> RulePolicy:
-    """Tailored base-surge, optimised."""
-    level, _ = _first_guess(env)
-    return _tuned(env, "tailored-base-surge", tailored_base_surge, [level, np.floor(env.model.scale)])
+    """Tailored base-surge, optimised; the regular order is at most the mean demand."""
+    mean = mean_and_std(env.model.config.demand)[0]
+    highest = np.floor(mean) if env.model.orders.whole else mean
+    return _tuned(env, "tailored-base-surge", tailored_base_surge, [float(highest)])
 
 
 def make_optimal(env: InventoryEnvironment) -> RulePolicy:
     """The exact optimum by value iteration over net stock and pipeline."""
     model: DualSourcing = env.model
-    max_order = int(model.orders.max_quantity[0])
-    each = np.arange(max_order + 1)
-    quantities = np.stack(np.meshgrid(each, each, indexing="ij"), -1).reshape(-1, 2)
-    max_stock = max_order * (model.config.regular_lead_time + 2)
-    question = {
-        "config": model.config.model_dump(mode="json", exclude={"horizon", "warmup", "demand", "orders"}),
-        "demand": model.config.demand.relevant_fields(),
-        "weights": env.reward_spec.weights,
-    }
+    expedited, regular = (int(limit) for limit in model.orders.max_quantity)
+    check_limit(expedited + regular, mean_and_std(model.config.demand)[0])
+    each = np.meshgrid(np.arange(expedited + 1), np.arange(regular + 1), indexing="ij")
     return optimal_policy(
         env,
         "dual-sourcing-optimal",
-        question,
-        low=[-2 * max_order, *[0] * model.pipeline_length],
-        high=[max_stock, *[max_order] * model.pipeline_length],
-        quantities=quantities,
+        solver_question(env),
+        low=[-2 * expedited, *[0] * model.pipeline_length],
+        high=[regular * (model.config.regular_lead_time + 2), *[regular] * model.pipeline_length],
+        quantities=np.stack(each, -1).reshape(-1, 2),
+        grows=[True, *[False] * model.pipeline_length],
     )

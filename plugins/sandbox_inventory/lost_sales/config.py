@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from sandbox_inventory.core.config import InventoryConfig
+from sandbox_inventory.core.config import OrderingConfig
 from sandbox_inventory.core.demand.families import Demand
-from sandbox_inventory.core.orders import OrderKind
 
 
-class LostSalesConfig(InventoryConfig):
+class LostSalesConfig(OrderingConfig):
     """Parameters of the lost-sales system."""
 
     lead_time: int = Field(4, ge=0, le=100, description="periods between order and receipt")
@@ -21,11 +20,4 @@ class LostSalesConfig(InventoryConfig):
     fixed_cost: float = Field(0.0, ge=0, le=1e9, description="cost of placing an order, K, money")
     price: float = Field(0.0, ge=0, le=1e6, description="revenue of a sold unit, money")
     demand: Demand = Field(Demand(), description="demand of a period")
-    orders: OrderKind = Field("discrete", description="whole quantities to choose from, or a scaled number")
-    max_order: float | None = Field(
-        None,
-        gt=0,
-        le=1e6,
-        description="largest order, units; mean + 6 standard deviations (and lots) if absent",
-    )
     initial_stock: float = Field(0.0, ge=0, le=1e6, description="on hand at the start, units")

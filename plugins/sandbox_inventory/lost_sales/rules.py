@@ -16,7 +16,13 @@ from sandbox.api import InvalidValueError
 from sandbox_inventory.core.arrays import Array, positive
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.model import State
-from sandbox_inventory.core.rules import InventoryEnvironment, RulePolicy, exact_rule_cost, with_parameters
+from sandbox_inventory.core.rules import (
+    InventoryEnvironment,
+    RulePolicy,
+    exact_rule_cost,
+    solver_question,
+    with_parameters,
+)
 from sandbox_inventory.core.solvers.cache import cached
 from sandbox_inventory.core.solvers.search import ParametricRule, SimulatedCost, minimise
 from sandbox_inventory.lost_sales import exact
@@ -60,18 +66,12 @@ def tuned(
     rule: ParametricRule,
     start: Sequence[float],
     steps: Sequence[float],
-) -> Array:
-    """The rule's best parameters for the environment's problem, from the cache if they are known."""
+) -> tuple[Array, float]:
+    """The rule's best parameters for the environment's problem, from the cache if known, and their cost."""
     model: LostSales = env.model
     demand = model.config.demand
     whole = model.orders.whole
-    question = {
-        "config": model.config.model_dump(
-            mode="json", exclude={"horizon", "warmup", "demand", "initial_stock"}
-        ),
-        "demand": demand.relevant_fields(),
-        "weights": env.reward_spec.weights,
-    }
+    question = solver_question(env, "initial_stock") | {"whole": whole}
 
     def exact_costs(candidates: Array) -> Array:
         return np.array([exact_cost(env, rule, candidate) for candidate in candidates])
@@ -91,7 +91,8 @@ def tuned(
                 best, cost = minimise(exact_costs, best.tolist(), [1.0] * len(best), low=low, label=name)
         return {"parameters": best, "cost": cost}
 
-    return cached(f"lost-sales-{name}", 1, question, search)["parameters"]
+    result = cached(f"lost-sales-{name}", 2, question, search)
+    return result["parameters"], float(result["cost"])
 
 
 def exact_cost(
@@ -112,8 +113,8 @@ def _policy(
     start: Sequence[float],
     steps: Sequence[float],
 ) -> RulePolicy:
-    best = tuned(env, name, rule, start, steps)
-    return RulePolicy(env, with_parameters(rule, best), {"values": best.tolist()})
+    best, cost = tuned(env, name, rule, start, steps)
+    return RulePolicy(env, with_parameters(rule, best), {"values": best.tolist(), "cost": cost})
 
 
 def _first_guess(env: InventoryEnvironment) -> tuple[float, float]:
@@ -125,18 +126,22 @@ def _first_guess(env: InventoryEnvironment) -> tuple[float, float]:
 
 def make_optimal(env: InventoryEnvironment) -> RulePolicy:
     """The optimum by value iteration."""
-    table = exact.optimal(env.model.config, env.reward_spec.weights)
+    table = exact.optimal(env.model.config, env.reward_spec.weights, env.model.orders.max_quantity[0])
     return RulePolicy(env, table, {"cost": table.cost})
 
 
 def make_myopic(env: InventoryEnvironment) -> RulePolicy:
     """Zipkin's Myopic."""
-    return RulePolicy(env, myopic(env.model.config, env.reward_spec.weights, 1))
+    return RulePolicy(
+        env, myopic(env.model.config, env.reward_spec.weights, 1, env.model.orders.max_quantity[0])
+    )
 
 
 def make_myopic2(env: InventoryEnvironment) -> RulePolicy:
     """Zipkin's Myopic-2."""
-    return RulePolicy(env, myopic(env.model.config, env.reward_spec.weights, 2))
+    return RulePolicy(
+        env, myopic(env.model.config, env.reward_spec.weights, 2, env.model.orders.max_quantity[0])
+    )
 
 
 def make_base_stock(env: InventoryEnvironment) -> RulePolicy:

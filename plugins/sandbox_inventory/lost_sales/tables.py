@@ -16,7 +16,7 @@ from sandbox.api import InvalidValueError
 from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.demand.distribution import convolved
 from sandbox_inventory.core.model import State
-from sandbox_inventory.core.orders import default_max_order
+from sandbox_inventory.core.orders import LOTS
 from sandbox_inventory.lost_sales.config import LostSalesConfig
 
 MAX_PAIRS = 150_000_000
@@ -77,8 +77,8 @@ class OrderTable:
         return quantity
 
 
-def table_bounds(config: LostSalesConfig, costs: Costs, mass: Array) -> tuple[int, int]:
-    """Largest order and largest stock of the table.
+def table_bounds(config: LostSalesConfig, costs: Costs, mass: Array, limit: float) -> tuple[int, int]:
+    """Largest order and largest stock of the table to begin with.
 
     With K = 0 an optimal order never exceeds the newsvendor quantity of one period, nor the position that of
     L + 1 periods (Zipkin 2008, Operations Research 56(4), 937-944).
@@ -87,15 +87,18 @@ def table_bounds(config: LostSalesConfig, costs: Costs, mass: Array) -> tuple[in
         config: The system.
         costs: Its weighted costs.
         mass: P(d = 0), P(d = 1), … of one period.
+        limit: Largest order that can be placed, units.
     """
     lost = costs.shortage + costs.revenue
     ratio = lost / (lost + costs.holding)
     if costs.fixed == 0:
         max_order = max(_quantile(mass, ratio), 1)
     else:
-        max_order = int(default_max_order(config.demand, costs.fixed, costs.holding))
+        mean = float(mass @ np.arange(len(mass)))
+        lot = np.sqrt(2 * costs.fixed * mean / costs.holding)
+        max_order = int(np.ceil(_quantile(mass, 1 - 1e-6) + LOTS * lot)) + 1
     position = _quantile(convolved(mass, config.lead_time + 1), ratio)
-    return max_order, position + (max_order if costs.fixed else 1)
+    return min(max_order, int(limit)), position + (max_order if costs.fixed else 1)
 
 
 def _quantile(mass: Array, ratio: float) -> int:

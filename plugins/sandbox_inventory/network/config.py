@@ -7,9 +7,8 @@ from typing import Literal
 import networkx as nx
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sandbox_inventory.core.config import InventoryConfig
+from sandbox_inventory.core.config import InventoryConfig, OrderKind
 from sandbox_inventory.core.demand.families import Demand
-from sandbox_inventory.core.orders import OrderKind
 
 
 class _Part(BaseModel):
@@ -20,7 +19,9 @@ class Node(_Part):
     """A place that holds stock."""
 
     name: str = Field(min_length=1, max_length=60)
-    initial_stock: float = Field(0.0, ge=0, le=1e7, description="at the start, units")
+    initial_stock: float = Field(
+        0.0, ge=0, le=1e7, description="at the start, units; the outside has no end of them"
+    )
     holding: float = Field(0.0, ge=0, le=1e6, description="cost of a unit on hand a period, money")
     operating: float = Field(0.0, ge=0, le=1e6, description="cost of a unit that it ships, money")
     capacity: float = Field(1e6, gt=0, le=1e7, description="most units shipped a period")
@@ -99,7 +100,37 @@ class NetworkConfig(InventoryConfig):
                 raise ValueError(f"a market is at '{market.node}', which is no node")
             if graph.in_degree(market.node) == 0:
                 raise ValueError(f"the market at '{market.node}' needs a node with a supplier")
+        _refuse_fields_without_effect(self, graph)
         return self
+
+
+def _refuse_fields_without_effect(config: NetworkConfig, graph: nx.DiGraph) -> None:
+    """Refuse stock, holding cost or prices where they would change nothing.
+
+    Raises:
+        ValueError: Names the field and its place.
+    """
+    for node in config.nodes:
+        if graph.degree(node.name) == 0:
+            raise ValueError(f"no link begins or ends at the node '{node.name}'")
+        if graph.in_degree(node.name) > 0:
+            continue
+        for name in ("initial_stock", "holding"):
+            if getattr(node, name):
+                raise ValueError(
+                    f"{name} of '{node.name}' has no effect: a node without a supplier stands for the outside"
+                )
+    for link in config.links:
+        if link.price and graph.in_degree(link.source) > 0:
+            raise ValueError(
+                f"price of the link from '{link.source}' to '{link.target}' has no effect: payments between "
+                "nodes cancel"
+            )
+    for node in config.nodes:
+        if node.operating and graph.out_degree(node.name) == 0:
+            raise ValueError(f"operating of '{node.name}' has no effect: it ships to no node")
+        if "capacity" in node.model_fields_set and graph.out_degree(node.name) == 0:
+            raise ValueError(f"capacity of '{node.name}' has no effect: it ships to no node")
 
 
 def graph_of(config: NetworkConfig) -> nx.DiGraph:

@@ -74,17 +74,20 @@ def _ship(
         for group in range(len(starts) - 1):
             first, last = starts[group], starts[group + 1]
             supplier = source[links[first]]
-            if supplier >= 0:
-                total = 0.0
-                for place in range(first, last):
-                    total += orders[env, links[place]]
-                available = min(stock[env, supplier], capacity[supplier])
+            total = 0.0
+            for place in range(first, last):
+                total += orders[env, links[place]]
+            if supplier >= 0 or total > capacity[group]:
+                available = capacity[group]
+                if supplier >= 0:
+                    available = min(stock[env, supplier], available)
                 if total > available and last == first + 1:  # a single customer gets what there is
                     total = np.floor(available)
                     orders[env, links[first]] = total
                 elif total > available:
                     total = share(orders[env], links, first, last, available, total)
-                stock[env, supplier] -= total
+                if supplier >= 0:
+                    stock[env, supplier] -= total
             for place in range(first, last):
                 link = links[place]
                 lead_time = lead_times[link]

@@ -1,6 +1,7 @@
 """A supply network, any acyclic graph of stocks, links with lead times and markets: the dynamics.
 
-Nodes without a supplier stand for the outside and never run out. There are two orders of events:
+Nodes without a supplier stand for the outside and never run out, but may have a capacity. There
+are two orders of events:
 
 - ``sandbox``: **receive, observe, order, ship, demand, cost**;
 - ``or-gym``: **observe, order, ship, receive, demand, cost**: suppliers ship from what they had before the
@@ -147,11 +148,12 @@ class Network:
             Units sent over each link, shape ``(num_envs, links)``.
         """
         sent = np.empty_like(quantities)
-        for links in self.topology.suppliers:
-            shipments = quantities[:, links]
+        for links, capacity in zip(self.topology.suppliers, self.rates.capacity, strict=True):
             supplier = int(self.topology.source[links[0]])
-            if supplier != OUTSIDE:
-                shipments = self._share(stock[:, supplier], supplier, shipments)
+            if supplier == OUTSIDE:
+                shipments = self._share(np.full(len(stock), capacity), quantities[:, links])
+            else:
+                shipments = self._share(np.minimum(stock[:, supplier], capacity), quantities[:, links])
                 stock[:, supplier] -= shipments.sum(1)
             sent[:, links] = shipments
             for column, link in enumerate(links):
@@ -163,10 +165,9 @@ class Network:
                     in_transit[:, link, slot] += shipments[:, column]
         return sent
 
-    def _share(self, stock: Array, supplier: int, ordered: Array) -> Array:
+    def _share(self, available: Array, ordered: Array) -> Array:
         """All that is ordered from a supplier, or what there is, shared in proportion to the orders."""
         total = ordered.sum(1)
-        available = np.minimum(stock, self.rates.capacity[supplier])
         if not (total > available).any():
             return ordered
         share = proportional_shares(ordered, available)

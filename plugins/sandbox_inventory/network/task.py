@@ -20,6 +20,7 @@ NETWORK = inventory_task(
         ),
         Baseline("base-stock", f"{RULES}:make_base_stock", "local order-up-to levels, optimised", PEREZ),
     ),
+    bound=True,
     sources=(PEREZ, "Hubbs et al. 2020, OR-Gym, arXiv 2008.06319"),
     expected_failures={**PADDED_PIPELINE, **FINITE_HORIZON},
 )

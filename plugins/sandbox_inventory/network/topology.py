@@ -99,7 +99,7 @@ class Rates(NamedTuple):
         holding: Cost of a unit on hand at each inner node.
         revenue: Price of a unit sold in each market.
         penalty: Cost of a missing unit in each market.
-        capacity: Most units that each inner node ships a period.
+        capacity: Most units that each supplier ships a period, in the order of `Topology.suppliers`.
     """
 
     purchase: Array
@@ -123,5 +123,5 @@ def rates_of(config: NetworkConfig, topology: Topology) -> Rates:
         holding=np.array([node.holding for node in inner]),
         revenue=np.array([market.price for market in config.markets]),
         penalty=np.array([market.penalty for market in config.markets]),
-        capacity=np.array([node.capacity for node in inner]),
+        capacity=np.array([by_name[config.links[links[0]].source].capacity for links in topology.suppliers]),
     )

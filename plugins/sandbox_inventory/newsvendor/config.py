@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from sandbox_inventory.core.config import InventoryConfig
+from sandbox_inventory.core.config import OrderingConfig, OrderKind
 from sandbox_inventory.core.demand.families import Demand
-from sandbox_inventory.core.orders import OrderKind
 
 
-class NewsvendorConfig(InventoryConfig):
+class NewsvendorConfig(OrderingConfig):
     """Parameters of the newsvendor."""
 
     penalty: float = Field(0.7, ge=0, le=1e6, description="cost of a unit not served, p, money")
@@ -18,6 +17,3 @@ class NewsvendorConfig(InventoryConfig):
     price: float = Field(0.0, ge=0, le=1e6, description="revenue of a sold unit, money")
     demand: Demand = Field(Demand(kind="normal", mean=50, std=8), description="demand of a period")
     orders: OrderKind = Field("continuous", description="whole quantities to choose from, or a scaled number")
-    max_order: float | None = Field(
-        None, gt=0, le=1e6, description="largest order, units; mean + 6 std if absent"
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -17,44 +18,67 @@ def fractile(demand: Demand, over: float, under: float) -> tuple[float, float]:
 
     Args:
         demand: Independent demand; a normal is truncated at zero, as it is drawn.
-        over: Cost of a unit too many.
-        under: Cost of a unit too few.
+        over: Cost of a unit too many, greater than 0.
+        under: Cost of a unit too few; nothing is ordered if it is not greater than 0.
 
     Raises:
-        InvalidValueError: For demand with a memory.
+        InvalidValueError: For demand with a memory, and where a unit too many costs nothing.
 
     Source: Arrow, Harris & Marschak 1951.
     """
-    from scipy import integrate, stats
-
     if not demand.independent:
         raise InvalidValueError(f"The critical fractile needs independent demand, not {demand.kind}.")
-    ratio = under / (under + over)
+    if over <= 0:
+        raise InvalidValueError("Where a unit too many costs nothing, there is no best quantity.")
+    ratio = max(under, 0.0) / (max(under, 0.0) + over)
     if demand.integer:
         mass = probabilities(demand)
-        best = min(int(np.searchsorted(np.cumsum(mass), ratio)), len(mass) - 1)
+        quantity = float(min(int(np.searchsorted(np.cumsum(mass), ratio)), len(mass) - 1))
+        quantity = quantity if under > 0 else 0.0
+    else:
+        quantity = float(_family(demand).ppf(ratio)) if under > 0 else 0.0
+    return quantity, expected_cost(demand, quantity, over, under)
+
+
+def expected_cost(demand: Demand, quantity: float, over: float, under: float) -> float:
+    """over·E(q - d)⁺ + under·E(d - q)⁺ of any quantity q; arguments as for `fractile`."""
+    from scipy import integrate
+
+    if demand.integer:
+        mass = probabilities(demand)
         values = np.arange(len(mass))
-        cost = mass @ (over * np.maximum(best - values, 0) + under * np.maximum(values - best, 0))
-        return float(best), float(cost)
-    mean, std = demand.mean, demand.std or 0.0
-    family = {
-        "normal": lambda: stats.truncnorm(-mean / std, np.inf, mean, std),
-        "gamma": lambda: stats.gamma((mean / std) ** 2, 0, std**2 / mean),
-        "uniform": lambda: stats.uniform(demand.low, demand.high - demand.low),
-    }[demand.kind]()
-    quantity = float(family.ppf(ratio))
+        left, missing = np.maximum(quantity - values, 0), np.maximum(values - quantity, 0)
+        return float(mass @ (over * left + under * missing))
+    family = _family(demand)
     missing = float(integrate.quad(family.sf, quantity, np.inf, epsabs=1e-10)[0])  # E(d - q)⁺
-    return quantity, over * (quantity - float(family.mean()) + missing) + under * missing
+    return over * (quantity - float(family.mean()) + missing) + under * missing
 
 
-def optimal(config: NewsvendorConfig, weights: Mapping[str, float]) -> tuple[float, float]:
-    """The optimal quantity and the expected cost a period (minus reward).
+def _family(demand: Demand) -> Any:
+    """SciPy's distribution of demand in fractions of a unit."""
+    from scipy import stats
 
-    A unit too many costs h + c, a unit too few p + price - c.
+    mean, std = demand.mean, demand.std or 0.0
+    if demand.kind == "normal":
+        return stats.truncnorm(-mean / std, np.inf, mean, std)
+    if demand.kind == "gamma":
+        return stats.gamma((mean / std) ** 2, 0, std**2 / mean)
+    return stats.uniform(demand.low, demand.high - demand.low)
+
+
+def optimal(
+    config: NewsvendorConfig, weights: Mapping[str, float], limit: float = np.inf, whole: bool = False
+) -> tuple[float, float]:
+    """The optimal quantity among those that can be ordered, and the expected cost a period (minus reward).
+
+    A unit too many costs h + c, a unit too few p + price - c. The cost is convex in the quantity, so a limit
+    cuts the fractile off, and the best whole quantity is next to it.
 
     Args:
         config: The system.
         weights: The reward's weight of each term.
+        limit: Largest order, units.
+        whole: Whether only whole quantities can be ordered.
 
     Raises:
         InvalidValueError: As `fractile`.
@@ -62,5 +86,11 @@ def optimal(config: NewsvendorConfig, weights: Mapping[str, float]) -> tuple[flo
     cost, price = -weights["purchase"] * config.purchase, weights["revenue"] * config.price
     over = -weights["holding"] * config.holding + cost
     under = -weights["shortage"] * config.penalty + price - cost
-    quantity, expected = fractile(config.demand, over, under)
-    return quantity, expected - (price - cost) * moments(config.demand)[0]
+    best, _ = fractile(config.demand, over, under)
+    candidates = [np.floor(best), np.ceil(best)] if whole else [best]
+    costs = {
+        min(float(quantity), limit): expected_cost(config.demand, min(float(quantity), limit), over, under)
+        for quantity in candidates
+    }
+    quantity = min(costs, key=costs.__getitem__)
+    return quantity, costs[quantity] - (price - cost) * moments(config.demand)[0]

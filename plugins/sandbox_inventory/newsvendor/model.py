@@ -19,7 +19,7 @@ from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
 from sandbox_inventory.core.model import Flow, State
-from sandbox_inventory.core.orders import make_orders
+from sandbox_inventory.core.orders import make_orders, order_limit
 from sandbox_inventory.core.reward import presets
 from sandbox_inventory.newsvendor.config import NewsvendorConfig
 
@@ -35,10 +35,9 @@ class Newsvendor:
         self.config = config
         self.demands: tuple[Demand, ...] = (config.demand,)
         self.observation_size = 1
-        mean, std = mean_and_std(config.demand)
-        self.scale = max(mean, 1.0)
-        max_order = config.max_order or float(np.ceil(mean + 6 * std + 1))
-        self.orders = make_orders(config.orders, (max_order,), config.demand.integer, flat=True)
+        self.scale = max(mean_and_std(config.demand)[0], 1.0)
+        limit = order_limit(config, config.demand)
+        self.orders = make_orders(config.orders, (limit,), config.demand.integer, flat=True)
         self.action_space: gym.Space[Any] = self.orders.space
 
     def initial_state(self, num_envs: int) -> State:

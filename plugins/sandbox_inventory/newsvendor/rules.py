@@ -11,7 +11,9 @@ from sandbox_inventory.newsvendor.exact import optimal
 
 def make_optimal(env: InventoryEnvironment) -> RulePolicy:
     """The critical fractile."""
-    quantity, cost = optimal(env.model.config, env.reward_spec.weights)
+    orders = env.model.orders
+    limit, whole = orders.max_quantity[0], orders.whole
+    quantity, cost = optimal(env.model.config, env.reward_spec.weights, limit, whole)
     return RulePolicy(
         env, lambda state: np.full(len(state["last"]), quantity), {"values": [quantity], "cost": cost}
     )

@@ -6,14 +6,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from sandbox_inventory.core.config import InventoryConfig
+from sandbox_inventory.core.config import OrderingConfig
 from sandbox_inventory.core.demand.families import Demand
-from sandbox_inventory.core.orders import OrderKind
 
 Issuing = Literal["fifo", "lifo"]
 
 
-class PerishableConfig(InventoryConfig):
+class PerishableConfig(OrderingConfig):
     """Parameters of the system."""
 
     life: int = Field(2, ge=1, le=20, description="periods in which a received unit can be sold, m")
@@ -28,7 +27,3 @@ class PerishableConfig(InventoryConfig):
         1.0, gt=0.5, le=1, description="discount factor of the baseline 'optimal'; 1: average cost"
     )
     demand: Demand = Field(Demand(kind="gamma", mean=4, std=2, whole=True), description="demand of a period")
-    orders: OrderKind = Field("discrete", description="whole quantities to choose from, or a scaled number")
-    max_order: float | None = Field(
-        10, gt=0, le=1e6, description="largest order, units; mean + 6 standard deviations if absent"
-    )

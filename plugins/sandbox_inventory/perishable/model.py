@@ -21,7 +21,7 @@ from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
 from sandbox_inventory.core.model import Flow, State
-from sandbox_inventory.core.orders import make_orders
+from sandbox_inventory.core.orders import make_orders, order_limit
 from sandbox_inventory.core.reward import presets
 from sandbox_inventory.perishable.config import Issuing, PerishableConfig
 
@@ -42,10 +42,9 @@ class Perishable:
         self.demands: tuple[Demand, ...] = (config.demand,)
         self.pipeline_length = max(config.lead_time - 1, 0)
         self.observation_size = config.life + self.pipeline_length
-        mean, std = mean_and_std(config.demand)
-        self.scale = max(mean, 1.0)
-        max_order = config.max_order or float(np.ceil(mean + 6 * std))
-        self.orders = make_orders(config.orders, (max_order,), config.demand.integer, flat=True)
+        self.scale = max(mean_and_std(config.demand)[0], 1.0)
+        limit = order_limit(config, config.demand)
+        self.orders = make_orders(config.orders, (limit,), config.demand.integer, flat=True)
         self.action_space: gym.Space[Any] = self.orders.space
 
     def initial_state(self, num_envs: int) -> State:

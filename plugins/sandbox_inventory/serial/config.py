@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from sandbox_inventory.core.config import InventoryConfig
+from sandbox_inventory.core.config import OrderingConfig, OrderKind
 from sandbox_inventory.core.demand.families import Demand
-from sandbox_inventory.core.orders import OrderKind
 
 
-class SerialConfig(InventoryConfig):
+class SerialConfig(OrderingConfig):
     """Parameters of the system, stage 1 (downstream) first."""
 
     lead_times: tuple[int, ...] = Field((0, 1, 2), min_length=1, max_length=10, description="L_j, periods")
@@ -22,9 +21,6 @@ class SerialConfig(InventoryConfig):
     penalty: float = Field(37.12, ge=0, le=1e6, description="cost of a unit in backlog a period, p, money")
     demand: Demand = Field(Demand(kind="normal", mean=5, std=1), description="demand of a period")
     orders: OrderKind = Field("continuous", description="whole quantities to choose from, or scaled numbers")
-    max_order: float | None = Field(
-        None, gt=0, le=1e6, description="largest order, units; mean + 6 std if absent"
-    )
 
     @model_validator(mode="after")
     def _one_entry_a_stage(self) -> SerialConfig:

@@ -61,7 +61,7 @@ def clark_scarf(
 
 
 def lead_demand(demand: Demand, periods: int, step: float) -> Array:
-    """Probabilities of the demand of several periods on a grid; a normal is taken as untruncated.
+    """Probabilities of the demand of several periods on a grid; a normal is truncated at zero, as drawn.
 
     Args:
         demand: One period's demand.
@@ -79,13 +79,10 @@ def lead_demand(demand: Demand, periods: int, step: float) -> Array:
         )
     from scipy import stats
 
-    mean, std = periods * demand.mean, np.sqrt(periods) * (demand.std or 0.0)
-    if periods == 0:
-        return np.ones(1)
-    edges = step * (np.arange(int((mean + 7 * std) / step) + 2) - 0.5)
-    mass = np.diff(stats.norm.cdf(edges, mean, std))
-    normalised: Array = mass / mass.sum()
-    return normalised
+    mean, std = demand.mean, demand.std or 0.0
+    places = step * np.arange(int((mean + 7 * std) / step) + 2)
+    at_most = stats.truncnorm(-mean / std, np.inf, mean, std).cdf(places + step / 2)
+    return convolved(np.diff(at_most, prepend=0.0), periods)
 
 
 def optimal(config: SerialConfig, weights: Mapping[str, float]) -> EchelonLevels:

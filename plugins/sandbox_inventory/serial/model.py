@@ -24,7 +24,7 @@ from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
 from sandbox_inventory.core.model import Flow, State
-from sandbox_inventory.core.orders import make_orders
+from sandbox_inventory.core.orders import make_orders, order_limit
 from sandbox_inventory.core.parallel_envs import parallel_env_makers
 from sandbox_inventory.core.reward import presets
 from sandbox_inventory.serial.config import SerialConfig
@@ -47,10 +47,9 @@ class Serial:
         self.stages = len(config.lead_times)
         self.slots = max(*config.lead_times, 1)
         self.observation_size = self.stages * (1 + self.slots)
-        mean, std = mean_and_std(config.demand)
-        self.scale = max(mean, 1.0)
-        max_order = config.max_order or float(np.ceil(mean + 6 * std))
-        self.orders = make_orders(config.orders, (max_order,) * self.stages, config.demand.integer)
+        self.scale = max(mean_and_std(config.demand)[0], 1.0)
+        limit = order_limit(config, config.demand)
+        self.orders = make_orders(config.orders, (limit,) * self.stages, config.demand.integer)
         self.action_space: gym.Space[Any] = self.orders.space
         rates = np.asarray(config.echelon_holding)
         self.local_holding = np.cumsum(rates[::-1])[::-1]  # Σ_{i ≥ j} h_i: a unit at stage j

@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sandbox.api import InputFile
-from sandbox_inventory.core.config import InventoryConfig
-from sandbox_inventory.core.orders import OrderKind
+from sandbox_inventory.core.config import InventoryConfig, OrderKind
 
 
 class SkusConfig(InventoryConfig):
@@ -17,6 +16,9 @@ class SkusConfig(InventoryConfig):
     horizon: int = Field(100, ge=1, le=1_000_000, description="periods of an episode")
     traces: Annotated[str, InputFile()] = Field(
         "generated:", min_length=1, description="CSV or Parquet file with period, sku, demand; or generated:"
+    )
+    step: Literal["auto", "number", "day", "week", "month"] = Field(
+        "auto", description="what a period of the file is; inferred from its dates by default"
     )
     items: int = Field(20, ge=1, le=5_000, description="items that are generated")
     periods: int = Field(1460, ge=20, le=100_000, description="periods that are generated")

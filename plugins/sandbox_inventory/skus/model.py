@@ -22,7 +22,7 @@ from sandbox_inventory.core.orders import make_orders
 from sandbox_inventory.core.reward import presets
 from sandbox_inventory.skus.config import SkusConfig
 from sandbox_inventory.skus.generator import generated_traces
-from sandbox_inventory.skus.traces import read_traces
+from sandbox_inventory.skus.traces import Traces, read_traces
 
 REWARDS = presets("holding", "shortage", "fixed", "revenue")
 GENERATED = "generated:"
@@ -39,7 +39,9 @@ class Skus:
     Attributes:
         traces: Demand of the part that is played, shape ``(periods, items)``, units.
         names: Names of the items.
-        means, stds: Of each item's demand in the first part, whichever part is played.
+        period: What a period is, for example ``day``.
+        means, stds: Of each item's demand from its first sale to the end of the first part, whichever part is
+            played; of an item that is launched later, from its first sale to the end of the traces.
 
     Raises:
         BrokenFileError: If the traces cannot be read.
@@ -50,7 +52,8 @@ class Skus:
 
     def __init__(self, config: SkusConfig) -> None:
         self.config = config
-        whole, self.names = _all_traces(config)
+        everything = _all_traces(config)
+        whole, self.names, self.period = everything.demand, everything.names, everything.step
         split = int(len(whole) * config.split)
         self.traces = {"first": whole[:split], "last": whole[split:], "all": whole}[config.part]
         if len(self.traces) < config.horizon:
@@ -59,8 +62,7 @@ class Skus:
                 f"of {config.horizon}.",
                 "Lower horizon, or use part=all.",
             )
-        self.means = np.maximum(whole[:split].mean(0), 1e-3)
-        self.stds = np.maximum(whole[:split].std(0), 1e-3)
+        self.means, self.stds = np.maximum(_own_moments(whole, split), 1e-3)
         items = whole.shape[1]
         # Stands for the items only: demand is cut from the traces.
         self.demands: tuple[Demand, ...] = (Demand(kind="trace", values=(0.0,)),) * items
@@ -108,11 +110,24 @@ class Skus:
         return {"stock": left + arriving, "pipeline": pipeline, "recent": recent}, flow
 
 
-def _all_traces(config: SkusConfig) -> tuple[Array, list[str]]:
+def _all_traces(config: SkusConfig) -> Traces:
     if config.traces.startswith(GENERATED):
         demand = generated_traces(config.generator_seed, config.items, config.periods)
-        return demand, [f"item-{index + 1}" for index in range(config.items)]
-    return read_traces(Path(config.traces))
+        return Traces(demand, [f"item-{index + 1}" for index in range(config.items)], "day")
+    return read_traces(Path(config.traces), None if config.step == "auto" else config.step)
+
+
+def _own_moments(demand: Array, split: int) -> Array:
+    """Mean and standard deviation of each item since its first sale, shape ``(2, items)``.
+
+    Args:
+        demand: Shape ``(periods, items)``.
+        split: Periods of the first part.
+    """
+    sold = demand > 0
+    launched = np.where(sold.any(0), sold.argmax(0), 0)
+    columns = [demand[begin : split if begin < split else None, item] for item, begin in enumerate(launched)]
+    return np.array([[column.mean() for column in columns], [column.std() for column in columns]])
 
 
 make, make_vec = env_makers(Skus)

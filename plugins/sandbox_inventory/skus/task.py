@@ -12,6 +12,7 @@ SKUS = inventory_task(
     "Many items with demand from traces",
     family="skus",
     config="SkusConfig",
+    version=2,
     default_reward="profit",
     baselines=(
         Baseline(
@@ -21,5 +22,6 @@ SKUS = inventory_task(
         ),
         Baseline("s-S", f"{RULES}:make_min_max", "the same level with an optimised lot"),
     ),
+    bound=True,
     sources=("Silver, Pyke & Thomas 2017, Inventory and Production Management in Supply Chains",),
 )

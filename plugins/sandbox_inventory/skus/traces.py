@@ -1,15 +1,18 @@
 """Reads demand traces of many items from CSV or Parquet.
 
-A file has three columns: ``period`` (a whole number from 0, or a date), ``sku`` and ``demand``. An item has
-no demand in periods for which it has no row. The first bad row is reported with its line.
+A file has three columns: ``period`` (a whole number from 0, a date, a week 2024-W05 or a month 2024-05),
+``sku`` and ``demand``. An item has no demand in periods for which it has no row. CSV may be separated by
+commas, semicolons or tabs, begin with a byte order mark, and have decimal commas where commas do not
+separate. The first bad row is reported with its line.
 """
 
 from __future__ import annotations
 
 import csv
-import datetime
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +20,47 @@ import numpy as np
 
 from sandbox.api import BrokenFileError
 from sandbox_inventory.core.arrays import Array
+from sandbox_inventory.skus.periods import Period, Step, numbered, read_period
 
 COLUMNS = ("period", "sku", "demand")
+SEPARATORS = (",", ";", "\t")
 MAX_ENTRIES = 20_000_000
 """Most entries of the table of periods × items."""
 
-MAX_PERIOD = 10_000_000
-
-Row = tuple[int, str, float]
-"""Period, sku, demand."""
+BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
-def read_traces(path: Path) -> tuple[Array, list[str]]:
-    """Demand of shape ``(periods, items)`` and the items' names, sorted.
+@dataclass(frozen=True)
+class Row:
+    """A row of the file; the header is line 1."""
+
+    line: int
+    period: Period
+    sku: str
+    demand: float
+
+
+@dataclass(frozen=True)
+class Traces:
+    """Demand of many items.
+
+    Attributes:
+        demand: Shape ``(periods, items)``, units.
+        names: Of the items, sorted.
+        step: What a period is.
+    """
+
+    demand: Array
+    names: list[str]
+    step: Step
+
+
+def read_traces(path: Path, step: Step | None = None) -> Traces:
+    """The traces of a file.
+
+    Args:
+        path: A CSV or Parquet file.
+        step: What a period is; inferred from the file if None.
 
     Raises:
         BrokenFileError: With the line (1 is the header) and the reason of the first bad row, or the reason
@@ -38,38 +69,63 @@ def read_traces(path: Path) -> tuple[Array, list[str]]:
     rows = list(_parquet(path) if path.suffix == ".parquet" else _csv(path))
     if not rows:
         raise BrokenFileError(path, "holds no demand")
-    names = sorted({sku for _, sku, _ in rows})
-    first, last = min(row[0] for row in rows), max(row[0] for row in rows)
+    names = sorted({row.sku for row in rows})
+    periods, known = numbered(path, [(row.line, row.period) for row in rows], step)
+    first, last = min(periods), max(periods)
     if (last - first + 1) * len(names) > MAX_ENTRIES:
         raise BrokenFileError(path, f"spans {last - first + 1:,} periods of {len(names):,} items: too many")
     column = {name: index for index, name in enumerate(names)}
     demand = np.zeros((last - first + 1, len(names)))
-    for period, sku, value in rows:
-        demand[period - first, column[sku]] += value
-    return demand, names
+    for row, period in zip(rows, periods, strict=True):
+        demand[period - first, column[row.sku]] += row.demand
+    return Traces(demand, names, known)
 
 
 def _csv(path: Path) -> Iterator[Row]:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.reader(file)
-            header = [name.strip().lower() for name in next(reader, [])]
-            for name in COLUMNS:
-                if name not in header:
-                    raise BrokenFileError(
-                        path, f"has no column '{name}'", 1, f"Columns: {', '.join(COLUMNS)}."
-                    )
-            places = [header.index(name) for name in COLUMNS]
-            for row in reader:
-                if not row:
-                    continue
-                if len(row) <= max(places):
-                    raise BrokenFileError(
-                        path, f"has {len(row)} fields instead of {len(header)}", reader.line_num
-                    )
-                yield _row(path, reader.line_num, *(row[place] for place in places))
+        content = path.read_bytes()
+        text = content.decode(BYTE_ORDER_MARKS.get(content[:2], "utf-8-sig"))
+        separator = _separator(path, text.partition("\n")[0])
+        reader = csv.reader(StringIO(text, newline=""), delimiter=separator)
+        header = _header(next(reader, []))
+        places = [header.index(name) for name in COLUMNS]
+        for row in reader:
+            if not any(field.strip() for field in row):
+                continue
+            if len(row) != len(header):
+                raise BrokenFileError(
+                    path, f"has {len(row)} fields instead of {len(header)}", reader.line_num
+                )
+            period, sku, demand = (row[place] for place in places)
+            if separator != "," and "." not in demand:
+                demand = demand.replace(",", ".")
+            yield _row(path, reader.line_num, period, sku, demand)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BrokenFileError(path, f"cannot be read as CSV: {error}") from error
+
+
+def _separator(path: Path, header: str) -> str:
+    """The separator by which the header has all columns.
+
+    Raises:
+        BrokenFileError: If there is none.
+    """
+    for separator in SEPARATORS:
+        if set(COLUMNS) <= set(_header(header.split(separator))):
+            return separator
+    best = max(SEPARATORS, key=header.count)
+    names = _header(header.split(best))
+    missing = next(name for name in COLUMNS if name not in names)
+    raise BrokenFileError(
+        path,
+        f"has no column '{missing}'",
+        1,
+        f"Columns: {', '.join(COLUMNS)}; separated by commas, semicolons or tabs.",
+    )
+
+
+def _header(fields: list[str]) -> list[str]:
+    return [name.strip().strip('"').strip().lower() for name in fields]
 
 
 def _parquet(path: Path) -> Iterator[Row]:
@@ -98,23 +154,4 @@ def _row(path: Path, line: int, period: Any, sku: Any, demand: Any) -> Row:
         raise BrokenFileError(path, f"has demand '{str(demand)[:40]}', which is no number", line) from None
     if not math.isfinite(value) or value < 0:
         raise BrokenFileError(path, f"has demand {value}, which must be finite and at least 0", line)
-    return _period(path, line, period), name, value
-
-
-def _period(path: Path, line: int, period: Any) -> int:
-    if isinstance(period, datetime.date):
-        return period.toordinal()
-    text = str(period).strip()
-    try:
-        number = int(text)
-    except ValueError:
-        try:
-            return datetime.date.fromisoformat(text[:10]).toordinal()
-        except ValueError:
-            pass
-    else:
-        if 0 <= number < MAX_PERIOD:
-            return number
-    raise BrokenFileError(
-        path, f"has period '{text[:40]}', which is neither a number from 0 nor a date", line
-    )
+    return Row(line, read_period(path, line, period), name, value)

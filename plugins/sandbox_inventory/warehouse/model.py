@@ -23,7 +23,7 @@ from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
 from sandbox_inventory.core.model import Flow, State
-from sandbox_inventory.core.orders import make_orders
+from sandbox_inventory.core.orders import make_orders, order_limit
 from sandbox_inventory.core.reward import presets
 from sandbox_inventory.warehouse.config import WarehouseConfig
 
@@ -38,32 +38,32 @@ class Warehouse:
     - ``warehouse`` (num_envs,): stock at the warehouse.
     - ``inbound`` (num_envs, L_w - 1): the warehouse's outstanding orders, next arrival first.
     - ``net`` (num_envs, R): stock less backlog at the retailers.
-    - ``in_transit`` (num_envs, L_r - 1, R): shipments to the retailers, next arrival first.
+    - ``in_transit`` (num_envs, L - 1, R): shipments to the retailers, next arrival first, for the longest
+      lead time L.
 
     Attributes:
-        mean, std: Averages over retailers of mean and standard deviation of demand, units a period.
+        means, stds: Mean and standard deviation of each retailer's demand, units a period.
+        lead_times: Of each retailer, periods.
     """
 
     finite = False
 
     def __init__(self, config: WarehouseConfig) -> None:
         self.config = config
-        count = config.retailers
-        means = config.means or (config.demand.mean,) * count
-        self.demands: tuple[Demand, ...] = tuple(
-            config.demand if config.means is None else config.demand.model_copy(update={"mean": mean})
-            for mean in means
-        )
+        self.demands: tuple[Demand, ...] = config.retailer_demands()
+        self.lead_times = np.asarray(config.lead_times)
         self.inbound_length = max(config.warehouse_lead_time - 1, 0)
-        self.transit_length = max(config.retailer_lead_time - 1, 0)
-        self.observation_size = 1 + self.inbound_length + count * (1 + self.transit_length)
+        self.transit_length = max(int(self.lead_times.max()) - 1, 0)
+        # A retailer's shipments are never further away than its lead time: those columns are not observed.
+        slots, retailers = np.nonzero(np.arange(self.transit_length)[:, None] < self.lead_times - 1)
+        self._observed = slots * len(self.lead_times) + retailers
+        self.observation_size = 1 + self.inbound_length + config.retailers + len(self._observed)
         moments = [mean_and_std(demand) for demand in self.demands]
-        self.mean = float(np.mean([mean for mean, _ in moments]))
-        self.std = float(np.mean([std for _, std in moments]))
-        self.scale = max(self.mean, 1.0)
-        max_order = config.max_order or float(np.ceil(max(mean + 6 * std for mean, std in moments)))
-        limits = (max_order * count, *[max_order] * count)
-        self.orders = make_orders(config.orders, limits, config.demand.integer)
+        self.means, self.stds = (np.array(column) for column in zip(*moments, strict=True))
+        self.scale = max(float(self.means.mean()), 1.0)
+        limits = [order_limit(config, demand) for demand in self.demands]
+        whole = all(demand.integer for demand in self.demands)
+        self.orders = make_orders(config.orders, (sum(limits), *limits), whole)
         self.action_space: gym.Space[Any] = self.orders.space
 
     def initial_state(self, num_envs: int) -> State:
@@ -78,8 +78,7 @@ class Warehouse:
 
     def observe(self, state: State) -> Array:
         """Warehouse stock, inbound orders, retailers' net stock, shipments to the retailers by arrival."""
-        num_envs = len(state["warehouse"])
-        in_transit = state["in_transit"].reshape(num_envs, -1)
+        in_transit = state["in_transit"].reshape(len(state["warehouse"]), -1)[:, self._observed]
         return np.concatenate([state["warehouse"][:, None], state["inbound"], state["net"], in_transit], 1)
 
     def units(self, state: State) -> Array:
@@ -98,9 +97,9 @@ class Warehouse:
             warehouse = warehouse + bought
         sent = self.allocate(warehouse, quantities[:, 1:], net + in_transit.sum(1))
         warehouse = warehouse - sent.sum(1)
-        late = np.zeros(len(warehouse))
-        if config.retailer_lead_time == 0:
-            net, served = receive(net, sent)
+        moving, late = self._under_way(in_transit, sent), np.zeros(len(warehouse))
+        if (self.lead_times == 0).any():
+            net, served = receive(net, sent * (self.lead_times == 0))
             late = served.sum(1)
         filled = np.minimum(positive(net), demand)
         left = net - demand
@@ -108,24 +107,30 @@ class Warehouse:
         if config.lost:
             left = positive(left)
         on_hand = positive(left).sum(1)
-        moving = in_transit.sum((1, 2)) + (sent.sum(1) if config.retailer_lead_time else 0.0)
         terms = {
             "holding": config.warehouse_holding * warehouse + config.holding * on_hand,
             "shortage": config.penalty * missing.sum(1),
-            "transport": config.transit * moving,
+            "transport": config.transit * moving.sum((1, 2)),
         }
         end_stock = warehouse + on_hand
         if config.warehouse_lead_time > 0:
             arriving, inbound = advance(inbound, bought)
             warehouse = warehouse + arriving
-        if config.retailer_lead_time > 0:
-            arriving, in_transit = advance(in_transit, sent)
-            left, served = receive(left, arriving)
-            late = late + served.sum(1)
+        left, served = receive(left, moving[:, 0])
+        late = late + served.sum(1)
         orders = np.stack([sent.sum(1), bought], 1)
         demanded, met = demand.sum(1), filled.sum(1)
         flow = Flow(terms, demanded, met, end_stock, orders, bought, met + late)
-        return {"warehouse": warehouse, "inbound": inbound, "net": left, "in_transit": in_transit}, flow
+        return {"warehouse": warehouse, "inbound": inbound, "net": left, "in_transit": moving[:, 1:]}, flow
+
+    def _under_way(self, in_transit: Array, sent: Array) -> Array:
+        """Units in transit after shipping, shape ``(num_envs, L, R)``; slot 0 arrives at the period's end."""
+        moving = np.zeros((len(sent), self.transit_length + 1, len(self.lead_times)))
+        moving[:, : self.transit_length] = in_transit
+        for retailer, lead_time in enumerate(self.lead_times):
+            if lead_time > 0:
+                moving[:, lead_time - 1, retailer] += sent[:, retailer]
+        return moving
 
     def allocate(self, available: Array, ordered: Array, position: Array) -> Array:
         """Units sent to each retailer, shape ``(num_envs, R)``; whole where orders are whole.

@@ -20,6 +20,7 @@ WAREHOUSE = inventory_task(
             KAYNOV,
         ),
     ),
+    bound=True,
     sources=(KAYNOV,),
     views=(BULLWHIP,),
 )

@@ -167,4 +167,5 @@ def _scheduled(value: float, schedule: str) -> float | Callable[[float], float]:
     """A constant, or a function of the share of the training that remains (1 to 0)."""
     if schedule == "constant":
         return value
-    return lambda remaining: remaining * value
+    # Off-policy training may take a few steps more than asked for.
+    return lambda remaining: max(remaining, 0.0) * value

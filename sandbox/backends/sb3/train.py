@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from sandbox.api.algorithm import TrainContext, WriteState
 from sandbox.api.errors import RunFailedError
@@ -55,7 +56,7 @@ def train(algorithm: SB3Algorithm, context: TrainContext) -> SB3Policy:
         model = build_model(algorithm, context, adapter)
         training = Training(algorithm, model, adapter)
         options: Arguments = {"log_interval": None, "callback": _callbacks(training, context)}
-        steps = context.steps
+        steps = steps_taken(model, context.steps)
         if context.resume is not None:
             restore_training(training, context.resume)
             steps -= model.num_timesteps  # SB3 counts from here, and adds what has been done
@@ -71,6 +72,17 @@ def train(algorithm: SB3Algorithm, context: TrainContext) -> SB3Policy:
     finally:
         torch.set_num_threads(threads)
         envs.close()
+
+
+def steps_taken(model: BaseAlgorithm, steps: int) -> int:
+    """The steps that a training of ``steps`` will take: whole rollouts, where it learns on-policy.
+
+    Schedules fall by these steps, so that they end at zero and not below.
+    """
+    if not isinstance(model, OnPolicyAlgorithm):
+        return steps
+    rollout = model.n_steps * model.n_envs
+    return -(-steps // rollout) * rollout
 
 
 def _callbacks(training: Training, context: TrainContext) -> list[BaseCallback]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -143,6 +143,7 @@ def describe(resolved: ResolvedScenario) -> Json:
             {"metric": scenario.metric, **reference.model_dump(exclude_none=True)}
             for reference in scenario.references
         ],
+        "bound": _bound(resolved),
         "presets": {name: preset.model_dump(exclude_none=True) for name, preset in scenario.presets.items()},
         "steps": scenario.steps,
         "evaluation": {
@@ -154,6 +155,15 @@ def describe(resolved: ResolvedScenario) -> Json:
         "config": _parameters(resolved),
         "sources": list(dict.fromkeys([*scenario.sources, *task.sources, *resolved.domain.sources])),
     }
+
+
+def _bound(scenario: ResolvedScenario) -> Json | None:
+    """What no agent can be better than on the scenario's test episodes."""
+    from sandbox.evaluation.bounds import bound_of
+    from sandbox.evaluation.seeds import evaluation_seeds
+
+    bound = bound_of(scenario, evaluation_seeds(scenario))
+    return None if bound is None else bound.to_json()
 
 
 def _environment(scenario: ResolvedScenario) -> tuple[Json, tuple[str, ...]]:
@@ -321,7 +331,8 @@ def _sections(document: Json, number: Callable[[float | None], str]) -> dict[str
             [
                 (r["name"], r["metric"], number(r["value"]), " ".join(filter(None, (r["source"], r["note"]))))
                 for r in document["references"]
-            ],
+            ]
+            + _bound_rows(document, number),
         ),
         "Tuned presets": _if_any(
             ("algorithm", "steps", "environments", "hyperparameters"),
@@ -342,7 +353,16 @@ def _sections(document: Json, number: Callable[[float | None], str]) -> dict[str
     }
 
 
-def _if_any(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _bound_rows(document: Json, number: Callable[[float | None], str]) -> list[tuple[str, str, str, str]]:
+    """What no agent can be better than, as a row of the known values."""
+    bound = document["bound"]
+    if bound is None:
+        return []
+    how = ": ".join(filter(None, (bound["method"], bound["source"])))
+    return [("bound", document["metric"], number(bound["value"]), how)]
+
+
+def _if_any(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return [header, *rows] if rows else []
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.cli.show.console import stderr, stdout
 from sandbox.cli.show.tables import show, table
-from sandbox.report.words import number, signed, with_unit
+from sandbox.report.words import distance, more, number, signed, with_unit
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -204,7 +204,7 @@ def _show_scenario(console: Console, compared: ComparisonResult, scenario: str, 
             _span(score.iqm, score.ci95),
             _figure(score.normalised),
             "" if score.best is None else _figure(score.best.iqm),
-            _against(score.against_best_baseline),
+            _against(score.against_best_baseline, classical=not learned and name != "random"),
             style="bold" if learned else None,
         )
     for reference in facts.references:
@@ -255,12 +255,13 @@ def _verdict(name: str, score: Score, against: DifferenceRecord, facts: Scenario
     p = "" if against.p_holm is None else f", p = {against.p_holm:.2g}"
     basis = f"{runs}, 95 % interval {number(low)} to {number(high)}{p}"
     size = with_unit(abs(difference), facts.unit)
+    far = distance(score.mean, facts.bound, facts.better)
     direction = "lower" if difference < 0 else "higher"
     if against.verdict == "unclear":
         what = f"{facts.metric} is {size} {direction}"
-        return f"no clear difference between {name} and {rival}: {what} ({basis})."
+        return f"no clear difference between {name} and {rival}: {what} ({basis}).{more(against)}{far}"
     verb = "beats" if against.verdict == "better" else "loses to"
-    return f"{name} {verb} {rival}: its {facts.metric} is {size} {direction} ({basis})."
+    return f"{name} {verb} {rival}: its {facts.metric} is {size} {direction} ({basis}).{far}"
 
 
 def _show_failures(console: Console, record: ComparisonRecord) -> None:
@@ -286,9 +287,9 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else number(value)
 
 
-def _against(against: DifferenceRecord | None) -> str:
-    if against is None:
-        return "best baseline"
+def _against(against: DifferenceRecord | None, *, classical: bool) -> str:
+    if against is None:  # without a classical method, or the best one itself
+        return "best baseline" if classical else "-"
     if against.difference is None:
         return "-"
     return f"{signed(against.difference)} {against.verdict}"

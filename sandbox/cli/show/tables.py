@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox.cli.show.console import printable, stdout
-from sandbox.report.words import number, plural, signed, verdict, with_unit
+from sandbox.report.words import distance, number, plural, signed, verdict, with_unit
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,6 +63,7 @@ def show_verdict(evaluation: EvaluationResult, trained: Run | None = None) -> No
             style="bold" if name in learned else None,
         )
     _references(shown, evaluation.scenario)
+    _bound(shown, evaluation)
     show(console, shown)
     console.print(f"{plural(count, 'test episode')} an agent, the same ones for all.", style="dim")
     sampling = [agent.name for agent in evaluation.agents if not agent.deterministic]
@@ -83,7 +84,8 @@ def show_verdict(evaluation: EvaluationResult, trained: Run | None = None) -> No
 def _verdict(agent: str, evaluation: EvaluationResult) -> str:
     difference, metric = evaluation.compare(agent), evaluation.metric
     against = difference.record() if difference is not None else None
-    return verdict(agent, against, metric.name, metric.unit, len(evaluation.seeds))
+    sentence = verdict(agent, against, metric.name, metric.unit, len(evaluation.seeds))
+    return sentence + distance(evaluation.mean(agent), evaluation.bound(), metric.better)
 
 
 def show_trained(trained: Run, metric: Metric) -> None:
@@ -133,6 +135,13 @@ def _references(shown: Table, scenario: ResolvedScenario) -> None:
     for reference in references:
         note = f"known value: {reference.source}" + (f" ({reference.note})" if reference.note else "")
         shown.add_row(reference.name, number(reference.value), note, "", style="dim")
+
+
+def _bound(shown: Table, evaluation: EvaluationResult) -> None:
+    bound = evaluation.bound()
+    if bound is not None:
+        side = "lower" if evaluation.metric.better == "lower" else "upper"
+        shown.add_row(f"{side} bound", number(bound.value), bound.method, "", style="dim")
 
 
 def _interval(mean: float | None, ci95: Interval) -> str:

@@ -27,8 +27,10 @@ from sandbox_inventory.core.demand.families import Demand
 WEIGHTS = REWARDS["cost"].weights
 
 
-def _problem(**settings: Any) -> Any:
-    return problem(BackordersConfig(**settings), WEIGHTS)
+def _item(**settings: Any) -> Any:
+    """One period's demand, the cost of positions, and the fixed cost."""
+    item = problem(BackordersConfig(**settings), WEIGHTS)
+    return item.mass, item.cost, item.fixed
 
 
 # Days by hand
@@ -114,13 +116,13 @@ def test_without_a_fixed_cost_the_best_rule_is_base_stock() -> None:
     ("rate", "levels", "cost"), [(10, (6, 40), 35.0216), (25, (19, 56), 54.2622), (50, (42, 108), 70.9752)]
 )
 def test_s_S_of_zheng_and_federgruen(rate: float, levels: tuple[int, int], cost: float) -> None:
-    low, top, best_cost = best_min_max(*_problem(demand=Demand(mean=rate)))
+    low, top, best_cost = best_min_max(*_item(demand=Demand(mean=rate)))
     assert (low, top) == levels
     assert best_cost == pytest.approx(cost, abs=5e-5)
 
 
 def test_s_S_of_snyder_and_shen_example_4_7() -> None:
-    low, top, cost = best_min_max(*_problem(demand=Demand(mean=6), penalty=4, fixed_cost=5))
+    low, top, cost = best_min_max(*_item(demand=Demand(mean=6), penalty=4, fixed_cost=5))
     assert (low, top) == (4, 10)
     assert cost == pytest.approx(8.0341, abs=5e-5)
 
@@ -159,7 +161,7 @@ def _cost_of_s_S(mass: Any, cost: PositionCost, fixed: float, low: int, top: int
     ids=lambda value: getattr(value, "kind", str(value)),
 )
 def test_no_other_s_S_is_cheaper(demand: Demand, fixed: float, penalty: float) -> None:
-    mass, cost, _ = _problem(demand=demand, fixed_cost=fixed, penalty=penalty)
+    mass, cost, _ = _item(demand=demand, fixed_cost=fixed, penalty=penalty)
     low, top, best = best_min_max(mass, cost, fixed)
     assert _cost_of_s_S(mass, cost, fixed, low, top) == pytest.approx(best)
     others = [
@@ -214,7 +216,7 @@ def test_playing_a_rule_costs_what_its_formula_says(maker: Any) -> None:
 
 
 def test_the_fixed_cost_of_a_heavy_weight_moves_the_rule() -> None:
-    config = BackordersConfig(demand=Demand(mean=6), penalty=4, fixed_cost=5)
+    config = BackordersConfig(demand=Demand(mean=6), penalty=4, fixed_cost=5, max_order=100)
     plain = make_optimal(make(config, REWARDS["cost"])).parameters["values"]
     heavy = make_optimal(make(config, REWARDS["cost"].reweighted({"fixed": -10.0}))).parameters["values"]
     assert heavy[1] - heavy[0] > plain[1] - plain[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,17 @@ import pytest
 from gymnasium import spaces
 from hypothesis import given
 from hypothesis import strategies as st
+from inventory_support import made
 
 from sandbox.api import InvalidValueError
+from sandbox.registry.discover import registry
 from sandbox_inventory.core.allocation import lowest_first_shares, proportional_shares, whole_shares
 from sandbox_inventory.core.arrays import advance, receive
-from sandbox_inventory.core.config import InventoryConfig
+from sandbox_inventory.core.config import InventoryConfig, OrderingConfig
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.metrics import EpisodeMetrics
 from sandbox_inventory.core.model import Flow
-from sandbox_inventory.core.orders import default_max_order, make_orders
+from sandbox_inventory.core.orders import make_orders, order_limit
 from sandbox_inventory.core.reward import DESCRIPTIONS, presets
 from sandbox_inventory.core.simulation import Simulation
 from sandbox_inventory.lost_sales.config import LostSalesConfig
@@ -79,10 +82,34 @@ def test_every_whole_quantity_can_be_ordered_by_a_continuous_action(limit: int) 
     np.testing.assert_array_equal(orders.quantities(orders.actions(quantities)), quantities)
 
 
-def test_the_default_limit_is_mean_plus_six_deviations_plus_one_and_a_half_lots() -> None:
-    # Mean 10, deviation √10 = 3.162, lot √(2·64·10) = 35.777: 10 + 18.974 + 53.666 = 82.64.
-    assert default_max_order(Demand(mean=10), fixed_cost=64, holding=1) == 83
-    assert default_max_order(Demand(mean=10), fixed_cost=64, holding=0) == 29
+def test_the_default_limit_is_a_demand_that_hardly_occurs_plus_one_and_a_half_lots() -> None:
+    # P(d > 33) = 2e-9 and P(d > 34) = 6e-10 at mean 10; lot √(2·64·10·(1 + 9)/(1·9)) = 37.71.
+    config, demand = OrderingConfig(), Demand(mean=10)
+    assert order_limit(config, demand) == 34
+    assert order_limit(config, demand, fixed_cost=64, holding=1, penalty=9) == np.ceil(34 + 1.5 * 37.7124)
+    assert order_limit(config, demand, fixed_cost=64, holding=0, penalty=9) == 34
+
+
+def test_the_default_limit_lets_a_backlog_end_where_demand_does_not_vary() -> None:
+    steady = Demand(kind="uniform", low=10, high=10, whole=True)
+    assert order_limit(OrderingConfig(), steady) == 20
+
+
+@pytest.mark.parametrize(("mean", "limit"), [(5, 12), (20, 48), (0.3, 1)])
+def test_a_limit_in_periods_of_demand_follows_the_demand(mean: float, limit: float) -> None:
+    assert order_limit(OrderingConfig(order_cover=2.4), Demand(mean=mean)) == limit
+    assert order_limit(OrderingConfig(order_cover=2.4, max_order=7), Demand(mean=mean)) == 7
+
+
+def test_a_limit_follows_the_stated_mean_of_rounded_demand() -> None:
+    # Rounding lifts the mean of this demand to 4.0003: the limit stays 10.
+    demand = Demand(kind="gamma", mean=4, std=2, whole=True)
+    assert order_limit(OrderingConfig(order_cover=2.5), demand) == 10
+
+
+def test_a_continuous_limit_of_whole_units_is_whole() -> None:
+    orders = make_orders("continuous", (11.6,), whole=True, flat=True)
+    assert orders.quantities(np.array([[1.0]])).tolist() == [12]
 
 
 # Shares of a short supplier
@@ -299,3 +326,18 @@ def test_checkpoints_of_version_0_1_name_state_arrays_otherwise() -> None:
     second.reset([np.random.default_rng(1)])
     second.set_state(saved)
     np.testing.assert_array_equal(first.observe(), second.observe())
+
+
+@pytest.mark.parametrize("task", registry().domain("inventory").tasks, ids=lambda task: task.name)
+def test_environments_can_be_pickled_in_the_middle_of_an_episode(task: Any) -> None:
+    envs = made(task, 2) if task.agents == "single" else made(task)
+    envs.reset(seed=3)
+    copy = pickle.loads(pickle.dumps(envs))  # noqa: S301 - its own bytes
+    if task.agents == "parallel":
+        actions = {agent: envs.action_space(agent).sample() for agent in envs.agents}
+        first, second = envs.step(actions)[1], copy.step(actions)[1]
+        assert first == second
+    else:
+        envs.action_space.seed(0)
+        actions = envs.action_space.sample()
+        np.testing.assert_array_equal(envs.step(actions)[1], copy.step(actions)[1])

@@ -187,7 +187,16 @@ def test_more_demand_is_drawn_from_the_same_seed_with_a_larger_mean() -> None:
 
 
 def test_relevant_fields_leave_out_what_the_family_does_not_use() -> None:
-    assert Demand(kind="poisson", mean=3, std=9).relevant_fields() == {"kind": "poisson", "mean": 3}
+    assert Demand(kind="poisson", mean=3).relevant_fields() == {"kind": "poisson", "mean": 3}
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [({"mean": 3, "std": 9}, "std"), ({"kind": "uniform", "mean": 3}, "mean"), ({"whole": True}, "whole")],
+)
+def test_fields_without_effect_on_the_family_are_refused(settings: dict[str, Any], field: str) -> None:
+    with pytest.raises(ValueError, match=f"{field} has no effect"):
+        Demand(**settings)
 
 
 # Paths of a batch

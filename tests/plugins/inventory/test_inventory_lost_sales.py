@@ -283,3 +283,14 @@ def test_no_rule_beats_the_optimum_and_a_cap_can_only_help() -> None:
         rules.exact_cost(env, rules.base_stock, plain),
     ]
     assert optimum < costs[0] <= costs[1]
+
+
+@pytest.mark.parametrize("lead_time", [0, 1, 2])
+def test_the_optimum_against_a_steady_demand_is_that_of_its_circle(lead_time: int) -> None:
+    # One unit a period, K = 5.86, h = 0.95: lots of three cost (5.86 + 0.95·(2 + 1))/3 a period.
+    demand = {"kind": "uniform", "low": 1, "high": 1, "whole": True}
+    config = LostSalesConfig(lead_time=lead_time, holding=0.95, penalty=19.64, fixed_cost=5.86, demand=demand)
+    best = min((5.86 + 0.95 * lot * (lot - 1) / 2) / lot for lot in range(1, 9))
+    assert rules.make_optimal(make(config, REWARDS["cost"])).parameters["cost"] == pytest.approx(
+        best, abs=1e-5
+    )

@@ -27,7 +27,7 @@ def _chain(**settings: Any) -> Network:
                     {"name": "out"},
                 ],
                 "links": [
-                    {"source": "depot", "target": "shop", "lead_time": 1, "transit": 0.1, "price": 9},
+                    {"source": "depot", "target": "shop", "lead_time": 1, "transit": 0.1},
                     {"source": "out", "target": "depot", "lead_time": 2, "price": 3},
                 ],
                 "markets": [{"node": "shop", "price": 10, "penalty": 2}],
@@ -47,7 +47,7 @@ def test_two_days_of_a_chain_by_hand() -> None:
         {
             "holding": 0 * 1 + 4 * 0.5,
             "shortage": 2 * 2,
-            "purchase": 4 * 3,  # the price inside the network cancels
+            "purchase": 4 * 3,  # what the shop pays to the depot cancels
             "transport": 6 * 0.1,
             "operating": 6 * 0.2,
             "revenue": 5 * 10,
@@ -144,7 +144,8 @@ def test_units_in_a_random_network_are_neither_made_nor_lost() -> None:
         config = NetworkConfig.model_validate(
             {
                 "nodes": [
-                    {"name": f"n{i}", "initial_stock": int(rng.integers(0, 20)), "capacity": 15}
+                    {"name": f"n{i}", "initial_stock": int(rng.integers(0, 20)) if i < count else 0}
+                    | ({"capacity": 15} if i > 0 else {})
                     for i in range(count + 1)
                 ],
                 "links": links,
@@ -268,6 +269,47 @@ def test_impossible_graphs_are_refused(change: dict[str, Any], message: str) -> 
     }
     with pytest.raises(ValueError, match=message):
         NetworkConfig.model_validate({**graph, **change})
+
+
+@pytest.mark.parametrize(
+    ("node", "link", "message"),
+    [
+        ({"name": "out", "initial_stock": 5}, {}, "initial_stock of 'out' has no effect"),
+        ({"name": "out", "holding": 1}, {}, "holding of 'out' has no effect"),
+        ({"name": "out"}, {"price": 9}, "price of the link from 'depot' to 'shop' has no effect"),
+        ({"name": "island"}, {}, "no link begins or ends at the node 'island'"),
+        ({"name": "shop", "capacity": 3}, {}, "capacity of 'shop' has no effect"),
+        ({"name": "shop", "operating": 3}, {}, "operating of 'shop' has no effect"),
+    ],
+)
+def test_fields_without_effect_are_refused(node: dict[str, Any], link: dict[str, Any], message: str) -> None:
+    nodes = {name: {"name": name} for name in ("shop", "depot", "out")} | {node["name"]: node}
+    with pytest.raises(ValueError, match=message):
+        NetworkConfig.model_validate(
+            {
+                "nodes": list(nodes.values()),
+                "links": [
+                    {"source": "depot", "target": "shop", **link},
+                    {"source": "out", "target": "depot"},
+                ],
+                "markets": [{"node": "shop"}],
+            }
+        )
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_capacity_outside_limits_what_can_be_bought(compiled: bool) -> None:
+    config = NetworkConfig.model_validate(
+        {
+            "nodes": [{"name": "shop"}, {"name": "stall"}, {"name": "mine", "capacity": 10}],
+            "links": [{"source": "mine", "target": "shop"}, {"source": "mine", "target": "stall"}],
+            "markets": [{"node": "shop"}, {"node": "stall"}],
+        }
+    )
+    model, rows = Network(config), 100 if compiled else 1
+    orders = np.tile([[15, 15], [4, 3]], (rows, 1))
+    _, flow = model.step(model.initial_state(2 * rows), orders, np.zeros((2 * rows, 2)))
+    assert flow.received[:2].tolist() == [10, 7]
 
 
 def test_real_demand_is_served_in_fractions() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import Any
 
@@ -120,15 +121,97 @@ def test_traces_are_read_from_csv_and_parquet_alike(tmp_path: Path) -> None:
     table = pa.table({"period": [0, 1, 3], "sku": ["apple", "pear", "apple"], "demand": [3.0, 2.0, 1.5]})
     pq.write_table(table, tmp_path / "demand.parquet")
     for name in ("demand.csv", "demand.parquet"):
-        demand, names = read_traces(tmp_path / name)
-        assert names == ["apple", "pear"]
-        assert demand.tolist() == [[3, 0], [0, 2], [0, 0], [1.5, 0]]
+        traces = read_traces(tmp_path / name)
+        assert (traces.names, traces.step) == (["apple", "pear"], "number")
+        assert traces.demand.tolist() == [[3, 0], [0, 2], [0, 0], [1.5, 0]]
 
 
 def test_days_are_periods_and_rows_of_the_same_day_add_up(tmp_path: Path) -> None:
     path = tmp_path / "demand.csv"
     path.write_text("Demand , SKU,period\n3,apple,2024-02-28\n2,apple,2024-02-28\n1,apple,2024-03-01\n")
-    assert read_traces(path)[0][:, 0].tolist() == [5, 0, 1]  # 2024 has a 29th of February
+    assert read_traces(path).demand[:, 0].tolist() == [5, 0, 1]  # 2024 has a 29th of February
+
+
+def _file(tmp_path: Path, rows: list[str], separator: str = ",", encoding: str = "utf-8") -> Path:
+    path = tmp_path / "demand.csv"
+    path.write_text("\n".join([separator.join(("period", "sku", "demand")), *rows]), encoding=encoding)
+    return path
+
+
+def _dates(days: int, count: int) -> list[str]:
+    first = datetime.date(2024, 1, 1)
+    return [f"{first + datetime.timedelta(days * number)},bolt,{number}" for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "step", "periods"),
+    [
+        (_dates(1, 60), "day", 60),
+        (_dates(7, 60), "week", 60),
+        ([f"{2019 + m // 12}-{m % 12 + 1:02}-01,bolt,1" for m in range(60)], "month", 60),
+        (["2024-01-31,bolt,1", "2024-02-29,bolt,1", "2024-03-31,bolt,1"], "month", 3),
+        ([f"2024-W{week:02},bolt,1" for week in range(1, 51)], "week", 50),
+        ([f"2024-{month:02},bolt,1" for month in range(1, 13)], "month", 12),
+        (["2024-12-30,bolt,1", "2025-01-06,bolt,1", "2025-01-20,bolt,1"], "week", 4),
+    ],
+)
+def test_the_step_is_inferred_from_the_dates(
+    tmp_path: Path, rows: list[str], step: str, periods: int
+) -> None:
+    traces = read_traces(_file(tmp_path, rows))
+    assert (traces.step, len(traces.demand)) == (step, periods)
+
+
+def test_the_step_can_be_stated(tmp_path: Path) -> None:
+    path = _file(tmp_path, _dates(7, 3))
+    assert read_traces(path, "day").demand[:, 0].tolist() == [0, *[0] * 6, 1, *[0] * 6, 2]
+    with pytest.raises(BrokenFileError, match=r"line 3.*no whole number of weeks"):
+        read_traces(_file(tmp_path, _dates(3, 3)), "week")
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("2204-03-01,bolt,5", "line 62.*the year 2204"),
+        ("7,bolt,5", "line 62.*a number as period where line 2 has a date"),
+        ("2024-W09,bolt,5", "line 62.*a week as period where line 2 has a date"),
+        ("2026-03-01,bolt,5", "line 62.*no row in the 730 days before"),
+    ],
+)
+def test_an_odd_year_a_mixture_and_a_long_gap_are_refused(tmp_path: Path, row: str, reason: str) -> None:
+    with pytest.raises(BrokenFileError, match=reason):
+        read_traces(_file(tmp_path, [*_dates(1, 60), row]))
+
+
+def test_an_item_that_sells_now_and_then_has_no_gaps(tmp_path: Path) -> None:
+    rows = [f"{period},bolt,1" for period in (0, 9, 30, 41, 66, 80)]
+    assert len(read_traces(_file(tmp_path, rows)).demand) == 81
+
+
+@pytest.mark.parametrize(
+    ("separator", "encoding"), [(",", "utf-8-sig"), (";", "utf-8"), ("\t", "utf-16"), (";", "utf-8-sig")]
+)
+def test_files_of_spreadsheets_are_read(tmp_path: Path, separator: str, encoding: str) -> None:
+    rows = [separator.join(row) for row in (("0", "bolt", "3.5"), ("1", "bolt", "8"))]
+    path = _file(tmp_path, [*rows, separator * 2], separator, encoding)
+    assert read_traces(path).demand.tolist() == [[3.5], [8]]
+
+
+def test_a_decimal_comma_is_read_where_commas_do_not_separate(tmp_path: Path) -> None:
+    assert read_traces(_file(tmp_path, ["0;bolt;3,5"], ";")).demand.tolist() == [[3.5]]
+    # Separated by commas it would be a fourth field: which of them is the demand cannot be known.
+    with pytest.raises(BrokenFileError, match=r"line 2.*4 fields instead of 3"):
+        read_traces(_file(tmp_path, ["0,bolt,3,5"]))
+
+
+def test_an_item_that_is_launched_late_has_limits_and_scale_of_its_own(tmp_path: Path) -> None:
+    rows = [f"{period},old,5" for period in range(60)] + [f"{period},new,25" for period in range(50, 60)]
+    model = Skus(SkusConfig(traces=str(_file(tmp_path, rows)), horizon=10, part="last", cover=3))
+    assert model.names == ["new", "old"]
+    assert model.means.tolist() == [25, 5]
+    assert model.orders.max_quantity == (75, 15)
+    state, _ = one_day(model, (0, 0), (25, 5))
+    assert np.abs(model.observe(state)).max() < 10
 
 
 @pytest.mark.parametrize(

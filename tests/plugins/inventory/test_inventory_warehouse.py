@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from inventory_support import days, money, one_day, ordered, series
+from scipy import stats
 
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.rules import exact_rule_cost
@@ -100,9 +101,10 @@ def test_units_on_their_way_to_retailers_cost_where_that_is_asked_for() -> None:
 def test_retailers_may_have_demand_of_their_own() -> None:
     model = _model(means=(1, 5), max_order=None)
     assert [demand.mean for demand in model.demands] == [1, 5]
-    assert (model.mean, model.scale) == pytest.approx((3, 3))
-    limit = np.ceil(5 + 6 * np.sqrt(5))  # of the larger one
-    assert model.orders.max_quantity == (2 * limit, limit, limit)
+    assert [*model.means, model.scale] == pytest.approx([1, 5, 3])
+    # Each retailer's own: a demand that is exceeded with a probability below 1e-9.
+    small, large = (float(stats.poisson(mean).isf(1e-9)) for mean in (1, 5))
+    assert model.orders.max_quantity == (small + large, small, large)
 
 
 def test_a_mean_for_each_retailer_is_asked_for() -> None:

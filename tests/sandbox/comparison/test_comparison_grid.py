@@ -79,6 +79,7 @@ def test_figures_are_those_of_the_episodes(still: None, tmp_path: Path) -> None:
     assert done.document["scenarios"]["toy/corridor"]["anchors"] == {
         "zero": {"name": "random", "value": random},
         "one": {"name": "optimum", "value": pytest.approx(optimal)},
+        "axis": "linear",
     }
     assert score.normalised == pytest.approx((np.mean(own) - random) / (optimal - random))
     assert done.ranking("toy/corridor")[-1] in ("right-0.95", "epsilon-right")

@@ -14,12 +14,16 @@ from sandbox.statistics import (
     Interval,
     Resampler,
     band,
+    crossed_interval,
+    crossed_p_value,
     difference_p_value,
     holm,
     iqm,
     iqm_interval,
     iqm_intervals,
+    log_gap_score,
     mean_interval,
+    needed,
     normalise,
     optimality_gap,
     optimality_gap_interval,
@@ -229,3 +233,67 @@ def test_ten_scenarios_ten_agents_ten_runs_take_less_than_two_seconds() -> None:
         performance_profile(strata, np.linspace(-1, 2, 61))
     probabilities_of_improvement(scores, resampler)
     assert time.process_time() - start < 8.0
+
+
+# Runs and episodes
+
+
+def _equal_runs(seed: int = 0) -> NDArray[np.float64]:
+    """Five runs that end in one policy, on 40 episodes whose difference to a baseline is 3 ± 1.5."""
+    return np.tile(np.random.default_rng(seed).normal(3.0, 1.5, 40), (5, 1))
+
+
+def test_runs_that_end_in_one_policy_leave_the_noise_of_their_episodes() -> None:
+    table = _equal_runs()
+    low, high = crossed_interval(table, 0)
+    half = 1.96 * table[0].std(ddof=1) / np.sqrt(40)
+    assert (high - low) / 2 == pytest.approx(half, rel=0.1)
+    assert low < 3 < high
+    assert 0 < crossed_p_value(table) < 1e-6
+
+
+def test_the_interval_of_runs_and_episodes_covers_the_truth_at_least_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(1)
+    covered = 0
+    for trial in range(300):
+        table = rng.normal(0, 1, (10, 1)) + rng.normal(0, 2, (1, 30)) + rng.normal(0, 1, (10, 30))
+        low, high = crossed_interval(table, trial)
+        covered += low <= 0 <= high
+    assert covered > 0.88 * 300  # percentile intervals of ten runs are some points too narrow
+
+
+def test_with_one_run_or_one_episode_the_test_is_the_t_test() -> None:
+    values = np.random.default_rng(2).normal(0.3, 1, 12)
+    expected = difference_p_value(values)
+    assert crossed_p_value(values[None]) == pytest.approx(expected)
+    assert crossed_p_value(values[:, None]) == pytest.approx(expected)
+    assert np.isnan(crossed_p_value(np.array([[1.0]])))
+    assert crossed_p_value(np.ones((3, 4))) == 0.0
+    assert crossed_p_value(np.zeros((3, 4))) == 1.0
+
+
+def test_as_many_runs_as_are_needed_make_the_difference_clear() -> None:
+    rng = np.random.default_rng(3)
+    table = 0.4 + rng.normal(0, 1, (6, 1)) + rng.normal(0, 0.1, (6, 50))
+    more = needed(table)
+    assert more is not None
+    assert more.episodes == 50
+    mean, spread = table.mean(), table.mean(1).std(ddof=1)
+    assert 1.96 * spread / np.sqrt(more.runs) == pytest.approx(abs(mean), rel=0.1)
+    # Where the episodes are what varies, more runs would not help.
+    noisy = np.tile(rng.normal(0.1, 1, 30), (4, 1))
+    more = needed(noisy)
+    assert more is not None
+    assert more.episodes > 30
+    assert needed(np.zeros((3, 3))) is None
+
+
+def test_a_score_by_the_gap_tells_near_optimal_agents_apart_where_random_is_hopeless() -> None:
+    values = [16.34, 16.5, 17.97, 18_004.0, 15.0]
+    scores = log_gap_score(values, 18_004.0, 16.34)
+    assert scores[[0, 3]].tolist() == [1.0, 0.0]
+    assert scores[0] - scores[1] > 0.05  # a gap of 1 %; 1e-5 on the linear axis
+    assert scores[1] - scores[2] > 0.1
+    assert scores[4] > 1
+    np.testing.assert_allclose(log_gap_score([-v for v in values], -18_004.0, -16.34), scores)
+    assert np.isnan(log_gap_score([1.0], 3.0, 0.0)).all()

@@ -11,6 +11,9 @@ from sandbox_inventory.core.demand.families import Demand
 TAIL = 1e-13
 """Probability beyond which the tail of a distribution on the integers is cut, and the rest rescaled."""
 
+UNLIKELY = 1e-9
+"""Probability below which a demand does not count in the choice of limits."""
+
 
 def probabilities(demand: Demand) -> Array:
     """P(d = 0), P(d = 1), … of independent demand in whole units; sums to one.
@@ -46,6 +49,25 @@ def probabilities(demand: Demand) -> Array:
         mass = family.pmf(np.arange(int(family.isf(TAIL)) + 2))
     normalised: Array = mass / mass.sum()
     return normalised
+
+
+def largest_demand(demand: Demand) -> float:
+    """A quantity that the demand of a period exceeds with a probability below `UNLIKELY`, units."""
+    from scipy import stats
+
+    kind, mean, std = demand.kind, demand.mean, demand.std or 0.0
+    if kind == "trace":
+        return float(max(demand.values))
+    if kind == "markov":
+        return float(stats.poisson(max(demand.regimes)).isf(UNLIKELY))
+    if kind == "uniform":
+        return demand.high
+    if demand.independent and demand.integer:
+        at_least = np.cumsum(probabilities(demand)[::-1])[::-1]
+        return float(np.count_nonzero(at_least > UNLIKELY) - 1)
+    if kind == "gamma":
+        return float(stats.gamma((mean / std) ** 2, 0, std**2 / mean).isf(UNLIKELY))
+    return mean + 6.0 * std
 
 
 def convolved(mass: Array, periods: int) -> Array:

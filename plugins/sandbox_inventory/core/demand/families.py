@@ -71,6 +71,10 @@ class Demand(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Demand:
+        for name, field in type(self).model_fields.items():
+            if name == "kind" or name in FIELDS_OF_KIND[self.kind] or getattr(self, name) == field.default:
+                continue
+            raise ValueError(f"{name} has no effect on demand of kind {self.kind}")
         if self.kind in ("negative-binomial", "normal", "gamma", "ar1") and self.std is None:
             raise ValueError(f"demand of kind {self.kind} needs std")
         if self.kind == "negative-binomial" and self.std is not None and self.std**2 <= self.mean:
@@ -84,6 +88,15 @@ class Demand(BaseModel):
         if any(mean < 0 for mean in self.regimes) or any(value < 0 for value in self.values):
             raise ValueError("demand must not be negative")
         return self
+
+    def with_mean(self, mean: float) -> Demand:
+        """The same family with another mean.
+
+        Raises:
+            pydantic.ValidationError: If the family does not allow it.
+        """
+        stated = self.model_dump(exclude_defaults=True)
+        return Demand.model_validate({**stated, "kind": self.kind, "mean": mean})
 
     @property
     def integer(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from sandbox_inventory.core.solvers.transitions import outcomes, pack, transitio
 
 OFFSET = 32_768
 """Added to state values so that keys are sortable; values from -32,768 to 32,767 are distinguished."""
+
+MAX_PERIODS = 1_500
+"""Periods after which a chain that still reaches new states is refused: its stock or backlog has no bound."""
 
 WINDOW = 32
 """Sweeps over which the cost is averaged before it is compared."""
@@ -27,7 +31,8 @@ def average_cost(
     tail: float = 1e-10,
     tolerance: float = 1e-8,
     max_states: int = 400_000,
-    max_value: float | None = None,
+    max_value: float = np.inf,
+    min_value: float = -np.inf,
 ) -> float:
     """Long-run cost a period (minus reward) of a stationary rule.
 
@@ -39,12 +44,61 @@ def average_cost(
         tolerance: Of the cost.
         max_states: Most states that may be reachable.
         max_value: State columns are held at this value, for rules under which stock could grow without end.
+        min_value: Likewise, for backlog that could grow without end.
 
     Raises:
         InvalidValueError: If more than ``max_states`` states can be reached.
     """
-    chain, cost = _reachable_chain(model, choose, reward, tail, max_states, max_value)
-    return _stationary_cost(chain, cost, tolerance)
+    return long_run(
+        model,
+        choose,
+        reward,
+        tail=tail,
+        tolerance=tolerance,
+        max_states=max_states,
+        max_value=max_value,
+        min_value=min_value,
+    ).average
+
+
+@dataclass(frozen=True)
+class LongRun:
+    """A stationary rule in the long run.
+
+    Attributes:
+        rows: States that the rule reaches, shape ``(states, columns)``.
+        share: Share of the periods that begin in each, shape ``(states,)``.
+        costs: Expected cost of a period that begins in each (minus reward).
+    """
+
+    rows: Array
+    share: Array
+    costs: Array
+
+    @property
+    def average(self) -> float:
+        """Cost a period."""
+        return float(self.share @ self.costs)
+
+
+def long_run(
+    model: Model,
+    choose: Callable[[State], Array],
+    reward: RewardSpec,
+    *,
+    tail: float = 1e-10,
+    tolerance: float = 1e-8,
+    max_states: int = 400_000,
+    max_value: float = np.inf,
+    min_value: float = -np.inf,
+) -> LongRun:
+    """The states of a stationary rule and how often each is met; arguments as for `average_cost`.
+
+    Raises:
+        InvalidValueError: As `average_cost`.
+    """
+    rows, chain, cost = _reachable_chain(model, choose, reward, tail, max_states, (min_value, max_value))
+    return LongRun(rows, _stationary_shares(chain, cost, tolerance), cost)
 
 
 def _reachable_chain(
@@ -53,24 +107,25 @@ def _reachable_chain(
     reward: RewardSpec,
     tail: float,
     max_states: int,
-    max_value: float | None,
-) -> tuple[Any, Array]:
-    """Transition matrix (SciPy CSR) among the states reachable from the first, and the cost of each."""
+    held: tuple[float, float],
+) -> tuple[Array, Any, Array]:
+    """States reachable from the first, their transition matrix (SciPy CSR), and the cost of each."""
     from scipy import sparse
 
     cases, index = outcomes(model.demands, tail), _RowIndex()
     frontier = index.add(pack(model.initial_state(1)))
-    costs, targets = [], []
+    rows, costs, targets, periods = [frontier], [], [], 0
     while len(frontier):
         next_rows, cost = transitions(model, frontier, choose(unpack(model, frontier)), cases, reward)
-        if max_value is not None:
-            next_rows = np.minimum(next_rows, max_value)
+        next_rows = np.clip(next_rows, *held)
         costs.append(cost)
         count, num_outcomes, columns = next_rows.shape
         flat = next_rows.reshape(-1, columns)
         frontier = index.add(flat)
+        rows.append(frontier)
         targets.append(index.numbers(flat).reshape(count, num_outcomes))
-        if index.count > max_states:
+        periods += 1
+        if index.count > max_states or periods > MAX_PERIODS:
             raise InvalidValueError(
                 f"The rule can reach more than {max_states:,} states: its cost cannot be computed exactly."
             )
@@ -79,11 +134,11 @@ def _reachable_chain(
     probabilities = np.tile(cases.probabilities, size)
     row_starts = np.arange(size + 1) * num_outcomes
     chain = sparse.csr_matrix((probabilities, target.ravel(), row_starts), (size, size))
-    return chain, np.concatenate(costs)
+    return np.concatenate(rows), chain, np.concatenate(costs)
 
 
-def _stationary_cost(chain: Any, cost: Array, tolerance: float) -> float:
-    """Cost under the stationary distribution, by damped power iteration from the first state.
+def _stationary_shares(chain: Any, cost: Array, tolerance: float) -> Array:
+    """Stationary probabilities, by damped power iteration from the first state until the cost settles.
 
     Damping makes the iteration converge for periodic chains as well.
     """
@@ -99,7 +154,7 @@ def _stationary_cost(chain: Any, cost: Array, tolerance: float) -> float:
             if abs(mean - last) < tolerance and abs(float(share @ cost) - mean) < tolerance:
                 break
             last, total = mean, 0.0
-    return float(share @ cost)
+    return share
 
 
 class _RowIndex:

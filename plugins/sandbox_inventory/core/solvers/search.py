@@ -18,6 +18,9 @@ ParametricRule = Callable[[Array, State], Array]
 Cost = Callable[[Array], Array]
 """Cost a period of each candidate; candidates have shape ``(candidates, parameters)``."""
 
+Record = Callable[[State, Array, Array], None]
+"""Called with the state, the demand and the action of a period."""
+
 SEED = 2_718_281_828
 """Seed of the demand that rules are tuned on; above every scenario seed, so disjoint from test episodes."""
 
@@ -60,13 +63,20 @@ class SimulatedCost:
 
     def __call__(self, candidates: Array) -> Array:
         """Costs, shape ``(candidates,)``."""
+        return self.play(candidates, None)
+
+    def play(self, candidates: Array, record: Record | None) -> Array:
+        """The same; ``record`` is called in every counted period, rows ordered by candidate."""
         count = len(candidates)
         parameters = np.repeat(candidates, self._num_paths, 0)
         state = self._model.initial_state(len(parameters))
         total = np.zeros(len(parameters))
         for period in range(self._horizon):
             action = self._model.orders.actions(self._rule(parameters, state))
-            state, flow = self._model.step(state, action, np.tile(self._demand[period], (count, 1)))
+            demand = np.tile(self._demand[period], (count, 1))
+            if record is not None and period >= self._warmup:
+                record(state, demand, action)
+            state, flow = self._model.step(state, action, demand)
             if period >= self._warmup:
                 total -= self._reward.total(flow.terms)
         periods = self._horizon - self._warmup

@@ -16,7 +16,15 @@ from sandbox_inventory.core.solvers.transitions import outcomes, pack, transitio
 MAX_TRANSITIONS = 40_000_000
 """Most transitions (states × actions × demand outcomes) that are held in memory."""
 
-MAX_SWEEPS = 4_000
+MAX_SWEEPS = 20_000
+
+NOT_CONVERGED = f"Value iteration has not converged after {MAX_SWEEPS:,} sweeps."
+
+GROWTHS = 12
+"""Times that a grid may grow before an instance is refused."""
+
+SETTLED = 1e-5
+"""Relative change of the cost below which a grid is wide enough."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,11 @@ class Solution:
     values: Array
     low: Array
     sizes: tuple[int, ...]
+
+    def values_at(self, rows: Array) -> Array:
+        """Values of rows; outside the grid those of the nearest state."""
+        values: Array = self.values[_grid_index(rows, self.low, self.sizes)]
+        return values
 
     def action(self, rows: Array, actions: Array) -> Array:
         """The best of ``actions`` in each row; outside the grid that of the nearest state."""
@@ -80,6 +93,7 @@ def solve(
     tolerance: float = 1e-6,
     tail: float = 1e-9,
     label: str = "optimal policy",
+    begin: Solution | None = None,
 ) -> Solution:
     """The best stationary policy on a grid of states.
 
@@ -93,6 +107,7 @@ def solve(
         tolerance: Of the cost a period.
         tail: Demand outcomes less likely than this are left out.
         label: Name in the progress line.
+        begin: A solution on another grid whose values iteration begins with.
 
     Raises:
         InvalidValueError: If more than `MAX_TRANSITIONS` transitions are needed.
@@ -101,12 +116,68 @@ def solve(
     corner = np.asarray(low)
     grid = _grid(model, corner, sizes, actions, reward, tail)
     progress = ProgressLine(f"{label}, {grid.cost.shape[1]:,} states")
+    values = np.zeros(grid.cost.shape[1])
+    if begin is not None:
+        values = begin.values_at(np.stack(np.unravel_index(np.arange(len(values)), sizes), 1) + corner)
     if discount == 1:
-        cost, values, quality = _average(grid, tolerance, progress)
+        cost, values, quality = _average(grid, values, tolerance, progress)
     else:
-        cost, values, quality = _discounted(grid, discount, tolerance, progress)
+        cost, values, quality = _discounted(grid, values, discount, tolerance, progress)
     progress.done()
     return Solution(cost, quality.argmin(0), values, corner, sizes)
+
+
+def solve_growing(
+    model: Model,
+    low: Sequence[int],
+    high: Sequence[int],
+    grows: Sequence[bool],
+    actions: Array,
+    reward: RewardSpec,
+    *,
+    discount: float = 1.0,
+    tolerance: float = 1e-6,
+    tail: float = 1e-9,
+    label: str = "optimal policy",
+) -> Solution:
+    """`solve` on grids that grow at both ends until the cost no longer changes.
+
+    Backlog and stock have no bounds of their own, and what a grid holds at its edge is forgiven for free.
+
+    Args:
+        model, actions, reward, discount, tolerance, tail, label: As for `solve`.
+        low: Smallest value of each state column to begin with.
+        high: Largest value of each column to begin with.
+        grows: Columns that have no bounds of their own.
+
+    Raises:
+        InvalidValueError: As `solve`, or if the cost does not settle.
+    """
+    lower, upper = np.asarray(low, np.int64), np.asarray(high, np.int64)
+    before: Solution | None = None
+    for _ in range(GROWTHS):
+        solution = solve(
+            model,
+            lower.tolist(),
+            upper.tolist(),
+            actions,
+            reward,
+            discount=discount,
+            tolerance=tolerance,
+            tail=tail,
+            label=label,
+            begin=before,
+        )
+        if before is not None and abs(solution.cost - before.cost) <= SETTLED * max(abs(solution.cost), 1e-2):
+            return solution
+        if not any(grows):
+            return solution
+        before, reach = solution, np.where(grows, (upper - lower) // 2 + 1, 0)
+        lower, upper = lower - reach, upper + reach
+    raise InvalidValueError(
+        "The cost of the optimum keeps changing with the largest backlog and stock that are considered.",
+        "An order limit below the mean demand, or a penalty near 0, lets backlog grow without end.",
+    )
 
 
 def _grid(
@@ -131,9 +202,11 @@ def _grid(
     return _Grid(cost, target, cases.probabilities, first)
 
 
-def _average(grid: _Grid, tolerance: float, progress: ProgressLine) -> tuple[float, Array, Array]:
+def _average(
+    grid: _Grid, values: Array, tolerance: float, progress: ProgressLine
+) -> tuple[float, Array, Array]:
     """Average cost, relative values, and the cost of every action in every state."""
-    values, quality = np.zeros(grid.cost.shape[1]), np.empty(grid.cost.shape)
+    quality = np.empty(grid.cost.shape)
     for sweep in range(MAX_SWEEPS):
         _look_ahead(grid, values, 1.0, quality)
         new = quality.min(0)
@@ -144,25 +217,25 @@ def _average(grid: _Grid, tolerance: float, progress: ProgressLine) -> tuple[flo
         new = 0.5 * new + 0.5 * values
         values = new - new[grid.first]
         progress(f"sweep {sweep + 1}, error {span:.1e}")
-        if span < tolerance:
-            break
-    return cost, values, quality
+        if span < tolerance * max(1.0, abs(cost)):
+            return cost, values, quality
+    raise InvalidValueError(NOT_CONVERGED)
 
 
 def _discounted(
-    grid: _Grid, discount: float, tolerance: float, progress: ProgressLine
+    grid: _Grid, values: Array, discount: float, tolerance: float, progress: ProgressLine
 ) -> tuple[float, Array, Array]:
     """Discounted cost from the first state, values, and the cost of every action in every state."""
-    values, quality = np.zeros(grid.cost.shape[1]), np.empty(grid.cost.shape)
+    quality = np.empty(grid.cost.shape)
     for sweep in range(MAX_SWEEPS):
         _look_ahead(grid, values, discount, quality)
         new = quality.min(0)
         error = float(np.abs(new - values).max())
         values = new
         progress(f"sweep {sweep + 1}, error {error:.1e}")
-        if error < tolerance:
-            break
-    return float(values[grid.first]), values, quality
+        if error < tolerance * max(1.0, float(np.abs(values).max())):
+            return float(values[grid.first]), values, quality
+    raise InvalidValueError(NOT_CONVERGED)
 
 
 def _look_ahead(grid: _Grid, values: Array, discount: float, quality: Array) -> None:

@@ -1,0 +1,274 @@
+"""Bounds of what any policy can reach: never beyond the optimum of 200 random solvable instances."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sandbox.cli.main import main
+from sandbox.evaluation.bounds import bound_of
+from sandbox.evaluation.evaluate import evaluate
+from sandbox.evaluation.seeds import evaluation_seeds
+from sandbox.scenarios.resolve import load_scenario
+from sandbox_inventory.core.demand.distribution import moments, probabilities
+from sandbox_inventory.core.demand.families import Demand
+from sandbox_inventory.core.simulation import Simulation, demand_of_episodes
+from sandbox_inventory.core.solvers.value_iteration import solve
+from sandbox_inventory.joint_replenishment import bound as joint_bound
+from sandbox_inventory.joint_replenishment import model as joint
+from sandbox_inventory.joint_replenishment.config import JointReplenishmentConfig
+from sandbox_inventory.joint_replenishment.exact import optimal as joint_optimal
+from sandbox_inventory.network import bound as network_bound
+from sandbox_inventory.network import model as network
+from sandbox_inventory.network.config import NetworkConfig
+from sandbox_inventory.serial.config import SerialConfig
+from sandbox_inventory.serial.exact import optimal as clark_scarf
+from sandbox_inventory.skus.bound import least_lots
+from sandbox_inventory.skus.config import SkusConfig
+from sandbox_inventory.warehouse import bound as warehouse_bound
+from sandbox_inventory.warehouse import model as warehouse
+from sandbox_inventory.warehouse.bound import Balanced
+from sandbox_inventory.warehouse.config import WarehouseConfig
+
+INSTANCES = 200
+"""Of each kind; `pytest.mark.slow` where they take more than a minute."""
+
+COIN = Demand(kind="uniform", low=0, high=1, whole=True)
+
+
+def _rate(rng: np.random.Generator, low: float, high: float) -> float:
+    return round(float(rng.uniform(low, high)), 2)
+
+
+def test_one_retailer_is_bounded_by_the_optimum_of_the_serial_system() -> None:
+    # With one retailer nothing is exchanged: the bound is the optimum of Clark and Scarf.
+    rng = np.random.default_rng(1)
+    for _ in range(INSTANCES):
+        holding, added, penalty = _rate(rng, 0.2, 2), _rate(rng, 0.2, 2), _rate(rng, 2, 20)
+        demand = Demand(mean=_rate(rng, 0.3, 3))
+        lead_times = (int(rng.integers(0, 3)), int(rng.integers(0, 3)))
+        serial = SerialConfig(
+            lead_times=lead_times,
+            echelon_holding=(added, holding),
+            penalty=penalty,
+            demand=demand,
+            orders="discrete",
+        )
+        model = warehouse.Warehouse(
+            WarehouseConfig(
+                retailers=1,
+                retailer_lead_time=lead_times[0],
+                warehouse_lead_time=lead_times[1],
+                warehouse_holding=holding,
+                holding=holding + added,
+                penalty=penalty,
+                demand=demand,
+            )
+        )
+        optimum = clark_scarf(serial, {"holding": -1, "transport": -1, "shortage": -1}).cost
+        in_transit = holding * moments(demand)[0] * lead_times[0]  # free in this warehouse
+        least = Balanced.of(model, [probabilities(demand)]).least(lead_times[1])
+        assert least == pytest.approx(optimum - in_transit, rel=1e-6)
+
+
+def _optimum_of_two_retailers(model: Any, lowest: int) -> float:
+    """Long-run optimum by value iteration; backlog beyond the edge of the grid is never optimal."""
+    actions = np.array(list(product(range(4), range(3), range(3))))
+    low, high = [0, lowest, lowest], [4, 3, 3]
+    return solve(model, low, high, actions, warehouse.REWARDS["cost"]).cost
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", [False, True])
+def test_the_bound_of_a_warehouse_is_below_its_optimum(lost: bool) -> None:
+    rng = np.random.default_rng([2, lost])
+    below = []
+    for _ in range(INSTANCES):
+        config = WarehouseConfig(
+            retailers=2,
+            warehouse_lead_time=1,
+            retailer_lead_time=int(rng.integers(0, 2)),
+            warehouse_holding=_rate(rng, 0.2, 2),
+            holding=_rate(rng, 0.5, 3),
+            penalty=_rate(rng, 4, 15),
+            lost=lost,
+            demand=COIN,
+            horizon=2_000,
+        )
+        env = warehouse.make(config, warehouse.REWARDS["cost"])
+        optimum = _optimum_of_two_retailers(env.model, 0 if lost else -4)
+        bound = warehouse_bound.bound(env, "cost", [0])
+        assert bound is not None
+        # A start without stock costs more than the long run: two periods without sales, and a backlog.
+        start = 6 * config.penalty / config.horizon
+        assert bound.value <= optimum + start
+        below.append(bound.value / optimum)
+    assert np.mean(below) > (0.5 if lost else 0.75)
+
+
+def test_the_bound_of_joint_replenishment_is_below_its_optimum() -> None:
+    rng = np.random.default_rng(3)
+    gaps = []
+    for _ in range(INSTANCES):
+        high = int(rng.integers(1, 4))
+        config = JointReplenishmentConfig(
+            fixed_cost=_rate(rng, 0, 15),
+            item_costs=(_rate(rng, 0, 5), _rate(rng, 0, 5)),
+            means=(1, 1),
+            demand=Demand(kind="uniform", low=0, high=high, whole=True),
+            holdings=(_rate(rng, 0.5, 2), _rate(rng, 0.5, 2)),
+            penalty=_rate(rng, 3, 20),
+        )
+        env = joint.make(config, joint.REWARDS["cost"])
+        optimum = joint_optimal(env).parameters["cost"]
+        bound = joint_bound.bound(env, "cost", [0])
+        assert bound is not None
+        assert bound.value <= optimum + 1e-5
+        gaps.append(optimum / bound.value - 1)
+    assert np.mean(gaps) < 0.1
+
+
+def test_trucks_cost_at_least_their_share_of_the_units() -> None:
+    config = JointReplenishmentConfig(
+        fixed_cost=12,
+        item_costs=(0,),
+        means=(1, 1),
+        truck_capacity=4,
+        demand=Demand(kind="uniform", low=1, high=1, whole=True),
+        max_order=8,
+    )
+    env = joint.make(config, joint.REWARDS["cost"])
+    bound = joint_bound.bound(env, "cost", [0])
+    assert bound is not None
+    # Two units a period fill half a truck: 6 a period; stock and backlog of a truck's load come on top.
+    assert 6 - 1e-9 <= bound.value <= joint_optimal(env).parameters["cost"]
+
+
+def _plans(limit: int, periods: int) -> Any:
+    """All sequences of orders, shape ``(plans, periods)``."""
+    return np.array(list(product(range(limit + 1), repeat=periods)))
+
+
+def test_known_lots_of_an_item_cost_no_more_than_the_best_of_all_plans() -> None:
+    rng = np.random.default_rng(4)
+    plans, attained = _plans(12, 4), 0
+    for _ in range(INSTANCES):
+        config = SkusConfig(
+            lead_time=1,
+            holding=_rate(rng, 0.01, 1),
+            penalty=_rate(rng, 0.1, 2),
+            margin=_rate(rng, 0.1, 2),
+            fixed_cost=_rate(rng, 0, 4),
+        )
+        demand = rng.integers(0, 4, 5).astype(float)
+        stock, cost = np.zeros(len(plans)), np.zeros(len(plans))
+        for period, wanted in enumerate(demand):
+            sold = np.minimum(stock, wanted)
+            stock = stock - sold
+            cost += config.holding * stock + (config.penalty + config.margin) * (wanted - sold)
+            if period < 4:
+                cost += config.fixed_cost * (plans[:, period] > 0)
+                stock = stock + plans[:, period]
+        bound = float(least_lots(demand, config))
+        assert bound <= cost.min() + 1e-9
+        attained += bound == pytest.approx(cost.min(), abs=1e-9)
+    # Beyond it is only what a plan with stock might keep for later: the model sells whatever there is.
+    assert attained > 0.9 * INSTANCES
+
+
+def test_the_plan_of_a_network_earns_at_least_the_best_of_all_orders() -> None:
+    rng = np.random.default_rng(5)
+    plans = _plans(3, 4)
+    for number in range(INSTANCES):
+        config = NetworkConfig.model_validate(
+            {
+                "horizon": 4,
+                "event_order": str(rng.choice(["sandbox", "or-gym"])),
+                "backlog": bool(rng.random() < 0.5),
+                "nodes": [
+                    {"name": "shop", "initial_stock": int(rng.integers(0, 3)), "holding": _rate(rng, 0, 0.5)},
+                    {"name": "mine", "operating": _rate(rng, 0, 0.5), "capacity": int(rng.integers(2, 4))},
+                ],
+                "links": [
+                    {
+                        "source": "mine",
+                        "target": "shop",
+                        "lead_time": int(rng.integers(0, 3)),
+                        "price": _rate(rng, 0, 1),
+                        "transit": _rate(rng, 0, 0.2),
+                        "capacity": 3,
+                    }
+                ],
+                "markets": [
+                    {
+                        "node": "shop",
+                        "price": _rate(rng, 0.5, 3),
+                        "penalty": _rate(rng, 0, 1),
+                        "demand": {"kind": "uniform", "low": 0, "high": 3, "whole": True},
+                    }
+                ],
+            }
+        )
+        env = network.make(config, network.REWARDS["profit"])
+        (demand,) = demand_of_episodes(env.model, [number])
+        state, earned = env.model.initial_state(len(plans)), np.zeros(len(plans))
+        for period in range(4):
+            state, flow = env.model.step(
+                state, plans[:, period : period + 1], np.tile(demand[period], (len(plans), 1))
+            )
+            costs = sum(values for name, values in flow.terms.items() if name != "revenue")
+            earned += flow.terms["revenue"] - costs
+        bound = network_bound.bound(env, "profit", [number])
+        assert bound is not None
+        assert bound.value == pytest.approx(earned.max() / 4, abs=1e-7)  # nothing is shared: it is attained
+
+
+def test_demand_of_episodes_is_what_the_environment_plays() -> None:
+    env = network.make(NetworkConfig(horizon=12), network.REWARDS["profit"])
+    seeds = [3, 9]
+    for seed, demand in zip(seeds, demand_of_episodes(env.model, seeds), strict=True):
+        env.reset(seed=seed)
+        sim: Simulation = env.sim
+        for period in range(12):
+            assert sim.demand_paths.demand(period)[0].tolist() == demand[period].tolist()
+
+
+# What users see
+
+
+@pytest.mark.parametrize(
+    ("scenario", "agent"),
+    [
+        ("warehouse-backorders", "base-stock"),
+        ("warehouse-lost", "base-stock"),
+        ("or-gym-v0", "echelon-base-stock"),
+        ("network-diamond", "echelon-base-stock"),
+        ("skus", "s-S"),
+    ],
+)
+@pytest.mark.slow
+def test_no_rule_is_beyond_the_bound_of_a_scenario(scenario: str, agent: str) -> None:
+    result = evaluate([agent, "random"], f"inventory/{scenario}", episodes=32)
+    bound = result.bound()
+    assert bound is not None
+    means = [result.mean(name) for name in (agent, "random")]
+    sign = 1 if result.metric.better == "lower" else -1
+    assert all(sign * mean > sign * bound.value for mean in means)
+
+
+def test_where_the_demand_has_no_probabilities_there_is_no_bound() -> None:
+    problem = load_scenario(
+        "inventory/warehouse-backorders", ["demand={kind: ar1, mean: 3, std: 1, whole: true}"]
+    )
+    assert bound_of(problem, evaluation_seeds(problem)) is None
+
+
+def test_info_and_eval_show_the_bound(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "inventory/warehouse-backorders"]) == 0
+    assert "retailers exchange stock freely" in " ".join(capsys.readouterr().out.split())
+    command = ["eval", "random", "--scenario", "inventory/or-gym-v0", "--episodes", "5"]
+    assert main(command) == 0
+    assert "upper bound" in capsys.readouterr().out
