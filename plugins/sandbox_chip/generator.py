@@ -250,7 +250,7 @@ def _pins(
 
 def _fitted(netlist: Netlist, grid: int, orientation: str) -> Problem:
     """The design on a grid, with its macros shrunk until they can be packed."""
-    problem = build_problem(netlist, grid, orientation, macros_only=True)
+    problem = build_problem(netlist, grid, orientation)
     while not packs(problem):
         factor = np.where(netlist.kind == MACRO, SHRINKING, 1.0)
         pin_factor = factor[netlist.pin_node]
@@ -261,5 +261,5 @@ def _fitted(netlist: Netlist, grid: int, orientation: str) -> Problem:
             pin_x=netlist.pin_x * pin_factor,
             pin_y=netlist.pin_y * pin_factor,
         )
-        problem = build_problem(netlist, grid, orientation, macros_only=True)
+        problem = build_problem(netlist, grid, orientation)
     return problem

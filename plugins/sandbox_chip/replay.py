@@ -61,13 +61,13 @@ def _frames(episode: Episode) -> list[dict[str, Any]]:
     problem = episode.problem
     frames = []
     for macro in range(episode.state.num_placed):
-        column, row, k = (int(value) for value in episode.state.places[macro])
+        k, (x, y) = int(episode.state.places[macro, 2]), episode.state.centres[macro]
         frames.append(
             {
                 "macro": macro,
-                "x": column * problem.arrays.cell_w,
-                "y": row * problem.arrays.cell_h,
-                "orientation": ORIENTATIONS[problem.orientations[k]],
+                "x": float(x - problem.arrays.half_w[k, macro]),
+                "y": float(y - problem.arrays.half_h[k, macro]),
+                "orientation": ORIENTATIONS[problem.orientations[k, macro]],
             }
         )
     return frames

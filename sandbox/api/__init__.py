@@ -21,6 +21,8 @@ _HOMES = {
     "Resume": "algorithm",
     "StopTraining": "algorithm",
     "TrainContext": "algorithm",
+    "Command": "command",
+    "InputPart": "command",
     "Domain": "domain",
     "Task": "domain",
     "BrokenFileError": "errors",
@@ -67,10 +69,12 @@ __all__ = [  # written out, so that type checkers see what is exported
     "Baseline",
     "BrokenFileError",
     "Capabilities",
+    "Command",
     "DamagedRunError",
     "Domain",
     "EvaluationSettings",
     "InputFile",
+    "InputPart",
     "InvalidValueError",
     "Metric",
     "MisfitError",
@@ -110,6 +114,7 @@ __all__ = [  # written out, so that type checkers see what is exported
 
 if TYPE_CHECKING:
     from sandbox.api.algorithm import Algorithm, Capabilities, Resume, StopTraining, TrainContext
+    from sandbox.api.command import Command, InputPart
     from sandbox.api.domain import Domain, Task
     from sandbox.api.errors import (
         BrokenFileError,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +13,7 @@ from sandbox.api.version import API_VERSION
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from sandbox.api.command import Command, InputPart
     from sandbox.api.reward import RewardSpec
     from sandbox.api.view import View
 
@@ -63,6 +64,8 @@ class Task:
         baselines: The classical methods, best-tuned form.
         sources: Papers, standards and simulators behind it.
         views: Pictures beyond the rendered episode.
+        inputs: What the files of a scenario hold and what of it is used, ``(config) -> Sequence[InputPart]``,
+            for a task that reads files; ``sandbox info`` shows it.
         small: Parameters of a small instance whose episodes are short, for the contract suite.
         expected_failures: Checks of the contract suite that the task cannot pass, each with the reason.
 
@@ -88,6 +91,7 @@ class Task:
     baselines: tuple[Baseline, ...] = ()
     sources: tuple[str, ...] = ()
     views: tuple[View, ...] = ()
+    inputs: str | Callable[[Any], Sequence[InputPart]] | None = None
     small: Mapping[str, Any] = field(default_factory=dict, hash=False)
     expected_failures: Mapping[str, str] = field(default_factory=dict, hash=False)
 
@@ -106,6 +110,7 @@ class Domain:
         requires: Importable modules that the domain needs, to say what is missing without importing.
         extra: The extra of ``sandbox-rl`` that installs them.
         sources: Papers, standards and simulators behind it.
+        commands: Commands of its own, ``sandbox <name> <command>``.
         api_version: The contract that the plugin was written for.
     """
 
@@ -117,4 +122,5 @@ class Domain:
     requires: tuple[str, ...] = ()
     extra: str | None = None
     sources: tuple[str, ...] = ()
+    commands: tuple[Command, ...] = ()
     api_version: int = field(default=API_VERSION)

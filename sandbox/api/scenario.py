@@ -14,6 +14,8 @@ SEED_LIMIT = 2**31
 class InputFile:
     """Marks a config field as the path of an input file: ``net: Annotated[str, InputFile()]``.
 
+    A field of type ``tuple[str, ...]`` names several files.
+
     Relative paths are resolved against the scenario file's folder (against the working directory
     when given by ``--set``), and the file's content takes part in the scenario's hash. A value with
     a scheme (``scheme:rest``) is left to the plugin.

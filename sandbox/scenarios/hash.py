@@ -27,9 +27,18 @@ def input_fields(model: type[BaseModel]) -> list[str]:
     ]
 
 
-def input_digest(config: BaseModel, name: str) -> str | None:
-    """Content of an input file as SHA-256; for a value with a scheme, the value itself."""
+def input_digest(config: BaseModel, name: str) -> str | list[str | None] | None:
+    """Content of an input file as SHA-256, of each where a field names several.
+
+    For a value with a scheme it is the value itself.
+    """
     value = getattr(config, name)
+    if isinstance(value, list | tuple):
+        return [_digest(part) for part in value]
+    return _digest(value)
+
+
+def _digest(value: object) -> str | None:
     if not value or not isinstance(value, str):
         return None
     path = Path(value)

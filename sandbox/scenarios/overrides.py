@@ -17,8 +17,8 @@ def parse_assignments(pairs: Sequence[str], option: str) -> dict[str, Any]:
     """Read ``key=value`` pairs; values are YAML scalars or flow lists, as in a scenario file.
 
     Raises:
-        InvalidValueError: For a pair without ``=``, an empty key, a value that is not valid, or bytes that
-            are not UTF-8.
+        InvalidValueError: For a pair without ``=``, an empty key, two values of one key, a value that is
+            not valid, or bytes that are not UTF-8.
     """
     found: dict[str, Any] = {}
     for pair in pairs:
@@ -27,7 +27,14 @@ def parse_assignments(pairs: Sequence[str], option: str) -> dict[str, Any]:
         key = key.strip()
         if not equals or not key:
             raise InvalidValueError(f"{option} takes name=value, not '{shorten(pair)}'.")
-        found[key] = _value(text, f"{option} {key}")
+        value = _value(text, f"{option} {key}")
+        if key in found and found[key] != value:
+            first, second = shorten(str(found[key])), shorten(str(value))
+            raise InvalidValueError(
+                f"{option} gives {shorten(key)} two values: {first} and {second}.",
+                f"Where it may have several, write {shorten(key)}=[first,second].",
+            )
+        found[key] = value
     return found
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,9 +151,8 @@ class ResolvedScenario:
         model: type[BaseModel] = resolve(self.task.config)
         resolved = dict(values)
         for name in input_fields(model):
-            value = resolved.get(name)
-            if isinstance(value, str) and value and not has_scheme(value):
-                resolved[name] = str(self._input(name, value))
+            if name in resolved:
+                resolved[name] = each_path(resolved[name], partial(self._input, name))
         config: BaseModel = validate(model, resolved, f"the config of {self.spec.id}", self.path)
         return config
 
@@ -223,8 +222,8 @@ def _apply(raw: dict[str, Any], assignments: Mapping[str, Any], scenario: Resolv
         plain = key.removeprefix("config.")
         first = plain.partition(".")[0]
         value = given
-        if first in files and isinstance(given, str) and given and not has_scheme(given):
-            value = str(absolute_path(Path.cwd(), given, f"--set {key}"))
+        if first in files:
+            value = each_path(given, lambda text: absolute_path(Path.cwd(), text, f"--set {key}"))  # noqa: B023
         if first in fields:
             raw["config"] = merged(raw["config"], {plain: value})
             # The command means every episode, also where the file's evaluation says otherwise.
@@ -236,6 +235,15 @@ def _apply(raw: dict[str, Any], assignments: Mapping[str, Any], scenario: Resolv
         else:
             known = [*fields, "metric", "steps", "evaluation.episodes"]
             raise UnknownNameError("setting", shorten(key), known)
+
+
+def each_path(value: Any, absolute: Callable[[str], Path]) -> Any:
+    """An input file's path made absolute, or each of several; a value with a scheme stays as it is."""
+    if isinstance(value, list | tuple):
+        return [each_path(part, absolute) for part in value]
+    if isinstance(value, str) and value and not has_scheme(value):
+        return str(absolute(value))
+    return value
 
 
 def _scenario(document: Any, path: Path, scenario_id: str) -> Scenario:

@@ -84,8 +84,19 @@ def describe(resolved: ResolvedScenario) -> dict[str, Any]:
         },
         "seeds": {name: list(span) for name, span in scenario.evaluation.seeds},
         "config": _parameters(resolved),
+        "inputs": _inputs(resolved),
         "sources": list(dict.fromkeys([*scenario.sources, *task.sources, *resolved.domain.sources])),
     }
+
+
+def _inputs(scenario: ResolvedScenario) -> list[dict[str, Any]]:
+    """What the scenario's files hold and what of it is used; empty for a task that says nothing about it."""
+    from dataclasses import asdict
+
+    from sandbox.registry.resolve import resolve
+
+    parts = resolve(scenario.task.inputs)
+    return [] if parts is None else [asdict(part) for part in parts(scenario.config)]
 
 
 def _environment(scenario: ResolvedScenario) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -235,6 +246,20 @@ def _sections(document: dict[str, Any], number: Any) -> dict[str, list[tuple[str
                     _pairs(preset["hyperparameters"]),
                 )
                 for name, preset in document["presets"].items()
+            ],
+        ),
+        "Input files": _if_any(
+            ("file", "what", "read", "used", "left out", "remark"),
+            [
+                (
+                    i["file"],
+                    i["item"],
+                    str(i["count"]),
+                    str(i["used"]),
+                    str(i["count"] - i["used"]),
+                    i["reason"],
+                )
+                for i in document["inputs"]
             ],
         ),
         "Parameters (--set config.NAME=VALUE)": [

@@ -79,7 +79,7 @@ def test_a_replay_shows_the_placement_macro_by_macro(tmp_path: Path) -> None:
     for frame, (column, row, k) in zip(shown["frames"], places, strict=True):
         assert frame["x"] == pytest.approx(column * cell, rel=1e-5)
         assert frame["y"] == pytest.approx(row * cell, rel=1e-5)
-        assert frame.get("orientation", "N") == ORIENTATIONS[problem.orientations[k]]
+        assert frame.get("orientation", "N") == ORIENTATIONS[problem.orientations[k, frame["macro"]]]
     (lengths,) = shown["series"]
     assert lengths["values"][-1] == pytest.approx(record.metrics["hpwl"], rel=1e-5)
     first = places.copy()
@@ -133,8 +133,9 @@ def test_fly_lines_go_from_the_pins_of_the_longest_nets_to_their_middle() -> Non
     # The first macro's centre is (10, 10), the second is not placed: net 0 spans 10, net 1 from (20, 10) to
     # (60, 90) spans 120, net 2 has one pin.
     places = np.array([[0, 0, 0], [0, 0, -1]])
-    assert render.fly_lines(problem, places, 1) == [((20, 10), (40, 50)), ((60, 90), (40, 50))]
-    assert len(render.fly_lines(problem, places)) == 4
+    centres = problem.centres(places)
+    assert render.fly_lines(problem, places, *centres, 1) == [((20, 10), (40, 50)), ((60, 90), (40, 50))]
+    assert len(render.fly_lines(problem, places, *centres)) == 4
 
 
 # Declaration
