@@ -20,7 +20,7 @@ def parse_assignments(pairs: Sequence[str], option: str) -> dict[str, Any]:
         InvalidValueError: For a pair without ``=``, an empty key, two values of one key, a value that is
             not valid, or bytes that are not UTF-8.
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for pair in pairs:
         _require_text(pair, option)
         key, equals, text = pair.partition("=")
@@ -28,14 +28,14 @@ def parse_assignments(pairs: Sequence[str], option: str) -> dict[str, Any]:
         if not equals or not key:
             raise InvalidValueError(f"{option} takes name=value, not '{shorten(pair)}'.")
         value = _value(text, f"{option} {key}")
-        if key in found and found[key] != value:
-            first, second = shorten(str(found[key])), shorten(str(value))
+        if key in values and values[key] != value:
+            first, second = shorten(str(values[key])), shorten(str(value))
             raise InvalidValueError(
                 f"{option} gives {shorten(key)} two values: {first} and {second}.",
                 f"Where it may have several, write {shorten(key)}=[first,second].",
             )
-        found[key] = value
-    return found
+        values[key] = value
+    return values
 
 
 def split_reward(pairs: Sequence[str]) -> tuple[str | None, dict[str, float]]:

@@ -50,7 +50,7 @@ def exact(tmp_path: Path, scenario: str, algo: str, hp: dict[str, Any], **settin
     path = interrupted(tmp_path, scenario, algo, at=2, **arguments)
     heard = Heard()
     resumed = go_on(path, heard)
-    assert resumed.record["resumed"][0]["exact"], heard.messages
+    assert resumed.record.resumed[0].exact, heard.messages
     require_same(whole, resumed)
     return resumed
 
@@ -122,6 +122,7 @@ def _as_plugin_would(task: Any, workers: bool) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_resuming_from_five_moments(tmp_path: Path) -> None:
     """PPO, A2C, SAC and DQN on a robot, a junction and a toy, stopped at five random moments each."""
     cases = [
