@@ -67,6 +67,11 @@ class Episode:
         """Whether the episode has ended, or has not begun."""
         return self.number == 0 or self.state.over
 
+    @property
+    def rudy(self) -> Floats:
+        """RUDY of every cell, of the finished placement where it is finished, shape ``(grid, grid)``."""
+        return self.state.rudy if self.placement is None else self.placement.rudy
+
     def action(self, column: int, row: int, k: int) -> int:
         """The action that puts the next macro's lower-left corner on a cell in orientation choice k."""
         return (k * self.problem.grid + row) * self.problem.grid + column

@@ -132,8 +132,8 @@ class Netlist:
     def of_kinds(self, *kinds: int) -> Netlist:
         """The netlist of some kinds of nodes; itself where it has no others.
 
-        Other nodes are left out, and with them their pins; a net that then joins no hard macro to another
-        node is left out too. The order of what stays is kept.
+        Other nodes are left out, and with them their pins; a net that then joins no macro, hard or soft, to
+        another node is left out too. The order of what stays is kept.
         """
         keep = np.isin(self.kind, kinds)
         if keep.all():
@@ -141,7 +141,8 @@ class Netlist:
         nets = np.repeat(np.arange(self.num_nets), np.diff(self.net_start))
         of_kept_node = keep[self.pin_node[self.net_pins]]
         nets, pins = nets[of_kept_node], self.net_pins[of_kept_node]
-        joins = self._joins_macro(nets, self.pin_node[pins])
+        movers = [kind for kind in kinds if kind in (MACRO, SOFT)]
+        joins = self._joins_any(movers, nets, self.pin_node[pins])
         nets, pins = nets[joins[nets]], pins[joins[nets]]
         degree = np.bincount(nets, minlength=self.num_nets)[joins]
         nodes, used = np.flatnonzero(keep), np.unique(pins)
@@ -176,15 +177,15 @@ class Netlist:
         """The netlist without standard cells: hard macros, pads and soft macros."""
         return self.of_kinds(MACRO, PAD, SOFT)
 
-    def _joins_macro(self, nets: Ints, nodes: Ints) -> Bools:
-        """Whether each net joins a macro to another node, from the net and the node of each of its pins."""
+    def _joins_any(self, kinds: Sequence[int], nets: Ints, nodes: Ints) -> Bools:
+        """Whether each net joins a node of some kinds to another, from the net and node of each of its pins."""
         first = np.full(self.num_nets, len(self.kind), np.int64)
         last = np.full(self.num_nets, -1, np.int64)
         np.minimum.at(first, nets, nodes)
         np.maximum.at(last, nets, nodes)
-        has_macro = np.zeros(self.num_nets, bool)
-        has_macro[nets[self.kind[nodes] == MACRO]] = True
-        joins: Bools = has_macro & (first < last)
+        has_any = np.zeros(self.num_nets, bool)
+        has_any[nets[np.isin(self.kind[nodes], kinds)]] = True
+        joins: Bools = has_any & (first < last)
         return joins
 
 

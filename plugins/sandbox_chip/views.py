@@ -64,7 +64,7 @@ def heat_maps(request: ViewRequest) -> None:
     panels = [
         (f"wire mask of macro {macro + 1}, share of its range", wire_mask),
         ("legal cells", planes[SHARED_PLANES + LEGAL]),
-        ("RUDY, in its unit", episode.state.rudy),
+        ("RUDY, in its unit", episode.rudy),
         ("horizontal congestion", horizontal),
         ("vertical congestion", vertical),
         ("share of the cell covered", density),
