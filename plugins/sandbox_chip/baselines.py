@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sandbox.api import InvalidValueError
 from sandbox_chip.episode import Episode
 from sandbox_chip.placers.analytic import analytic
 from sandbox_chip.placers.annealing import anneal
 from sandbox_chip.placers.greedy import greedy, start_placement
 from sandbox_chip.placers.hill_climbing import hill_climbing
+from sandbox_chip.placers.mixed_size import mixed_size
 from sandbox_chip.placers.rebuild import rebuild
 from sandbox_chip.placers.search import SearchBudget
 from sandbox_chip.types import Bools, Ints, Places
@@ -104,6 +106,21 @@ def rebuild_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -
 
     def plan(episode: Episode, seconds: float | None) -> Places:
         return rebuild(episode.problem, SearchBudget(seconds, 5_000), episode.seed).places
+
+    return Placer(env, plan, seconds)
+
+
+def mixed_size_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
+    """The baseline ``mixed-size``, which raises `InvalidValueError` where no standard cells are placed."""
+
+    def plan(episode: Episode, seconds: float | None) -> Places:
+        whole = episode.design.whole
+        if whole is None:
+            raise InvalidValueError(
+                f"The design {episode.problem.netlist.name} has no standard cells that are placed.",
+                "The baseline 'mixed-size' needs a design with cells, and --set cells=analytic.",
+            )
+        return mixed_size(episode.problem, whole, SearchBudget(seconds, 8), episode.seed).places
 
     return Placer(env, plan, seconds)
 

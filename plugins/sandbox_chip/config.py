@@ -75,6 +75,11 @@ class ChipConfig(BaseModel):
         "forces",
         description="soft macros: placed by forces after the hard ones; at the file's places; left out",
     )
+    cells: Literal["none", "analytic"] = Field(
+        "none",
+        description="standard cells: left out; or placed after the macros by an analytic placer, seconds for "
+        "ten thousand",
+    )
     halo: float = Field(
         0.0, ge=0, le=1e6, description="margin around each macro that no other macro may enter, µm"
     )
@@ -92,6 +97,7 @@ class ChipConfig(BaseModel):
     utilisation_max: float = Field(
         0.6, gt=0, le=0.8, description="greatest share of the canvas that macros take, 1"
     )
+    generated_cells: int = Field(0, ge=0, le=100_000, description="standard cells of a generated design, 1")
     rent: float = Field(0.65, ge=0.3, le=0.9, description="Rent's exponent of generated designs, 1")
     design_seed: int | None = Field(
         None,
@@ -100,7 +106,10 @@ class ChipConfig(BaseModel):
         description="seed of the one design that is generated; if absent a new design each episode",
     )
     density_target: float = Field(
-        0.8, gt=0, le=1, description="share of a bin above which density overflows, 1"
+        0.8,
+        gt=0,
+        le=1,
+        description="share of a bin above which density overflows, of macros and of cells, 1",
     )
     cost_grid: int | None = Field(
         None,

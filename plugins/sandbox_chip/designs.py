@@ -12,10 +12,11 @@ from sandbox.api import InputPart, InvalidValueError
 from sandbox_chip.config import GENERATED, ChipConfig
 from sandbox_chip.fit import require_fit
 from sandbox_chip.generator import Recipe, generate_problem
-from sandbox_chip.netlist import MACRO, SOFT, Netlist
+from sandbox_chip.netlist import CELL, MACRO, PAD, SOFT, Netlist
 from sandbox_chip.placers.forces import SoftPlacer, soft_placer
 from sandbox_chip.placers.quadratic import inside, quadratic_targets
 from sandbox_chip.placers.springs import springs
+from sandbox_chip.placers.whole import WholeDesign, whole_design
 from sandbox_chip.problem import Problem, build_problem
 from sandbox_chip.technology import Technology, configured_technology
 from sandbox_chip.types import Floats
@@ -34,6 +35,7 @@ class Design:
         targets: Expected centres of the macros (a quadratic placement), shape ``(n, 2)``.
         filed: The problem's netlist with all places of the file.
         soft: Places soft macros after the hard ones; None where they stay, or there are none.
+        whole: Places standard cells after all macros; None where they are left out, or there are none.
     """
 
     problem: Problem
@@ -41,6 +43,7 @@ class Design:
     targets: Floats
     filed: Netlist | None = None
     soft: SoftPlacer | None = None
+    whole: WholeDesign | None = None
 
 
 class DesignSource:
@@ -74,9 +77,20 @@ def _generate(config: ChipConfig, seed: int) -> Design:
         (config.utilisation_min, config.utilisation_max),
         config.rent,
         config.grid,
+        config.generated_cells,
     )
-    problem = generate_problem(recipe, seed, config.orientation)
-    return Design(problem, configured_technology(config, None), quadratic_targets(problem))
+    netlist, problem = generate_problem(recipe, seed, config.orientation)
+    whole = _whole(netlist, (MACRO, PAD), config)
+    return Design(problem, configured_technology(config, None), quadratic_targets(problem), whole=whole)
+
+
+def _whole(netlist: Netlist, kinds: tuple[int, ...], config: ChipConfig) -> WholeDesign | None:
+    """The netlist with its cells, where the configuration has them placed."""
+    if config.cells == "none":
+        return None
+    if config.soft_macros == "none":
+        netlist = netlist.of_kinds(MACRO, PAD, CELL)
+    return whole_design(netlist, kinds, config.density_target, config.grid)
 
 
 def read_netlist(config: ChipConfig) -> tuple[Netlist, Technology | None]:
@@ -130,7 +144,9 @@ def make_design(netlist: Netlist, technology: Technology, config: ChipConfig) ->
     problem = build_problem(start, config.grid, config.orientation, channel=config.channel, soft=has_soft)
     require_fit(problem, config.orientation, config.channel)
     soft = soft_placer(problem.netlist) if has_soft and config.soft_macros == "forces" else None
-    return Design(problem, technology, _targets(problem, start, has_soft), filed, soft)
+    kinds = (MACRO, PAD, SOFT) if has_soft else (MACRO, PAD)
+    whole = _whole(netlist, kinds, config)
+    return Design(problem, technology, _targets(problem, start, has_soft), filed, soft, whole)
 
 
 def _with_expected_places(netlist: Netlist) -> Netlist:

@@ -33,5 +33,9 @@ def final_metrics(design: Design, state: PlacementState, placement: Placement) -
         "proxy": wirelength + 0.5 * density + 0.5 * congestion,
         "rudy": placement.rudy_peak,
         "overlap": costs.overlap(problem.netlist, x, y, orientation),
+        "total_hpwl": placement.whole.hpwl,
+        "total_wirelength": placement.whole.wirelength,
+        "total_overflow": placement.whole.overflow,
+        "total_rudy": placement.whole.rudy,
         "placed": state.num_placed / problem.num_macros,
     }

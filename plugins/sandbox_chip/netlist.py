@@ -178,7 +178,7 @@ class Netlist:
         return self.of_kinds(MACRO, PAD, SOFT)
 
     def _joins_any(self, kinds: Sequence[int], nets: Ints, nodes: Ints) -> Bools:
-        """Whether each net joins a node of some kinds to another, from the net and node of each of its pins."""
+        """Whether each net joins a node of some kinds to another, by the net and node of every pin."""
         first = np.full(self.num_nets, len(self.kind), np.int64)
         last = np.full(self.num_nets, -1, np.int64)
         np.minimum.at(first, nets, nodes)

@@ -32,6 +32,20 @@ METRICS = (
         "lower",
         "area that macros share in pairs; 0 by construction, but for the file's own placement",
     ),
+    Metric(
+        "total_hpwl",
+        "µm",
+        "lower",
+        "hpwl of all nets with the standard cells placed (cells=analytic); without cells that of the macros",
+    ),
+    Metric("total_wirelength", "1", "lower", "total_hpwl over Σ weight · (width + height of the canvas)"),
+    Metric(
+        "total_overflow",
+        "1",
+        "lower",
+        "area of cells and soft macros above density_target of what macros leave free, over their area",
+    ),
+    Metric("total_rudy", "1", "lower", "as rudy, of all nets with the standard cells placed"),
     Metric("placed", "1", "higher", "share of the macros that were placed"),
 )
 
@@ -68,6 +82,13 @@ BASELINES = (
         "sandbox_chip.baselines:rebuild_policy",
         "greedy, then a few related macros at a time are taken out and put back greedily",
         "Schrimpf et al. 2000, ruin and recreate",
+        timed=True,
+    ),
+    Baseline(
+        "mixed-size",
+        "sandbox_chip.baselines:mixed_size_policy",
+        "macros together with the standard cells, for the wires of the whole design; with cells=analytic",
+        "Kim, Lee and Markov 2012, SimPL and ComPLx",
         timed=True,
     ),
     Baseline(

@@ -72,7 +72,7 @@ def _replay(episode: Episode, agent: str, seed: int, metrics: dict[str, float]) 
 
 
 def _wirelengths(episode: Episode) -> list[float]:
-    """Wirelength after each macro; the last is that of the finished placement, soft macros in their places."""
+    """Wirelength after each macro; the last is that of the finished placement with its soft macros."""
     problem, state = episode.problem, episode.state
     bounds, total, lengths = problem.arrays.fixed_bounds.copy(), problem.fixed_wirelength, []
     for macro in range(state.num_placed):

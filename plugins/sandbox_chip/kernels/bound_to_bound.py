@@ -1,8 +1,8 @@
 """The bound-to-bound net model: quadratic springs whose energy at a placement equals its half perimeters.
 
 Along one axis the two outermost of a net's p pins are tied to each other and to all others, by springs of
-strength w / ((p − 1) · distance): their energy Σ strength · distance² is then w times the net's span. Distances
-change with the placement, so the springs are made anew for each solution.
+strength w / ((p − 1) · distance): their energy Σ strength · distance² is then w times the net's span.
+Distances change with the placement, so the springs are made anew for each solution.
 
 Source: Spindler, Schlichtmann and Johannes 2008, Kraftwerk2.
 """
@@ -46,27 +46,15 @@ def tie_nets(
     rows, columns, values = np.empty(capacity, np.int64), np.empty(capacity, np.int64), np.empty(capacity)
     used = 0
     for net in range(len(net_weight)):
-        low = high = -1
-        count = 0
-        for at in range(net_start[net], net_start[net + 1]):
-            pin = net_pins[at]
-            if np.isnan(pin_at[pin]):
-                continue
-            count += 1
-            if low < 0 or pin_at[pin] < pin_at[low]:
-                low = pin
-            if high < 0 or pin_at[pin] >= pin_at[high]:
-                high = pin
+        pins = net_pins[net_start[net] : net_start[net + 1]]
+        low, high, count = _outermost(pins, pin_at)
         if count < 2:
             continue
         share = net_weight[net] / (count - 1)
-        for at in range(net_start[net], net_start[net + 1]):
-            pin = net_pins[at]
-            if np.isnan(pin_at[pin]):
-                continue
+        for pin in pins:
             for end in (low, high):
                 # The two ends are tied to each other once.
-                if pin == end or (pin == low and end == high):
+                if np.isnan(pin_at[pin]) or pin == end or (pin == low and end == high):
                     continue
                 strength = share / max(abs(pin_at[pin] - pin_at[end]), least)
                 a, b = pin_unknown[pin], pin_unknown[end]
@@ -83,3 +71,19 @@ def tie_nets(
                     rows[used], columns[used], values[used] = node, other, -strength
                     used += 1
     return diagonal, right, rows[:used], columns[:used], values[:used]
+
+
+@njit
+def _outermost(pins: Ints, pin_at: Floats) -> tuple[int, int, int]:
+    """The pins of least and greatest coordinate, and how many pins have one."""
+    low = high = -1
+    count = 0
+    for pin in pins:
+        if np.isnan(pin_at[pin]):
+            continue
+        count += 1
+        if low < 0 or pin_at[pin] < pin_at[low]:
+            low = pin
+        if high < 0 or pin_at[pin] >= pin_at[high]:
+            high = pin
+    return low, high, count

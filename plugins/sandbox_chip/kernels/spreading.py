@@ -1,8 +1,9 @@
 """Spreads nodes until no bin holds more than it has room for, moving as few of them as possible.
 
 The canvas is halved again and again. A half that would hold more than its room passes those nodes to the
-other half that lie nearest to the cut; all others stay where they are. What is in one bin in the end is moved
-to the nearest point of it. The idea is that of the look-ahead legalisation of SimPL (Kim, Lee and Markov 2012).
+other half that lie nearest to the cut; all others stay where they are. What is in one bin in the end is
+moved to the nearest point of it. The idea is that of the look-ahead legalisation of SimPL (Kim, Lee and
+Markov 2012).
 """
 
 from __future__ import annotations

@@ -24,13 +24,53 @@ from sandbox_chip.types import Bools, Floats, Ints, Orientations
 ROUNDS = 24
 """Rounds of quadratic placement and spreading."""
 
-PULL = 0.015
+PULL = 0.05
 """Springs to the last spreading in round r are r times this, over the distance."""
 
 CELLS_IN_BIN = 3.0
 """Cells of a bin of the spreading, on average."""
 
 MAX_BINS = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pieces:
+    """Nodes for the spreading; those larger than a bin are cut, and lie at the mean of their pieces.
+
+    Attributes:
+        node: Which of the nodes each piece belongs to, shape ``(P,)``.
+        dx: From the node's centre to the piece's, shape ``(P,)``.
+        dy: As ``dx``.
+        area: Of each piece, shape ``(P,)``.
+    """
+
+    node: Ints
+    dx: Floats
+    dy: Floats
+    area: Floats
+
+    def spread(self, x: Floats, y: Floats, room: Floats, bin_w: float, bin_h: float) -> tuple[Floats, Floats]:
+        """Centres of the nodes after their pieces have been spread; see `spread_nodes`."""
+        piece_x, piece_y = spread_nodes(
+            x[self.node] + self.dx, y[self.node] + self.dy, self.area, room, bin_w, bin_h
+        )
+        count = np.bincount(self.node, minlength=len(x))
+        mean_x = np.bincount(self.node, piece_x - self.dx, len(x)) / count
+        mean_y = np.bincount(self.node, piece_y - self.dy, len(x)) / count
+        return mean_x, mean_y
+
+
+def cut(width: Floats, height: Floats, bin_w: float, bin_h: float) -> Pieces:
+    """Nodes of some sizes in pieces that are no larger than a bin."""
+    columns = np.maximum(np.ceil(width / bin_w), 1).astype(np.int64)
+    rows = np.maximum(np.ceil(height / bin_h), 1).astype(np.int64)
+    count = columns * rows
+    node = np.repeat(np.arange(len(width)), count)
+    number = np.arange(len(node)) - np.repeat(np.cumsum(count) - count, count)
+    column, row = number % columns[node], number // columns[node]
+    dx = ((column + 0.5) / columns[node] - 0.5) * width[node]
+    dy = ((row + 0.5) / rows[node] - 0.5) * height[node]
+    return Pieces(node, dx, dy, (width * height / count)[node])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,12 +82,14 @@ class CellPlacer:
         moving: Nodes that move, shape ``(m,)``.
         target: Share of a bin's free area that cells may take.
         bins: Columns and rows of the spreading, a power of two.
+        pieces: What is spread: nodes that move, large ones in pieces.
     """
 
     netlist: Netlist
     moving: Ints
     target: float
     bins: int
+    pieces: Pieces
 
     def place(
         self, x: Floats, y: Floats, orientation: Orientations, rounds: int = ROUNDS
@@ -67,7 +109,6 @@ class CellPlacer:
         x[moving], y[moving] = width / 2, height / 2
         dx, dy = turned_offsets(orientation[netlist.pin_node], netlist.pin_x, netlist.pin_y)
         room = self._room(x, y, orientation)
-        area = (netlist.width * netlist.height)[moving]
         least = 0.1 * width / self.bins
         anchors: tuple[Floats, Floats] | None = None
         for number in range(rounds + 1):
@@ -80,23 +121,23 @@ class CellPlacer:
                 x[moving] = np.clip(solved_x, 0.0, width)
                 y[moving] = np.clip(solved_y, 0.0, height)
                 distance = least
-            anchors = spread_nodes(
-                x[moving], y[moving], area, room, width / self.bins, height / self.bins
-            )
+            anchors = self.pieces.spread(x[moving], y[moving], room, width / self.bins, height / self.bins)
         assert anchors is not None
-        x[moving], y[moving] = anchors
+        half_w, half_h = netlist.width[moving] / 2, netlist.height[moving] / 2
+        x[moving] = np.clip(anchors[0], half_w, np.maximum(width - half_w, half_w))
+        y[moving] = np.clip(anchors[1], half_h, np.maximum(height - half_h, half_h))
         return x + left, y + bottom
 
     def _room(self, x: Floats, y: Floats, orientation: Orientations) -> Floats:
         """Area that cells may take in each bin, shape ``(bins, bins)``."""
-        free = free_shares(self.netlist, x, y, orientation, self.bins)
+        still = np.ones(len(x), bool)
+        still[self.moving] = False
+        free = free_shares(self.netlist, still, x, y, orientation, self.bins)
         width, height = self.netlist.size
         room: Floats = free * self.target * width * height / self.bins**2
         return room
 
-    def _solve(
-        self, at: Floats, offset: Floats, anchors: Floats | None, pull: float, least: float
-    ) -> Floats:
+    def _solve(self, at: Floats, offset: Floats, anchors: Floats | None, pull: float, least: float) -> Floats:
         """Where the nodes that move have the least energy along one axis, shape ``(m,)``."""
         netlist, moving = self.netlist, self.moving
         unknown = np.full(len(netlist.kind), -1, np.int64)
@@ -146,13 +187,20 @@ def cell_placer(netlist: Netlist, target: float, soft: bool = True) -> CellPlace
     moves = moving_cells(netlist, soft)
     if not moves[netlist.kind == CELL].any():
         return None
+    return placer_of(netlist, moves, target)
+
+
+def placer_of(netlist: Netlist, moves: Bools, target: float) -> CellPlacer:
+    """The placer of some nodes of a netlist; see `cell_placer`."""
     moving = np.flatnonzero(moves)
     width, height = netlist.size
     area = netlist.width * netlist.height
-    free = width * height - area[netlist.kind == MACRO].sum()
+    free = width * height - area[(netlist.kind == MACRO) & ~moves].sum()
     needed = 1.02 * float(area[moving].sum()) / max(float(free), 1e-9)
     bins = 2 ** int(np.ceil(np.log2(np.sqrt(len(moving) / CELLS_IN_BIN) + 1)))
-    return CellPlacer(netlist, moving, min(max(target, needed), 1.0), min(max(bins, 4), MAX_BINS))
+    bins = min(max(bins, 4), MAX_BINS)
+    pieces = cut(netlist.width[moving], netlist.height[moving], width / bins, height / bins)
+    return CellPlacer(netlist, moving, min(max(target, needed), 1.0), bins, pieces)
 
 
 def moving_cells(netlist: Netlist, soft: bool = True) -> Bools:
@@ -162,18 +210,21 @@ def moving_cells(netlist: Netlist, soft: bool = True) -> Bools:
     return moves
 
 
-def free_shares(netlist: Netlist, x: Floats, y: Floats, orientation: Orientations, bins: int) -> Floats:
+def free_shares(
+    netlist: Netlist, still: Bools, x: Floats, y: Floats, orientation: Orientations, bins: int
+) -> Floats:
     """Share of each bin that neither macros nor blockages cover, shape ``(bins, bins)``.
 
     Args:
         netlist: The whole netlist.
+        still: Nodes that count if they are macros, shape ``(nodes,)``.
         x: Centres, the canvas' lower-left corner at the origin.
         y: As ``x``.
         orientation: Of all nodes.
         bins: Columns and rows.
     """
     left, bottom = netlist.canvas[:2]
-    macro = (netlist.kind == MACRO) & np.isfinite(x)
+    macro = (netlist.kind == MACRO) & still & np.isfinite(x)
     width, height = turned_sizes(orientation, netlist.width, netlist.height)
     x0, y0, x1, y1 = netlist.blockages.T
     covered = cell_density(

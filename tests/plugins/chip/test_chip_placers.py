@@ -41,7 +41,7 @@ SEARCHES: dict[str, tuple[Search, int]] = {
 
 
 def a_problem(orientation: str = "fixed") -> Problem:
-    return generate_problem(Recipe("heavy", (14, 14), (0.4, 0.4), grid=20), 3, orientation)
+    return generate_problem(Recipe("heavy", (14, 14), (0.4, 0.4), grid=20), 3, orientation)[1]
 
 
 def small_problem() -> Problem:
