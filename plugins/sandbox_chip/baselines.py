@@ -20,6 +20,7 @@ from sandbox_chip.placers.hill_climbing import hill_climbing
 from sandbox_chip.placers.mixed_size import mixed_size
 from sandbox_chip.placers.rebuild import rebuild
 from sandbox_chip.placers.search import SearchBudget
+from sandbox_chip.placers.walkers import go_with_the_winners
 from sandbox_chip.types import Bools, Ints, Places
 
 if TYPE_CHECKING:
@@ -106,6 +107,19 @@ def rebuild_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -
 
     def plan(episode: Episode, seconds: float | None) -> Places:
         return rebuild(episode.problem, SearchBudget(seconds, 5_000), episode.seed).places
+
+    return Placer(env, plan, seconds)
+
+
+def winners_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
+    """The baseline ``go-with-the-winners``."""
+
+    def plan(episode: Episode, seconds: float | None) -> Places:
+        design = episode.design
+        budget = SearchBudget(seconds, 20_000)
+        return go_with_the_winners(
+            design.problem, design.technology, design.soft, budget, episode.seed
+        ).places
 
     return Placer(env, plan, seconds)
 

@@ -85,6 +85,13 @@ BASELINES = (
         timed=True,
     ),
     Baseline(
+        "go-with-the-winners",
+        "sandbox_chip.baselines:winners_policy",
+        "several annealing walkers on the proxy cost, soft macros by forces; the worse follow the better",
+        "Cheng et al. 2023, Assessment of Reinforcement Learning for Macro Placement",
+        timed=True,
+    ),
+    Baseline(
         "mixed-size",
         "sandbox_chip.baselines:mixed_size_policy",
         "macros together with the standard cells, for the wires of the whole design; with cells=analytic",

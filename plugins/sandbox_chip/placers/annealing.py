@@ -107,7 +107,7 @@ def _make_moves(
     old = np.empty((MAX_MACROS, 3), np.int64)
     new = np.empty((MAX_MACROS, 3), np.int64)
     for _ in range(tries):
-        size = _propose(arrays, rng, places, chosen, new, cumulated)
+        size = propose(arrays, rng, places, chosen, new, cumulated)
         for index in range(size):
             macro = chosen[index]
             old[index] = places[macro]
@@ -147,7 +147,7 @@ def _make_moves(
 
 
 @njit
-def _propose(
+def propose(
     arrays: ProblemArrays,
     rng: np.random.Generator,
     places: Places,

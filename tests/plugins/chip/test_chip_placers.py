@@ -180,7 +180,7 @@ def proposals(problem: Problem, move: str, count: int = 200) -> list[tuple[list[
     for _ in range(count):
         chosen = np.full(annealing.MAX_MACROS, -1, np.int64)
         new = np.empty((annealing.MAX_MACROS, 3), np.int64)
-        size = annealing._propose(problem.arrays, rng, places, chosen, new, np.cumsum(chances))
+        size = annealing.propose(problem.arrays, rng, places, chosen, new, np.cumsum(chances))
         drawn.append((chosen[:size].tolist(), new[:size].copy()))
     return drawn
 
