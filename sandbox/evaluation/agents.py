@@ -9,6 +9,7 @@ from typing import Any
 from sandbox.api.errors import UnknownNameError
 from sandbox.api.policy import Policy
 from sandbox.evaluation.rollout import RandomPolicy
+from sandbox.evaluation.same_spaces import require_same_spaces
 from sandbox.registry.policies import load_policy
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -44,9 +45,12 @@ def policy_of(scenario: ResolvedScenario, agent: Agent, env: Any, action_space: 
 
     Raises:
         UnknownNameError: For a baseline that the task does not have.
+        MisfitError: For a policy that was trained on other actions or observations.
     """
     if agent.folder is not None:
-        return load_policy(agent.folder)
+        learned = load_policy(agent.folder)
+        require_same_spaces(agent.folder, agent.name, scenario, env, action_space)
+        return learned
     if agent.baseline == "random":
         return RandomPolicy(action_space)
     for baseline in scenario.task.baselines:
