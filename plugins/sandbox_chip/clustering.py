@@ -51,27 +51,27 @@ def cluster_cells(netlist: Netlist, clusters: int, seed: int = 0, bloat: float =
 def _coarsen(netlist: Netlist, cells: Bools, area: Floats, limit: float, clusters: int, seed: int) -> Ints:
     """Cluster of every node, −1 for macros and pads, shape ``(nodes,)``; clusters are numbered from 0."""
     rng = np.random.default_rng(seed)
-    own = np.full(len(cells), -1, np.int64)
-    own[cells] = np.arange(int(cells.sum()))
+    cluster_of = np.full(len(cells), -1, np.int64)
+    cluster_of[cells] = np.arange(int(cells.sum()))
     size = area[cells].copy()
     for _ in range(MAX_LEVELS):
         count = len(size)
         if count <= clusters:
             break
-        starts, members, weights = _nets_of_clusters(netlist, own, count)
+        starts, members, weights = _nets_of_clusters(netlist, cluster_of, count)
         parent = _match(starts, members, weights, size, limit, rng.permutation(count), count - clusters)
         roots, number = np.unique(parent, return_inverse=True)
         if len(roots) == count:
             break
-        own[own >= 0] = number[own[own >= 0]]
+        cluster_of[cluster_of >= 0] = number[cluster_of[cluster_of >= 0]]
         size = np.bincount(number, size, len(roots)).astype(np.float64)
-    return own
+    return cluster_of
 
 
-def _nets_of_clusters(netlist: Netlist, own: Ints, count: int) -> tuple[Ints, Ints, Floats]:
+def _nets_of_clusters(netlist: Netlist, cluster_of: Ints, count: int) -> tuple[Ints, Ints, Floats]:
     """Nets that join at least two clusters: first member of each, members, and weights."""
     nets = np.repeat(np.arange(netlist.num_nets), np.diff(netlist.net_start))
-    member = own[netlist.pin_node[netlist.net_pins]]
+    member = cluster_of[netlist.pin_node[netlist.net_pins]]
     degree = np.diff(netlist.net_start)
     keep = (member >= 0) & (degree[nets] <= MAX_RATED_PINS)
     pairs = np.unique(nets[keep] * count + member[keep])

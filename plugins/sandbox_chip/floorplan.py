@@ -96,9 +96,9 @@ def regions(netlist: Netlist, macros: Ints, grid: int) -> tuple[Ints, Bits]:
         if held not in cells:
             cells[held] = len(allowed)
             bits = _bits_without(np.empty((0, 4)), netlist, grid)
-            for fence, member, own, others in zip(netlist.fences, held, inside, beyond, strict=True):
+            for fence, member, within, others in zip(netlist.fences, held, inside, beyond, strict=True):
                 if member:
-                    bits &= own
+                    bits &= within
                 elif fence.exclusive:
                     bits &= others
             allowed.append(bits)

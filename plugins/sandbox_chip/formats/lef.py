@@ -100,14 +100,14 @@ def read_lef(paths: Sequence[Path], book: NoteBook | None = None) -> Library:
 
 def _read_file(words: Words, library: Library, book: NoteBook) -> None:
     file = words.path.name
-    own: set[str] = set()
+    defined: set[str] = set()
     for word in words:
         if word == "MACRO":
             name = words.word("a macro's name")
-            if name in own:
+            if name in defined:
                 raise BrokenFileError(words.path, f"the macro '{name[:60]}' is defined twice.", words.line)
             macro = _read_macro(words, name, book)
-            own.add(name)
+            defined.add(name)
             if name in library.macros:
                 book.add(file, "MACRO", 1, 0, "defined by a library before")
                 continue

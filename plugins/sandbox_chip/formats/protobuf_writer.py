@@ -52,8 +52,10 @@ def _pin_names(netlist: Netlist) -> list[str]:
     """Name of the node that stands for each pin in the file."""
     is_own_pin = ((netlist.kind == PAD) | (netlist.kind == CELL))[netlist.pin_node]
     return [
-        netlist.nodes[node] if own else f"{netlist.nodes[node]}/P{pin}"
-        for pin, (node, own) in enumerate(zip(netlist.pin_node.tolist(), is_own_pin.tolist(), strict=True))
+        netlist.nodes[node] if central else f"{netlist.nodes[node]}/P{pin}"
+        for pin, (node, central) in enumerate(
+            zip(netlist.pin_node.tolist(), is_own_pin.tolist(), strict=True)
+        )
     ]
 
 

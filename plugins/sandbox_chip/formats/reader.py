@@ -101,8 +101,8 @@ def _with_options(netlist: Netlist, config: ChipConfig) -> Netlist:
     """The netlist with the halo and fences that the configuration adds to those of the file."""
     halo = netlist.halo
     if config.halo:
-        own = np.zeros((len(netlist.nodes), 4)) if halo is None else halo
-        halo = np.maximum(own, config.halo)
+        of_file = np.zeros((len(netlist.nodes), 4)) if halo is None else halo
+        halo = np.maximum(of_file, config.halo)
     fences = [
         Fence(f"fence {number}", np.array([fence.box]), fence.members(netlist.nodes), fence.exclusive)
         for number, fence in enumerate(config.fences)

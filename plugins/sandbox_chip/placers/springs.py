@@ -55,8 +55,8 @@ class Springs:
         solved = []
         left, bottom, right, top = netlist.canvas
         for offsets, centres, low, high in ((dx, x, left, right), (dy, y, bottom, top)):
-            own = np.where(still, centres, 0.0)[netlist.pin_node]
-            right_hand = self.pins @ np.nan_to_num(own + offsets) + self.centre * (low + high) / 2
+            still_at = np.where(still, centres, 0.0)[netlist.pin_node]
+            right_hand = self.pins @ np.nan_to_num(still_at + offsets) + self.centre * (low + high) / 2
             values = self.factor.solve(right_hand)[: len(self.moving)]
             result = centres.copy()
             result[self.moving] = np.clip(values, low, high)
@@ -83,21 +83,21 @@ def springs(netlist: Netlist, moves: Bools, x: Floats) -> Springs:
     pulled = np.bincount(nets, moves[netlist.pin_node[pins]], netlist.num_nets) > 0
     nets, pins = nets[pulled[nets]], pins[pulled[nets]]
     star = np.cumsum(pulled) - 1 + len(moving)
-    weight, middle, own = netlist.net_weight[nets], star[nets], unknown[netlist.pin_node[pins]]
+    weight, middle, mover = netlist.net_weight[nets], star[nets], unknown[netlist.pin_node[pins]]
     size = len(moving) + int(pulled.sum())
-    ours = own >= 0
-    rows = np.concatenate((middle, own[ours], own[ours], middle[ours]))
-    columns = np.concatenate((middle, own[ours], middle[ours], own[ours]))
-    values = np.concatenate((weight, weight[ours], -weight[ours], -weight[ours]))
+    moves_too = mover >= 0
+    rows = np.concatenate((middle, mover[moves_too], mover[moves_too], middle[moves_too]))
+    columns = np.concatenate((middle, mover[moves_too], middle[moves_too], mover[moves_too]))
+    values = np.concatenate((weight, weight[moves_too], -weight[moves_too], -weight[moves_too]))
     matrix = sparse.coo_matrix((values, (rows, columns)), (size, size)).tocsc()
     diagonal = matrix.diagonal()
     centre = np.zeros(size)
     centre[: len(moving)] = CENTRE_PULL * np.maximum(diagonal[: len(moving)], 1e-9) + 1e-9
     matrix = matrix + sparse.diags(centre + np.where(diagonal == 0, 1e-9, 0.0), format="csc")
     # The middle is pulled to each pin; a node that moves, to the middle minus the offset of its pin.
-    to_rows = np.concatenate((middle, own[ours]))
-    to_pins = np.concatenate((pins, pins[ours]))
+    to_rows = np.concatenate((middle, mover[moves_too]))
+    to_pins = np.concatenate((pins, pins[moves_too]))
     couple = sparse.coo_matrix(
-        (np.concatenate((weight, -weight[ours])), (to_rows, to_pins)), (size, len(netlist.pin_node))
+        (np.concatenate((weight, -weight[moves_too])), (to_rows, to_pins)), (size, len(netlist.pin_node))
     ).tocsr()
     return Springs(netlist, moving, splu(matrix.tocsc()), couple, centre)
