@@ -58,7 +58,7 @@ def main() -> int:
         rows = _compare(DesignSource(config).design(0), arguments.seconds, arguments.seeds)
         result.append(rows)
         means = [np.mean([row["proxy"] for row in rows["rows"] if row["agent"] == agent]) for agent in AGENTS]
-        cells = " | ".join(f"{mean:.4f}" for mean in means)
+        cells = " | ".join(f"{mean:.4f}" if np.isfinite(mean) else "dead end" for mean in means)
         print(f"| {rows['design']} | {cells} |", file=sys.stderr, flush=True)
     print(json.dumps(result, indent=2))
     return 0
@@ -85,7 +85,9 @@ def _search(design: Design, agent: str, budget: SearchBudget, seed: int) -> Sear
 
 
 def _costs(design: Design, result: SearchResult) -> dict[str, float]:
-    """Costs of a placement with its soft macros placed."""
+    """Costs of a placement with its soft macros placed; infinite where not all macros are."""
+    if not np.isfinite(result.cost):
+        return dict.fromkeys(("proxy", "wirelength", "density", "congestion"), np.inf)
     x, y, orientation = design.problem.centres(result.places)
     if design.soft is not None:
         x, y = design.soft.place(x, y, orientation)

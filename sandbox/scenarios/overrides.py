@@ -17,8 +17,8 @@ def parse_assignments(pairs: Sequence[str], option: str) -> dict[str, Any]:
     """Read ``key=value`` pairs; values are YAML scalars or flow lists, as in a scenario file.
 
     Raises:
-        InvalidValueError: For a pair without ``=``, an empty key, two values of one key, a value that is
-            not valid, or bytes that are not UTF-8.
+        InvalidValueError: For a pair without ``=``, an empty key, a value that is not valid, or bytes that
+            are not UTF-8.
     """
     values: dict[str, Any] = {}
     for pair in pairs:
@@ -27,14 +27,7 @@ def parse_assignments(pairs: Sequence[str], option: str) -> dict[str, Any]:
         key = key.strip()
         if not equals or not key:
             raise InvalidValueError(f"{option} takes name=value, not '{shorten(pair)}'.")
-        value = _value(text, f"{option} {key}")
-        if key in values and values[key] != value:
-            first, second = shorten(str(values[key])), shorten(str(value))
-            raise InvalidValueError(
-                f"{option} gives {shorten(key)} two values: {first} and {second}.",
-                f"Where it may have several, write {shorten(key)}=[first,second].",
-            )
-        values[key] = value
+        values[key] = _value(text, f"{option} {key}")
     return values
 
 
