@@ -78,7 +78,7 @@ def main() -> int:
 def designs(seeds: Sequence[int]) -> list[Problem]:
     """One generated design for each family and size."""
     return [
-        generate_problem(Recipe(family, (count, count), grid=GRID), seed, "mirror")
+        generate_problem(Recipe(family, (count, count), grid=GRID), seed, "mirror")[1]
         for count in COUNTS
         for family, seed in zip(FAMILIES, seeds, strict=True)
     ]

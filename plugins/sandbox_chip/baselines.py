@@ -17,9 +17,10 @@ from sandbox_chip.placers.analytic import analytic
 from sandbox_chip.placers.annealing import anneal
 from sandbox_chip.placers.greedy import greedy, start_placement
 from sandbox_chip.placers.hill_climbing import hill_climbing
-from sandbox_chip.placers.initial import initial
+from sandbox_chip.placers.mixed_size import mixed_size
 from sandbox_chip.placers.rebuild import rebuild
 from sandbox_chip.placers.search import SearchBudget
+from sandbox_chip.placers.walkers import go_with_the_winners
 from sandbox_chip.types import Bools, Ints, Places
 
 if TYPE_CHECKING:
@@ -110,16 +111,40 @@ def rebuild_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -
     return Placer(env, plan, seconds)
 
 
-def initial_policy(env: ChipEnv | ChipVectorEnv) -> Placer:
-    """The baseline ``initial``, whose plan raises `InvalidValueError` where the file places no macros."""
+def winners_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
+    """The baseline ``go-with-the-winners``."""
 
     def plan(episode: Episode, seconds: float | None) -> Places:
-        result = initial(episode.problem)
-        if result is None:
-            raise InvalidValueError(
-                f"The design {episode.problem.netlist.name} has no placement of its own.",
-                "The baseline 'initial' needs a file that places its macros.",
-            )
-        return result.places
+        design = episode.design
+        budget = SearchBudget(seconds, 20_000)
+        return go_with_the_winners(
+            design.problem, design.technology, design.soft, budget, episode.seed
+        ).places
 
-    return Placer(env, plan)
+    return Placer(env, plan, seconds)
+
+
+def mixed_size_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
+    """The baseline ``mixed-size``, which raises `InvalidValueError` where no standard cells are placed."""
+
+    def plan(episode: Episode, seconds: float | None) -> Places:
+        whole = episode.design.whole
+        if whole is None:
+            raise InvalidValueError(
+                f"The design {episode.problem.netlist.name} has no standard cells that are placed.",
+                "The baseline 'mixed-size' needs a design with cells, and --set cells=analytic.",
+            )
+        return mixed_size(episode.problem, whole, SearchBudget(seconds, 8), episode.seed).places
+
+    return Placer(env, plan, seconds)
+
+
+def initial_policy(env: ChipEnv | ChipVectorEnv) -> Placer:
+    """The baseline ``initial``, which raises `InvalidValueError` where the file places no macros."""
+    return Placer(env, _as_filed)
+
+
+def _as_filed(episode: Episode, seconds: float | None) -> Places:
+    """Have the episode put every macro where the file has it; the actions then say nothing."""
+    episode.place_as_filed()
+    return np.zeros((episode.problem.num_macros, 3), np.int64)

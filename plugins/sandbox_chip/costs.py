@@ -19,7 +19,7 @@ import numpy as np
 
 from sandbox_chip.kernels.congestion import blocked_routes, routes, spread
 from sandbox_chip.kernels.density import cell_density, overlap_area
-from sandbox_chip.kernels.wirelength import pin_wirelength
+from sandbox_chip.kernels.wirelength import pin_boxes, pin_wirelength
 from sandbox_chip.netlist import MACRO, SOFT, Netlist
 from sandbox_chip.orientation import turned_sizes
 from sandbox_chip.technology import Technology
@@ -85,6 +85,16 @@ def hpwl(netlist: Netlist, x: Floats, y: Floats, orientation: Orientations | Non
     """Σ weight · [(max x − min x) + (max y − min y)] over the pins of each net, µm."""
     pins = netlist.pin_positions(x, y, orientation)
     return pin_wirelength(netlist.net_start, netlist.net_pins, netlist.net_weight, *pins)
+
+
+def net_boxes(netlist: Netlist, x: Floats, y: Floats, orientation: Orientations | None = None) -> Floats:
+    """Box of each net's placed pins, the canvas' lower-left corner at the origin, shape ``(N, 4)``.
+
+    See `sandbox_chip.types.Box`; least x > greatest x for a net without a placed pin.
+    """
+    pin_x, pin_y = netlist.pin_positions(x, y, orientation)
+    left, bottom = netlist.canvas[:2]
+    return pin_boxes(netlist.net_start, netlist.net_pins, pin_x - left, pin_y - bottom)
 
 
 def density_map(

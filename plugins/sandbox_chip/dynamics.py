@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sandbox_chip.kernels.bitgrid import fits
+from sandbox_chip.kernels.bitgrid import fill
 from sandbox_chip.kernels.density import shared_length
 from sandbox_chip.kernels.jit import njit
-from sandbox_chip.kernels.legality import has_legal_cell, nearest_legal_cell, occupy
+from sandbox_chip.kernels.legality import fits_for, has_legal_cell, nearest_legal_cell, occupy
 from sandbox_chip.kernels.problem_arrays import ProblemArrays
 from sandbox_chip.kernels.rudy import relative_rudy
-from sandbox_chip.kernels.wirelength import add_to_nets
+from sandbox_chip.kernels.wirelength import add_pins_at, macro_centre
 from sandbox_chip.problem import Problem
-from sandbox_chip.types import Bits, Floats, Places
+from sandbox_chip.types import Bits, Floats, Ints, Places
 
 BINS = 8
 """Columns and rows of the grid on which density overflow is measured."""
@@ -29,7 +29,10 @@ class PlacementState:
     """A placement in progress.
 
     Attributes:
-        places: Column, row and orientation choice of every macro, −1 where not placed, shape ``(n, 3)``.
+        places: Column, row and orientation choice of every macro, −1 where not placed, shape ``(n, 3)``;
+            the nearest ones for a macro that does not lie on the grid.
+        centres: Centre of every macro, the canvas' lower-left corner at the origin, NaN where not placed,
+            shape ``(n, 2)``.
         free: Free cells as bits; see `sandbox_chip.kernels.bitgrid`.
         bounds: Box of every net's fixed pins and placed macros, shape ``(N, 4)``.
         bin_area: Area of macros in each bin, µm², shape ``(BINS, BINS)``.
@@ -43,6 +46,7 @@ class PlacementState:
     """
 
     places: Places
+    centres: Floats
     free: Bits
     bounds: Floats
     bin_area: Floats
@@ -82,6 +86,7 @@ def initial_state(problem: Problem) -> PlacementState:
     rudy, rudy_peak = _rudy(arrays, arrays.fixed_bounds, problem.scale)
     return PlacementState(
         places=np.full((problem.num_macros, 3), -1, np.int64),
+        centres=np.full((problem.num_macros, 2), np.nan),
         free=arrays.free.copy(),
         bounds=arrays.fixed_bounds.copy(),
         bin_area=np.zeros((BINS, BINS)),
@@ -101,11 +106,38 @@ def place_next(problem: Problem, state: PlacementState, action: int, density_tar
             nearest legal cell is taken, in orientation choice k where it has one.
         density_target: Share of a bin above which its density overflows.
     """
-    legal, growth, overflow, state.rudy, rudy_peak, dead_end = _advance(
+    result = _step_on_grid(*_arguments(problem, state, density_target), action)
+    return _count(problem, state, *result)
+
+
+def place_at(problem: Problem, state: PlacementState, x: float, y: float, density_target: float) -> Step:
+    """Place the next macro with its centre at any point, on or off the grid, in its orientation in the file.
+
+    It may overlap others; see `place_next`, but this ends in no dead end.
+
+    Args:
+        problem: The problem.
+        state: A state that is not over.
+        x: Centre, the canvas' lower-left corner at the origin.
+        y: As ``x``.
+        density_target: Share of a bin above which its density overflows.
+    """
+    result = _step_anywhere(*_arguments(problem, state, density_target), x, y)
+    return _count(problem, state, *result)
+
+
+_Arguments = tuple[
+    ProblemArrays, int, Places, Floats, Bits, Floats, Floats, float, float, float
+]  # fmt: skip
+"""What both compiled steps take before the place."""
+
+
+def _arguments(problem: Problem, state: PlacementState, density_target: float) -> _Arguments:
+    return (
         problem.arrays,
         state.num_placed,
-        action,
         state.places,
+        state.centres,
         state.free,
         state.bounds,
         state.bin_area,
@@ -113,13 +145,27 @@ def place_next(problem: Problem, state: PlacementState, action: int, density_tar
         problem.macro_area,
         problem.scale,
     )
+
+
+def _count(
+    problem: Problem,
+    state: PlacementState,
+    legal: bool,
+    growth: float,
+    overflow: float,
+    rudy: Floats,
+    rudy_peak: float,
+    dead_end: bool,
+) -> Step:
+    """Count the macro that has been placed, and what it changed."""
     state.num_placed += 1
     state.wirelength += growth
+    state.rudy, state.dead_end = rudy, dead_end
     if dead_end:
         charge = unplaced_wirelength(problem, state)
         growth, state.wirelength = growth + charge, state.wirelength + charge
     step = Step(legal, growth, overflow - state.overflow, rudy_peak - state.rudy_peak)
-    state.overflow, state.rudy_peak, state.dead_end = overflow, rudy_peak, dead_end
+    state.overflow, state.rudy_peak = overflow, rudy_peak
     return step
 
 
@@ -134,17 +180,18 @@ def unplaced_wirelength(problem: Problem, state: PlacementState) -> float:
 
 
 @njit
-def _advance(
+def _step_on_grid(
     arrays: ProblemArrays,
     macro: int,
-    action: int,
     places: Places,
+    centres: Floats,
     free: Bits,
     bounds: Floats,
     bin_area: Floats,
     density_target: float,
     macro_area: float,
     scale: float,
+    action: int,
 ) -> tuple[bool, float, float, Floats, float, bool]:
     """Place a macro where an action says, or at the nearest legal cell.
 
@@ -157,14 +204,17 @@ def _advance(
     row = action // grid % grid
     column = action % grid
     width, height = arrays.footprint_w[k, macro], arrays.footprint_h[k, macro]
-    legal = column + width <= grid and row + height <= grid and fits(free, column, row, width, height)
+    legal = column + width <= grid and row + height <= grid
+    legal = legal and fits_for(arrays, macro, free, column, row, width, height)
     if not legal:
         column, row, k = nearest_legal_cell(arrays, macro, k, column, row, free)
     place = places[macro]
     place[0], place[1], place[2] = column, row, k
     occupy(arrays, free, macro, place)
-    _add_to_bins(arrays, macro, column, row, k, bin_area)
-    growth = add_to_nets(arrays, macro, place, bounds)
+    x, y = macro_centre(arrays, macro, column, row, k)
+    centres[macro, 0], centres[macro, 1] = x, y
+    _add_to_bins(arrays, macro, x, y, k, bin_area)
+    growth = add_pins_at(arrays, macro, k, x, y, bounds)
     overflow = _overflow(arrays, bin_area, density_target, macro_area)
     rudy, rudy_peak = _rudy(arrays, bounds, scale)
     dead_end = macro + 1 < arrays.footprint_w.shape[1] and not has_legal_cell(arrays, macro + 1, free)
@@ -172,14 +222,62 @@ def _advance(
 
 
 @njit
-def _add_to_bins(arrays: ProblemArrays, macro: int, column: int, row: int, k: int, bin_area: Floats) -> None:
+def _step_anywhere(
+    arrays: ProblemArrays,
+    macro: int,
+    places: Places,
+    centres: Floats,
+    free: Bits,
+    bounds: Floats,
+    bin_area: Floats,
+    density_target: float,
+    macro_area: float,
+    scale: float,
+    x: float,
+    y: float,
+) -> tuple[bool, float, float, Floats, float, bool]:
+    """As `_step_on_grid`, for a macro with its centre at (x, y) in choice 0, on all cells that it touches."""
+    place, k = places[macro], macro * 0
+    _nearest_place(arrays, macro, x, y, place)
+    centres[macro, 0], centres[macro, 1] = x, y
+    first_c, end_c = _touched_cells(x, arrays.half_w[0, macro], arrays.cell_w, arrays.grid)
+    first_r, end_r = _touched_cells(y, arrays.half_h[0, macro], arrays.cell_h, arrays.grid)
+    if end_c > first_c and end_r > first_r:
+        fill(free, first_c, first_r, end_c - first_c, end_r - first_r, True)
+    _add_to_bins(arrays, macro, x, y, k, bin_area)
+    growth = add_pins_at(arrays, macro, k, x, y, bounds)
+    overflow = _overflow(arrays, bin_area, density_target, macro_area)
+    rudy, rudy_peak = _rudy(arrays, bounds, scale)
+    return True, growth, overflow, rudy, rudy_peak, False
+
+
+@njit
+def _nearest_place(arrays: ProblemArrays, macro: int, x: float, y: float, place: Ints) -> None:
+    """Write the place on the grid that is nearest to a centre, in choice 0."""
+    column = int(np.round((x - arrays.centre_x[0, macro]) / arrays.cell_w))
+    row = int(np.round((y - arrays.centre_y[0, macro]) / arrays.cell_h))
+    place[0] = max(min(column, arrays.grid - arrays.footprint_w[0, macro]), 0)
+    place[1] = max(min(row, arrays.grid - arrays.footprint_h[0, macro]), 0)
+    place[2] = 0
+
+
+@njit
+def _touched_cells(centre: float, half: float, cell: float, grid: int) -> tuple[int, int]:
+    """First cell, and the one after the last, that a block touches along one axis."""
+    first = int(np.floor((centre - half) / cell + 1e-9))
+    end = int(np.ceil((centre + half) / cell - 1e-9))
+    return min(max(first, 0), grid), min(max(end, 0), grid)
+
+
+@njit
+def _add_to_bins(arrays: ProblemArrays, macro: int, x: float, y: float, k: int, bin_area: Floats) -> None:
     """Add a macro's area to the bins that it covers."""
-    left, bottom = column * arrays.cell_w, row * arrays.cell_h
-    right, top = left + 2 * arrays.half_w[k, macro], bottom + 2 * arrays.half_h[k, macro]
+    left, right = x - arrays.half_w[k, macro], x + arrays.half_w[k, macro]
+    bottom, top = y - arrays.half_h[k, macro], y + arrays.half_h[k, macro]
     bin_w, bin_h = arrays.grid * arrays.cell_w / BINS, arrays.grid * arrays.cell_h / BINS
-    for j in range(min(int(bottom / bin_h), BINS - 1), min(int(top / bin_h), BINS - 1) + 1):
+    for j in range(max(int(bottom / bin_h), 0), min(int(top / bin_h), BINS - 1) + 1):
         dy = shared_length(bottom, top, j, bin_h)
-        for i in range(min(int(left / bin_w), BINS - 1), min(int(right / bin_w), BINS - 1) + 1):
+        for i in range(max(int(left / bin_w), 0), min(int(right / bin_w), BINS - 1) + 1):
             dx = shared_length(left, right, i, bin_w)
             if dx > 0 and dy > 0:
                 bin_area[j, i] += dx * dy

@@ -32,12 +32,13 @@ def packs(problem: Problem) -> bool:
     return packing(problem) is not None
 
 
-def require_fit(problem: Problem, orientation: str = "fixed") -> None:
+def require_fit(problem: Problem, orientation: str = "fixed", channel: float = 0.0) -> None:
     """Refuse a grid on which a bottom-left packing does not place all macros.
 
     Args:
         problem: The problem.
         orientation: The key of `CHOICES` that it was built with.
+        channel: The least distance between two macros that it was built with.
 
     Raises:
         InvalidValueError: With the share of the cells that the macros occupy, and the smallest grid on which
@@ -48,11 +49,15 @@ def require_fit(problem: Problem, orientation: str = "fixed") -> None:
     _require_macros_inside_canvas(problem, orientation)
     arrays, netlist = problem.arrays, problem.netlist
     occupied = float((arrays.footprint_w[0] * arrays.footprint_h[0]).sum()) / problem.grid**2
-    smallest = smallest_grid(netlist, problem.grid + 1, orientation)
+    free = int(np.bitwise_count(arrays.free).sum()) / problem.grid**2
+    smallest = smallest_grid(netlist, problem.grid + 1, orientation, channel)
+    blocked = (
+        f" Blockages, fixed macros and what is outside the core take {1 - free:.2f}." if free < 1 else ""
+    )
     raise InvalidValueError(
         f"The {problem.num_macros} macros of {netlist.name} cannot be packed on a grid of {problem.grid}: "
         f"rounded up to whole cells they take {occupied:.2f} of it (their true area: "
-        f"{netlist.utilisation:.2f}).",
+        f"{netlist.utilisation:.2f}).{blocked}",
         f"The smallest grid that fits is {smallest}: use --set grid={smallest} or more."
         if smallest
         else f"No grid up to {MAX_GRID} fits.",
@@ -76,16 +81,19 @@ def _require_macros_inside_canvas(problem: Problem, orientation: str) -> None:
             )
 
 
-def smallest_grid(netlist: Netlist, start: int, orientation: str = "fixed") -> int | None:
+def smallest_grid(
+    netlist: Netlist, start: int, orientation: str = "fixed", channel: float = 0.0
+) -> int | None:
     """The smallest grid from ``start`` on for which `packs` holds, None if there is none up to `MAX_GRID`.
 
     Args:
-        netlist: Hard macros and pads only.
+        netlist: Any netlist with a macro to place.
         start: First grid to try.
         orientation: A key of `CHOICES`.
+        channel: Least distance between two macros, µm.
     """
     for grid in range(start, MAX_GRID + 1):
-        problem = build_problem(netlist, grid, orientation, macros_only=True)
+        problem = build_problem(netlist, grid, orientation, channel=channel, soft=True)
         arrays = problem.arrays
         if (arrays.footprint_w[0] * arrays.footprint_h[0]).sum() <= grid**2 and packs(problem):
             return grid

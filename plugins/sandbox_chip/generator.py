@@ -4,6 +4,8 @@ A family determines the sizes and the nets of a design. The macros are leaves of
 the two halves of a part with a and b macros run about k · (aᵖ + bᵖ − (a + b)ᵖ)/2 nets, so that every part of
 m macros has about k · mᵖ connections to the outside (Landman and Russo 1971, Rent's rule). The connections of
 the whole go to pads; pads of one part of the tree lie near each other on the rim.
+
+With standard cells these are leaves too, and a macro stands for a part of the tree: `CELLS_OF_MACRO` leaves.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import numpy as np
 from sandbox_chip.config import FAMILIES
 from sandbox_chip.fit import packs
 from sandbox_chip.kernels.jit import njit
-from sandbox_chip.netlist import MACRO, PAD, Netlist
+from sandbox_chip.netlist import CELL, MACRO, PAD, Netlist
 from sandbox_chip.problem import Problem, build_problem
 from sandbox_chip.types import Floats, Ints
 
@@ -24,6 +26,12 @@ SIDE = 1000.0
 
 RENT_TERMINALS = 4.0
 """Connections of a single macro (Rent's k)."""
+
+CELLS_OF_MACRO = 16
+"""Leaves of the tree that a macro takes in a design with standard cells: as many connections."""
+
+CELL_SHARE = 0.3
+"""Share of the canvas that standard cells take."""
 
 SHRINKING = 0.94
 """Factor of all macros' sides, as often as it takes until they can be packed on the grid."""
@@ -39,6 +47,7 @@ class Recipe:
         utilisation: Least and greatest share of the canvas that macros take.
         rent: Rent's exponent p.
         grid: Columns and rows of a grid on which every design can be packed.
+        cells: Number of standard cells.
     """
 
     family: str = "mixed"
@@ -46,6 +55,7 @@ class Recipe:
     utilisation: tuple[float, float] = (0.4, 0.6)
     rent: float = 0.65
     grid: int = 32
+    cells: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +75,11 @@ class _Nets:
 
 def generate(recipe: Recipe, seed: int) -> Netlist:
     """The design of a seed: the same recipe and seed give the same design."""
-    return generate_problem(recipe, seed).netlist
+    return generate_problem(recipe, seed)[0]
 
 
-def generate_problem(recipe: Recipe, seed: int, orientation: str = "fixed") -> Problem:
-    """The problem of placing the design of a seed on the recipe's grid.
+def generate_problem(recipe: Recipe, seed: int, orientation: str = "fixed") -> tuple[Netlist, Problem]:
+    """The design of a seed, and the problem of placing its macros on the recipe's grid.
 
     Args:
         recipe: What to draw from.
@@ -81,14 +91,16 @@ def generate_problem(recipe: Recipe, seed: int, orientation: str = "fixed") -> P
     count = int(rng.integers(low, high + 1))
     family = recipe.family if recipe.family != "mixed" else FAMILIES[int(rng.integers(1, len(FAMILIES)))]
     width, height = _sizes(rng, family, count)
-    if family == "tiles":
-        nets = _mesh(count)
-        leaf_macro = np.arange(count)
+    cells = recipe.cells
+    if family == "tiles" and not cells:
+        nets, leaf_node = _mesh(count), np.arange(count)
     else:
-        nets = _Nets(*_tree_nets(rng, count, recipe.rent, RENT_TERMINALS))
-        leaf_macro = rng.permutation(count)
+        leaves = cells + CELLS_OF_MACRO * count if cells else count
+        nets = _Nets(*_tree_nets(rng, leaves, recipe.rent, RENT_TERMINALS))
+        items = rng.permutation(count + cells)
+        leaf_node = np.repeat(items, np.where(items < count, CELLS_OF_MACRO, 1)) if cells else items
     utilisation = float(rng.uniform(*recipe.utilisation))
-    netlist = _assemble(rng, f"{family}-{seed}", width, height, nets, leaf_macro, utilisation)
+    netlist = _assemble(rng, f"{family}-{seed}", width, height, nets, leaf_node, utilisation, cells)
     return _fitted(netlist, recipe.grid, orientation)
 
 
@@ -191,38 +203,69 @@ def _assemble(
     width: Floats,
     height: Floats,
     nets: _Nets,
-    leaf_macro: Ints,
+    leaf_node: Ints,
     utilisation: float,
+    cells: int = 0,
 ) -> Netlist:
-    """The netlist, its macros scaled to a utilisation; leaf i is macro ``leaf_macro[i]``."""
+    """The netlist, its macros scaled to a utilisation; leaf i belongs to node ``leaf_node[i]``.
+
+    Macros come first, then cells, then pads.
+    """
     count, pads = len(width), len(nets.pad_leaf)
     factor = SIDE * np.sqrt(utilisation / (width * height).sum())
     width, height = width * factor, height * factor
     # Pads follow the order of the leaves around the rim, from a corner drawn at random.
-    along = (nets.pad_leaf + 0.5) / count + rng.normal(0.0, 0.03, pads) + rng.random()
+    along = (nets.pad_leaf + 0.5) / len(leaf_node) + rng.normal(0.0, 0.03, pads) + rng.random()
     pad_x, pad_y = _on_rim(along % 1.0)
-    node = np.where(nets.members < 0, 0, leaf_macro[np.maximum(nets.members, 0)])
-    node[nets.members < 0] = count + np.arange(pads)
+    node = np.where(nets.members < 0, 0, leaf_node[np.maximum(nets.members, 0)])
+    node[nets.members < 0] = count + cells + np.arange(pads)
+    starts, node = _without_repeats(nets.starts, node) if cells else (nets.starts, node)
     pin_x, pin_y = _pins(rng, node, width, height, count)
-    zeros = np.zeros(pads)
+    zeros, nowhere = np.zeros(pads), np.full(count + cells, np.nan)
+    row = SIDE * np.sqrt(CELL_SHARE / max(2 * cells, 1))
+    cell_w = row * rng.integers(1, 4, cells)
+    numbers = (count, cells, pads)
     return Netlist(
         name=name,
-        nodes=[f"M{index}" for index in range(count)] + [f"P{index}" for index in range(pads)],
-        kind=np.array([MACRO] * count + [PAD] * pads, np.int8),
-        fixed=np.array([False] * count + [True] * pads),
-        width=np.concatenate((width, zeros)),
-        height=np.concatenate((height, zeros)),
-        x=np.concatenate((np.full(count, np.nan), pad_x)),
-        y=np.concatenate((np.full(count, np.nan), pad_y)),
-        orientation=np.zeros(count + pads, np.int8),
+        nodes=[f"{letter}{index}" for letter, n in zip("MCP", numbers, strict=True) for index in range(n)],
+        kind=np.repeat(np.array([MACRO, CELL, PAD], np.int8), numbers),
+        fixed=np.repeat([False, True], (count + cells, pads)),
+        width=np.concatenate((width, cell_w, zeros)),
+        height=np.concatenate((height, np.full(cells, row), zeros)),
+        x=np.concatenate((nowhere, pad_x)),
+        y=np.concatenate((nowhere, pad_y)),
+        orientation=np.zeros(sum(numbers), np.int8),
         pin_node=node.astype(np.int64),
         pin_x=pin_x,
         pin_y=pin_y,
-        net_start=nets.starts.astype(np.int64),
+        net_start=starts.astype(np.int64),
         net_pins=np.arange(len(node)),
-        net_weight=np.ones(len(nets.starts) - 1),
+        net_weight=np.ones(len(starts) - 1),
         canvas=(0.0, 0.0, SIDE, SIDE),
+        row_height=float(row) if cells else 0.0,
     )
+
+
+@njit
+def _without_repeats(starts: Ints, members: Ints) -> tuple[Ints, Ints]:
+    """Nets without members that they have already, and without those that are left with one."""
+    new_starts, new_members = [0], [0]
+    new_members.pop()
+    for net in range(len(starts) - 1):
+        begin = len(new_members)
+        for at in range(starts[net], starts[net + 1]):
+            is_new = True
+            for before in range(begin, len(new_members)):
+                if new_members[before] == members[at]:
+                    is_new = False
+            if is_new:
+                new_members.append(members[at])
+        if len(new_members) - begin < 2:
+            while len(new_members) > begin:
+                new_members.pop()
+        else:
+            new_starts.append(len(new_members))
+    return np.array(new_starts), np.array(new_members)
 
 
 def _on_rim(along: Floats) -> tuple[Floats, Floats]:
@@ -248,9 +291,9 @@ def _pins(
     return np.where(is_pad, 0.0, pin_x), np.where(is_pad, 0.0, pin_y)
 
 
-def _fitted(netlist: Netlist, grid: int, orientation: str) -> Problem:
-    """The design on a grid, with its macros shrunk until they can be packed."""
-    problem = build_problem(netlist, grid, orientation, macros_only=True)
+def _fitted(netlist: Netlist, grid: int, orientation: str) -> tuple[Netlist, Problem]:
+    """The design, and its problem on a grid, with its macros shrunk until they can be packed."""
+    problem = build_problem(netlist, grid, orientation)
     while not packs(problem):
         factor = np.where(netlist.kind == MACRO, SHRINKING, 1.0)
         pin_factor = factor[netlist.pin_node]
@@ -261,5 +304,5 @@ def _fitted(netlist: Netlist, grid: int, orientation: str) -> Problem:
             pin_x=netlist.pin_x * pin_factor,
             pin_y=netlist.pin_y * pin_factor,
         )
-        problem = build_problem(netlist, grid, orientation, macros_only=True)
-    return problem
+        problem = build_problem(netlist, grid, orientation)
+    return netlist, problem

@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox_chip.notes import Note
 from sandbox_chip.orientation import turned_offsets
-from sandbox_chip.types import Bools, Canvas, Floats, Ints, Orientations
+from sandbox_chip.types import Bools, Canvas, Floats, Ints, Orientations, Rectangles
 
 MACRO, PAD, SOFT, CELL = 0, 1, 2, 3
 """Kinds of nodes: hard macro, pad (port, terminal), soft macro (a cluster of cells), standard cell."""
+
+
+def no_rectangles() -> Rectangles:
+    """Rectangles of shape ``(0, 4)``."""
+    return np.empty((0, 4))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fence:
+    """A region that some nodes must lie in.
+
+    Attributes:
+        name: Of the region.
+        boxes: Rectangles whose union it is, in the netlist's coordinates.
+        nodes: Names of the nodes that must lie in it.
+        exclusive: Whether all other nodes must stay outside.
+    """
+
+    name: str
+    boxes: Rectangles
+    nodes: frozenset[str]
+    exclusive: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +60,12 @@ class Netlist:
         net_weight: Shape ``(nets,)``.
         canvas: The area to place in.
         node_ids: Index of each node in its file, for formats that refer to nodes by number.
+        halo: Left, bottom, right and top margin of each node in orientation N which no other macro may
+            enter, shape ``(nodes, 4)``; None where no node has one.
+        blockages: Rectangles in which no macro may lie, such as what is outside the core.
+        fences: Regions for some of the macros.
+        row_height: Height of a row of standard cells, 0 where the file has no rows.
+        notes: What became of the things in the files.
     """
 
     name: str
@@ -56,6 +85,11 @@ class Netlist:
     net_weight: Floats
     canvas: Canvas
     node_ids: Ints | None = None
+    halo: Floats | None = None
+    blockages: Rectangles = field(default_factory=no_rectangles)
+    fences: tuple[Fence, ...] = ()
+    row_height: float = 0.0
+    notes: tuple[Note, ...] = ()
 
     @property
     def num_nets(self) -> int:
@@ -95,17 +129,20 @@ class Netlist:
         dx, dy = turned_offsets(orientation[self.pin_node], self.pin_x, self.pin_y)
         return x[self.pin_node] + dx, y[self.pin_node] + dy
 
-    def macros_only(self) -> Netlist:
-        """The netlist of hard macros and pads, with the nets that join a macro to another macro or to a pad.
+    def of_kinds(self, *kinds: int) -> Netlist:
+        """The netlist of some kinds of nodes; itself where it has no others.
 
-        Soft macros and standard cells are left out, and with them their pins; a net that then touches fewer
-        than two nodes, or no macro, is left out too. The order of what stays is kept.
+        Other nodes are left out, and with them their pins; a net that then joins no macro, hard or soft, to
+        another node is left out too. The order of what stays is kept.
         """
-        keep = (self.kind == MACRO) | (self.kind == PAD)
+        keep = np.isin(self.kind, kinds)
+        if keep.all():
+            return self
         nets = np.repeat(np.arange(self.num_nets), np.diff(self.net_start))
         of_kept_node = keep[self.pin_node[self.net_pins]]
         nets, pins = nets[of_kept_node], self.net_pins[of_kept_node]
-        joins = self._joins_macro(nets, self.pin_node[pins])
+        movers = [kind for kind in kinds if kind in (MACRO, SOFT)]
+        joins = self._joins_any(movers, nets, self.pin_node[pins])
         nets, pins = nets[joins[nets]], pins[joins[nets]]
         degree = np.bincount(nets, minlength=self.num_nets)[joins]
         nodes, used = np.flatnonzero(keep), np.unique(pins)
@@ -126,17 +163,29 @@ class Netlist:
             net_pins=_new_index(used, len(self.pin_node))[pins],
             net_weight=self.net_weight[joins],
             node_ids=None if self.node_ids is None else self.node_ids[nodes],
+            halo=None if self.halo is None else self.halo[nodes],
         )
 
-    def _joins_macro(self, nets: Ints, nodes: Ints) -> Bools:
-        """Whether each net joins a macro to another node, from the net and the node of each of its pins."""
+    def macros_only(self) -> Netlist:
+        """The netlist of hard macros and pads, with the nets that join a macro to another macro or to a pad.
+
+        A netlist that holds nothing else keeps all its nets.
+        """
+        return self.of_kinds(MACRO, PAD)
+
+    def without_cells(self) -> Netlist:
+        """The netlist without standard cells: hard macros, pads and soft macros."""
+        return self.of_kinds(MACRO, PAD, SOFT)
+
+    def _joins_any(self, kinds: Sequence[int], nets: Ints, nodes: Ints) -> Bools:
+        """Whether each net joins a node of some kinds to another, by the net and node of every pin."""
         first = np.full(self.num_nets, len(self.kind), np.int64)
         last = np.full(self.num_nets, -1, np.int64)
         np.minimum.at(first, nets, nodes)
         np.maximum.at(last, nets, nodes)
-        has_macro = np.zeros(self.num_nets, bool)
-        has_macro[nets[self.kind[nodes] == MACRO]] = True
-        joins: Bools = has_macro & (first < last)
+        has_any = np.zeros(self.num_nets, bool)
+        has_any[nets[np.isin(self.kind[nodes], kinds)]] = True
+        joins: Bools = has_any & (first < last)
         return joins
 
 

@@ -296,7 +296,7 @@ def _macro_features(
         net = arrays.entry_net[entry]
         if bounds[net, 0] <= bounds[net, 1]:
             begun += 1
-    mean_degree = len(arrays.entry_net) / arrays.footprint_w.shape[1]
+    mean_degree = max(len(arrays.entry_net), 1) / arrays.footprint_w.shape[1]
     features[9] = arrays.footprint_w[0, macro] / arrays.grid
     features[10] = arrays.footprint_h[0, macro] / arrays.grid
     features[11] = min(degree / (2.0 * mean_degree), 2.0) / 2

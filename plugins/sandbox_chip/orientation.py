@@ -27,7 +27,16 @@ _MATRIX = np.array(
 )
 """Matrix of each orientation, applied to an offset from the centre."""
 
-_SWAPS_SIDES: list[bool] = (_MATRIX[:, 0, 0] == 0).tolist()
+_SWAPS_SIDES = _MATRIX[:, 0, 0] == 0
+
+_SIDES = np.array([[-1.0, 0.0], [0.0, -1.0], [1.0, 0.0], [0.0, 1.0]])
+"""Directions of the left, bottom, right and top side."""
+
+_COMPOSED = np.array(
+    [[int((after @ before == _MATRIX).all((1, 2)).argmax()) for before in _MATRIX] for after in _MATRIX],
+    dtype=np.int8,
+)
+"""Index of the orientation that ``[after, before]`` make one after the other."""
 
 
 def turned_offsets(orientation: int | Orientations, x: Floats, y: Floats) -> tuple[Floats, Floats]:
@@ -44,7 +53,7 @@ def turned_offsets(orientation: int | Orientations, x: Floats, y: Floats) -> tup
 
 def swaps_sides(orientation: int) -> bool:
     """Whether width and height change places in an orientation (index into `ORIENTATIONS`)."""
-    return _SWAPS_SIDES[orientation]
+    return bool(_SWAPS_SIDES[orientation])
 
 
 def turned_size(orientation: int, width: float, height: float) -> tuple[float, float]:
@@ -54,5 +63,23 @@ def turned_size(orientation: int, width: float, height: float) -> tuple[float, f
 
 def turned_sizes(orientation: Orientations, width: Floats, height: Floats) -> tuple[Floats, Floats]:
     """Widths and heights of many nodes, each in its orientation."""
-    swapped = np.array(_SWAPS_SIDES)[orientation]
+    swapped = _SWAPS_SIDES[orientation]
     return np.where(swapped, height, width), np.where(swapped, width, height)
+
+
+def turned_margins(orientation: int, margins: Floats) -> Floats:
+    """Left, bottom, right and top margins of nodes after turning, shape ``(…, 4)``.
+
+    Args:
+        orientation: Index into `ORIENTATIONS`.
+        margins: Of the nodes as they are drawn in N, in the same order.
+    """
+    turned = np.empty_like(margins)
+    for side, direction in enumerate(_SIDES @ _MATRIX[orientation].T):
+        turned[..., int((direction == _SIDES).all(1).argmax())] = margins[..., side]
+    return turned
+
+
+def composed(after: int, before: int | Orientations) -> Orientations:
+    """Index of the orientation of a node that is in ``before`` and is then turned by ``after``."""
+    return np.asarray(_COMPOSED[after, before])

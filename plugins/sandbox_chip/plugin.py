@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sandbox.api import Baseline, Domain, Metric, Task, View
+from sandbox.api import Baseline, Command, Domain, Metric, Task, View
 
 METRICS = (
     Metric(
         "hpwl",
         "µm",
         "lower",
-        "Σ weight · half perimeter of nets; a net of a macro that is not placed spans the canvas",
+        "Σ weight · half perimeter of nets, soft macros included; one of a macro not placed spans the canvas",
     ),
     Metric("wirelength", "1", "lower", "hpwl over Σ weight · (width + height of the canvas)"),
     Metric(
@@ -25,8 +25,27 @@ METRICS = (
         "mean of the most congested twentieth of the cells, plus the share of macro area not placed",
     ),
     Metric("proxy", "1", "lower", "wirelength + density/2 + congestion/2, as circuit_training's proxy cost"),
-    Metric("rudy", "1", "lower", "mean of the greatest tenth of the RUDY map"),
-    Metric("overlap", "µm²", "lower", "area that macros share in pairs; 0 by construction"),
+    Metric("rudy", "1", "lower", "mean of the greatest tenth of the RUDY map of the finished placement"),
+    Metric(
+        "overlap",
+        "µm²",
+        "lower",
+        "area that macros share in pairs; 0 by construction, but for the file's own placement",
+    ),
+    Metric(
+        "total_hpwl",
+        "µm",
+        "lower",
+        "hpwl of all nets with the standard cells placed (cells=analytic); without cells that of the macros",
+    ),
+    Metric("total_wirelength", "1", "lower", "total_hpwl over Σ weight · (width + height of the canvas)"),
+    Metric(
+        "total_overflow",
+        "1",
+        "lower",
+        "area of cells and soft macros above density_target of what macros leave free, over their area",
+    ),
+    Metric("total_rudy", "1", "lower", "as rudy, of all nets with the standard cells placed"),
     Metric("placed", "1", "higher", "share of the macros that were placed"),
 )
 
@@ -66,9 +85,23 @@ BASELINES = (
         timed=True,
     ),
     Baseline(
+        "go-with-the-winners",
+        "sandbox_chip.baselines:winners_policy",
+        "several annealing walkers on the proxy cost, soft macros by forces; the worse follow the better",
+        "Cheng et al. 2023, Assessment of Reinforcement Learning for Macro Placement",
+        timed=True,
+    ),
+    Baseline(
+        "mixed-size",
+        "sandbox_chip.baselines:mixed_size_policy",
+        "macros together with the standard cells, for the wires of the whole design; with cells=analytic",
+        "Kim, Lee and Markov 2012, SimPL and ComPLx",
+        timed=True,
+    ),
+    Baseline(
         "initial",
         "sandbox_chip.baselines:initial_policy",
-        "the file's own placement, moved to the nearest legal cells; only for files that have one",
+        "the file's own placement exactly as it is, on or off the grid; only for files that have one",
     ),
 )
 
@@ -87,9 +120,17 @@ SOURCES = (
     "Cheng et al. 2023, Assessment of Reinforcement Learning for Macro Placement (TILOS)",
 )
 
+COMMANDS = (
+    Command(
+        "convert",
+        "sandbox_chip.convert:convert",
+        "Write a design in another format, standard cells clustered to soft macros on request.",
+    ),
+)
+
 placement = Task(
     name="placement",
-    version=1,
+    version=2,
     title="Place the macros of a netlist on a grid, largest first",
     config="sandbox_chip.config:ChipConfig",
     make="sandbox_chip.env:make",
@@ -102,6 +143,7 @@ placement = Task(
     resume="state",
     baselines=BASELINES,
     views=VIEWS,
+    inputs="sandbox_chip.designs:input_parts",
     sources=SOURCES,
 )
 
@@ -113,4 +155,5 @@ domain = Domain(
     requires=("numba",),
     extra="chip",
     sources=SOURCES,
+    commands=COMMANDS,
 )

@@ -7,23 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from sandbox.api import InvalidValueError
-from sandbox_chip.kernels import bitgrid
+from sandbox_chip.floorplan import free_cells, margins, regions, turned_by, whole_cells
 from sandbox_chip.kernels.pins import gather_pins
 from sandbox_chip.kernels.problem_arrays import ProblemArrays
 from sandbox_chip.kernels.wirelength import wirelength
-from sandbox_chip.netlist import MACRO, Netlist
-from sandbox_chip.orientation import ORIENTATIONS, swaps_sides, turned_offsets
-from sandbox_chip.types import Bits, Floats, Ints, Orientations, Places
+from sandbox_chip.netlist import Netlist
+from sandbox_chip.orientation import ORIENTATIONS, composed, turned_offsets, turned_sizes
+from sandbox_chip.types import Floats, Ints, Orientations, Places
 
 CHOICES = {
     "fixed": ("N",),
     "mirror": ("N", "FN", "FS", "S"),
     "any": ("N", "FN", "FS", "S", "W", "E", "FW", "FE"),
 }
-"""Orientations that a placer may choose from, by the value of the parameter ``orientation``."""
-
-ROUNDING = 1e-9
-"""Share of a cell by which a size may exceed a whole number of cells without another cell being counted."""
+"""How a macro may be turned from its orientation in the file, by the parameter ``orientation``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,9 +28,10 @@ class Problem:
     """Macros to be placed on a grid, in the order of an episode.
 
     Attributes:
-        netlist: Hard macros and pads only; see `Netlist.macros_only`.
+        netlist: Without standard cells; what does not move lies where its pins count.
         macros: Node index of each macro; macro 0 is placed first. Shape ``(n,)``.
-        orientations: Index into `ORIENTATIONS` of each orientation choice k.
+        orientations: Index into `ORIENTATIONS` of each macro in each orientation choice k, shape ``(K, n)``.
+            Choice 0 is the file's.
         arrays: What kernels take; macros are numbered as in ``macros``.
         area_shares: Share of the canvas that each macro takes, shape ``(n,)``.
         macro_area: Area of all macros together, µm².
@@ -43,7 +41,7 @@ class Problem:
 
     netlist: Netlist
     macros: Ints
-    orientations: tuple[int, ...]
+    orientations: Orientations
     arrays: ProblemArrays
     area_shares: Floats
     macro_area: float
@@ -56,6 +54,11 @@ class Problem:
         return len(self.macros)
 
     @property
+    def num_choices(self) -> int:
+        """Number of orientations to choose from."""
+        return len(self.orientations)
+
+    @property
     def grid(self) -> int:
         """Columns and rows."""
         return int(self.arrays.grid)
@@ -66,54 +69,65 @@ class Problem:
         Args:
             places: A placement; the centre of a macro that is not placed is NaN.
         """
-        x, y = self.netlist.x.copy(), self.netlist.y.copy()
-        orientation = self.netlist.orientation.copy()
-        placed = places[:, 2] >= 0
         k, index = np.maximum(places[:, 2], 0), np.arange(self.num_macros)
+        x = places[:, 0] * self.arrays.cell_w + self.arrays.centre_x[k, index]
+        y = places[:, 1] * self.arrays.cell_h + self.arrays.centre_y[k, index]
+        missing = places[:, 2] < 0
+        return self.with_macros_at(np.where(missing, np.nan, x), np.where(missing, np.nan, y), k)
+
+    def with_macros_at(self, x: Floats, y: Floats, k: Ints) -> tuple[Floats, Floats, Orientations]:
+        """Centres and orientations of all nodes of the netlist, shape ``(nodes,)`` each.
+
+        Args:
+            x: Centres of the macros, the canvas' lower-left corner at the origin, shape ``(n,)``.
+            y: As ``x``.
+            k: Their orientation choices, shape ``(n,)``.
+        """
         left, bottom = self.netlist.canvas[:2]
-        x[self.macros] = np.where(
-            placed, left + places[:, 0] * self.arrays.cell_w + self.arrays.half_w[k, index], np.nan
-        )
-        y[self.macros] = np.where(
-            placed, bottom + places[:, 1] * self.arrays.cell_h + self.arrays.half_h[k, index], np.nan
-        )
-        orientation[self.macros] = np.array(self.orientations, np.int8)[k]
-        return x, y, orientation
+        all_x, all_y = self.netlist.x.copy(), self.netlist.y.copy()
+        orientation = self.netlist.orientation.copy()
+        all_x[self.macros], all_y[self.macros] = left + x, bottom + y
+        orientation[self.macros] = self.orientations[k, np.arange(self.num_macros)]
+        return all_x, all_y, orientation
 
 
 def build_problem(
-    netlist: Netlist, grid: int, orientation: str = "fixed", *, macros_only: bool = False
+    netlist: Netlist, grid: int, orientation: str = "fixed", *, channel: float = 0.0, soft: bool = False
 ) -> Problem:
     """Put a netlist's macros and pads on a grid of ``grid`` × ``grid`` cells over its canvas.
 
-    The lower-left corner of a macro lies on a corner of a cell; its footprint is its size rounded up to whole
-    cells. Macros are placed by falling area, equal ones in the file's order.
+    The lower-left corner of a macro's footprint lies on a corner of a cell; the footprint is the macro with
+    its margins, rounded up to whole cells. Macros are placed by falling area, equal ones in the file's order.
 
     Args:
         netlist: Any netlist with at least one movable macro.
         grid: Columns and rows.
         orientation: A key of `CHOICES`.
-        macros_only: Whether the netlist holds nothing but hard macros and pads already.
+        channel: Least distance between two macros, µm.
+        soft: Whether soft macros take part, where the netlist places them; their pins do not move.
 
     Raises:
         InvalidValueError: If there is no macro to place.
     """
-    if not macros_only:
-        netlist = netlist.macros_only()
+    netlist = netlist.without_cells() if soft else netlist.macros_only()
     movable = netlist.movable
     if not len(movable):
-        raise InvalidValueError(f"The design {netlist.name} has no macro to place.")
+        raise InvalidValueError(
+            f"The design {netlist.name} has no macro to place.",
+            "Its hard macros are fixed, or none of its components is one: see sandbox info.",
+        )
     area = netlist.width[movable] * netlist.height[movable]
     macros = movable[np.argsort(-area, kind="stable")]
-    choices = tuple(ORIENTATIONS.index(name) for name in CHOICES[orientation])
-    arrays = _arrays(netlist, grid, macros, choices)
+    turns = [composed(ORIENTATIONS.index(name), netlist.orientation[macros]) for name in CHOICES[orientation]]
+    orientations = np.array(turns, np.int8)
+    arrays = _arrays(netlist, grid, macros, orientations, channel)
     width, height = netlist.size
     area_shares = netlist.width[macros] * netlist.height[macros] / (width * height)
     scale = float(netlist.net_weight.sum()) * (width + height)
     return Problem(
         netlist=netlist,
         macros=macros,
-        orientations=choices,
+        orientations=orientations,
         arrays=arrays,
         area_shares=area_shares,
         macro_area=float(area_shares.sum()) * width * height,
@@ -122,23 +136,29 @@ def build_problem(
     )
 
 
-def _arrays(netlist: Netlist, grid: int, macros: Ints, choices: tuple[int, ...]) -> ProblemArrays:
+def _arrays(
+    netlist: Netlist, grid: int, macros: Ints, orientations: Orientations, channel: float
+) -> ProblemArrays:
     canvas_w, canvas_h = netlist.size
     cell_w, cell_h = canvas_w / grid, canvas_h / grid
-    swapped = np.array([swaps_sides(choice) for choice in choices])[:, None]
-    drawn_w, drawn_h = netlist.width[macros][None], netlist.height[macros][None]
-    width, height = np.where(swapped, drawn_h, drawn_w), np.where(swapped, drawn_w, drawn_h)
-    entry_start, entry_net, pin_box, net_start, net_macro, net_entry, fixed = _entries(
-        netlist, macros, choices
+    sizes = [turned_sizes(turn, netlist.width[macros], netlist.height[macros]) for turn in orientations]
+    width, height = np.array([size[0] for size in sizes]), np.array([size[1] for size in sizes])
+    drawn = margins(netlist, macros, channel)
+    left, bottom, right, top = np.array([turned_by(turn, drawn).T for turn in orientations]).swapaxes(0, 1)
+    entry_start, entry_net, pin_box, net_start, net_macro, net_entry, fixed, fixed_pins = _entries(
+        netlist, macros, orientations
     )
+    region, allowed = regions(netlist, macros, grid)
     return ProblemArrays(
         grid=grid,
         cell_w=cell_w,
         cell_h=cell_h,
-        footprint_w=_whole_cells(width, cell_w),
-        footprint_h=_whole_cells(height, cell_h),
+        footprint_w=whole_cells(left + width + right, cell_w),
+        footprint_h=whole_cells(bottom + height + top, cell_h),
         half_w=np.ascontiguousarray(width / 2),
         half_h=np.ascontiguousarray(height / 2),
+        centre_x=np.ascontiguousarray(left + width / 2),
+        centre_y=np.ascontiguousarray(bottom + height / 2),
         entry_start=entry_start,
         entry_net=entry_net,
         pin_box=pin_box,
@@ -147,27 +167,26 @@ def _arrays(netlist: Netlist, grid: int, macros: Ints, choices: tuple[int, ...])
         net_entry=net_entry,
         net_weight=netlist.net_weight.astype(np.float64),
         fixed_bounds=fixed,
-        free=_free_cells(netlist, grid, cell_w, cell_h),
+        fixed_pins=fixed_pins,
+        free=free_cells(netlist, grid, channel),
+        region=region,
+        allowed=allowed,
     )
 
 
-def _whole_cells(size: Floats, cell: float) -> Ints:
-    """Sizes in cells, rounded up, at least 1."""
-    cells: Ints = np.maximum(np.ceil(size / cell - ROUNDING), 1).astype(np.int64)
-    return cells
-
-
 def _entries(
-    netlist: Netlist, macros: Ints, choices: tuple[int, ...]
-) -> tuple[Ints, Ints, Floats, Ints, Ints, Ints, Floats]:
+    netlist: Netlist, macros: Ints, orientations: Orientations
+) -> tuple[Ints, Ints, Floats, Ints, Ints, Ints, Floats, Floats]:
     """Pins gathered by macro and net; see `gather_pins`."""
     rank = np.full(len(netlist.kind), -1, np.int64)
     rank[macros] = np.arange(len(macros))
     x, y = netlist.pin_positions()
     left, bottom = netlist.canvas[:2]
-    turned = [turned_offsets(choice, netlist.pin_x, netlist.pin_y) for choice in choices]
+    pin_macro = rank[netlist.pin_node]
+    # Pins of what does not move are turned too, which nobody reads.
+    turned = [turned_offsets(turn[pin_macro], netlist.pin_x, netlist.pin_y) for turn in orientations]
     return gather_pins(
-        rank[netlist.pin_node],
+        pin_macro,
         netlist.net_start,
         netlist.net_pins,
         x - left,
@@ -176,24 +195,3 @@ def _entries(
         np.array([dy for _, dy in turned]),
         len(macros),
     )
-
-
-def _free_cells(netlist: Netlist, grid: int, cell_w: float, cell_h: float) -> Bits:
-    """All cells but those under fixed macros, as bits."""
-    free = np.zeros((grid, (grid + 63) // 64), np.uint64)
-    bitgrid.fill(free, 0, 0, grid, grid, False)
-    left, bottom = netlist.canvas[:2]
-    for node in np.flatnonzero((netlist.kind == MACRO) & netlist.fixed):
-        width, height = netlist.width[node], netlist.height[node]
-        first_c, end_c = _covered_cells(netlist.x[node] - left - width / 2, width, cell_w, grid)
-        first_r, end_r = _covered_cells(netlist.y[node] - bottom - height / 2, height, cell_h, grid)
-        if end_c > first_c and end_r > first_r:
-            bitgrid.fill(free, first_c, first_r, end_c - first_c, end_r - first_r, True)
-    return free
-
-
-def _covered_cells(low: float, size: float, cell: float, grid: int) -> tuple[int, int]:
-    """First cell, and the one after the last, that [low, low + size] touches along one axis of the grid."""
-    ends = [np.floor(low / cell + ROUNDING), np.ceil((low + size) / cell - ROUNDING)]
-    first, end = np.clip(ends, 0, grid).astype(int)
-    return first, end

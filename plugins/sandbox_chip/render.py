@@ -9,15 +9,18 @@ import numpy as np
 
 from sandbox_chip.episode import Episode
 from sandbox_chip.kernels.wirelength import all_bounds
-from sandbox_chip.netlist import PAD
+from sandbox_chip.netlist import MACRO, PAD, SOFT, Netlist
+from sandbox_chip.orientation import turned_sizes
 from sandbox_chip.problem import Problem
-from sandbox_chip.types import Bytes, Places
+from sandbox_chip.types import Bytes, Floats, Ints, Orientations, Places
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
 
 MACRO_COLOUR, CURRENT_COLOUR = "#8fb7d9", "#f0a04b"
+FIXED_COLOUR, SOFT_COLOUR = "#b5b5b5", "#a8d5a2"
 PAD_COLOUR, LINE_COLOUR, EDGE_COLOUR = "#555555", "#c0392b", "#2c3e50"
 
 MAX_FLY_LINE_NETS = 12
@@ -28,7 +31,7 @@ def frame(episode: Episode, inches: float = 5.0) -> Bytes:
     """The placement so far as an image, shape ``(height, width, 3)``."""
     figure, axes = new_figure(1, 1, (inches, inches))
     state, problem = episode.state, episode.problem
-    draw_placement(axes[0], problem, state.places, latest=state.num_placed - 1)
+    draw_placement(axes[0], episode, latest=state.num_placed - 1)
     cost = state.wirelength / problem.scale
     axes[0].set_title(f"{state.num_placed} of {problem.num_macros} macros, wirelength {cost:.4f}", fontsize=9)
     return pixels(figure)
@@ -54,30 +57,36 @@ def pixels(figure: Figure) -> Bytes:
     return image
 
 
-def draw_placement(axes: Axes, problem: Problem, places: Places, latest: int = -1) -> None:
+def draw_placement(axes: Axes, episode: Episode, latest: int = -1) -> None:
     """Draw macros to scale, pads as dots, and fly-lines of the longest nets.
 
     Args:
         axes: Where to draw.
-        problem: The netlist on its grid.
-        places: A placement; macros that are not placed are not drawn.
+        episode: The placement; macros that are not placed are not drawn.
         latest: A macro to show in another colour, or −1.
     """
     from matplotlib.collections import LineCollection, PatchCollection
-    from matplotlib.patches import Rectangle
 
-    netlist = problem.netlist
-    x, y, _ = problem.centres(places)
-    boxes, colours = [], []
-    for macro in np.flatnonzero(places[:, 2] >= 0):
-        k, node = places[macro, 2], problem.macros[macro]
-        half_w, half_h = problem.arrays.half_w[k, macro], problem.arrays.half_h[k, macro]
-        boxes.append(Rectangle((x[node] - half_w, y[node] - half_h), 2 * half_w, 2 * half_h))
-        colours.append(CURRENT_COLOUR if macro == latest else MACRO_COLOUR)
-    axes.add_collection(PatchCollection(boxes, facecolor=colours, edgecolor=EDGE_COLOUR, linewidth=0.6))
+    problem = episode.problem
+    netlist, (x, y, orientation) = problem.netlist, episode.centres()
     axes.add_collection(
-        LineCollection(fly_lines(problem, places), colors=LINE_COLOUR, linewidths=0.7, alpha=0.7)
+        PatchCollection(
+            _boxes(netlist, _still(netlist), x, y, orientation),
+            facecolor=FIXED_COLOUR,
+            edgecolor=EDGE_COLOUR,
+            linewidth=0.6,
+        )
     )
+    if episode.placement is not None:
+        soft = np.flatnonzero(netlist.kind == SOFT)
+        boxes = _boxes(netlist, soft, x, y, orientation)
+        axes.add_collection(PatchCollection(boxes, facecolor=SOFT_COLOUR, alpha=0.6, linewidth=0))
+    placed = np.flatnonzero(episode.state.places[:, 2] >= 0)
+    colours = [CURRENT_COLOUR if macro == latest else MACRO_COLOUR for macro in placed]
+    boxes = _boxes(netlist, problem.macros[placed], x, y, orientation)
+    axes.add_collection(PatchCollection(boxes, facecolor=colours, edgecolor=EDGE_COLOUR, linewidth=0.6))
+    lines = fly_lines(problem, episode.state.places, x, y, orientation)
+    axes.add_collection(LineCollection(lines, colors=LINE_COLOUR, linewidths=0.7, alpha=0.7))
     pads = netlist.kind == PAD
     axes.scatter(x[pads], y[pads], s=6, color=PAD_COLOUR, zorder=3)
     left, bottom, right, top = netlist.canvas
@@ -89,10 +98,38 @@ def draw_placement(axes: Axes, problem: Problem, places: Places, latest: int = -
     axes.tick_params(labelsize=7)
 
 
+def _still(netlist: Netlist) -> Ints:
+    """Macros that the file fixes."""
+    return np.flatnonzero((netlist.kind == MACRO) & netlist.fixed)
+
+
+def _boxes(netlist: Netlist, nodes: Ints, x: Floats, y: Floats, orientation: Orientations) -> list[Rectangle]:
+    """Rectangles of some nodes."""
+    from matplotlib.patches import Rectangle
+
+    width, height = turned_sizes(orientation[nodes], netlist.width[nodes], netlist.height[nodes])
+    corners = zip(x[nodes] - width / 2, y[nodes] - height / 2, width, height, strict=True)
+    return [Rectangle((left, bottom), wide, high) for left, bottom, wide, high in corners]
+
+
 def fly_lines(
-    problem: Problem, places: Places, max_nets: int = MAX_FLY_LINE_NETS
+    problem: Problem,
+    places: Places,
+    x: Floats,
+    y: Floats,
+    orientation: Orientations,
+    max_nets: int = MAX_FLY_LINE_NETS,
 ) -> list[Sequence[tuple[float, float]]]:
-    """Lines from each placed pin of the longest nets to the mean position of the net's placed pins."""
+    """Lines from each placed pin of the longest nets to the mean position of the net's placed pins.
+
+    Args:
+        problem: The netlist on its grid.
+        places: Which macros are placed.
+        x: Centres of all nodes.
+        y: As ``x``.
+        orientation: Of all nodes.
+        max_nets: How many nets.
+    """
     bounds, weight = all_bounds(problem.arrays, places), problem.arrays.net_weight
     spans = np.where(
         bounds[:, 0] <= bounds[:, 1],
@@ -100,7 +137,7 @@ def fly_lines(
         0.0,
     )
     netlist = problem.netlist
-    pin_x, pin_y = netlist.pin_positions(*problem.centres(places))
+    pin_x, pin_y = netlist.pin_positions(x, y, orientation)
     lines: list[Sequence[tuple[float, float]]] = []
     for net in np.argsort(-spans)[:max_nets]:
         pins = netlist.net_pins[netlist.net_start[net] : netlist.net_start[net + 1]]

@@ -21,9 +21,9 @@ from sandbox.api.replay import (
 )
 from sandbox.api.replay import Episode as ReplayEpisode
 from sandbox_chip.episode import Episode
-from sandbox_chip.kernels.wirelength import all_bounds, wirelength
+from sandbox_chip.kernels.wirelength import add_pins_at
 from sandbox_chip.netlist import MACRO as HARD_MACRO
-from sandbox_chip.netlist import PAD, Netlist
+from sandbox_chip.netlist import PAD, SOFT, Netlist
 from sandbox_chip.orientation import ORIENTATIONS
 from sandbox_chip.views import cost_maps, play
 
@@ -54,12 +54,6 @@ def replay(request: ViewRequest) -> None:
 
 def _replay(episode: Episode, agent: str, seed: int, metrics: dict[str, float]) -> ReplayEpisode:
     """A frame for every placed macro; the player begins with the whole placement."""
-    lengths = []
-    for macro in range(episode.state.num_placed):
-        so_far = episode.state.places.copy()
-        so_far[macro + 1 :, 2] = -1
-        arrays = episode.problem.arrays
-        lengths.append(float(wirelength(arrays, all_bounds(arrays, so_far))))
     names = [
         episode.problem.netlist.nodes[int(node)]
         for node in episode.problem.macros[: episode.state.num_placed]
@@ -72,9 +66,22 @@ def _replay(episode: Episode, agent: str, seed: int, metrics: dict[str, float]) 
         opens_at="end",
         metrics=metrics,
         scene=_scene(episode),
-        series=[Series(name="wirelength of nets so far", unit="µm", values=lengths)],
+        series=[Series(name="wirelength of nets so far", unit="µm", values=_wirelengths(episode))],
         texts=[Texts(name="latest macro", values=names)],
     )
+
+
+def _wirelengths(episode: Episode) -> list[float]:
+    """Wirelength after each macro; the last is that of the finished placement with its soft macros."""
+    problem, state = episode.problem, episode.state
+    bounds, total, lengths = problem.arrays.fixed_bounds.copy(), problem.fixed_wirelength, []
+    for macro in range(state.num_placed):
+        k, (x, y) = state.places[macro, 2], state.centres[macro]
+        total += add_pins_at(problem.arrays, macro, k, x, y, bounds)
+        lengths.append(float(total))
+    if episode.placement is not None:
+        lengths[-1] = episode.placement.wirelength
+    return lengths
 
 
 def _scene(episode: Episode) -> Scene:
@@ -99,6 +106,7 @@ def _scene(episode: Episode) -> Scene:
                 line="ink",
                 opacity=0.6,
             ),
+            _soft_macros(episode),
             Circles(centres=np.stack((netlist.x[pads], netlist.y[pads]), axis=1), fill="grey", pixels=2.0),
             _net_lines(episode),
         ],
@@ -107,7 +115,7 @@ def _scene(episode: Episode) -> Scene:
         legend=[
             LegendEntry(colour="blue", text="macro"),
             LegendEntry(colour="orange", text="latest macro"),
-            LegendEntry(colour="grey", text="pad, fixed block"),
+            LegendEntry(colour="grey", text="pad, fixed block, soft macro"),
         ],
         scale=True,
     )
@@ -119,6 +127,17 @@ def _box(netlist: Netlist, node: int) -> tuple[float, float, float, float]:
     if ORIENTATIONS[int(netlist.orientation[node])][-1] in "EW":
         width, height = height, width
     return float(netlist.x[node]) - width / 2, float(netlist.y[node]) - height / 2, width, height
+
+
+def _soft_macros(episode: Episode) -> Rectangles:
+    """The soft macros where the finished placement has them."""
+    netlist = episode.problem.netlist
+    x, y, _ = episode.centres()
+    has_area = (netlist.width > 0) & (netlist.height > 0)
+    soft = np.flatnonzero((netlist.kind == SOFT) & has_area & np.isfinite(x))
+    width, height = netlist.width[soft], netlist.height[soft]
+    corners = np.stack((x[soft] - width / 2, y[soft] - height / 2, width, height), axis=1)
+    return Rectangles(boxes=corners, fill="grey", line="faint", opacity=0.35, layer="soft macros")
 
 
 def _macros(episode: Episode) -> Things:
@@ -172,7 +191,7 @@ def _heat_layers(episode: Episode, canvas: tuple[float, float, float, float]) ->
     """Heat maps of the finished placement, each a layer."""
     horizontal, vertical, density = cost_maps(episode)
     maps = {
-        "RUDY": episode.state.rudy,
+        "RUDY": episode.rudy,
         "congestion, horizontal": horizontal,
         "congestion, vertical": vertical,
         "density": density,

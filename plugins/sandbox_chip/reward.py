@@ -59,6 +59,11 @@ def proxy(transition: Transition) -> float:
     return transition.metrics["proxy"] if transition.metrics else 0.0
 
 
+def total(transition: Transition) -> float:
+    """Wirelength cost of the whole design with its standard cells placed, in the last step."""
+    return transition.metrics["total_wirelength"] if transition.metrics else 0.0
+
+
 TERMS = (
     RewardTerm("wirelength", wirelength, 0.0, "1", "MaskPlace (Lai et al. 2022)", "growth of HPWL cost"),
     RewardTerm("density", density, 0.0, "1", "", "growth of the density overflow"),
@@ -79,6 +84,14 @@ TERMS = (
         "Mirhoseini et al. 2021; circuit_training",
         "wirelength + density/2 + congestion/2 of the finished placement, in the last step",
     ),
+    RewardTerm(
+        "total",
+        total,
+        0.0,
+        "1",
+        "",
+        "HPWL cost of all nets with the standard cells placed (cells=analytic), in the last step",
+    ),
 )
 """All terms; a preset weighs some of them, and the others are reported with weight 0."""
 
@@ -91,5 +104,6 @@ PRESETS = {
     "wirelength": _preset(wirelength=-10.0, dead_end=-2.0),
     "wirelength-congestion": _preset(wirelength=-10.0, congestion=-0.5, density=-0.5, dead_end=-2.0),
     "proxy": _preset(proxy=-1.0, dead_end=-2.0),
+    "total": _preset(total=-10.0, dead_end=-2.0),
 }
 """Reward presets. Each punishes a dead end, which the costs of what was placed do not show."""

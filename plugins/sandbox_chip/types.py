@@ -16,7 +16,8 @@ Orientations = NDArray[np.int8]
 Places = Ints
 """A placement on the grid, shape ``(n, 3)``: column, row and orientation choice k of every macro.
 
-Column and row are those of the lower-left corner; k is −1 for a macro that is not placed.
+Column and row are those of the lower-left corner of the macro's footprint; k is −1 for a macro that is not
+placed.
 """
 
 Box = tuple[float, float, float, float]
@@ -24,3 +25,6 @@ Box = tuple[float, float, float, float]
 
 Canvas = tuple[float, float, float, float]
 """Left, bottom, right and top of the area to place in."""
+
+Rectangles = Floats
+"""Left, bottom, right and top of rectangles, shape ``(R, 4)``."""

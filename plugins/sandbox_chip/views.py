@@ -37,7 +37,7 @@ def placement(request: ViewRequest) -> None:
     rows = -(-len(finished) // columns)
     figure, axes = new_figure(rows, columns, (4.6 * columns, 4.9 * rows))
     for axis, (name, seed, episode, record) in zip(axes, finished, strict=False):
-        draw_placement(axis, episode.problem, episode.state.places)
+        draw_placement(axis, episode)
         axis.set_title(f"{name}, seed {seed}\nHPWL {record.metrics['hpwl']:,.0f} µm", fontsize=9)
     for axis in axes[len(finished) :]:
         axis.remove()
@@ -64,7 +64,7 @@ def heat_maps(request: ViewRequest) -> None:
     panels = [
         (f"wire mask of macro {macro + 1}, share of its range", wire_mask),
         ("legal cells", planes[SHARED_PLANES + LEGAL]),
-        ("RUDY, in its unit", episode.state.rudy),
+        ("RUDY, in its unit", episode.rudy),
         ("horizontal congestion", horizontal),
         ("vertical congestion", vertical),
         ("share of the cell covered", density),
@@ -104,7 +104,7 @@ def order(request: ViewRequest) -> None:
 
 def _planes(episode: Episode) -> Image:
     """Image planes of the present observation; see `sandbox_chip.observations.observe`."""
-    grid, choices = episode.problem.grid, len(episode.problem.orientations)
+    grid, choices = episode.problem.grid, episode.problem.num_choices
     planes = np.zeros((num_planes(choices), grid, grid), np.float32)
     episode.observe(planes, np.zeros(NUM_FEATURES, np.float32), np.zeros(choices * grid * grid, bool))
     return planes

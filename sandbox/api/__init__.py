@@ -31,6 +31,8 @@ _HOMES = {
     "StopTraining": "algorithm",
     "TrainContext": "algorithm",
     "Bound": "bound",
+    "Command": "command",
+    "InputPart": "command",
     "Domain": "domain",
     "Task": "domain",
     "BrokenFileError": "errors",
@@ -97,6 +99,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "BrokenFileError",
     "Capabilities",
     "CodeName",
+    "Command",
     "DamagedRunError",
     "Dataset",
     "Domain",
@@ -106,6 +109,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "FiniteModel",
     "InfoTable",
     "InputFile",
+    "InputPart",
     "Interaction",
     "InvalidValueError",
     "Learner",
@@ -166,6 +170,7 @@ if TYPE_CHECKING:
     from sandbox.api.algorithm import Algorithm, Capabilities, Resume, StopTraining, TrainContext
     from sandbox.api.batch import BatchedCore, ParallelCore, batched
     from sandbox.api.bound import Bound
+    from sandbox.api.command import Command, InputPart
     from sandbox.api.data import Dataset, Transitions
     from sandbox.api.domain import Domain, Task
     from sandbox.api.dynamics import Dynamics, ObservedDynamics

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from sandbox.api.bound import Bound
+    from sandbox.api.command import Command, InputPart
     from sandbox.api.extension import Extension, Observation
     from sandbox.api.lazy import Lazy
     from sandbox.api.reward import RewardSpec
@@ -88,6 +89,8 @@ class Task:
             ``sandbox info``.
         picture: ``(config, path)`` draws the same to a PNG file, for ``sandbox info --picture``; if absent,
             the first rendered image of an episode is taken.
+        inputs: What the files of a scenario hold and what of it is used, ``(config) -> Sequence[InputPart]``,
+            for a task that reads files; ``sandbox info`` shows it.
         small: Parameters of a small instance whose episodes are short, for the contract suite.
         expected_failures: Checks of the contract suite that the task cannot pass, each with the reason.
         extensions: What others have added; set by the registry.
@@ -123,6 +126,7 @@ class Task:
     dynamics: str | Callable[..., Any] | None = None
     tables: str | Callable[[Any], Sequence[InfoTable]] | None = None
     picture: str | Callable[[Any, Path], None] | None = None
+    inputs: str | Callable[[Any], Sequence[InputPart]] | None = None
     small: Mapping[str, Any] = field(default_factory=dict, hash=False)
     expected_failures: Mapping[str, str] = field(default_factory=dict, hash=False)
     extensions: tuple[Extension, ...] = ()
@@ -149,6 +153,7 @@ class Domain:
         requires: Importable modules that the domain needs, to say what is missing without importing.
         extra: The extra of ``sandbox-rl`` that installs them.
         sources: Papers, standards and simulators behind it.
+        commands: Commands of its own, ``sandbox <name> <command>``.
         api_version: The contract that the plugin was written for.
     """
 
@@ -160,6 +165,7 @@ class Domain:
     requires: tuple[str, ...] = ()
     extra: str | None = None
     sources: tuple[str, ...] = ()
+    commands: tuple[Command, ...] = ()
     api_version: int = field(default=API_VERSION)
 
     def __post_init__(self) -> None:

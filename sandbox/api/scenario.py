@@ -14,6 +14,8 @@ SEED_LIMIT = 2**31
 class InputFile:
     """Marks a config field as the path of an input file: ``net: Annotated[str, InputFile()]``.
 
+    A field of type ``tuple[str, ...]`` names several files.
+
     Relative paths are resolved against the scenario file's folder (against the working directory
     when given by ``--set``), and the file's content takes part in the scenario's hash. A value with
     a scheme (``scheme:rest``) is left to the plugin.
@@ -22,10 +24,12 @@ class InputFile:
         folder: Whether it is a folder, whose content is not hashed.
         members: ``"module:callable"`` from the config to the paths of all files that the named file consists
             of, itself included; the contents of all of them then take part in the hash.
+        many: The value may be several paths, as a list or separated by commas; the config receives them
+            separated by commas.
     """
 
-    def __init__(self, folder: bool = False, members: str = "") -> None:
-        self.folder, self.members = folder, members
+    def __init__(self, folder: bool = False, members: str = "", many: bool = False) -> None:
+        self.folder, self.members, self.many = folder, members, many
 
 
 class CodeName:

@@ -57,6 +57,12 @@ class _Group(typer.core.TyperGroup):
         except BrokenPipeError as error:
             raise _ReaderGoneError from error
 
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command of the core, else the commands of the domain of that name."""
+        from sandbox.cli.domain_commands import domain_group
+
+        return super().get_command(ctx, cmd_name) or domain_group(cmd_name, type(self))
+
 
 class _ReaderGoneError(Exception):
     """Whoever read our output has closed the pipe, as ``head`` does."""

@@ -10,6 +10,7 @@ from sandbox.api.errors import UnknownNameError
 from sandbox.api.policy import Policy
 from sandbox.envs.models import models_of
 from sandbox.evaluation.rollout import RandomPolicy
+from sandbox.evaluation.same_spaces import require_same_spaces
 from sandbox.evaluation.simple_policy import as_policy
 from sandbox.registry.policies import load_policy
 from sandbox.registry.resolve import resolve
@@ -48,10 +49,12 @@ def policy_of(scenario: ResolvedScenario, agent: Agent, env: Any, action_space: 
 
     Raises:
         UnknownNameError: For a baseline that the task does not have.
+        MisfitError: For a policy that was trained on other actions or observations.
     """
     if agent.policy is not None:
         return bound(as_policy(agent.policy), scenario, env)
     if agent.folder is not None:
+        require_same_spaces(agent.folder, agent.name, scenario, env, action_space)
         return bound(load_policy(agent.folder), scenario, env)
     if agent.baseline == "random":
         return RandomPolicy(action_space)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sandbox.api.errors import BrokenFileError
 from sandbox.registry.allowed import names_something
 from sandbox.registry.extend import terms_of
-from sandbox.registry.resolve import resolve
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -48,21 +43,6 @@ def add_extensions(content: Json, task: Task, metric: Metric, observation: Obser
         content["extensions"] = used
 
 
-def has_scheme(value: str) -> bool:
-    head, colon, _ = value.partition(":")
-    return bool(colon) and len(head) > 1 and "/" not in head and not Path(value).exists()
-
-
-def input_fields(model: type[BaseModel]) -> list[str]:
-    from sandbox.api.scenario import InputFile
-
-    return [
-        name
-        for name, info in model.model_fields.items()
-        if any(isinstance(extra, InputFile) or extra is InputFile for extra in info.metadata)
-    ]
-
-
 def code_names(model: type[BaseModel], values: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Of the values given for fields that name code, those that name a module, each with its field.
 
@@ -96,41 +76,3 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, Sequence):
         for item in value:
             yield from _texts(item)
-
-
-def input_digest(config: BaseModel, name: str) -> str | None:
-    """Content of an input file as SHA-256; for a value with a scheme, the value itself; None for a folder."""
-    from sandbox.api.scenario import InputFile
-
-    value = getattr(config, name)
-    if not value or not isinstance(value, str):
-        return None
-    path = Path(value)
-    if has_scheme(value):
-        return value
-    marks = [extra for extra in type(config).model_fields[name].metadata if isinstance(extra, InputFile)]
-    if marks and marks[0].folder:
-        return None
-    if marks and marks[0].members:
-        return _digest_of_members(path, resolve(marks[0].members)(config))
-    return _file_digest(path)
-
-
-def _digest_of_members(main: Path, members: Iterable[Path]) -> str:
-    """One sum over the contents of several files and their places relative to the main one."""
-    total = hashlib.sha256()
-    for member in sorted(members):
-        place = os.path.relpath(member, main.parent)
-        total.update(f"{place}\0{_file_digest(member)}\n".encode("utf-8", "surrogateescape"))
-    return total.hexdigest()
-
-
-def _file_digest(path: Path) -> str:
-    try:
-        if not path.is_file():  # a device or a pipe has no end
-            reason = "is not a regular file" if path.exists() else "cannot be read: No such file or directory"
-            raise BrokenFileError(path, reason)
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BrokenFileError(path, f"cannot be read: {error.strerror}") from error

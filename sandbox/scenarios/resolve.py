@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,10 @@ if TYPE_CHECKING:
     from sandbox.api.reward import RewardSpec
     from sandbox.api.scenario import Scenario
     from sandbox.api.types import Json
-from sandbox.scenarios.hash import add_extensions, code_names, has_scheme, input_digest, input_fields
+from sandbox.scenarios.changes import apply, apply_stated
+from sandbox.scenarios.files import Digest, input_digest, input_fields, located, named_files
+from sandbox.scenarios.find import search_path
+from sandbox.scenarios.hash import add_extensions, code_names
 from sandbox.scenarios.paths import absolute_path
 from sandbox.scenarios.source import Source, source_of
 from sandbox.scenarios.validation import validate
@@ -120,11 +123,13 @@ class ResolvedScenario:
             "version": self.task.version,
             "config": self.config.model_dump(mode="json"),
             "evaluation_config": self.evaluation_config.model_dump(mode="json"),
-            "files": {name: input_digest(self.config, name) for name in input_fields(type(self.config))},
+            "files": self._digests(self.config),
             "reward": dict(self.reward.weights),
             "metric": self.metric.name,
             "evaluation": self.spec.evaluation.model_dump(mode="json", exclude={"config"}),
         }
+        if (files := self._digests(self.evaluation_config)) != content["files"]:
+            content["evaluation_files"] = files
         add_extensions(content, self.task, self.metric, self.observation)
         for name in content["files"]:  # type: ignore[attr-defined]
             content["config"].pop(name, None)  # type: ignore[attr-defined]
@@ -158,6 +163,19 @@ class ResolvedScenario:
         kept = ("spec", "folder", "path")
         return {name: self.__dict__[name] for name in kept}
 
+    def files(self) -> list[Path]:
+        """The input files, of training and evaluation."""
+        named = (
+            value
+            for config in (self.config, self.evaluation_config)
+            for name, mark in input_fields(type(config)).items()
+            for value in named_files(getattr(config, name), mark)
+        )
+        return [Path(value) for value in named]
+
+    def _digests(self, config: BaseModel) -> dict[str, Digest]:
+        return {name: input_digest(config, name, mark) for name, mark in input_fields(type(config)).items()}
+
     def _input(self, name: str, value: str) -> Path:
         """An input file as an absolute path; one that a scenario file names lies beside or below it."""
         folder = self.folder.resolve()
@@ -174,10 +192,9 @@ class ResolvedScenario:
         for name, reference in code_names(model, values):
             require_allowed(reference, f"config.{name} of {self.spec.id}")
         resolved = dict(values)
-        for name in input_fields(model):
-            value = resolved.get(name)
-            if isinstance(value, str) and value and not has_scheme(value):
-                resolved[name] = str(self._input(name, value))
+        for name, mark in input_fields(model).items():
+            if name in resolved:
+                resolved[name] = located(resolved[name], mark, partial(self._input, name))
         config: BaseModel = validate(model, resolved, f"the config of {self.spec.id}", self.path)
         return config
 
@@ -187,6 +204,8 @@ def load_scenario(
     changes: Sequence[str] = (),
     reward: Sequence[str] = (),
     search: Sequence[Path] = (),
+    stated: Mapping[str, Any] | None = None,
+    stated_in: Path | None = None,
 ) -> ResolvedScenario:
     """Read a scenario, apply overrides, and check everything.
 
@@ -197,6 +216,8 @@ def load_scenario(
             parameters are no longer the file's.
         reward: A preset's name and ``term=weight`` pairs.
         search: Folders to look in first.
+        stated: What another file changes, such as a suite, by the same keys; ``changes`` come after it.
+        stated_in: That file. It may name input files beside and below it only.
 
     Raises:
         UnknownNameError, BrokenFileError, InvalidValueError, PluginError, MissingExtraError.
@@ -206,7 +227,7 @@ def load_scenario(
     scenario = _scenario(source)
     file_scenario = ResolvedScenario(scenario, source.folder, source.path)
     file_scenario.check()
-    if not assignments and not reward:
+    if not assignments and not reward and not stated:
         return file_scenario
     preset, weights = split_reward(reward)
     raw = scenario.model_dump(mode="json")
@@ -214,7 +235,9 @@ def load_scenario(
         raw["reward"] = {"preset": preset, "weights": weights}
     elif weights:
         raw["reward"]["weights"] = {**raw["reward"]["weights"], **weights}
-    _apply(raw, assignments, file_scenario)
+    if stated:
+        apply_stated(raw, stated, file_scenario.task, stated_in)
+    apply(raw, assignments, file_scenario.task, Path.cwd())
     for reference in raw["references"]:  # known values stay those of the metric that the file ranks by
         reference["metric"] = reference["metric"] or scenario.metric
     changed = validate(type(scenario), raw, f"--set on {scenario.id}")
@@ -229,44 +252,38 @@ def load_scenario(
     return replace(resolved, spec=changed.model_copy(update={"references": ()}))
 
 
-def from_record(record: Mapping[str, Any], folder: Path) -> ResolvedScenario:
+def from_record(
+    record: Mapping[str, Any], folder: Path, expected_hash: str | None = None
+) -> ResolvedScenario:
     """The scenario that a run's record describes.
 
+    Args:
+        record: The scenario as plain values.
+        folder: Where its relative paths start.
+        expected_hash: The hash that goes with it, where the record may be a stranger's: an input file that
+            lies outside the folders of scenarios is opened only if it is the one that the run had.
+
     Raises:
-        InvalidValueError: If the record does not describe a valid scenario.
+        InvalidValueError: If the record does not describe a valid scenario, or names another file.
     """
     from sandbox.api.scenario import Scenario
 
-    return ResolvedScenario(validate(Scenario, dict(record), "the run's scenario"), folder).check()
+    scenario = ResolvedScenario(validate(Scenario, dict(record), "the run's scenario"), folder).check()
+    if expected_hash is not None and scenario.hash != expected_hash:
+        known = [place.resolve() for place in search_path()]
+        for file in scenario.files():
+            if not any(file.is_relative_to(place) for place in known):
+                raise InvalidValueError(
+                    f"The run's record names the file '{shorten(str(file))}', which is not what the run had.",
+                    "It is not opened. If it is to be used, name it: --scenario and --set KEY=PATH.",
+                )
+    return scenario
 
 
 def _wrappers(assignments: Mapping[str, Any]) -> list[str]:
     """Wrappers that are asked for: they may change what an environment made elsewhere is like."""
     given = assignments.get("config.wrap", assignments.get("wrap", ()))
     return [str(item) for item in given] if isinstance(given, list) else []
-
-
-def _apply(raw: Json, assignments: Mapping[str, Any], scenario: ResolvedScenario) -> None:
-    """Put ``--set`` pairs where they belong, refusing keys that nothing knows."""
-    fields = set(resolve(scenario.task.config).model_fields)
-    files = input_fields(resolve(scenario.task.config))
-    for key, given in assignments.items():
-        plain = key.removeprefix("config.")
-        first = plain.partition(".")[0]
-        value = given
-        if first in files and isinstance(given, str) and given and not has_scheme(given):
-            value = str(absolute_path(Path.cwd(), given, f"--set {key}"))
-        if first in fields:
-            raw["config"] = merged(raw["config"], {plain: value})
-            # The command means every episode, also where the file's evaluation says otherwise.
-            raw["evaluation"]["config"].pop(plain, None)
-        elif key.startswith("evaluation."):
-            raw["evaluation"] = merged(raw["evaluation"], {key.removeprefix("evaluation."): value})
-        elif key in ("metric", "steps", "observe"):
-            raw[key] = value
-        else:
-            known = [*fields, "metric", "steps", "observe", "evaluation.episodes"]
-            raise UnknownNameError("setting", shorten(key), known)
 
 
 def _scenario(source: Source) -> Scenario:

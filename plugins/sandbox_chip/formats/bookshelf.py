@@ -1,8 +1,9 @@
-"""UCLA Bookshelf: ``.aux`` and the files that it names; ``.pl`` is written as well.
+"""UCLA Bookshelf: ``.aux`` and the files that it names, read and written.
 
 Nodes taller than a row are macros, terminals are pads, and all others are standard cells. A terminal that is
 taller than a row (a fixed block, as in the ISPD2005 designs) is a macro: movable with ``free_blocks``, as
-macro placement on these designs is usually done, else fixed where the file says so.
+macro placement on these designs is usually done, else fixed. A ``terminal_NI`` is a pad whatever its size:
+it may be overlapped. Any other block that the ``.pl`` file marks ``/FIXED`` is fixed.
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ import numpy as np
 
 from sandbox.api import BrokenFileError
 from sandbox_chip.formats.builder import NetlistBuilder
-from sandbox_chip.formats.counted_nets import CountedNets
-from sandbox_chip.formats.text import lines_of_words, parse_float, parse_int, write_text
+from sandbox_chip.formats.counted_nets import CountedNets, degree_and_name
+from sandbox_chip.formats.text import colons_apart, lines_of_words, parse_float, parse_int
 from sandbox_chip.netlist import CELL, MACRO, PAD, Netlist
-from sandbox_chip.orientation import ORIENTATIONS, turned_size
-from sandbox_chip.types import Canvas, Floats, Orientations
+from sandbox_chip.orientation import turned_size
+from sandbox_chip.types import Canvas
 
 PARTS = (".nodes", ".nets", ".pl", ".scl", ".wts")
 NEEDED = (".nodes", ".nets", ".pl", ".scl")
 
 HEADING = "UCLA"
 """First word of the line that names the kind of file, such as ``UCLA nodes 1.0``."""
+
+_TERMINALS = ("terminal", "terminal_NI")
 
 
 def read_bookshelf(path: Path, *, free_blocks: bool = True) -> Netlist:
@@ -37,18 +40,24 @@ def read_bookshelf(path: Path, *, free_blocks: bool = True) -> Netlist:
         BrokenFileError: With file, line and reason.
     """
     files = parts(path)
-    canvas, row_height = _read_rows(files[".scl"])
-    builder = _read_nodes(files[".nodes"], row_height, free_blocks)
+    builder = NetlistBuilder(files[".scl"])
+    canvas = _read_rows(files[".scl"], builder)
+    builder.path = files[".nodes"]
+    terminals = _read_nodes(files[".nodes"], builder, free_blocks)
     builder.path = files[".pl"]
-    _read_placement(files[".pl"], builder)
+    _read_placement(files[".pl"], builder, terminals)
     builder.path = files[".nets"]
-    _read_nets(files[".nets"], builder)
+    names = _read_nets(files[".nets"], builder)
+    if ".wts" in files and files[".wts"].is_file():
+        builder.path = files[".wts"]
+        _read_weights(files[".wts"], builder, names)
     builder.path = path
     netlist = builder.finish(path.name.partition(".")[0], canvas)
-    pads = (netlist.kind == PAD) & np.isnan(netlist.x)
-    if pads.any():
-        name = netlist.nodes[int(np.flatnonzero(pads)[0])]
-        raise BrokenFileError(files[".pl"], f"the terminal '{name}' has no position.")
+    lost = (netlist.fixed | (netlist.kind == PAD)) & np.isnan(netlist.x)
+    if lost.any():
+        node = int(np.flatnonzero(lost)[0])
+        what = "terminal" if netlist.kind[node] == PAD else "fixed block"
+        raise BrokenFileError(files[".pl"], f"the {what} '{netlist.nodes[node]}' has no position.")
     return netlist
 
 
@@ -82,8 +91,8 @@ def parts(path: Path) -> dict[str, Path]:
     return files
 
 
-def _read_rows(path: Path) -> tuple[Canvas, float]:
-    """The box around all rows, and their median height."""
+def _read_rows(path: Path, builder: NetlistBuilder) -> Canvas:
+    """The box around all rows; their median height is noted in the builder."""
     boxes: list[Canvas] = []
     row: dict[str, float] = {}
     begun: int | None = None
@@ -105,9 +114,11 @@ def _read_rows(path: Path) -> tuple[Canvas, float]:
         raise BrokenFileError(path, "the row that begins here has no End.", begun)
     if not boxes:
         raise BrokenFileError(path, "has no rows.")
+    builder.note("rows", len(boxes), reason="the box around all rows is the canvas")
     left, bottom, right, top = zip(*boxes, strict=True)
     heights = sorted(high - low for _, low, _, high in boxes)
-    return (min(left), min(bottom), max(right), max(top)), heights[len(heights) // 2]
+    builder.row_height = heights[len(heights) // 2]
+    return min(left), min(bottom), max(right), max(top)
 
 
 def _row_box(path: Path, line: int, row: dict[str, float]) -> Canvas:
@@ -120,13 +131,15 @@ def _row_box(path: Path, line: int, row: dict[str, float]) -> Canvas:
     return left, bottom, left + width, bottom + row["height"]
 
 
-def _read_nodes(path: Path, row_height: float, free_blocks: bool) -> NetlistBuilder:
-    builder = NetlistBuilder(path)
+def _read_nodes(path: Path, builder: NetlistBuilder, free_blocks: bool) -> set[int]:
+    """Add all nodes; those that the file calls terminals."""
     announced: dict[str, int] = {}
-    terminals = 0
-    for line, words in lines_of_words(path, heading=HEADING):
-        if words[0] in ("NumNodes", "NumTerminals"):
-            announced[words[0]] = parse_int(path, line, words[-1], words[0])
+    terminals: set[int] = set()
+    for line, raw in lines_of_words(path, heading=HEADING):
+        words = colons_apart(raw)
+        head = words[0].partition(":")[0]
+        if head in ("NumNodes", "NumTerminals"):
+            announced[head] = parse_int(path, line, words[-1].rpartition(":")[2], head)
             continue
         if len(words) < 3:
             raise BrokenFileError(
@@ -134,21 +147,43 @@ def _read_nodes(path: Path, row_height: float, free_blocks: bool) -> NetlistBuil
             )
         width = parse_float(path, line, words[1], "the width", 0)
         height = parse_float(path, line, words[2], "the height", 0)
-        terminal = len(words) > 3 and words[3].startswith("terminal")
-        terminals += terminal
-        # A pad of a mixed-size design is a point or a small square; a fixed block is taller than a row.
-        kind = MACRO if height > row_height else PAD if terminal else CELL
-        block = terminal and kind == MACRO and words[3] != "terminal_NI"
-        builder.add_node(line, words[0], kind, width, height, fixed=terminal and not (block and free_blocks))
-    for name, count in (("NumNodes", len(builder.nodes)), ("NumTerminals", terminals)):
+        word = words[3] if len(words) > 3 and words[3] in _TERMINALS else ""
+        kind = _kind(word, height, builder.row_height)
+        block = kind == MACRO and word == "terminal"
+        node = builder.add_node(
+            line, words[0], kind, width, height, fixed=bool(word) and not (block and free_blocks)
+        )
+        if word:
+            terminals.add(node)
+        _note_node(builder, kind, block, free_blocks)
+    for name, count in (("NumNodes", len(builder.nodes)), ("NumTerminals", len(terminals))):
         if announced.get(name, count) != count:
             raise BrokenFileError(path, f"{name} is {announced[name]}, but there are {count}.")
-    return builder
+    return terminals
 
 
-def _read_placement(path: Path, builder: NetlistBuilder) -> None:
+def _kind(terminal: str, height: float, row_height: float) -> int:
+    """A pad of a mixed-size design is a point or a small square; a fixed block is taller than a row."""
+    if terminal == "terminal_NI":
+        return PAD
+    return MACRO if height > row_height else PAD if terminal else CELL
+
+
+def _note_node(builder: NetlistBuilder, kind: int, block: bool, free_blocks: bool) -> None:
+    if block:
+        builder.note(
+            "fixed blocks", reason="placed anew (free_blocks)" if free_blocks else "stay where they are"
+        )
+    elif kind == CELL:
+        builder.note("standard cells", 1, 0, "placed after the macros, where a task does so")
+    else:
+        builder.note("macros" if kind == MACRO else "terminals")
+
+
+def _read_placement(path: Path, builder: NetlistBuilder, terminals: set[int]) -> None:
     """Centres, from lower-left corners of nodes as they are turned."""
-    for line, words in lines_of_words(path, heading=HEADING):
+    for line, raw in lines_of_words(path, heading=HEADING):
+        words = colons_apart(raw)
         node = builder.index.get(words[0])
         if node is None:
             raise BrokenFileError(path, f"there is no node '{words[0][:60]}'.", line)
@@ -156,22 +191,25 @@ def _read_placement(path: Path, builder: NetlistBuilder) -> None:
             raise BrokenFileError(path, "a placed node needs x and y.", line)
         x, y = parse_float(path, line, words[1], "x"), parse_float(path, line, words[2], "y")
         rest = [word for word in words[3:] if word != ":"]
-        name = rest[0].lstrip(":") if rest and not rest[0].startswith("/") else "N"
-        if name not in ORIENTATIONS:
-            raise BrokenFileError(path, f"unknown orientation '{name[:20]}'.", line)
-        width, height = turned_size(ORIENTATIONS.index(name), builder.width[node], builder.height[node])
+        name = rest[0] if rest and not rest[0].startswith("/") else "N"
+        turn = builder.orientation_index(line, name)
+        width, height = turned_size(turn, builder.width[node], builder.height[node])
         builder.place(line, node, x + width / 2, y + height / 2, name)
+        if node not in terminals and any(word in ("/FIXED", "/FIXED_NI") for word in rest):
+            builder.fixed[node] = True
+            builder.note("nodes marked /FIXED", reason="stay where they are")
 
 
-def _read_nets(path: Path, builder: NetlistBuilder) -> None:
+def _read_nets(path: Path, builder: NetlistBuilder) -> list[str]:
+    """Add all nets; their names."""
     nets = CountedNets(builder, path)
-    for line, words in lines_of_words(path, heading=HEADING):
+    for line, raw in lines_of_words(path, heading=HEADING):
+        words = raw if len(raw) == 2 or ":" in raw else colons_apart(raw)
         head = words[0]
-        if head in ("NumNets", "NumPins"):
-            nets.announce(line, head, words[-1])
+        if head.startswith(("NumNets", "NumPins")):
+            nets.announce(line, head[:7], words[-1].rpartition(":")[2])
         elif head.startswith("NetDegree"):
-            has_name = ":" in words and words[-1] != ":"
-            nets.begin(line, words[words.index(":") + 1] if has_name else words[-1])
+            nets.begin(line, *degree_and_name(raw))
         else:
             nets.require_open(line)
             node = builder.index.get(head)
@@ -179,38 +217,33 @@ def _read_nets(path: Path, builder: NetlistBuilder) -> None:
                 raise BrokenFileError(
                     path, f"the pin is of the node '{head[:60]}', which does not exist.", line
                 )
-            dx, dy = _pin_offset(path, line, words) if len(words) > 3 else (0.0, 0.0)
+            dx, dy = _pin_offset(path, line, words) if len(words) > 2 else (0.0, 0.0)
             nets.add_pin(node, dx, dy, drives=len(words) > 1 and words[1] == "O")
     nets.finish()
+    return nets.names
+
+
+def _read_weights(path: Path, builder: NetlistBuilder, names: list[str]) -> None:
+    """Weights of nets by name; weights of nodes say nothing about wires."""
+    by_name = {name: net for net, name in enumerate(names) if name}
+    for line, words in lines_of_words(path, heading=HEADING):
+        if len(words) < 2:
+            raise BrokenFileError(path, "a weight needs a name and a number.", line)
+        weight = parse_float(path, line, words[-1], "the weight", 0)
+        if words[0] in by_name:
+            builder.net_weight[by_name[words[0]]] = weight
+            builder.note("weights of nets")
+        elif words[0] in builder.index:
+            builder.note("weights of nodes", 1, 0, "say nothing about wires")
+        else:
+            builder.note("weights of unknown names", 1, 0, "neither net nor node")
 
 
 def _pin_offset(path: Path, line: int, words: list[str]) -> tuple[float, float]:
     """Offset from the node's centre in a line such as ``node I : 0.5 -1``."""
-    at = words.index(":") if ":" in words else 1
-    if len(words) < at + 3:
+    numbers = words[words.index(":") + 1 :] if ":" in words else words[2:]
+    if not numbers:
+        return 0.0, 0.0
+    if len(numbers) < 2:
         raise BrokenFileError(path, "a pin's offset needs x and y.", line)
-    return parse_float(path, line, words[at + 1], "x"), parse_float(path, line, words[at + 2], "y")
-
-
-def write_pl(
-    path: Path, netlist: Netlist, x: Floats, y: Floats, orientation: Orientations | None = None
-) -> None:
-    """Write a placement as a Bookshelf ``.pl`` file: lower-left corners, orientations, ``/FIXED`` nodes.
-
-    Args:
-        path: Where to write.
-        netlist: Whose nodes are placed; those without a position (NaN) are left out.
-        x: Centres, shape ``(nodes,)``.
-        y: As ``x``.
-        orientation: Index into `ORIENTATIONS`; the netlist's if absent.
-    """
-    orientation = netlist.orientation if orientation is None else orientation
-    rows = ["UCLA pl 1.0", ""]
-    for node, name in enumerate(netlist.nodes):
-        if not np.isfinite(x[node]) or not np.isfinite(y[node]):
-            continue
-        width, height = turned_size(int(orientation[node]), netlist.width[node], netlist.height[node])
-        fixed = " /FIXED" if netlist.fixed[node] else ""
-        corner = f"{x[node] - width / 2:.6f} {y[node] - height / 2:.6f}"
-        rows.append(f"{name} {corner} : {ORIENTATIONS[orientation[node]]}{fixed}")
-    write_text(path, "\n".join(rows) + "\n")
+    return parse_float(path, line, numbers[0], "x"), parse_float(path, line, numbers[1], "y")

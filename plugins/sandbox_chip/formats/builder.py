@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from sandbox.api import BrokenFileError
-from sandbox_chip.netlist import PAD, Netlist
+from sandbox_chip.netlist import PAD, Fence, Netlist
+from sandbox_chip.notes import NoteBook
 from sandbox_chip.orientation import ORIENTATIONS
-from sandbox_chip.types import Canvas
+from sandbox_chip.types import Canvas, Rectangles
+
+NO_HALO = (0.0, 0.0, 0.0, 0.0)
+
+_ORIENTATION_INDEX = {name: index for index, name in enumerate(ORIENTATIONS)}
 
 
 class NetlistBuilder:
     """A netlist in the making; the lists are those of `Netlist`.
 
     Args:
-        path: The file that is read, for errors.
+        path: The file that is read, for errors and notes.
 
     Attributes:
         path: The file that errors name; a design of several files changes it.
         index: Index of each node by name.
+        halos: Halo of each node that has one.
+        blockages: Rectangles in which no macro may lie.
+        fences: Regions for some of the macros.
+        row_height: Height of a row of standard cells, 0 where there are none.
+        book: What was read, used and left out.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,6 +52,15 @@ class NetlistBuilder:
         self.net_start: list[int] = [0]
         self.net_pins: list[int] = []
         self.net_weight: list[float] = []
+        self.halos: dict[int, Sequence[float]] = {}
+        self.blockages: list[Rectangles] = []
+        self.fences: list[Fence] = []
+        self.row_height = 0.0
+        self.book = NoteBook()
+
+    def note(self, item: str, count: int = 1, used: int | None = None, reason: str = "") -> None:
+        """Count things of one kind in the present file; see `NoteBook.add`."""
+        self.book.add(self.path.name, item, count, used, reason)
 
     def add_node(
         self, line: int | None, name: str, kind: int, width: float, height: float, *, fixed: bool = False
@@ -70,14 +90,20 @@ class NetlistBuilder:
         Raises:
             BrokenFileError: For an unknown orientation.
         """
-        if orientation not in ORIENTATIONS:
-            raise BrokenFileError(
-                self.path,
-                f"unknown orientation '{orientation[:20]}': one of {', '.join(ORIENTATIONS)}.",
-                line,
-            )
         self.x[node], self.y[node] = x, y
-        self.orientation[node] = ORIENTATIONS.index(orientation)
+        self.orientation[node] = self.orientation_index(line, orientation)
+
+    def orientation_index(self, line: int, name: str) -> int:
+        """Index into `ORIENTATIONS`.
+
+        Raises:
+            BrokenFileError: For an unknown orientation.
+        """
+        index = _ORIENTATION_INDEX.get(name)
+        if index is None:
+            known = ", ".join(ORIENTATIONS)
+            raise BrokenFileError(self.path, f"unknown orientation '{name[:20]}': one of {known}.", line)
+        return index
 
     def add_pin(self, node: int, dx: float, dy: float) -> int:
         """Add a pin of a node, offset from its centre; its index."""
@@ -128,6 +154,9 @@ class NetlistBuilder:
             raise BrokenFileError(
                 self.path, f"the canvas is empty: {right - left:g} wide and {top - bottom:g} high."
             )
+        halo = None
+        if self.halos:
+            halo = np.array([self.halos.get(node, NO_HALO) for node in range(len(self.nodes))], float)
         return Netlist(
             name=name,
             nodes=self.nodes,
@@ -146,4 +175,9 @@ class NetlistBuilder:
             net_weight=np.array(self.net_weight, float),
             canvas=canvas,
             node_ids=np.array(self.node_ids, np.int64),
+            halo=halo,
+            blockages=np.concatenate([np.empty((0, 4)), *self.blockages]),
+            fences=tuple(self.fences),
+            row_height=self.row_height,
+            notes=self.book.notes(),
         )

@@ -8,7 +8,7 @@ Three dialects:
 - ``name w h`` and ``name terminal x y`` after ``Outline: w h`` (MCNC as commonly redistributed).
 
 Pins lie at the blocks' centres unless a net's line gives a place ``: %x %y``, in percent of the block's width
-and height.
+and height. A ``.pl`` file may name an orientation, a block's sides (``DIMS = (w, h)``) and ``/FIXED``.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ import numpy as np
 
 from sandbox.api import BrokenFileError
 from sandbox_chip.formats.builder import NetlistBuilder
-from sandbox_chip.formats.counted_nets import CountedNets
+from sandbox_chip.formats.counted_nets import CountedNets, degree_and_name
 from sandbox_chip.formats.text import lines_of_words, parse_float, parse_int
 from sandbox_chip.netlist import MACRO, PAD, Netlist
+from sandbox_chip.orientation import ORIENTATIONS, turned_size
 from sandbox_chip.types import Canvas
 
 WHITE_SPACE = 0.15
@@ -51,9 +52,10 @@ def read_blocks(path: Path) -> Netlist:
     builder.path = nets
     _read_nets(nets, builder)
     builder.path = path
-    for name, kind, x in zip(builder.nodes, builder.kind, builder.x, strict=True):
-        if kind == PAD and math.isnan(x):
-            raise BrokenFileError(placement or path, f"the terminal '{name[:60]}' has no position.")
+    for name, kind, x, fixed in zip(builder.nodes, builder.kind, builder.x, builder.fixed, strict=True):
+        if math.isnan(x) and (kind == PAD or fixed):
+            what = "terminal" if kind == PAD else "fixed block"
+            raise BrokenFileError(placement or path, f"the {what} '{name[:60]}' has no position.")
     return builder.finish(path.name.partition(".")[0], outline or _canvas(builder))
 
 
@@ -80,15 +82,27 @@ def _read_block_lines(path: Path, builder: NetlistBuilder) -> Canvas | None:
                 raise BrokenFileError(path, "the outline needs a width and a height.", line)
             width, height = (parse_float(path, line, word, "the outline", 0) for word in words[-2:])
             outline = (0.0, 0.0, width, height)
+            builder.note("outline")
         elif len(words) >= 2 and words[1] == "terminal":
             node = builder.add_node(line, words[0], PAD, 0.0, 0.0, fixed=True)
+            builder.note("terminals")
             if len(words) >= 4:
                 x, y = parse_float(path, line, words[2], "x"), parse_float(path, line, words[3], "y")
                 builder.place(line, node, x, y)
         else:
             builder.add_node(line, words[0], MACRO, *_size(path, line, words))
+            _note_block(builder, words)
     _check_counts(path, builder, announced)
     return outline
+
+
+def _note_block(builder: NetlistBuilder, words: list[str]) -> None:
+    if words[1] == "softrectangular":
+        builder.note("soft blocks", reason="with the allowed ratio of sides that is nearest to 1")
+    elif words[1] == "hardrectilinear" and words[2] != "4":
+        builder.note("blocks of more than four corners", 1, 0, "their bounding boxes count")
+    else:
+        builder.note("blocks")
 
 
 def _check_counts(path: Path, builder: NetlistBuilder, announced: dict[str, int]) -> None:
@@ -130,7 +144,7 @@ def _size(path: Path, line: int, words: list[str]) -> tuple[float, float]:
 
 
 def _read_positions(path: Path, builder: NetlistBuilder) -> None:
-    """Positions of terminals, and centres of blocks from their lower-left corners."""
+    """Positions of terminals, and centres of blocks from the lower-left corners of their turned boxes."""
     for line, words in lines_of_words(path):
         if words[0].lower() in _HEADINGS:
             continue
@@ -140,20 +154,33 @@ def _read_positions(path: Path, builder: NetlistBuilder) -> None:
         if len(words) < 3:
             raise BrokenFileError(path, "a position needs x and y.", line)
         x, y = parse_float(path, line, words[1], "x"), parse_float(path, line, words[2], "y")
-        builder.place(line, node, x + builder.width[node] / 2, y + builder.height[node] / 2)
+        rest = " ".join(words[3:]).replace(":", " ")
+        name = next((word for word in rest.split() if word in ORIENTATIONS), "N")
+        turn = builder.orientation_index(line, name)
+        sides = _CORNER.findall(rest) if "DIMS" in rest else []
+        if sides:
+            builder.width[node], builder.height[node] = (
+                parse_float(path, line, side, "a side", 0) for side in sides[0]
+            )
+            builder.note("DIMS")
+        width, height = turned_size(turn, builder.width[node], builder.height[node])
+        builder.place(line, node, x + width / 2, y + height / 2, name)
+        if "/FIXED" in rest and builder.kind[node] == MACRO:
+            builder.fixed[node] = True
+            builder.note("blocks marked /FIXED", reason="stay where they are")
 
 
 def _read_nets(path: Path, builder: NetlistBuilder) -> None:
     nets = CountedNets(builder, path)
     counts = {"numnets": "NumNets", "numpins": "NumPins"}
     for line, words in lines_of_words(path):
-        head = words[0].rstrip(":").lower()
+        head = words[0].partition(":")[0].lower()
         if head in _HEADINGS:
             continue
         if head in counts:
-            nets.announce(line, counts[head], words[-1])
+            nets.announce(line, counts[head], words[-1].rpartition(":")[2])
         elif head == "netdegree":
-            nets.begin(line, words[-1])
+            nets.begin(line, *degree_and_name(words))
         else:
             nets.require_open(line)
             node = builder.index.get(words[0])

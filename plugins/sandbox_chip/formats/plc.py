@@ -1,4 +1,8 @@
-"""circuit_training's ``.plc``: a placement with canvas, cost grid and routing resources, read and written."""
+"""circuit_training's ``.plc``: a placement with canvas, cost grid and routing resources, read and written.
+
+A line ``# Blockage : left bottom right top rate`` keeps macros away where the rate is 1; with a lower one it
+limits standard cells alone.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from sandbox.api import BrokenFileError
-from sandbox_chip.formats.protobuf import number_text
-from sandbox_chip.formats.text import parse_float, parse_int, read_text, write_text
-from sandbox_chip.netlist import CELL, MACRO, PAD, SOFT, Netlist
+from sandbox_chip.costs import Costs
+from sandbox_chip.formats.text import number_text, parse_float, parse_int, read_text, write_text
+from sandbox_chip.netlist import CELL, MACRO, PAD, SOFT, Netlist, no_rectangles
+from sandbox_chip.notes import NoteBook
 from sandbox_chip.orientation import ORIENTATIONS
 from sandbox_chip.technology import Technology
-from sandbox_chip.types import Canvas, Floats, Orientations
+from sandbox_chip.types import Canvas, Floats, Orientations, Rectangles
 
 DEFAULT_TECHNOLOGY = Technology(10, 10, 57.031, 56.818, 39.583, 30.303, 0)
 """What circuit_training assumes where no ``.plc`` says otherwise."""
@@ -49,13 +54,17 @@ def read_plc(path: Path, netlist: Netlist) -> tuple[Netlist, Technology]:
     orientation, fixed = netlist.orientation.copy(), netlist.fixed.copy()
     index = {int(node_id): node for node, node_id in enumerate(_node_ids(netlist))}
     header: Header = {}
+    book, blockages = NoteBook(), [netlist.blockages]
     placed: set[int] = set()
     for line, text in enumerate(read_text(path).split("\n"), 1):
         words = text.split()
         if not words:
             continue
         if words[0].startswith("#"):
-            _read_header(path, line, text, header)
+            if words[1:2] == ["Blockage"]:
+                blockages.append(_blockage(path, line, text, book))
+            else:
+                _read_header(path, line, text, header, book)
             continue
         node = _placed_node(path, line, words, index)
         if node in placed:
@@ -64,11 +73,39 @@ def read_plc(path: Path, netlist: Netlist) -> tuple[Netlist, Technology]:
         x[node], y[node] = parse_float(path, line, words[1], "x"), parse_float(path, line, words[2], "y")
         if words[3] not in (*ORIENTATIONS, "-"):
             raise BrokenFileError(path, f"unknown orientation '{words[3][:20]}'.", line)
-        orientation[node] = ORIENTATIONS.index(words[3]) if words[3] != "-" else 0
+        if words[3] != "-":
+            orientation[node] = ORIENTATIONS.index(words[3])
         fixed[node] = words[4] == "1" or netlist.kind[node] == PAD
-    canvas = _canvas(path, header) or netlist.canvas
-    with_placement = replace(netlist, x=x, y=y, orientation=orientation, fixed=fixed, canvas=canvas)
+        if words[4] == "1" and netlist.kind[node] == MACRO:
+            book.add(path.name, "macros that are fixed")
+    book.add(path.name, "placed nodes", len(placed))
+    lost = np.flatnonzero(fixed & (netlist.kind == MACRO) & np.isnan(x))
+    if len(lost):
+        raise BrokenFileError(path, f"the fixed macro '{netlist.nodes[lost[0]]}' has no position.")
+    with_placement = replace(
+        netlist,
+        x=x,
+        y=y,
+        orientation=orientation,
+        fixed=fixed,
+        canvas=_canvas(path, header) or netlist.canvas,
+        blockages=np.concatenate(blockages),
+        notes=(*netlist.notes, *book.notes()),
+    )
     return with_placement, _technology(header)
+
+
+def _blockage(path: Path, line: int, text: str, book: NoteBook) -> Rectangles:
+    """The rectangle of a line such as ``# Blockage : 0 0 10 10 1.0``; none where its rate is below 1."""
+    words = text.partition(":")[2].split()
+    if len(words) not in (4, 5):
+        raise BrokenFileError(path, "a blockage needs two corners and a rate.", line)
+    numbers = [parse_float(path, line, word, "a blockage") for word in words]
+    if len(numbers) == 5 and numbers[4] < 1:
+        book.add(path.name, "Blockage with a rate below 1", 1, 0, "limits the density of standard cells")
+        return no_rectangles()
+    book.add(path.name, "Blockage")
+    return np.array([numbers[:4]])
 
 
 def _node_ids(netlist: Netlist) -> list[int]:
@@ -86,11 +123,15 @@ def _placed_node(path: Path, line: int, words: list[str], index: Mapping[int, in
     return index[node_id]
 
 
-def _read_header(path: Path, line: int, text: str, header: Header) -> None:
+def _read_header(path: Path, line: int, text: str, header: Header, book: NoteBook) -> None:
     """Note the numbers of a line such as ``# Columns : 20  Rows : 20`` by lower-case name."""
     match = _HEADER.match(text)
-    if match is None or match.group(1).lower() not in _SECOND_OF:
+    if match is None:
         return
+    if match.group(1).lower() not in _SECOND_OF:
+        book.add(path.name, "header lines", 1, 0, "say nothing about canvas, cost grid and routes")
+        return
+    book.add(path.name, "header lines")
     first, values = match.group(1).lower(), re.split(r"[:\s]+", match.group(2).strip())
     header[first] = (line, parse_float(path, line, values[0], first, 0))
     second = _SECOND_OF[first]
@@ -130,6 +171,7 @@ def write_plc(
     x: Floats,
     y: Floats,
     orientation: Orientations | None = None,
+    costs: Costs | None = None,
 ) -> None:
     """Write a placement as a ``.plc`` file that `read_plc` and circuit_training read.
 
@@ -140,9 +182,10 @@ def write_plc(
         x: Centres in the netlist's coordinates, shape ``(nodes,)``.
         y: As ``x``.
         orientation: Index into `ORIENTATIONS`; the netlist's if absent.
+        costs: Of the placement, for the header.
     """
     orientation = netlist.orientation if orientation is None else orientation
-    rows = _header_rows(netlist, technology)
+    rows = _header_rows(netlist, technology, costs)
     ids = _node_ids(netlist)
     left, bottom = netlist.canvas[:2]
     for node in np.argsort(ids, kind="stable"):
@@ -153,16 +196,34 @@ def write_plc(
     write_text(path, "\n".join(rows) + "\n")
 
 
-def _header_rows(netlist: Netlist, technology: Technology) -> list[str]:
+def _header_rows(netlist: Netlist, technology: Technology, costs: Costs | None) -> list[str]:
     width, height = netlist.size
+    left, bottom = netlist.canvas[:2]
     counts = {kind: int((netlist.kind == kind).sum()) for kind in (MACRO, SOFT, PAD, CELL)}
+    cost_rows = (
+        []
+        if costs is None
+        else [
+            f"# Wirelength : {costs.hpwl:.3f}",
+            f"# Wirelength cost : {costs.wirelength:.4f}",
+            f"# Congestion cost : {costs.congestion:.4f}",
+            f"# Density cost : {costs.density:.4f}",
+        ]
+    )
+    blockages = [
+        "# Blockage : "
+        + " ".join(number_text(side) for side in (x0 - left, y0 - bottom, x1 - left, y1 - bottom, 1))
+        for x0, y0, x1, y1 in netlist.blockages.tolist()
+    ]
     return [
         f"# Placement of {netlist.name}",
         f"# Columns : {technology.columns}  Rows : {technology.rows}",
-        f"# Width : {width:.3f}  Height : {height:.3f}",
+        f"# Width : {number_text(width)}  Height : {number_text(height)}",
+        *cost_rows,
         f"# Routes per micron, hor : {technology.routes_h:.3f}  ver : {technology.routes_v:.3f}",
         f"# Routes used by macros, hor : {technology.blocked_h:.3f}  ver : {technology.blocked_v:.3f}",
         f"# Smoothing factor : {technology.smoothing}",
+        *blockages,
         "#",
         "# Counts of node types:",
         f"# HARD_MACROs     : {counts[MACRO]:>9}",

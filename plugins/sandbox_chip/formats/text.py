@@ -29,7 +29,7 @@ def read_text(path: Path) -> str:
             data = path.read_bytes()
         if len(data) > MAX_BYTES:
             raise BrokenFileError(path, "is too large.")
-        return data.decode("utf-8")
+        return data.decode("utf-8").removeprefix("\ufeff")  # spreadsheets and some editors put a mark there
     except FileNotFoundError:
         raise BrokenFileError(path, "there is no such file.") from None
     except EOFError:
@@ -47,6 +47,13 @@ def lines_of_words(path: Path, heading: str = "") -> Iterator[tuple[int, list[st
         words = (text.partition("#")[0] if "#" in text else text).split()
         if words and words[0] != heading:
             yield line, words
+
+
+def colons_apart(words: list[str]) -> list[str]:
+    """Words with every colon after the first word as a word of its own: ``a O:5 0`` is ``a O : 5 0``."""
+    if not any(":" in word and word != ":" for word in words[1:]):
+        return words
+    return [words[0], *" ".join(words[1:]).replace(":", " : ").split()]
 
 
 def parse_float(path: Path, line: int, text: str, what: str, low: float = -1e15, high: float = 1e15) -> float:
@@ -70,6 +77,11 @@ def parse_int(path: Path, line: int, text: str, what: str, low: int = 0, high: i
     if value != int(value):
         raise BrokenFileError(path, f"{what} must be a whole number, not '{text[:40]}'.", line)
     return int(value)
+
+
+def number_text(value: float) -> str:
+    """A number that reads back as the same float."""
+    return str(int(value)) if value == int(value) else repr(float(value))
 
 
 def write_text(path: Path, text: str) -> None:

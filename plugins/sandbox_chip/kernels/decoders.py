@@ -8,7 +8,7 @@ import numpy as np
 
 from sandbox_chip.kernels.bitgrid import INFINITY, cheapest_cell, legal_row, nearest
 from sandbox_chip.kernels.jit import njit
-from sandbox_chip.kernels.legality import occupy
+from sandbox_chip.kernels.legality import free_for, occupy
 from sandbox_chip.kernels.problem_arrays import ProblemArrays
 from sandbox_chip.kernels.wirelength import add_to_nets, wire_mask, wirelength
 from sandbox_chip.types import Bits, Floats, Ints, Places
@@ -40,6 +40,7 @@ def best_place(
     Returns:
         The growth, ``limit`` if there is no such cell.
     """
+    free = free_for(arrays, macro, free)
     words = free.shape[1]
     best = limit
     place[2] = -1
@@ -122,11 +123,11 @@ def legalise(
             failed += 1
             continue
         for i in range(columns):
-            a[i] = abs(i * arrays.cell_w + arrays.half_w[k, macro] - target_x[macro])
+            a[i] = abs(i * arrays.cell_w + arrays.centre_x[k, macro] - target_x[macro])
         for j in range(rows):
-            b[j] = abs(j * arrays.cell_h + arrays.half_h[k, macro] - target_y[macro])
+            b[j] = abs(j * arrays.cell_h + arrays.centre_y[k, macro] - target_y[macro])
         _, column, row = cheapest_cell(
-            free, free.shape[1], width, height, a, columns, b, rows, line, INFINITY
+            free_for(arrays, macro, free), free.shape[1], width, height, a, columns, b, rows, line, INFINITY
         )
         if column < 0:
             failed += 1
@@ -167,6 +168,7 @@ def pack(arrays: ProblemArrays, order: Ints, places: Places) -> int:
 @njit
 def _lowest_leftmost(arrays: ProblemArrays, macro: int, k: int, free: Bits, line: Bits) -> tuple[int, int]:
     """Column and row of the lowest, then leftmost legal cell; −1 and −1 if there is none."""
+    free = free_for(arrays, macro, free)
     width, height = arrays.footprint_w[k, macro], arrays.footprint_h[k, macro]
     if width > arrays.grid:
         return -1, -1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sandbox_chip.kernels.bitgrid import INFINITY, bit_is_set, cheapest_cell, fill, legal_row
+from sandbox_chip.kernels.bitgrid import INFINITY, bit_is_set, cheapest_cell, fill, fits, legal_row
 from sandbox_chip.kernels.jit import njit
 from sandbox_chip.kernels.problem_arrays import ProblemArrays
 from sandbox_chip.types import Bits, Bytes, Ints, Places
@@ -47,8 +47,30 @@ def free_cells(arrays: ProblemArrays, places: Places) -> Bits:
 
 
 @njit
+def free_for(arrays: ProblemArrays, macro: int, free: Bits) -> Bits:
+    """The free cells that a macro may lie on: those of its region, where it has one."""
+    region = arrays.region[macro]
+    if region < 0:
+        return free
+    cells: Bits = free & arrays.allowed[region]
+    return cells
+
+
+@njit
+def fits_for(
+    arrays: ProblemArrays, macro: int, free: Bits, column: int, row: int, width: int, height: int
+) -> bool:
+    """Whether all cells of a footprint are free and of the macro's region."""
+    if not fits(free, column, row, width, height):
+        return False
+    region = arrays.region[macro]
+    return bool(region < 0 or fits(arrays.allowed[region], column, row, width, height))
+
+
+@njit
 def has_legal_cell(arrays: ProblemArrays, macro: int, free: Bits) -> bool:
     """Whether a macro has a legal cell in some orientation."""
+    free = free_for(arrays, macro, free)
     line = np.empty(free.shape[1], np.uint64)
     for k in range(arrays.footprint_w.shape[0]):
         width, height = arrays.footprint_w[k, macro], arrays.footprint_h[k, macro]
@@ -75,6 +97,7 @@ def legal_cells(arrays: ProblemArrays, macro: int, k: int, free: Bits, line: Bit
     Returns:
         Number of legal cells.
     """
+    free = free_for(arrays, macro, free)
     grid, words = arrays.grid, free.shape[1]
     width, height = arrays.footprint_w[k, macro], arrays.footprint_h[k, macro]
     out[:] = 0
@@ -98,6 +121,7 @@ def nearest_legal_cell(
 
     The orientation is the given one where it has a legal cell, else the next choice that has one.
     """
+    free = free_for(arrays, macro, free)
     choices = arrays.footprint_w.shape[0]
     line = np.empty(free.shape[1], np.uint64)
     a, b = np.empty(arrays.grid), np.empty(arrays.grid)

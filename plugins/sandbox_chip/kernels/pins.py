@@ -18,25 +18,25 @@ def gather_pins(
     turned_x: Floats,
     turned_y: Floats,
     count: int,
-) -> tuple[Ints, Ints, Floats, Ints, Ints, Ints, Floats]:
+) -> tuple[Ints, Ints, Floats, Ints, Ints, Ints, Floats, Floats]:
     """Entries of every macro and of every net; see `ProblemArrays`.
 
     Args:
         pin_macro: Macro of each pin, −1 for a pin that does not move, shape ``(P,)``.
         net_start: First of each net's pins, shape ``(N + 1,)``.
         net_pins: Pins by net.
-        x: Position of the pins that do not move, shape ``(P,)``.
+        x: Position of the pins that do not move, shape ``(P,)``; those at NaN do not count.
         y: As ``x``.
         turned_x: Offset from the macro's centre in each orientation choice, shape ``(K, P)``.
         turned_y: As ``turned_x``.
         count: Number of macros.
 
     Returns:
-        ``entry_start``, ``entry_net``, ``pin_box``, ``net_start``, ``net_macro``, ``net_entry`` and
-        ``fixed_bounds`` of `ProblemArrays`.
+        ``entry_start``, ``entry_net``, ``pin_box``, ``net_start``, ``net_macro``, ``net_entry``,
+        ``fixed_bounds`` and ``fixed_pins`` of `ProblemArrays`.
     """
     nets, choices = len(net_start) - 1, turned_x.shape[0]
-    fixed = np.empty((nets, 4))
+    fixed, fixed_pins = np.empty((nets, 4)), np.zeros((nets, 3))
     pair_macro, pair_net = np.empty(len(net_pins), np.int64), np.empty(len(net_pins), np.int64)
     box = np.empty((len(net_pins), choices, 4))
     last_pair = np.full(count, -1, np.int64)
@@ -49,7 +49,11 @@ def gather_pins(
             pin = net_pins[at]
             macro = pin_macro[pin]
             if macro < 0:
-                _include(fixed[net], x[pin], y[pin])
+                if not (np.isnan(x[pin]) or np.isnan(y[pin])):
+                    _include(fixed[net], x[pin], y[pin])
+                    fixed_pins[net, 0] += 1.0
+                    fixed_pins[net, 1] += x[pin]
+                    fixed_pins[net, 2] += y[pin]
                 continue
             if last_pair[macro] < first:
                 last_pair[macro] = pairs
@@ -75,7 +79,7 @@ def gather_pins(
         at = end[entry_net[entry]]
         end[entry_net[entry]] += 1
         net_macro[at], net_entry[at] = entry_macro[entry], entry
-    return by_macro, entry_net, pin_box, by_net, net_macro, net_entry, fixed
+    return by_macro, entry_net, pin_box, by_net, net_macro, net_entry, fixed, fixed_pins
 
 
 @njit

@@ -18,10 +18,13 @@ class ProblemArrays(NamedTuple):
         grid: Columns and rows of the grid.
         cell_w: Width of a cell.
         cell_h: Height of a cell.
-        footprint_w: Columns that a macro occupies, shape ``(K, n)``.
-        footprint_h: Rows that a macro occupies, shape ``(K, n)``.
+        footprint_w: Columns that a macro occupies with its margins, shape ``(K, n)``.
+        footprint_h: Rows that it occupies, shape ``(K, n)``.
         half_w: Half of a macro's true width, shape ``(K, n)``.
         half_h: Half of a macro's true height, shape ``(K, n)``.
+        centre_x: From the left of the footprint to the macro's centre, shape ``(K, n)``: the margin on the
+            left and half of the width.
+        centre_y: From the bottom of the footprint, shape ``(K, n)``.
         entry_start: Macro m has the entries ``entry_start[m]`` to ``entry_start[m + 1] − 1``; ``(n + 1,)``.
         entry_net: Net of each entry, shape ``(E,)``.
         pin_box: Box of each entry's pins around the macro's centre, shape ``(K, E, 4)``.
@@ -31,7 +34,10 @@ class ProblemArrays(NamedTuple):
         net_entry: Entries of each net, shape ``(E,)``.
         net_weight: Shape ``(N,)``.
         fixed_bounds: Box of each net's pins that do not move, shape ``(N, 4)``.
-        free: Cells that no fixed macro occupies, as bits; see `sandbox_chip.kernels.bitgrid`.
+        fixed_pins: Number of each net's pins that do not move, and the sums of their x and y, ``(N, 3)``.
+        free: Cells that no fixed macro or blockage covers, as bits; see `sandbox_chip.kernels.bitgrid`.
+        region: Region that each macro must lie in, −1 for anywhere, shape ``(n,)``.
+        allowed: Cells of each region as bits, shape ``(R, grid, words)``.
     """
 
     grid: int
@@ -41,6 +47,8 @@ class ProblemArrays(NamedTuple):
     footprint_h: Ints
     half_w: Floats
     half_h: Floats
+    centre_x: Floats
+    centre_y: Floats
     entry_start: Ints
     entry_net: Ints
     pin_box: Floats
@@ -49,4 +57,7 @@ class ProblemArrays(NamedTuple):
     net_entry: Ints
     net_weight: Floats
     fixed_bounds: Floats
+    fixed_pins: Floats
     free: Bits
+    region: Ints
+    allowed: Bits

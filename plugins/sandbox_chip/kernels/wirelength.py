@@ -27,8 +27,8 @@ def half_perimeter(box: Box) -> float:
 
 @njit
 def macro_centre(arrays: ProblemArrays, macro: int, column: int, row: int, k: int) -> tuple[float, float]:
-    """Centre of a macro from the column and row of its lower-left corner."""
-    return column * arrays.cell_w + arrays.half_w[k, macro], row * arrays.cell_h + arrays.half_h[k, macro]
+    """Centre of a macro from the column and row of its footprint's lower-left corner."""
+    return column * arrays.cell_w + arrays.centre_x[k, macro], row * arrays.cell_h + arrays.centre_y[k, macro]
 
 
 @njit
@@ -57,11 +57,17 @@ def add_to_nets(arrays: ProblemArrays, macro: int, place: Ints, bounds: Floats) 
         Growth of the wirelength.
     """
     x, y = macro_centre(arrays, macro, place[0], place[1], place[2])
+    return add_pins_at(arrays, macro, place[2], x, y, bounds)
+
+
+@njit
+def add_pins_at(arrays: ProblemArrays, macro: int, k: int, x: float, y: float, bounds: Floats) -> float:
+    """As `add_to_nets`, for a macro with its centre at (x, y) in orientation choice k."""
     growth = 0.0
     for entry in range(arrays.entry_start[macro], arrays.entry_start[macro + 1]):
         net = arrays.entry_net[entry]
         old = bounds[net, 0], bounds[net, 1], bounds[net, 2], bounds[net, 3]
-        new = box_with_entry(arrays, place[2], entry, x, y, old)
+        new = box_with_entry(arrays, k, entry, x, y, old)
         growth += arrays.net_weight[net] * (half_perimeter(new) - half_perimeter(old))
         bounds[net, 0], bounds[net, 1], bounds[net, 2], bounds[net, 3] = new
     return growth
@@ -141,7 +147,7 @@ def axis_growth(
         k: Its orientation choice.
         bounds: Of all nets, shape ``(N, 4)``.
         axis: 0 for x, 1 for y.
-        half: Half of the macro's size along the axis.
+        half: From the footprint's corner to the macro's centre along the axis.
         step: Size of a cell along the axis.
         count: Columns or rows that keep the footprint inside the grid.
         out: Written, at least ``count`` long.
@@ -215,9 +221,25 @@ def wire_mask(
         The spans of nets without any placed pin.
     """
     a, b, slopes, marks = scratch[0], scratch[1], scratch[2], scratch[3]
-    half_w, half_h = arrays.half_w[k, macro], arrays.half_h[k, macro]
-    constant = axis_growth(arrays, macro, k, bounds, 0, half_w, arrays.cell_w, columns, a, slopes, marks)
-    return constant + axis_growth(arrays, macro, k, bounds, 1, half_h, arrays.cell_h, rows, b, slopes, marks)
+    x, y = arrays.centre_x[k, macro], arrays.centre_y[k, macro]
+    constant = axis_growth(arrays, macro, k, bounds, 0, x, arrays.cell_w, columns, a, slopes, marks)
+    return constant + axis_growth(arrays, macro, k, bounds, 1, y, arrays.cell_h, rows, b, slopes, marks)
+
+
+@njit
+def pin_boxes(net_start: Ints, net_pins: Ints, pin_x: Floats, pin_y: Floats) -> Floats:
+    """Box of each net's pins, shape ``(N, 4)``; pins at NaN do not count."""
+    boxes = np.empty((len(net_start) - 1, 4))
+    for net in range(len(boxes)):
+        lo_x, hi_x, lo_y, hi_y = np.inf, -np.inf, np.inf, -np.inf
+        for at in range(net_start[net], net_start[net + 1]):
+            x, y = pin_x[net_pins[at]], pin_y[net_pins[at]]
+            if np.isnan(x) or np.isnan(y):
+                continue
+            lo_x, hi_x = min(lo_x, x), max(hi_x, x)
+            lo_y, hi_y = min(lo_y, y), max(hi_y, y)
+        boxes[net, 0], boxes[net, 1], boxes[net, 2], boxes[net, 3] = lo_x, hi_x, lo_y, hi_y
+    return boxes
 
 
 @njit
@@ -226,14 +248,7 @@ def pin_wirelength(
 ) -> float:
     """Σ weight · half perimeter of a netlist from the positions of its pins; pins at NaN do not count."""
     total = 0.0
+    boxes = pin_boxes(net_start, net_pins, pin_x, pin_y)
     for net in range(len(net_weight)):
-        lo_x, hi_x, lo_y, hi_y = np.inf, -np.inf, np.inf, -np.inf
-        for at in range(net_start[net], net_start[net + 1]):
-            x, y = pin_x[net_pins[at]], pin_y[net_pins[at]]
-            if np.isnan(x) or np.isnan(y):
-                continue
-            lo_x, hi_x = min(lo_x, x), max(hi_x, x)
-            lo_y, hi_y = min(lo_y, y), max(hi_y, y)
-        if lo_x <= hi_x:
-            total += net_weight[net] * ((hi_x - lo_x) + (hi_y - lo_y))
+        total += net_weight[net] * half_perimeter(boxes[net])
     return total

@@ -66,8 +66,8 @@ def _macro_centres(problem: Problem, places: Places) -> Floats:
     k = places[:, 2]
     return np.stack(
         (
-            places[:, 0] * arrays.cell_w + arrays.half_w[k, index],
-            places[:, 1] * arrays.cell_h + arrays.half_h[k, index],
+            places[:, 0] * arrays.cell_w + arrays.centre_x[k, index],
+            places[:, 1] * arrays.cell_h + arrays.centre_y[k, index],
         ),
         axis=1,
     )

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sandbox_chip.kernels.bitgrid import fits
 from sandbox_chip.kernels.jit import njit
-from sandbox_chip.kernels.legality import free_cells, occupy, release
+from sandbox_chip.kernels.legality import fits_for, free_cells, occupy, release
 from sandbox_chip.kernels.local_search import nets_wirelength
 from sandbox_chip.kernels.problem_arrays import ProblemArrays
 from sandbox_chip.kernels.wirelength import all_bounds, wirelength
@@ -108,7 +107,7 @@ def _make_moves(
     old = np.empty((MAX_MACROS, 3), np.int64)
     new = np.empty((MAX_MACROS, 3), np.int64)
     for _ in range(tries):
-        size = _propose(arrays, rng, places, chosen, new, cumulated)
+        size = propose(arrays, rng, places, chosen, new, cumulated)
         for index in range(size):
             macro = chosen[index]
             old[index] = places[macro]
@@ -119,7 +118,7 @@ def _make_moves(
             width, height = arrays.footprint_w[k, macro], arrays.footprint_h[k, macro]
             column, row = new[index, 0], new[index, 1]
             inside = 0 <= column <= arrays.grid - width and 0 <= row <= arrays.grid - height
-            if not inside or not fits(free, column, row, width, height):
+            if not inside or not fits_for(arrays, macro, free, column, row, width, height):
                 break
             occupy(arrays, free, macro, new[index])
             done += 1
@@ -148,7 +147,7 @@ def _make_moves(
 
 
 @njit
-def _propose(
+def propose(
     arrays: ProblemArrays,
     rng: np.random.Generator,
     places: Places,

@@ -1,4 +1,4 @@
-"""The placement that a design's file brings along, moved to legal cells of the grid."""
+"""The placement that a design's file brings along: as it is, or moved to legal cells of the grid."""
 
 from __future__ import annotations
 
@@ -6,25 +6,42 @@ import numpy as np
 
 from sandbox_chip.kernels.decoders import legalise
 from sandbox_chip.kernels.wirelength import all_bounds, wirelength
+from sandbox_chip.netlist import Netlist
 from sandbox_chip.placers.search import SearchResult
 from sandbox_chip.problem import Problem
+from sandbox_chip.types import Floats, Ints
 
 
-def initial(problem: Problem) -> SearchResult | None:
-    """The file's own placement at the nearest legal cells, largest macros first; None if it has none."""
-    netlist, macros = problem.netlist, problem.macros
+def filed_centres(netlist: Netlist, macros: Ints) -> Floats | None:
+    """Centres of some macros in the file, the canvas' lower-left corner at the origin, shape ``(n, 2)``.
+
+    None where the file does not place them all.
+    """
     x, y = netlist.x[macros], netlist.y[macros]
     if np.isnan(x).any():
         return None
     corners = np.stack((x - netlist.width[macros] / 2, y - netlist.height[macros] / 2))
-    if problem.num_macros > 1 and np.ptp(corners, axis=1).max() == 0:
+    if len(macros) > 1 and np.ptp(corners, axis=1).max() == 0:
         return None  # all corners in one point, mostly the origin: a file that has not been placed yet
     left, bottom = netlist.canvas[:2]
-    choices = {orientation: k for k, orientation in enumerate(problem.orientations)}
-    turned = np.array([choices.get(int(netlist.orientation[macro]), 0) for macro in macros], np.int64)
+    return np.stack((x - left, y - bottom), axis=1)
+
+
+def initial(problem: Problem, filed: Netlist | None = None) -> SearchResult | None:
+    """The file's own placement at the nearest legal cells, largest macros first; None if it has none.
+
+    Args:
+        problem: The problem.
+        filed: The problem's netlist with the places of the file, where the problem's are others.
+    """
+    centres = filed_centres(problem.netlist if filed is None else filed, problem.macros)
+    if centres is None:
+        return None
+    upright = np.zeros(problem.num_macros, np.int64)
     places = np.empty((problem.num_macros, 3), np.int64)
     order = np.arange(problem.num_macros)
-    if legalise(problem.arrays, order, x - left, y - bottom, turned, places):
+    x, y = centres.T.copy()
+    if legalise(problem.arrays, order, x, y, upright, places):
         return SearchResult(np.inf, places, evaluations=1)
     cost = wirelength(problem.arrays, all_bounds(problem.arrays, places))
     return SearchResult(cost, places, evaluations=1)

@@ -35,12 +35,12 @@ def quadratic_targets(problem: Problem, anchors: Floats | None = None, pull: Flo
         right += pull[:, None] * anchors
     matrix[np.diag_indices(count)] += springs
     targets: Floats = np.asarray(np.linalg.solve(matrix, right), np.float64)
-    targets[:, 0] = _inside(targets[:, 0], arrays.half_w[0], width)
-    targets[:, 1] = _inside(targets[:, 1], arrays.half_h[0], height)
+    targets[:, 0] = inside(targets[:, 0], arrays.half_w[0], width)
+    targets[:, 1] = inside(targets[:, 1], arrays.half_h[0], height)
     return targets
 
 
-def _inside(centre: Floats, half: Floats, length: float) -> Floats:
+def inside(centre: Floats, half: Floats, length: float) -> Floats:
     """Centres moved so that macros lie inside the canvas; to its middle where a macro is longer than it."""
     return np.clip(centre, np.minimum(half, length / 2), np.maximum(length - half, length / 2))
 
@@ -53,13 +53,8 @@ def _add_nets(arrays: ProblemArrays, matrix: Floats, right: Floats) -> None:
     """
     for net in range(len(arrays.net_weight)):
         begin, end = arrays.net_start[net], arrays.net_start[net + 1]
-        pins = float(end - begin)
-        sum_x = sum_y = 0.0
-        if arrays.fixed_bounds[net, 0] <= arrays.fixed_bounds[net, 1]:
-            # All that is known of a net's fixed pins is their box: two pins at its corners.
-            pins += 2.0
-            sum_x += arrays.fixed_bounds[net, 0] + arrays.fixed_bounds[net, 1]
-            sum_y += arrays.fixed_bounds[net, 2] + arrays.fixed_bounds[net, 3]
+        pins = float(end - begin) + arrays.fixed_pins[net, 0]
+        sum_x, sum_y = arrays.fixed_pins[net, 1], arrays.fixed_pins[net, 2]
         if pins < 2:
             continue
         for at in range(begin, end):

@@ -73,6 +73,10 @@ def _shape(space: Space, key: str | None) -> tuple[int, ...]:
     return part.shape
 
 
+PART_SIZE = 2**22
+"""Numbers of the largest intermediate tensor: memory of larger ones would come from the system each time."""
+
+
 class CellFeatures(BaseFeaturesExtractor):
     """Scores of all actions, and beside them a summary of the whole for the critic.
 
@@ -103,6 +107,7 @@ class CellFeatures(BaseFeaturesExtractor):
             nn.Linear(inputs, 2 * CONTEXT), activation(), nn.Linear(2 * CONTEXT, CONTEXT), activation()
         )
         sizes = (planes, *channels)
+        self.widest = max(sizes)
         self.layers = nn.ModuleList(
             nn.Conv2d(before, after, 3 if index == 0 else 1, padding=1 if index == 0 else 0)
             for index, (before, after) in enumerate(zip(sizes, channels, strict=False))
@@ -119,6 +124,14 @@ class CellFeatures(BaseFeaturesExtractor):
     def forward(self, observation: PyTorchObs) -> Tensor:
         """Scores and summary, shape ``(batch, actions + summary)``."""
         image, flat = self._parts(observation)
+        rows = max(PART_SIZE // (self.widest * image.shape[2] * image.shape[3]), 1)
+        if not self.training or len(image) <= rows:
+            return self._score(image, flat)
+        parts = zip(torch.split(image, rows), *(torch.split(part, rows) for part in flat), strict=True)
+        return torch.cat([self._score(part, list(rest)) for part, *rest in parts])
+
+    def _score(self, image: Tensor, flat: list[Tensor]) -> Tensor:
+        image = image.contiguous(memory_format=torch.channels_last)
         context = self.context(torch.cat([image.mean((2, 3)), *flat], 1))
         hidden = image
         for layer, from_context in zip(self.layers, self.told, strict=True):

@@ -153,6 +153,7 @@ def describe(resolved: ResolvedScenario) -> Json:
         },
         "seeds": {name: list(span) for name, span in scenario.evaluation.seeds},
         "config": _parameters(resolved),
+        "inputs": _inputs(resolved),
         "sources": list(dict.fromkeys([*scenario.sources, *task.sources, *resolved.domain.sources])),
     }
 
@@ -164,6 +165,16 @@ def _bound(scenario: ResolvedScenario) -> Json | None:
 
     bound = bound_of(scenario, evaluation_seeds(scenario))
     return None if bound is None else bound.to_json()
+
+
+def _inputs(scenario: ResolvedScenario) -> list[Json]:
+    """What the scenario's files hold and what of it is used; empty for a task that says nothing about it."""
+    from dataclasses import asdict
+
+    from sandbox.registry.resolve import resolve
+
+    parts = resolve(scenario.task.inputs)
+    return [] if parts is None else [asdict(part) for part in parts(scenario.config)]
 
 
 def _environment(scenario: ResolvedScenario) -> tuple[Json, tuple[str, ...]]:
@@ -344,6 +355,20 @@ def _sections(document: Json, number: Callable[[float | None], str]) -> dict[str
                     _pairs(preset["hyperparameters"]),
                 )
                 for name, preset in document["presets"].items()
+            ],
+        ),
+        "Input files": _if_any(
+            ("file", "what", "read", "used", "left out", "remark"),
+            [
+                (
+                    i["file"],
+                    i["item"],
+                    str(i["count"]),
+                    str(i["used"]),
+                    str(i["count"] - i["used"]),
+                    i["reason"],
+                )
+                for i in document["inputs"]
             ],
         ),
         "Parameters (--set config.NAME=VALUE)": [

@@ -10,7 +10,8 @@ import pytest
 
 from sandbox.api import BrokenFileError
 from sandbox_chip import costs
-from sandbox_chip.formats.bookshelf import parts, read_bookshelf, write_pl
+from sandbox_chip.formats.bookshelf import parts, read_bookshelf
+from sandbox_chip.formats.bookshelf_writer import write_pl
 from sandbox_chip.netlist import CELL, MACRO, PAD
 from sandbox_chip.orientation import ORIENTATIONS
 

@@ -105,7 +105,7 @@ def test_the_cheapest_cell_is_the_least_of_all_legal_cells(seed: int, columns: i
 def test_an_empty_grid_has_a_legal_cell_for_every_shift_of_the_footprint() -> None:
     problem = build_problem(design([(30.0, 20.0)], [(0, 0)], [[(0, 0, 0), (1, 0, 0)]]), 10, "any")
     legal, line = np.empty((10, 10), np.uint8), np.empty(1, np.uint64)
-    upright = problem.orientations.index(0)
+    upright = 0
     assert legality.legal_cells(problem.arrays, 0, upright, problem.arrays.free, line, legal) == 8 * 9
     assert legal[:9, :8].all()
     assert not legal[9].any()

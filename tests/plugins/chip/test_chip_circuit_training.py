@@ -13,7 +13,8 @@ from chip_support import netlist
 from sandbox.api import BrokenFileError
 from sandbox_chip import costs
 from sandbox_chip.formats.plc import DEFAULT_TECHNOLOGY, read_plc, write_plc
-from sandbox_chip.formats.protobuf import read_protobuf, write_protobuf
+from sandbox_chip.formats.protobuf import read_protobuf
+from sandbox_chip.formats.protobuf_writer import write_protobuf
 from sandbox_chip.generator import Recipe, generate
 from sandbox_chip.netlist import CELL, MACRO, PAD, SOFT
 from sandbox_chip.orientation import ORIENTATIONS

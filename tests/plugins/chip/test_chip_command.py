@@ -57,3 +57,32 @@ def test_a_grid_on_which_the_design_does_not_fit_is_refused_with_one_that_does(t
     assert "cannot be packed on a grid of 5" in document["error"]["message"]
     # Of five cells they take three each; of six three each as well, which are six.
     assert "grid=6" in document["error"]["hint"]
+
+
+def test_a_policy_for_another_grid_is_refused_with_what_differs(tmp_path: Path) -> None:
+    changes = [
+        "--set",
+        "grid=8",
+        "--set",
+        "macros_min=3",
+        "--set",
+        "macros_max=3",
+        "--set",
+        "utilisation_max=0.4",
+    ]
+    options = (
+        "--algo",
+        "ppo",
+        "--steps",
+        "32",
+        "--hp",
+        "n_steps=8",
+        "--hp",
+        "batch_size=16",
+        "--num-envs",
+        "2",
+    )
+    trained = sandbox("train", "chip", *options, *changes, "--runs-dir", str(tmp_path))
+    document = sandbox("eval", trained["run_dir"], "--scenario", "chip", "--episodes", "1", code=2)
+    assert "was trained on other actions than those of chip/small" in document["error"]["message"]
+    assert "64 choices" in document["error"]["message"]

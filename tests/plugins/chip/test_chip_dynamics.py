@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sandbox_chip import costs
 from sandbox_chip.designs import Design
 from sandbox_chip.dynamics import PlacementState, initial_state, place_next
+from sandbox_chip.finish import finish
 from sandbox_chip.kernels import legality
 from sandbox_chip.kernels.wirelength import all_bounds
 from sandbox_chip.metrics import final_metrics
@@ -121,7 +122,7 @@ def test_at_a_dead_end_nets_of_macros_not_placed_count_as_spanning_the_canvas() 
 
 def test_metrics_of_a_dead_end_charge_what_was_not_placed() -> None:
     design_, state, _ = dead_end()
-    metrics = final_metrics(design_, state, state.rudy_peak)
+    metrics = final_metrics(design_, state, finish(design_, state))
     assert metrics["placed"] == 0.5
     assert metrics["hpwl"] == 240
     assert metrics["wirelength"] == 1  # the worst there is
@@ -135,7 +136,7 @@ def test_metrics_of_a_finished_placement_are_the_costs_of_its_netlist() -> None:
     problem, state = design_.problem, initial_state(design_.problem)
     place_next(problem, state, 0, 0.8)
     place_next(problem, state, 15, 0.8)
-    metrics = final_metrics(design_, state, state.rudy_peak)
+    metrics = final_metrics(design_, state, finish(design_, state))
     assert list(metrics) == [metric.name for metric in METRICS]
     assert metrics["hpwl"] == 140
     assert metrics["wirelength"] == pytest.approx(140 / 240)
@@ -154,7 +155,7 @@ def test_any_actions_give_legal_placements_whose_growths_add_up(seed: int, orien
     state, rng = initial_state(problem), np.random.default_rng(seed)
     grown = problem.fixed_wirelength
     while not state.over:
-        action = int(rng.integers(len(problem.orientations) * 144))
+        action = int(rng.integers(problem.num_choices * 144))
         grown += place_next(problem, state, action, 0.8).wirelength
         assert occupied_cells(problem, state.places).max() == 1
         np.testing.assert_array_equal(state.free, legality.free_cells(problem.arrays, state.places))

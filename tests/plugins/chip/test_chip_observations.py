@@ -20,7 +20,7 @@ CURRENT = obs.SHARED_PLANES
 
 def observe(design: Design, state: PlacementState) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Planes, features and mask, written over arrays that hold something else."""
-    grid, choices = design.problem.grid, len(design.problem.orientations)
+    grid, choices = design.problem.grid, design.problem.num_choices
     planes = np.full((obs.num_planes(choices), grid, grid), 0.7, np.float32)
     features = np.full(obs.NUM_FEATURES, 0.7, np.float32)
     mask = np.ones(choices * grid * grid, bool)
@@ -180,7 +180,7 @@ def test_every_orientations_planes_and_mask_agree(seed: int, steps: int, orienta
     np.testing.assert_array_equal(planes[obs.OCCUPIED], occupied > 0)
     if state.over:
         return
-    for k in range(len(problem.orientations)):
+    for k in range(problem.num_choices):
         first = obs.SHARED_PLANES + obs.PLANES_PER_ORIENTATION * k
         legal = planes[first + obs.LEGAL] > 0
         np.testing.assert_array_equal(mask.reshape(-1, 12, 12)[k], legal)

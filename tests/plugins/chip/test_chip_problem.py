@@ -48,7 +48,7 @@ def test_a_size_of_whole_cells_is_not_rounded_up_by_an_error_of_division() -> No
 def test_turned_macros_have_turned_footprints_and_pins(choices: str) -> None:
     nets = [[(0, 8.0, -3.0), (0, -2.0, 4.0), (1, 0, 0)]]
     problem = build_problem(design([(30.0, 10.0)], [(0, 0)], nets), 10, choices)
-    assert [ORIENTATIONS[index] for index in problem.orientations] == list(CHOICES[choices])
+    assert [ORIENTATIONS[index] for index in problem.orientations[:, 0]] == list(CHOICES[choices])
     expected = {
         "N": (3, 1, [-2, 8, -3, 4]),
         "S": (3, 1, [-8, 2, -4, 3]),

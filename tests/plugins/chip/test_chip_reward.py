@@ -32,12 +32,15 @@ def test_terms_of_a_step_are_the_growths_in_their_units() -> None:
     assert (values["dead_end"], values["proxy"]) == (0, 0)
     assert spec(first).total == pytest.approx(-10 * 140 / 240)
     # B at (3, 3) ends the episode.
-    last = Transition(design, state, place_next(design.problem, state, 15, 0.8), {"proxy": 1.25})
+    metrics = {"proxy": 1.25, "total_wirelength": 0.5}
+    last = Transition(design, state, place_next(design.problem, state, 15, 0.8), metrics)
     values = spec(last).terms
     assert values["wirelength"] == 0
     assert values["density"] == pytest.approx(20 / 500)
     assert (values["dead_end"], values["proxy"]) == (0, 1.25)
     assert PRESETS["proxy"](last).total == -1.25
+    assert values["total"] == 0.5
+    assert PRESETS["total"](last).total == -5
 
 
 def test_the_dead_end_term_is_the_share_of_macros_left() -> None:
@@ -47,7 +50,8 @@ def test_the_dead_end_term_is_the_share_of_macros_left() -> None:
     state = initial_state(problem)
     # A bar across the middle rows leaves no square of 2 × 2 cells: two of three macros are not placed.
     step = place_next(problem, state, 4, 0.8)
-    transition = Transition(Design(problem, Technology(), np.zeros((3, 2))), state, step, {"proxy": 2.0})
+    metrics = {"proxy": 2.0, "total_wirelength": 1.0}
+    transition = Transition(Design(problem, Technology(), np.zeros((3, 2))), state, step, metrics)
     values = PRESETS["wirelength"](transition).terms
     assert values["dead_end"] == pytest.approx(2 / 3)
     assert values["wirelength"] == 1
@@ -70,13 +74,14 @@ def test_the_congestion_terms_of_an_episode_add_up_to_the_growth_of_the_peak() -
 
 
 def test_every_preset_holds_all_terms_and_punishes_dead_ends() -> None:
-    names = ["wirelength", "density", "congestion", "dead_end", "proxy"]
+    names = ["wirelength", "density", "congestion", "dead_end", "proxy", "total"]
     assert [term.name for term in TERMS] == names
     for spec in PRESETS.values():
         assert [term.name for term in spec.terms] == names
         assert spec.weights["dead_end"] == -2
     assert PRESETS["wirelength"].weights["wirelength"] == -10
     assert PRESETS["proxy"].weights == dict.fromkeys(names, 0.0) | {"proxy": -1, "dead_end": -2}
+    assert PRESETS["total"].weights == dict.fromkeys(names, 0.0) | {"total": -10, "dead_end": -2}
     weights = PRESETS["wirelength-congestion"].weights
     assert (weights["wirelength"], weights["congestion"], weights["density"]) == (-10, -0.5, -0.5)
 

@@ -9,6 +9,7 @@ import torch
 from gymnasium import spaces
 
 from sandbox.api.errors import MisfitError
+from sandbox.backends.sb3 import convolution
 from sandbox.backends.sb3.catalogue import MASKABLE_PPO, PPO
 from sandbox.backends.sb3.config.on_policy import MaskablePpoConfig, RecurrentPpoConfig
 from sandbox.backends.sb3.convolution import CellFeatures
@@ -33,6 +34,24 @@ def test_scores_follow_the_image_when_it_is_shifted() -> None:
     moved = extractor({"planes": planes.roll((1, 2), (2, 3)), "features": features})[0, :20].reshape(4, 5)
     assert torch.allclose(here[1, 1], moved[2, 3])
     assert not torch.allclose(here[1, 1], moved[1, 1])
+
+
+def test_a_batch_in_parts_has_the_same_scores_and_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    extractor = CellFeatures(IMAGE, (4, 3), 1, torch.nn.ReLU)
+    torch.nn.init.normal_(extractor.score.weight)
+    batch = {"planes": torch.rand(7, 2, 4, 5), "features": torch.rand(7, 3)}
+    results = []
+    # All rows at once, and two rows at a time: 4 channels of 20 cells each.
+    for size in (convolution.PART_SIZE, 2 * 4 * 20):
+        monkeypatch.setattr(convolution, "PART_SIZE", size)
+        extractor.zero_grad()
+        scores = extractor(batch)
+        (scores**2).sum().backward()
+        results.append((scores, [part.grad.clone() for part in extractor.parameters()]))
+    assert torch.allclose(results[0][0], results[1][0], atol=1e-5)
+    for whole, parts in zip(results[0][1], results[1][1], strict=True):
+        assert torch.allclose(whole, parts, rtol=1e-4, atol=1e-4)
 
 
 def test_a_new_policy_is_uniform_over_allowed_cells_and_survives_saving(tmp_path) -> None:
