@@ -22,7 +22,8 @@ from sandbox.records.comparison import COMPARISON, FORMAT, GRID, ComparisonRecor
 from sandbox.registry.discover import registry
 from sandbox.runs.atomic import storage_errors, write_atomically
 from sandbox.runs.directory import EPISODES
-from sandbox.scenarios.overrides import parse_assignments
+from sandbox.runs.guard import GRID as GRID_FOLDER
+from sandbox.runs.guard import require_plain
 from sandbox.scenarios.validation import validate
 
 
@@ -70,6 +71,7 @@ class ComparisonResult:
         Raises:
             DamagedRunError: If it is not one.
         """
+        require_plain(Path(folder), GRID_FOLDER)
         return ComparisonResult(Path(folder), ComparisonRecord.read(Path(folder) / COMPARISON))
 
 
@@ -121,9 +123,9 @@ def compare(
         RunFailedError: If cells cannot be run at all.
         KeyboardInterrupt: After an interrupt; what was finished is kept and summarised.
     """
-    suite, name, base = _suite(what, algorithms, quick)
-    suite = _changed(suite, algorithms, seeds, steps, episodes, baselines, changes, reward)
-    grid = make_grid(suite, name, base)
+    suite, name, file = _suite(what, algorithms, quick)
+    suite = _changed(suite, algorithms, seeds, steps, episodes, baselines, reward)
+    grid = make_grid(suite, name, file, changes=changes)
     return run_grid(
         grid,
         Path(runs_dir),
@@ -253,7 +255,7 @@ def _episodes(grid: Grid, root: Path, state: State) -> bytes | None:
 def _suite(
     what: str | Path | Sequence[str] | Suite, algorithms: Sequence[Any] | None, quick: bool
 ) -> tuple[Suite, str, Path | None]:
-    """The suite that is asked for, its name, and where its relative paths start."""
+    """The suite that is asked for, its name, and its file."""
     if isinstance(what, Suite):
         return (what.in_quick_form() if quick else what), "compare", None
     names = [str(what)] if isinstance(what, str | Path) else [str(name) for name in what]
@@ -266,7 +268,7 @@ def _suite(
     file = find_suite(names[0]) if len(names) == 1 and not scenario else None
     if file is not None:
         suite = load_suite(file)
-        return (suite.in_quick_form() if quick else suite), file.stem, file.parent
+        return (suite.in_quick_form() if quick else suite), file.stem, file
     if quick:
         raise InvalidValueError(
             "--quick is the short form of a suite, and no suite is named.", _known_suites()
@@ -293,7 +295,6 @@ def _changed(
     steps: int | None,
     episodes: int | None,
     baselines: str | Sequence[str] | None,
-    changes: Sequence[str],
     reward: Sequence[str],
 ) -> Suite:
     """The suite with the caller's settings in place of its own."""
@@ -304,14 +305,12 @@ def _changed(
         raw["agents"] = [
             {"algorithm": agent} if isinstance(agent, str) else dict(agent) for agent in algorithms
         ]
-    assigned = parse_assignments(changes, "--set")
     for entry in raw["scenarios"]:
         if algorithms is not None:
             entry.pop("agents", None)
         for name in ("steps", "episodes", "baselines"):
             if given[name] is not None:
                 entry.pop(name, None)
-        entry["set"] = {**entry.get("set", {}), **assigned}
         if reward:
             entry["reward"] = tuple(reward)
     changed: Suite = validate(Suite, raw, "the comparison")

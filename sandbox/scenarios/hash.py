@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.api.errors import BrokenFileError
+from sandbox.api.files import open_regular
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -36,10 +37,7 @@ def input_digest(config: BaseModel, name: str) -> str | None:
     if has_scheme(value):
         return value
     try:
-        if not path.is_file():  # a device or a pipe has no end
-            reason = "is not a regular file" if path.exists() else "cannot be read: No such file or directory"
-            raise BrokenFileError(path, reason)
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise BrokenFileError(path, f"cannot be read: {error.strerror}") from error

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sandbox.api.metric import Metric
     from sandbox.api.reward import RewardSpec
     from sandbox.api.scenario import Scenario
-from sandbox.scenarios.find import find, id_of_file
+from sandbox.scenarios.find import find, id_of_file, search_path
 from sandbox.scenarios.hash import has_scheme, input_digest, input_fields
 from sandbox.scenarios.paths import absolute_path
 from sandbox.scenarios.validation import validate
@@ -102,11 +102,13 @@ class ResolvedScenario:
             "version": self.task.version,
             "config": self.config.model_dump(mode="json"),
             "evaluation_config": self.evaluation_config.model_dump(mode="json"),
-            "files": {name: input_digest(self.config, name) for name in input_fields(type(self.config))},
+            "files": self._digests(self.config),
             "reward": self.reward.weights,
             "metric": self.metric.name,
             "evaluation": self.spec.evaluation.model_dump(mode="json", exclude={"config"}),
         }
+        if (files := self._digests(self.evaluation_config)) != content["files"]:
+            content["evaluation_files"] = files
         for name in content["files"]:  # type: ignore[attr-defined]
             content["config"].pop(name, None)  # type: ignore[attr-defined]
             content["evaluation_config"].pop(name, None)  # type: ignore[attr-defined]
@@ -135,6 +137,18 @@ class ResolvedScenario:
         kept = ("spec", "folder", "path")
         return {name: self.__dict__[name] for name in kept}
 
+    def files(self) -> list[Path]:
+        """The input files, of training and evaluation."""
+        named = (
+            getattr(config, name)
+            for config in (self.config, self.evaluation_config)
+            for name in input_fields(type(config))
+        )
+        return [Path(value) for value in named if isinstance(value, str) and value and not has_scheme(value)]
+
+    def _digests(self, config: BaseModel) -> dict[str, str | None]:
+        return {name: input_digest(config, name) for name in input_fields(type(config))}
+
     def _input(self, name: str, value: str) -> Path:
         """An input file as an absolute path; one that a scenario file names lies beside or below it."""
         folder = self.folder.resolve()
@@ -162,6 +176,8 @@ def load_scenario(
     changes: Sequence[str] = (),
     reward: Sequence[str] = (),
     search: Sequence[Path] = (),
+    stated: Mapping[str, Any] | None = None,
+    stated_in: Path | None = None,
 ) -> ResolvedScenario:
     """Read a scenario, apply overrides, and check everything.
 
@@ -172,6 +188,8 @@ def load_scenario(
             parameters are no longer the file's.
         reward: A preset's name and ``term=weight`` pairs.
         search: Folders to look in first.
+        stated: What another file changes, such as a suite, by the same keys; ``changes`` come after it.
+        stated_in: That file. It may name input files beside and below it only.
 
     Raises:
         UnknownNameError, BrokenFileError, InvalidValueError, PluginError, MissingExtraError.
@@ -182,7 +200,7 @@ def load_scenario(
     scenario = _scenario(document, path, id_of_file(path, document))
     file_scenario = ResolvedScenario(scenario, path.parent, path)
     file_scenario.check()
-    if not assignments and not reward:
+    if not assignments and not reward and not stated:
         return file_scenario
     preset, weights = split_reward(reward)
     raw = scenario.model_dump(mode="json")
@@ -190,10 +208,12 @@ def load_scenario(
         raw["reward"] = {"preset": preset, "weights": weights}
     elif weights:
         raw["reward"]["weights"] = {**raw["reward"]["weights"], **weights}
-    _apply(raw, assignments, file_scenario)
+    if stated:
+        _apply_stated(raw, stated, file_scenario, stated_in)
+    _apply(raw, assignments, file_scenario, Path.cwd())
     changed = validate(type(scenario), raw, f"--set on {scenario.id}")
     # Its error messages speak of --set from here on: the file itself was valid.
-    resolved = ResolvedScenario(changed, path.parent, None, tuple(assignments)).check()
+    resolved = ResolvedScenario(changed, path.parent).check()
     if (resolved.config, resolved.evaluation_config) == (
         file_scenario.config,
         file_scenario.evaluation_config,
@@ -203,19 +223,72 @@ def load_scenario(
     return replace(resolved, spec=changed.model_copy(update={"references": ()}))
 
 
-def from_record(record: Mapping[str, Any], folder: Path) -> ResolvedScenario:
+def from_record(
+    record: Mapping[str, Any], folder: Path, expected_hash: str | None = None
+) -> ResolvedScenario:
     """The scenario that a run's record describes.
 
+    Args:
+        record: The scenario as plain values.
+        folder: Where its relative paths start.
+        expected_hash: The hash that goes with it, where the record may be a stranger's: an input file that
+            lies outside the folders of scenarios is opened only if it is the one that the run had.
+
     Raises:
-        InvalidValueError: If the record does not describe a valid scenario.
+        InvalidValueError: If the record does not describe a valid scenario, or names another file.
     """
     from sandbox.api.scenario import Scenario
 
-    return ResolvedScenario(validate(Scenario, dict(record), "the run's scenario"), folder).check()
+    scenario = ResolvedScenario(validate(Scenario, dict(record), "the run's scenario"), folder).check()
+    if expected_hash is not None and scenario.hash != expected_hash:
+        known = [place.resolve() for place in search_path()]
+        for file in scenario.files():
+            if not any(file.is_relative_to(place) for place in known):
+                raise InvalidValueError(
+                    f"The run's record names the file '{shorten(str(file))}', which is not what the run had.",
+                    "It is not opened. If it is to be used, name it: --scenario and --set KEY=PATH.",
+                )
+    return scenario
 
 
-def _apply(raw: dict[str, Any], assignments: Mapping[str, Any], scenario: ResolvedScenario) -> None:
-    """Put ``--set`` pairs where they belong, refusing keys that nothing knows."""
+def _apply_stated(
+    raw: dict[str, Any], stated: Mapping[str, Any], scenario: ResolvedScenario, file: Path | None
+) -> None:
+    """Apply what another file changes; the input files that it names lie beside or below it."""
+    before = {name: dict(section) for name, section in _sections(raw).items()}
+    folder = (file.parent if file is not None else Path.cwd()).resolve()
+    _apply(raw, stated, scenario, folder)
+    if file is None:
+        return
+    for section, values in _sections(raw).items():
+        for name in input_fields(resolve(scenario.task.config)):
+            value = values.get(name)
+            if value == before[section].get(name) or not isinstance(value, str) or has_scheme(value):
+                continue
+            path = absolute_path(folder, value, f"{file}: {section}.{name}")
+            if not path.is_relative_to(folder):
+                raise InvalidValueError(
+                    f"{file}: {section}.{name} is '{shorten(value)}', outside the file's folder.",
+                    f"A suite may name files beside and below it; --set {section}.{name}=PATH any file.",
+                )
+            values[name] = str(path)
+
+
+def _sections(raw: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {"config": raw["config"], "evaluation.config": raw["evaluation"]["config"]}
+
+
+def _apply(
+    raw: dict[str, Any], assignments: Mapping[str, Any], scenario: ResolvedScenario, folder: Path
+) -> None:
+    """Put ``--set`` pairs where they belong, refusing keys that nothing knows.
+
+    Args:
+        raw: The scenario as plain values; changed.
+        assignments: The pairs.
+        scenario: The scenario as its file states it.
+        folder: Where relative paths start.
+    """
     fields = set(resolve(scenario.task.config).model_fields)
     files = input_fields(resolve(scenario.task.config))
     for key, given in assignments.items():
@@ -223,7 +296,7 @@ def _apply(raw: dict[str, Any], assignments: Mapping[str, Any], scenario: Resolv
         first = plain.partition(".")[0]
         value = given
         if first in files and isinstance(given, str) and given and not has_scheme(given):
-            value = str(absolute_path(Path.cwd(), given, f"--set {key}"))
+            value = str(absolute_path(folder, given, f"--set {key}"))
         if first in fields:
             raw["config"] = merged(raw["config"], {plain: value})
             # The command means every episode, also where the file's evaluation says otherwise.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.api.errors import DamagedRunError, SandboxError
+from sandbox.api.files import open_regular
 from sandbox.records.comparison import COMPARISON, ComparisonRecord
 from sandbox.records.evaluation import EvaluationRecord
 from sandbox.records.progress import ProgressRow, column, readable_rows
@@ -285,9 +286,7 @@ def _stamp(file: Path) -> int:
 def _last_step(file: Path) -> int | None:
     """The steps of the last whole line of a progress file."""
     try:
-        if not file.is_file():
-            return None
-        with file.open("rb") as stream:
+        with open_regular(file, links=False) as stream:
             stream.seek(0, os.SEEK_END)
             stream.seek(max(0, stream.tell() - _TAIL))
             rows = readable_rows(stream.read().split(b"\n")[:-1])
