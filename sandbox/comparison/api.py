@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.api.errors import InvalidValueError, StorageError
+from sandbox.api.files import open_regular
 from sandbox.comparison.artifacts import check_target
 from sandbox.comparison.cells import Cell, Grid, make_grid, take_shard
 from sandbox.comparison.drive import GridCallback, State, drive, survey
@@ -25,6 +27,9 @@ from sandbox.runs.directory import EPISODES
 from sandbox.runs.guard import GRID as GRID_FOLDER
 from sandbox.runs.guard import require_plain
 from sandbox.scenarios.validation import validate
+
+MAX_EPISODES = 1_000_000
+"""Episodes of a cell that are read back: ten times what a suite may ask for."""
 
 
 @dataclass(frozen=True)
@@ -232,8 +237,12 @@ def _episodes(grid: Grid, root: Path, state: State) -> bytes | None:
             continue
         file = cell_folder(root, cell.id) / EPISODES
         try:
-            table = pq.read_table(file)
-        except (OSError, pa.ArrowInvalid) as error:
+            with open_regular(file, links=False) as stream:
+                whole = pq.ParquetFile(stream)
+                if whole.metadata.num_rows > MAX_EPISODES:
+                    raise OSError(errno.EFBIG, f"it has more than {MAX_EPISODES:,} rows")
+                table = whole.read()
+        except (OSError, pa.ArrowException) as error:
             raise StorageError(
                 f"{file} cannot be read: {error}.", "Remove its folder and run again."
             ) from error

@@ -247,3 +247,67 @@ def test_commands_do_not_open_what_a_strangers_record_names(
         assert outcome.code == 2, outcome.out
         assert "own words" not in outcome.out
         assert "not what the run had" in outcome.document["error"]["message"], command
+
+
+def test_a_netlist_that_unpacks_to_gigabytes_is_refused_as_it_is_read(
+    tmp_path: Path, memory: Callable[[], float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import gzip
+
+    from sandbox_chip.formats import text
+    from sandbox_chip.formats.text import lines_of_words
+
+    monkeypatch.setattr(text, "MAX_BYTES", 64 * MB)
+    for name, line in (("lines", b"# a comment\n"), ("line", b"x")):
+        file = tmp_path / f"{name}.nets.gz"
+        with gzip.open(file, "wb") as stream:
+            for _ in range(200):
+                stream.write(line * (MB // len(line)))
+        with pytest.raises(BrokenFileError, match=r"too large|a line of more than"):
+            list(lines_of_words(file))
+    assert memory() < 120  # not the 200 MB that they unpack to, let alone several times that
+
+
+def test_a_pipe_among_the_files_of_a_netlist_is_refused(tmp_path: Path) -> None:
+    from sandbox_chip.formats.text import read_text
+
+    os.mkfifo(tmp_path / "a.nets")
+    with pytest.raises(BrokenFileError, match="not a regular file"):
+        read_text(tmp_path / "a.nets")
+
+
+def test_a_netlist_of_more_nodes_or_pins_than_any_design_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sandbox_chip.formats import builder
+
+    monkeypatch.setattr(builder, "MAX_NODES", 2)
+    monkeypatch.setattr(builder, "MAX_PINS", 2)
+    netlist = builder.NetlistBuilder(tmp_path / "a.nodes")
+    for name in ("a", "b"):
+        netlist.add_pin(netlist.add_node(1, name, 0, 1.0, 1.0), 0.0, 0.0)
+    with pytest.raises(BrokenFileError, match="more than 2 nodes"):
+        netlist.add_node(3, "c", 0, 1.0, 1.0)
+    with pytest.raises(BrokenFileError, match="more than 2 pins"):
+        netlist.add_pin(0, 0.0, 0.0)
+
+
+def test_demand_of_more_rows_than_fit_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from sandbox_inventory.skus import traces
+
+    size = 2_000_000
+    monkeypatch.setattr(traces, "MAX_ROWS", size - 1)
+    columns = {"period": np.zeros(size, np.int32), "demand": np.ones(size, np.float32)}
+    table = pa.table({**columns, "sku": pa.array(["a"] * size).dictionary_encode()})
+    pq.write_table(table, tmp_path / "demand.parquet")
+    (tmp_path / "demand.csv").write_text("period,sku,demand\n" + "0,a,1\n" * 5)
+    with pytest.raises(BrokenFileError, match="rows, more than"):
+        traces.read_traces(tmp_path / "demand.parquet")
+    monkeypatch.setattr(traces, "MAX_ROWS", 4)
+    with pytest.raises(BrokenFileError, match="more than 4 rows"):
+        traces.read_traces(tmp_path / "demand.csv")

@@ -11,7 +11,7 @@ import numpy as np
 
 from sandbox.api import BrokenFileError
 from sandbox_chip.formats.protobuf import number_text
-from sandbox_chip.formats.text import parse_float, parse_int, read_text, write_text
+from sandbox_chip.formats.text import parse_float, parse_int, text_lines, write_text
 from sandbox_chip.netlist import CELL, MACRO, PAD, SOFT, Netlist
 from sandbox_chip.orientation import ORIENTATIONS
 from sandbox_chip.technology import Technology
@@ -50,7 +50,7 @@ def read_plc(path: Path, netlist: Netlist) -> tuple[Netlist, Technology]:
     index = {int(node_id): node for node, node_id in enumerate(_node_ids(netlist))}
     header: Header = {}
     placed: set[int] = set()
-    for line, text in enumerate(read_text(path).split("\n"), 1):
+    for line, text in enumerate(text_lines(path), 1):
         words = text.split()
         if not words:
             continue

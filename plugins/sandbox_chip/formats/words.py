@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
 from sandbox.api import BrokenFileError
-from sandbox_chip.formats.text import parse_float, read_text
+from sandbox_chip.formats.text import parse_float, text_lines
 
 
 class Words:
@@ -21,25 +22,35 @@ class Words:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._items: list[tuple[int, str]] = []
-        for line, text in enumerate(read_text(path).split("\n"), 1):
-            bare = text.partition("#")[0]
-            self._items += [(line, word) for word in bare.replace("(", " ( ").replace(")", " ) ").split()]
-        self._next = 0
+        self._lines = enumerate(text_lines(path), 1)
+        self._waiting: deque[tuple[int, str]] = deque()
+        self._line = 1
+        self._look()
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
         return self
 
     def __next__(self) -> tuple[int, str]:
-        if self._next >= len(self._items):
+        if not self._look():
             raise StopIteration
-        self._next += 1
-        return self._items[self._next - 1]
+        item = self._waiting.popleft()
+        self._line = item[0]
+        return item
 
     @property
     def line(self) -> int:
         """Line of the last word."""
-        return self._items[min(max(self._next - 1, 0), len(self._items) - 1)][0] if self._items else 1
+        return self._line
+
+    def _look(self) -> bool:
+        """Read on to the next line with a word; whether there is one."""
+        while not self._waiting:
+            line, text = next(self._lines, (0, None))
+            if text is None:
+                return False
+            bare = text.partition("#")[0].replace("(", " ( ").replace(")", " ) ")
+            self._waiting.extend((line, word) for word in bare.split())
+        return True
 
     def word(self, what: str) -> str:
         """The next word.
@@ -53,8 +64,8 @@ class Words:
 
     def skip(self, word: str) -> bool:
         """Take the next word if it is ``word``; whether it was."""
-        if self._next < len(self._items) and self._items[self._next][1] == word:
-            self._next += 1
+        if self._look() and self._waiting[0][1] == word:
+            next(self)
             return True
         return False
 

@@ -10,19 +10,25 @@ import csv
 import datetime
 import math
 from collections.abc import Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sandbox.api import BrokenFileError
+from sandbox.api.files import open_regular
 from sandbox_inventory.core.arrays import Array
 
 COLUMNS = ("period", "sku", "demand")
 MAX_ENTRIES = 20_000_000
 """Most entries of the table of periods × items."""
 
+MAX_ROWS = 5_000_000
+"""Most rows of a file: the table that they fill has gaps in most uses. They take up to 1 GB of memory."""
+
 MAX_PERIOD = 10_000_000
+_BATCH = 65_536
 
 Row = tuple[int, str, float]
 """Period, sku, demand."""
@@ -51,7 +57,7 @@ def read_traces(path: Path) -> tuple[Array, list[str]]:
 
 def _csv(path: Path) -> Iterator[Row]:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with open_regular(path) as stream, TextIOWrapper(stream, encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
             header = [name.strip().lower() for name in next(reader, [])]
             for name in COLUMNS:
@@ -60,7 +66,9 @@ def _csv(path: Path) -> Iterator[Row]:
                         path, f"has no column '{name}'", 1, f"Columns: {', '.join(COLUMNS)}."
                     )
             places = [header.index(name) for name in COLUMNS]
-            for row in reader:
+            for number, row in enumerate(reader):
+                if number >= MAX_ROWS:
+                    raise BrokenFileError(path, f"has more than {MAX_ROWS:,} rows")
                 if not row:
                     continue
                 if len(row) <= max(places):
@@ -76,16 +84,24 @@ def _parquet(path: Path) -> Iterator[Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    number = 2
     try:
-        table = pq.read_table(path)
+        with open_regular(path) as stream:
+            file = pq.ParquetFile(stream)
+            names = file.schema_arrow.names
+            for name in COLUMNS:
+                if name not in names:
+                    raise BrokenFileError(
+                        path, f"has no column '{name}'", None, f"Columns: {', '.join(COLUMNS)}."
+                    )
+            if file.metadata.num_rows > MAX_ROWS:
+                raise BrokenFileError(path, f"has {file.metadata.num_rows:,} rows, more than {MAX_ROWS:,}")
+            for batch in file.iter_batches(_BATCH, columns=list(COLUMNS)):
+                for values in zip(*(batch.column(name).to_pylist() for name in COLUMNS), strict=True):
+                    yield _row(path, number, *values)
+                    number += 1
     except (OSError, pa.ArrowException) as error:
         raise BrokenFileError(path, f"cannot be read as Parquet: {error}") from error
-    for name in COLUMNS:
-        if name not in table.column_names:
-            raise BrokenFileError(path, f"has no column '{name}'", None, f"Columns: {', '.join(COLUMNS)}.")
-    columns = [table.column(name).to_pylist() for name in COLUMNS]
-    for number, values in enumerate(zip(*columns, strict=True)):
-        yield _row(path, number + 2, *values)
 
 
 def _row(path: Path, line: int, period: Any, sku: Any, demand: Any) -> Row:
