@@ -23,6 +23,7 @@ from sandbox.api.errors import PluginError, SandboxError, UnknownNameError
 from sandbox.registry.by_path import _absolute, _load_target, _plugins_of
 
 PLUGINS_VARIABLE = "SANDBOX_PLUGINS"
+_FROM_A_FILE = f"One that is not installed is known with --plugin PATH, or {PLUGINS_VARIABLE}=PATH."
 GROUPS: dict[str, type] = {"sandbox.domains": Domain, "sandbox.algorithms": Algorithm}
 
 
@@ -204,7 +205,7 @@ class Registry:
         except UnknownNameError as error:
             # What was looked for may be in a file that could not be loaded.
             broken = " ".join(f"The plugin '{bad.name}' is broken: {bad.error}." for bad in self._unloadable)
-            error.hint = f"{error.hint} {broken}".strip()
+            error.hint = f"{error.hint} {_FROM_A_FILE} {broken}".strip()
             raise
 
     def task(self, full_name: str) -> Task:

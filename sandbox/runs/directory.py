@@ -7,12 +7,13 @@ at any instant leaves each file either whole or absent.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sandbox.api.errors import BrokenFileError, DamagedRunError
+from sandbox.api.errors import BrokenFileError, DamagedRunError, UnknownNameError
 from sandbox.api.files import open_regular
 from sandbox.records.base import parse_json, read_bytes
 from sandbox.records.evaluation import EvaluationRecord
@@ -85,7 +86,14 @@ class Run:
         from sandbox.scenarios.resolve import from_record
 
         record = self.record
-        return from_record(record.scenario.to_json(), Path(record.folder), record.scenario_hash)
+        try:
+            return from_record(record.scenario.to_json(), Path(record.folder), record.scenario_hash)
+        except UnknownNameError as error:
+            command = list(record.command or ())
+            if "--plugin" in command[:-1]:
+                plugin = shlex.quote(command[command.index("--plugin") + 1])
+                error.hint = f"The run was made with --plugin {plugin}: give that again."
+            raise
 
     @property
     def status(self) -> ShownRunStatus:

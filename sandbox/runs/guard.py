@@ -37,7 +37,7 @@ def require_plain(folder: Path, what: str = RUN) -> None:
                         waiting.append(entry.path)
                     elif not entry.is_file(follow_symlinks=False):
                         raise _refused(Path(entry.path), entry.is_symlink(), what)
-        except FileNotFoundError:  # whoever writes the run has just moved it
+        except (FileNotFoundError, NotADirectoryError):  # not there (yet), or just moved by whoever writes
             continue
         except OSError as error:
             raise DamagedRunError(f"'{folder}' cannot be read: {error.strerror or error}.") from error

@@ -19,7 +19,7 @@ import pytest
 import torch
 from calls import Outcome
 
-from sandbox.api.errors import BrokenFileError, DamagedRunError, InvalidValueError
+from sandbox.api.errors import BrokenFileError, DamagedRunError, InvalidValueError, UnknownNameError
 from sandbox.api.files import open_regular, read_regular, stored_arrays
 from sandbox.api.state import read_state
 from sandbox.backends.policy_files import read_policy, write_policy
@@ -257,15 +257,15 @@ def test_a_netlist_that_unpacks_to_gigabytes_is_refused_as_it_is_read(
     from sandbox_chip.formats import text
     from sandbox_chip.formats.text import lines_of_words
 
-    monkeypatch.setattr(text, "MAX_BYTES", 64 * MB)
+    monkeypatch.setattr(text, "MAX_BYTES", 17 * MB)
     for name, line in (("lines", b"# a comment\n"), ("line", b"x")):
         file = tmp_path / f"{name}.nets.gz"
         with gzip.open(file, "wb") as stream:
-            for _ in range(200):
+            for _ in range(60):
                 stream.write(line * (MB // len(line)))
         with pytest.raises(BrokenFileError, match=r"too large|a line of more than"):
             list(lines_of_words(file))
-    assert memory() < 120  # not the 200 MB that they unpack to, let alone several times that
+    assert memory() < 60  # not what they unpack to, let alone several times that
 
 
 def test_a_pipe_among_the_files_of_a_netlist_is_refused(tmp_path: Path) -> None:
@@ -311,3 +311,21 @@ def test_demand_of_more_rows_than_fit_is_refused_before_it_is_read(
     monkeypatch.setattr(traces, "MAX_ROWS", 4)
     with pytest.raises(BrokenFileError, match="more than 4 rows"):
         traces.read_traces(tmp_path / "demand.csv")
+
+
+def test_a_run_of_a_plugin_that_is_not_loaded_says_which(
+    tmp_path: Path, sandbox: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sandbox.registry.discover import registry
+    from sandbox.runs.directory import Run
+
+    old = Path(__file__).parents[1] / "fixtures" / "runs-0.1" / "evaluated"
+    (folder,) = old.glob("toy/*/*/*")
+    run = Run.open(folder)
+    monkeypatch.delenv("SANDBOX_PLUGINS")
+    registry.cache_clear()
+    told = Run(folder, run.record.changed(command=("sandbox", "train", "--plugin", "my toys.py")))
+    for opened, hint in ((run, "--plugin PATH"), (told, "made with --plugin 'my toys.py': give that again")):
+        with pytest.raises(UnknownNameError, match="domain 'toy'") as caught:
+            _ = opened.scenario
+        assert hint in caught.value.hint
