@@ -45,9 +45,9 @@ TOYS = Path(__file__).resolve().parent.parent / "tests" / "toys" / "plugin.py"
 
 def main() -> int:
     """Run the benchmark from the command line."""
-    given = _arguments()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ["SANDBOX_PLUGINS"] = str(TOYS)
+    os.environ["SANDBOX_PLUGINS"] = str(TOYS)  # before anything looks for plugins
+    given = _arguments()
     _import_all(given.algo)
     work = measure
     if given.work != "run":
