@@ -163,6 +163,19 @@ def test_no_time_left_is_stated_before_enough_is_done_to_tell() -> None:
     ]
 
 
+def test_live_progress_states_no_time_left_before_enough_is_done_to_tell() -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=80, color_system=None)
+    progress = LiveProgress(console, _Facts("delay", "s"))
+    progress.start("evaluate", "traffic/x", 100, "episodes")
+    for done in (1, 2):  # in the same instant
+        progress.advance("evaluate", done, {})
+    progress._bars.refresh()
+    progress.finish("evaluate")
+    line = [part for part in out.getvalue().replace("\r", "\n").split("\n") if "2%" in part][-1]
+    assert "--:--" in line
+
+
 def test_baselines_that_are_done_say_nothing_of_how_long_training_takes() -> None:
     from sandbox.comparison.cells import Cell
     from sandbox.comparison.drive import State

@@ -143,7 +143,7 @@ class LiveProgress:
         elif phase != "validate":
             self._console.print(f"{_TITLES[phase]}: {title}")
         self._tasks[phase] = self._bars.add_task(
-            _TITLES[phase], total=total or None, completed=done, facts=""
+            _TITLES[phase], total=total or None, completed=done, facts="", before=done
         )
 
     def advance(self, phase: Phase, done: int, values: Mapping[str, float]) -> None:
@@ -167,13 +167,22 @@ class LiveProgress:
         from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
         from rich.table import Column
+        from rich.text import Text
+
+        class TimeLeft(TimeRemainingColumn):
+            """The time left, once enough is done to tell."""
+
+            def render(self, task: Any) -> Text:
+                if task.finished or task.completed - task.fields["before"] >= MIN_DONE:
+                    return super().render(task)
+                return Text("--:--", style="progress.remaining")
 
         return Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=6, max_width=24)),
             TaskProgressColumn(),
             TextColumn("{task.fields[facts]}", table_column=Column(no_wrap=True)),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            TimeLeft(compact=True, elapsed_when_finished=True),
             console=self._console,
             refresh_per_second=4,
         )
