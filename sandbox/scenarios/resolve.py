@@ -140,11 +140,12 @@ class ResolvedScenario:
     def files(self) -> list[Path]:
         """The input files, of training and evaluation."""
         named = (
-            getattr(config, name)
+            value
             for config in (self.config, self.evaluation_config)
             for name in input_fields(type(config))
+            for value in _named(getattr(config, name))
         )
-        return [Path(value) for value in named if isinstance(value, str) and value and not has_scheme(value)]
+        return [Path(value) for value in named]
 
     def _digests(self, config: BaseModel) -> dict[str, str | None]:
         return {name: input_digest(config, name) for name in input_fields(type(config))}
@@ -263,15 +264,22 @@ def _apply_stated(
     for section, values in _sections(raw).items():
         for name in input_fields(resolve(scenario.task.config)):
             value = values.get(name)
-            if value == before[section].get(name) or not isinstance(value, str) or has_scheme(value):
+            if value == before[section].get(name):
                 continue
-            path = absolute_path(folder, value, f"{file}: {section}.{name}")
-            if not path.is_relative_to(folder):
-                raise InvalidValueError(
-                    f"{file}: {section}.{name} is '{shorten(value)}', outside the file's folder.",
-                    f"A suite may name files beside and below it; --set {section}.{name}=PATH any file.",
-                )
-            values[name] = str(path)
+            for text in _named(value):
+                if not absolute_path(folder, text, f"{file}: {section}.{name}").is_relative_to(folder):
+                    raise InvalidValueError(
+                        f"{file}: {section}.{name} is '{shorten(text)}', outside the file's folder.",
+                        f"A suite may name files beside and below it; --set {section}.{name}=PATH any file.",
+                    )
+            if isinstance(value, str) and _named(value):
+                values[name] = str(absolute_path(folder, value, f"{file}: {section}.{name}"))
+
+
+def _named(value: Any) -> list[str]:
+    """The files that the value of an input field names: one, or several; not what has a scheme."""
+    values = value if isinstance(value, list | tuple) else [value]
+    return [text for text in values if isinstance(text, str) and text and not has_scheme(text)]
 
 
 def _sections(raw: dict[str, Any]) -> dict[str, dict[str, Any]]:
