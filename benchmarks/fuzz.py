@@ -511,7 +511,10 @@ def _try(
 
 
 def _keep(name: str, number: int, folder: Path, keep: Path) -> None:
-    shutil.copytree(folder, keep / f"{name}-{number}", dirs_exist_ok=True)
+    def pipes(place: str, names: list[str]) -> list[str]:
+        return [entry for entry in names if Path(place, entry).is_fifo()]
+
+    shutil.copytree(folder, keep / f"{name}-{number}", symlinks=True, ignore=pipes, dirs_exist_ok=True)
 
 
 def _bound_memory() -> None:

@@ -162,7 +162,7 @@ class Library:
         root = self.root.resolve()
         try:
             path = root.joinpath(*parts).resolve()
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # the latter for links in a circle
             raise NotThereError(name) from error
         if not path.is_relative_to(root):
             raise NotThereError(name)
@@ -174,7 +174,7 @@ class Library:
         for path in root.glob(f"{pattern}/{file}"):
             folder = path.parent
             hidden = any(part[0] == "." for part in folder.relative_to(root).parts)
-            if not hidden and folder.resolve().is_relative_to(root):
+            if not hidden and _is_below(folder, root):
                 folders.append(folder)
             if len(folders) >= MAX_RUNS:
                 break
@@ -274,6 +274,13 @@ def _evaluation(run: Run) -> tuple[EvaluationRecord | None, str | None]:
         return run.evaluation(), None
     except DamagedRunError as error:
         return None, error.message
+
+
+def _is_below(folder: Path, root: Path) -> bool:
+    try:
+        return folder.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):
+        return False
 
 
 def _stamp(file: Path) -> int:

@@ -264,3 +264,32 @@ def test_what_may_not_be_read_is_said_in_a_sentence(tmp_path: Path) -> None:
         caught.value.message == f"'{folder / 'notes'}' is a link, and nothing in a run directory may be one."
     )
     assert "Remove it" in caught.value.hint
+
+
+def test_links_in_a_circle_are_no_fault_of_the_page(tmp_path: Path) -> None:
+    folder = copied("evaluated", tmp_path)
+    (folder / "circle.png").symlink_to(folder / "circle.png")
+    page: object = page_of(tmp_path / "runs")
+    name = folder.relative_to(tmp_path / "runs").as_posix()
+    answer = page.get("/file", params={"id": name, "name": "circle.png"})  # type: ignore[attr-defined]
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("name", ["a.nets", "a.nets.gz"])
+@pytest.mark.parametrize("main", ["a.aux", "a.blocks"])
+def test_files_beside_a_netlist_may_not_be_links_outside(main: str, name: str, tmp_path: Path) -> None:
+    from sandbox.api.errors import BrokenFileError
+    from sandbox_chip.config import ChipConfig
+    from sandbox_chip.formats.reader import read_design
+
+    folder = tmp_path / "design"
+    folder.mkdir()
+    (tmp_path / "secret").write_text("the user's own words")
+    (folder / "a.aux").write_text("RowBasedPlacement : a.nodes a.nets a.pl a.scl\n")
+    (folder / "a.blocks").write_text("NumSoftRectangularBlocks : 0\nNumHardRectilinearBlocks : 0\n")
+    for target in (tmp_path / "secret", folder / name):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(target)
+        with pytest.raises(BrokenFileError, match=r"outside the folder|is not a path|is missing") as caught:
+            read_design(ChipConfig(netlist=str(folder / main)))
+        assert "own words" not in caught.value.message

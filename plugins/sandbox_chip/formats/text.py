@@ -64,6 +64,23 @@ def _unpacked(file: BufferedReader, path: Path) -> BufferedReader | gzip.GzipFil
     return gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
 
 
+def file_within(path: Path, name: str, line: int | None = None) -> Path:
+    """The file ``name`` in the folder of ``path``, links followed.
+
+    Raises:
+        BrokenFileError: If it leaves that folder, or its links lead in a circle.
+    """
+    folder = path.parent
+    try:
+        file = (folder / name).resolve()
+        inside = file.is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError) as error:
+        raise BrokenFileError(path, f"'{name[:80]}' is not a path: {error}.", line) from None
+    if not inside:
+        raise BrokenFileError(path, f"'{name[:80]}' lies outside the folder of {path.name}.", line)
+    return file
+
+
 def lines_of_words(path: Path, heading: str = "") -> Iterator[tuple[int, list[str]]]:
     """Number and words of every line that is neither empty, nor a comment, nor begins with ``heading``."""
     for line, text in enumerate(text_lines(path), 1):
