@@ -324,8 +324,11 @@ def test_a_run_of_a_plugin_that_is_not_loaded_says_which(
     run = Run.open(folder)
     monkeypatch.delenv("SANDBOX_PLUGINS")
     registry.cache_clear()
-    told = Run(folder, run.record.changed(command=("sandbox", "train", "--plugin", "my toys.py")))
-    for opened, hint in ((run, "--plugin PATH"), (told, "made with --plugin 'my toys.py': give that again")):
+    with_command = Run(folder, run.record.changed(command=("sandbox", "train", "--plugin", "my toys.py")))
+    for opened, hint in (
+        (run, "--plugin PATH"),
+        (with_command, "made with --plugin 'my toys.py': give that again"),
+    ):
         with pytest.raises(UnknownNameError, match="domain 'toy'") as caught:
             _ = opened.scenario
         assert hint in caught.value.hint
