@@ -22,9 +22,12 @@ from typing import Any
 from uuid import uuid4
 
 from benchmarks.kill import INTERRUPTED, STOPS, attempt
+from sandbox.api.processes import ORPHAN_GRACE
 
 MARK = "SANDBOX_BENCHMARK_MARK"
-PATIENCE = 20.0
+PATIENCE = ORPHAN_GRACE + 5.0
+"""Seconds: workers have `ORPHAN_GRACE` for a checkpoint after the death of their driver."""
+
 CELLS = 4
 
 
