@@ -3,11 +3,15 @@
     python -m benchmarks.fuzz --inputs 100000
 
 Kinds of input, in turn: scenario files, overrides (``--set`` and ``--reward``), records of runs, whole run
-directories and comparisons with other contents and sums that fit, the document of a policy, SUMO networks
-and SUMO demand, robots (the files before MuJoCo compiles them). Each must be taken or refused with a
-sentence: no other exception, at most a second of processor time, at most 500 MB on top of the program's own
-memory, nothing written outside the folder of the inputs, no process started and no connection made. Prints
-one JSON document; exits with 1 if anything went wrong. The same seed gives the same inputs."""
+directories and comparisons with other contents and sums that fit, the document of a policy, SUMO networks and
+SUMO demand, robots (the files before MuJoCo compiles them); and those of `benchmarks.fuzz_files`: run
+directories with links and pipes, archives of arrays,
+netlists, demand traces, replays and suites. Each is to be taken or refused with a sentence: no other error,
+at most a second of processor time, at most 500 MB on top of the program's own memory, nothing written outside
+the folder of the inputs, nothing read that only a link or a suite in them names, no process started and no
+connection made. Prints one JSON document; exits with 1 if anything went wrong. The same seed gives the same
+inputs.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +34,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks.fuzz_files import FLOWS, FileReaders, secret_folder
 from sandbox.api.errors import SandboxError
 from sandbox.backends.policy_files import read_policy
 from sandbox.records.run import FORMAT
@@ -73,6 +78,7 @@ XML = [
     "<trip depart='x'/>",
     "\x00",
     "<connection from='a' to='b' fromLane='9e9' toLane='-1'/>",
+    *FLOWS,
     "speed='nan'",
     "length='-1'",
     "tl='t' linkIndex='x'",
@@ -113,10 +119,11 @@ class Tally:
 
 
 class Watch:
-    """Notes writes outside a folder, processes and connections, from Python's audit events."""
+    """Notes writes outside a folder, reads of a secret, processes and connections: Python's audit events."""
 
     def __init__(self, allowed: Path) -> None:
-        self._allowed = str(allowed)
+        self._allowed = str(allowed) + os.sep
+        self._secret = str(secret_folder(allowed)) + os.sep
         self.on = False
         self.seen: list[str] = []
         sys.addaudithook(self._hear)
@@ -128,6 +135,8 @@ class Watch:
             self.seen.append(f"{event} {args[:1]!r}")
         elif event == "open" and self._writes(args) and not self._inside(args[0]):
             self.seen.append(f"open for writing: {args[0]!r}")
+        elif event in ("open", "os.listdir", "os.scandir") and self._within(args[0], self._secret):
+            self.seen.append(f"{event}: {args[0]!r}")
         elif event in (
             "os.mkdir",
             "os.remove",
@@ -144,9 +153,13 @@ class Watch:
         return bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND))
 
     def _inside(self, path: Any) -> bool:
+        # Anything else is a descriptor, or the mode of os.mkdir.
+        return not isinstance(path, str | bytes | os.PathLike) or self._within(path, self._allowed)
+
+    def _within(self, path: Any, folder: str) -> bool:
         if not isinstance(path, str | bytes | os.PathLike):
-            return True  # a descriptor, or the mode of os.mkdir
-        return os.path.realpath(os.fsdecode(path)).startswith(self._allowed)
+            return False
+        return (os.path.realpath(os.fsdecode(path)) + os.sep).startswith(folder)
 
 
 def mutate(rng: random.Random, text: bytes, pieces: list[str]) -> bytes:
@@ -237,6 +250,7 @@ class Readers:
             "policy": self.policy_folder,
             "run directory": self.run_directory,
             "comparison": self.comparison,
+            **FileReaders(self.folder, ROOT / "tests" / "fixtures" / "runs-0.1", mutate).kinds(),
         }
         if self.network:
             found |= {"network": self.sumo_network, "routes": self.sumo_routes}
@@ -540,7 +554,10 @@ def _try(
 
 
 def _keep(name: str, number: int, folder: Path, keep: Path) -> None:
-    shutil.copytree(folder, keep / f"{name}-{number}", dirs_exist_ok=True)
+    def pipes(place: str, names: list[str]) -> list[str]:
+        return [entry for entry in names if Path(place, entry).is_fifo()]
+
+    shutil.copytree(folder, keep / f"{name}-{number}", symlinks=True, ignore=pipes, dirs_exist_ok=True)
 
 
 def _bound_memory() -> None:
@@ -567,8 +584,11 @@ def main(arguments: list[str]) -> int:
     use_toys()
     with tempfile.TemporaryDirectory(prefix="sandbox-fuzz-") as folder:
         os.chdir(folder)
-        summary = fuzz(chosen.inputs, chosen.seed, Path(folder).resolve(), chosen.keep, progress=True)
-        os.chdir("/")
+        try:
+            summary = fuzz(chosen.inputs, chosen.seed, Path(folder).resolve(), chosen.keep, progress=True)
+        finally:
+            os.chdir("/")
+            shutil.rmtree(secret_folder(Path(folder).resolve()), ignore_errors=True)
     print(json.dumps(summary, indent=2))
     return 1 if summary["wrong"] or summary["outside"] else 0
 

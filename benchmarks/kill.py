@@ -3,12 +3,14 @@
     python -m benchmarks.kill --times 100
     python -m benchmarks.kill --times 20 --scenario traffic/single-intersection --algo ppo --steps 2000
     python -m benchmarks.kill --times 20 --signal TERM
+    python -m benchmarks.kill --times 20 --work compare
 
 A run is begun and killed with SIGKILL, its whole process group with it, after a random time; then it is
 resumed and killed again, until it gets through. With SIGTERM it ends in an orderly way instead. After
 every kill each file of the run directory is checked against its sum, and at the end the run against one
 that was never killed. Every attempt is a process of its own, forked from one that has only imported the
-libraries. Prints one JSON document; exits with 1 if anything was lost.
+libraries. With ``--work compare`` or ``tune`` the driver of a grid or a search is killed instead, while its
+workers train: see `benchmarks.kill_grids`. Prints one JSON document; exits with 1 if anything was lost.
 """
 
 from __future__ import annotations
@@ -31,6 +33,10 @@ from pathlib import Path
 from typing import Any
 
 STOPS = {"KILL": signal.SIGKILL, "TERM": signal.SIGTERM}
+FAILURES = (
+    *("runs_lost", "corrupt_files", "failed_attempts", "final_hashes_that_differ"),
+    *("results_that_differ", "done_twice", "survivors"),
+)
 INTERRUPTED = 130
 """Exit code of an attempt that ended in an orderly way."""
 
@@ -39,18 +45,22 @@ TOYS = Path(__file__).resolve().parent.parent / "tests" / "toys" / "plugin.py"
 
 def main() -> int:
     """Run the benchmark from the command line."""
-    given = _arguments()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ["SANDBOX_PLUGINS"] = str(TOYS)
+    os.environ["SANDBOX_PLUGINS"] = str(TOYS)  # before anything looks for plugins
+    given = _arguments()
     _import_all(given.algo)
+    work = measure
+    if given.work != "run":
+        from benchmarks.kill_grids import measure_grid
+
+        work = measure_grid
     root = Path(tempfile.mkdtemp(prefix="sandbox-kill-", dir=given.dir))
     try:
-        document = measure(given, root)
+        document = work(given, root)
     finally:
         shutil.rmtree(root, ignore_errors=True)
     print(json.dumps(document, indent=2))
-    failures = ("runs_lost", "corrupt_files", "failed_attempts", "final_hashes_that_differ")
-    return 1 if any(document[name] for name in failures) else 0
+    return 1 if any(document.get(name) for name in FAILURES) else 0
 
 
 def measure(given: argparse.Namespace, root: Path) -> dict[str, Any]:
@@ -58,7 +68,7 @@ def measure(given: argparse.Namespace, root: Path) -> dict[str, Any]:
     draw = random.Random(given.seed)
     begun = time.perf_counter()
     reference = root / "reference"
-    code = _attempt(partial(_begin, given, reference), None, root / "log.txt")
+    code = attempt(partial(_begin, given, reference), None, root / "log.txt")
     if code != 0:
         raise SystemExit(f"The run that is not killed failed: {(root / 'log.txt').read_text()[-2000:]}")
     whole = time.perf_counter() - begun
@@ -72,7 +82,7 @@ def measure(given: argparse.Namespace, root: Path) -> dict[str, Any]:
             path = _only_run(folder)
             act = partial(_begin, given, folder) if path is None else partial(_go_on, path)
             limit = draw.uniform(0, whole) if counts["kills"] < given.times else None
-            code = _attempt(act, limit, root / "log.txt", STOPS[given.signal])
+            code = attempt(act, limit, root / "log.txt", STOPS[given.signal])
             if code == 0:
                 break
             if code in (-STOPS[given.signal], INTERRUPTED):
@@ -157,7 +167,7 @@ def _go_on(path: Path) -> None:
     resume(path)
 
 
-def _attempt(act: Callable[[], None], limit: float | None, log: Path, stop: int = signal.SIGKILL) -> int:
+def attempt(act: Callable[[], None], limit: float | None, log: Path, stop: int = signal.SIGKILL) -> int:
     """Do something in a process group of its own, for at most ``limit`` seconds; its exit code."""
     child = os.fork()
     if child == 0:
@@ -240,6 +250,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--times", type=int, default=100, help="kills")
     parser.add_argument("--signal", choices=list(STOPS), default="KILL", help="what ends an attempt")
     parser.add_argument("--scenario", default="toy/regulator", help="of the tests' toy domain by default")
+    parser.add_argument("--work", choices=("run", "compare", "tune"), default="run", help="what is killed")
     parser.add_argument("--algo", default="ppo")
     parser.add_argument("--steps", type=int, default=512)
     parser.add_argument("--num-envs", type=int, default=16)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,11 @@ from typing import Any
 import numpy as np
 
 from sandbox.api.errors import DamagedRunError
+from sandbox.api.files import open_regular, read_regular, stored_arrays
 from sandbox.api.types import Array
+
+MAX_BYTES = 256 * 2**20
+"""A larger tree, its arrays aside, is not read."""
 
 _ARRAY, _FLOAT = "__array__", "__float__"
 
@@ -52,12 +55,12 @@ def read_state(folder: Path, name: str) -> dict[str, Any]:
     file = folder / f"{name}.json"
     arrays: dict[str, Array] = {}
     try:
-        document = json.loads(file.read_bytes())
+        document = json.loads(read_regular(file, MAX_BYTES))
         if (folder / f"{name}.npz").exists():
-            with np.load(folder / f"{name}.npz", allow_pickle=False) as archive:
-                arrays = {key: archive[key] for key in archive.files}
+            with open_regular(folder / f"{name}.npz") as archive:
+                arrays = dict(stored_arrays(archive))
         tree = _unpacked(document, arrays)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedRunError(f"The training state {file} cannot be read: {error}.") from error
     if not isinstance(tree, dict):
         raise DamagedRunError(f"The training state {file} is no mapping.")

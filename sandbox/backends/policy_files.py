@@ -16,7 +16,6 @@ import hashlib
 import io
 import json
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sandbox.api.errors import DamagedRunError, MisfitError
+from sandbox.api.files import read_regular, stored_arrays
 from sandbox.api.types import Array, Json
 from sandbox.runs.atomic import storage_errors
 
@@ -39,6 +39,9 @@ POLICY, WEIGHTS, NORMALISER = "policy.json", "weights.safetensors", "normaliser.
 
 MAX_DOCUMENT_BYTES = 64 * 2**20
 """A larger ``policy.json`` is not read."""
+
+MAX_BYTES = 2 * 2**30
+"""Larger weights, or a larger normaliser, are not read: networks here have millions of weights at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +265,7 @@ def _read_document(directory: Path) -> Json:
 
 
 def _read_checked(directory: Path, name: str, sums: Mapping[str, str]) -> bytes:
-    data = _read_bytes(directory / name)
+    data = _read_bytes(directory / name, MAX_BYTES)
     if hashlib.sha256(data).hexdigest() != sums[name]:
         raise _damaged(directory / name, "its SHA-256 sum is not the one in policy.json")
     return data
@@ -271,17 +274,14 @@ def _read_checked(directory: Path, name: str, sums: Mapping[str, str]) -> bytes:
 def _read_npz(directory: Path, sums: Mapping[str, str]) -> dict[str, Array]:
     data = _read_checked(directory, NORMALISER, sums)
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        return dict(stored_arrays(io.BytesIO(data)))
+    except (ValueError, OSError) as error:
         raise _damaged(directory / NORMALISER, f"it holds no plain arrays ({error})") from error
 
 
-def _read_bytes(path: Path, limit: int | None = None) -> bytes:
+def _read_bytes(path: Path, limit: int) -> bytes:
     try:
-        if limit is not None and path.stat().st_size > limit:
-            raise _damaged(path, f"it is larger than {limit // 2**20} MiB")
-        return path.read_bytes()
+        return read_regular(path, limit)
     except FileNotFoundError as error:
         raise _damaged(path, "it is missing") from error
     except OSError as error:

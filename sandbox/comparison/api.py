@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.api.errors import InvalidValueError, StorageError
+from sandbox.api.files import open_regular
 from sandbox.comparison.artifacts import check_target
 from sandbox.comparison.cells import Cell, Grid, make_grid, take_shard
 from sandbox.comparison.drive import GridCallback, State, drive, survey
@@ -22,8 +24,12 @@ from sandbox.records.comparison import COMPARISON, FORMAT, GRID, ComparisonRecor
 from sandbox.registry.discover import registry
 from sandbox.runs.atomic import storage_errors, write_atomically
 from sandbox.runs.directory import EPISODES
-from sandbox.scenarios.overrides import parse_assignments
+from sandbox.runs.guard import GRID as GRID_FOLDER
+from sandbox.runs.guard import require_plain
 from sandbox.scenarios.validation import validate
+
+MAX_EPISODES = 1_000_000
+"""Episodes of a cell that are read back: ten times what a suite may ask for."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ class ComparisonResult:
         Raises:
             DamagedRunError: If it is not one.
         """
+        require_plain(Path(folder), GRID_FOLDER)
         return ComparisonResult(Path(folder), ComparisonRecord.read(Path(folder) / COMPARISON))
 
 
@@ -121,9 +128,9 @@ def compare(
         RunFailedError: If cells cannot be run at all.
         KeyboardInterrupt: After an interrupt; what was finished is kept and summarised.
     """
-    suite, name, base = _suite(what, algorithms, quick)
-    suite = _changed(suite, algorithms, seeds, steps, episodes, baselines, changes, reward)
-    grid = make_grid(suite, name, base)
+    suite, name, file = _suite(what, algorithms, quick)
+    suite = _changed(suite, algorithms, seeds, steps, episodes, baselines, reward)
+    grid = make_grid(suite, name, file, changes=changes)
     return run_grid(
         grid,
         Path(runs_dir),
@@ -230,8 +237,12 @@ def _episodes(grid: Grid, root: Path, state: State) -> bytes | None:
             continue
         file = cell_folder(root, cell.id) / EPISODES
         try:
-            table = pq.read_table(file)
-        except (OSError, pa.ArrowInvalid) as error:
+            with open_regular(file, links=False) as stream:
+                whole = pq.ParquetFile(stream)
+                if whole.metadata.num_rows > MAX_EPISODES:
+                    raise OSError(errno.EFBIG, f"it has more than {MAX_EPISODES:,} rows")
+                table = whole.read()
+        except (OSError, pa.ArrowException) as error:
             raise StorageError(
                 f"{file} cannot be read: {error}.", "Remove its folder and run again."
             ) from error
@@ -253,7 +264,7 @@ def _episodes(grid: Grid, root: Path, state: State) -> bytes | None:
 def _suite(
     what: str | Path | Sequence[str] | Suite, algorithms: Sequence[Any] | None, quick: bool
 ) -> tuple[Suite, str, Path | None]:
-    """The suite that is asked for, its name, and where its relative paths start."""
+    """The suite that is asked for, its name, and its file."""
     if isinstance(what, Suite):
         return (what.in_quick_form() if quick else what), "compare", None
     names = [str(what)] if isinstance(what, str | Path) else [str(name) for name in what]
@@ -266,7 +277,7 @@ def _suite(
     file = find_suite(names[0]) if len(names) == 1 and not scenario else None
     if file is not None:
         suite = load_suite(file)
-        return (suite.in_quick_form() if quick else suite), file.stem, file.parent
+        return (suite.in_quick_form() if quick else suite), file.stem, file
     if quick:
         raise InvalidValueError(
             "--quick is the short form of a suite, and no suite is named.", _known_suites()
@@ -293,7 +304,6 @@ def _changed(
     steps: int | None,
     episodes: int | None,
     baselines: str | Sequence[str] | None,
-    changes: Sequence[str],
     reward: Sequence[str],
 ) -> Suite:
     """The suite with the caller's settings in place of its own."""
@@ -304,14 +314,12 @@ def _changed(
         raw["agents"] = [
             {"algorithm": agent} if isinstance(agent, str) else dict(agent) for agent in algorithms
         ]
-    assigned = parse_assignments(changes, "--set")
     for entry in raw["scenarios"]:
         if algorithms is not None:
             entry.pop("agents", None)
         for name in ("steps", "episodes", "baselines"):
             if given[name] is not None:
                 entry.pop(name, None)
-        entry["set"] = {**entry.get("set", {}), **assigned}
         if reward:
             entry["reward"] = tuple(reward)
     changed: Suite = validate(Suite, raw, "the comparison")

@@ -8,6 +8,7 @@ from typing import Any
 from sandbox.api.errors import InvalidValueError, MissingExtraError, StorageError
 from sandbox.comparison.records import RECORD, cell_folder
 from sandbox.registry.resolve import missing_modules
+from sandbox.runs.guard import RUN, folder_below
 
 
 def check_target(url: str) -> None:
@@ -50,7 +51,8 @@ def copy_cell(root: Path, cell: str, run_dir: str | None, url: str) -> None:
     folder = cell_folder(root, cell)
     files = [file for file in sorted(folder.iterdir()) if file.is_file() and file.name != RECORD]
     if run_dir is not None:
-        files += [file for file in sorted((root / run_dir).rglob("*")) if file.is_file()]
+        below = folder_below(root, *Path(run_dir).parts, what=RUN)
+        files += [file for file in sorted(below.rglob("*")) if file.is_file()]
     plain = [file for file in files if not any(part.startswith(".") for part in file.relative_to(root).parts)]
     try:
         system: Any

@@ -16,6 +16,7 @@ from sandbox.records.comparison import AgentFacts
 from sandbox.records.jobs import CellRequest, ScenarioRequest, TrainingRequest
 from sandbox.records.status import AgentKind
 from sandbox.registry.discover import PLUGINS_VARIABLE
+from sandbox.runs.guard import GRID, folder_below
 from sandbox.scenarios.resolve import ResolvedScenario, load_scenario
 from sandbox.training.plan import Plan, make_plan
 
@@ -66,20 +67,29 @@ class Grid:
         return hashlib.sha256(content.encode()).hexdigest()[:8]
 
     def folder(self, root: Path) -> Path:
-        """Where its results lie."""
-        return root / "comparisons" / f"{self.name}-{self.id}"
+        """Where its results lie.
+
+        Raises:
+            DamagedRunError: If it is, holds or lies behind a link.
+        """
+        return folder_below(root, "comparisons", f"{self.name}-{self.id}", what=GRID)
 
 
 def make_grid(
-    suite: Suite, name: str, base: Path | None = None, scenarios: Mapping[str, ResolvedScenario] | None = None
+    suite: Suite,
+    name: str,
+    file: Path | None = None,
+    scenarios: Mapping[str, ResolvedScenario] | None = None,
+    changes: Sequence[str] = (),
 ) -> Grid:
     """Resolve and check every scenario and agent of a suite.
 
     Args:
         suite: What is compared.
         name: Its name.
-        base: Folder where relative scenario files start; the working directory if absent.
+        file: The suite's file, in whose folder the relative paths that it names start.
         scenarios: Scenarios that are resolved already, by the name that the suite gives them.
+        changes: ``key=value`` pairs for every scenario, as ``--set`` takes them.
 
     Raises:
         SandboxError: For an unknown scenario, an algorithm that does not fit, a bad value.
@@ -89,7 +99,7 @@ def make_grid(
     learned: list[list[Cell]] = []
     baselines: list[Cell] = []
     for entry in suite.scenarios or ():
-        resolved = known.get(entry.id) or _scenario(entry, suite, base)
+        resolved = known.get(entry.id) or _scenario(entry, suite, file, changes)
         scenario = resolved.spec.id
         if scenario in resolved_by_id:
             raise InvalidValueError(
@@ -146,20 +156,17 @@ def take_shard(cells: Sequence[Cell], shard: str | None) -> list[Cell]:
     return list(cells[int(number) - 1 :: int(count)])
 
 
-def _scenario(entry: SuiteScenario, suite: Suite, base: Path | None) -> ResolvedScenario:
+def _scenario(
+    entry: SuiteScenario, suite: Suite, file: Path | None, changes: Sequence[str]
+) -> ResolvedScenario:
     name = entry.id
-    if base is not None and name.startswith(".") and name.endswith((".yaml", ".yml")):
-        name = str(base / name)
-    changes = [f"{key}={_text(value)}" for key, value in entry.set.items()]
+    if file is not None and name.startswith(".") and name.endswith((".yaml", ".yml")):
+        name = str(file.parent / name)
+    stated = dict(entry.set)
     episodes = entry.episodes or suite.episodes
     if episodes is not None:
-        changes.append(f"evaluation.episodes={episodes}")
-    return load_scenario(name, changes, entry.reward)
-
-
-def _text(value: Any) -> str:
-    """A value as ``--set`` reads it back: JSON is YAML, but a plain word may stand as it is."""
-    return value if isinstance(value, str) else json.dumps(value)
+        stated["evaluation.episodes"] = episodes
+    return load_scenario(name, changes, entry.reward, stated=stated, stated_in=file)
 
 
 def _learned_cells(

@@ -89,20 +89,23 @@ class State:
         return sum(status in statuses for status in self.status.values())
 
     def seconds_left(self) -> float | None:
-        """An estimate from what cells of the same agent and scenario took; None while nothing is known."""
-        took: dict[tuple[str, str], list[float]] = {}
+        """An estimate from what cells of the same agent and scenario took, or else of the same kind.
+
+        None while nothing is known of a kind that is to come: a baseline that takes a second says nothing
+        of a training run that takes an hour.
+        """
+        took: dict[tuple[str, ...], list[float]] = {}
         for cell in self.cells:
             record = self.records.get(cell.id)
             if record is not None and record.status == "done" and record.seconds is not None:
-                took.setdefault((cell.scenario, cell.agent), []).append(record.seconds)
-        known = [seconds for group in took.values() for seconds in group]
-        if not known:
-            return None
-        usual = sum(known) / len(known)
+                for group in ((cell.scenario, cell.agent), (cell.kind,)):
+                    took.setdefault(group, []).append(record.seconds)
         left = 0.0
         for cell in self.cells:
             if self.status[cell.id] in ("missing", "running", "busy"):
-                similar = took.get((cell.scenario, cell.agent), [usual])
+                similar = took.get((cell.scenario, cell.agent)) or took.get((cell.kind,))
+                if similar is None:
+                    return None
                 left += sum(similar) / len(similar) * (1 - self.share.get(cell.id, 0.0))
         return left / max(1, self.slots)
 

@@ -12,6 +12,7 @@ from sandbox.records.cell import CellRecord
 from sandbox.records.comparison import AgentCurves, Curve
 from sandbox.records.progress import ProgressRow, column
 from sandbox.runs.directory import Run, progress
+from sandbox.runs.guard import RUN, folder_below
 from sandbox.statistics import band
 
 
@@ -43,7 +44,7 @@ def _curves(root: Path, runs: Runs, metric: str) -> AgentCurves:
 def _log(root: Path, record: CellRecord) -> list[ProgressRow]:
     """A run's records; none where its directory has been removed."""
     try:
-        return progress(Run.open(root / str(record.run_dir)))
+        return progress(Run.open(folder_below(root, *Path(str(record.run_dir)).parts, what=RUN)))
     except (DamagedRunError, OSError, ValueError):
         return []
 

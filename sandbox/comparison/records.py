@@ -7,13 +7,18 @@ from pathlib import Path
 from sandbox.api.errors import DamagedRunError
 from sandbox.records.cell import CellRecord
 from sandbox.runs.atomic import write_atomically
+from sandbox.runs.guard import CELL, folder_below
 
 RECORD = "cell.json"
 
 
 def cell_folder(root: Path, cell: str) -> Path:
-    """The folder of a cell below the runs directory."""
-    return root / "cells" / cell
+    """The folder of a cell below the runs directory, which may not be there yet.
+
+    Raises:
+        DamagedRunError: If it is, holds or lies behind a link.
+    """
+    return folder_below(root, "cells", cell, what=CELL)
 
 
 def read_cell(root: Path, cell: str) -> CellRecord | None:

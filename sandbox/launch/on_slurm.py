@@ -11,6 +11,7 @@ from sandbox.api.errors import InvalidValueError, MissingExtraError
 from sandbox.launch.base import Ended, Event, Job, Payload, WorkerLost
 from sandbox.launch.worker import carry_out
 from sandbox.registry.resolve import missing_modules
+from sandbox.runs.guard import folder_below
 
 MAX_JOBS = 500
 """Jobs in the queue at the same time where nobody says how many."""
@@ -52,7 +53,7 @@ class SlurmLauncher:
             )
         import submitit
 
-        place = Path(folder) / "slurm"
+        place = folder_below(Path(folder).parent, Path(folder).name, "slurm", what="folder of jobs")
         place.mkdir(parents=True, exist_ok=True)
         self._executor: Any = submitit.AutoExecutor(folder=place, cluster=cluster)
         self._executor.update_parameters(

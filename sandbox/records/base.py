@@ -10,13 +10,13 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from stat import S_ISREG
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import from_json
 
 from sandbox.api.errors import DamagedRunError
+from sandbox.api.files import read_regular
 
 MAX_BYTES = 256 * 2**20
 """A larger document is not read."""
@@ -162,15 +162,10 @@ def read_bytes(file: Path) -> bytes:
     """Content of a regular file that is not too large.
 
     Raises:
-        DamagedRunError: If it cannot be read, is no regular file, or is larger than `MAX_BYTES`.
+        DamagedRunError: If it cannot be read, is a link or no regular file, or is larger than `MAX_BYTES`.
     """
     try:
-        status = file.stat()
-        if not S_ISREG(status.st_mode):
-            raise DamagedRunError(f"{file} cannot be read: it is not a regular file.")
-        if status.st_size > MAX_BYTES:
-            raise DamagedRunError(f"{file} cannot be read: it is larger than {MAX_BYTES // 2**20} MiB.")
-        return file.read_bytes()
+        return read_regular(file, MAX_BYTES, links=False)
     except OSError as error:
         raise DamagedRunError(f"{file} cannot be read: {error.strerror or error}.") from error
 

@@ -37,6 +37,8 @@ GROUPS: dict[str, type] = {
     "sandbox.extensions": Extension,
 }
 
+_FROM_A_FILE = f"One that is not installed is known with --plugin PATH, or {PLUGINS_VARIABLE}=PATH."
+
 
 @dataclass(frozen=True, slots=True)
 class PluginStatus:
@@ -240,7 +242,7 @@ class Registry:
         except UnknownNameError as error:
             # What was looked for may be in a file that could not be loaded.
             broken = " ".join(f"The plugin '{bad.name}' is broken: {bad.error}." for bad in self._unloadable)
-            error.hint = f"{error.hint} {broken}".strip()
+            error.hint = f"{error.hint} {_FROM_A_FILE} {broken}".strip()
             raise
 
     def task(self, full_name: str) -> Task:

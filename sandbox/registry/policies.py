@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.api.errors import DamagedRunError
+from sandbox.api.files import read_regular
 from sandbox.api.policy import Policy
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import require, resolve
+
+MAX_BYTES = 64 * 2**20
+"""A larger ``policy.json`` is not read."""
 
 
 def load_policy(folder: Path) -> Policy:
@@ -33,7 +37,7 @@ def algorithm_of(folder: Path) -> str:
     """
     file = folder / "policy.json"
     try:
-        document: Any = json.loads(file.read_text(encoding="utf-8"))
+        document: Any = json.loads(read_regular(file, MAX_BYTES))
         return str(document["algorithm"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedRunError(f"'{folder}' holds no readable policy: {error}.") from error

@@ -26,6 +26,7 @@ from sandbox.records.evaluation import AgentResult, EvaluationRecord
 from sandbox.records.progress import ProgressRow, column
 from sandbox.records.status import Better
 from sandbox.runs.directory import PROGRESS, RECORD, Run, new_progress
+from sandbox.runs.guard import GRID, RUN, folder_below, require_plain
 from sandbox.statistics.curves import band
 from sandbox.statistics.resampling import MIN_RUNS, Resampler
 from sandbox.statistics.scores import iqm, iqm_interval
@@ -74,17 +75,18 @@ def _folder(path: str | Path) -> Path:
 
 
 def _of_comparison(folder: Path) -> ReportData:
+    require_plain(folder, GRID)
     facts = ComparisonRecord.read(folder / COMPARISON)
     root = folder.parent.parent  # runs/comparisons/<name>
     runs, missing = [], []
     for cell in facts.cells:
         if cell.run_dir is None:
             continue
-        path = (root / cell.run_dir).resolve()
+        parts = Path(cell.run_dir).parts
         try:
-            if not path.is_relative_to(root.resolve()):
+            if ".." in parts or Path(cell.run_dir).is_absolute():
                 raise InvalidValueError(f"'{cell.run_dir}' lies outside the runs directory.")
-            runs.append(Run.open(path))
+            runs.append(Run.open(folder_below(root, *parts, what=RUN)))
         except SandboxError as error:  # a run that was removed must not hide the rest
             missing.append(error.message)
     command = shlex.join(facts.command or ())

@@ -12,7 +12,6 @@ Four kinds of files:
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import re
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.api.errors import DamagedRunError
+from sandbox.api.files import open_regular
 from sandbox.records.base import encode_json, parse_json, read_bytes
 from sandbox.records.sums import ABSENT, ArtifactList, Manifest
 from sandbox.runs.atomic import write_atomically
@@ -107,11 +107,9 @@ def sum_of(path: Path) -> str:
     """SHA-256 of a regular file's content.
 
     Raises:
-        OSError: If it cannot be read, or is a pipe, a device or a folder.
+        OSError: If it cannot be read, or is a link, a pipe, a device or a folder.
     """
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "it is not a regular file")
-    with path.open("rb") as file:
+    with open_regular(path, links=False) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -6,18 +6,22 @@ at any instant leaves each file either whole or absent.
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sandbox.api.errors import BrokenFileError, DamagedRunError, InvalidValueError
+from sandbox.api.errors import BrokenFileError, DamagedRunError, InvalidValueError, UnknownNameError
+from sandbox.api.files import open_regular
 from sandbox.records.base import parse_json, read_bytes
 from sandbox.records.evaluation import EvaluationRecord
 from sandbox.records.progress import ProgressRow, check_row, readable_rows
 from sandbox.records.run import FORMAT, READABLE, RunRecord
 from sandbox.records.status import ShownRunStatus
 from sandbox.runs.checksums import ChecksumError, is_sealed, listed_sums, read_artifact, unchain, unseal
+from sandbox.runs.guard import require_plain
 from sandbox.runs.lock import is_alive
 
 if TYPE_CHECKING:
@@ -30,6 +34,8 @@ EVALUATION = "evaluation.json"
 EPISODES = "episodes.parquet"
 POLICY = "policy"
 BEST = "policy/best"
+MAX_NEWS = 64 * 2**20
+"""Bytes of a log that are read at a time for a page."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Run:
         """Read a run directory.
 
         Raises:
-            DamagedRunError: If it is not one, is damaged, or was made by another version.
+            DamagedRunError: If it is not one, holds a link, is damaged, or was made by another version.
         """
         folder = Path(path)
         file = folder / RECORD
@@ -57,6 +63,7 @@ class Run:
             raise DamagedRunError(
                 f"'{folder}' is not a run directory: it has no {RECORD}.", "See sandbox runs."
             )
+        require_plain(folder)
         content = read_bytes(file)
         sealed = is_sealed(content)
         try:
@@ -78,7 +85,15 @@ class Run:
         """The scenario that the run was trained on."""
         from sandbox.scenarios.resolve import from_record
 
-        return from_record(self.record.scenario.to_json(), Path(self.record.folder))
+        record = self.record
+        try:
+            return from_record(record.scenario.to_json(), Path(record.folder), record.scenario_hash)
+        except UnknownNameError as error:
+            command = list(record.command or ())
+            if "--plugin" in command[:-1]:
+                plugin = shlex.quote(command[command.index("--plugin") + 1])
+                error.hint = f"The run was made with --plugin {plugin}: give that again."
+            raise
 
     @property
     def status(self) -> ShownRunStatus:
@@ -197,14 +212,15 @@ def new_progress(file: Path, start: int = 0) -> tuple[list[ProgressRow], int]:
     For a page that shows what can be shown: checksums are not looked at.
     """
     try:
-        if not file.is_file():
-            return [], start
-        with file.open("rb") as stream:
+        with open_regular(file, links=False) as stream:
+            size = os.fstat(stream.fileno()).st_size
             stream.seek(start)
-            content = stream.read()
+            content = stream.read(min(MAX_NEWS, max(0, size - start)))
     except OSError:
         return [], start
     end = content.rfind(b"\n") + 1
+    if not end and len(content) == MAX_NEWS:
+        end = MAX_NEWS  # no log has such a line; what comes after it may be one
     return readable_rows(content[:end].splitlines()), start + end
 
 

@@ -22,6 +22,7 @@ from sandbox.runs.atomic import (
 )
 from sandbox.runs.checksums import add_artifact, listed_sums, seal, sum_of, unlist, write_sums
 from sandbox.runs.directory import PROGRESS, RECORD, Run
+from sandbox.runs.guard import RUN, folder_below
 from sandbox.runs.lock import Lock, this_process
 from sandbox.runs.log import ProgressLog
 
@@ -50,10 +51,11 @@ class RunWriter:
 
         Raises:
             InvalidValueError: If its name is not UTF-8, which logs and records must be.
+            DamagedRunError: If a folder on the way there is a link.
             StorageError: If it cannot be made.
         """
         name = f"{record.seed}-{secrets.token_hex(4)}"
-        path = root.joinpath(*record.scenario_id.split("/"), record.algorithm, name)
+        path = folder_below(root, *record.scenario_id.split("/"), record.algorithm, name, what=RUN)
         if strict(str(path)) != str(path):
             raise InvalidValueError(f"The runs directory '{strict(str(root))}' has a name that is not UTF-8.")
         with storage_errors(path):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import yaml
 
 from sandbox.api.errors import BrokenFileError, InvalidValueError
+from sandbox.api.files import open_regular
 
 Result = TypeVar("Result")
 
@@ -66,7 +67,7 @@ def load_head(path: Path) -> dict[str, str] | None:
 
 def _of_file(path: Path, read: Callable[[str, str], Result]) -> Result:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise BrokenFileError(path, f"cannot be read: {error.strerror}") from error

@@ -112,7 +112,7 @@ def make_plan(
     Raises:
         SandboxError: If algorithm and task do not fit, a value is out of range, a package is missing.
     """
-    asked = registry().algorithm(algo)
+    asked = _asked(algo, scenario)
     require(asked)
     observation_space, action_space, masks = spaces_of(scenario)
     algorithm = _variant(asked, masks)
@@ -253,6 +253,25 @@ def _policy_of(recorded: str | None) -> str | None:
         return None
     path = Path(recorded)
     return f"{path.parent.parent}@best" if path.name == "best" else str(path.parent)
+
+
+def _asked(algo: str, scenario: ResolvedScenario) -> Algorithm:
+    """The algorithm called ``algo``; a baseline's name gets the sentence that it needs.
+
+    Raises:
+        UnknownNameError: If there is none.
+        InvalidValueError: If it is a baseline of the scenario.
+    """
+    try:
+        return registry().algorithm(algo)
+    except UnknownNameError:
+        if algo not in [*(baseline.name for baseline in scenario.task.baselines), "random"]:
+            raise
+        raise InvalidValueError(
+            f"'{algo}' does not learn: it is a baseline of {scenario.spec.id}.",
+            "Baselines play beside every algorithm of run and compare by themselves, so leave it out; "
+            f"to play it alone: sandbox eval {algo} --scenario {scenario.spec.id}.",
+        ) from None
 
 
 def _variant(asked: Algorithm, masks: bool) -> Algorithm:

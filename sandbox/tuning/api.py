@@ -17,6 +17,7 @@ from sandbox.launch import Launching, open_launcher
 from sandbox.records.tuning import PresetRecord, TuningRecord
 from sandbox.registry.resolve import resolve
 from sandbox.runs.atomic import storage_errors
+from sandbox.runs.guard import SEARCH, folder_below
 from sandbox.runs.lock import STALE_WORK, Lock
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario, from_record
@@ -140,6 +141,7 @@ def tune(
         check_target(search.original.path, Path(preset), algo)
     if storage is not None:
         check_url(storage)
+    folder_below(root, *search.folder.relative_to(root).parts, what=SEARCH)
     with storage_errors(root):
         search.folder.mkdir(parents=True, exist_ok=True)
         lock = Lock.take(search.folder, STALE_WORK)

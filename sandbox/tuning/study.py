@@ -69,10 +69,12 @@ def open_study(folder: Path, name: str, *, lower: bool, storage: str | None, see
 
 def _storage(folder: Path, url: str | None) -> BaseStorage:
     import optuna
-    from optuna.storages.journal import JournalFileBackend, JournalStorage
+    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalStorage
 
     if url is None:
-        return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
+        journal = str(folder / JOURNAL)
+        # Not Optuna's default lock, which is a link: there are none below a runs directory.
+        return JournalStorage(JournalFileBackend(journal, JournalFileOpenLock(journal)))
     check_url(url)
     return optuna.storages.RDBStorage(url)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.api.errors import DamagedRunError, SandboxError
+from sandbox.api.files import open_regular
 from sandbox.records.comparison import COMPARISON, ComparisonRecord
 from sandbox.records.evaluation import EvaluationRecord
 from sandbox.records.progress import ProgressRow, column, readable_rows
@@ -161,7 +162,7 @@ class Library:
         root = self.root.resolve()
         try:
             path = root.joinpath(*parts).resolve()
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # the latter for links in a circle
             raise NotThereError(name) from error
         if not path.is_relative_to(root):
             raise NotThereError(name)
@@ -173,7 +174,7 @@ class Library:
         for path in root.glob(f"{pattern}/{file}"):
             folder = path.parent
             hidden = any(part[0] == "." for part in folder.relative_to(root).parts)
-            if not hidden and folder.resolve().is_relative_to(root):
+            if not hidden and _is_below(folder, root):
                 folders.append(folder)
             if len(folders) >= MAX_RUNS:
                 break
@@ -275,6 +276,13 @@ def _evaluation(run: Run) -> tuple[EvaluationRecord | None, str | None]:
         return None, error.message
 
 
+def _is_below(folder: Path, root: Path) -> bool:
+    try:
+        return folder.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):
+        return False
+
+
 def _stamp(file: Path) -> int:
     try:
         return file.stat().st_mtime_ns
@@ -285,9 +293,7 @@ def _stamp(file: Path) -> int:
 def _last_step(file: Path) -> int | None:
     """The steps of the last whole line of a progress file."""
     try:
-        if not file.is_file():
-            return None
-        with file.open("rb") as stream:
+        with open_regular(file, links=False) as stream:
             stream.seek(0, os.SEEK_END)
             stream.seek(max(0, stream.tell() - _TAIL))
             rows = readable_rows(stream.read().split(b"\n")[:-1])

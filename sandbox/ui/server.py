@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -90,8 +91,31 @@ def _explained(handler: Callable[[_Pages, Request], Any]) -> Callable[[_Pages, R
             return JSONResponse({"error": "There is no such thing here."}, 404)
         except SandboxError as error:
             return JSONResponse({"error": error.message}, 422)
+        except Exception:  # whatever is wrong with one run must not look like the end of the page
+            logging.getLogger("uvicorn.error").exception("A request could not be answered")
+            return JSONResponse({"error": "This could not be shown; the terminal says why."}, 500)
 
     return answer
+
+
+class _CountedStream(StreamingResponse):
+    """A stream of events that gives its place back however it ends, also if it never began.
+
+    Args:
+        events: What is sent.
+        release: Called once at the end.
+    """
+
+    def __init__(self, events: AsyncIterator[bytes], release: Callable[[], None]) -> None:
+        super().__init__(events, media_type="text/event-stream")
+        self._release = release
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Send until the reader leaves."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._release()
 
 
 class _Pages:
@@ -171,15 +195,11 @@ class _Pages:
             watched[name] = int(offset) if offset.isdecimal() and len(offset) < 16 else 0
         if self._streams >= MAX_STREAMS:
             return PlainTextResponse("Too many pages are open.\n", 503)
-        return StreamingResponse(self._counted(watched), media_type="text/event-stream")
+        self._streams += 1  # at once: many requests may come before the first of them is answered
+        return _CountedStream(stream(self._library, watched, self._gone), self._release_stream)
 
-    async def _counted(self, watched: dict[str, int]) -> AsyncIterator[bytes]:
-        self._streams += 1
-        try:
-            async for event in stream(self._library, watched, self._gone):
-                yield event
-        finally:
-            self._streams -= 1
+    def _release_stream(self) -> None:
+        self._streams -= 1
 
     @_explained
     async def file(self, request: Request) -> Response:
@@ -228,6 +248,8 @@ def serve(
     """
     import uvicorn
 
+    from sandbox.ui.connections import PageProtocol, log_each_complaint_once
+
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, backlog=64)
@@ -243,6 +265,7 @@ def serve(
     app = make_app(root, token, hosts, f"sandbox-{number}", gone, by_hand)
     config = uvicorn.Config(
         app,
+        http=PageProtocol,
         log_level="warning",
         access_log=False,  # it would show the token
         server_header=False,
@@ -250,6 +273,7 @@ def serve(
         lifespan="off",
         ws="none",
     )
+    log_each_complaint_once()
     on_open(f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else shown}:{number}/?token={token}")
 
     class Server(uvicorn.Server):

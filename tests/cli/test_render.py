@@ -144,3 +144,54 @@ def test_live_progress_fits_eighty_columns_with_all_its_facts() -> None:
     assert "3,912 steps/s · return -123.4 · delay 16.52 s" in shown
     assert "…" not in shown
     assert "Validating" not in out.getvalue().rsplit("45%", 1)[-1]
+
+
+def test_no_time_left_is_stated_before_enough_is_done_to_tell() -> None:
+    """Seven seconds of starting workers before the first of 100 episodes do not make 12 minutes."""
+    lines: list[str] = []
+    now = 0.0
+    progress = PlainProgress(lines.append, _Facts("delay", "s"), clock=lambda: now)
+    progress.start("evaluate", "traffic/x", 100, "episodes")
+    for done, at in [(1, 7.0), (3, 12.5), (14, 19.0), (20, 24.0)]:
+        now = at
+        progress.advance("evaluate", done, {})
+    assert lines[1:] == [
+        "Evaluating: 1 of 100 episodes (1%)",
+        "Evaluating: 3 of 100 episodes (3%)",
+        "Evaluating: 14 of 100 episodes (14%), 1 min 19 s left",  # 13 in 12 s
+        "Evaluating: 20 of 100 episodes (20%), 1 min 12 s left",  # 19 in 17 s
+    ]
+
+
+def test_live_progress_states_no_time_left_before_enough_is_done_to_tell() -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=80, color_system=None)
+    progress = LiveProgress(console, _Facts("delay", "s"))
+    progress.start("evaluate", "traffic/x", 100, "episodes")
+    for done in (1, 2):  # in the same instant
+        progress.advance("evaluate", done, {})
+    progress._bars.refresh()
+    progress.finish("evaluate")
+    line = [part for part in out.getvalue().replace("\r", "\n").split("\n") if "2%" in part][-1]
+    assert "--:--" in line
+
+
+def test_baselines_that_are_done_say_nothing_of_how_long_training_takes() -> None:
+    from sandbox.comparison.cells import Cell
+    from sandbox.comparison.drive import State
+    from sandbox.records.cell import CellRecord
+
+    def cell(name: str, kind: str) -> Cell:
+        return Cell(name, "toy/x", name, kind, None, None)  # type: ignore[arg-type]
+
+    def took(name: str, seconds: float) -> CellRecord:
+        record = CellRecord(format=1, id=name, kind="baseline", scenario="toy/x", status="failed")
+        return record.model_copy(update={"status": "done", "seconds": seconds})
+
+    state = State([cell("greedy", "baseline"), cell("ppo", "learned"), cell("dqn", "learned")])
+    state.status = {"greedy": "done", "ppo": "running", "dqn": "missing"}
+    state.records = {"greedy": took("greedy", 1.0)}
+    assert state.seconds_left() is None
+    state.status["ppo"] = "done"
+    state.records["ppo"] = took("ppo", 600.0)
+    assert state.seconds_left() == 600.0

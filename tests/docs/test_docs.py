@@ -188,3 +188,16 @@ def test_the_mistakes_that_the_tutorial_suggests_get_a_sentence(mistake, example
     assert done.returncode == 2
     assert done.stderr.startswith("Error: ")
     assert "Traceback" not in done.stderr
+
+
+def test_the_first_page_names_every_domain_and_leads_to_every_page():
+    from sandbox.registry.discover import registry
+
+    index = (DOCS / "index.md").read_text()
+    shipped = [name for name in registry().domains.names() if registry().domains.source(name).distribution]
+    for name in shipped:
+        assert f"`{name}`" in index, name
+    linked = {link.partition("#")[0] for link in LINK.findall(index)}
+    pages = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
+    expected = {page for page in pages if not page.startswith("decisions/")} - {"index.md"}
+    assert expected <= linked, expected - linked

@@ -15,7 +15,7 @@ import numpy as np
 from sandbox.api import BrokenFileError
 from sandbox_chip.formats.builder import NetlistBuilder
 from sandbox_chip.formats.counted_nets import CountedNets, degree_and_name
-from sandbox_chip.formats.text import colons_apart, lines_of_words, parse_float, parse_int
+from sandbox_chip.formats.text import colons_apart, file_within, lines_of_words, parse_float, parse_int
 from sandbox_chip.netlist import CELL, MACRO, PAD, Netlist
 from sandbox_chip.orientation import turned_size
 from sandbox_chip.types import Canvas
@@ -67,17 +67,15 @@ def parts(path: Path) -> dict[str, Path]:
     Raises:
         BrokenFileError: If one that is needed is not named, or leaves the folder of the ``.aux`` file.
     """
-    folder, files = path.parent.resolve(), {}
+    files: dict[str, Path] = {}
     for line, words in lines_of_words(path):
         for word in words:
             ending = next((part for part in PARTS if word.removesuffix(".gz").endswith(part)), None)
             if ending is None:
                 continue
-            file = (folder / word).resolve()
-            if not file.is_relative_to(folder):
-                raise BrokenFileError(path, f"'{word}' lies outside the folder of the .aux file.", line)
+            file = file_within(path, word, line)
             if not file.exists() and file.with_name(file.name + ".gz").exists():
-                file = file.with_name(file.name + ".gz")
+                file = file_within(path, f"{word}.gz", line)
             files[ending] = file
     for ending in NEEDED:
         if ending not in files:

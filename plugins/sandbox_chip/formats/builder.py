@@ -17,6 +17,9 @@ NO_HALO = (0.0, 0.0, 0.0, 0.0)
 
 _ORIENTATION_INDEX = {name: index for index, name in enumerate(ORIENTATIONS)}
 
+MAX_NODES, MAX_PINS = 5_000_000, 20_000_000
+"""Twice the largest published design, bigblue4 with 2.2 M nodes and 8.9 M pins; some 4 GB of memory."""
+
 
 class NetlistBuilder:
     """A netlist in the making; the lists are those of `Netlist`.
@@ -68,8 +71,10 @@ class NetlistBuilder:
         """Add a node without a position; its index.
 
         Raises:
-            BrokenFileError: If there is already a node of that name.
+            BrokenFileError: If there is already a node of that name, or there are too many.
         """
+        if len(self.nodes) >= MAX_NODES:
+            raise BrokenFileError(self.path, f"has more than {MAX_NODES:,} nodes.", line)
         if name in self.index:
             raise BrokenFileError(self.path, f"the name '{name[:60]}' is used twice.", line)
         index = self.index[name] = len(self.nodes)
@@ -106,7 +111,13 @@ class NetlistBuilder:
         return index
 
     def add_pin(self, node: int, dx: float, dy: float) -> int:
-        """Add a pin of a node, offset from its centre; its index."""
+        """Add a pin of a node, offset from its centre; its index.
+
+        Raises:
+            BrokenFileError: If there are too many.
+        """
+        if len(self.pin_node) >= MAX_PINS:
+            raise BrokenFileError(self.path, f"has more than {MAX_PINS:,} pins.")
         self.pin_node.append(node)
         self.pin_x.append(dx)
         self.pin_y.append(dy)

@@ -22,7 +22,7 @@ import numpy as np
 from sandbox.api import BrokenFileError
 from sandbox_chip.formats.builder import NetlistBuilder
 from sandbox_chip.formats.counted_nets import CountedNets, degree_and_name
-from sandbox_chip.formats.text import lines_of_words, parse_float, parse_int
+from sandbox_chip.formats.text import file_within, lines_of_words, parse_float, parse_int
 from sandbox_chip.netlist import MACRO, PAD, Netlist
 from sandbox_chip.orientation import ORIENTATIONS, turned_size
 from sandbox_chip.types import Canvas
@@ -62,8 +62,8 @@ def read_blocks(path: Path) -> Netlist:
 def _beside(path: Path, ending: str) -> Path | None:
     stem = path.name.partition(".")[0]
     for name in (f"{stem}{ending}", f"{stem}{ending}.gz"):
-        if path.with_name(name).is_file():
-            return path.with_name(name)
+        if path.with_name(name).exists() or path.with_name(name).is_symlink():
+            return file_within(path, name)
     return None
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from sandbox.api import BrokenFileError
 from sandbox_chip.costs import Costs
-from sandbox_chip.formats.text import number_text, parse_float, parse_int, read_text, write_text
+from sandbox_chip.formats.text import number_text, parse_float, parse_int, text_lines, write_text
 from sandbox_chip.netlist import CELL, MACRO, PAD, SOFT, Netlist, no_rectangles
 from sandbox_chip.notes import NoteBook
 from sandbox_chip.orientation import ORIENTATIONS
@@ -56,7 +56,7 @@ def read_plc(path: Path, netlist: Netlist) -> tuple[Netlist, Technology]:
     header: Header = {}
     book, blockages = NoteBook(), [netlist.blockages]
     placed: set[int] = set()
-    for line, text in enumerate(read_text(path).split("\n"), 1):
+    for line, text in enumerate(text_lines(path), 1):
         words = text.split()
         if not words:
             continue

@@ -2,48 +2,91 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import math
 import os
 import zlib
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 
 from sandbox.api import BrokenFileError
+from sandbox.api.files import open_regular
 
-MAX_BYTES = 2_000_000_000
-"""Bytes that a file may unpack to: a few bytes of gzip must not exhaust the memory."""
+MAX_BYTES = 512 * 2**20
+"""Bytes that a file may have, unpacked: twice the largest file of a published design (bigblue4's nets)."""
+
+MAX_LINE = 16 * 2**20
+_BLOCK = 2**20
 
 
 def read_text(path: Path) -> str:
     """The text of a file, unpacked where its name ends in ``.gz``.
 
     Raises:
-        BrokenFileError: If there is no such file, or it cannot be read as text.
+        BrokenFileError: If there is no such file, it cannot be read as text, or it is too large.
     """
+    return "\n".join(text_lines(path))
+
+
+def text_lines(path: Path) -> Iterator[str]:
+    """The lines of a file, one after the other, unpacked where its name ends in ``.gz``.
+
+    Raises:
+        BrokenFileError: As `read_text`.
+    """
+    size, number, rest = 0, 1, b""
     try:
-        if path.suffix == ".gz":
-            with gzip.open(path, "rb") as file:
-                data = file.read(MAX_BYTES + 1)
-        else:
-            data = path.read_bytes()
-        if len(data) > MAX_BYTES:
-            raise BrokenFileError(path, "is too large.")
-        return data.decode("utf-8").removeprefix("\ufeff")  # spreadsheets and some editors put a mark there
+        with open_regular(path) as plain, _unpacked(plain, path) as file:
+            while block := file.read(_BLOCK):
+                if size == 0:
+                    block = block.removeprefix(codecs.BOM_UTF8)  # spreadsheets and some editors put it there
+                size += len(block)
+                if size > MAX_BYTES:
+                    raise BrokenFileError(path, f"is too large: more than {MAX_BYTES:,} bytes.")
+                *lines, rest = (rest + block).split(b"\n")
+                if len(rest) > MAX_LINE:
+                    raise BrokenFileError(path, f"has a line of more than {MAX_LINE:,} bytes.", number)
+                for line in lines:
+                    yield line.decode("utf-8")
+                    number += 1
+        yield rest.decode("utf-8")
     except FileNotFoundError:
         raise BrokenFileError(path, "there is no such file.") from None
     except EOFError:
         raise BrokenFileError(path, "the compressed file ends too early: it is truncated.") from None
     except (OSError, zlib.error) as error:
-        raise BrokenFileError(path, f"cannot be read ({error}).") from None
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise BrokenFileError(path, "is not a text file.", line) from None
+        reason = getattr(error, "strerror", None) or error
+        raise BrokenFileError(path, f"cannot be read ({reason}).") from None
+    except UnicodeDecodeError:
+        raise BrokenFileError(path, "is not a text file.", number) from None
+
+
+def _unpacked(file: BufferedReader, path: Path) -> BufferedReader | gzip.GzipFile:
+    return gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
+
+
+def file_within(path: Path, name: str, line: int | None = None) -> Path:
+    """The file ``name`` in the folder of ``path``, links followed.
+
+    Raises:
+        BrokenFileError: If it leaves that folder, or its links lead in a circle.
+    """
+    folder = path.parent
+    try:
+        file = (folder / name).resolve()
+        inside = file.is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError) as error:
+        raise BrokenFileError(path, f"'{name[:80]}' is not a path: {error}.", line) from None
+    if not inside:
+        raise BrokenFileError(path, f"'{name[:80]}' lies outside the folder of {path.name}.", line)
+    return file
 
 
 def lines_of_words(path: Path, heading: str = "") -> Iterator[tuple[int, list[str]]]:
     """Number and words of every line that is neither empty, nor a comment, nor begins with ``heading``."""
-    for line, text in enumerate(read_text(path).split("\n"), 1):
+    for line, text in enumerate(text_lines(path), 1):
         words = (text.partition("#")[0] if "#" in text else text).split()
         if words and words[0] != heading:
             yield line, words

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from sandbox.api import BrokenFileError
+from sandbox.api.files import open_regular, read_regular
 from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.skus.periods import Period, Step, numbered, read_period
 
@@ -28,6 +29,14 @@ MAX_ENTRIES = 20_000_000
 """Most entries of the table of periods × items."""
 
 BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+MAX_BYTES = 512 * 2**20
+"""Bytes that a file may have."""
+
+MAX_ROWS = 5_000_000
+"""Most rows of a file: the table that they fill has gaps in most uses. They take up to 1 GB of memory."""
+
+_BATCH = 65_536
 
 
 @dataclass(frozen=True)
@@ -83,13 +92,15 @@ def read_traces(path: Path, step: Step | None = None) -> Traces:
 
 def _csv(path: Path) -> Iterator[Row]:
     try:
-        content = path.read_bytes()
+        content = read_regular(path, MAX_BYTES)
         text = content.decode(BYTE_ORDER_MARKS.get(content[:2], "utf-8-sig"))
         separator = _separator(path, text.partition("\n")[0])
         reader = csv.reader(StringIO(text, newline=""), delimiter=separator)
         header = _header(next(reader, []))
         places = [header.index(name) for name in COLUMNS]
-        for row in reader:
+        for number, row in enumerate(reader):
+            if number >= MAX_ROWS:
+                raise BrokenFileError(path, f"has more than {MAX_ROWS:,} rows")
             if not any(field.strip() for field in row):
                 continue
             if len(row) != len(header):
@@ -132,16 +143,24 @@ def _parquet(path: Path) -> Iterator[Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    number = 2
     try:
-        table = pq.read_table(path)
+        with open_regular(path) as stream:
+            file = pq.ParquetFile(stream)
+            names = file.schema_arrow.names
+            for name in COLUMNS:
+                if name not in names:
+                    raise BrokenFileError(
+                        path, f"has no column '{name}'", None, f"Columns: {', '.join(COLUMNS)}."
+                    )
+            if file.metadata.num_rows > MAX_ROWS:
+                raise BrokenFileError(path, f"has {file.metadata.num_rows:,} rows, more than {MAX_ROWS:,}")
+            for batch in file.iter_batches(_BATCH, columns=list(COLUMNS)):
+                for values in zip(*(batch.column(name).to_pylist() for name in COLUMNS), strict=True):
+                    yield _row(path, number, *values)
+                    number += 1
     except (OSError, pa.ArrowException) as error:
         raise BrokenFileError(path, f"cannot be read as Parquet: {error}") from error
-    for name in COLUMNS:
-        if name not in table.column_names:
-            raise BrokenFileError(path, f"has no column '{name}'", None, f"Columns: {', '.join(COLUMNS)}.")
-    columns = [table.column(name).to_pylist() for name in COLUMNS]
-    for number, values in enumerate(zip(*columns, strict=True)):
-        yield _row(path, number + 2, *values)
 
 
 def _row(path: Path, line: int, period: Any, sku: Any, demand: Any) -> Row:

@@ -8,6 +8,8 @@ from xml.parsers import expat
 
 from sandbox.api import BrokenFileError, InvalidValueError, MissingExtraError
 from sandbox_traffic.config import GENERATED, SignalConfig
+from sandbox_traffic.network.flows import MAX_VEHICLES, departing
+from sandbox_traffic.network.times import seconds
 from sandbox_traffic.sumo.files import parse_xml
 from sandbox_traffic.sumo.safety import check_routes_file
 
@@ -61,15 +63,24 @@ def check_routes(path: Path, begin: int, end: int) -> None:
 
     Raises:
         BrokenFileError: If the file is not XML (names the line), holds anything but demand, or has no
-            vehicles.
+            vehicles or more than `MAX_VEHICLES` of them.
         InvalidValueError: If no vehicle departs within the episode.
     """
     check_routes_file(path)
     departures: list[tuple[float, float]] = []
+    vehicles = 0.0
 
     def on_start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal vehicles
         if tag in _DEMAND:
             departures.append(_departures(attributes))
+            vehicles += departing(attributes, end)
+            if not vehicles <= MAX_VEHICLES:
+                raise BrokenFileError(
+                    path,
+                    f"asks for more than {MAX_VEHICLES:,} vehicles in the episode.",
+                    parser.CurrentLineNumber,
+                )
 
     parser = expat.ParserCreate()
     parser.StartElementHandler = on_start
@@ -85,19 +96,7 @@ def check_routes(path: Path, begin: int, end: int) -> None:
 
 def _departures(attributes: dict[str, str]) -> tuple[float, float]:
     """First and last departure of an element of demand, s; a flow without an end goes on for ever."""
-    first = _seconds(attributes.get("depart") or attributes.get("begin") or "0")
+    first = seconds(attributes.get("depart") or attributes.get("begin") or "0")
     if "depart" in attributes:
         return first, first
-    return first, _seconds(attributes["end"]) if "end" in attributes else float("inf")
-
-
-def _seconds(text: str) -> float:
-    """A time of SUMO: seconds, or ``[days:]hours:minutes:seconds``; words such as ``triggered`` are 0."""
-    try:
-        total = 0.0
-        parts = [float(part) for part in text.split(":")]
-        for part, unit in zip(reversed(parts), (1.0, 60.0, 3600.0, 86_400.0), strict=False):
-            total += part * unit
-    except ValueError:
-        return 0.0
-    return total
+    return first, seconds(attributes["end"]) if "end" in attributes else float("inf")

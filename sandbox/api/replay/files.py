@@ -11,6 +11,7 @@ from typing import NoReturn
 from pydantic import ValidationError
 
 from sandbox.api.errors import BrokenFileError, InvalidValueError
+from sandbox.api.files import read_regular
 from sandbox.api.replay.document import VERSION, Episode, Replay
 
 MAX_FILE = 64 * 2**20
@@ -63,9 +64,8 @@ def read_replay(path: Path) -> Replay:
         BrokenFileError: If it is none, or too large.
     """
     try:
-        if path.stat().st_size > MAX_FILE:
-            raise BrokenFileError(path, f"a replay may have at most {MAX_FILE // 2**20} MB.")
-        return check_replay(json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse))
+        text = read_regular(path, MAX_FILE).decode("utf-8")
+        return check_replay(json.loads(text, parse_constant=_refuse))
     except InvalidValueError as error:
         raise BrokenFileError(path, error.message) from error
     except (OSError, ValueError, RecursionError) as error:

@@ -16,6 +16,7 @@ import numpy as np
 from stable_baselines3.common.buffers import ReplayBuffer
 
 from sandbox.api import DamagedRunError
+from sandbox.api.files import open_regular, stored_arrays
 from sandbox.api.types import Array
 
 MIN_PIECE = 4096
@@ -57,13 +58,19 @@ def read_replay_buffer(buffer: ReplayBuffer, added: int, folder: Path) -> None:
     reached = max(0, added - buffer.buffer_size)
     arrays = _arrays(buffer)
     for first, last, path in _pieces(folder):
-        with np.load(path, allow_pickle=False) as piece:
-            for name, array in arrays.items():
-                steps = np.arange(max(first, reached), last)
-                try:
-                    array[steps % buffer.buffer_size] = piece[name][steps - first]
-                except (KeyError, ValueError, IndexError) as error:
-                    raise DamagedRunError(f"{path} does not fit the replay buffer: {error}.") from error
+        if last > added:
+            raise DamagedRunError(f"{path} has more steps than there were.")
+        steps = np.arange(max(first, reached), last)
+        missing = set(arrays)
+        try:
+            with open_regular(path, links=False) as file:
+                for name, piece in stored_arrays(file):
+                    arrays[name][steps % buffer.buffer_size] = piece[steps - first]
+                    missing.discard(name)
+        except (OSError, KeyError, ValueError, IndexError) as error:
+            raise DamagedRunError(f"{path} does not fit the replay buffer: {error}.") from error
+        if missing:
+            raise DamagedRunError(f"{path} lacks {', '.join(sorted(missing))}.")
         reached = max(reached, last)
     if reached != added:
         raise DamagedRunError(f"The replay buffer in {folder} is not complete.")

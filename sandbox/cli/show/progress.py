@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 PLAIN_EVERY = 5.0
 """Seconds between two lines of progress in a log file."""
 
+MIN_DONE, MIN_SECONDS = 5, 2.0
+"""Units, and seconds since the first of them, from which the time that is left is estimated."""
+
 _TITLES: dict[Phase, str] = {
     "train": "Training",
     "validate": "Validating",
@@ -83,6 +86,7 @@ class PlainProgress:
             "unit": unit,
             "done": done,
             "before": done,
+            "first": None,
             "values": {},
         }
         if phase != "validate":  # many small ones: the training lines tell enough
@@ -93,6 +97,8 @@ class PlainProgress:
         state = self._phases[phase]
         state["done"], state["values"] = done, dict(values)
         now = self._clock()
+        if state["first"] is None and done > state["before"]:
+            state["first"] = (now, done)
         if now - state["told"] >= PLAIN_EVERY:
             state["told"] = now
             self._tell(phase, state, now)
@@ -114,9 +120,9 @@ class PlainProgress:
         share = f"of {total:,} {state['unit']} ({min(1.0, done / total):.0%})" if total else state["unit"]
         parts = [f"{done:,} {share}"]
         parts += self._facts(state["values"])
-        new = done - state["before"]
-        if new > 0 and done < total:
-            parts.append(f"{_duration((now - state['begun']) * (total - done) / new)} left")
+        rate = _rate(state, now)
+        if rate and done < total:
+            parts.append(f"{_duration((total - done) / rate)} left")
         self._write(f"{_TITLES[phase]}: {', '.join(parts)}")
 
 
@@ -137,7 +143,7 @@ class LiveProgress:
         elif phase != "validate":
             self._console.print(f"{_TITLES[phase]}: {title}")
         self._tasks[phase] = self._bars.add_task(
-            _TITLES[phase], total=total or None, completed=done, facts=""
+            _TITLES[phase], total=total or None, completed=done, facts="", before=done
         )
 
     def advance(self, phase: Phase, done: int, values: Mapping[str, float]) -> None:
@@ -161,16 +167,38 @@ class LiveProgress:
         from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
         from rich.table import Column
+        from rich.text import Text
+
+        class TimeLeft(TimeRemainingColumn):
+            """The time left, once enough is done to tell."""
+
+            def render(self, task: Any) -> Text:
+                if task.finished or task.completed - task.fields["before"] >= MIN_DONE:
+                    return super().render(task)
+                return Text("--:--", style="progress.remaining")
 
         return Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=6, max_width=24)),
             TaskProgressColumn(),
             TextColumn("{task.fields[facts]}", table_column=Column(no_wrap=True)),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            TimeLeft(compact=True, elapsed_when_finished=True),
             console=self._console,
             refresh_per_second=4,
         )
+
+
+def _rate(state: Mapping[str, Any], now: float) -> float | None:
+    """Units a second; None while too little is done to tell.
+
+    What comes before the first unit is left out: worker processes start, libraries load.
+    """
+    done, (first_at, first) = state["done"], state["first"] or (now, state["done"])
+    if done - state["before"] < MIN_DONE:
+        return None
+    if done - first >= MIN_DONE and now - first_at >= MIN_SECONDS:
+        return float((done - first) / (now - first_at))
+    return float((done - state["before"]) / (now - state["begun"])) if now > state["begun"] else None
 
 
 def _duration(seconds: float) -> str:

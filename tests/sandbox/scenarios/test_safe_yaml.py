@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -146,9 +147,20 @@ def test_size_is_bounded_exactly(tmp_path: Path) -> None:
         load_file(path)
 
 
-def test_endless_file_is_refused_and_not_read_to_its_end() -> None:
-    with pytest.raises(BrokenFileError, match="is larger than"):
+def test_endless_file_is_refused_and_not_read_to_its_end(tmp_path: Path) -> None:
+    with pytest.raises(BrokenFileError, match="is not a regular file"):
         load_file(Path("/dev/zero"))
+    large = tmp_path / "large.yaml"
+    large.touch()
+    os.truncate(large, 2**40)
+    with pytest.raises(BrokenFileError, match="is larger than 1,000,000 bytes"):
+        load_file(large)
+
+
+def test_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(BrokenFileError, match="is not a regular file"):
+        load_file(tmp_path / "pipe.yaml")
 
 
 def test_unreadable_file_is_said_to_be(tmp_path: Path) -> None:

@@ -1,0 +1,15 @@
+"""Times as SUMO's files state them."""
+
+from __future__ import annotations
+
+
+def seconds(text: str) -> float:
+    """A time of SUMO: seconds, or ``[days:]hours:minutes:seconds``; words such as ``triggered`` are 0."""
+    try:
+        total = 0.0
+        parts = [float(part) for part in text.split(":")]
+        for part, unit in zip(reversed(parts), (1.0, 60.0, 3600.0, 86_400.0), strict=False):
+            total += part * unit
+    except ValueError:
+        return 0.0
+    return total
