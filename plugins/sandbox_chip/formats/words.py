@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from sandbox.api import BrokenFileError
-from sandbox_chip.formats.text import parse_float
+from sandbox_chip.formats.text import parse_float, read_text
 
 _QUOTED = re.compile(r'"[^"\n]*"')
 _COMMENT = re.compile(r"(?m)(?:^|(?<=\s))#.*$")
