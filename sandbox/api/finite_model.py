@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from sandbox.api.errors import PluginError
 from sandbox.api.types import Array
 
+Integers = NDArray[np.integer[Any]]
+Reals = NDArray[np.floating[Any]]
+
 TOLERANCE = 1e-8
 """How far the probabilities of a state's successors may sum from 1."""
 
@@ -41,13 +44,13 @@ class FiniteModel:
         allowed: Actions that are allowed, shape ``(S, A)``; None for all.
     """
 
-    successors: NDArray[np.integer[Any]]
-    probabilities: NDArray[np.floating[Any]]
-    rewards: NDArray[np.floating[Any]]
-    initial: NDArray[np.floating[Any]]
+    successors: Integers
+    probabilities: Reals
+    rewards: Reals
+    initial: Reals
     actions: Array
-    state_index: Callable[[Any], NDArray[np.integer[Any]]]
-    observe: Callable[[NDArray[np.integer[Any]]], Any]
+    state_index: Callable[[Any], Integers]
+    observe: Callable[[Integers], Any]
     discount: float = 1.0
     horizon: int | None = None
     terminal: NDArray[np.bool_] | None = None
@@ -72,7 +75,7 @@ class FiniteModel:
             return "discounted"
         return "total" if self.terminal is not None and bool(self.terminal.any()) else "average"
 
-    def action_values(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    def action_values(self, values: Reals) -> NDArray[np.float64]:
         """Q of every state and action for given values of the states.
 
         Args:

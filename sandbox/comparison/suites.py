@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from sandbox.api.errors import BrokenFileError, InvalidValueError, SandboxError, UnknownNameError
 from sandbox.api.scenario import SEED_LIMIT
+from sandbox.api.types import Json
 from sandbox.scenarios.find import search_path
 from sandbox.scenarios.overrides import shorten
 from sandbox.scenarios.validation import validate
@@ -187,7 +188,7 @@ def suites() -> dict[str, Path]:
     return files
 
 
-def list_suites() -> list[dict[str, Any]]:
+def list_suites() -> list[Json]:
     """Every suite: ``id``, ``title``, ``scenarios``, ``algorithms``, ``seeds`` (how many), ``error``.
 
     A file that cannot be read is listed with the reason in ``error``, which is None otherwise.
@@ -195,8 +196,8 @@ def list_suites() -> list[dict[str, Any]]:
     return [_listed(name, path) for name, path in sorted(suites().items())]
 
 
-def _listed(name: str, path: Path) -> dict[str, Any]:
-    shown: dict[str, Any] = {"id": name, "title": "", "scenarios": [], "algorithms": [], "seeds": 0}
+def _listed(name: str, path: Path) -> Json:
+    shown: Json = {"id": name, "title": "", "scenarios": [], "algorithms": [], "seeds": 0}
     try:
         suite = load_suite(path)
     except SandboxError as error:

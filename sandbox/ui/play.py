@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any
 
 from sandbox.api.errors import InvalidValueError, UnknownNameError
+from sandbox.api.types import Json
 from sandbox.outputs.by_hand import HandSession, Turn
 from sandbox.runs.directory import BEST, Run
 from sandbox.ui.library import Library, NotThereError
@@ -42,7 +43,7 @@ class HandSessions:
         self._sessions: OrderedDict[str, HandSession] = OrderedDict()
         self._lock = Lock()
 
-    def new(self, document: dict[str, str]) -> dict[str, Any]:
+    def new(self, document: dict[str, str]) -> Json:
         """Begin an episode of a run's scenario.
 
         Args:
@@ -72,7 +73,7 @@ class HandSessions:
                 self._sessions.popitem(last=False)[1].close()
             return _document(key, session)
 
-    def choose(self, document: dict[str, str]) -> dict[str, Any]:
+    def choose(self, document: dict[str, str]) -> Json:
         """Do what a choice says: ``session`` and ``choice``.
 
         Raises:
@@ -84,7 +85,7 @@ class HandSessions:
             session.choose(document.get("choice", ""))
             return _document(key, session)
 
-    def advice(self, document: dict[str, str]) -> dict[str, Any]:
+    def advice(self, document: dict[str, str]) -> Json:
         """What the agent thinks of the person's choices: ``session``.
 
         Raises:
@@ -108,7 +109,7 @@ class HandSessions:
         return key, self._sessions[key]
 
 
-def playable(run: Run) -> dict[str, Any] | None:
+def playable(run: Run) -> Json | None:
     """What the page says of playing a run's scenario by hand; None where nobody can."""
     try:
         task = run.scenario.task
@@ -145,7 +146,7 @@ def parsed(body: bytes) -> dict[str, str]:
     return document
 
 
-def _document(key: str, session: HandSession) -> dict[str, Any]:
+def _document(key: str, session: HandSession) -> Json:
     scene = session.scene()
     return {
         "session": key,
@@ -162,9 +163,9 @@ def _document(key: str, session: HandSession) -> dict[str, Any]:
     }
 
 
-def _turn(turn: Turn) -> dict[str, Any]:
+def _turn(turn: Turn) -> Json:
     return {"seat": turn.seat, "choice": turn.label, "table": _table(turn.table)}
 
 
-def _table(table: Any) -> list[dict[str, Any]]:
+def _table(table: Any) -> list[Json]:
     return [{"choice": label, "figures": action.figures} for label, action in table]

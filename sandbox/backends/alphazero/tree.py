@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
+from sandbox.api.types import Array
+
 njit: Any = numba.njit(cache=True, nogil=True)
 
 NONE = -1
@@ -40,16 +42,16 @@ class Tree(NamedTuple):
         actions: ``(G, N)``, the action that led from the parent.
     """
 
-    logits: Any
-    children: Any
-    visits: Any
-    sums: Any
-    values: Any
-    players: Any
-    proven: Any
-    outcomes: Any
-    parents: Any
-    actions: Any
+    logits: Array
+    children: Array
+    visits: Array
+    sums: Array
+    values: Array
+    players: Array
+    proven: Array
+    outcomes: Array
+    parents: Array
+    actions: Array
 
 
 def empty_tree(games: int, nodes: int, actions: int) -> Tree:
