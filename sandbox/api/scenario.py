@@ -17,7 +17,14 @@ class InputFile:
     Relative paths are resolved against the scenario file's folder (against the working directory
     when given by ``--set``), and the file's content takes part in the scenario's hash. A value with
     a scheme (``scheme:rest``) is left to the plugin.
+
+    Args:
+        many: The value may be several paths, as a list or separated by commas; the config receives them
+            separated by commas.
     """
+
+    def __init__(self, many: bool = False) -> None:
+        self.many = many
 
 
 class _Frozen(BaseModel):

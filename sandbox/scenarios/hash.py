@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox.api.errors import BrokenFileError
 
@@ -17,21 +18,46 @@ def has_scheme(value: str) -> bool:
     return bool(colon) and len(head) > 1 and "/" not in head and not Path(value).exists()
 
 
-def input_fields(model: type[BaseModel]) -> list[str]:
+def input_fields(model: type[BaseModel]) -> dict[str, bool]:
+    """Fields of a config that name input files, and whether each may name several."""
     from sandbox.api.scenario import InputFile
 
-    return [
-        name
-        for name, info in model.model_fields.items()
-        if any(isinstance(extra, InputFile) or extra is InputFile for extra in info.metadata)
-    ]
+    fields: dict[str, bool] = {}
+    for name, info in model.model_fields.items():
+        for extra in info.metadata:
+            if isinstance(extra, InputFile) or extra is InputFile:
+                fields[name] = isinstance(extra, InputFile) and extra.many
+    return fields
 
 
-def input_digest(config: BaseModel, name: str) -> str | None:
-    """Content of an input file as SHA-256; for a value with a scheme, the value itself."""
+def located(value: Any, many: bool, locate: Callable[[str], Path]) -> Any:
+    """The value of an input file's field with ``locate`` applied to its paths, but not to what has a scheme.
+
+    Args:
+        value: As it was given.
+        many: Whether the field may name several files, as a list or separated by commas.
+        locate: Makes a path absolute.
+    """
+    if many and isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
+        value = ",".join(value)
+    if not isinstance(value, str) or not value:
+        return value
+    parts = value.split(",") if many else [value]
+    return ",".join(part if has_scheme(part) else str(locate(part.strip())) for part in parts)
+
+
+def input_digest(config: BaseModel, name: str, many: bool = False) -> str | None:
+    """Content of an input file as SHA-256; for a value with a scheme, the value itself.
+
+    For a field that may name several files, the digests are separated by commas.
+    """
     value = getattr(config, name)
     if not value or not isinstance(value, str):
         return None
+    return ",".join(_digest(part) for part in (value.split(",") if many else [value]))
+
+
+def _digest(value: str) -> str:
     path = Path(value)
     if has_scheme(value):
         return value

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sandbox.api.reward import RewardSpec
     from sandbox.api.scenario import Scenario
 from sandbox.scenarios.find import find, id_of_file
-from sandbox.scenarios.hash import has_scheme, input_digest, input_fields
+from sandbox.scenarios.hash import input_digest, input_fields, located
 from sandbox.scenarios.paths import absolute_path
 from sandbox.scenarios.validation import validate
 
@@ -103,7 +103,10 @@ class ResolvedScenario:
             "version": self.task.version,
             "config": self.config.model_dump(mode="json"),
             "evaluation_config": self.evaluation_config.model_dump(mode="json"),
-            "files": {name: input_digest(self.config, name) for name in input_fields(type(self.config))},
+            "files": {
+                name: input_digest(self.config, name, many)
+                for name, many in input_fields(type(self.config)).items()
+            },
             "reward": self.reward.weights,
             "metric": self.metric.name,
             "evaluation": self.spec.evaluation.model_dump(mode="json", exclude={"config"}),
@@ -150,10 +153,9 @@ class ResolvedScenario:
     def _validated(self, values: Mapping[str, Any]) -> BaseModel:
         model: type[BaseModel] = resolve(self.task.config)
         resolved = dict(values)
-        for name in input_fields(model):
-            value = resolved.get(name)
-            if isinstance(value, str) and value and not has_scheme(value):
-                resolved[name] = str(self._input(name, value))
+        for name, many in input_fields(model).items():
+            if name in resolved:
+                resolved[name] = located(resolved[name], many, partial(self._input, name))
         config: BaseModel = validate(model, resolved, f"the config of {self.spec.id}", self.path)
         return config
 
@@ -223,8 +225,9 @@ def _apply(raw: dict[str, Any], assignments: Mapping[str, Any], scenario: Resolv
         plain = key.removeprefix("config.")
         first = plain.partition(".")[0]
         value = given
-        if first in files and isinstance(given, str) and given and not has_scheme(given):
-            value = str(absolute_path(Path.cwd(), given, f"--set {key}"))
+        if first in files:
+            locate = partial(absolute_path, Path.cwd(), what=f"--set {key}")
+            value = located(given, files[first], locate)
         if first in fields:
             raw["config"] = merged(raw["config"], {plain: value})
             # The command means every episode, also where the file's evaluation says otherwise.

@@ -2,24 +2,121 @@
 
 from __future__ import annotations
 
-from sandbox_traffic.baselines.controller import Controller, Place, best_phase
-from sandbox_traffic.state import SignalState
+from collections.abc import Callable
+
+import numpy as np
+
+from sandbox.api import RewardSpec
+from sandbox_traffic.baselines.controller import (
+    Controller,
+    Place,
+    TrafficEnv,
+    best_phase,
+    waiting_pedestrians,
+)
+from sandbox_traffic.network.webster import SATURATION_FLOW
+from sandbox_traffic.reward import OUTSIDE_SCALE, PRESETS
+from sandbox_traffic.state import Array, SignalState
 
 
 class MaxPressure(Controller):
     """Max-pressure (Varaiya 2013): argmax over phases of Σ over movements of incoming − outgoing vehicles.
 
-    The vehicles of an approach count for each of its movements, as turning ratios are not known.
+    As turning ratios are not known, the vehicles of a lane are divided in equal parts among its movements, and
+    each movement weighs as its part. Pedestrians who stand before a crossing are incoming, with nobody ahead.
     """
 
     def choose(self, state: SignalState, place: Place) -> int:
         """The phase of largest pressure."""
-        return best_phase(state, state.signal.moves @ state.movement_pressure)
+        signal = state.signal
+        pressure = signal.moves @ (signal.movement_weight * state.movement_pressure)
+        return best_phase(state, pressure + waiting_pedestrians(state))
 
 
 class MaxWave(Controller):
-    """The phase that serves most vehicles, standing or approaching (RESCO's greedy controller)."""
+    """The phase that serves most vehicles, standing or approaching (RESCO's greedy controller).
+
+    Pedestrians who stand before a crossing count as vehicles.
+    """
 
     def choose(self, state: SignalState, place: Place) -> int:
         """The phase with the largest wave."""
-        return best_phase(state, state.signal.serves @ state.count)
+        return best_phase(state, state.signal.serves @ state.count + waiting_pedestrians(state))
+
+
+class GreedyReward(Controller):
+    """One-step greedy on a reward: the phase whose green improves the reward most by the next decision.
+
+    Every term of the reward is a sum over approaches. What green changes of it on an approach within one
+    decision is taken from the state, as `relief` has it; the phase with the largest weighted sum over the
+    approaches that it serves is chosen.
+
+    Args:
+        env: The environment.
+        reward: The reward.
+    """
+
+    def __init__(self, env: TrafficEnv, reward: RewardSpec) -> None:
+        super().__init__(env)
+        self._weights = {name: weight for name, weight in reward.weights.items() if weight}
+
+    def choose(self, state: SignalState, place: Place) -> int:
+        """The phase that improves the reward most."""
+        interval = float(self.batch.network.config.decision_interval)
+        value = np.zeros(len(state.signal.phases))
+        for name, weight in self._weights.items():
+            value += weight * relief(name, state, interval)
+        return best_phase(state, value)
+
+
+def relief(term: str, state: SignalState, interval: float) -> Array:
+    """What a reward term changes by within a decision if a phase is green rather than red, shape ``(phases,)``.
+
+    Vehicles with green stand no longer and lose no time; a queue enters the junction at the saturation flow; and
+    with red, everyone who stands waits for the interval. Terms that no single approach decides are 0.
+
+    Args:
+        term: Name of the reward term.
+        state: The signal.
+        interval: Time to the next decision, s.
+    """
+    signal, count = state.signal, np.maximum(state.count, 0.0)
+    match term:
+        case "queue":
+            return -signal.serves @ state.queue
+        case "outside":
+            return -signal.serves @ (OUTSIDE_SCALE * state.outside / (OUTSIDE_SCALE + state.outside))
+        case "spillback":
+            return -signal.serves @ state.outside
+        case "waiting" | "waiting_difference":
+            return -signal.serves @ (state.waiting + interval * state.queue)
+        case "pressure":
+            return -signal.moves @ (signal.movement_weight * state.movement_pressure)
+        case "delay":
+            return -signal.serves @ state.slowness
+        case "mean_speed":
+            return signal.serves @ state.slowness / max(float(count.sum()), 1.0)
+        case "throughput":
+            return signal.serves @ np.minimum(count, SATURATION_FLOW / 3600.0 * interval)
+        case "pedestrians":
+            return -waiting_pedestrians(state)
+        case "co2" | "fuel":
+            return -signal.serves @ state.queue
+        case _:
+            return np.zeros(len(signal.phases))
+
+
+def _greedy(preset: str) -> Callable[[TrafficEnv], GreedyReward]:
+    """Makes the one-step greedy rule of a reward preset from an environment."""
+    return lambda env: GreedyReward(env, PRESETS[preset])
+
+
+greedy_queue = _greedy("queue")
+greedy_waiting = _greedy("waiting")
+greedy_waiting_difference = _greedy("waiting-difference")
+greedy_pressure = _greedy("pressure")
+greedy_delay = _greedy("delay")
+greedy_speed = _greedy("speed")
+greedy_throughput = _greedy("throughput")
+greedy_saturated = _greedy("saturated")
+greedy_emissions = _greedy("emissions")

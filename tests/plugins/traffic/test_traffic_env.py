@@ -110,7 +110,7 @@ def test_rules_hold_in_the_simulator_whatever_is_asked(signal_env: MakeOne) -> N
             runs.append([state, 0])
         runs[-1][1] += 1
     for state, seconds in runs[:-1]:
-        if state in signal.greens:
+        if state in signal.phases:
             assert seconds >= 7
         elif "y" in state:
             assert seconds == 3
@@ -395,7 +395,7 @@ def test_turners_that_block_one_another_inside_the_junction_are_driven_around(si
     """Without, SUMO's opposing left turners may stand in the junction to the end whatever is green."""
 
     def play(blockers: int | None) -> dict[str, float]:
-        env = signal_env(**COLOGNE1, duration=1500, demand=1.5, max_green=60, junction_blockers=blockers)
+        env = signal_env(**COLOGNE1, duration=1500, demand=1.5, yellow=3, junction_blockers=blockers)
         _, info = env.reset(seed=3)
         over, step = False, 0
         while not over:

@@ -19,8 +19,8 @@ from sandbox.evaluation.rollout import play
 from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.scenarios.resolve import load_scenario
 from sandbox_traffic.baselines.actuated import actuated
-from sandbox_traffic.baselines.fixed_time import FixedTime
 from sandbox_traffic.baselines.greedy import MaxPressure
+from sandbox_traffic.baselines.sumo_program import fixed_time
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.env import SignalEnv, SignalsEnv, make_signal, make_signals
 from sandbox_traffic.reward import PRESETS
@@ -187,7 +187,7 @@ def test_baselines_play_natively_as_they_play_alone() -> None:
     config = problem.evaluation_config
     assert isinstance(config, SignalConfig)
     env = make_signal(config, problem.reward)
-    makers = [MaxPressure, actuated, FixedTime]
+    makers = [MaxPressure, actuated, fixed_time]
     single = [
         play(env, make(env), agent.name, seed)
         for make, agent in zip(makers, agents, strict=True)
