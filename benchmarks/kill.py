@@ -2,12 +2,13 @@
 
     python -m benchmarks.kill --times 100
     python -m benchmarks.kill --times 20 --scenario traffic/single-intersection --algo ppo --steps 2000
+    python -m benchmarks.kill --times 20 --signal TERM
 
 A run is begun and killed with SIGKILL, its whole process group with it, after a random time; then it is
-resumed and killed again, until it gets through. After every kill each file of the run directory is
-checked against its sum, and at the end the run against one that was never killed. Every attempt is a
-process of its own, forked from one that has only imported the libraries. Prints one JSON document;
-exits with 1 if anything was lost.
+resumed and killed again, until it gets through. With SIGTERM it ends in an orderly way instead. After
+every kill each file of the run directory is checked against its sum, and at the end the run against one
+that was never killed. Every attempt is a process of its own, forked from one that has only imported the
+libraries. Prints one JSON document; exits with 1 if anything was lost.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+STOPS = {"KILL": signal.SIGKILL, "TERM": signal.SIGTERM}
+INTERRUPTED = 130
+"""Exit code of an attempt that ended in an orderly way."""
 
 TOYS = Path(__file__).resolve().parent.parent / "tests" / "toys" / "plugin.py"
 
@@ -67,10 +72,10 @@ def measure(given: argparse.Namespace, root: Path) -> dict[str, Any]:
             path = _only_run(folder)
             act = partial(_begin, given, folder) if path is None else partial(_go_on, path)
             limit = draw.uniform(0, whole) if counts["kills"] < given.times else None
-            code = _attempt(act, limit, root / "log.txt")
+            code = _attempt(act, limit, root / "log.txt", STOPS[given.signal])
             if code == 0:
                 break
-            if code == -signal.SIGKILL:
+            if code in (-STOPS[given.signal], INTERRUPTED):
                 counts["kills"] += 1
                 counts["kills_of_train" if path is None else "kills_of_resume"] += 1
             else:
@@ -82,10 +87,10 @@ def measure(given: argparse.Namespace, root: Path) -> dict[str, Any]:
                 print(
                     f"{counts['kills']} kills, {counts['runs']} runs, {troubles}", file=sys.stderr, flush=True
                 )
-            found = _damages(folder, had_a_run=path is not None)
-            counts["runs_lost"] += found is None
-            counts["corrupt_files"] += len(found or ())
-            troubles += found or ()
+            damages = _damages(folder, had_a_run=path is not None)
+            counts["runs_lost"] += damages is None
+            counts["corrupt_files"] += len(damages or ())
+            troubles += damages or ()
         path = _only_run(folder)
         if path is None or fingerprint(path) != wanted:
             counts["final_hashes_that_differ"] += 1
@@ -96,7 +101,7 @@ def measure(given: argparse.Namespace, root: Path) -> dict[str, Any]:
         "failed_attempts", "final_hashes_that_differ",
     )  # fmt: skip
     return {
-        "scenario": given.scenario, "algo": given.algo, "steps": given.steps,
+        "scenario": given.scenario, "algo": given.algo, "steps": given.steps, "signal": given.signal,
         **{name: counts[name] for name in names},
         "seconds_of_an_uninterrupted_run": round(whole, 2),
         "seconds": round(time.perf_counter() - begun, 1),
@@ -120,10 +125,10 @@ def fingerprint(path: Path | None) -> dict[str, Any]:
         "best": _sum(path / "policy" / "best" / "weights.safetensors"),
         "validations": [
             sorted(record.items())
-            for record in ({**one, "seconds": 0} for one in records)
+            for record in ({**line, "seconds": 0} for line in records)
             if any(name.startswith("validation/") for name in record)
         ],
-        "in order": [one["steps"] for one in records] == sorted(one["steps"] for one in records),
+        "in order": [line["steps"] for line in records] == sorted(line["steps"] for line in records),
         "results": {name: agent["mean"] for name, agent in results["agents"].items()},
     }
 
@@ -152,7 +157,7 @@ def _go_on(path: Path) -> None:
     resume(path)
 
 
-def _attempt(act: Callable[[], None], limit: float | None, log: Path) -> int:
+def _attempt(act: Callable[[], None], limit: float | None, log: Path, stop: int = signal.SIGKILL) -> int:
     """Do something in a process group of its own, for at most ``limit`` seconds; its exit code."""
     child = os.fork()
     if child == 0:
@@ -164,6 +169,8 @@ def _attempt(act: Callable[[], None], limit: float | None, log: Path) -> int:
         try:
             act()
             code = 0
+        except KeyboardInterrupt:
+            code = INTERRUPTED
         except BaseException as error:
             print(f"{type(error).__name__}: {error}", flush=True)
         finally:
@@ -177,7 +184,7 @@ def _attempt(act: Callable[[], None], limit: float | None, log: Path) -> int:
             # The child may not have made its group yet, or have just ended.
             for kill, target in ((os.killpg, child), (os.kill, child)):
                 try:
-                    kill(target, signal.SIGKILL)
+                    kill(target, stop)
                 except ProcessLookupError:
                     continue
             end = float("inf")
@@ -186,8 +193,8 @@ def _attempt(act: Callable[[], None], limit: float | None, log: Path) -> int:
 
 def _only_run(folder: Path) -> Path | None:
     """The run below a folder; None where none has begun."""
-    found = [file.parent for file in folder.rglob("run.json")]
-    return found[0] if found else None
+    runs = [file.parent for file in folder.rglob("run.json")]
+    return runs[0] if runs else None
 
 
 def _damages(folder: Path, had_a_run: bool) -> list[str] | None:
@@ -231,6 +238,7 @@ def _import_all(algo: str) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--times", type=int, default=100, help="kills")
+    parser.add_argument("--signal", choices=list(STOPS), default="KILL", help="what ends an attempt")
     parser.add_argument("--scenario", default="toy/regulator", help="of the tests' toy domain by default")
     parser.add_argument("--algo", default="ppo")
     parser.add_argument("--steps", type=int, default=512)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from sandbox.api.errors import PluginError, SandboxError, UnknownNameError
+from sandbox.api.processes import Parent
 from sandbox.testing.suite import CHECKS, Result
 from sandbox.testing.verdicts import Level
 
@@ -54,8 +55,9 @@ def check_outside(
     reader, writer = os.pipe()
     asked: dict[str, Any] = {"plugin": plugin, "level": level, "memory": memory, "cpu": int(seconds) + 10}
     asked["only"] = list(only)
+    arguments = [str(writer), json.dumps(asked), Parent.current().argument]
     process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox.testing.worker", str(writer), json.dumps(asked)],
+        [sys.executable, "-m", "sandbox.testing.worker", *arguments],
         pass_fds=(writer,),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

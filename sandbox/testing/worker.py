@@ -1,6 +1,6 @@
 """Runs the contract suite on one plugin in this process, with limits; started by `sandbox.testing.outside`.
 
-    python -m sandbox.testing.worker DESCRIPTOR '{"plugin": "fishing", "level": "full", …}'
+    python -m sandbox.testing.worker DESCRIPTOR '{"plugin": "fishing", "level": "full", …}' PARENT
 
 Results go to the file descriptor as JSON lines, so that what a plugin prints does not mix with them.
 """
@@ -13,11 +13,13 @@ import sys
 from typing import Any
 
 from sandbox.api.errors import SandboxError
+from sandbox.api.processes import Parent, follow_parent
 
 
 def main(arguments: list[str]) -> int:
     """Run the checks and report each as it begins and as it ends."""
     descriptor, asked = int(arguments[0]), json.loads(arguments[1])
+    follow_parent(Parent.from_argument(arguments[2]))
     _limit(asked["memory"], asked["cpu"])
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         try:

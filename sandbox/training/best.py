@@ -67,11 +67,8 @@ class Validation:
         self._scenario, self._total = scenario, total
         self._writer, self._runner, self._progress = writer, runner, progress
         self._done = 0
-
-    @property
-    def wanted(self) -> int:
+        self.wanted = scenario.spec.evaluation.validations
         """Validations of a whole run."""
-        return self._scenario.spec.evaluation.validations
 
     def is_due(self, steps: int) -> bool:
         """Whether a validation is due after ``steps`` steps; the last one comes when training has ended."""

@@ -201,7 +201,7 @@ def test_a_parallel_scenario_is_played_and_trained_natively() -> None:
     changes = ["config.duration=30", "config.decision_interval=10"]
     problem = load_scenario("traffic/grid4x4", changes, [])
     envs: Any = make_training(problem, 2, seed=0)
-    assert isinstance(envs._envs.unwrapped, SignalsVectorEnv)
+    assert isinstance(envs.joint_envs.unwrapped, SignalsVectorEnv)
     rows, info = envs.reset()
     assert rows.shape[0] == 32
     assert info["action_mask"].shape == (32, 8)

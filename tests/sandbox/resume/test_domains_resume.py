@@ -122,6 +122,7 @@ def _as_plugin_would(task: Any, workers: bool) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_resuming_from_five_moments(tmp_path: Path) -> None:
     """PPO, A2C, SAC and DQN on a robot, a junction and a toy, stopped at five random moments each."""
     cases = [
