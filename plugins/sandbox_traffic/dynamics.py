@@ -50,10 +50,11 @@ def allowed_phases(
     may_go = (green_time >= low) & settled
     may_stay = (green_time + interval <= high) | ~may_go
     changes = rings != own[..., None, :]
-    kept: NDArray[np.bool_] = np.where(changes, may_go[..., None, :], may_stay[..., None, :]).all(axis=-1)
-    allowed = kept & exists
+    kept = np.where(changes, may_go[..., None, :], may_stay[..., None, :])
+    allowed = np.all(kept, axis=-1) & exists
     present = shown[..., None] == np.arange(rings.shape[1])
-    return allowed | (present & ~allowed.any(axis=-1, keepdims=True))
+    mask: NDArray[np.bool_] = allowed | (present & ~np.any(allowed, axis=-1, keepdims=True))
+    return mask
 
 
 def may_switch(

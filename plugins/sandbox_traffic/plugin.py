@@ -7,7 +7,9 @@ from typing import Literal
 from sandbox.api import Baseline, Domain, Metric, Task, View
 
 METRICS = (
-    Metric("delay", "s", "lower", "time lost, waited outside or stood as a pedestrian, per vehicle or pedestrian"),
+    Metric(
+        "delay", "s", "lower", "time lost, waited outside or stood as a pedestrian, per vehicle or pedestrian"
+    ),
     Metric("vehicle_delay", "s", "lower", "time lost and time waited outside, per scheduled vehicle"),
     Metric("trip_time", "s", "lower", "time from the scheduled departure, per scheduled vehicle"),
     Metric("waiting", "s", "lower", "time standing or outside, per scheduled vehicle"),

@@ -184,7 +184,9 @@ def _spec(**weights: float) -> RewardSpec:
         RewardTerm("throughput", throughput, 0.0, "vehicles", "", "vehicles that crossed the loops"),
         RewardTerm("emergency_braking", emergency_braking, 0.0, "1", "", "in the whole network"),
         RewardTerm("spillback", spillback, 0.0, "vehicles", "", "vehicles outside, Σ n"),
-        RewardTerm("pedestrians", pedestrians, 0.0, "pedestrians", "", "pedestrians who stand before the crossings"),
+        RewardTerm(
+            "pedestrians", pedestrians, 0.0, "pedestrians", "", "pedestrians who stand before the crossings"
+        ),
         RewardTerm("co2", co2, 0.0, "g/s", "", "emitted on the approaches; needs emissions: true"),
         RewardTerm("fuel", fuel, 0.0, "g/s", "", "used on the approaches; needs emissions: true"),
     )

@@ -65,7 +65,7 @@ class Sotl(Controller):
         signal = state.signal
         red = signal.walks[state.phase] == 0
         kept_waiting = signal.calls[state.phase] @ state.count + signal.walks @ (red * state.pedestrians)
-        sums = last.vehicle_seconds + kept_waiting * (state.now - last.time)
+        sums: Array = last.vehicle_seconds + kept_waiting * (state.now - last.time)
         sums[state.phase] = 0.0
         self._sums[place] = _Sums(state.now, sums)
         return sums

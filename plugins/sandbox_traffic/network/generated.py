@@ -58,9 +58,7 @@ def write_demand(path: Path, config: SignalConfig, seed: int, scale: float) -> N
         ]
         pedestrians = sample_pedestrians(pedestrian_rng, duration, hourly, intersection.arm_edges())
     else:
-        vehicles = grids.sample_vehicles(
-            grid, vehicle_rng, duration, config.level, scale, config.demand_side
-        )
+        vehicles = grids.sample_vehicles(grid, vehicle_rng, duration, config.level, scale, config.demand_side)
         pedestrians = grids.sample_pedestrians(grid, pedestrian_rng, duration, hourly)
     shares = {"emergency": config.emergency, "bus": config.buses, "bicycle": config.bicycles}
     types = draw_types(type_rng, len(vehicles), shares)

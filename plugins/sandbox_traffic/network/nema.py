@@ -109,15 +109,11 @@ def _switches(
             known = clearing.get(link, (0.0, 0.0))
             clearing[link] = max(known[0], yellow), max(known[1], yellow + red)
     times = sorted({0.0, *(time for pair in clearing.values() for time in pair)})
-    switches = [
-        (rules.rounded(time), _clearing_state(before, after, clearing, time)) for time in times[:-1]
-    ]
+    switches = [(rules.rounded(time), _clearing_state(before, after, clearing, time)) for time in times[:-1]]
     return (*switches, (rules.rounded(times[-1]), after))
 
 
-def _clearing_state(
-    before: str, after: str, clearing: Mapping[int, tuple[float, float]], time: float
-) -> str:
+def _clearing_state(before: str, after: str, clearing: Mapping[int, tuple[float, float]], time: float) -> str:
     """State ``time`` s after the request."""
     lights = []
     for link, (old, new) in enumerate(zip(before, after, strict=True)):

@@ -87,31 +87,38 @@ def plan_phases(program: Program, rules: TimingRules, crossings: frozenset[int] 
     numbers = phase_steps(program, crossings)
     states = tuple(dict.fromkeys(program.steps[number].state for number in numbers))
     sequences = _sequences(program, numbers, states)
-    fallback = _typical_clearance(sequences)
-    explicit = rules.yellow is not None or rules.all_red is not None
-    yellow = fallback[0] if rules.yellow is None else rules.yellow
-    all_red = fallback[1] if rules.all_red is None else rules.all_red
-    transitions: dict[tuple[int, int], Switches] = {}
-    for old, state in enumerate(states):
-        own = next((item for item in sequences.items() if item[0][0] == old), None)
-        for new, target in enumerate(states):
-            if explicit or own is None or not own[1]:
-                switches = transition(state, target, yellow, all_red)
-            else:
-                between = sequences.get((old, new))
-                if between is None:
-                    between = _adapted(own[1], state, target, states[own[0][1]])
-                switches = as_switches(between, target)
-            transitions[old, new] = tuple((rules.rounded(after), shown) for after, shown in switches)
     limit = np.where(calls_for_others(states), rules.max_green, math.inf)
     return PhasePlan(
         states=states,
-        transitions=transitions,
+        transitions=_transitions(states, sequences, rules),
         rings=np.arange(len(states))[:, None],
         min_green=np.full((len(states), 1), float(rules.min_green)),
         max_green=limit[:, None],
         leads_to=_leads_to(program, numbers, states),
     )
+
+
+def _transitions(
+    states: tuple[str, ...],
+    sequences: Mapping[tuple[int, int], tuple[Interval, ...]],
+    rules: TimingRules,
+) -> dict[tuple[int, int], Switches]:
+    """Switches between all phases, from what the program shows between those that follow one another."""
+    yellow, all_red = _typical_clearance(sequences)
+    explicit = rules.yellow is not None or rules.all_red is not None
+    yellow = yellow if rules.yellow is None else rules.yellow
+    all_red = all_red if rules.all_red is None else rules.all_red
+    transitions: dict[tuple[int, int], Switches] = {}
+    for old, state in enumerate(states):
+        usual, own = next(((pair[1], way) for pair, way in sequences.items() if pair[0] == old), (old, ()))
+        for new, target in enumerate(states):
+            if explicit or not own:
+                switches = transition(state, target, yellow, all_red)
+            else:
+                way = sequences.get((old, new)) or _adapted(own, state, target, states[usual])
+                switches = as_switches(way, target)
+            transitions[old, new] = tuple((rules.rounded(after), shown) for after, shown in switches)
+    return transitions
 
 
 def phase_steps(program: Program, crossings: frozenset[int] = frozenset()) -> tuple[int, ...]:
@@ -125,7 +132,9 @@ def phase_steps(program: Program, crossings: frozenset[int] = frozenset()) -> tu
     steady = [
         number for number, step in enumerate(program.steps) if step.state and not is_changing(step.state)
     ]
-    free = always_green([program.steps[number].state for number in steady]) if len(steady) > 1 else frozenset()
+    free = (
+        always_green([program.steps[number].state for number in steady]) if len(steady) > 1 else frozenset()
+    )
     green = {number: green_links(program.steps[number].state) - free for number in steady}
     showing = [number for number in steady if green[number]]
     if not showing:

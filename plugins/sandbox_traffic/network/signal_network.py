@@ -124,7 +124,7 @@ class SignalNetwork:
     @cached_property
     def max_rings(self) -> int:
         """Largest number of rings of a signal."""
-        return max(signal.plan.rings.shape[1] for signal in self.signals)
+        return max(int(signal.plan.rings.shape[1]) for signal in self.signals)
 
     def _by_phase(self, name: str, filler: float) -> NDArray[np.float64]:
         """An attribute of all phase plans, padded with ``filler``."""
@@ -189,7 +189,11 @@ def build_network(
     near = [roads.approach(lane, config.detection_range) for lane in incoming]
     entries = [roads.edges_upstream(lane) for lane in incoming]
     merges = [roads.merge_downstream(signal.outgoing) if signal.is_meter else () for signal in signals]
-    read = [*(name for names in near for name in names), *outgoing, *(name for names in merges for name in names)]
+    read = [
+        *(name for names in near for name in names),
+        *outgoing,
+        *(name for names in merges for name in names),
+    ]
     lanes, edges = tuple(dict.fromkeys(read)), tuple(sorted(set().union(*entries)))
     crossings = [crossing for signal in signals for crossing in signal.crossings]
     spec = SimulationSpec(

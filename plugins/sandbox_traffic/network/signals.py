@@ -107,7 +107,9 @@ class Signal:
         lanes, width = self.movements[:, 0], len(self.incoming)
         onward = self.decided & ~self.turns_back
         counted = np.where(np.bincount(lanes[onward], minlength=width)[lanes] > 0, onward, self.decided)
-        return np.where(counted, 1.0 / np.maximum(np.bincount(lanes[counted], minlength=width)[lanes], 1), 0.0)
+        return np.where(
+            counted, 1.0 / np.maximum(np.bincount(lanes[counted], minlength=width)[lanes], 1), 0.0
+        )
 
     @cached_property
     def walks(self) -> NDArray[np.float64]:
@@ -121,7 +123,8 @@ class Signal:
     @cached_property
     def walk_decided(self) -> NDArray[np.bool_]:
         """Crossings that are not green in every phase, shape ``(crossings,)``."""
-        return ~self.walks.astype(np.bool_).all(axis=0)
+        decided: NDArray[np.bool_] = (self.walks == 0).any(axis=0)
+        return decided
 
     @property
     def is_meter(self) -> bool:

@@ -74,7 +74,9 @@ def _filtered(file: Path) -> str:
         if skipped:
             return
         if depth > MAX_DEPTH:
-            raise BrokenFileError(file, f"is nested deeper than {MAX_DEPTH} levels.", parser.CurrentLineNumber)
+            raise BrokenFileError(
+                file, f"is nested deeper than {MAX_DEPTH} levels.", parser.CurrentLineNumber
+            )
         if tag in LEFT_OUT or (tag == "param" and names_a_file(attributes.get("key", ""))):
             skipped = depth
             return

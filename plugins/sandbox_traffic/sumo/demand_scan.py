@@ -86,7 +86,9 @@ def _scan(path: Path, stamp: tuple[int, int], ordered: bool) -> DemandScan:
             else:
                 first, last = _departures(attributes)
                 if ordered and first < latest:
-                    raise _out_of_order(path, parser.CurrentLineNumber, attributes.get("id", ""), first, latest)
+                    raise _out_of_order(
+                        path, parser.CurrentLineNumber, attributes.get("id", ""), first, latest
+                    )
                 latest = first
                 departures.append((first, last))
             junctions |= "fromJunction" in attributes or "toJunction" in attributes

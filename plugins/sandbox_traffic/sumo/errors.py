@@ -55,7 +55,9 @@ def explain(text: str, spec: SimulationSpec, routes: str) -> BrokenFileError | R
     for path in (*files, spec.net):
         if path in text:
             return BrokenFileError(path, f"SUMO says: {text}", hint=hint)
-    return RunFailedError(f"SUMO stopped: {text}", hint or f"The network was {spec.net}, the demand {routes}.")
+    return RunFailedError(
+        f"SUMO stopped: {text}", hint or f"The network was {spec.net}, the demand {routes}."
+    )
 
 
 def _hint(text: str) -> str:

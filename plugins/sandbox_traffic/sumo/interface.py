@@ -83,7 +83,18 @@ class SimulationSpec:
         """Lengths of the parts of the vector of values, in the order of `Snapshot`'s fields."""
         lanes, edges, loops = len(self.lanes), len(self.edges), len(self.loops)
         crossings, emitting = len(self.crossings), len(self.lanes) if self.emissions else 0
-        return (*(lanes,) * 4, edges, loops, loops, crossings, crossings, emitting, emitting, len(self.signals), 1)
+        return (
+            *(lanes,) * 4,
+            edges,
+            loops,
+            loops,
+            crossings,
+            crossings,
+            emitting,
+            emitting,
+            len(self.signals),
+            1,
+        )
 
     @property
     def size(self) -> int:
@@ -134,8 +145,9 @@ class Snapshot:
     def from_values(cls, values: NDArray[np.float64], spec: SimulationSpec) -> Snapshot:
         """Split vectors of values, shape ``(…, spec.size)``; the parts are views, not copies."""
         bounds = list(accumulate(spec.layout, initial=0))
-        *parts, _ = (values[..., start:end] for start, end in pairwise(bounds))
-        return cls(*parts, values[..., -1])
+        parts = [values[..., start:end] for start, end in pairwise(bounds)]
+        parts[-1] = parts[-1][..., 0]  # the last value is one for the whole network
+        return cls(*parts)
 
 
 @dataclass(frozen=True, slots=True)

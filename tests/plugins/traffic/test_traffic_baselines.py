@@ -12,8 +12,8 @@ from traffic_support import COLOGNE1, GRID, LANE, show_state
 
 from sandbox.api import Policy
 from sandbox_traffic.baselines.actuated import Actuated, actuated
-from sandbox_traffic.baselines.plans import ProgramSlots, program_slots
 from sandbox_traffic.baselines.greedy import MaxPressure, MaxWave
+from sandbox_traffic.baselines.plans import ProgramSlots, program_slots
 from sandbox_traffic.env import SignalEnv, SignalsEnv
 from sandbox_traffic.network.programs import Program, Step
 from sandbox_traffic.plugin import BASELINES
