@@ -20,7 +20,8 @@ class SignalConfig(BaseModel):
 
     ``net`` and ``routes`` are paths, ``sumo-rl:PATH`` for a file below the folder ``nets`` of the installed
     sumo-rl package, or both one of ``generated:single-intersection``, ``generated:arterial-N`` and
-    ``generated:grid-RxC``. ``routes`` and ``additional`` may be several paths, as a list or separated by commas.
+    ``generated:grid-RxC``. ``routes`` and ``additional`` may be several paths, as a list or separated by
+    commas.
 
     ``net`` may also be a configuration of SUMO (``.sumocfg``), which then gives network, routes, additional
     files, begin, end, step length and seed; see `sandbox_traffic.sumo.configuration`.
@@ -61,7 +62,7 @@ class SignalConfig(BaseModel):
         None,
         ge=-1,
         lt=2**31,
-        description="SUMO's seed in every episode; drawn for each if absent (−1: also where a .sumocfg has one)",
+        description="SUMO's seed in every episode; drawn if absent (−1: also where a .sumocfg has one)",
     )
     window: int = Field(
         0,

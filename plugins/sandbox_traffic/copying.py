@@ -1,7 +1,7 @@
 """Copies of environments: SUMO's state cannot be copied, so a copy plays the episode again.
 
-``copy.deepcopy`` and ``pickle`` make a new environment of the same parameters and replay the present episode from
-its seed and actions. That takes as long as SUMO took; the copy then plays on exactly like the original.
+``copy.deepcopy`` and ``pickle`` make a new environment of the same parameters and replay the present episode
+from its seed and actions. That takes as long as SUMO took; the copy then plays on exactly like the original.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The rules between a requested phase and what a signal shows: clearance, minimum and maximum green.
 
-A signal has one ring, or two where its program is of SUMO's type NEMA. Each ring shows one of its ring phases and
-keeps their times; a phase is what all rings show. `allowed_phases` holds for any number of signals at once, and
-`PhaseClock` keeps the rules for one signal.
+A signal has one ring, or two where its program is of SUMO's type NEMA. Each ring shows one of its ring phases
+and keeps their times; a phase is what all rings show. `allowed_phases` holds for any number of signals at
+once, and `PhaseClock` keeps the rules for one signal.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def allowed_phases(
 ) -> NDArray[np.bool_]:
     """Phases that may be requested.
 
-    A ring may go on once its minimum green is over, and keep its ring phase while the maximum green lasts through
-    the next interval. No ring changes while the green of another has not begun. If no phase keeps both rules, as
-    where one ring must go on and the other may not yet, the present phase is kept.
+    A ring may go on once its minimum green is over, and keep its ring phase while the maximum green lasts
+    through the next interval. No ring changes while the green of another has not begun. If no phase keeps
+    both rules, as where one ring must go on and the other may not yet, the present phase is kept.
 
     Args:
         now: Simulated time, s, shape ``(…, 1)``.
@@ -43,17 +43,17 @@ def allowed_phases(
         Shape ``(…, signals, phases)``.
     """
     signal = np.arange(len(rings))
-    own = rings[signal, shown]
+    present = rings[signal, shown]
     low, high = (limit[signal, shown] for limit in limits)
     green_time = now[..., None] - green_since
     settled = (green_time >= 0).all(axis=-1, keepdims=True)
     may_go = (green_time >= low) & settled
     may_stay = (green_time + interval <= high) | ~may_go
-    changes = rings != own[..., None, :]
+    changes = rings != present[..., None, :]
     kept = np.where(changes, may_go[..., None, :], may_stay[..., None, :])
     allowed = np.all(kept, axis=-1) & exists
-    present = shown[..., None] == np.arange(rings.shape[1])
-    mask: NDArray[np.bool_] = allowed | (present & ~np.any(allowed, axis=-1, keepdims=True))
+    is_shown = shown[..., None] == np.arange(rings.shape[1])
+    mask: NDArray[np.bool_] = allowed | (is_shown & ~np.any(allowed, axis=-1, keepdims=True))
     return mask
 
 
@@ -75,7 +75,8 @@ class PhaseClock:
     Attributes:
         plan: The phases and the rules between them.
         phase: The phase that is shown or being changed to.
-        green_since: Time at which the green of each ring starts, s; in the future while it is being changed to.
+        green_since: Time at which the green of each ring starts, s; in the future while it is being changed
+            to.
         pending: Switches that are not yet due, as ``(time, state)``.
         shown: State that the latest due switch brought.
     """
@@ -102,7 +103,7 @@ class PhaseClock:
     def allows(self, phase: int, now: float, interval: float) -> bool:
         """Whether ``phase`` keeps the rules at time ``now``, with ``interval`` s to the next decision."""
         settled = max(self.green_since) <= now
-        for wanted, own, since, low, high in zip(
+        for wanted, present, since, low, high in zip(
             self._rings[phase],
             self._rings[self.phase],
             self.green_since,
@@ -111,9 +112,9 @@ class PhaseClock:
             strict=True,
         ):
             may_go = settled and now - since >= low
-            if wanted != own and not may_go:
+            if wanted != present and not may_go:
                 return False
-            if wanted == own and may_go and now - since + interval > high:
+            if wanted == present and may_go and now - since + interval > high:
                 return False
         return True
 
@@ -143,8 +144,8 @@ class PhaseClock:
         self.pending.extend((now + after, state) for after, state in switches)
         start = now + switches[-1][0]
         self.green_since = tuple(
-            since if wanted == own else start
-            for wanted, own, since in zip(
+            since if wanted == present else start
+            for wanted, present, since in zip(
                 self._rings[phase], self._rings[self.phase], self.green_since, strict=True
             )
         )

@@ -1,7 +1,7 @@
 """Observations of signals, each a concatenation of named blocks.
 
-A block has one number per ring, phase, approach, exit, movement or crossing. Where signals differ in size, their
-observations are padded with zeros at the end, for a policy that all signals share.
+A block has one number per ring, phase, approach, exit, movement or crossing. Where signals differ in size,
+their observations are padded with zeros at the end, for a policy that all signals share.
 """
 
 from __future__ import annotations

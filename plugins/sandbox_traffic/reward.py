@@ -206,8 +206,8 @@ PRESETS = {
 }
 """Reward presets.
 
-Each contains the vehicles outside and the pedestrians who stand: without the former, holding one green for ever
-can have the best reward, and without the latter, a crossing that only they use need never be green.
-``saturated`` is for demand above capacity, where lanes are full under every policy. It rewards
-throughput and counts vehicles outside without saturation.
+Each contains the vehicles outside and the pedestrians who stand: without the former, holding one green for
+ever can have the best reward, and without the latter, a crossing that only they use need never be green.
+``saturated`` is for demand above capacity, where lanes are full under every policy. It rewards throughput and
+counts vehicles outside without saturation.
 """

@@ -24,9 +24,9 @@ LONGEST = 3600.0
 def sumo_programs(network: SignalNetwork, kind: str) -> list[SumoProgram | None]:
     """What `SignalBatch.follow` hands to SUMO, a program for each signal, None for its own.
 
-    `OWN` leaves SUMO alone. With a kind of `KINDS`, signals whose own program has another type run their own steps under SUMO's
-    controller of that type, the greens between the minimum and maximum green of the scenario. With `NEMA`,
-    signals of another type keep their own program.
+    `OWN` leaves SUMO alone. With a kind of `KINDS`, signals whose own program has another type run their own
+    steps under SUMO's controller of that type, the greens between the minimum and maximum green of the
+    scenario. With `NEMA`, signals of another type keep their own program.
 
     Raises:
         InvalidValueError: If there is no such kind.

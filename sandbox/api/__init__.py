@@ -53,6 +53,7 @@ _HOMES = {
     "RewardChoice": "scenario",
     "Scenario": "scenario",
     "Seeds": "scenario",
+    "Tunable": "tuning",
     "Moment": "view",
     "View": "view",
     "ViewAgent": "view",
@@ -95,6 +96,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "StorageError",
     "Task",
     "TrainContext",
+    "Tunable",
     "UnknownNameError",
     "View",
     "ViewAgent",
@@ -145,6 +147,7 @@ if TYPE_CHECKING:
         Seeds,
     )
     from sandbox.api.state import read_state, write_state
+    from sandbox.api.tuning import Tunable
     from sandbox.api.view import Moment, View, ViewAgent, ViewRequest
 
 

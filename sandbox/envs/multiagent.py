@@ -7,19 +7,35 @@ is gone (see ``docs/decisions/0003-parameter-sharing.md``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
-from numpy.typing import NDArray
 
 from sandbox.api.errors import MisfitError
+from sandbox.api.types import (
+    Array,
+    Bools,
+    Element,
+    Environment,
+    Info,
+    Json,
+    Options,
+    ParallelEnvironment,
+    Reset,
+    Space,
+    Stateful,
+    Step,
+    VectorEnvironment,
+    VectorStep,
+)
+from sandbox.envs.wrappers import reset_with
 
 
-def padded(env: Any) -> Any:
+def padded(env: ParallelEnvironment) -> ParallelEnvironment:
     """The PettingZoo environment with all observation and action spaces padded to common ones.
 
     Raises:
@@ -44,7 +60,7 @@ def padded(env: Any) -> Any:
     return env
 
 
-class JointEnv(gym.Env[Any, Any]):
+class JointEnv(Environment):
     """All agents of a PettingZoo environment as the rows of one Gymnasium environment.
 
     Observations and actions are stacked in the order of ``possible_agents``, k rows. ``info`` holds,
@@ -57,7 +73,7 @@ class JointEnv(gym.Env[Any, Any]):
         env: The parallel environment.
     """
 
-    def __init__(self, env: Any) -> None:
+    def __init__(self, env: ParallelEnvironment) -> None:
         self.parallel = env
         self._env = padded(env)
         self.agents: list[str] = list(env.possible_agents)
@@ -72,15 +88,13 @@ class JointEnv(gym.Env[Any, Any]):
         self.metadata = dict(env.metadata)
         self.render_mode = getattr(env, "render_mode", None)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: Options | None = None) -> Reset:
         """Start an episode of all agents."""
         observations, infos = self._env.reset(seed=seed, options=options)
         present = set(self.parallel.agents)
         return self._stack(observations), self._joint_info(infos, present)
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Element) -> Step:
         """Step the agents that are present; the scalar reward is the sum over agents.
 
         The episode ends with its last agent: terminated if every agent of the last step terminated,
@@ -101,14 +115,13 @@ class JointEnv(gym.Env[Any, Any]):
         total = float(info["agent_rewards"].sum())
         return self._stack(observations), total, ended_by_itself, over and not ended_by_itself, info
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> Json:
         """The state of the wrapped environment, where it offers one."""
-        state: dict[str, Any] = self.parallel.unwrapped.get_state()
-        return state
+        return _stateful(self.parallel.unwrapped).get_state()
 
-    def set_state(self, state: dict[str, Any]) -> None:
+    def set_state(self, state: Json) -> None:
         """Bring the wrapped environment, which must have been reset, into a state."""
-        self.parallel.unwrapped.set_state(state)
+        _stateful(self.parallel.unwrapped).set_state(state)
 
     def render(self) -> Any:
         """A frame of the wrapped environment."""
@@ -118,7 +131,7 @@ class JointEnv(gym.Env[Any, Any]):
         """Close the wrapped environment."""
         self.parallel.close()
 
-    def _stack(self, observations: dict[str, Any]) -> Any:
+    def _stack(self, observations: Mapping[str, Element]) -> Array:
         space: Any = self.observation_space
         stacked = np.zeros(space.shape, space.dtype)
         for row, agent in enumerate(self.agents):
@@ -126,11 +139,11 @@ class JointEnv(gym.Env[Any, Any]):
                 stacked[row] = observations[agent]
         return stacked
 
-    def _row_values(self, values: dict[str, Any], dtype: Any) -> NDArray[Any]:
+    def _row_values(self, values: Mapping[str, float], dtype: type[np.generic]) -> Array:
         return np.array([values.get(agent, 0) for agent in self.agents], dtype)
 
-    def _joint_info(self, infos: dict[str, dict[str, Any]], present: set[str]) -> dict[str, Any]:
-        joint: dict[str, Any] = {"active": np.array([agent in present for agent in self.agents])}
+    def _joint_info(self, infos: Mapping[str, Info], present: set[str]) -> Info:
+        joint: Info = {"active": np.array([agent in present for agent in self.agents])}
         masks = {agent: info["action_mask"] for agent, info in infos.items() if "action_mask" in info}
         if masks or self.padded_actions:
             joint["action_mask"] = self._masks(masks, present)
@@ -148,20 +161,30 @@ class JointEnv(gym.Env[Any, Any]):
                 break
         return joint
 
-    def _masks(self, masks: dict[str, Any], present: set[str]) -> NDArray[np.bool_]:
+    def _masks(self, masks: Mapping[str, Array], present: set[str]) -> Bools:
         """Masks padded with false; without a mask of its own, an agent's unpadded actions are allowed."""
-        stacked = np.zeros((len(self.agents), int(self.row_action_space.n)), np.bool_)
+        stacked = np.zeros((len(self.agents), _num_actions(self.row_action_space)), np.bool_)
         for row, agent in enumerate(self.agents):
             if agent not in present:
                 stacked[row, 0] = True
             elif agent in masks:
                 stacked[row, : len(masks[agent])] = masks[agent]
             else:
-                stacked[row, : int(self.parallel.action_space(agent).n)] = True
+                stacked[row, : _num_actions(self.parallel.action_space(agent))] = True
         return stacked
 
 
-class Rows(VectorEnv[Any, Any, Any]):
+def _num_actions(space: Space) -> int:
+    assert isinstance(space, gym.spaces.Discrete)
+    return int(space.n)
+
+
+def _stateful(env: Any) -> Stateful:
+    stateful: Stateful = env  # whether it is that, the task's `resume` says
+    return stateful
+
+
+class Rows(VectorEnvironment):
     """A vector of `JointEnv`, flattened: every agent of every environment is a row, in that order.
 
     ``info["active"]`` marks rows whose agent takes part in the coming step, ``info["acted"]`` those
@@ -176,7 +199,7 @@ class Rows(VectorEnv[Any, Any, Any]):
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
 
-    def __init__(self, envs: VectorEnv[Any, Any, Any], factory: Callable[[], Any] | None = None) -> None:
+    def __init__(self, envs: VectorEnvironment, factory: Callable[[], Any] | None = None) -> None:
         joint: Any = envs.unwrapped if factory is None else factory()
         try:
             self.single_observation_space = joint.row_observation_space
@@ -192,15 +215,12 @@ class Rows(VectorEnv[Any, Any, Any]):
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.render_mode = None
 
-    def reset(
-        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | list[int | None] | None = None, options: Options | None = None) -> Reset:
         """Start an episode in every environment."""
-        envs: Any = self.joint_envs  # Gymnasium types the seed as an int, and takes lists
-        observation, info = envs.reset(seed=seed, options=options)
+        observation, info = reset_with(self.joint_envs, seed, options)
         return self._flat(observation), self._row_info(info)
 
-    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+    def step(self, actions: Element) -> VectorStep:
         """Step every environment with the actions of all rows, shape ``(num_envs, *action_shape)``."""
         k = len(self.agents)
         shape: Any = self.single_action_space.shape
@@ -228,22 +248,19 @@ class Rows(VectorEnv[Any, Any, Any]):
         self._add_finals(rows, info, flat, terminated | truncated, over)
         return flat, reward.astype(np.float64), terminated, truncated, rows
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> Json:
         """The state of the wrapped environment, where it has one."""
-        envs: Any = self.joint_envs.unwrapped
-        state: dict[str, Any] = envs.get_state()
-        return state
+        return _stateful(self.joint_envs.unwrapped).get_state()
 
-    def set_state(self, state: dict[str, Any]) -> None:
+    def set_state(self, state: Json) -> None:
         """Go back to a state of the wrapped environment."""
-        envs: Any = self.joint_envs.unwrapped
-        envs.set_state(state)
+        _stateful(self.joint_envs.unwrapped).set_state(state)
 
     def close(self, **kwargs: Any) -> None:
         """Close all environments."""
         self.joint_envs.close(**kwargs)
 
-    def _of_step(self, info: Any, final: Any, over: NDArray[np.bool_], name: str) -> NDArray[Any]:
+    def _of_step(self, info: Info, final: Info, over: Bools, name: str) -> Array:
         """A per-agent value of the step just taken; where the episode ended it is in the final info."""
         k = len(self.agents)
         values = np.zeros((self._num_joint_envs, k))
@@ -253,16 +270,14 @@ class Rows(VectorEnv[Any, Any, Any]):
             values[over] = np.asarray(final[name])[over]
         return values.reshape(-1)
 
-    def _row_info(self, info: dict[str, Any]) -> dict[str, Any]:
-        rows: dict[str, Any] = {"active": np.asarray(info["active"], bool).reshape(-1)}
+    def _row_info(self, info: Info) -> Info:
+        rows: Info = {"active": np.asarray(info["active"], bool).reshape(-1)}
         if "action_mask" in info:
             mask = np.asarray(info["action_mask"], bool)
             rows["action_mask"] = mask.reshape(self.num_envs, mask.shape[-1])
         return rows
 
-    def _add_finals(
-        self, rows: dict[str, Any], info: dict[str, Any], flat: Any, done: NDArray[np.bool_], over: Any
-    ) -> None:
+    def _add_finals(self, rows: Info, info: Info, flat: Array, done: Bools, over: Bools) -> None:
         if not done.any():
             return
         k = len(self.agents)
@@ -285,6 +300,6 @@ class Rows(VectorEnv[Any, Any, Any]):
             }
             rows["final_info"]["_metrics"] = first
 
-    def _flat(self, observation: Any) -> Any:
+    def _flat(self, observation: Element) -> Array:
         shape: Any = self.single_observation_space.shape
         return np.asarray(observation).reshape(self.num_envs, *shape)

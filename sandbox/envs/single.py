@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
-
+from sandbox.api.types import Environment
 from sandbox.envs.seeding import EpisodeSeeds
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -37,7 +36,7 @@ class EnvFactory:
     evaluation: bool = False
     render_mode: str | None = None
 
-    def __call__(self) -> gym.Env[Any, Any]:
+    def __call__(self) -> Environment:
         env = make_single(self.scenario, self.render_mode, evaluation=self.evaluation)
         if self.scenario.task.agents == "parallel":
             from sandbox.envs.multiagent import JointEnv
@@ -45,5 +44,5 @@ class EnvFactory:
             env = JointEnv(env)
         if self.seeds is not None:
             env = EpisodeSeeds(env, *self.seeds, resume=self.scenario.task.resume)
-        checked: gym.Env[Any, Any] = env
+        checked: Environment = env
         return checked

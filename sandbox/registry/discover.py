@@ -108,13 +108,13 @@ class Plugins:
 
     def statuses(self) -> list[PluginStatus]:
         """Every plugin with what became of it."""
-        found = []
+        statuses = []
         for name in self.names():
             self._load(name)
             source, error = self._sources[name], self._errors.get(name)
             state: Literal["ok", "broken"] = "ok" if error is None else "broken"
-            found.append(PluginStatus(name, self.kind, source.distribution, source.version, state, error))
-        return sorted(found + self._rejected, key=lambda status: (status.name, status.status != "ok"))
+            statuses.append(PluginStatus(name, self.kind, source.distribution, source.version, state, error))
+        return sorted(statuses + self._rejected, key=lambda status: (status.name, status.status != "ok"))
 
     def source(self, name: str) -> _Source:
         """Where the plugin comes from."""
@@ -248,8 +248,8 @@ class Registry:
     def _add_target(self, target: str) -> None:
         try:
             module, attributes = _load_target(target)
-            found = [getattr(module, name) for name in attributes] if attributes else _plugins_of(module)
-            if not found:
+            declared = [getattr(module, name) for name in attributes] if attributes else _plugins_of(module)
+            if not declared:
                 raise PluginError("it defines no Domain and no Algorithm")
         except KeyboardInterrupt:
             raise
@@ -257,7 +257,7 @@ class Registry:
             reason = error.message if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
             self._unloadable.append(PluginStatus(target, "domain", target, "", "broken", reason))
             return
-        for plugin in found:
+        for plugin in declared:
             source = _Source(module.__name__, target, "", partial(_itself, plugin))
             plugins = self.algorithms if isinstance(plugin, Algorithm) else self.domains
             plugins.add(getattr(plugin, "name", target), source)

@@ -23,7 +23,7 @@ def resolve(reference: Any) -> Any:
         return reference
     module_name, _, attribute = reference.partition(":")
     try:
-        found: Any = importlib.import_module(module_name)
+        target: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if not missing or missing == module_name.partition(".")[0]:
@@ -31,10 +31,10 @@ def resolve(reference: Any) -> Any:
         raise MissingExtraError(f"'{reference}'", [missing], None) from error
     for part in attribute.split("."):
         try:
-            found = getattr(found, part)
+            target = getattr(target, part)
         except AttributeError as error:
             raise PluginError(f"'{reference}' does not exist: {error}") from error
-    return found
+    return target
 
 
 def missing_modules(requires: tuple[str, ...]) -> list[str]:

@@ -66,13 +66,13 @@ def new_plugin(name: str, into: Path | None = None) -> tuple[Path, list[Path]]:
 
 
 def _templates(folder: Traversable, above: tuple[str, ...] = ()) -> list[tuple[Any, list[str]]]:
-    found: list[tuple[Any, list[str]]] = []
+    templates: list[tuple[Any, list[str]]] = []
     for entry in folder.iterdir():
         if entry.is_dir():
-            found += _templates(entry, (*above, entry.name))
+            templates += _templates(entry, (*above, entry.name))
         elif entry.name.endswith(_SUFFIX):
-            found.append((entry, [*above, entry.name.removesuffix(_SUFFIX)]))
-    return found
+            templates.append((entry, [*above, entry.name.removesuffix(_SUFFIX)]))
+    return templates
 
 
 def _filled(text: str, words: dict[str, str]) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sandbox.scenarios.find import entries
 
+if TYPE_CHECKING:
+    from sandbox.api.types import Json
 
-def list_scenarios() -> list[dict[str, Any]]:
+
+def list_scenarios() -> list[Json]:
     """Every readable scenario: ``id``, ``task``, ``title``, ``metric``, ``agents``."""
     return [
         {

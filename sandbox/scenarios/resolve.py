@@ -246,8 +246,8 @@ def _scenario(document: Any, path: Path, scenario_id: str) -> Scenario:
 
     if not isinstance(document, dict):
         raise BrokenFileError(path, "is not a scenario: it must be a mapping with title, task and metric")
-    found: Scenario = validate(Scenario, {**document, "id": scenario_id}, f"{path}", path)
-    return found
+    scenario: Scenario = validate(Scenario, {**document, "id": scenario_id}, f"{path}", path)
+    return scenario
 
 
 def _document(path: Path) -> Any:

@@ -68,7 +68,7 @@ def test_the_file_takes_the_tasks_own_observations_one_or_many_and_says_what_it_
     facts = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
     assert facts["scenario"] == "toy/regulator"
     assert facts["policy"] == "best"
-    assert facts["scenario_hash"] == run.record["scenario_hash"]
+    assert facts["scenario_hash"] == run.record.scenario_hash
 
 
 @pytest.mark.usefixtures("toys", "tools")

@@ -22,8 +22,9 @@ from sandbox_traffic.state import Array, SignalState
 class MaxPressure(Controller):
     """Max-pressure (Varaiya 2013): argmax over phases of Σ over movements of incoming − outgoing vehicles.
 
-    As turning ratios are not known, the vehicles of a lane are divided in equal parts among its movements, and
-    each movement weighs as its part. Pedestrians who stand before a crossing are incoming, with nobody ahead.
+    As turning ratios are not known, the vehicles of a lane are divided in equal parts among its movements,
+    and each movement weighs as its part. Pedestrians who stand before a crossing are incoming, with nobody
+    ahead.
     """
 
     def choose(self, state: SignalState, place: Place) -> int:
@@ -70,40 +71,66 @@ class GreedyReward(Controller):
 
 
 def relief(term: str, state: SignalState, interval: float) -> Array:
-    """What a reward term changes by within a decision if a phase is green rather than red, shape ``(phases,)``.
+    """What a reward term changes by within a decision if a phase is green rather than red.
 
-    Vehicles with green stand no longer and lose no time; a queue enters the junction at the saturation flow; and
-    with red, everyone who stands waits for the interval. Terms that no single approach decides are 0.
+    Vehicles with green stand no longer and lose no time; a queue enters the junction at the saturation
+    flow; and with red, everyone who stands waits for the interval. Terms that no single approach decides
+    are 0.
 
     Args:
         term: Name of the reward term.
         state: The signal.
         interval: Time to the next decision, s.
+
+    Returns:
+        Shape ``(phases,)``.
     """
-    signal, count = state.signal, np.maximum(state.count, 0.0)
-    match term:
-        case "queue":
-            return -signal.serves @ state.queue
-        case "outside":
-            return -signal.serves @ (OUTSIDE_SCALE * state.outside / (OUTSIDE_SCALE + state.outside))
-        case "spillback":
-            return -signal.serves @ state.outside
-        case "waiting" | "waiting_difference":
-            return -signal.serves @ (state.waiting + interval * state.queue)
-        case "pressure":
-            return -signal.moves @ (signal.movement_weight * state.movement_pressure)
-        case "delay":
-            return -signal.serves @ state.slowness
-        case "mean_speed":
-            return signal.serves @ state.slowness / max(float(count.sum()), 1.0)
-        case "throughput":
-            return signal.serves @ np.minimum(count, SATURATION_FLOW / 3600.0 * interval)
-        case "pedestrians":
-            return -waiting_pedestrians(state)
-        case "co2" | "fuel":
-            return -signal.serves @ state.queue
-        case _:
-            return np.zeros(len(signal.phases))
+    rule = RELIEF.get(term)
+    return np.zeros(len(state.signal.phases)) if rule is None else rule(state, interval)
+
+
+def _served(value: Callable[[SignalState, float], Array]) -> Callable[[SignalState, float], Array]:
+    """Sums a value of approaches over those that each phase serves."""
+    return lambda state, interval: state.signal.serves @ value(state, interval)
+
+
+def _pressure(state: SignalState, interval: float) -> Array:
+    signal = state.signal
+    pressure: Array = signal.moves @ (signal.movement_weight * state.movement_pressure)
+    return -pressure
+
+
+def _outside(state: SignalState, interval: float) -> Array:
+    return -OUTSIDE_SCALE * state.outside / (OUTSIDE_SCALE + state.outside)
+
+
+def _waiting(state: SignalState, interval: float) -> Array:
+    return -(state.waiting + interval * state.queue)
+
+
+def _speed(state: SignalState, interval: float) -> Array:
+    return state.slowness / max(float(state.count.sum()), 1.0)
+
+
+def _crossing(state: SignalState, interval: float) -> Array:
+    return np.minimum(state.count, SATURATION_FLOW / 3600.0 * interval)
+
+
+RELIEF: dict[str, Callable[[SignalState, float], Array]] = {
+    "queue": _served(lambda state, _: -state.queue),
+    "outside": _served(_outside),
+    "spillback": _served(lambda state, _: -state.outside),
+    "waiting": _served(_waiting),
+    "waiting_difference": _served(_waiting),
+    "pressure": _pressure,
+    "delay": _served(lambda state, _: -state.slowness),
+    "mean_speed": _served(_speed),
+    "throughput": _served(_crossing),
+    "pedestrians": lambda state, _: -waiting_pedestrians(state),
+    "co2": _served(lambda state, _: -state.queue),
+    "fuel": _served(lambda state, _: -state.queue),
+}
+"""Rule of each reward term, of shape ``(phases,)``."""
 
 
 def _greedy(preset: str) -> Callable[[TrafficEnv], GreedyReward]:

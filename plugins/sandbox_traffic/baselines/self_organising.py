@@ -23,8 +23,8 @@ class Sotl(Controller):
     """Red phases accumulate demand, and platoons pass before a change.
 
     While a phase is red, it accumulates over time the number of vehicles and pedestrians who have green there
-    and none now. The phase with the largest sum gets green once the sum exceeds ``threshold``, unless a platoon of fewer than
-    ``platoon`` vehicles is moving towards the present green, which may cross first.
+    and none now. The phase with the largest sum gets green once the sum exceeds ``threshold``, unless a
+    platoon of fewer than ``platoon`` vehicles is moving towards the present green, which may cross first.
 
     Args:
         env: The environment.

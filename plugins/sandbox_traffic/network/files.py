@@ -41,7 +41,8 @@ def expanded(config: SignalConfig) -> SignalConfig:
 
     Raises:
         BrokenFileError: As `read_configuration`.
-        InvalidValueError: If the file has no routes and none are given, or the episode lies outside its hours.
+        InvalidValueError: If the file has no routes and none are given, or the episode lies outside its
+            hours.
     """
     if not config.configured:
         return config

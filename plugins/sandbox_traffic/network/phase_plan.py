@@ -1,8 +1,8 @@
 """The phases that controllers choose from, and the switches that lead from each to every other.
 
 A program alternates between phases and what clears the junction between them. What lies between two phases is
-taken from the program where it has the change; any other change from a phase clears the junction as the program
-does after that phase.
+taken from the program where it has the change; any other change from a phase clears the junction as the
+program does after that phase.
 """
 
 from __future__ import annotations
@@ -110,12 +110,12 @@ def _transitions(
     all_red = all_red if rules.all_red is None else rules.all_red
     transitions: dict[tuple[int, int], Switches] = {}
     for old, state in enumerate(states):
-        usual, own = next(((pair[1], way) for pair, way in sequences.items() if pair[0] == old), (old, ()))
+        usual, known = next(((pair[1], way) for pair, way in sequences.items() if pair[0] == old), (old, ()))
         for new, target in enumerate(states):
-            if explicit or not own:
+            if explicit or not known:
                 switches = transition(state, target, yellow, all_red)
             else:
-                way = sequences.get((old, new)) or _adapted(own, state, target, states[usual])
+                way = sequences.get((old, new)) or _adapted(known, state, target, states[usual])
                 switches = as_switches(way, target)
             transitions[old, new] = tuple((rules.rounded(after), shown) for after, shown in switches)
     return transitions
@@ -125,8 +125,9 @@ def phase_steps(program: Program, crossings: frozenset[int] = frozenset()) -> tu
     """Steps of a program that are phases, by number.
 
     A phase gives green to a link and has none that is about to change. Links that are green in every such
-    step do not count. Neither all-red nor a short rest of the phase before is a phase: the end of the walkers'
-    green, or the links that stay green while others change. Where only one phase is left, a step without
+    step do not count. Neither all-red nor a short rest of the phase before is a phase: the end of the
+    walkers' green, or the links that stay green while others change. Where only one phase is left, a step
+    without
     green is a phase too: a ramp meter's red is what controls.
     """
     steady = [
@@ -275,4 +276,4 @@ def transition(old: str, new: str, yellow: float, all_red: float) -> Switches:
 def calls_for_others(states: Sequence[str]) -> NDArray[np.bool_]:
     """Whether some other phase gives green to a link that is red in each phase, shape ``(phases,)``."""
     green = [green_links(state) for state in states]
-    return np.array([any(other - own for other in green) for own in green], dtype=np.bool_)
+    return np.array([any(other - links for other in green) for links in green], dtype=np.bool_)

@@ -151,10 +151,8 @@ def make_signal(
     width = len(program.steps[0].state) if program.steps else 0
     if program.steps and any(index >= width for index in (*links, *walking)):
         raise ValueError(f"signal '{program.signal}' has more links than its phases have characters")
-    if program.kind == NEMA:
-        plan = plan_ring_phases(program, rules)
-    else:
-        plan = plan_phases(program, rules, walking)
+    nema = program.kind == NEMA
+    plan = plan_ring_phases(program, rules) if nema else plan_phases(program, rules, walking)
     flat = [(index, pair) for index in sorted(links) for pair in links[index]]
     incoming = tuple(dict.fromkeys(source for _, (source, _, _) in flat))
     outgoing = tuple(dict.fromkeys(target for _, (_, target, _) in flat))
@@ -184,9 +182,9 @@ def choose_programs(programs: Sequence[Program], chosen: str | None) -> dict[str
     """
     running = {program.signal: program for program in programs}
     if chosen is not None:
-        own = {program.signal: program for program in programs if program.id == chosen}
-        if not own:
+        named = {program.signal: program for program in programs if program.id == chosen}
+        if not named:
             known = ", ".join(dict.fromkeys(program.id for program in programs)) or "none"
             raise InvalidValueError(f"No signal has a program '{chosen}'.", f"Known programs: {known}.")
-        running |= own
+        running |= named
     return running

@@ -1,7 +1,7 @@
 """Copies additional files of users without what writes or reads elsewhere.
 
-Vehicle types, routes, stops, zones, detectors and programs of signals are kept. Detectors and programs lose the
-file that they would write; what only writes or decorates is left out; anything else is refused by name.
+Vehicle types, routes, stops, zones, detectors and programs of signals are kept. Detectors and programs lose
+the file that they would write; what only writes or decorates is left out; anything else is refused by name.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ KEPT = ROUTES | DETECTORS | frozenset({
 """Elements that decide about the traffic or measure it."""
 
 LEFT_OUT = frozenset({
-    "edgeData", "laneData", "instantInductionLoop", "instantE1Detector", "routeProbe", "timedEvent", "vTypeProbe",
-    "poly", "polygon", "poi", "viewsettings", "location",
+    "edgeData", "laneData", "instantInductionLoop", "instantE1Detector", "routeProbe", "timedEvent",
+    "vTypeProbe", "poly", "polygon", "poi", "viewsettings", "location",
 })  # fmt: skip
 """Elements that only write or decorate."""
 

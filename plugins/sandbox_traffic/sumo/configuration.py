@@ -1,8 +1,8 @@
 """Reads configurations of SUMO (``.sumocfg``): which files, which hours, which options.
 
-A configuration gives what `SignalConfig` otherwise names one by one. Options that change nothing of the traffic,
-such as outputs, are left out; any other option is refused by name, because without it the simulation would not
-be the user's.
+A configuration gives what `SignalConfig` otherwise names one by one. Options that change nothing of the
+traffic, such as outputs, are left out; any other option is refused by name, because without it the simulation
+would not be the user's.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ NAMES = {
 
 SET_HERE = frozenset({
     "time-to-teleport", "time-to-teleport.highways", "time-to-teleport.disconnected", "max-depart-delay",
-    "pedestrian.striping.jamtime", "junction-taz", "random", "threads", "save-configuration", "configuration-file",
+    "pedestrian.striping.jamtime", "junction-taz", "random", "threads", "save-configuration",
+    "configuration-file",
 })  # fmt: skip
 """Options that the environment sets by itself, for every scenario alike."""
 
@@ -36,7 +37,8 @@ REPORTS = (
     "output", "log", "verbose", "v", "no-warnings", "w", "no-step-log", "human-readable-time", "precision",
     "print-options", "xml-validation", "gui-settings-file", "start", "quit-on-end", "delay", "language",
     "write-license", "tracker-interval", "breakpoints", "demo", "registry-viewport", "window", "game",
-    "summary", "tripinfo", "fcd", "netstate", "vehroute", "statistic", "duration-log", "message-log", "error-log",
+    "summary", "tripinfo", "fcd", "netstate", "vehroute", "statistic", "duration-log", "message-log",
+    "error-log",
 )  # fmt: skip
 """Options with one of these names, or a name that begins with it and goes on after - or ., only report."""
 
@@ -87,8 +89,8 @@ def read_configuration(path: Path) -> Configuration:
     """Read a ``.sumocfg``.
 
     Raises:
-        BrokenFileError: If it is not one, names no network, names a file outside its folder, or sets an option
-            that environments cannot take over; names the option and the way out.
+        BrokenFileError: If it is not one, names no network, names a file outside its folder, or sets an
+            option that environments cannot take over; names the option and the way out.
     """
     return _read(path, fingerprint(path))
 

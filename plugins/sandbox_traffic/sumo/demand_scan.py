@@ -57,11 +57,11 @@ class DemandScan:
 
 
 def scan_demand(routes: Sequence[Path], additional: Sequence[Path] = ()) -> DemandScan:
-    """Scan routes files, whose departures must be in order of time, and additional files, which may be in any.
+    """Scan routes files, whose departures must be in order of time, and additional files, in any order.
 
     Raises:
-        BrokenFileError: If a file cannot be read or is not XML; if departures of a routes file are not in order,
-            since SUMO leaves out those that come too late.
+        BrokenFileError: If a file cannot be read or is not XML; if departures of a routes file are not in
+            order, since SUMO leaves out those that come too late.
     """
     scans = [_scan(path, fingerprint(path), True) for path in routes]
     scans += [_scan(path, fingerprint(path), False) for path in additional]
@@ -135,8 +135,8 @@ def _greatest_speed(attributes: dict[str, str]) -> float:
 def _out_of_order(path: Path, line: int, name: str, first: float, latest: float) -> BrokenFileError:
     return BrokenFileError(
         path,
-        f"'{name[:80]}' departs at {first:g} s, after an element of {latest:g} s; SUMO leaves out what is not in "
-        "order of time.",
+        f"'{name[:80]}' departs at {first:g} s, after an element of {latest:g} s; SUMO leaves out what is "
+        "not in order of time.",
         line,
         "Sort the file, for example with SUMO's tools/route/sort_routes.py.",
     )

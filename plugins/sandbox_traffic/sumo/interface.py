@@ -106,15 +106,17 @@ class SimulationSpec:
 class Snapshot:
     """The values read at one time, from one simulation or from several.
 
-    Every array may have leading axes, such as one over simulations. Lanes, edges, loops, crossings and signals
-    are in the order of `SimulationSpec`. Vehicles at a scheduled stop are not counted: they wait for no signal.
+    Every array may have leading axes, such as one over simulations. Lanes, edges, loops, crossings and
+    signals are in the order of `SimulationSpec`. Vehicles at a scheduled stop are not counted: they wait for
+    no signal.
 
     Attributes:
         count: Vehicles on each lane, shape ``(…, lanes)``.
         halting: Vehicles slower than 0.1 m/s on each lane, shape ``(…, lanes)``.
         waiting: Sum of the present waiting times of the vehicles on each lane, s, shape ``(…, lanes)``.
-        pace: Mean speed on each lane as a share of the limit, shape ``(…, lanes)``; 0 where the lane is empty.
-            Where lanes are read vehicle by vehicle, 1 − the share of time lost, as SUMO counts it in trips.
+        pace: Mean speed on each lane as a share of the limit, shape ``(…, lanes)``; 0 where the lane is
+            empty. Where lanes are read vehicle by vehicle, 1 − the share of time lost, as SUMO counts it in
+            trips.
         outside: Vehicles that wait to enter on each edge, shape ``(…, edges)``.
         gap: Time since a vehicle was last on each loop, s, shape ``(…, loops)``.
         passed: Vehicles that have crossed each loop since the episode began, shape ``(…, loops)``.
@@ -122,8 +124,8 @@ class Snapshot:
         pedestrian_time: Sum of their present waiting times, s, shape ``(…, crossings)``.
         co2: CO2 emitted on each lane, g/s, shape ``(…, lanes)``; without lanes unless it is computed.
         fuel: Fuel used on each lane, g/s, shape as ``co2``.
-        shown: The phase that a signal's program shows or leads to, −1 where the environment controls it, shape
-            ``(…, signals)``.
+        shown: The phase that a signal's program shows or leads to, −1 where the environment controls it,
+            shape ``(…, signals)``.
         braking: Emergency brakings in the whole network since the episode began, shape ``(…)``.
     """
 

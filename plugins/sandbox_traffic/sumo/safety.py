@@ -96,12 +96,12 @@ def _check_element(
     for name, value in attributes.items():
         if names_a_file(name) and value not in NO_FILE:
             refuse(f"the attribute {name} of <{tag}> names a file and is refused.")
-    if tag == "param" and names_a_file(attributes.get("key", "")):
-        if attributes.get("value", "") not in NO_FILE:
-            refuse(
-                f"the parameter {attributes['key'][:80]} names a file and is refused; without it or with the "
-                f"value NUL the file can be used."
-            )
+    key, value = attributes.get("key", ""), attributes.get("value", "")
+    if tag == "param" and names_a_file(key) and value not in NO_FILE:
+        refuse(
+            f"the parameter {key[:80]} names a file and is refused; without it or with the value NUL "
+            "the file can be used."
+        )
 
 
 def names_a_file(name: str) -> bool:

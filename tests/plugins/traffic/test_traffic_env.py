@@ -199,7 +199,7 @@ def test_the_time_limit_truncates_and_the_info_has_the_metrics(signal_env: MakeO
 
 
 def test_observations_show_phase_and_vehicles(signal_env: MakeOne) -> None:
-    env = signal_env(duration=600, demand=1.5)
+    env = signal_env(duration=600, demand=1.5, max_green=None)
     observation, _ = env.reset(seed=0)
     assert observation.shape == (4 + 2 + 6 * 12,)
     assert observation.tolist() == [1, 0, 0, 0, 0] + [0] * 73
@@ -214,7 +214,7 @@ def test_observations_show_phase_and_vehicles(signal_env: MakeOne) -> None:
 
 
 def test_vehicles_outside_are_observed_and_rewarded(signal_env: MakeOne) -> None:
-    env = signal_env(duration=900, demand=2.5)
+    env = signal_env(duration=900, demand=2.5, max_green=None)
     env.reset(seed=0)
     for _ in range(180):
         observation, _, _, _, info = env.step(np.int64(1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,14 +52,10 @@ def test_a_lane_that_feeds_several_approaches_counts_once_in_all() -> None:
     np.add.at(weights, lanes.index, lanes.weight)
     assert set(np.round(weights, 9)) <= {0.0, 1.0}
     count = np.arange(1.0, len(spec.lanes) + 1)
-    nothing = np.zeros(len(spec.lanes))
-    snapshot = Snapshot(
-        count,
-        *(nothing, nothing, nothing),
+    snapshot = replace(
+        Snapshot.from_values(np.zeros(spec.size), spec),
+        count=count,
         outside=np.ones(len(spec.edges)),
-        gap=np.zeros(len(spec.loops)),
-        passed=np.zeros(len(spec.loops)),
-        braking=np.zeros(()),
     )
     totals = dict(zip(APPROACH_FIELDS, gather_approaches(snapshot, network).sum(axis=-1), strict=True))
     assert totals["count"] == pytest.approx(count[weights > 0].sum())
