@@ -140,7 +140,7 @@ def test_the_error_of_a_dead_simulator_gives_its_signal(three: SignalVectorEnv) 
     assert isinstance(simulation, RemoteSimulation)
     assert simulation.pid is not None
     os.kill(simulation.pid, signal.SIGKILL)
-    with pytest.raises(RunFailedError, match="ended unexpectedly \\(killed by SIGKILL\\)") as caught:
+    with pytest.raises(RunFailedError, match=r"ended unexpectedly \(killed by SIGKILL") as caught:
         three.step([0, 0, 0])
     assert "checkpoints are kept" in caught.value.hint
     rows, _ = three.reset(seed=0)  # and a new episode can begin
