@@ -63,13 +63,13 @@ BASELINES = (
     ),
     Baseline(
         "max-pressure",
-        "sandbox_traffic.baselines.greedy:MaxPressure",
+        "sandbox_traffic.baselines.greedy:max_pressure",
         "the phase with the largest sum of incoming minus outgoing vehicles",
         "Varaiya 2013, Transportation Research Part C 36",
     ),
     Baseline(
         "max-wave",
-        "sandbox_traffic.baselines.greedy:MaxWave",
+        "sandbox_traffic.baselines.greedy:max_wave",
         "greedy: the phase that serves most vehicles, standing or approaching",
         "Ault and Sharon 2021 (RESCO), its greedy controller",
     ),

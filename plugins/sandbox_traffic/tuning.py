@@ -1,17 +1,19 @@
 """Tunes the parameters of the classical controllers for a network: all candidates on the same episodes.
 
-Fixed-time, Webster, max-pressure and max-wave have no parameters.
+Webster's plan and what SUMO runs by itself have no parameters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import product
 from typing import Any
 
 from sandbox.api import Seeds
 from sandbox_traffic.baselines.actuated import Actuated, DelayBased
 from sandbox_traffic.baselines.controller import Controller
+from sandbox_traffic.baselines.greedy import GreedyReward, MaxPressure, MaxWave
 from sandbox_traffic.baselines.self_organising import Sotl
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.reward import PRESETS
@@ -20,7 +22,12 @@ from sandbox_traffic.vector import SignalsVectorEnv, make_signals_vec
 Values = tuple[float, ...]
 """One candidate: a value for each parameter."""
 
+HOLD: dict[str, Values] = {"hold": (5.0, 10.0, 15.0, 20.0)}
+
 GRIDS: dict[str, tuple[Callable[..., Controller], dict[str, Values]]] = {
+    "max-pressure": (MaxPressure, HOLD),
+    "max-wave": (MaxWave, HOLD),
+    **{f"greedy-{name}": (partial(GreedyReward, reward=reward), HOLD) for name, reward in PRESETS.items()},
     "actuated": (Actuated, {"passage": (0.5, 1.0, 2.0, 3.0, 4.0, 5.0)}),
     "delay-based": (DelayBased, {"loss": (0.3, 1.0, 3.0, 10.0, 30.0)}),
     "sotl": (Sotl, {"threshold": (20.0, 50.0, 100.0, 200.0, 400.0, 800.0), "platoon": (0.0, 3.0)}),

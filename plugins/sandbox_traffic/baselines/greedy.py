@@ -1,4 +1,8 @@
-"""Controllers that choose the phase of highest value at every decision."""
+"""Controllers that choose the phase of highest value at every decision.
+
+They know nothing of the time that a change costs. Where clearance takes five seconds, changing at every
+decision would leave half of the time to nobody, so each of them holds a green for some time, which is tuned.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +18,36 @@ from sandbox_traffic.baselines.controller import (
     best_phase,
     waiting_pedestrians,
 )
+from sandbox_traffic.baselines.parameters import DEFAULTS, tuned_parameters
 from sandbox_traffic.network.webster import SATURATION_FLOW
 from sandbox_traffic.reward import OUTSIDE_SCALE, PRESETS
 from sandbox_traffic.state import Array, SignalState
 
 
-class MaxPressure(Controller):
+class Greedy(Controller):
+    """The phase of highest value, once the present one has been green for some time.
+
+    Args:
+        env: The environment.
+        hold: Time for which a green is kept, s.
+    """
+
+    def __init__(self, env: TrafficEnv, hold: float = DEFAULTS["greedy"]["hold"]) -> None:
+        super().__init__(env)
+        self._hold = hold
+
+    def choose(self, state: SignalState, place: Place) -> int:
+        """The present phase, or the one of highest value."""
+        if state.action_mask[state.phase] and state.now - state.green_since < self._hold:
+            return state.phase
+        return best_phase(state, self.value(state))
+
+    def value(self, state: SignalState) -> Array:
+        """Value of each phase, shape ``(phases,)``."""
+        raise NotImplementedError
+
+
+class MaxPressure(Greedy):
     """Max-pressure (Varaiya 2013): argmax over phases of Σ over movements of incoming − outgoing vehicles.
 
     As turning ratios are not known, the vehicles of a lane are divided in equal parts among its movements,
@@ -27,25 +55,26 @@ class MaxPressure(Controller):
     ahead.
     """
 
-    def choose(self, state: SignalState, place: Place) -> int:
-        """The phase of largest pressure."""
+    def value(self, state: SignalState) -> Array:
+        """Pressure of each phase."""
         signal = state.signal
-        pressure = signal.moves @ (signal.movement_weight * state.movement_pressure)
-        return best_phase(state, pressure + waiting_pedestrians(state))
+        pressure: Array = signal.moves @ (signal.movement_weight * state.movement_pressure)
+        return pressure + waiting_pedestrians(state)
 
 
-class MaxWave(Controller):
+class MaxWave(Greedy):
     """The phase that serves most vehicles, standing or approaching (RESCO's greedy controller).
 
     Pedestrians who stand before a crossing count as vehicles.
     """
 
-    def choose(self, state: SignalState, place: Place) -> int:
-        """The phase with the largest wave."""
-        return best_phase(state, state.signal.serves @ state.count + waiting_pedestrians(state))
+    def value(self, state: SignalState) -> Array:
+        """Vehicles and pedestrians that each phase serves."""
+        wave: Array = state.signal.serves @ state.count + waiting_pedestrians(state)
+        return wave
 
 
-class GreedyReward(Controller):
+class GreedyReward(Greedy):
     """One-step greedy on a reward: the phase whose green improves the reward most by the next decision.
 
     Every term of the reward is a sum over approaches. What green changes of it on an approach within one
@@ -55,19 +84,20 @@ class GreedyReward(Controller):
     Args:
         env: The environment.
         reward: The reward.
+        hold: Time for which a green is kept, s.
     """
 
-    def __init__(self, env: TrafficEnv, reward: RewardSpec) -> None:
-        super().__init__(env)
+    def __init__(self, env: TrafficEnv, reward: RewardSpec, hold: float = DEFAULTS["greedy"]["hold"]) -> None:
+        super().__init__(env, hold)
         self._weights = {name: weight for name, weight in reward.weights.items() if weight}
 
-    def choose(self, state: SignalState, place: Place) -> int:
-        """The phase that improves the reward most."""
+    def value(self, state: SignalState) -> Array:
+        """What green improves of the reward."""
         interval = float(self.batch.network.config.decision_interval)
         value = np.zeros(len(state.signal.phases))
         for name, weight in self._weights.items():
             value += weight * relief(name, state, interval)
-        return best_phase(state, value)
+        return value
 
 
 def relief(term: str, state: SignalState, interval: float) -> Array:
@@ -133,9 +163,24 @@ RELIEF: dict[str, Callable[[SignalState, float], Array]] = {
 """Rule of each reward term, of shape ``(phases,)``."""
 
 
+def max_pressure(env: TrafficEnv) -> MaxPressure:
+    """Make the baseline ``max-pressure`` with the parameters tuned for its network."""
+    return MaxPressure(env, **tuned_parameters(env.batch.network.config, "max-pressure"))
+
+
+def max_wave(env: TrafficEnv) -> MaxWave:
+    """Make the baseline ``max-wave`` with the parameters tuned for its network."""
+    return MaxWave(env, **tuned_parameters(env.batch.network.config, "max-wave"))
+
+
 def _greedy(preset: str) -> Callable[[TrafficEnv], GreedyReward]:
-    """Makes the one-step greedy rule of a reward preset from an environment."""
-    return lambda env: GreedyReward(env, PRESETS[preset])
+    """Makes the one-step greedy rule of a reward preset, with the parameters tuned for its network."""
+
+    def make(env: TrafficEnv) -> GreedyReward:
+        parameters = tuned_parameters(env.batch.network.config, f"greedy-{preset}")
+        return GreedyReward(env, PRESETS[preset], **parameters)
+
+    return make
 
 
 greedy_queue = _greedy("queue")

@@ -11,11 +11,16 @@ from sandbox_traffic.config import GENERATED, SignalConfig
 PARAMETERS_FILE = Path(__file__).parents[1] / "data" / "controllers.json"
 
 DEFAULTS: dict[str, dict[str, float]] = {
+    "greedy": {"hold": 10.0},
     "actuated": {"passage": 3.0},
     "delay-based": {"loss": 1.0},
     "sotl": {"threshold": 600.0, "platoon": 3.0},
 }
-"""For networks without tuned ones: passage, s; loss, s; threshold, vehicle seconds; platoon, vehicles."""
+"""For networks without tuned ones; hold, passage and loss in s, threshold in vehicle seconds, platoon in
+vehicles.
+
+Those of ``greedy`` are for `max-pressure`, `max-wave` and all one-step greedy rules.
+"""
 
 
 def tuning_key(config: SignalConfig) -> str:
@@ -27,7 +32,8 @@ def tuning_key(config: SignalConfig) -> str:
 
 def tuned_parameters(config: SignalConfig, controller: str) -> dict[str, float]:
     """The tuned parameters of a controller where its network was tuned, else the defaults."""
-    return DEFAULTS[controller] | _tuned().get(tuning_key(config), {}).get(controller, {})
+    defaults = DEFAULTS.get(controller, DEFAULTS["greedy"])
+    return defaults | _tuned().get(tuning_key(config), {}).get(controller, {})
 
 
 @cache
