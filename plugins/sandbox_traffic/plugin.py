@@ -92,6 +92,30 @@ BASELINES = (
         "Webster 1958, Traffic Signal Settings",
     ),
     Baseline(
+        "coordinated",
+        "sandbox_traffic.baselines.cycles:coordinated",
+        "fixed-time plans with a common cycle and offsets for platoons, from flows measured before",
+        "Webster 1958; Traffic Signal Timing Manual (FHWA-HOP-08-024), chapter 6",
+    ),
+    Baseline(
+        "scats-like",
+        "sandbox_traffic.baselines.adaptive:scats",
+        "each signal moves its cycle and splits towards equal degrees of saturation",
+        "Sims and Dobinson 1980, IEEE Transactions on Vehicular Technology 29; Lowrie 1990",
+    ),
+    Baseline(
+        "scoot-like",
+        "sandbox_traffic.baselines.adaptive:scoot",
+        "small steps of splits, common cycle and offsets by degrees of saturation and predicted queues",
+        "Hunt, Robertson, Bretherton and Royle 1981, TRRL Laboratory Report 1014",
+    ),
+    Baseline(
+        "alinea",
+        "sandbox_traffic.baselines.metering:alinea",
+        "ramp meters by the occupancy where the ramp merges; actuated at other signals",
+        "Papageorgiou, Hadj-Salem and Blosseville 1991, Transportation Research Record 1320",
+    ),
+    Baseline(
         "sotl",
         "sandbox_traffic.baselines.self_organising:sotl",
         "self-organising: a red phase gets green once enough vehicles have waited; platoons pass first",

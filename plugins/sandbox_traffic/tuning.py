@@ -12,7 +12,9 @@ from typing import Any
 
 from sandbox.api import Seeds
 from sandbox_traffic.baselines.actuated import Actuated, DelayBased
+from sandbox_traffic.baselines.adaptive import Scats, Scoot
 from sandbox_traffic.baselines.controller import Controller
+from sandbox_traffic.baselines.cycles import Coordinated
 from sandbox_traffic.baselines.greedy import GreedyReward, MaxPressure, MaxWave
 from sandbox_traffic.baselines.self_organising import Sotl
 from sandbox_traffic.config import SignalConfig
@@ -30,6 +32,9 @@ GRIDS: dict[str, tuple[Callable[..., Controller], dict[str, Values]]] = {
     **{f"greedy-{name}": (partial(GreedyReward, reward=reward), HOLD) for name, reward in PRESETS.items()},
     "actuated": (Actuated, {"passage": (0.5, 1.0, 2.0, 3.0, 4.0, 5.0)}),
     "delay-based": (DelayBased, {"loss": (0.3, 1.0, 3.0, 10.0, 30.0)}),
+    "coordinated": (Coordinated, {"cycle": (0.7, 0.85, 1.0, 1.2), "pace": (0.8, 1.0)}),
+    "scats-like": (Scats, {"target": (0.7, 0.8, 0.9)}),
+    "scoot-like": (Scoot, {"step": (2.0, 4.0, 8.0)}),
     "sotl": (Sotl, {"threshold": (20.0, 50.0, 100.0, 200.0, 400.0, 800.0), "platoon": (0.0, 3.0)}),
 }
 """Candidates of each controller: all combinations, and values beyond where the best is first or last."""

@@ -14,6 +14,10 @@ DEFAULTS: dict[str, dict[str, float]] = {
     "greedy": {"hold": 10.0},
     "actuated": {"passage": 3.0},
     "delay-based": {"loss": 1.0},
+    "coordinated": {"cycle": 1.0, "pace": 0.9},
+    "scats-like": {"target": 0.9},
+    "scoot-like": {"step": 4.0},
+    "alinea": {"target": 15.0, "gain": 70.0},
     "sotl": {"threshold": 600.0, "platoon": 3.0},
 }
 """For networks without tuned ones; hold, passage and loss in s, threshold in vehicle seconds, platoon in
