@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sandbox.api import InvalidValueError
 from sandbox_traffic.network.nema import NEMA, plan_ring_phases
 from sandbox_traffic.network.phase_plan import PhasePlan, TimingRules, plan_phases
-from sandbox_traffic.network.phases import GREEN, always_green
+from sandbox_traffic.network.phases import GREEN, always_green, green_links
 from sandbox_traffic.network.programs import Program
 
 TURNAROUND = "t"
@@ -128,8 +128,8 @@ class Signal:
 
     @property
     def is_meter(self) -> bool:
-        """Whether one of the phases serves nobody: the signal meters an entry, as on a ramp."""
-        return bool((self.serves.sum(axis=1) + self.walks.sum(axis=1) == 0).any())
+        """Whether one of the phases gives green to no link: the signal meters an entry, as on a ramp."""
+        return not all(map(green_links, self.phases))
 
     def _by_lane(self, green: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Whether some decided movement of each lane is true, shape ``(…, incoming)``."""
