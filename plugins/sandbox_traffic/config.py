@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -13,6 +14,21 @@ GENERATED = "generated:"
 
 CONFIGURATION = ".sumocfg"
 """Ending of a configuration of SUMO."""
+
+SUMO_OPTIONS = frozenset({
+    "ignore-route-errors", "route-steps", "tls.actuated.jam-threshold", "device.rerouting.probability",
+    "device.rerouting.period", "device.rerouting.pre-period", "device.rerouting.adaptation-steps",
+    "device.rerouting.adaptation-interval", "device.rerouting.adaptation-weight",
+    "device.rerouting.with-taz", "routing-algorithm", "weights.random-factor", "collision.action",
+    "collision.check-junctions", "collision.mingap-factor", "collision.stoptime", "default.speeddev",
+    "default.action-step-length", "default.emergencydecel", "time-to-impatience", "lanechange.duration",
+    "lanechange.overtake-right", "eager-insert", "extrapolate-departpos", "max-num-vehicles",
+    "step-method.ballistic", "pedestrian.model",
+})  # fmt: skip
+"""Options that `SignalConfig.options` may set: they change the traffic, and neither read nor write files."""
+
+OPTION_VALUE = re.compile(r"[\w.+-]+")
+"""What such an option may be set to."""
 
 
 class SignalConfig(BaseModel):
@@ -118,6 +134,11 @@ class SignalConfig(BaseModel):
     lateral_resolution: float | None = Field(
         None, ge=0.1, le=5.0, description="width of SUMO's sublanes, m; whole lanes if absent"
     )
+    options: str = Field(
+        "",
+        max_length=2000,
+        description="further options of SUMO, NAME=VALUE separated by blanks; see the domain's documentation",
+    )
     emissions: bool = Field(
         False, description="whether CO2 and fuel are computed, which slows SUMO down by a fifth"
     )
@@ -127,6 +148,16 @@ class SignalConfig(BaseModel):
     detection_range: float = Field(
         150.0, ge=0, le=1000, description="distance upstream of the stop line to which lanes are followed, m"
     )
+
+    @field_validator("options")
+    @classmethod
+    def _known_options(cls, value: str) -> str:
+        for part in value.split():
+            name, _, setting = part.partition("=")
+            if name not in SUMO_OPTIONS or not OPTION_VALUE.fullmatch(setting):
+                known = ", ".join(sorted(SUMO_OPTIONS))
+                raise ValueError(f"'{part[:80]}' is none of NAME=VALUE with one of {known}")
+        return " ".join(value.split())
 
     @field_validator("routes", "additional", mode="before")
     @classmethod

@@ -62,6 +62,7 @@ def expanded(config: SignalConfig) -> SignalConfig:
         ("depart_jitter", _whole(content.depart_jitter)),
         ("junction_blockers", _whole(content.junction_blockers)),
         ("sumo_seed", content.seed),
+        ("options", content.options or None),
     ):
         if option is not None and name not in config.model_fields_set:
             changes[name] = option

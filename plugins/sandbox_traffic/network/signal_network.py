@@ -212,6 +212,7 @@ def build_network(
         lateral_resolution=config.lateral_resolution,
         every_vehicle=_has_slow_vehicles(roads, config, demand),
         emissions=config.emissions,
+        options=tuple(config.options.split()),
         triggered=demand.scan.triggered,
     )
     approach_lanes = shared_groups(near, lanes)

@@ -16,6 +16,7 @@ from typing import Any
 from xml.parsers import expat
 
 from sandbox.api import BrokenFileError
+from sandbox_traffic.config import OPTION_VALUE, SUMO_OPTIONS
 from sandbox_traffic.sumo.files import fingerprint, parse_xml, refuse_doctypes
 from sandbox_traffic.sumo.times import seconds
 
@@ -57,6 +58,7 @@ class Configuration:
         depart_jitter: Departures are delayed by U[0, this], s.
         junction_blockers: See `SignalConfig.junction_blockers`, s.
         lateral_resolution: Width of sublanes, m.
+        options: Further options, as `SignalConfig.options` has them.
     """
 
     net: Path
@@ -70,6 +72,7 @@ class Configuration:
     depart_jitter: float | None = None
     junction_blockers: float | None = None
     lateral_resolution: float | None = None
+    options: str = ""
 
 
 NUMBERS: dict[str, tuple[str, Callable[[str], float]]] = {
@@ -99,6 +102,7 @@ def read_configuration(path: Path) -> Configuration:
 def _read(path: Path, stamp: tuple[int, int]) -> Configuration:
     files: dict[str, tuple[Path, ...]] = {}
     numbers: dict[str, Any] = {}
+    further: list[str] = []
     for option, value, line in _options(path):
         if option in ("net-file", "route-files", "additional-files"):
             files[option] = tuple(_beside(path, part, line) for part in value.replace(",", " ").split())
@@ -108,6 +112,10 @@ def _read(path: Path, stamp: tuple[int, int]) -> Configuration:
                 numbers[name] = read(value)
             except ValueError:
                 raise BrokenFileError(path, f"{option} is '{value[:80]}', no number.", line) from None
+        elif option in SUMO_OPTIONS:
+            if not OPTION_VALUE.fullmatch(value):
+                raise BrokenFileError(path, f"{option} is '{value[:80]}'.", line)
+            further.append(f"{option}={value}")
         elif option not in SET_HERE and not _reports(option):
             raise BrokenFileError(
                 path,
@@ -118,7 +126,11 @@ def _read(path: Path, stamp: tuple[int, int]) -> Configuration:
     if len(files.get("net-file", ())) != 1:
         raise BrokenFileError(path, "names no network (<net-file>).")
     return Configuration(
-        files["net-file"][0], files.get("route-files", ()), files.get("additional-files", ()), **numbers
+        files["net-file"][0],
+        files.get("route-files", ()),
+        files.get("additional-files", ()),
+        **numbers,
+        options=" ".join(further),
     )
 
 

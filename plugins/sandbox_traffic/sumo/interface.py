@@ -57,6 +57,7 @@ class SimulationSpec:
         every_vehicle: Whether lanes are read vehicle by vehicle: where some stop on purpose or drive more
             slowly than the road allows.
         emissions: Whether emissions and fuel are computed.
+        options: Further options of SUMO, ``NAME=VALUE`` each.
         triggered: Vehicles that depart once somebody boards them; until then they are not scheduled. A name
             with a dot at its end stands for a flow.
     """
@@ -76,6 +77,7 @@ class SimulationSpec:
     lateral_resolution: float | None = None
     every_vehicle: bool = False
     emissions: bool = False
+    options: tuple[str, ...] = ()
     triggered: frozenset[str] = frozenset()
 
     @property

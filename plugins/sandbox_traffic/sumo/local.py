@@ -96,7 +96,9 @@ class LocalSimulation:
             "--lateral-resolution": spec.lateral_resolution,
             "--device.emissions.probability": 1 if spec.emissions else None,
         }
-        return [*command, *(str(part) for item in options.items() if item[1] is not None for part in item)]
+        given = (f"--{option}" for option in spec.options)
+        known = (str(part) for item in options.items() if item[1] is not None for part in item)
+        return [*command, *known, *given]
 
     def _write_loops(self) -> Path:
         path = self._folder / "loops.add.xml"

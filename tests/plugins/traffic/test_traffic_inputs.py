@@ -73,6 +73,27 @@ def test_a_sumocfg_is_played_as_sumo_plays_it(signals_env: MakeAll, day: Path) -
     assert_same(trips, sumo_alone(day, {"configuration-file": day / "day.sumocfg", "seed": 3}))
 
 
+def test_options_of_a_sumocfg_that_change_the_traffic_are_taken_over(signals_env: MakeAll, day: Path) -> None:
+    """As SUMO's osmWebWizard writes them; without the first, the second routes file would stop SUMO."""
+    further = (
+        '<processing><ignore-route-errors value="true"/><time-to-impatience value="30"/></processing>'
+        '<routing><device.rerouting.adaptation-steps value="18"/></routing><output>'
+    )
+    (day / "day.sumocfg").write_text(CONFIGURATION.replace("<output>", further))
+    more = (day / "more.rou.xml").read_text()
+    lost = '<trip id="lost" from="west_out" to="east_out" depart="0"/>'
+    (day / "more.rou.xml").write_text(more.replace("<routes>", f"<routes>{lost}"))
+    trips = left_alone(signals_env(net=str(day / "day.sumocfg"), sumo_seed=3, depart_jitter=0, duration=3600))
+    assert_same(trips, sumo_alone(day, {"configuration-file": day / "day.sumocfg", "seed": 3}))
+
+
+def test_only_options_that_touch_no_file_may_be_set() -> None:
+    assert SignalConfig(options=" time-to-impatience=30  eager-insert=true").options.count(" ") == 1
+    for bad in ("tripinfo-output=x", "collision.action=../x", "collision.action", "device.ssm.file=x"):
+        with pytest.raises(ValueError, match="none of NAME=VALUE"):
+            SignalConfig(options=bad)
+
+
 def test_routes_beside_a_sumocfg_replace_its_own(signals_env: MakeAll, day: Path) -> None:
     both, cars = (
         signals_env(net=str(day / "day.sumocfg"), sumo_seed=3, **more)
@@ -194,7 +215,8 @@ def test_detectors_and_programs_write_nowhere(signals_env: MakeAll, day: Path) -
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("<output>", '<processing><route-steps value="1"/></processing><output>', "route-steps"),
+        ("<output>", '<processing><device.ssm.file value="x"/></processing><output>', "device.ssm.file"),
+        ("<output>", '<routing><device.rerouting.period value="a b"/></routing><output>', "rerouting"),
         ('"j.net.xml"', '"../j.net.xml"', "outside its folder"),
         ('<net-file value="j.net.xml"/>', "", "names no network"),
     ],
