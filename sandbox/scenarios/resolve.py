@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,7 @@ class ResolvedScenario:
     Picklable, so that worker processes can rebuild the same environment.
 
     Attributes:
-        scenario: The validated scenario, overrides applied.
+        spec: The validated scenario, overrides applied.
         folder: Where relative paths in the scenario start.
         path: The file it came from.
     """
@@ -54,7 +54,6 @@ class ResolvedScenario:
     spec: Scenario
     folder: Path
     path: Path | None = None
-    input_files: tuple[str, ...] = field(default=())
 
     @cached_property
     def domain(self) -> Domain:
@@ -136,7 +135,7 @@ class ResolvedScenario:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("spec", "folder", "path", "input_files")
+        kept = ("spec", "folder", "path")
         return {name: self.__dict__[name] for name in kept}
 
     def _input(self, name: str, value: str) -> Path:
@@ -196,7 +195,7 @@ def load_scenario(
     _apply(raw, assignments, file_scenario)
     changed = validate(type(scenario), raw, f"--set on {scenario.id}")
     # Its error messages speak of --set from here on: the file itself was valid.
-    resolved = ResolvedScenario(changed, path.parent, None, tuple(assignments)).check()
+    resolved = ResolvedScenario(changed, path.parent).check()
     if (resolved.config, resolved.evaluation_config) == (
         file_scenario.config,
         file_scenario.evaluation_config,

@@ -16,7 +16,7 @@ from sandbox.registry.discover import PLUGINS_VARIABLE, registry
 from sandbox.scenarios.find import SCENARIOS_VARIABLE, entries, find
 from sandbox.scenarios.resolve import from_record, load_scenario
 
-TOYS = Path(__file__).parents[1] / "toys" / "plugin.py"
+TOYS = Path(__file__).parents[2] / "toys" / "plugin.py"
 BASE: dict[str, Any] = {"title": "Mine", "task": "toy/regulator", "metric": "cost"}
 
 
@@ -244,7 +244,7 @@ def test_entries_name_broken_files_and_leave_suites_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted(Path(__file__).parents[2].glob("scenarios/*/*.yaml")), ids=lambda p: p.stem
+    "path", sorted(Path(__file__).parents[3].glob("scenarios/*/*.yaml")), ids=lambda p: p.stem
 )
 def test_every_shipped_scenario_is_valid_and_called_after_its_place(path: Path) -> None:
     if path.parent.name == "suites":

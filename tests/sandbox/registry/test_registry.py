@@ -16,7 +16,7 @@ from sandbox.api.errors import MissingExtraError, PluginError, UnknownNameError
 from sandbox.registry.discover import PLUGINS_VARIABLE, add_plugins, registry
 from sandbox.registry.resolve import missing_modules, require, resolve
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 DOMAIN = """
 from sandbox.api import Algorithm, Capabilities, Domain, Metric, Task
