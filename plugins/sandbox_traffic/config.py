@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from sandbox.api import InputFile
+from sandbox_traffic.sumo.options import OPTION_VALUE, SUMO_OPTIONS
 
 GENERATED = "generated:"
 """Scheme of generated networks and their demand."""
 
 CONFIGURATION = ".sumocfg"
 """Ending of a configuration of SUMO."""
-
-SUMO_OPTIONS = frozenset({
-    "ignore-route-errors", "route-steps", "tls.actuated.jam-threshold", "device.rerouting.probability",
-    "device.rerouting.period", "device.rerouting.pre-period", "device.rerouting.adaptation-steps",
-    "device.rerouting.adaptation-interval", "device.rerouting.adaptation-weight",
-    "device.rerouting.with-taz", "routing-algorithm", "weights.random-factor", "collision.action",
-    "collision.check-junctions", "collision.mingap-factor", "collision.stoptime", "default.speeddev",
-    "default.action-step-length", "default.emergencydecel", "time-to-impatience", "lanechange.duration",
-    "lanechange.overtake-right", "eager-insert", "extrapolate-departpos", "max-num-vehicles",
-    "step-method.ballistic", "pedestrian.model",
-})  # fmt: skip
-"""Options that `SignalConfig.options` may set: they change the traffic, and neither read nor write files."""
-
-OPTION_VALUE = re.compile(r"[\w.+-]+")
-"""What such an option may be set to."""
 
 
 class SignalConfig(BaseModel):

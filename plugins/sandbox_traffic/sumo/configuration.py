@@ -16,8 +16,8 @@ from typing import Any
 from xml.parsers import expat
 
 from sandbox.api import BrokenFileError
-from sandbox_traffic.config import OPTION_VALUE, SUMO_OPTIONS
 from sandbox_traffic.sumo.files import fingerprint, parse_xml, refuse_doctypes
+from sandbox_traffic.sumo.options import OPTION_VALUE, SUMO_OPTIONS
 from sandbox_traffic.sumo.times import seconds
 
 NAMES = {
