@@ -108,7 +108,7 @@ class TrafficSignalView:
 
 def _yellow(signal: Signal) -> int:
     """Longest time between two phases of a signal, s."""
-    return int(max(switches[-1][0] for switches in signal.plan.transitions.values()))
+    return int(signal.plan.longest_clearance)
 
 
 class SumoRLObservation(gym.ObservationWrapper[Any, Any, Any]):

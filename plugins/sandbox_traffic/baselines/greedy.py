@@ -18,7 +18,7 @@ from sandbox_traffic.baselines.controller import (
     best_phase,
     waiting_pedestrians,
 )
-from sandbox_traffic.baselines.parameters import DEFAULTS, tuned_parameters
+from sandbox_traffic.baselines.parameters import tuned_parameters
 from sandbox_traffic.network.webster import SATURATION_FLOW
 from sandbox_traffic.reward import OUTSIDE_SCALE, PRESETS
 from sandbox_traffic.state import Array, SignalState
@@ -29,16 +29,18 @@ class Greedy(Controller):
 
     Args:
         env: The environment.
-        hold: Time for which a green is kept, s.
+        hold: Time for which a green is kept, s; twice the longest clearance of the signal if absent, so that
+            no more than a third of the time is lost.
     """
 
-    def __init__(self, env: TrafficEnv, hold: float = DEFAULTS["greedy"]["hold"]) -> None:
+    def __init__(self, env: TrafficEnv, hold: float | None = None) -> None:
         super().__init__(env)
-        self._hold = hold
+        plans = [signal.plan for signal in self.batch.network.signals]
+        self._hold = [2.0 * plan.longest_clearance if hold is None else hold for plan in plans]
 
     def choose(self, state: SignalState, place: Place) -> int:
         """The present phase, or the one of highest value."""
-        if state.action_mask[state.phase] and state.now - state.green_since < self._hold:
+        if state.action_mask[state.phase] and state.now - state.green_since < self._hold[place[1]]:
             return state.phase
         return best_phase(state, self.value(state))
 
@@ -84,10 +86,10 @@ class GreedyReward(Greedy):
     Args:
         env: The environment.
         reward: The reward.
-        hold: Time for which a green is kept, s.
+        hold: As in `Greedy`, s.
     """
 
-    def __init__(self, env: TrafficEnv, reward: RewardSpec, hold: float = DEFAULTS["greedy"]["hold"]) -> None:
+    def __init__(self, env: TrafficEnv, reward: RewardSpec, hold: float | None = None) -> None:
         super().__init__(env, hold)
         self._weights = {name: weight for name, weight in reward.weights.items() if weight}
 

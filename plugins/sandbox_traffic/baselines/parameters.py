@@ -11,7 +11,6 @@ from sandbox_traffic.config import GENERATED, SignalConfig
 PARAMETERS_FILE = Path(__file__).parents[1] / "data" / "controllers.json"
 
 DEFAULTS: dict[str, dict[str, float]] = {
-    "greedy": {"hold": 10.0},
     "actuated": {"passage": 3.0},
     "delay-based": {"loss": 1.0},
     "coordinated": {"cycle": 1.0, "pace": 0.9},
@@ -20,10 +19,10 @@ DEFAULTS: dict[str, dict[str, float]] = {
     "alinea": {"target": 15.0, "gain": 70.0},
     "sotl": {"threshold": 600.0, "platoon": 3.0},
 }
-"""For networks without tuned ones; hold, passage and loss in s, threshold in vehicle seconds, platoon in
+"""For networks without tuned ones; passage and loss in s, threshold in vehicle seconds, platoon in
 vehicles.
 
-Those of ``greedy`` are for `max-pressure`, `max-wave` and all one-step greedy rules.
+Rules that are not here, the greedy ones, have their own default.
 """
 
 
@@ -36,8 +35,7 @@ def tuning_key(config: SignalConfig) -> str:
 
 def tuned_parameters(config: SignalConfig, controller: str) -> dict[str, float]:
     """The tuned parameters of a controller where its network was tuned, else the defaults."""
-    defaults = DEFAULTS.get(controller, DEFAULTS["greedy"])
-    return defaults | _tuned().get(tuning_key(config), {}).get(controller, {})
+    return DEFAULTS.get(controller, {}) | _tuned().get(tuning_key(config), {}).get(controller, {})
 
 
 @cache

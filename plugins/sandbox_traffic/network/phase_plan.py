@@ -75,6 +75,11 @@ class PhasePlan:
     max_green: NDArray[np.float64]
     leads_to: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def longest_clearance(self) -> float:
+        """Longest time between two phases, s."""
+        return max((switches[-1][0] for switches in self.transitions.values()), default=0.0)
+
 
 def plan_phases(program: Program, rules: TimingRules, crossings: frozenset[int] = frozenset()) -> PhasePlan:
     """The phases of a program that SUMO runs step by step.
