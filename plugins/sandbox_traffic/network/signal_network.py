@@ -29,6 +29,7 @@ from sandbox_traffic.network.tables import WeightedGroups, pad, positions, share
 from sandbox_traffic.sumo.additional import copy_additional
 from sandbox_traffic.sumo.files import TemporaryFolder
 from sandbox_traffic.sumo.interface import SignalSpec, SimulationSpec
+from sandbox_traffic.sumo.safety import check_network_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,11 +145,12 @@ def load_network(config: SignalConfig) -> SignalNetwork:
             vehicle departs within the time of the episodes.
     """
     config = expanded(config)
-    demand = find_demand(config)
     if config.net.startswith(GENERATED):
         path = generated_network(config.net.removeprefix(GENERATED), config.pedestrians > 0)
     else:
         path = find_file(config.net)
+        check_network_file(path)  # before the demand, whose errors may follow from a wrong network
+    demand = find_demand(config)
     folder = TemporaryFolder() if demand.additional else None
     copies = copy_additional(demand.additional, folder.path) if folder else ()
     roads = read_network(path, timing_rules(config), copies, config.program)
