@@ -365,7 +365,8 @@ class Readers:
         return lambda: read_model_files(path)
 
     def sumo_network(self, rng: random.Random) -> Callable[[], object]:
-        from sandbox_traffic.network.roads import read_network, require_one_signal
+        from sandbox_traffic.network.reader import read_network
+        from sandbox_traffic.network.roads import require_one_signal
 
         path = self.folder / "net.net.xml"
         path.write_bytes(mutate(rng, self.network, XML))

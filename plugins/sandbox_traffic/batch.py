@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from sandbox.api import RewardBreakdown, RewardSpec
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.metrics import SignalMetrics
-from sandbox_traffic.network.files import find_routes
 from sandbox_traffic.network.signal_network import load_network
 from sandbox_traffic.observations import OBSERVATIONS, Observer
 from sandbox_traffic.reward import Transition
 from sandbox_traffic.simulation import SignalSimulation
 from sandbox_traffic.state import NetworkState, read_state
+from sandbox_traffic.sumo_programs import sumo_programs
+
+EMISSION_TERMS = ("co2", "fuel")
+"""Reward terms for which emissions are computed."""
 
 SEED_LIMIT = 2**31
 """Seeds of episodes are below this: SUMO takes signed 32-bit seeds."""
@@ -39,17 +42,21 @@ class SignalBatch:
         observer: Makes observations.
         seeds: Seed of each simulation's present episode; empty before the first.
         actions: Phases requested since the episodes began, shape ``(num_envs, signals)`` each.
+        program: The kind of program that SUMO runs at the signals, empty where requests decide.
+        program_from: Decisions before it took over.
     """
 
     def __init__(self, config: SignalConfig, reward: RewardSpec, num_envs: int = 1) -> None:
+        if not config.emissions and any(reward.weights.get(term) for term in EMISSION_TERMS):
+            config = config.model_copy(update={"emissions": True})
         self.network = load_network(config)
-        routes = find_routes(config)
+        self.program, self.program_from = "", 0
         self.observer = Observer(self.network, OBSERVATIONS[config.observation])
         self.seeds: list[int] = []
         self.actions: list[NDArray[np.int64]] = []
         self._reward = reward
         self._values = np.zeros((num_envs, self.network.spec.size))
-        self.simulations = [SignalSimulation(self.network, routes, row) for row in self._values]
+        self.simulations = [SignalSimulation(self.network, row) for row in self._values]
         self._state: NetworkState | None = None
         self._previous: NetworkState | None = None
         self._signal_metrics = SignalMetrics(num_envs, len(self.network.signals))
@@ -69,12 +76,30 @@ class SignalBatch:
     def reset(self, seeds: Sequence[int]) -> None:
         """Begin the episode of each simulation's seed."""
         self.seeds, self.actions = [int(seed) for seed in seeds], []
+        self.program, self.program_from = "", 0
         for simulation, seed in zip(self.simulations, self.seeds, strict=True):
             simulation.reset_async(seed)
         for simulation in self.simulations:
             simulation.reset_wait()
         self._state = self._previous = self._read_state()
         self._signal_metrics.reset()
+
+    def follow(self, program: str) -> None:
+        """Leave all signals to SUMO for the rest of the episode.
+
+        Requests are then ignored, and `phases` tells what SUMO shows. Before the first decision, SUMO has not
+        been interfered with: its own programs run as they do without an environment.
+
+        Args:
+            program: What SUMO runs; see `sandbox_traffic.sumo_programs.sumo_programs`.
+        """
+        programs = sumo_programs(self.network, program)
+        self.program, self.program_from = program, len(self.actions)
+        for simulation in self.simulations:
+            simulation.follow_async(programs)
+        for simulation in self.simulations:
+            simulation.follow_wait()
+        self._state = self._read_state()
 
     def step(self, phases: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Request phases, shape ``(num_envs, signals)``, and let one decision interval pass.
@@ -93,11 +118,26 @@ class SignalBatch:
         self.actions.append(phases)
         return np.array([not simulation.running for simulation in self.simulations])
 
-    def replay(self, seeds: Sequence[int], actions: Sequence[NDArray[np.int64]]) -> None:
-        """Begin the episodes of ``seeds`` and request ``actions``: SUMO's own saved states are not exact."""
-        self.reset(seeds)
-        for phases in actions:
-            self.step(phases)
+    def get_state(self) -> dict[str, Any]:
+        """The present episodes as their seeds, their actions and who decides."""
+        shape = (len(self.actions), len(self.simulations), len(self.network.signals))
+        return {
+            "seeds": list(self.seeds),
+            "actions": np.array(self.actions, dtype=np.int64).reshape(shape),
+            "program": self.program,
+            "program_from": self.program_from,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Replay the episodes of a state up to their last action: SUMO's own saved states are not exact."""
+        if not state["seeds"]:
+            return
+        self.reset(state["seeds"])
+        for number in range(len(state["actions"]) + 1):
+            if state["program"] and number == state["program_from"]:
+                self.follow(state["program"])
+            if number < len(state["actions"]):
+                self.step(state["actions"][number])
 
     def observations(self) -> NDArray[np.float32]:
         """Observations, shape ``(num_envs, signals, width)``."""
@@ -136,7 +176,7 @@ class SignalBatch:
     def signal_spaces(self, index: int) -> tuple[gym.Space[Any], gym.spaces.Discrete]:
         """Observation and action space of signal ``index``."""
         low, high = self.observer.bounds(index)
-        phases = len(self.network.signals[index].greens)
+        phases = len(self.network.signals[index].phases)
         return gym.spaces.Box(low, high, dtype=np.float32), gym.spaces.Discrete(phases)
 
     def padded_spaces(self) -> tuple[gym.spaces.Box, gym.spaces.Discrete]:

@@ -13,6 +13,7 @@ from pettingzoo import ParallelEnv
 from sandbox.api import InvalidValueError, RewardSpec
 from sandbox_traffic.batch import SignalBatch, as_phases, draw_seed
 from sandbox_traffic.config import SignalConfig
+from sandbox_traffic.copying import reduce_by_replay
 from sandbox_traffic.network.roads import require_one_signal
 from sandbox_traffic.sumo.interface import NO_VEHICLES, Vehicles
 
@@ -47,7 +48,7 @@ class _SingleBatch:
     def __init__(self, config: SignalConfig, reward: RewardSpec) -> None:
         self.batch = SignalBatch(config, reward)
         self.simulation = self.batch.simulations[0]
-        self._phases = [len(signal.greens) for signal in self.batch.network.signals]
+        self._phases = [len(signal.phases) for signal in self.batch.network.signals]
         self._painter: Any = None
         self._vehicles: Vehicles = NO_VEHICLES
 
@@ -104,17 +105,6 @@ class _SingleBatch:
         picture: NDArray[np.uint8] = self._painter.frame(self._vehicles)
         return picture
 
-    def get_state(self) -> dict[str, Any]:
-        """The episode as its seed and its actions."""
-        seed = self.batch.seeds[0] if self.batch.seeds else None
-        actions = np.array(self.batch.actions, dtype=np.int64).reshape(-1, len(self._phases))
-        return {"seed": seed, "actions": actions}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Replay the episode of a state up to its last action."""
-        if state["seed"] is not None:
-            self.batch.replay([state["seed"]], [as_phases(row, 1) for row in state["actions"]])
-
 
 class SignalEnv(gym.Env[Observation, np.int64]):
     """One signal.
@@ -138,6 +128,7 @@ class SignalEnv(gym.Env[Observation, np.int64]):
     def __init__(self, config: SignalConfig, reward: RewardSpec, render_mode: str | None = None) -> None:
         _check_render_mode(render_mode)
         self.render_mode = render_mode
+        self._arguments = (config, reward, render_mode)
         self._single = _SingleBatch(config, reward)
         self.batch, self.simulation = self._single.batch, self._single.simulation
         require_one_signal(self.batch.network.roads)
@@ -165,13 +156,17 @@ class SignalEnv(gym.Env[Observation, np.int64]):
         return self._single.frame() if self.render_mode == "rgb_array" else None
 
     def get_state(self) -> dict[str, Any]:
-        """The generator, and the episode as its seed and its actions."""
-        return {"np_random": self.np_random.bit_generator.state, **self._single.get_state()}
+        """The generator, and the episode as `SignalBatch.get_state` has it."""
+        return {"np_random": self.np_random.bit_generator.state, **self.batch.get_state()}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restore the generator, and replay the episode up to its last action."""
         self.np_random.bit_generator.state = state["np_random"]
-        self._single.set_state(state)
+        self.batch.set_state(state)
+
+    def __reduce__(self) -> Any:
+        """Copies and pickles play on from the same moment; see `sandbox_traffic.copying`."""
+        return reduce_by_replay(self, self._arguments)
 
     def close(self) -> None:
         """Free the simulator."""
@@ -199,6 +194,7 @@ class SignalsEnv(ParallelEnv):  # type: ignore[misc]
     def __init__(self, config: SignalConfig, reward: RewardSpec, render_mode: str | None = None) -> None:
         _check_render_mode(render_mode)
         self.render_mode = render_mode
+        self._arguments = (config, reward, render_mode)
         self._single = _SingleBatch(config, reward)
         self.batch, self.simulation = self._single.batch, self._single.simulation
         self.possible_agents = [signal.id for signal in self.batch.network.signals]
@@ -255,14 +251,18 @@ class SignalsEnv(ParallelEnv):  # type: ignore[misc]
         )
 
     def get_state(self) -> dict[str, Any]:
-        """The generator, and the episode as its seed and its actions."""
-        return {"np_random": self.np_random.bit_generator.state, **self._single.get_state()}
+        """The generator, and the episode as `SignalBatch.get_state` has it."""
+        return {"np_random": self.np_random.bit_generator.state, **self.batch.get_state()}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restore the generator, and replay the episode up to its last action."""
         self.np_random.bit_generator.state = state["np_random"]
-        self._single.set_state(state)
+        self.batch.set_state(state)
         self.agents = list(self.possible_agents) if self.batch.running else []
+
+    def __reduce__(self) -> Any:
+        """Copies and pickles play on from the same moment; see `sandbox_traffic.copying`."""
+        return reduce_by_replay(self, self._arguments)
 
     def render(self) -> Any:
         """The network from above, as `SignalEnv.render`."""

@@ -15,13 +15,17 @@ from sandbox_traffic.sumo.trips import Trips
 GRIDLOCK_WINDOW = 300.0
 """An episode ends in gridlock if no vehicle arrived for this long though vehicles were left, s."""
 
+GROWTH_SAMPLES = 61
+"""Times at which the vehicles present are counted for `growth`."""
+
 
 def episode_metrics(trips: Trips, begin: float, end: float) -> dict[str, float]:
     """Metrics of an episode from ``begin`` to ``end`` (s); names and units as in ``plugin.METRICS``.
 
-    With n scheduled vehicles, delay = Σ(timeLoss + departDelay)/n, trip_time = Σ(duration +
+    With n scheduled vehicles, vehicle_delay = Σ(timeLoss + departDelay)/n, trip_time = Σ(duration +
     departDelay)/n and waiting = Σ(waitingTime + departDelay)/n. The mean number of vehicles that stand
-    or wait outside is the same sum of waiting times over the episode's length instead of n.
+    or wait outside is the same sum of waiting times over the episode's length instead of n. In the delay,
+    each pedestrian counts as much as a vehicle, with the time for which it stands.
     """
     scheduled = max(len(trips.depart), 1)
     outside = float(trips.depart_delay.sum())
@@ -31,8 +35,10 @@ def episode_metrics(trips: Trips, begin: float, end: float) -> dict[str, float]:
     window = min(GRIDLOCK_WINDOW, (end - begin) / 2)
     stuck = bool((on_road & (trips.depart < end - window)).any())
     moving = bool((trips.arrival > end - window).any())
+    lost = float(trips.time_loss.sum()) + outside
     return {
-        "delay": (float(trips.time_loss.sum()) + outside) / scheduled,
+        "delay": (lost + trips.people_waiting) / max(len(trips.depart) + trips.people, 1),
+        "vehicle_delay": lost / scheduled,
         "trip_time": (float(trips.duration.sum()) + outside) / scheduled,
         "waiting": standing / scheduled,
         "queue": standing / (end - begin),
@@ -43,8 +49,25 @@ def episode_metrics(trips: Trips, begin: float, end: float) -> dict[str, float]:
         "collisions": float(trips.collisions),
         "emergency_stops": float(trips.emergency_stops),
         "gridlock": float(stuck and not moving),
+        "growth": growth(trips, begin, end),
         "pedestrian_waiting": trips.people_waiting / max(trips.people, 1),
+        "co2": trips.co2 / scheduled,
+        "fuel": trips.fuel / scheduled,
     }
+
+
+def growth(trips: Trips, begin: float, end: float) -> float:
+    """How fast the number of vehicles on the way or outside grows in the second half of an episode, 1/h.
+
+    The slope of the least-squares line through that number. Near 0 while every queue is served in the end;
+    beyond capacity, what comes in excess of it.
+    """
+    scheduled = np.sort(np.where(trips.depart >= 0, trips.depart, end) - trips.depart_delay)
+    arrived = np.sort(trips.arrival[trips.arrival >= 0])
+    times = np.linspace((begin + end) / 2, end, GROWTH_SAMPLES)
+    present = np.searchsorted(scheduled, times, "right") - np.searchsorted(arrived, times, "right")
+    centred = times - times.mean()
+    return float((centred * present).sum() / (centred**2).sum() * 3600.0)
 
 
 class SignalMetrics:

@@ -1,7 +1,7 @@
 """Observations of signals, each a concatenation of named blocks.
 
-A block has one number per signal, phase, approach, exit or movement. Where signals differ in size, their
-observations are padded with zeros at the end, for a policy that all signals share.
+A block has one number per ring, phase, approach, exit, movement or crossing. Where signals differ in size,
+their observations are padded with zeros at the end, for a policy that all signals share.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ RESCO_WAITING = 28.0
 MAX_VALUE = 100.0
 """Bound of observations that have no natural one; waiting times are cut off there."""
 
-Per = Literal["signal", "phase", "approach", "exit", "movement"]
+Per = Literal["ring", "phase", "approach", "exit", "movement", "crossing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +83,16 @@ def phase(state: NetworkState) -> Array:
     return state.phase_one_hot.astype(np.float64)
 
 
-@_block("signal")
+@_block("ring")
 def may_switch(state: NetworkState) -> Array:
     """1 where the minimum green is over, else 0."""
-    return state.may_switch[..., None].astype(np.float64)
+    return state.may_switch.astype(np.float64)
 
 
-@_block("signal")
+@_block("ring")
 def green_time(state: NetworkState) -> Array:
-    """Time for which the phase has been green/60 s, at most 1."""
-    return np.minimum(np.maximum(state.green_time / MAX_GREEN_TIME, 0.0), 1.0)[..., None]
+    """Time for which the ring has been green/60 s, at most 1."""
+    return np.minimum(np.maximum(state.green_time / MAX_GREEN_TIME, 0.0), 1.0)
 
 
 @_block("approach")
@@ -121,7 +121,7 @@ def arriving(state: NetworkState) -> Array:
 
 @_block("approach")
 def slow(state: NetworkState) -> Array:
-    """Share of the capacity, vehicles weighted by 1 − speed/limit."""
+    """Share of the capacity, vehicles weighted by 1 − speed/allowed speed."""
     return np.minimum(state.slowness / state.network.capacity, 1.0)
 
 
@@ -129,6 +129,18 @@ def slow(state: NetworkState) -> Array:
 def waiting(state: NetworkState) -> Array:
     """w/(w + 60) for w s, the sum of present waiting times."""
     return state.waiting / (state.waiting + WAITING_SCALE)
+
+
+@_block("crossing")
+def pedestrians(state: NetworkState) -> Array:
+    """n/(n + 10) for n pedestrians who stand before the crossing."""
+    return state.pedestrians / (state.pedestrians + OUTSIDE_SCALE)
+
+
+@_block("crossing")
+def pedestrian_time(state: NetworkState) -> Array:
+    """w/(w + 60) for w s, the sum of their present waiting times."""
+    return state.pedestrian_time / (state.pedestrian_time + WAITING_SCALE)
 
 
 @_block("exit")
@@ -191,7 +203,10 @@ def wave(state: NetworkState) -> Array:
     return state.count / RESCO_VEHICLES
 
 
-APPROACHES = (phase, may_switch, green_time, occupied, standing, outside, arriving, slow, waiting)
+APPROACHES = (
+    phase, may_switch, green_time, occupied, standing, outside, arriving, slow, waiting, pedestrians,
+    pedestrian_time,
+)  # fmt: skip
 
 OBSERVATIONS = {
     observation.name: observation
@@ -270,13 +285,15 @@ class Observer:
 def _counts(network: SignalNetwork, per: Per) -> list[int]:
     """How many numbers a block has for each signal."""
     match per:
-        case "signal":
-            return [1] * len(network.signals)
+        case "ring":
+            return [signal.plan.rings.shape[1] for signal in network.signals]
         case "phase":
-            return [len(signal.greens) for signal in network.signals]
+            return [len(signal.phases) for signal in network.signals]
         case "approach":
             return [len(signal.incoming) for signal in network.signals]
         case "exit":
             return [len(signal.outgoing) for signal in network.signals]
         case "movement":
             return [len(signal.movements) for signal in network.signals]
+        case "crossing":
+            return [len(signal.crossings) for signal in network.signals]

@@ -7,7 +7,10 @@ from typing import Literal
 from sandbox.api import Baseline, Domain, Metric, Task, View
 
 METRICS = (
-    Metric("delay", "s", "lower", "time lost and time waited outside, per scheduled vehicle"),
+    Metric(
+        "delay", "s", "lower", "time lost, waited outside or stood as a pedestrian, per vehicle or pedestrian"
+    ),
+    Metric("vehicle_delay", "s", "lower", "time lost and time waited outside, per scheduled vehicle"),
     Metric("trip_time", "s", "lower", "time from the scheduled departure, per scheduled vehicle"),
     Metric("waiting", "s", "lower", "time standing or outside, per scheduled vehicle"),
     Metric("queue", "vehicles", "lower", "mean number of vehicles standing or outside"),
@@ -18,25 +21,55 @@ METRICS = (
     Metric("collisions", "1", "lower", "collisions counted by SUMO"),
     Metric("emergency_stops", "1", "lower", "emergency stops counted by SUMO"),
     Metric("gridlock", "1", "lower", "1 if vehicles were left and none arrived in the last 300 s"),
+    Metric("growth", "vehicles/h", "lower", "growth of the vehicles on the way or outside, second half"),
     Metric("pedestrian_waiting", "s", "lower", "standing time per pedestrian, 0 where there is none"),
+    Metric("co2", "g", "lower", "CO2 per scheduled vehicle, 0 unless emissions are computed"),
+    Metric("fuel", "g", "lower", "fuel per scheduled vehicle, 0 unless emissions are computed"),
 )
+
+
+def _greedy(preset: str, rule: str) -> Baseline:
+    return Baseline(
+        f"greedy-{preset}",
+        f"sandbox_traffic.baselines.greedy:greedy_{preset.replace('-', '_')}",
+        f"one-step greedy on the reward {preset}: {rule}",
+    )
+
 
 BASELINES = (
     Baseline(
         "fixed-time",
-        "sandbox_traffic.baselines.fixed_time:FixedTime",
-        "the network's own program: its order of phases, splits and cycle",
+        "sandbox_traffic.baselines.sumo_program:fixed_time",
+        "the network's own program, whatever its type, as SUMO runs it without interference",
         "Webster 1958, Traffic Signal Settings, for generated networks; the map's authors otherwise",
     ),
     Baseline(
+        "sumo-actuated",
+        "sandbox_traffic.baselines.sumo_program:sumo_actuated",
+        "SUMO's own controller of type actuated: the network's program, or its phases where that is another",
+        "SUMO 1.28, Simulation/Traffic Lights",
+    ),
+    Baseline(
+        "sumo-delay-based",
+        "sandbox_traffic.baselines.sumo_program:sumo_delay_based",
+        "SUMO's own controller of type delay_based: the network's program, or its phases",
+        "Oertel and Wagner 2011; SUMO 1.28",
+    ),
+    Baseline(
+        "sumo-nema",
+        "sandbox_traffic.baselines.sumo_program:sumo_nema",
+        "SUMO's own dual-ring controller where the network's program is of type NEMA; else as fixed-time",
+        "SUMO 1.28, Simulation/NEMA",
+    ),
+    Baseline(
         "max-pressure",
-        "sandbox_traffic.baselines.greedy:MaxPressure",
+        "sandbox_traffic.baselines.greedy:max_pressure",
         "the phase with the largest sum of incoming minus outgoing vehicles",
         "Varaiya 2013, Transportation Research Part C 36",
     ),
     Baseline(
         "max-wave",
-        "sandbox_traffic.baselines.greedy:MaxWave",
+        "sandbox_traffic.baselines.greedy:max_wave",
         "greedy: the phase that serves most vehicles, standing or approaching",
         "Ault and Sharon 2021 (RESCO), its greedy controller",
     ),
@@ -54,9 +87,33 @@ BASELINES = (
     ),
     Baseline(
         "webster",
-        "sandbox_traffic.baselines.fixed_time:Webster",
+        "sandbox_traffic.baselines.plans:Webster",
         "Webster's fixed-time plan, computed every five minutes from the flows of the last five",
         "Webster 1958, Traffic Signal Settings",
+    ),
+    Baseline(
+        "coordinated",
+        "sandbox_traffic.baselines.cycles:coordinated",
+        "fixed-time plans with a common cycle and offsets for platoons, from flows measured before",
+        "Webster 1958; Traffic Signal Timing Manual (FHWA-HOP-08-024), chapter 6",
+    ),
+    Baseline(
+        "scats-like",
+        "sandbox_traffic.baselines.adaptive:scats",
+        "each signal moves its cycle and splits towards equal degrees of saturation",
+        "Sims and Dobinson 1980, IEEE Transactions on Vehicular Technology 29; Lowrie 1990",
+    ),
+    Baseline(
+        "scoot-like",
+        "sandbox_traffic.baselines.adaptive:scoot",
+        "small steps of splits, common cycle and offsets by degrees of saturation and predicted queues",
+        "Hunt, Robertson, Bretherton and Royle 1981, TRRL Laboratory Report 1014",
+    ),
+    Baseline(
+        "alinea",
+        "sandbox_traffic.baselines.metering:alinea",
+        "ramp meters by the occupancy where the ramp merges; actuated at other signals",
+        "Papageorgiou, Hadj-Salem and Blosseville 1991, Transportation Research Record 1320",
     ),
     Baseline(
         "sotl",
@@ -64,6 +121,15 @@ BASELINES = (
         "self-organising: a red phase gets green once enough vehicles have waited; platoons pass first",
         "Gershenson 2005, Complex Systems 16; Cools, Gershenson and D'Hooghe 2008",
     ),
+    _greedy("queue", "most standing or outside"),
+    _greedy("waiting", "most waiting time"),
+    _greedy("waiting-difference", "most growth of waiting time"),
+    _greedy("pressure", "most vehicles on incoming minus outgoing lanes"),
+    _greedy("delay", "most time lost per second"),
+    _greedy("speed", "most speed lost"),
+    _greedy("throughput", "most vehicles that can cross by the next decision"),
+    _greedy("saturated", "most vehicles that can cross, with time lost and vehicles outside"),
+    _greedy("emissions", "most vehicles that idle"),
 )
 
 EXPECTED_FAILURES = {
@@ -101,7 +167,7 @@ SOURCES = (
 def _task(name: str, title: str, agents: Literal["single", "parallel"], make: str, make_vec: str) -> Task:
     return Task(
         name=name,
-        version=2,
+        version=3,
         title=title,
         config="sandbox_traffic.config:SignalConfig",
         make=make,

@@ -79,7 +79,7 @@ class Painter:
         """
         picture = self._road.copy()
         draw = ImageDraw.Draw(picture)
-        self._draw_signals(draw)
+        self._draw_signals(draw, vehicles)
         self._draw_vehicles(draw, vehicles)
         self._draw_text(draw)
         return np.asarray(picture, dtype=np.uint8)
@@ -88,8 +88,8 @@ class Painter:
     def _as_dots(self) -> bool:
         return self._camera.scale < MIN_SCALE
 
-    def _draw_signals(self, draw: ImageDraw.ImageDraw) -> None:
-        states = shown_states(self._batch.simulations[0])
+    def _draw_signals(self, draw: ImageDraw.ImageDraw, vehicles: Vehicles) -> None:
+        states = shown_states(self._batch.simulations[0], vehicles)
         for stop in self._shapes.stops:
             colour = LIGHTS[stop_line_light(states[stop.signal], stop.links)]
             if self._as_dots:
@@ -138,9 +138,9 @@ def _dot(draw: ImageDraw.ImageDraw, centre: tuple[float, float], radius: int, co
     draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
 
 
-def shown_states(simulation: SignalSimulation) -> list[str]:
-    """The state that each signal shows now."""
-    return [clock.shown for clock in simulation.clocks]
+def shown_states(simulation: SignalSimulation, vehicles: Vehicles) -> list[str]:
+    """The state that each signal shows now; ``vehicles`` has it where SUMO runs the programs."""
+    return list(vehicles.lights) or [clock.shown for clock in simulation.clocks]
 
 
 def outlines(vehicles: Vehicles) -> NDArray[np.float64]:

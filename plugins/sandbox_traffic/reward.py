@@ -41,6 +41,8 @@ class Transition:
         passed: Vehicles that crossed the loop of each approach during the interval, shape ``(…,
             approaches)``.
         braking: Emergency brakings in the whole network during the interval, shape ``(…)``.
+        pedestrians: Pedestrians who stand before each crossing, shape ``(…, crossings)``.
+        co2, fuel: Emitted and used on the approaches, g/s, shape ``(…)``; 0 unless emissions are computed.
         totals: Sums over approaches that have been computed before, by the names above, shape ``(…)``.
     """
 
@@ -54,6 +56,9 @@ class Transition:
     count: NDArray[np.float64]
     passed: NDArray[np.float64]
     braking: NDArray[np.float64]
+    pedestrians: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    co2: Value = 0.0
+    fuel: Value = 0.0
     totals: Mapping[str, Value] = field(default_factory=dict)
 
     @classmethod
@@ -71,6 +76,9 @@ class Transition:
             count=after.count,
             passed=after.passed - before.passed,
             braking=np.repeat(braking[:, None], after.phase.shape[1], axis=1),
+            pedestrians=after.pedestrians,
+            co2=after.emitted(after.snapshot.co2),
+            fuel=after.emitted(after.snapshot.fuel),
             totals=after.totals | {"passed": after.totals["passed"] - before.totals["passed"]},
         )
 
@@ -134,6 +142,21 @@ def spillback(transition: Transition) -> Value:
     return transition.total("outside")
 
 
+def pedestrians(transition: Transition) -> Value:
+    """Pedestrians who stand before the crossings."""
+    return transition.pedestrians.sum(axis=-1)
+
+
+def co2(transition: Transition) -> Value:
+    """CO2 that vehicles on the approaches emit, g/s."""
+    return transition.co2
+
+
+def fuel(transition: Transition) -> Value:
+    """Fuel that vehicles on the approaches use, g/s."""
+    return transition.fuel
+
+
 def _spec(**weights: float) -> RewardSpec:
     """All terms, with weight zero unless named, so that runs can be compared term by term."""
     terms = (
@@ -161,23 +184,30 @@ def _spec(**weights: float) -> RewardSpec:
         RewardTerm("throughput", throughput, 0.0, "vehicles", "", "vehicles that crossed the loops"),
         RewardTerm("emergency_braking", emergency_braking, 0.0, "1", "", "in the whole network"),
         RewardTerm("spillback", spillback, 0.0, "vehicles", "", "vehicles outside, Σ n"),
+        RewardTerm(
+            "pedestrians", pedestrians, 0.0, "pedestrians", "", "pedestrians who stand before the crossings"
+        ),
+        RewardTerm("co2", co2, 0.0, "g/s", "", "emitted on the approaches; needs emissions: true"),
+        RewardTerm("fuel", fuel, 0.0, "g/s", "", "used on the approaches; needs emissions: true"),
     )
     return RewardSpec(terms).reweighted(weights)
 
 
 PRESETS = {
-    "queue": _spec(queue=-0.1, outside=-0.1),
-    "waiting": _spec(waiting=-0.002, outside=-0.1),
-    "waiting-difference": _spec(waiting_difference=-0.01, outside=-0.1),
-    "pressure": _spec(pressure=-0.1, outside=-0.1),
-    "delay": _spec(delay=-0.1, outside=-0.1),
-    "speed": _spec(mean_speed=1.0, outside=-0.1),
-    "throughput": _spec(throughput=0.1, outside=-0.1),
-    "saturated": _spec(throughput=0.2, delay=-0.02, spillback=-0.002),
+    "queue": _spec(queue=-0.1, outside=-0.1, pedestrians=-0.1),
+    "waiting": _spec(waiting=-0.002, outside=-0.1, pedestrians=-0.1),
+    "waiting-difference": _spec(waiting_difference=-0.01, outside=-0.1, pedestrians=-0.1),
+    "pressure": _spec(pressure=-0.1, outside=-0.1, pedestrians=-0.1),
+    "delay": _spec(delay=-0.1, outside=-0.1, pedestrians=-0.1),
+    "speed": _spec(mean_speed=1.0, outside=-0.1, pedestrians=-0.1),
+    "throughput": _spec(throughput=0.1, outside=-0.1, pedestrians=-0.1),
+    "saturated": _spec(throughput=0.2, delay=-0.02, spillback=-0.002, pedestrians=-0.02),
+    "emissions": _spec(co2=-0.05, outside=-0.1, pedestrians=-0.1),
 }
 """Reward presets.
 
-Each contains the vehicles outside: without them, holding one green for ever can have the best reward.
-``saturated`` is for demand above capacity, where lanes are full under every policy. It rewards
-throughput and counts vehicles outside without saturation.
+Each contains the vehicles outside and the pedestrians who stand: without the former, holding one green for
+ever can have the best reward, and without the latter, a crossing that only they use need never be green.
+``saturated`` is for demand above capacity, where lanes are full under every policy. It rewards throughput and
+counts vehicles outside without saturation.
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,14 @@ from sandbox_traffic.metrics import episode_metrics
 from sandbox_traffic.network.generated import write_demand
 from sandbox_traffic.network.signal_network import SignalNetwork
 from sandbox_traffic.sumo.files import TemporaryFolder
-from sandbox_traffic.sumo.interface import NO_VEHICLES, Simulation, Vehicles
+from sandbox_traffic.sumo.interface import (
+    NO_VEHICLES,
+    Simulation,
+    Snapshot,
+    SumoProgram,
+    Switch,
+    Vehicles,
+)
 from sandbox_traffic.sumo.remote import RemoteSimulation
 from sandbox_traffic.sumo.trips import Trips
 
@@ -26,13 +32,13 @@ class SignalSimulation:
 
     Args:
         network: The network.
-        routes: Its routes file, None where each episode's demand is generated.
         values: Where the values read from SUMO are put, shape ``(network.spec.size,)``.
 
     Attributes:
         network: The network.
         clocks: Phase and timing of each signal.
         held: For each signal, whether its latest request was not allowed.
+        following: Whether SUMO runs programs of the signals, so that requests change nothing.
         values: The latest values read from SUMO.
         begin: Start of the episode, s.
         now: Simulated time, s.
@@ -40,20 +46,17 @@ class SignalSimulation:
         metrics: The episode's metrics once it has ended, else None.
     """
 
-    def __init__(self, network: SignalNetwork, routes: Path | None, values: NDArray[np.float64]) -> None:
-        config = network.config
+    def __init__(self, network: SignalNetwork, values: NDArray[np.float64]) -> None:
         self.network = network
-        self.clocks = tuple(
-            PhaseClock(signal.greens, config.min_green, config.yellow, config.all_red, config.max_green)
-            for signal in network.signals
-        )
+        self.clocks = tuple(PhaseClock(signal.plan) for signal in network.signals)
         self.held = [False] * len(network.signals)
+        self.following = False
         self.values = values
-        self.begin = self.now = config.begin
+        self.begin = self.now = network.config.begin
         self.trips: Trips | None = None
         self.metrics: dict[str, float] | None = None
-        self._config = config
-        self._routes = routes
+        self._config = network.config
+        self._shown = Snapshot.from_values(values, network.spec).shown
         self._jam = 0
         self._started = False
         self._sumo: Simulation | None = None
@@ -74,14 +77,15 @@ class SignalSimulation:
         if self._sumo is None:
             self._sumo = RemoteSimulation(self.network.spec)
         self._started, self.metrics, self.trips = False, None, None
-        self.held = [False] * len(self.clocks)
+        self.held, self.following = [False] * len(self.clocks), False
         config = self._config
         # A generator of its own: without spread, window and jam the seed's episode stays the same.
         rng = np.random.default_rng([seed, 1])
         scale = config.demand * (1 + config.demand_spread * rng.uniform(-1, 1))
         interval = config.decision_interval
         self.begin = config.begin + interval * int(rng.integers(config.window // interval + 1))
-        self._sumo.begin(self.begin, seed, *self._demand(seed, scale))
+        sumo_seed = seed if config.sumo_seed is None or config.sumo_seed < 0 else config.sumo_seed
+        self._sumo.begin(self.begin, sumo_seed, *self._demand(seed, scale))
         self.now = self.begin
         for clock in self.clocks:
             clock.start(self.now)
@@ -92,9 +96,9 @@ class SignalSimulation:
     def _advance_jam(self, sumo: Simulation, rng: np.random.Generator) -> None:
         """Hold one phase of every signal, drawn at random, before the episode begins."""
         until = self.begin + self._jam
-        switches = []
+        switches: list[Switch] = []
         for clock, signal in zip(self.clocks, self.network.signals, strict=True):
-            clock.start(self.begin, int(rng.integers(len(clock.greens))))
+            clock.start(self.begin, int(rng.integers(len(signal.phases))))
             switches += [(time, signal.id, state) for time, state in clock.due(until)]
         sumo.advance(switches, until)
         self.now = until
@@ -107,25 +111,44 @@ class SignalSimulation:
         sumo.values(self.values)
         self._started = True
 
+    def follow_async(self, programs: Sequence[SumoProgram | None]) -> None:
+        """Leave all signals to programs that SUMO runs, until the episode ends.
+
+        Args:
+            programs: A program for each signal, None for the network's own.
+        """
+        self._simulator().follow(programs)
+        self.following = True
+        for clock in self.clocks:
+            clock.pending.clear()
+
+    def follow_wait(self) -> None:
+        """Wait until the programs have taken over."""
+        self._simulator().values(self.values)
+        self._follow_clocks()
+
     def step_async(self, phases: Sequence[int]) -> None:
         """Request a phase for every signal, and one decision interval of SUMO."""
         if not self.running:
             raise RuntimeError("no episode is running: call reset() first")
         now, interval = self.now, self._config.decision_interval
         until = min(now + interval, self.end)
-        switches = []
-        for index, (clock, phase) in enumerate(zip(self.clocks, phases, strict=True)):
-            self.held[index] = not clock.request(int(phase), now, interval)
-            if clock.pending:
-                signal = self.network.signals[index]
-                switches += [(time, signal.id, state) for time, state in clock.due(until)]
-        switches.sort(key=lambda switch: switch[0])
+        switches: list[Switch] = []
+        if not self.following:
+            for index, (clock, phase) in enumerate(zip(self.clocks, phases, strict=True)):
+                self.held[index] = not clock.request(int(phase), now, interval)
+                if clock.pending:
+                    signal = self.network.signals[index]
+                    switches += [(time, signal.id, state) for time, state in clock.due(until)]
+            switches.sort(key=lambda switch: switch[0])
         self._simulator().advance(switches, until)
         self.now = until
 
     def step_wait(self) -> None:
         """Wait until the interval has passed; at the end of the episode, request its trips."""
         self._simulator().values(self.values)
+        if self.following:
+            self._follow_clocks()
         if self.now >= self.end:
             self._simulator().finish()
 
@@ -155,15 +178,21 @@ class SignalSimulation:
             self._folder = None
         self._started = False
 
+    def _follow_clocks(self) -> None:
+        """Let the clocks show what SUMO's programs show."""
+        for clock, phase in zip(self.clocks, self._shown.tolist(), strict=True):
+            clock.follow(int(phase), self.now)
+
     def _simulator(self) -> Simulation:
         if self._sumo is None:
             raise RuntimeError("no episode is running: call reset() first")
         return self._sumo
 
     def _demand(self, seed: int, scale: float) -> tuple[str, float]:
-        """Routes file of the episode that belongs to ``seed``, and SUMO's factor on its vehicles."""
-        if self._routes is not None:
-            return str(self._routes), scale
+        """Routes files of the episode that belongs to ``seed``, and SUMO's factor on their vehicles."""
+        routes = self.network.demand.routes
+        if routes:
+            return ",".join(map(str, routes)), scale
         if self._folder is None:
             self._folder = TemporaryFolder()
         path = self._folder.path / "demand.rou.xml"

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox_traffic.dynamics import PhaseClock, allowed_phases, may_stay, may_switch
-from sandbox_traffic.network.roads import Signal
+from sandbox_traffic.dynamics import PhaseClock, allowed_phases, may_switch
 from sandbox_traffic.network.signal_network import SignalNetwork
+from sandbox_traffic.network.signals import Signal
 from sandbox_traffic.network.tables import take_padded
 from sandbox_traffic.sumo.interface import Snapshot
 
@@ -38,7 +38,7 @@ class NetworkState:
         snapshot: The values that were read from SUMO.
         now: Simulated time, s, shape ``(num_envs,)``.
         phase: The phase that is green or being changed to, shape ``(num_envs, signals)``.
-        green_since: Time at which its green starts, s, shape ``(num_envs, signals)``.
+        green_since: Time at which the green of each ring starts, s, shape ``(num_envs, signals, max_rings)``.
         approaches: `APPROACH_FIELDS` of all approaches, shape ``(8, num_envs, signals, max_approaches)``.
     """
 
@@ -66,7 +66,7 @@ class NetworkState:
 
     @cached_property
     def slowness(self) -> Array:
-        """Vehicles on each approach, those of each lane weighted by 1 − mean speed/limit."""
+        """Vehicles on each approach, those of each lane weighted by 1 − mean share of the allowed speed."""
         return self.approaches[3, ...]
 
     @cached_property
@@ -111,6 +111,16 @@ class NetworkState:
         return take_padded(halting, self.network.approach_table)
 
     @cached_property
+    def pedestrians(self) -> Array:
+        """Pedestrians who stand before each crossing, shape ``(num_envs, signals, max_crossings)``."""
+        return take_padded(self.snapshot.pedestrians, self.network.crossing_table)
+
+    @cached_property
+    def pedestrian_time(self) -> Array:
+        """Sum of their present waiting times, s, shape ``(num_envs, signals, max_crossings)``."""
+        return take_padded(self.snapshot.pedestrian_time, self.network.crossing_table)
+
+    @cached_property
     def movement_pressure(self) -> Array:
         """Vehicles on the approach of each movement minus vehicles on its exit.
 
@@ -141,23 +151,42 @@ class NetworkState:
 
     @property
     def green_time(self) -> Array:
-        """Time for which the phase has been green, s; negative while it is being changed to."""
-        return self.now[:, None] - self.green_since
+        """Time for which each ring has been green, s; negative while it is being changed.
+
+        Shape ``(num_envs, signals, max_rings)``.
+        """
+        return self.now[:, None, None] - self.green_since
 
     @cached_property
     def may_switch(self) -> NDArray[np.bool_]:
-        """Whether the minimum green is over, shape ``(num_envs, signals)``."""
-        switch: NDArray[np.bool_] = may_switch(
-            self.now[:, None], self.green_since, self.network.config.min_green
-        )
-        return switch
+        """Whether each ring's minimum green is over, shape ``(num_envs, signals, max_rings)``."""
+        return may_switch(self.now[:, None], self.green_since, self.phase, self.network.min_green)
 
     @cached_property
     def action_mask(self) -> NDArray[np.bool_]:
         """Phases that may be requested, shape ``(num_envs, signals, max_phases)``, padded with false."""
-        config = self.network.config
-        stay = may_stay(self.now[:, None], self.green_since, config.max_green, config.decision_interval)
-        return allowed_phases(self.may_switch, stay, self.phase_one_hot, self.network.phase_exists)
+        network = self.network
+        return allowed_phases(
+            self.now[:, None],
+            network.config.decision_interval,
+            self.green_since,
+            self.phase,
+            network.rings,
+            (network.min_green, network.max_green),
+            network.phase_exists,
+        )
+
+    def emitted(self, rate: Array) -> Array:
+        """Emission rates of lanes summed over each signal's approaches, shape ``(num_envs, signals)``.
+
+        Args:
+            rate: Shape ``(num_envs, lanes)``, or without lanes where emissions are not computed.
+        """
+        network = self.network
+        if not rate.shape[-1]:
+            return np.zeros(self.phase.shape)
+        total: Array = take_padded(network.approach_lanes.sums(rate), network.approach_table).sum(axis=-1)
+        return total
 
     def waiting_vehicles(self, env: int) -> tuple[float, float]:
         """Vehicles that stand, and vehicles that wait to enter, in the whole of one simulation."""
@@ -187,9 +216,19 @@ def read_state(
         snapshot=snapshot,
         now=np.array(now, dtype=np.float64),
         phase=np.array([[clock.phase for clock in row] for row in clocks]),
-        green_since=np.array([[clock.green_since for clock in row] for row in clocks], dtype=np.float64),
+        green_since=_green_since(network, clocks),
         approaches=approaches,
     )
+
+
+def _green_since(network: SignalNetwork, clocks: Sequence[Sequence[PhaseClock]]) -> Array:
+    """Time at which the green of each ring starts; signals with fewer rings repeat their last one."""
+    width = network.max_rings
+    rows = [
+        [(*clock.green_since, *clock.green_since[-1:] * (width - len(clock.green_since))) for clock in row]
+        for row in clocks
+    ]
+    return np.array(rows, dtype=np.float64)
 
 
 def gather_approaches(snapshot: Snapshot, network: SignalNetwork) -> Array:
@@ -200,7 +239,7 @@ def gather_approaches(snapshot: Snapshot, network: SignalNetwork) -> Array:
     Returns:
         `APPROACH_FIELDS`, shape ``(8, …, approaches + 1)``; the last column is zero, for `take`.
     """
-    slowness = snapshot.count * np.maximum(1.0 - snapshot.speed / network.speed_limit, 0.0)
+    slowness = snapshot.count * np.maximum(1.0 - snapshot.pace, 0.0)
     lanes = np.stack((snapshot.count, snapshot.halting, snapshot.waiting, slowness))
     loops = snapshot.gap.shape
     table = np.zeros((len(APPROACH_FIELDS), *loops[:-1], loops[-1] + 1))
@@ -219,7 +258,7 @@ class SignalState:
         signal: The signal.
         now: Simulated time, s.
         phase: The phase that is green or being changed to.
-        green_since: Time at which its green starts, s.
+        green_since: Time at which its green starts, s; the later one of two rings.
     """
 
     def __init__(self, state: NetworkState, env: int, index: int) -> None:
@@ -228,12 +267,12 @@ class SignalState:
         self.signal: Signal = state.network.signals[index]
         self.now = float(state.now[env])
         self.phase = int(state.phase[env, index])
-        self.green_since = float(state.green_since[env, index])
+        self.green_since = float(state.green_since[env, index].max())
 
     @property
     def action_mask(self) -> NDArray[np.bool_]:
         """Phases that may be requested, shape ``(phases,)``."""
-        mask: NDArray[np.bool_] = self._state.action_mask[self._place][: len(self.signal.greens)]
+        mask: NDArray[np.bool_] = self._state.action_mask[self._place][: len(self.signal.phases)]
         return mask
 
     @property
@@ -241,6 +280,25 @@ class SignalState:
         """Approaches with green in the present phase, shape ``(approaches,)``."""
         serves: NDArray[np.bool_] = self.signal.serves[self.phase] > 0
         return serves
+
+    @property
+    def pedestrians(self) -> Array:
+        """Pedestrians who stand before each crossing, shape ``(crossings,)``."""
+        row: Array = self._state.pedestrians[self._place][: len(self.signal.crossings)]
+        return row
+
+    @property
+    def called_phases(self) -> NDArray[np.bool_]:
+        """Phases that give green to somebody who has none now, shape ``(phases,)``.
+
+        Vehicles on a lane call for each of its movements that is red; pedestrians who stand before a
+        crossing call for it.
+        """
+        signal = self.signal
+        vehicles = (signal.calls[self.phase] & (self.count > 0)).any(axis=1)
+        red = signal.walks[self.phase] == 0
+        called: NDArray[np.bool_] = vehicles | (signal.walks @ (red * self.pedestrians) > 0)
+        return called
 
     @property
     def count(self) -> Array:
@@ -253,8 +311,13 @@ class SignalState:
         return self._approaches(self._state.queue)
 
     @property
+    def waiting(self) -> Array:
+        """Sum of the present waiting times on each approach, s, shape ``(approaches,)``."""
+        return self._approaches(self._state.waiting)
+
+    @property
     def slowness(self) -> Array:
-        """Vehicles on each approach weighted by 1 − speed/limit, shape ``(approaches,)``."""
+        """Vehicles on each approach weighted by 1 − speed/allowed speed, shape ``(approaches,)``."""
         return self._approaches(self._state.slowness)
 
     @property

@@ -20,6 +20,7 @@ import numpy as np
 from sandbox_traffic.batch import SignalBatch
 from sandbox_traffic.env import SignalEnv
 from sandbox_traffic.network.roads import VEHICLE_SPACE
+from sandbox_traffic.network.signals import Signal
 from sandbox_traffic.state import Array
 from sandbox_traffic.sumo.interface import Snapshot
 
@@ -40,12 +41,12 @@ class TrafficSignalView:
         network, config = batch.network, batch.network.config
         signal = network.signals[index]
         self.id = signal.id
-        self.num_green_phases = len(signal.greens)
+        self.num_green_phases = len(signal.phases)
         self.lanes = list(signal.incoming)
         self.out_lanes = list(signal.outgoing)
         lanes = network.roads.lanes
         self.lanes_length = {lane: lanes[lane].length for lane in (*self.lanes, *self.out_lanes)}
-        self.min_green, self.yellow_time = config.min_green, config.yellow
+        self.min_green, self.yellow_time = config.min_green, _yellow(signal)
         self.max_green, self.delta_time = config.max_green, config.decision_interval
         self._column = {lane: column for column, lane in enumerate(network.spec.lanes)}
 
@@ -57,7 +58,7 @@ class TrafficSignalView:
     @property
     def time_since_last_phase_change(self) -> int:
         """Time since the change was requested, yellow included, s."""
-        return int(self._batch.state.green_time[0, self._index]) + self.yellow_time
+        return int(self._batch.state.green_time[0, self._index].min()) + self.yellow_time
 
     def get_lanes_density(self) -> list[float]:
         """Occupied share of each incoming lane."""
@@ -84,10 +85,8 @@ class TrafficSignalView:
         count = self._values(self._snapshot.count, self.lanes)
         if not count.sum():
             return 1.0
-        lanes = self._batch.network.roads.lanes
-        limits = np.array([lanes[lane].speed for lane in self.lanes])
-        shares = self._values(self._snapshot.speed, self.lanes) / limits
-        return float(np.minimum((count * shares).sum() / count.sum(), 1.0))
+        pace = self._values(self._snapshot.pace, self.lanes)
+        return float(np.minimum((count * pace).sum() / count.sum(), 1.0))
 
     def get_pressure(self) -> int:
         """Vehicles on outgoing lanes minus vehicles on incoming lanes, with the sign of sumo-rl."""
@@ -105,6 +104,11 @@ class TrafficSignalView:
         lengths = np.array([self.lanes_length[lane] for lane in lanes])
         shares = self._values(values, lanes) * VEHICLE_SPACE / lengths
         return [float(share) for share in np.minimum(shares, 1.0)]
+
+
+def _yellow(signal: Signal) -> int:
+    """Longest time between two phases of a signal, s."""
+    return int(signal.plan.longest_clearance)
 
 
 class SumoRLObservation(gym.ObservationWrapper[Any, Any, Any]):

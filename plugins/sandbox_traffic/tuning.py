@@ -1,17 +1,22 @@
 """Tunes the parameters of the classical controllers for a network: all candidates on the same episodes.
 
-Fixed-time, Webster, max-pressure and max-wave have no parameters.
+Webster's plan and what SUMO runs by itself have no parameters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import product
 from typing import Any
 
 from sandbox.api import Seeds
 from sandbox_traffic.baselines.actuated import Actuated, DelayBased
+from sandbox_traffic.baselines.adaptive import Scats, Scoot
 from sandbox_traffic.baselines.controller import Controller
+from sandbox_traffic.baselines.cycles import Coordinated
+from sandbox_traffic.baselines.greedy import GreedyReward, MaxPressure, MaxWave
+from sandbox_traffic.baselines.metering import Alinea
 from sandbox_traffic.baselines.self_organising import Sotl
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.reward import PRESETS
@@ -20,9 +25,18 @@ from sandbox_traffic.vector import SignalsVectorEnv, make_signals_vec
 Values = tuple[float, ...]
 """One candidate: a value for each parameter."""
 
+HOLD: dict[str, Values] = {"hold": (5.0, 10.0, 15.0, 20.0)}
+
 GRIDS: dict[str, tuple[Callable[..., Controller], dict[str, Values]]] = {
+    "max-pressure": (MaxPressure, HOLD),
+    "max-wave": (MaxWave, HOLD),
+    **{f"greedy-{name}": (partial(GreedyReward, reward=reward), HOLD) for name, reward in PRESETS.items()},
     "actuated": (Actuated, {"passage": (0.5, 1.0, 2.0, 3.0, 4.0, 5.0)}),
     "delay-based": (DelayBased, {"loss": (0.3, 1.0, 3.0, 10.0, 30.0)}),
+    "coordinated": (Coordinated, {"cycle": (0.7, 0.85, 1.0, 1.2), "pace": (0.8, 1.0)}),
+    "scats-like": (Scats, {"target": (0.7, 0.8, 0.9)}),
+    "scoot-like": (Scoot, {"step": (2.0, 4.0, 8.0)}),
+    "alinea": (Alinea, {"target": (5.0, 10.0, 15.0, 20.0), "gain": (35.0, 70.0)}),
     "sotl": (Sotl, {"threshold": (20.0, 50.0, 100.0, 200.0, 400.0, 800.0), "platoon": (0.0, 3.0)}),
 }
 """Candidates of each controller: all combinations, and values beyond where the best is first or last."""
@@ -45,7 +59,10 @@ def tune(config: SignalConfig, episodes: int) -> tuple[dict[str, dict[str, float
     try:
         parameters: dict[str, dict[str, float]] = {}
         trials: dict[str, Any] = {}
+        meters = any(signal.is_meter for signal in envs.batch.network.signals)
         for name, (make, grid) in GRIDS.items():
+            if name == "alinea" and not meters:
+                continue
             delays = search(list(grid.values()), _candidate_delay(envs, make, tuple(grid)))
             best = min(delays, key=delays.__getitem__)
             parameters[name] = dict(zip(grid, best, strict=True))

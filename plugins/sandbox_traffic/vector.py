@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sandbox.api import RewardSpec
 from sandbox_traffic.batch import SignalBatch, as_phases, draw_seed
 from sandbox_traffic.config import SignalConfig
+from sandbox_traffic.copying import reduce_by_replay
 from sandbox_traffic.network.roads import require_one_signal
 
 Info = dict[str, Any]
@@ -40,6 +41,7 @@ class _BatchVectorEnv(VectorEnv[Any, Any, Any]):
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
 
     def __init__(self, config: SignalConfig, reward: RewardSpec, num_envs: int) -> None:
+        self._arguments = (config, reward, num_envs)
         self.num_envs = num_envs
         self.batch = SignalBatch(config, reward, num_envs)
         self.render_mode = None
@@ -83,20 +85,19 @@ class _BatchVectorEnv(VectorEnv[Any, Any, Any]):
         self.batch.close()
 
     def get_state(self) -> dict[str, Any]:
-        """Generators, and the present episodes as their seeds and their actions."""
-        shape = (len(self.batch.actions), self.num_envs, len(self.batch.network.signals))
-        return {
-            "generators": [generator.bit_generator.state for generator in self._generators],
-            "seeds": list(self.batch.seeds),
-            "actions": np.array(self.batch.actions, dtype=np.int64).reshape(shape),
-        }
+        """Generators, and the present episodes as `SignalBatch.get_state` has them."""
+        generators = [generator.bit_generator.state for generator in self._generators]
+        return {"generators": generators, **self.batch.get_state()}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restore the generators, and replay the episodes up to their last actions."""
         for generator, generator_state in zip(self._generators, state["generators"], strict=True):
             generator.bit_generator.state = generator_state
-        if state["seeds"]:
-            self.batch.replay(state["seeds"], [as_phases(rows, self.num_envs) for rows in state["actions"]])
+        self.batch.set_state(state)
+
+    def __reduce__(self) -> Any:
+        """Copies and pickles play on from the same moment; see `sandbox_traffic.copying`."""
+        return reduce_by_replay(self, self._arguments)
 
     def _begin_episodes(self) -> None:
         self.batch.reset([draw_seed(generator) for generator in self._generators])

@@ -179,7 +179,8 @@ class _Recording:
         time = simulation.now - simulation.begin
         if simulation.running and time <= self._seconds:
             waiting = sum(batch.state.waiting_vehicles(0))
-            self.frames.append(_Frame(time, simulation.vehicles(), shown_states(simulation), waiting))
+            vehicles = simulation.vehicles()
+            self.frames.append(_Frame(time, vehicles, shown_states(simulation, vehicles), waiting))
             self.log.add(moment)
 
 

@@ -264,7 +264,7 @@ def test_a_poisoned_network_or_demand_is_refused_before_sumo_reads_it(
 ) -> None:
     from sandbox.api import BrokenFileError
     from sandbox_traffic.network.files import check_routes
-    from sandbox_traffic.network.roads import read_network
+    from sandbox_traffic.network.reader import read_network
 
     for name, (text, message) in (NETWORKS if kind == "network" else ROUTES).items():
         path = tmp_path / f"{name.replace(' ', '-')}.xml"

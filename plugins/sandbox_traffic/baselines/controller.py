@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,7 +15,7 @@ from sandbox_traffic.state import Array, SignalState
 Place = tuple[int, int]
 """A simulation and a signal of it, by number."""
 
-DEFAULT_MAX_GREEN = 50
+DEFAULT_MAX_GREEN = 50.0
 """Maximum green of controllers that extend green where the configuration sets none, s."""
 
 
@@ -67,8 +68,10 @@ class Controller:
     def max_green_reached(self, state: SignalState) -> bool:
         """Whether the present green would be longer than the maximum at the next decision."""
         config = self.batch.network.config
-        max_green = config.max_green or DEFAULT_MAX_GREEN
-        return state.now + config.decision_interval - state.green_since > max_green
+        longest = float(state.signal.plan.max_green[state.phase].min())
+        if math.isinf(longest):
+            longest = DEFAULT_MAX_GREEN if config.max_green is None else float(config.max_green)
+        return state.now + config.decision_interval - state.green_since > longest
 
 
 def best_phase(state: SignalState, values: Array) -> int:
@@ -80,14 +83,21 @@ def best_phase(state: SignalState, values: Array) -> int:
 
 
 def next_phase_with_call(state: SignalState) -> int:
-    """The next allowed phase with a call: a vehicle on an approach that the present phase does not serve.
+    """The next allowed phase with a call: a vehicle or pedestrian who has green there and none now.
 
     Without a call, the present phase if it is allowed.
     """
-    signal, mask = state.signal, state.action_mask
-    calls = (state.count > 0) & ~state.serves_now
-    for step in range(1, len(signal.greens)):
-        phase = (state.phase + step) % len(signal.greens)
-        if mask[phase] and (signal.serves[phase] * calls).any():
+    mask, called = state.action_mask, state.called_phases
+    number = len(called)
+    for step in range(1, number):
+        phase = (state.phase + step) % number
+        if mask[phase] and called[phase]:
             return phase
     return state.phase if mask[state.phase] else int(np.argmax(mask))
+
+
+def waiting_pedestrians(state: SignalState) -> Array:
+    """Pedestrians who stand before the crossings that each phase, but not every phase, gives green to."""
+    signal = state.signal
+    standing: Array = signal.walks @ (state.pedestrians * signal.walk_decided)
+    return standing

@@ -13,9 +13,17 @@ PARAMETERS_FILE = Path(__file__).parents[1] / "data" / "controllers.json"
 DEFAULTS: dict[str, dict[str, float]] = {
     "actuated": {"passage": 3.0},
     "delay-based": {"loss": 1.0},
+    "coordinated": {"cycle": 1.0, "pace": 0.9},
+    "scats-like": {"target": 0.9},
+    "scoot-like": {"step": 4.0},
+    "alinea": {"target": 15.0, "gain": 70.0},
     "sotl": {"threshold": 600.0, "platoon": 3.0},
 }
-"""For networks without tuned ones: passage, s; loss, s; threshold, vehicle seconds; platoon, vehicles."""
+"""For networks without tuned ones; passage and loss in s, threshold in vehicle seconds, platoon in
+vehicles.
+
+Rules that are not here, the greedy ones, have their own default.
+"""
 
 
 def tuning_key(config: SignalConfig) -> str:
@@ -27,7 +35,7 @@ def tuning_key(config: SignalConfig) -> str:
 
 def tuned_parameters(config: SignalConfig, controller: str) -> dict[str, float]:
     """The tuned parameters of a controller where its network was tuned, else the defaults."""
-    return DEFAULTS[controller] | _tuned().get(tuning_key(config), {}).get(controller, {})
+    return DEFAULTS.get(controller, {}) | _tuned().get(tuning_key(config), {}).get(controller, {})
 
 
 @cache

@@ -13,7 +13,7 @@ from sandbox_traffic.state import Array, SignalState
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """Vehicle seconds that the phases of a signal have accumulated at the last decision, ``time`` s."""
+    """Seconds that the phases of a signal have accumulated at the last decision, ``time`` s."""
 
     time: float
     vehicle_seconds: Array
@@ -22,9 +22,9 @@ class _Sums:
 class Sotl(Controller):
     """Red phases accumulate demand, and platoons pass before a change.
 
-    While a phase is red, it accumulates the number of vehicles on its approaches over time. The phase with
-    the largest sum gets green once the sum exceeds ``threshold``, unless a platoon of fewer than
-    ``platoon`` vehicles is moving towards the present green, which may cross first.
+    While a phase is red, it accumulates over time the number of vehicles and pedestrians who have green there
+    and none now. The phase with the largest sum gets green once the sum exceeds ``threshold``, unless a
+    platoon of fewer than ``platoon`` vehicles is moving towards the present green, which may cross first.
 
     Args:
         env: The environment.
@@ -61,9 +61,11 @@ class Sotl(Controller):
         """Vehicle seconds of each phase, zero for the present one."""
         last = self._sums.get(place)
         if last is None or last.time > state.now:  # later than now: of the episode before
-            last = _Sums(state.now, np.zeros(len(state.signal.greens)))
-        red = np.where(state.serves_now, 0.0, state.count)
-        sums = last.vehicle_seconds + state.signal.serves @ red * (state.now - last.time)
+            last = _Sums(state.now, np.zeros(len(state.signal.phases)))
+        signal = state.signal
+        red = signal.walks[state.phase] == 0
+        kept_waiting = signal.calls[state.phase] @ state.count + signal.walks @ (red * state.pedestrians)
+        sums: Array = last.vehicle_seconds + kept_waiting * (state.now - last.time)
         sums[state.phase] = 0.0
         self._sums[place] = _Sums(state.now, sums)
         return sums

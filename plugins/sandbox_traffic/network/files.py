@@ -1,22 +1,75 @@
-"""Finds the network and routes files that a configuration names, and checks when their vehicles depart."""
+"""Finds the files that a configuration names, and checks them."""
 
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from xml.parsers import expat
+from typing import Any
 
 from sandbox.api import BrokenFileError, InvalidValueError, MissingExtraError
 from sandbox_traffic.config import GENERATED, SignalConfig
 from sandbox_traffic.network.flows import MAX_VEHICLES, departing
-from sandbox_traffic.network.times import seconds
-from sandbox_traffic.sumo.files import parse_xml
+from sandbox_traffic.sumo.configuration import Configuration, read_configuration
+from sandbox_traffic.sumo.demand_scan import DemandScan, scan_demand
 from sandbox_traffic.sumo.safety import check_routes_file
 
 SUMO_RL = "sumo-rl:"
 """Scheme of the networks that the installed sumo-rl package contains, RESCO's maps among them."""
 
-_DEMAND = {"trip", "vehicle", "flow", "person", "personFlow", "container", "containerFlow"}
+
+@dataclass(frozen=True, slots=True)
+class DemandFiles:
+    """Routes and additional files, checked.
+
+    Attributes:
+        routes: Empty where the demand is generated.
+        additional: Additional files as the user wrote them.
+        scan: What they hold.
+    """
+
+    routes: tuple[Path, ...]
+    additional: tuple[Path, ...]
+    scan: DemandScan
+
+
+def expanded(config: SignalConfig) -> SignalConfig:
+    """A configuration whose ``net`` is a ``.sumocfg``, with what that file gives in its place.
+
+    Routes that are given beside it replace those of the file. The episode lies within the file's hours: it
+    begins with them unless ``begin`` is given, and ends with them at the latest.
+
+    Raises:
+        BrokenFileError: As `read_configuration`.
+        InvalidValueError: If the file has no routes and none are given, or the episode lies outside its
+            hours.
+    """
+    if not config.configured:
+        return config
+    path = Path(config.net)
+    content = read_configuration(path)
+    changes: dict[str, Any] = {"net": str(content.net)}
+    if config.routes.startswith(GENERATED):
+        if not content.routes:
+            raise InvalidValueError(f"{path} names no routes.", "Give them: config.routes=FILE.")
+        changes["routes"] = _joined(content.routes)
+    if config.additional is None and content.additional:
+        changes["additional"] = _joined(content.additional)
+    changes |= _hours(config, content, path)
+    for name, option in (
+        ("step_length", content.step_length),
+        ("lateral_resolution", content.lateral_resolution),
+        ("depart_jitter", _whole(content.depart_jitter)),
+        ("junction_blockers", _whole(content.junction_blockers)),
+        ("sumo_seed", content.seed),
+        ("options", content.options or None),
+    ):
+        if option is not None and name not in config.model_fields_set:
+            changes[name] = option
+    if content.scale is not None:
+        changes["demand"] = config.demand * content.scale
+    return type(config).model_validate(config.model_dump() | changes)
 
 
 def find_file(name: str) -> Path:
@@ -42,61 +95,84 @@ def find_file(name: str) -> Path:
     return path
 
 
-def find_routes(config: SignalConfig) -> Path | None:
-    """The routes file that a configuration names, checked; None where its demand is generated.
+def find_demand(config: SignalConfig) -> DemandFiles:
+    """The routes and additional files that a configuration names, checked.
 
     Raises:
-        BrokenFileError: If the file cannot be read; names file and line.
+        BrokenFileError: If a file cannot be read; names file and line.
         InvalidValueError: If no vehicle departs within the time of the episodes.
     """
+    additional = tuple(map(find_file, _split(config.additional or "")))
     if config.routes.startswith(GENERATED):
-        return None
-    routes = find_file(config.routes)
-    check_routes(routes, config.begin, config.begin + config.window + config.duration)
-    return routes
+        return DemandFiles((), additional, scan_demand((), additional))
+    routes = tuple(map(find_file, _split(config.routes)))
+    scan = check_routes(routes, config.begin, config.begin + config.window + config.duration, additional)
+    return DemandFiles(routes, additional, scan)
 
 
-def check_routes(path: Path, begin: int, end: int) -> None:
-    """Check that a routes file is well-formed and has a departure between ``begin`` and ``end`` (s).
+def check_routes(
+    routes: Path | Sequence[Path], begin: float, end: float, additional: Sequence[Path] = ()
+) -> DemandScan:
+    """Check that routes files are well-formed and have a departure between ``begin`` and ``end`` (s).
 
     SUMO reads routes piece by piece and stops without a message where the XML breaks off.
 
     Raises:
-        BrokenFileError: If the file is not XML (names the line), holds anything but demand, or has no
-            vehicles or more than `MAX_VEHICLES` of them.
+        BrokenFileError: If a file is not XML (names the line), holds anything but demand, or has departures
+            that are not in order of time; if no file has vehicles, or together they have more than
+            `MAX_VEHICLES` in the episode.
         InvalidValueError: If no vehicle departs within the episode.
     """
-    check_routes_file(path)
-    departures: list[tuple[float, float]] = []
-    vehicles = 0.0
-
-    def on_start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal vehicles
-        if tag in _DEMAND:
-            departures.append(_departures(attributes))
-            vehicles += departing(attributes, end)
-            if not vehicles <= MAX_VEHICLES:
-                raise BrokenFileError(
-                    path,
-                    f"asks for more than {MAX_VEHICLES:,} vehicles in the episode.",
-                    parser.CurrentLineNumber,
-                )
-
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = on_start
-    parse_xml(path, parser)
-    if not departures:
-        raise BrokenFileError(path, "holds no trip, vehicle or flow.")
-    if not any(first < end and last >= begin for first, last in departures):
+    paths = (routes,) if isinstance(routes, Path) else tuple(routes)
+    for path in paths:
+        check_routes_file(path)
+    scan = scan_demand(paths, additional)
+    _require_bearable(scan, end)
+    names = ", ".join(map(str, paths))
+    if not scan.departures:
+        raise BrokenFileError(names, "holds no trip, vehicle or flow.")
+    if not any(first < end and last >= begin for first, last in scan.departures):
         raise InvalidValueError(
-            f"No vehicle of {path} departs between begin = {begin} s and {end} s.",
-            f"The first departs at {min(departures)[0]:g} s: set begin and duration to match.",
+            f"No vehicle of {names} departs between begin = {begin} s and {end} s.",
+            f"The first departs at {min(scan.departures)[0]:g} s: set begin and duration to match.",
         )
+    return scan
 
 
-def _departures(attributes: dict[str, str]) -> tuple[float, float]:
-    """First and last departure of an element of demand, s; a flow without an end goes on for ever."""
-    first = seconds(attributes.get("depart") or attributes.get("begin") or "0")
-    if "depart" in attributes:
-        return first, first
-    return first, seconds(attributes["end"]) if "end" in attributes else float("inf")
+def _require_bearable(scan: DemandScan, end: float) -> None:
+    vehicles = float(len(scan.departures) + len(scan.triggered) - len(scan.flows))
+    for flow in scan.flows:
+        vehicles += departing(flow.attributes, end)
+        if not vehicles <= MAX_VEHICLES:
+            raise BrokenFileError(
+                flow.path, f"asks for more than {MAX_VEHICLES:,} vehicles in the episode.", flow.line
+            )
+    if vehicles > MAX_VEHICLES:
+        raise BrokenFileError(scan.paths[0], f"asks for more than {MAX_VEHICLES:,} vehicles in the episode.")
+
+
+def _split(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _hours(config: SignalConfig, content: Configuration, path: Path) -> dict[str, int]:
+    """Begin, duration and window of the episode, s."""
+    first = int(content.begin or 0)
+    begin = config.begin or first
+    if content.end is None or content.end < 0:
+        return {"begin": begin}
+    last = int(content.end)
+    if not first <= begin < last:
+        raise InvalidValueError(
+            f"begin = {config.begin} s lies outside the hours of {path}, {first} to {last} s."
+        )
+    duration = min(config.duration, last - begin)
+    return {"begin": begin, "duration": duration, "window": min(config.window, last - begin - duration)}
+
+
+def _joined(paths: Sequence[Path]) -> str:
+    return ",".join(map(str, paths))
+
+
+def _whole(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from sandbox_traffic.network.times import seconds
+from sandbox_traffic.sumo.times import time_or_zero
 
 MAX_VEHICLES = 1_000_000
 """Vehicles, persons and containers that may depart in one episode; a day of Cologne has 700,000 vehicles."""
@@ -17,8 +17,8 @@ def departing(attributes: Mapping[str, str], end: float) -> float:
     """Departures of an element of demand before ``end`` (s) at the most; 1 for one that is no flow."""
     if "depart" in attributes:
         return 1.0
-    first = seconds(attributes.get("begin", "0"))
-    last = seconds(attributes["end"]) if "end" in attributes else float("inf")
+    first = time_or_zero(attributes.get("begin", "0"))
+    last = time_or_zero(attributes["end"]) if "end" in attributes else float("inf")
     span = max(0.0, min(last, end) - first)
     rate = _rate(attributes)
     number = _number(attributes["number"]) if "number" in attributes else float("inf")

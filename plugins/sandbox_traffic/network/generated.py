@@ -52,13 +52,13 @@ def write_demand(path: Path, config: SignalConfig, seed: int, scale: float) -> N
     duration, hourly = config.window + config.duration, config.pedestrians
     grid = grids.parse(config.net.removeprefix(GENERATED))
     if grid is None:
-        departures = intersection.sample_departures(vehicle_rng, duration, scale)
+        departures = intersection.sample_departures(vehicle_rng, duration, scale, config.demand_side)
         vehicles: Sequence[Vehicle] = [
             (time, (f"{arm}_in", f"{exit_arm}_out")) for time, arm, exit_arm in departures
         ]
         pedestrians = sample_pedestrians(pedestrian_rng, duration, hourly, intersection.arm_edges())
     else:
-        vehicles = grids.sample_vehicles(grid, vehicle_rng, duration, config.level, scale)
+        vehicles = grids.sample_vehicles(grid, vehicle_rng, duration, config.level, scale, config.demand_side)
         pedestrians = grids.sample_pedestrians(grid, pedestrian_rng, duration, hourly)
     shares = {"emergency": config.emergency, "bus": config.buses, "bicycle": config.bicycles}
     types = draw_types(type_rng, len(vehicles), shares)

@@ -207,7 +207,7 @@ def sample_pedestrians(
 
 
 def sample_vehicles(
-    grid: Grid, rng: np.random.Generator, duration: int, level: str, scale: float = 1.0
+    grid: Grid, rng: np.random.Generator, duration: int, level: str, scale: float = 1.0, side: float = 1.0
 ) -> list[tuple[float, list[str]]]:
     """Vehicles of one episode in order of time.
 
@@ -217,6 +217,7 @@ def sample_vehicles(
         duration: Length of the episode, s.
         level: One of `LEVELS`.
         scale: Factor on the flow.
+        side: Further factor on that from north and south.
     """
     starts = np.arange(0, duration, RATE_INTERVAL)
     lengths = np.minimum(starts + RATE_INTERVAL, duration) - starts
@@ -227,6 +228,7 @@ def sample_vehicles(
     for row, column, direction in grid.entries():
         spread = rng.lognormal(-(ROAD_SPREAD**2) / 2, ROAD_SPREAD)
         flow = LEVELS[level] * grid.flow_factor(direction) * scale * spread
+        flow *= side if direction in "ns" else 1.0
         counts = rng.poisson(flow / 3600.0 * lengths * profile)
         times = np.repeat(starts, counts) + rng.random(int(counts.sum())) * np.repeat(lengths, counts)
         vehicles += [(float(time), _route(grid, rng, row, column, direction)) for time in times]

@@ -138,20 +138,23 @@ def time_profile(phase: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     return {"n": noon, "e": 1.0 - tide, "s": noon, "w": 1.0 + tide}
 
 
-def sample_departures(rng: np.random.Generator, duration: int, scale: float = 1.0) -> list[Departure]:
+def sample_departures(
+    rng: np.random.Generator, duration: int, scale: float = 1.0, side: float = 1.0
+) -> list[Departure]:
     """Departures of one episode in order of time.
 
     Args:
         rng: The episode's generator.
         duration: Length of the episode, s.
         scale: Factor on the mean flows.
+        side: Further factor on those from north and south.
     """
     starts = np.arange(0, duration, RATE_INTERVAL)
     lengths = np.minimum(starts + RATE_INTERVAL, duration) - starts
     profile = time_profile((starts + lengths / 2) / duration)
     departures: list[Departure] = []
     for index, arm in enumerate(ARMS):
-        level = scale * rng.lognormal(-(ARM_SPREAD**2) / 2, ARM_SPREAD)
+        level = scale * rng.lognormal(-(ARM_SPREAD**2) / 2, ARM_SPREAD) * (side if arm in "ns" else 1.0)
         for turn, flow in zip((1, 2, 3), MEAN_FLOW[arm], strict=True):
             counts = rng.poisson(level * flow / 3600.0 * profile[arm] * lengths)
             times = np.repeat(starts, counts) + rng.random(int(counts.sum())) * np.repeat(lengths, counts)

@@ -6,15 +6,25 @@ A state has one character for each link: ``G``/``g`` green with and without prio
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 GREEN = frozenset("Gg")
 CHANGING = frozenset("yYu")
 
 
-def is_green_phase(state: str) -> bool:
-    """Whether some link of ``state`` is green and none is about to change."""
-    return any(link in GREEN for link in state) and not any(link in CHANGING for link in state)
+def green_links(state: str) -> frozenset[int]:
+    """Places of the green links of a state."""
+    return frozenset(place for place, light in enumerate(state) if light in GREEN)
+
+
+def is_changing(state: str) -> bool:
+    """Whether some link of ``state`` is about to change."""
+    return any(light in CHANGING for light in state)
+
+
+def always_green(states: Sequence[str]) -> frozenset[int]:
+    """Places of the links that are green in all of ``states``, which tell nothing about any of them."""
+    return frozenset.intersection(*map(green_links, states)) if states else frozenset()
 
 
 def stop_line_light(state: str, links: Iterable[int]) -> str:

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox_traffic.network.roads import RoadNetwork, Signal, elements
+from sandbox_traffic.network.reader import elements
+from sandbox_traffic.network.roads import RoadNetwork
+from sandbox_traffic.network.signals import Signal
 
 Points = NDArray[np.float64]
 """Shape ``(points, 2)``, m; x points east, y north."""

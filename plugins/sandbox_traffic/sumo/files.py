@@ -36,6 +36,30 @@ def _remove(folder: Path, pid: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def fingerprint(path: Path) -> tuple[int, int]:
+    """Size and time of change, which tell cheaply whether a file is as it was when it was read.
+
+    Raises:
+        BrokenFileError: If it cannot be read or is not a regular file.
+    """
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise BrokenFileError(path, f"cannot be read: {error.strerror}.") from None
+    if not path.is_file():
+        raise BrokenFileError(path, "is not a regular file.")
+    return stat.st_size, stat.st_mtime_ns
+
+
+def refuse_doctypes(path: Path, parser: expat.XMLParserType) -> None:
+    """Let ``parser`` refuse document types and entities."""
+
+    def on_doctype(*declaration: object) -> None:
+        raise BrokenFileError(path, "document types and entities are refused.", parser.CurrentLineNumber)
+
+    parser.StartDoctypeDeclHandler = on_doctype
+
+
 def parse_xml(path: Path, parser: expat.XMLParserType) -> None:
     """Parse a file (plain or gzipped) with the handlers of ``parser``.
 

@@ -2,23 +2,22 @@
 
 Each process that uses traffic environments starts one fork server, a plain ``python -m
 sandbox_traffic.sumo.worker``. The server has loaded libsumo and never runs it, so a fork takes
-milliseconds and every episode starts from the same state. Unlike ``multiprocessing.Process``, the
-server can be started from daemonic workers and from scripts without a ``__main__`` guard, and it
-inherits no simulation.
+milliseconds, every episode starts from the same state, and no simulation is inherited.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import weakref
+from typing import TYPE_CHECKING
 
-from sandbox.api import RunFailedError
+from sandbox.api import RunFailedError, describe_exit, start_module, stop_child
 from sandbox_traffic.sumo.protocol import FORK, STATUS, encode_number, receive_number
+
+if TYPE_CHECKING:
+    import subprocess
 
 
 class ForkServer:
@@ -26,16 +25,9 @@ class ForkServer:
 
     def __init__(self) -> None:
         parent_end, server_end = socket.socketpair()
-        path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
         with server_end:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "sandbox_traffic.sumo.worker", str(server_end.fileno())],
-                pass_fds=(server_end.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": path},
-            )
+            number = server_end.fileno()
+            self._process = start_module("sandbox_traffic.sumo.worker", [str(number)], pass_fds=(number,))
         self._channel = parent_end
         self._lock = threading.Lock()
         weakref.finalize(self, _stop, os.getpid(), self._process, parent_end)
@@ -58,7 +50,7 @@ class ForkServer:
             except OSError:
                 code = self._process.wait()
                 raise RunFailedError(
-                    f"SUMO's helper process ended unexpectedly (exit code {code})."
+                    f"SUMO's helper process ended unexpectedly ({describe_exit(code)})."
                 ) from None
 
     def exit_reason(self, pid: int) -> str:
@@ -69,18 +61,13 @@ class ForkServer:
                 code = receive_number(self._channel)
             except OSError:
                 return "for an unknown reason"
-        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return describe_exit(code)
 
 
 def _stop(owner: int, process: subprocess.Popen[bytes], channel: socket.socket) -> None:
     channel.close()
-    if os.getpid() != owner:
-        return
-    try:
-        process.wait(timeout=5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    if os.getpid() == owner:
+        stop_child(process)
 
 
 _servers: dict[int, ForkServer] = {}

@@ -11,9 +11,9 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.api import BrokenFileError, RunFailedError
-from sandbox_traffic.sumo.files import TemporaryFolder, line_of
-from sandbox_traffic.sumo.interface import SimulationSpec, Snapshot, Switch, Vehicles
+from sandbox_traffic.sumo.errors import explain
+from sandbox_traffic.sumo.files import TemporaryFolder
+from sandbox_traffic.sumo.interface import SimulationSpec, Snapshot, SumoProgram, Switch, Vehicles
 from sandbox_traffic.sumo.library import import_libsumo
 from sandbox_traffic.sumo.trips import Trips, read_trips
 
@@ -22,6 +22,21 @@ WAITING = "stats.vehicles.waiting"
 
 BRAKING = "stats.safety.emergencyBraking"
 """SUMO's counter of emergency brakings, in the whole network."""
+
+LOOP = "sandbox-loop-"
+"""Beginning of the ids of the induction loops."""
+
+PROGRAM = "sandbox"
+"""``programID`` of programs that are given to `LocalSimulation.follow`."""
+
+NOT_FOLLOWED = -1.0
+"""Shown by a signal that follows no program of SUMO's."""
+
+MILLI = 1000.0
+"""SUMO gives emissions and fuel in mg/s."""
+
+STANDING = 0.1
+"""Pedestrians slower than this stand, m/s, as SUMO counts vehicles."""
 
 
 class LocalSimulation:
@@ -44,11 +59,17 @@ class LocalSimulation:
         self._trips = self._folder / "trips.xml"
         self._statistics = self._folder / "statistics.xml"
         self._routes = ""
-        self._time = self._counted_until = 0
+        self._time = self._counted_until = 0.0
+        self._followed = False
         self._step_seconds = 0.0
+        self._losses: dict[str, tuple[float, float]] = {}  # (time, time lost) at the last reading, by vehicle
+        self._losses_now: dict[str, tuple[float, float]] = {}
         self._values = np.zeros(spec.size)
         self._snapshot = Snapshot.from_values(self._values, spec)
-        self._loops = [f"loop-{index}" for index in range(len(spec.loops))]
+        self._loops = [f"{LOOP}{index}" for index in range(len(spec.loops))]
+        self._limits = np.array(spec.limits, dtype=np.float64)
+        self._crossing = {edge: index for index, (edge, _) in enumerate(spec.crossings)}
+        self._areas = tuple(dict.fromkeys(area for _, areas in spec.crossings for area in areas))
         self._command = self._base_command()
 
     def _base_command(self) -> list[str]:
@@ -64,13 +85,20 @@ class LocalSimulation:
             "--tripinfo-output.write-undeparted", "true",
             "--statistic-output", str(self._statistics),
         ]  # fmt: skip
-        if spec.loops:
-            command += ["--additional-files", str(self._write_loops())]
-        if spec.depart_jitter:
-            command += ["--random-depart-offset", str(spec.depart_jitter)]
-        if spec.junction_blockers is not None:
-            command += ["--ignore-junction-blocker", str(spec.junction_blockers)]
-        return command
+        additional = [copy for copy, _ in spec.additional]
+        additional += [str(self._write_loops())] if spec.loops else []
+        options = {
+            "--additional-files": ",".join(additional) or None,
+            "--step-length": None if spec.step_length == 1.0 else spec.step_length,
+            "--random-depart-offset": spec.depart_jitter or None,
+            "--ignore-junction-blocker": spec.junction_blockers,
+            "--junction-taz": "true" if spec.junction_taz else None,
+            "--lateral-resolution": spec.lateral_resolution,
+            "--device.emissions.probability": 1 if spec.emissions else None,
+        }
+        given = (f"--{option}" for option in spec.options)
+        known = (str(part) for item in options.items() if item[1] is not None for part in item)
+        return [*command, *known, *given]
 
     def _write_loops(self) -> Path:
         path = self._folder / "loops.add.xml"
@@ -82,17 +110,42 @@ class LocalSimulation:
         path.write_text("<additional>\n" + "\n".join(lines) + "\n</additional>\n")
         return path
 
-    def begin(self, time: int, seed: int, routes: str, scale: float = 1.0) -> None:
+    def begin(self, time: float, seed: int, routes: str, scale: float = 1.0) -> None:
         """Begin an episode; see `Simulation.begin`."""
         self._end()
         self._routes, self._time, self._counted_until = routes, time, time
-        self._snapshot.passed[:] = self._snapshot.outside[:] = 0.0
+        self._followed, self._losses = False, {}
+        snapshot = self._snapshot
+        snapshot.passed[:] = snapshot.outside[:] = 0.0
+        snapshot.shown[:] = NOT_FOLLOWED
         episode = ["--begin", str(time), "--seed", str(seed), "--scale", repr(float(scale))]
         with self._errors():
             self._sumo.start([*self._command, *episode, "--route-files", routes])
+            for signal in self._spec.signals:
+                if self._sumo.trafficlight.getProgram(signal.id) != signal.program:
+                    self._sumo.trafficlight.setProgram(signal.id, signal.program)
         self._read()
 
-    def advance(self, switches: Sequence[Switch], until: int) -> None:
+    def follow(self, programs: Sequence[SumoProgram | None]) -> None:
+        """Leave the signals to programs; see `Simulation.follow`."""
+        self._followed = True
+        lights = self._sumo.trafficlight
+        with self._errors():
+            for signal, program in zip(self._spec.signals, programs, strict=True):
+                if program is not None:
+                    steps = [
+                        lights.Phase(seconds, state, low, high) for state, seconds, low, high in program.steps
+                    ]
+                    lights.setProgramLogic(
+                        signal.id,
+                        lights.Logic(PROGRAM, program.kind, 0, steps, dict(program.parameters)),
+                    )
+                name = signal.program if program is None else PROGRAM
+                if lights.getProgram(signal.id) != name:
+                    lights.setProgram(signal.id, name)
+            self._read_signals()
+
+    def advance(self, switches: Sequence[Switch], until: float) -> None:
         """Simulate to time ``until``; see `Simulation.advance`."""
         with self._errors():
             for time, signal, state in switches:
@@ -102,7 +155,7 @@ class LocalSimulation:
             self._step(until)
             self._read()
 
-    def _step(self, until: int) -> None:
+    def _step(self, until: float) -> None:
         start = process_time()
         self._sumo.simulationStep(float(until))
         self._step_seconds += process_time() - start
@@ -134,11 +187,19 @@ class LocalSimulation:
                 np.array([*map(vehicle.getSpeed, names)], dtype=np.float64),
                 np.array([*map(vehicle.getLength, names)], dtype=np.float64),
                 np.array([*map(person.getPosition, people)], dtype=np.float64).reshape(-1, 2),
+                self._lights(),
             )
+
+    def _lights(self) -> tuple[str, ...]:
+        """The state that each signal shows, where SUMO runs its program."""
+        if not self._followed:
+            return ()
+        show = self._sumo.trafficlight.getRedYellowGreenState
+        return tuple(show(signal.id) for signal in self._spec.signals)
 
     def trips(self) -> Trips:
         """All trips of the ended episode."""
-        return read_trips(self._trips, self._statistics)
+        return read_trips(self._trips, self._statistics, self._spec.triggered)
 
     def close(self) -> None:
         """End the simulation and remove its temporary folder."""
@@ -153,21 +214,86 @@ class LocalSimulation:
 
     def _read(self) -> None:
         """Read all values, with as few calls into SUMO as possible."""
-        self._read_lanes()
+        if self._spec.every_vehicle:
+            self._read_vehicles()
+        else:
+            self._read_lanes()
         self._read_outside()
         self._read_loops()
+        if self._areas:
+            self._read_pedestrians()
+        if self._spec.emissions:
+            self._read_emissions()
+        if self._followed:
+            self._read_signals()
         self._snapshot.braking[...] = float(self._sumo.simulation.getParameter("", BRAKING))
 
     def _read_lanes(self) -> None:
         snapshot, lane, lanes = self._snapshot, self._sumo.lane, self._spec.lanes
         snapshot.count[:] = [*map(lane.getLastStepVehicleNumber, lanes)]
-        snapshot.halting[:] = snapshot.waiting[:] = snapshot.speed[:] = 0.0
+        snapshot.halting[:] = snapshot.waiting[:] = snapshot.pace[:] = 0.0
         for index in snapshot.count.nonzero()[0].tolist():  # most lanes are empty most of the time
             name = lanes[index]
-            snapshot.speed[index] = lane.getLastStepMeanSpeed(name)
+            snapshot.pace[index] = lane.getLastStepMeanSpeed(name) / self._limits[index]
             if halting := lane.getLastStepHaltingNumber(name):
                 snapshot.halting[index] = halting
                 snapshot.waiting[index] = lane.getWaitingTime(name)
+
+    def _read_vehicles(self) -> None:
+        """Read lanes vehicle by vehicle: those at a stop wait for no signal, and some are slow by nature."""
+        snapshot, lane, vehicle = self._snapshot, self._sumo.lane, self._sumo.vehicle
+        for values in (snapshot.count, snapshot.halting, snapshot.waiting, snapshot.pace):
+            values[:] = 0.0
+        for index, name in enumerate(self._spec.lanes):
+            if not lane.getLastStepVehicleNumber(name):
+                continue
+            moving = [each for each in lane.getLastStepVehicleIDs(name) if not vehicle.isStopped(each)]
+            if moving:
+                snapshot.count[index] = len(moving)
+                snapshot.halting[index] = sum(vehicle.getSpeed(each) < STANDING for each in moving)
+                snapshot.waiting[index] = sum(map(vehicle.getWaitingTime, moving))
+                snapshot.pace[index] = 1.0 - sum(map(self._lost_share, moving)) / len(moving)
+        self._losses = self._losses_now
+        self._losses_now = {}
+
+    def _lost_share(self, name: str) -> float:
+        """Share of the time since the last reading that a vehicle has lost, as SUMO counts it in its trip.
+
+        SUMO leaves out what a stop costs, braking and starting included. For a vehicle that was not there at
+        the last reading, what it loses now.
+        """
+        vehicle = self._sumo.vehicle
+        loss = vehicle.getTimeLoss(name)
+        self._losses_now[name] = self._time, loss
+        before = self._losses.get(name)
+        if before is None or before[0] >= self._time:
+            share = 1.0 - vehicle.getSpeed(name) / max(vehicle.getAllowedSpeed(name), STANDING)
+        else:
+            share = (loss - before[1]) / (self._time - before[0])
+        return float(min(max(share, 0.0), 1.0))
+
+    def _read_pedestrians(self) -> None:
+        """Count the pedestrians who stand before each crossing."""
+        snapshot, person = self._snapshot, self._sumo.person
+        snapshot.pedestrians[:] = snapshot.pedestrian_time[:] = 0.0
+        for area in self._areas:
+            for name in self._sumo.edge.getLastStepPersonIDs(area):
+                crossing = self._crossing.get(person.getNextEdge(name))
+                if crossing is not None and person.getSpeed(name) < STANDING:
+                    snapshot.pedestrians[crossing] += 1
+                    snapshot.pedestrian_time[crossing] += person.getWaitingTime(name)
+
+    def _read_emissions(self) -> None:
+        snapshot, lane, lanes = self._snapshot, self._sumo.lane, self._spec.lanes
+        snapshot.co2[:] = np.array([*map(lane.getCO2Emission, lanes)]) / MILLI
+        snapshot.fuel[:] = np.array([*map(lane.getFuelConsumption, lanes)]) / MILLI
+
+    def _read_signals(self) -> None:
+        """The phase that each signal's program shows or leads to; the one before where a state is unknown."""
+        snapshot, show = self._snapshot, self._sumo.trafficlight.getRedYellowGreenState
+        for index, signal in enumerate(self._spec.signals):
+            before = max(snapshot.shown[index], 0.0)
+            snapshot.shown[index] = signal.states.get(show(signal.id), before)
 
     def _read_outside(self) -> None:
         # SUMO lists waiting vehicles by name, which takes longer than all other reads together where many
@@ -199,23 +325,4 @@ class LocalSimulation:
         except (self._sumo.TraCIException, self._sumo.FatalTraCIError) as error:
             self._end()
             text = " ".join(str(error).split()) or "SUMO stopped without giving a reason."
-            raise explain(text, self._spec.net, self._routes) from None
-
-
-def explain(text: str, net: str, routes: str) -> BrokenFileError | RunFailedError:
-    """Turn SUMO's error message into an error that names the file and, where possible, the line.
-
-    Args:
-        text: What SUMO printed.
-        net: Path of the network.
-        routes: Path of the routes file.
-    """
-    for kind in ("trip", "vehicle", "flow", "route", "person"):
-        _, marker, rest = text.partition(f"{kind} '")
-        if marker:
-            name = rest.split("'")[0]
-            return BrokenFileError(routes, f"SUMO says: {text}", line_of(Path(routes), kind, name))
-    for path in (routes, net):
-        if path and path in text:
-            return BrokenFileError(path, f"SUMO says: {text}")
-    return RunFailedError(f"SUMO stopped: {text}", f"The network was {net}, the demand {routes}.")
+            raise explain(text, self._spec, self._routes) from None

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sandbox.api import RunFailedError, SandboxError
 from sandbox_traffic.sumo.files import TemporaryFolder
 from sandbox_traffic.sumo.fork_server import current_server
-from sandbox_traffic.sumo.interface import SimulationSpec, Switch, Vehicles
+from sandbox_traffic.sumo.interface import SimulationSpec, SumoProgram, Switch, Vehicles
 from sandbox_traffic.sumo.library import require_libsumo
 from sandbox_traffic.sumo.protocol import LOG_FILE, OBJECT
 from sandbox_traffic.sumo.trips import Trips
@@ -41,14 +41,18 @@ class RemoteSimulation:
         """The process that runs SUMO, None between episodes."""
         return None if self._episode is None else self._episode.pid
 
-    def begin(self, time: int, seed: int, routes: str, scale: float = 1.0) -> None:
+    def begin(self, time: float, seed: int, routes: str, scale: float = 1.0) -> None:
         """Begin an episode in a fresh process; answered by `values`."""
         self._end()
         self._episode = _EpisodeProcess(self._folder.path)
         self._episode.send((self._spec, self._folder.path))
         self._episode.send(("begin", time, seed, routes, scale))
 
-    def advance(self, switches: Sequence[Switch], until: int) -> None:
+    def follow(self, programs: Sequence[SumoProgram | None]) -> None:
+        """Leave the signals to programs; answered by `values`."""
+        self._running().send(("follow", programs))
+
+    def advance(self, switches: Sequence[Switch], until: float) -> None:
         """Simulate to time ``until``; answered by `values`."""
         self._running().send(("advance", switches, until))
 

@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 from xml.parsers import expat
 
 from sandbox.api import BrokenFileError
-from sandbox_traffic.sumo.files import parse_xml
+from sandbox_traffic.sumo.files import fingerprint, parse_xml, refuse_doctypes
 
 MAX_DEPTH = 32
 """Nesting limit of elements."""
+
+NO_FILE = frozenset({"", "NUL", "NULL"})
+"""What SUMO takes for no file."""
 
 NETWORK = frozenset({
     "net", "location", "type", "restriction", "stopOffset", "edge", "lane", "neigh", "param", "tlLogic",
@@ -41,7 +43,7 @@ def check_network_file(path: Path) -> None:
     Raises:
         BrokenFileError: If it holds anything else; names the line and the element or attribute.
     """
-    _check(path, _fingerprint(path), "network")
+    _check(path, fingerprint(path), "network")
 
 
 def check_routes_file(path: Path) -> None:
@@ -50,18 +52,7 @@ def check_routes_file(path: Path) -> None:
     Raises:
         BrokenFileError: If it holds anything else; names the line and the element or attribute.
     """
-    _check(path, _fingerprint(path), "routes")
-
-
-def _fingerprint(path: Path) -> tuple[int, int]:
-    """Size and time of change, which tell cheaply whether a file is as it was when it was checked."""
-    try:
-        stat = path.stat()
-    except OSError as error:
-        raise BrokenFileError(path, f"cannot be read: {error.strerror}.") from None
-    if not path.is_file():
-        raise BrokenFileError(path, "is not a regular file.")
-    return stat.st_size, stat.st_mtime_ns
+    _check(path, fingerprint(path), "routes")
 
 
 @lru_cache(maxsize=64)
@@ -87,11 +78,8 @@ def _check(path: Path, fingerprint: tuple[int, int], kind: str) -> None:
         nonlocal depth
         depth -= 1
 
-    def on_doctype(*declaration: Any) -> None:
-        refuse("document types and entities are refused.")
-
     parser.StartElementHandler, parser.EndElementHandler = on_start, on_end
-    parser.StartDoctypeDeclHandler = on_doctype
+    refuse_doctypes(path, parser)
     parse_xml(path, parser)
 
 
@@ -105,13 +93,18 @@ def _check_element(
     # SUMO 0.x nested the car-following model's parameters in an element of its own.
     if tag not in allowed and not (kind == "routes" and tag.startswith("carFollowing-")):
         refuse(f"<{tag}> does not belong in a {kind} file and is refused.")
-    for name in attributes:
-        if _names_a_file(name):
+    for name, value in attributes.items():
+        if names_a_file(name) and value not in NO_FILE:
             refuse(f"the attribute {name} of <{tag}> names a file and is refused.")
-    if tag == "param" and _names_a_file(attributes.get("key", "")):
-        refuse(f"the parameter {attributes['key'][:80]} names a file and is refused.")
+    key, value = attributes.get("key", ""), attributes.get("value", "")
+    if tag == "param" and names_a_file(key) and value not in NO_FILE:
+        refuse(
+            f"the parameter {key[:80]} names a file and is refused; without it or with the value NUL "
+            "the file can be used."
+        )
 
 
-def _names_a_file(name: str) -> bool:
+def names_a_file(name: str) -> bool:
+    """Whether an attribute or parameter of this name has a file as its value."""
     last = name.lower().rpartition(".")[2].rpartition("-")[2]
     return last.endswith(("file", "files", "output", "href")) or "output" in name.lower()

@@ -1,10 +1,13 @@
-"""The fork server and the process of an episode: ``python -m sandbox_traffic.sumo.worker FD``."""
+"""The fork server and the process of an episode: ``python -m sandbox_traffic.sumo.worker FD PARENT``.
+
+Both end with the process that they serve, also while SUMO is busy with a step: the server follows its
+parent, and the process of an episode follows the server.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import sys
 from multiprocessing.connection import Connection
@@ -12,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.api import SandboxError
+from sandbox.api import Parent, SandboxError, follow_parent
 from sandbox_traffic.sumo.library import import_libsumo
 from sandbox_traffic.sumo.local import LocalSimulation
 from sandbox_traffic.sumo.protocol import FORK, LOG_FILE, OBJECT, encode_number, receive_number
@@ -20,8 +23,8 @@ from sandbox_traffic.sumo.protocol import FORK, LOG_FILE, OBJECT, encode_number,
 
 def main() -> None:
     """Fork a process for every episode until the parent closes its end of the socket."""
+    follow_parent(Parent.from_argument(sys.argv[-1]))
     channel = socket.socket(fileno=int(sys.argv[1]))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the parent decides what ends
     import_libsumo()
     exit_codes: dict[int, int] = {}
     with contextlib.suppress(EOFError, OSError):
@@ -31,8 +34,10 @@ def main() -> None:
                 return
             if request == FORK:
                 _reap(exit_codes)
+                parent = Parent.current()
                 child = os.fork()
                 if child == 0:
+                    follow_parent(parent)
                     channel.close()
                     os._exit(run_episode(Connection(descriptors[0])))
                 os.close(descriptors[0])

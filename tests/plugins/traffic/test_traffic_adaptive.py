@@ -10,7 +10,7 @@ import pytest
 from traffic_support import show_state
 
 from sandbox_traffic.baselines.actuated import DelayBased
-from sandbox_traffic.baselines.fixed_time import Webster
+from sandbox_traffic.baselines.plans import Webster
 from sandbox_traffic.baselines.self_organising import Sotl
 from sandbox_traffic.env import SignalEnv
 from sandbox_traffic.network.webster import bounded_phase_times, critical_ratios
@@ -19,7 +19,7 @@ from sandbox_traffic.network.webster import bounded_phase_times, critical_ratios
 @pytest.fixture
 def junction(signal_env: Callable[..., SignalEnv]) -> SignalEnv:
     """The generated junction 20 s into an episode, its first green free to change."""
-    env = signal_env()
+    env = signal_env(max_green=None)
     env.reset(seed=0)
     for _ in range(4):
         env.step(np.int64(0))

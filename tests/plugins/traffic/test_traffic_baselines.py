@@ -12,16 +12,17 @@ from traffic_support import COLOGNE1, GRID, LANE, show_state
 
 from sandbox.api import Policy
 from sandbox_traffic.baselines.actuated import Actuated, actuated
-from sandbox_traffic.baselines.fixed_time import FixedTime, program_slots
 from sandbox_traffic.baselines.greedy import MaxPressure, MaxWave
+from sandbox_traffic.baselines.plans import ProgramSlots, program_slots
 from sandbox_traffic.env import SignalEnv, SignalsEnv
+from sandbox_traffic.network.programs import Program, Step
 from sandbox_traffic.plugin import BASELINES
 
 
 @pytest.fixture
 def junction(signal_env: Callable[..., SignalEnv]) -> SignalEnv:
     """The generated junction 20 s into an episode, its green free to change."""
-    env = signal_env()
+    env = signal_env(max_green=None)
     env.reset(seed=0)
     for _ in range(4):
         env.step(np.int64(0))
@@ -95,10 +96,10 @@ def test_no_controller_asks_for_what_is_forbidden(junction: SignalEnv) -> None:
         assert choice(junction, make) == 2
 
 
-def test_fixed_time_follows_colognes_program(signal_env: Callable[..., SignalEnv]) -> None:
+def test_slots_follow_colognes_program(signal_env: Callable[..., SignalEnv]) -> None:
     env = signal_env(duration=200, **COLOGNE1)
     env.reset(seed=0)
-    policy = FixedTime(env)
+    policy = ProgramSlots(env)
     phases = []
     for _ in range(40):
         (action,) = policy.act(None)
@@ -110,10 +111,11 @@ def test_fixed_time_follows_colognes_program(signal_env: Callable[..., SignalEnv
     assert phases == (cycle * 3)[:40]
 
 
-def test_fixed_time_keeps_the_programs_times_on_average() -> None:
-    slots = program_slots((("Gr", 10.0), ("yr", 3.0), ("rG", 9.0), ("ry", 3.0)), ("Gr", "rG"))
+def test_slots_keep_the_programs_times_on_average() -> None:
+    steps = (Step("Gr", 10.0), Step("yr", 3.0), Step("rG", 9.0), Step("ry", 3.0))
+    slots = program_slots(Program("s", "0", "static", 0.0, steps), ("Gr", "rG"))
     assert slots == [(10.0, 0), (13.0, 0), (22.0, 1), (25.0, 1)]
-    late = program_slots((("ry", 3.0), ("Gr", 10.0), ("yr", 3.0), ("rG", 9.0)), ("Gr", "rG"))
+    late = program_slots(Program("s", "0", "static", 0.0, (steps[-1], *steps[:-1])), ("Gr", "rG"))
     assert late[0] == (3.0, 1)  # yellow at the start of the program ends its last green
 
 
@@ -142,7 +144,7 @@ def test_every_controller_beats_random_choice(
 def test_in_a_grid_there_is_a_row_for_every_signal(signals_env: Callable[..., SignalsEnv]) -> None:
     env = signals_env(duration=60, **GRID)
     env.reset(seed=0)
-    for make in (FixedTime, MaxPressure, MaxWave, actuated):
+    for make in (ProgramSlots, MaxPressure, MaxWave, actuated):
         policy = make(env)
         assert isinstance(policy, Policy)
         actions = policy.act(None)

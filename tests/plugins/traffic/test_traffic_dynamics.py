@@ -7,18 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox_traffic.dynamics import (
-    PhaseClock,
-    allowed_phases,
+from sandbox_traffic.dynamics import PhaseClock, allowed_phases
+from sandbox_traffic.network.files import find_file
+from sandbox_traffic.network.phase_plan import (
+    TimingRules,
     clearance_state,
-    may_stay,
-    may_switch,
+    phase_steps,
+    plan_phases,
     transition,
     yellow_state,
 )
-from sandbox_traffic.network.files import find_file
-from sandbox_traffic.network.phases import GREEN, is_green_phase
-from sandbox_traffic.network.roads import read_network
+from sandbox_traffic.network.phases import GREEN
+from sandbox_traffic.network.programs import Program, Step
+from sandbox_traffic.network.reader import read_network
 
 states = st.integers(1, 20).flatmap(
     lambda n: st.tuples(*[st.text("GgrsoO", min_size=n, max_size=n) for _ in range(2)])
@@ -42,8 +43,8 @@ def test_yellow_warns_exactly_the_links_that_lose_green(old: str, new: str, yell
 
 def test_yellow_equals_the_yellow_of_colognes_program() -> None:
     (signal,) = read_network(find_file("sumo-rl:RESCO/cologne1/cologne1.net.xml")).signals
-    program = [state for state, _ in signal.program]
-    assert signal.greens == tuple(program[0::2])
+    program = [step.state for step in signal.program.steps]
+    assert signal.phases == tuple(program[0::2])
     for index, state in enumerate(program[1::2]):
         assert yellow_state(program[2 * index], program[(2 * index + 2) % len(program)]) == state
 
@@ -75,22 +76,30 @@ def test_no_link_turns_green_before_the_others_have_cleared(pair: tuple[str, str
     ("state", "green"), [("GGrr", True), ("rrgr", True), ("rrrr", False), ("Gyrr", False), ("GurR", False)]
 )
 def test_green_phases_have_a_green_link_and_no_changing_one(state: str, green: bool) -> None:
-    assert is_green_phase(state) is green
+    steps = (Step(state, 20.0), Step("rrrG", 30.0), Step("rrGr", 30.0))
+    assert (0 in phase_steps(Program("s", "0", "static", 0.0, steps))) is green
 
 
-def allowed(signal: PhaseClock, now: int) -> list[bool]:
+def allowed(signal: PhaseClock, now: float) -> list[bool]:
     """Phases that may be requested of a signal whose next decision is 5 s later."""
+    plan = signal.plan
     mask = allowed_phases(
-        np.array(may_switch(now, signal.green_since, signal.min_green)),
-        np.array(may_stay(now, signal.green_since, signal.max_green, 5)),
-        present=np.arange(len(signal.greens)) == signal.phase,
-        exists=np.ones(len(signal.greens), dtype=np.bool_),
+        np.array([now]),
+        5.0,
+        np.array([signal.green_since]),
+        np.array([signal.phase]),
+        plan.rings[None],
+        (plan.min_green[None], plan.max_green[None]),
+        exists=np.ones((1, len(plan.states)), dtype=np.bool_),
     )
-    return mask.tolist()
+    assert mask[0].tolist() == [signal.allows(phase, now, 5.0) for phase in range(len(plan.states))]
+    return mask[0].tolist()
 
 
-def clock(**rules: int) -> PhaseClock:
-    made = PhaseClock(("Gr", "rG"), **{"min_green": 5, "yellow": 3, "all_red": 0, **rules})
+def clock(**rules: float) -> PhaseClock:
+    steps = (Step("Gr", 20.0), Step("yr", 3.0), Step("rG", 20.0), Step("ry", 3.0))
+    times = TimingRules(**{"min_green": 5.0, "yellow": 3.0, "all_red": 0.0, **rules})
+    made = PhaseClock(plan_phases(Program("s", "0", "static", 0.0, steps), times))
     made.start(0)
     return made
 
@@ -99,7 +108,7 @@ def test_minimum_green_counts_from_the_end_of_yellow() -> None:
     signal = clock()
     assert allowed(signal, 0) == [True, False]
     assert signal.request(1, 5, 5)
-    assert signal.green_since == 8
+    assert signal.green_since == (8,)
     assert allowed(signal, 10) == [False, True]  # 2 s of green so far
     assert allowed(signal, 15) == [True, True]  # 7 s
 
@@ -129,8 +138,7 @@ def test_switches_wait_for_their_time() -> None:
 
 @pytest.mark.parametrize("phase", [-1, 2])
 def test_a_phase_that_does_not_exist_is_refused(phase: int) -> None:
-    clock = PhaseClock(("Gr", "rG"), min_green=5, yellow=3, all_red=0)
-    clock.start(0)
+    signal = clock()
     with pytest.raises(IndexError, match="has 2"):
-        clock.request(phase, 10, 5)
-    assert clock.phase == 0
+        signal.request(phase, 10, 5)
+    assert signal.phase == 0

@@ -110,7 +110,7 @@ def test_rules_hold_in_the_simulator_whatever_is_asked(signal_env: MakeOne) -> N
             runs.append([state, 0])
         runs[-1][1] += 1
     for state, seconds in runs[:-1]:
-        if state in signal.greens:
+        if state in signal.phases:
             assert seconds >= 7
         elif "y" in state:
             assert seconds == 3
@@ -199,7 +199,7 @@ def test_the_time_limit_truncates_and_the_info_has_the_metrics(signal_env: MakeO
 
 
 def test_observations_show_phase_and_vehicles(signal_env: MakeOne) -> None:
-    env = signal_env(duration=600, demand=1.5)
+    env = signal_env(duration=600, demand=1.5, max_green=None)
     observation, _ = env.reset(seed=0)
     assert observation.shape == (4 + 2 + 6 * 12,)
     assert observation.tolist() == [1, 0, 0, 0, 0] + [0] * 73
@@ -214,7 +214,7 @@ def test_observations_show_phase_and_vehicles(signal_env: MakeOne) -> None:
 
 
 def test_vehicles_outside_are_observed_and_rewarded(signal_env: MakeOne) -> None:
-    env = signal_env(duration=900, demand=2.5)
+    env = signal_env(duration=900, demand=2.5, max_green=None)
     env.reset(seed=0)
     for _ in range(180):
         observation, _, _, _, info = env.step(np.int64(1))
@@ -395,7 +395,7 @@ def test_turners_that_block_one_another_inside_the_junction_are_driven_around(si
     """Without, SUMO's opposing left turners may stand in the junction to the end whatever is green."""
 
     def play(blockers: int | None) -> dict[str, float]:
-        env = signal_env(**COLOGNE1, duration=1500, demand=1.5, max_green=60, junction_blockers=blockers)
+        env = signal_env(**COLOGNE1, duration=1500, demand=1.5, yellow=3, junction_blockers=blockers)
         _, info = env.reset(seed=3)
         over, step = False, 0
         while not over:

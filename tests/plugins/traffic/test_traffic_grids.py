@@ -42,7 +42,7 @@ def test_a_grid_has_a_signal_at_every_junction_and_roads_at_every_border() -> No
     assert [signal.id for signal in network.signals] == [
         f"j{row}_{column}" for row in (0, 1) for column in (0, 1, 2)
     ]
-    assert all(len(signal.greens) == 4 for signal in network.signals)
+    assert all(len(signal.phases) == 4 for signal in network.signals)
     assert all(len(signal.incoming) == 12 for signal in network.signals)
     assert len(Grid(2, 3).entries()) == 2 * (2 + 3)
     # Each junction has four incoming roads of three lanes; those between junctions are shared.
@@ -95,10 +95,10 @@ def test_turns_have_their_shares() -> None:
 
 def test_an_arterial_is_offset_into_a_green_wave() -> None:
     network = load_network(SignalConfig(net="generated:arterial-3", routes="generated:arterial-3"))
-    cycle = sum(seconds for _, seconds in network.signals[0].program)
+    cycle = sum(step.seconds for step in network.signals[0].program.steps)
     travel = SPACING / 13.89
     for column, signal in enumerate(network.signals):
-        assert signal.offset == pytest.approx(column * travel % cycle, abs=0.5)
+        assert signal.program.offset == pytest.approx(column * travel % cycle, abs=0.5)
 
 
 def test_neighbours_are_those_whose_exits_lead_here() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from sandbox_traffic.network import intersection, netconvert
 from sandbox_traffic.network.generated import generated_network
-from sandbox_traffic.network.roads import read_network
+from sandbox_traffic.network.reader import read_network
 from sandbox_traffic.network.webster import phase_times
 
 
@@ -33,7 +33,8 @@ def test_the_program_gives_green_in_proportion_to_the_flows() -> None:
 def test_the_network_is_what_was_asked_for() -> None:
     (signal,) = read_network(generated_network("single-intersection")).signals
     assert len(signal.incoming) == 12
-    assert list(signal.program) == [(s, float(t)) for s, t in intersection.program()]
+    steps = [(step.state, step.seconds) for step in signal.program.steps]
+    assert steps == [(s, float(t)) for s, t in intersection.program()]
     assert signal.serves.sum(axis=0).tolist() == [1.0] * 12  # every lane has exactly one phase
     east = signal.incoming.index("e_in_2")
     exits = {signal.outgoing[out] for lane, out in signal.movements.tolist() if lane == east}

@@ -114,7 +114,7 @@ def test_metrics_do_not_depend_on_the_reward(signal_env: Callable[..., SignalEnv
 
 
 def test_metrics_of_a_signal_are_sums_over_its_intervals(signal_env: Callable[..., SignalEnv]) -> None:
-    env = signal_env(duration=100)
+    env = signal_env(duration=100, max_green=None)
     env.reset(seed=0)
     queues, lost, crossed, phase, changes = [], [], 0.0, 0, 0
     for action in [0, 0, 2, 2, 2] * 4:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from sandbox.api import BrokenFileError, InvalidValueError
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.network.files import check_routes, find_file
-from sandbox_traffic.network.roads import read_network, require_one_signal
+from sandbox_traffic.network.reader import read_network
+from sandbox_traffic.network.roads import require_one_signal
 from sandbox_traffic.network.signal_network import load_network
 from sandbox_traffic.state import APPROACH_FIELDS, gather_approaches
 from sandbox_traffic.sumo.interface import Snapshot
@@ -22,7 +24,7 @@ GRID = "sumo-rl:RESCO/grid4x4/grid4x4.net.xml"
 def test_cologne_serves_the_lanes_of_its_green_links() -> None:
     (signal,) = read_network(find_file(COLOGNE1)).signals
     assert signal.id == "GS_cluster_357187_359543"
-    assert len(signal.greens) == 4
+    assert len(signal.phases) == 4
     # Links 0-4 belong to the eastern arm's two lanes, 5-9 to the northern one's, and so on.
     assert signal.incoming[:4] == ("-32038056#3_0", "-32038056#3_1", "23429231#1_0", "23429231#1_1")
     assert signal.serves.tolist() == [
@@ -44,20 +46,16 @@ def test_an_approach_follows_the_lanes_upstream() -> None:
 
 def test_a_lane_that_feeds_several_approaches_counts_once_in_all() -> None:
     routes = "sumo-rl:RESCO/cologne1/cologne1.rou.xml"
-    network = load_network(SignalConfig(net=COLOGNE1, routes=routes, detection_range=150))
+    network = load_network(SignalConfig(net=COLOGNE1, routes=routes, begin=25200, detection_range=150))
     spec, lanes = network.spec, network.approach_lanes
     weights = np.zeros(len(spec.lanes))
     np.add.at(weights, lanes.index, lanes.weight)
     assert set(np.round(weights, 9)) <= {0.0, 1.0}
     count = np.arange(1.0, len(spec.lanes) + 1)
-    nothing = np.zeros(len(spec.lanes))
-    snapshot = Snapshot(
-        count,
-        *(nothing, nothing, nothing),
+    snapshot = replace(
+        Snapshot.from_values(np.zeros(spec.size), spec),
+        count=count,
         outside=np.ones(len(spec.edges)),
-        gap=np.zeros(len(spec.loops)),
-        passed=np.zeros(len(spec.loops)),
-        braking=np.zeros(()),
     )
     totals = dict(zip(APPROACH_FIELDS, gather_approaches(snapshot, network).sum(axis=-1), strict=True))
     assert totals["count"] == pytest.approx(count[weights > 0].sum())

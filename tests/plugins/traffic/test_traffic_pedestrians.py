@@ -14,7 +14,7 @@ from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.env import SignalEnv
 from sandbox_traffic.network import grids
 from sandbox_traffic.network.generated import generated_network
-from sandbox_traffic.network.roads import read_network
+from sandbox_traffic.network.reader import read_network
 from sandbox_traffic.render import Painter
 
 NETS = ("generated:single-intersection", "generated:grid-1x1")
@@ -23,9 +23,9 @@ NETS = ("generated:single-intersection", "generated:grid-1x1")
 @pytest.mark.parametrize("net", NETS)
 def test_crossings_are_red_where_vehicles_have_priority(net: str) -> None:
     (signal,) = read_network(generated_network(net.removeprefix("generated:"), sidewalks=True)).signals
-    assert len(signal.greens) == 4
+    assert len(signal.phases) == 4
     # Links: four arms clockwise from the north with right, straight, straight, left; then their crossings.
-    for state in signal.greens:
+    for state in signal.phases:
         assert len(state) == 20
         for arm in range(4):
             if state[16 + arm] != "G":
@@ -37,14 +37,14 @@ def test_crossings_are_red_where_vehicles_have_priority(net: str) -> None:
             assert state[4 * opposite + 1] == state[4 * opposite + 2] == "r"
             assert {state[4 * before], state[4 * after]} <= {"g", "r"}, "right turns give way"
             assert state[4 * before + 3] == state[4 * after + 3] == "r"
-    walked = [any(state[16 + arm] == "G" for state in signal.greens) for arm in range(4)]
+    walked = [any(state[16 + arm] == "G" for state in signal.phases) for arm in range(4)]
     assert all(walked), "every crossing has its green"
 
 
 def test_the_junction_without_pedestrians_is_what_it_was() -> None:
     (plain,) = read_network(generated_network("single-intersection")).signals
-    assert {len(state) for state in plain.greens} == {16}
-    assert not set("".join(plain.greens)) & {"g"}
+    assert {len(state) for state in plain.phases} == {16}
+    assert not set("".join(plain.phases)) & {"g"}
 
 
 def test_walkers_come_at_the_rate_that_is_asked_for_and_cross_to_another_arm() -> None:

@@ -79,7 +79,7 @@ def test_a_frame_shows_signals_and_vehicles(signal_env: Callable[..., SignalEnv]
     frame = painter.frame(env.simulation.vehicles())
     assert pixels(frame, LIGHTS["r"]) > pixels(empty, LIGHTS["r"]), "those who stand are red"
     env.step(np.int64(2))  # three of five seconds are yellow
-    assert env.simulation.clocks[0].shown == env.batch.network.signals[0].greens[2]
+    assert env.simulation.clocks[0].shown == env.batch.network.signals[0].phases[2]
 
 
 def test_rendering_changes_nothing() -> None:

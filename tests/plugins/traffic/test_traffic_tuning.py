@@ -25,7 +25,7 @@ def test_a_known_network_gets_its_own_parameters_and_any_other_the_defaults() ->
     for rule, tuned in known.items():
         assert parameters.tuned_parameters(config, rule) == tuned
         other = SignalConfig(net="my.net.xml", routes="my.rou.xml")
-        assert parameters.tuned_parameters(other, rule) == parameters.DEFAULTS[rule]
+        assert parameters.tuned_parameters(other, rule) == parameters.DEFAULTS.get(rule, {})
 
 
 def test_the_demand_of_a_generated_network_is_part_of_its_place() -> None:

@@ -19,8 +19,8 @@ from sandbox.evaluation.rollout import play
 from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.scenarios.resolve import load_scenario
 from sandbox_traffic.baselines.actuated import actuated
-from sandbox_traffic.baselines.fixed_time import FixedTime
-from sandbox_traffic.baselines.greedy import MaxPressure
+from sandbox_traffic.baselines.greedy import max_pressure
+from sandbox_traffic.baselines.sumo_program import fixed_time
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.env import SignalEnv, SignalsEnv, make_signal, make_signals
 from sandbox_traffic.reward import PRESETS
@@ -140,7 +140,7 @@ def test_the_error_of_a_dead_simulator_gives_its_signal(three: SignalVectorEnv) 
     assert isinstance(simulation, RemoteSimulation)
     assert simulation.pid is not None
     os.kill(simulation.pid, signal.SIGKILL)
-    with pytest.raises(RunFailedError, match="ended unexpectedly \\(killed by SIGKILL\\)") as caught:
+    with pytest.raises(RunFailedError, match=r"ended unexpectedly \(killed by SIGKILL") as caught:
         three.step([0, 0, 0])
     assert "checkpoints are kept" in caught.value.hint
     rows, _ = three.reset(seed=0)  # and a new episode can begin
@@ -187,7 +187,7 @@ def test_baselines_play_natively_as_they_play_alone() -> None:
     config = problem.evaluation_config
     assert isinstance(config, SignalConfig)
     env = make_signal(config, problem.reward)
-    makers = [MaxPressure, actuated, FixedTime]
+    makers = [max_pressure, actuated, fixed_time]
     single = [
         play(env, make(env), agent.name, seed)
         for make, agent in zip(makers, agents, strict=True)
@@ -218,5 +218,5 @@ def test_a_parallel_scenario_is_played_and_trained_natively() -> None:
     config = problem.evaluation_config
     assert isinstance(config, SignalConfig)
     env = JointEnv(make_signals(config, problem.reward))
-    assert episode.metrics == play(env, MaxPressure(env.parallel), "max-pressure", 3).metrics
+    assert episode.metrics == play(env, max_pressure(env.parallel), "max-pressure", 3).metrics
     env.close()

@@ -1,4 +1,4 @@
-"""Controllers that follow a plan: the network's own program, and Webster's plan from measured flows."""
+"""Controllers that follow a plan of slots, one for each phase: Webster's plan from measured flows."""
 
 from __future__ import annotations
 
@@ -9,41 +9,51 @@ from itertools import accumulate
 import numpy as np
 
 from sandbox_traffic.baselines.controller import Controller, Place, TrafficEnv
+from sandbox_traffic.network.programs import Program
 from sandbox_traffic.network.webster import bounded_phase_times, critical_ratios
 from sandbox_traffic.state import Array, SignalState
 
 MIN_MEASUREMENT = 300
 """Webster's plans are made from the flows of at least this time, s."""
 
+EQUAL_SLOT = 30.0
+"""Slot of each phase where the network's own program has no steps for the whole junction, s."""
 
-class FixedTime(Controller):
-    """The network's own program, at the grain of decisions.
 
-    A phase's slot is its green and the states that follow it up to the next green; at each decision
-    the phase whose slot the program is in is requested. Cycle, order and splits are the program's;
-    yellow and all-red are the environment's, as for every controller.
+class ProgramSlots(Controller):
+    """The network's own program at the grain of decisions, for controllers that have measured nothing yet.
+
+    A phase's slot is its green and the states that follow it up to the next phase; at each decision the phase
+    whose slot the program is in is requested.
     """
 
     def __init__(self, env: TrafficEnv) -> None:
         super().__init__(env)
-        self._slots = [program_slots(signal.program, signal.greens) for signal in self.batch.network.signals]
+        self._slots = [program_slots(signal.program, signal.phases) for signal in self.batch.network.signals]
 
     def choose(self, state: SignalState, place: Place) -> int:
         """Phase whose slot the program is in."""
         _, index = place
         slots = self._slots[index]
-        cycle = slots[-1][0]
-        position = (state.now - state.signal.offset) % cycle
+        position = (state.now - state.signal.program.offset) % slots[-1][0]
         return next(phase for end, phase in slots if position < end)
 
 
-def program_slots(program: Sequence[tuple[str, float]], greens: tuple[str, ...]) -> list[tuple[float, int]]:
-    """``(end of slot in s, phase)`` over one cycle; states before the first green belong to the last one."""
-    phase = next(greens.index(state) for state, _ in reversed(program) if state in greens)
-    slots, end = [], 0.0
-    for state, seconds in program:
-        phase = greens.index(state) if state in greens else phase
-        end += seconds
+def program_slots(program: Program, states: Sequence[str]) -> list[tuple[float, int]]:
+    """``(end of slot in s, phase)`` over one cycle; states before the first phase belong to the last one.
+
+    Args:
+        program: The signal's own program.
+        states: States of its phases.
+    """
+    steps = program.steps
+    numbers = {state: phase for phase, state in enumerate(states)}
+    phase = next((numbers[step.state] for step in reversed(steps) if step.state in numbers), None)
+    if phase is None:
+        return [(EQUAL_SLOT * (number + 1), number) for number in range(len(states))]
+    slots: list[tuple[float, int]] = []
+    for end, step in zip(accumulate(step.seconds for step in steps), steps, strict=True):
+        phase = numbers.get(step.state, phase)
         slots.append((end, phase))
     return slots
 
@@ -67,7 +77,7 @@ class _Plan:
     present: Array
 
 
-class Webster(FixedTime):
+class Webster(ProgramSlots):
     """Webster's fixed-time plan, computed every five minutes from the flows of the last five.
 
     A cycle is completed before the next plan begins. The flow of an approach is the number of vehicles that
@@ -92,7 +102,7 @@ class Webster(FixedTime):
             if state.now - plan.measured_since >= MIN_MEASUREMENT:
                 plan = self._plans[place] = _plan(state, _slot_ends(state, plan))
             plan.cycle_start = state.now
-        if len(plan.ends) != len(state.signal.greens):
+        if len(plan.ends) != len(state.signal.phases):
             return super().choose(state, place)
         position = state.now - plan.cycle_start
         return next(phase for phase, end in enumerate(plan.ends) if position < end)
