@@ -49,6 +49,7 @@ def filled(text: str) -> str:
 
 def scenarios() -> str:
     """Every scenario file: what it states and its tuned settings."""
+    from sandbox.registry.resolve import presets_of
     from sandbox.scenarios.resolve import load_scenario
 
     parts = []
@@ -57,7 +58,7 @@ def scenarios() -> str:
             continue
         resolved = load_scenario(str(file))
         scenario, evaluation = resolved.spec, resolved.spec.evaluation
-        preset = scenario.reward.preset or resolved.task.default_reward
+        preset = scenario.reward.preset or presets_of(resolved.task)[1]
         facts = [
             ("task", f"[{scenario.task}](tasks.md#{slug(scenario.task)}), version {resolved.task.version}"),
             ("ranked by", f"{scenario.metric} ({resolved.metric.unit}), {resolved.metric.better} is better"),
@@ -124,14 +125,12 @@ def tasks() -> str:
 
 
 def _task(task: Any) -> list[str]:
-    from sandbox.registry.resolve import resolve
+    from sandbox.registry.resolve import presets_of, resolve
 
-    specs = resolve(task.rewards)
-    terms = [
-        (term.name, term.unit, term.description, term.source) for term in specs[task.default_reward].terms
-    ]
+    specs, default = presets_of(task)
+    terms = [(term.name, term.unit, term.description, term.source) for term in specs[default].terms]
     presets = [
-        (f"{name} (default)" if name == task.default_reward else name, _weights(spec.weights))
+        (f"{name} (default)" if name == default else name, _weights(spec.weights))
         for name, spec in specs.items()
     ]
     metrics = [(one.name, one.unit, one.better, one.description) for one in task.metrics]
@@ -144,11 +143,21 @@ def _task(task: Any) -> list[str]:
         table(("term", "unit", "definition", "source"), terms),
         "**Reward presets** (`--reward PRESET`); terms that are not named have weight 0",
         table(("preset", "weights"), presets),
+        *_transition(task),
         "**Metrics**",
         table(("metric", "unit", "better", "definition"), metrics),
         "**Baselines**",
         table(("baseline", "what it does", "source"), baselines),
     ]
+
+
+def _transition(task: Any) -> list[str]:
+    from sandbox.registry.transition import transition_fields
+
+    rows = [(f"`{name}`", meaning) for name, meaning in transition_fields(task)]
+    return (
+        ["**Transition**: what terms are functions of", table(("field", "what it is"), rows)] if rows else []
+    )
 
 
 def algorithms() -> str:

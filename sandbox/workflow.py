@@ -41,6 +41,8 @@ def run(
     hp: Sequence[str] | Mapping[str, Any] = (),
     runs_dir: str | Path = "runs",
     init_from: str | Path | None = None,
+    data: str | Path | None = None,
+    expert: str | Path | None = None,
     episodes: int | None = None,
     checkpoint_every: float = CHECKPOINT_EVERY,
     track: Sequence[str] = (),
@@ -60,7 +62,17 @@ def run(
     check_trackers(track)
     resolved = as_scenario(scenario, changes, reward)
     seeds = evaluation_seeds(resolved, episodes)
-    plan = make_plan(resolved, algo, seed=seed, steps=steps, num_envs=num_envs, hp=hp, init_from=init_from)
+    plan = make_plan(
+        resolved,
+        algo,
+        seed=seed,
+        steps=steps,
+        num_envs=num_envs,
+        hp=hp,
+        init_from=init_from,
+        data=data,
+        expert=expert,
+    )
     facts = {
         "command": command,
         "checkpoint_every": checkpoint_every,

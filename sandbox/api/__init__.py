@@ -17,7 +17,16 @@ from sandbox.api.version import API_VERSION
 
 _HOMES = {
     "Algorithm": "algorithm",
+    "BatchedCore": "batch",
+    "ParallelCore": "batch",
+    "batched": "batch",
     "Capabilities": "algorithm",
+    "Dataset": "data",
+    "Transitions": "data",
+    "Dynamics": "dynamics",
+    "ObservedDynamics": "dynamics",
+    "FiniteModel": "finite_model",
+    "TaskModels": "task_models",
     "Resume": "algorithm",
     "StopTraining": "algorithm",
     "TrainContext": "algorithm",
@@ -34,6 +43,14 @@ _HOMES = {
     "SandboxError": "errors",
     "StorageError": "errors",
     "UnknownNameError": "errors",
+    "Interaction": "interaction",
+    "Extension": "extension",
+    "Observation": "extension",
+    "Observer": "extension",
+    "Learner": "learner",
+    "driven": "learner",
+    "gymnasium_task": "external",
+    "pettingzoo_task": "external",
     "Metric": "metric",
     "Baseline": "policy",
     "Policy": "policy",
@@ -44,9 +61,11 @@ _HOMES = {
     "stop_child": "processes",
     "usable_cores": "processes",
     "RewardBreakdown": "reward",
+    "Rewards": "reward",
     "RewardSpec": "reward",
     "RewardTerm": "reward",
     "EvaluationSettings": "scenario",
+    "CodeName": "scenario",
     "InputFile": "scenario",
     "Preset": "scenario",
     "Reference": "scenario",
@@ -65,17 +84,29 @@ __all__ = [  # written out, so that type checkers see what is exported
     "API_VERSION",
     "Algorithm",
     "Baseline",
+    "BatchedCore",
     "BrokenFileError",
     "Capabilities",
+    "CodeName",
     "DamagedRunError",
+    "Dataset",
     "Domain",
+    "Dynamics",
     "EvaluationSettings",
+    "Extension",
+    "FiniteModel",
     "InputFile",
+    "Interaction",
     "InvalidValueError",
+    "Learner",
     "Metric",
     "MisfitError",
     "MissingExtraError",
     "Moment",
+    "Observation",
+    "ObservedDynamics",
+    "Observer",
+    "ParallelCore",
     "Parent",
     "PluginError",
     "Policy",
@@ -86,6 +117,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "RewardChoice",
     "RewardSpec",
     "RewardTerm",
+    "Rewards",
     "RunBusyError",
     "RunFailedError",
     "SandboxError",
@@ -94,13 +126,19 @@ __all__ = [  # written out, so that type checkers see what is exported
     "StopTraining",
     "StorageError",
     "Task",
+    "TaskModels",
     "TrainContext",
+    "Transitions",
     "UnknownNameError",
     "View",
     "ViewAgent",
     "ViewRequest",
+    "batched",
     "describe_exit",
+    "driven",
     "follow_parent",
+    "gymnasium_task",
+    "pettingzoo_task",
     "read_state",
     "start_module",
     "stop_child",
@@ -110,7 +148,10 @@ __all__ = [  # written out, so that type checkers see what is exported
 
 if TYPE_CHECKING:
     from sandbox.api.algorithm import Algorithm, Capabilities, Resume, StopTraining, TrainContext
+    from sandbox.api.batch import BatchedCore, ParallelCore, batched
+    from sandbox.api.data import Dataset, Transitions
     from sandbox.api.domain import Domain, Task
+    from sandbox.api.dynamics import Dynamics, ObservedDynamics
     from sandbox.api.errors import (
         BrokenFileError,
         DamagedRunError,
@@ -124,6 +165,11 @@ if TYPE_CHECKING:
         StorageError,
         UnknownNameError,
     )
+    from sandbox.api.extension import Extension, Observation, Observer
+    from sandbox.api.external import gymnasium_task, pettingzoo_task
+    from sandbox.api.finite_model import FiniteModel
+    from sandbox.api.interaction import Interaction
+    from sandbox.api.learner import Learner, driven
     from sandbox.api.metric import Metric
     from sandbox.api.policy import Baseline, Policy
     from sandbox.api.processes import (
@@ -134,8 +180,9 @@ if TYPE_CHECKING:
         stop_child,
         usable_cores,
     )
-    from sandbox.api.reward import RewardBreakdown, RewardSpec, RewardTerm
+    from sandbox.api.reward import RewardBreakdown, Rewards, RewardSpec, RewardTerm
     from sandbox.api.scenario import (
+        CodeName,
         EvaluationSettings,
         InputFile,
         Preset,
@@ -145,6 +192,7 @@ if TYPE_CHECKING:
         Seeds,
     )
     from sandbox.api.state import read_state, write_state
+    from sandbox.api.task_models import TaskModels
     from sandbox.api.view import Moment, View, ViewAgent, ViewRequest
 
 

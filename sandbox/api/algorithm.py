@@ -13,11 +13,16 @@ if TYPE_CHECKING:
     import gymnasium as gym
     from pydantic import BaseModel
 
+    from sandbox.api.data import Dataset
     from sandbox.api.policy import Policy
+    from sandbox.api.task_models import TaskModels
 
 Family = Literal[
     "policy-gradient", "value-based", "actor-critic", "model-based", "planning", "imitation", "offline"
 ]
+
+Need = Literal["dataset", "expert", "model", "dynamics", "gradient"]
+"""What an algorithm may need beside an environment; see `Capabilities.needs`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,19 @@ class Capabilities:
             treat a forbidden action as harmless.
         agents: Which settings it can be trained in; ``"parallel"`` is by parameter sharing.
         vectorised: Whether more than one environment can be used at a time.
-        data: Whether it learns from interaction or from a dataset.
+        data: ``"online"`` for learning from interaction. An ``"offline"`` algorithm never steps an
+            environment: its `TrainContext.make_envs` raises, and ``steps`` counts its own updates.
+        needs: What it cannot learn without; the request is refused before anything starts where one is
+            missing.
+
+            - ``"dataset"``: logged episodes (``--data PATH``), in `TrainContext.dataset`.
+            - ``"expert"``: somebody who knows what to do (``--expert NAME|RUN``): then
+              ``info["expert_action"]`` of every reset and step holds what the expert would do now.
+            - ``"model"``: the task's finite model, `TrainContext.models.finite <TaskModels.finite>`.
+            - ``"dynamics"``: the task's dynamics as array operations, `TaskModels.dynamics`.
+            - ``"gradient"``: the same, and differentiable.
+        accepts: What of these it also uses where it is given; a dataset or an expert that is neither
+            needed nor accepted is refused.
         exact_resume: Whether going on from its saved state gives, over restored environments, what a run
             without a stop gives. Where it does not, the run says so.
     """
@@ -44,6 +61,12 @@ class Capabilities:
     vectorised: bool = True
     data: Literal["online", "offline"] = "online"
     exact_resume: bool = True
+    needs: frozenset[Need] = frozenset()
+    accepts: frozenset[Need] = frozenset()
+
+    def uses(self, need: Need) -> bool:
+        """Whether it needs or accepts something."""
+        return need in self.needs or need in self.accepts
 
 
 class StopTraining(Exception):  # noqa: N818 - a signal, not an error
@@ -126,7 +149,7 @@ class TrainContext:
         observation_space: Space of one row.
         action_space: Space of one row.
         config: The algorithm's validated hyperparameters.
-        steps: Environment steps to train for, counted over all rows.
+        steps: Environment steps to train for, counted over all rows; updates of an offline algorithm.
         seed: Seeds everything the algorithm draws at random.
         num_envs: Number of environments to use.
         masks: Whether the task gives action masks.
@@ -140,7 +163,11 @@ class TrainContext:
             validation, checkpoints and interrupts then wait for the next one. Without ``state`` a
             stopped run starts again from its beginning.
         initial: Folder of a saved policy to start from, or None.
-        dataset: Path of a dataset for offline learning and imitation, or None.
+        dataset: Logged episodes that fit the spaces, where the algorithm uses one and one is given.
+        expert: Name of the expert whose actions ``info["expert_action"]`` holds at every reset and step of
+            the environments (shape ``(num_envs, *action_shape)``), or None.
+        models: What the task tells of itself: its reward, and its finite model and dynamics where it
+            offers them.
         remote_envs: How to play in other processes or on other machines; what is played through it is not
             restored when a stopped run goes on.
         resume: What to go on from instead of starting, or None; ``initial`` then says only that the run
@@ -157,7 +184,9 @@ class TrainContext:
     update: Update
     masks: bool = False
     initial: Path | None = None
-    dataset: Path | None = None
+    dataset: Dataset | None = None
+    expert: str | None = None
+    models: TaskModels | None = None
     resume: Resume | None = None
     remote_envs: RemoteEnvs | None = None
 
@@ -185,6 +214,7 @@ class Algorithm:
         extra: The extra of ``sandbox-rl`` that installs them.
         description: One sentence.
         sources: Papers.
+        version: Raised whenever the same settings and seed give another result; runs record it.
         api_version: The contract that the plugin was written for.
     """
 
@@ -202,4 +232,5 @@ class Algorithm:
     extra: str | None = None
     description: str = ""
     sources: tuple[str, ...] = ()
+    version: int = 1
     api_version: int = field(default=API_VERSION)

@@ -13,6 +13,8 @@ from sandbox.api.version import API_VERSION
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from sandbox.api.extension import Extension, Observation
+    from sandbox.api.lazy import Lazy
     from sandbox.api.reward import RewardSpec
     from sandbox.api.view import View
 
@@ -21,18 +23,24 @@ if TYPE_CHECKING:
 class Task:
     """A family of environments that share dynamics; a scenario picks one of them.
 
-    Every ``str | …`` field may be a ``"module:attribute"`` string, resolved when it is needed.
+    Every ``str | …`` field may be a ``"module:attribute"`` string, resolved when it is needed;
+    ``".env:make"`` means the module ``env`` beside the plugin's own.
 
     Args:
         name: Unique in its domain; ``<domain>/<name>`` is the task's full name.
         version: Raised whenever dynamics, observation or reward change.
         title: One line of what it is.
         config: Pydantic model of the task's parameters; every field has bounds, and a unit in its
-            description.
-        make: ``(config, reward, render_mode) -> gymnasium.Env | pettingzoo.ParallelEnv``.
-        rewards: Reward presets by name, a mapping from name to `RewardSpec`.
-        default_reward: The preset used when a scenario names none.
+            description. None if absent.
+        make: ``(config, reward, render_mode) -> gymnasium.Env | pettingzoo.ParallelEnv``; see
+            `sandbox.api.batched`, which gives this and ``make_vec``.
+        rewards: Reward presets: `Rewards`, or a mapping from name to `RewardSpec`.
+        default_reward: The preset used when a scenario names none; the first if absent.
         metrics: What ``info["metrics"]`` holds at the end of an episode.
+        transition: Class of what the reward terms are functions of, a dataclass with a section
+            ``Attributes`` in its docstring; for ``sandbox info`` and for who adds terms. If absent, what
+            the ``step`` of a batched core says that it returns, or what the terms' functions are annotated
+            with.
         agents: ``"single"`` for Gymnasium, ``"parallel"`` for PettingZoo's parallel API.
         make_vec: ``(config, reward, num_envs) -> gymnasium.vector.VectorEnv`` where the dynamics can
             be batched natively; its autoreset mode must be SAME_STEP or DISABLED, its ``reset`` takes
@@ -63,8 +71,13 @@ class Task:
         baselines: The classical methods, best-tuned form.
         sources: Papers, standards and simulators behind it.
         views: Pictures beyond the rendered episode.
+        observations: Other ways to observe than the environment's own.
+        finite_model: ``(config, reward) -> FiniteModel`` where states and actions are few enough to be
+            written down; raises `InvalidValueError` for parameters with which they are not.
+        dynamics: ``(config) -> Dynamics`` where the dynamics are written as array operations.
         small: Parameters of a small instance whose episodes are short, for the contract suite.
         expected_failures: Checks of the contract suite that the task cannot pass, each with the reason.
+        extensions: What others have added; set by the registry.
 
     At the end of an episode the environment's info holds ``metrics``; at every step it holds
     ``reward_terms``, the unweighted values of the reward's terms. In a parallel task the metrics
@@ -72,13 +85,13 @@ class Task:
     """
 
     name: str
-    version: int
-    title: str
-    config: str | type[BaseModel]
-    make: str | Callable[..., Any]
-    rewards: str | Mapping[str, RewardSpec]
-    default_reward: str
-    metrics: tuple[Metric, ...]
+    version: int = 1
+    title: str = ""
+    config: str | type[BaseModel] | Lazy = "sandbox.api.no_config:NoConfig"
+    make: str | Callable[..., Any] = ""
+    rewards: str | Mapping[str, RewardSpec] | Lazy = ""
+    default_reward: str = ""
+    metrics: tuple[Metric, ...] = ()
     agents: Literal["single", "parallel"] = "single"
     make_vec: str | Callable[..., Any] | None = None
     max_num_envs: int = 256
@@ -88,8 +101,18 @@ class Task:
     baselines: tuple[Baseline, ...] = ()
     sources: tuple[str, ...] = ()
     views: tuple[View, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    transition: str | type | None = None
+    finite_model: str | Callable[..., Any] | None = None
+    dynamics: str | Callable[..., Any] | None = None
     small: Mapping[str, Any] = field(default_factory=dict, hash=False)
     expected_failures: Mapping[str, str] = field(default_factory=dict, hash=False)
+    extensions: tuple[Extension, ...] = ()
+
+    def __post_init__(self) -> None:
+        missing = [name for name in ("make", "rewards") if not getattr(self, name)]
+        if missing:
+            raise TypeError(f"the task '{self.name}' is given no {' and no '.join(missing)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +123,9 @@ class Domain:
         name: Short and unique; first part of every scenario id.
         title: One line of what it is.
         tasks: At least one.
-        default_scenario: What ``sandbox run <name>`` runs, as ``<name>/<scenario>``.
+        default_scenario: What ``sandbox run <name>`` runs, as ``<name>/<scenario>``; that of the first task
+            if absent. A task that no scenario file names is a scenario of its own name, with its default
+            parameters, ranked by its first metric.
         scenarios: Folder with the domain's scenario files, for a plugin that ships its own: a path
             relative to the plugin's file. None where the files lie on the common search path.
         requires: Importable modules that the domain needs, to say what is missing without importing.
@@ -112,9 +137,13 @@ class Domain:
     name: str
     title: str
     tasks: tuple[Task, ...]
-    default_scenario: str
+    default_scenario: str = ""
     scenarios: str | None = None
     requires: tuple[str, ...] = ()
     extra: str | None = None
     sources: tuple[str, ...] = ()
     api_version: int = field(default=API_VERSION)
+
+    def __post_init__(self) -> None:
+        if not self.default_scenario and self.tasks:
+            object.__setattr__(self, "default_scenario", f"{self.name}/{self.tasks[0].name}")

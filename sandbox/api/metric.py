@@ -17,9 +17,15 @@ class Metric:
         unit: For example ``"s"`` or ``"vehicles"``; ``"1"`` for a pure number.
         better: Which direction is better.
         description: Definition in one sentence.
+        from_term: Reward term that it is computed from; then the environment need not give it.
+        from_info: Entry of every step's info that it is computed from, likewise.
+        how: What is taken of the values of an episode's steps.
     """
 
     name: str
     unit: str
     better: Literal["lower", "higher"]
     description: str = ""
+    from_term: str = ""
+    from_info: str = ""
+    how: Literal["sum", "mean", "max", "min", "last"] = "sum"

@@ -20,6 +20,13 @@ class Policy(Protocol):
     ``possible_agents``, observations padded to a common shape). A policy owns its observation
     normaliser and its recurrent state. All rows start their episodes together: `reset` is called
     before the first step of a batch of episodes, and rows whose episode has ended are ignored.
+
+    A policy may also have
+
+    - ``bind(env, models)``, called once with the environment that will be played (as `Baseline.make` is
+      given it) and the task's `TaskModels`, for one that plans;
+    - ``memoryless``, false where an action depends on more than the present observation (a recurrent
+      state): such a policy cannot be asked in the middle of an episode, as an expert is.
     """
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
@@ -70,6 +77,9 @@ class Baseline:
         source: Paper or handbook.
         timed: Whether it searches and can be given a time: ``make`` then also takes ``seconds``, the wall
             time (s) for each episode, or None for a fixed amount of work whose result repeats.
+        memoryless: Whether an action depends on the present state alone. Only then can the baseline be
+            asked for all rows of a native vector environment whose episodes begin at different times;
+            as an expert it is otherwise played on single environments.
     """
 
     name: str
@@ -77,3 +87,4 @@ class Baseline:
     description: str = ""
     source: str = ""
     timed: bool = False
+    memoryless: bool = False

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sandbox.api.errors import InvalidValueError, UnknownNameError
+
+
+def _unnamed(transition: Any) -> Any:
+    """Stands for the entry of a transition that has the term's name."""
+    raise TypeError("a reward term without a function has no name")
+
+
+def _entry(name: str, transition: Any) -> Any:
+    return transition[name] if isinstance(transition, Mapping) else getattr(transition, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,19 +26,24 @@ class RewardTerm:
     Args:
         name: Unique in its spec; the name that ``--reward name=weight`` takes.
         fn: Pure function of the task's transition object, returning a scalar, or an array of shape
-            ``(num_envs,)`` where the task works on a batch.
+            ``(num_envs,)`` where the task works on a batch. If absent, the transition's attribute or
+            entry of the term's name.
         weight: Factor of the term in the reward.
-        unit: Unit of the unweighted value.
+        unit: Unit of the unweighted value; ``"1"`` for a pure number.
         source: Where the term comes from (paper, equation), if anywhere.
         description: Definition in one sentence.
     """
 
     name: str
-    fn: Callable[[Any], Any]
-    weight: float
-    unit: str
+    fn: Callable[[Any], Any] = _unnamed
+    weight: float = 0.0
+    unit: str = "1"
     source: str = ""
     description: str = ""
+
+    def __post_init__(self) -> None:
+        if self.fn is _unnamed:
+            object.__setattr__(self, "fn", partial(_entry, self.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +111,44 @@ class RewardSpec:
         return RewardSpec(
             tuple(replace(term, weight=float(weights.get(term.name, term.weight))) for term in self.terms)
         )
+
+
+class Rewards(Mapping[str, RewardSpec]):
+    """The reward presets of a task: terms written once, presets as weights that differ.
+
+    ::
+
+        REWARDS = Rewards(
+            [RewardTerm("waiting", weight=-0.1, unit="passengers"), RewardTerm("moves", weight=-0.02)],
+            presets={"thrifty": {"waiting": -0.01}},
+        )
+
+    Args:
+        terms: The terms, with the weights of the preset ``default``.
+        presets: By name, weights that replace those of the terms.
+        default: Another name for the terms' own weights. There is no such preset where all of them
+            are zero and others are named.
+
+    Raises:
+        UnknownNameError: If a preset names a term that does not exist.
+    """
+
+    def __init__(
+        self,
+        terms: Sequence[RewardTerm],
+        presets: Mapping[str, Mapping[str, float]] | None = None,
+        default: str = "default",
+    ) -> None:
+        spec = RewardSpec(tuple(terms))
+        weighted = any(term.weight for term in terms) or not presets
+        self._specs = {default: spec} if weighted else {}
+        self._specs |= {name: spec.reweighted(weights) for name, weights in (presets or {}).items()}
+
+    def __getitem__(self, name: str) -> RewardSpec:
+        return self._specs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._specs)
+
+    def __len__(self) -> int:
+        return len(self._specs)

@@ -20,6 +20,21 @@ class InputFile:
     """
 
 
+class CodeName:
+    """Marks a config field whose value names code: ``wrap: Annotated[tuple[str, ...], CodeName()]``.
+
+    A value with a module part (``module:attribute``) that a scenario file or a run gives is refused, unless
+    the user has named the module on the command line (``--allow``, ``--wrap``, ``gym:module:id``). Defaults
+    are the plugin's own and are not checked.
+
+    Args:
+        module: Whether a value without a colon is a module as well.
+    """
+
+    def __init__(self, module: bool = False) -> None:
+        self.module = module
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -109,6 +124,7 @@ class Scenario(_Frozen):
         task: Full name of the task, ``<domain>/<task>``.
         config: The task's parameters that differ from its defaults.
         reward: Reward preset (a plain name is one) and weights.
+        observe: One of the task's observations, in place of the environment's own.
         metric: The metric that ranks agents.
         steps: Training steps when neither the command nor the preset says.
         evaluation: Episodes and seeds.
@@ -124,6 +140,7 @@ class Scenario(_Frozen):
     metric: str
     config: dict[str, Any] = Field(default_factory=dict)
     reward: RewardChoice = RewardChoice()
+    observe: str | None = None
     steps: int = Field(100_000, ge=1)
     evaluation: EvaluationSettings = EvaluationSettings()
     baselines: tuple[str, ...] | None = None

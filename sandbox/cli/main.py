@@ -114,6 +114,13 @@ def _common(
             help="Load a plugin: path/to/plugin.py, or module:attribute. Repeatable, also after the command.",
         ),
     ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE",
+            help="Let scenarios and runs name environments and wrappers of a module. Repeatable.",
+        ),
+    ] = None,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
@@ -123,6 +130,10 @@ def _common(
         from sandbox.registry.discover import add_plugins
 
         add_plugins(paths)
+    if allow:
+        from sandbox.registry.allowed import allow_modules
+
+        allow_modules(allow)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -191,22 +202,25 @@ def _silence() -> None:
     os.close(nowhere)
 
 
+_COMMON = ("--plugin", "--allow")
+
+
 def _plugins_first(arguments: list[str]) -> list[str]:
-    """Move ``--plugin PATH`` before the command, where the parser expects what all commands share."""
+    """Move ``--plugin`` and ``--allow`` before the command, where the parser expects what all share."""
     first: list[str] = []
     rest: list[str] = []
     left = iter(arguments)
     for argument in left:
         if argument == "--":
             return [*first, *rest, "--", *left]
-        if argument == "--plugin":
+        if argument in _COMMON:
             first += [argument, *([value] if (value := next(left, None)) is not None else [])]
-        elif argument.startswith("--plugin="):
+        elif argument.startswith(tuple(f"{option}=" for option in _COMMON)):
             first.append(argument)
         else:
             rest.append(argument)
-    if first and first[-1] == "--plugin":  # its value is missing: let the parser say so
-        return [*first[:-1], *rest, "--plugin"] if not rest else first
+    if first and first[-1] in _COMMON:  # its value is missing: let the parser say so
+        return [*first[:-1], *rest, first[-1]] if not rest else first
     return [*first, *rest]
 
 

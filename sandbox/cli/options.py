@@ -36,7 +36,23 @@ def _whole(given: str | int) -> int:
     raise typer.BadParameter(f"it must be a whole number, not '{text[:40]}'.")
 
 
-SCENARIO: Any = typer.Argument(metavar="SCENARIO", help="domain, domain/name, or the path of a YAML file.")
+def scenario_name(text: str) -> str:
+    """A scenario's name; the module of an environment that is named here may be imported."""
+    if ":" in text:
+        from sandbox.external.names import is_external, module_of
+
+        if is_external(text) and (module := module_of(text)):
+            from sandbox.registry.allowed import allow_modules
+
+            allow_modules([module])
+    return text
+
+
+SCENARIO: Any = typer.Argument(
+    parser=scenario_name,
+    metavar="SCENARIO",
+    help="domain, domain/name, a YAML file, gym:ID or pettingzoo:module.",
+)
 Scenario = Annotated[str, SCENARIO]
 Algo = Annotated[str, typer.Option(metavar="NAME", help="Algorithm; see: sandbox list algorithms.")]
 Seed = Annotated[
@@ -54,6 +70,10 @@ Changes = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change the scenario: config.key=value. Repeatable."),
 ]
+Wrap = Annotated[
+    list[str] | None,
+    typer.Option(metavar="MODULE:FN", help="Wrap the environment of gym: or pettingzoo:. Repeatable."),
+]
 Reward = Annotated[
     list[str] | None,
     typer.Option(metavar="TERM=W|PRESET", help="Reweight a reward term, or pick a preset. Repeatable."),
@@ -65,6 +85,14 @@ Hp = Annotated[
 InitFrom = Annotated[
     Path | None,
     typer.Option(metavar="RUN", help="Start from the policy of a run (fine-tuning), or from a MODEL.zip."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="PATH", help="Dataset to learn from: a Minari folder or an .npz file."),
+]
+Expert = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|RUN", help="Baseline or run that says what to do in the states visited."),
 ]
 TrustPickle = Annotated[
     bool,
@@ -89,6 +117,16 @@ Track = Annotated[
 RunsDir = Annotated[Path, typer.Option(metavar="DIR", help="Where run directories are kept.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+
+
+def changed(changes: list[str] | None, wrap: list[str] | None) -> list[str]:
+    """``--set`` pairs with the wrappers among them; the wrappers' modules may be imported."""
+    if not wrap:
+        return changes or []
+    from sandbox.registry.allowed import allow_modules
+
+    allow_modules([reference.partition(":")[0] for reference in wrap])
+    return [*(changes or ()), f"config.wrap=[{', '.join(wrap)}]"]
 
 
 def initial_policy(init_from: Path | None, algo: str | None, trusted: bool, runs_dir: Path) -> Path | None:

@@ -46,29 +46,43 @@ def _generator(env: Any) -> np.random.Generator | None:
 
 
 _COUNTERS = ("_elapsed_steps", "_has_reset")
+_LAYER = "layer"
 
 
 def wrapper_counters(env: Any) -> list[dict[str, Any]]:
-    """What Gymnasium's own wrappers around an environment count, outermost first."""
+    """What wrappers around an environment count, outermost first.
+
+    Of Gymnasium's own their counters, of those here what their ``get_layer`` gives; a
+    `sandbox.envs.multiagent.JointEnv` counts as a wrapper.
+    """
     layers = []
     while isinstance(env, gym.Wrapper):
-        layers.append(
-            {
-                name: value
-                for name, value in vars(env).items()
-                if name in _COUNTERS and isinstance(value, int | bool)
-            }
-        )
+        layers.append(_counts(env))
         env = env.env
-    return layers
+    return [*layers, _counts(env)]
 
 
 def restore_counters(env: Any, layers: list[dict[str, Any]]) -> None:
     """Set what `wrapper_counters` gave."""
     for counts in layers:
         for name, value in counts.items():
-            setattr(env, name, value)
-        env = env.env
+            if name == _LAYER:
+                env.set_layer(value)
+            else:
+                setattr(env, name, value)
+        env = env.env if isinstance(env, gym.Wrapper) else None
+
+
+def _counts(env: Any) -> dict[str, Any]:
+    counts: dict[str, Any] = {}
+    if isinstance(env, gym.Wrapper):
+        for name, value in vars(env).items():
+            if name in _COUNTERS and isinstance(value, int | bool):
+                counts[name] = value
+    get_layer: Any = getattr(type(env), "get_layer", None)
+    if get_layer is not None:
+        counts[_LAYER] = get_layer(env)
+    return counts
 
 
 def copied(action: Any) -> Any:

@@ -11,11 +11,14 @@ import gymnasium as gym
 from gymnasium.vector import VectorEnv
 
 from sandbox.api.errors import InvalidValueError
+from sandbox.envs.expert import MakeExpert, NativeExpertLabels
 from sandbox.envs.seeding import EnvSeeds, NativeSeeds
 from sandbox.envs.single import EnvFactory, make_single
 from sandbox.envs.vector import (
     SameStep,
+    as_asked,
     as_rows,
+    is_native,
     joined,
     native,
     native_resume,
@@ -23,8 +26,8 @@ from sandbox.envs.vector import (
     same_step,
 )
 from sandbox.registry.discover import registry
-from sandbox.scenarios.find import entries
 from sandbox.scenarios.given import as_scenario
+from sandbox.scenarios.listing import entries
 from sandbox.scenarios.resolve import ResolvedScenario
 
 
@@ -78,7 +81,7 @@ def make_vec(
     resolved = as_scenario(scenario, changes, reward)
     if num_envs < 1:
         raise InvalidValueError(f"num_envs must be at least 1, not {num_envs}.")
-    if resolved.task.make_vec is not None:
+    if is_native(resolved):
         return as_rows(resolved, native(resolved, num_envs, evaluation=False))
     return joined(
         resolved,
@@ -87,21 +90,29 @@ def make_vec(
     )
 
 
-def make_training(scenario: ResolvedScenario, num_envs: int, seed: int) -> VectorEnv[Any, Any, Any]:
+def make_training(
+    scenario: ResolvedScenario, num_envs: int, seed: int, expert: MakeExpert | None = None
+) -> VectorEnv[Any, Any, Any]:
     """The vector environment of a training run.
 
     Every episode has a seed of its own from the scenario's training range, drawn from a stream that
     belongs to the run's seed and the environment's index; a natively batched task seeds each environment
-    from that range once and goes on from there, unless its episodes may have to be played again.
+    from that range once and goes on from there, unless its episodes may have to be played again. With an
+    expert that remembers what it did, episodes are played in single environments.
     """
     low, high = scenario.spec.evaluation.seeds.train
-    if scenario.task.make_vec is not None:
+    if is_native(scenario) and (expert is None or expert.memoryless):
         raw = raw_native(scenario, num_envs, evaluation=False)
         mode = native_resume(scenario, raw)
         if mode == "replay":
-            return as_rows(scenario, SameStep(EnvSeeds(raw, seed, low, high)))
-        return as_rows(scenario, NativeSeeds(same_step(raw), seed, low, high, mode))
-    factories = [EnvFactory(scenario, seeds=(seed, index, low, high)) for index in range(num_envs)]
+            seeded: VectorEnv[Any, Any, Any] = SameStep(EnvSeeds(raw, seed, low, high))
+        else:
+            seeded = NativeSeeds(same_step(raw), seed, low, high, mode)
+        asked = as_asked(scenario, seeded)
+        return as_rows(scenario, asked if expert is None else NativeExpertLabels(asked, expert))
+    factories = [
+        EnvFactory(scenario, seeds=(seed, index, low, high), expert=expert) for index in range(num_envs)
+    ]
     return joined(scenario, factories, workers=not scenario.task.cheap)
 
 

@@ -7,7 +7,7 @@ is gone (see ``docs/decisions/0003-parameter-sharing.md``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -16,7 +16,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from sandbox.api.derived import DerivedMetrics
 from sandbox.api.errors import MisfitError
+from sandbox.api.metric import Metric
+from sandbox.envs.derived import one_row
 
 
 def padded(env: Any) -> Any:
@@ -55,10 +58,12 @@ class JointEnv(gym.Env[Any, Any]):
 
     Args:
         env: The parallel environment.
+        metrics: Metrics that it does not give itself.
     """
 
-    def __init__(self, env: Any) -> None:
+    def __init__(self, env: Any, metrics: Sequence[Metric] = ()) -> None:
         self.parallel = env
+        self._derived = DerivedMetrics(metrics, 1)
         self._env = padded(env)
         self.agents: list[str] = list(env.possible_agents)
         first = self.agents[0]
@@ -77,6 +82,7 @@ class JointEnv(gym.Env[Any, Any]):
     ) -> tuple[Any, dict[str, Any]]:
         """Start an episode of all agents."""
         observations, infos = self._env.reset(seed=seed, options=options)
+        self._derived.begin()
         present = set(self.parallel.agents)
         return self._stack(observations), self._joint_info(infos, present)
 
@@ -97,6 +103,8 @@ class JointEnv(gym.Env[Any, Any]):
         info["agent_truncated"] = self._row_values(truncated, np.bool_)
         info["acted"] = np.array([agent in before for agent in self.agents])
         over = not after
+        if self._derived:
+            self._add_derived(info, over)
         ended_by_itself = over and not any(truncated[agent] for agent in before)
         total = float(info["agent_rewards"].sum())
         return self._stack(observations), total, ended_by_itself, over and not ended_by_itself, info
@@ -110,6 +118,14 @@ class JointEnv(gym.Env[Any, Any]):
         """Bring the wrapped environment, which must have been reset, into a state."""
         self.parallel.unwrapped.set_state(state)
 
+    def get_layer(self) -> dict[str, Any]:
+        """What is kept here; see `sandbox.envs.env_state.wrapper_counters`."""
+        return self._derived.get_state()
+
+    def set_layer(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_layer` gave."""
+        self._derived.set_state(state)
+
     def render(self) -> Any:
         """A frame of the wrapped environment."""
         return self.parallel.render()
@@ -117,6 +133,13 @@ class JointEnv(gym.Env[Any, Any]):
     def close(self) -> None:
         """Close the wrapped environment."""
         self.parallel.close()
+
+    def _add_derived(self, info: dict[str, Any], over: bool) -> None:
+        """One step for the metrics that the environment does not give itself."""
+        self._derived.add(one_row(info.get("reward_terms", {})), one_row(info))
+        if over:
+            own = {name: float(values[0]) for name, values in self._derived.values().items()}
+            info["metrics"] = {**own, **info.get("metrics", {})}
 
     def _stack(self, observations: dict[str, Any]) -> Any:
         space: Any = self.observation_space
@@ -258,6 +281,9 @@ class Rows(VectorEnv[Any, Any, Any]):
         if "action_mask" in info:
             mask = np.asarray(info["action_mask"], bool)
             rows["action_mask"] = mask.reshape(self.num_envs, mask.shape[-1])
+        if "expert_action" in info:
+            action = np.asarray(info["expert_action"])
+            rows["expert_action"] = action.reshape(self.num_envs, *action.shape[2:])
         return rows
 
     def _add_finals(

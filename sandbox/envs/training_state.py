@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -14,7 +14,7 @@ def capture(envs: Any) -> dict[str, Any]:
     """The state of a training run's environments, as `sandbox.api.write_state` takes it."""
     native, singles = _seeded(envs)
     if native is not None:
-        return {"native": native.training_state()}
+        return {"native": native.training_state(), "layers": [layer.get_layer() for layer in _layers(envs)]}
     return {"copies": list(singles.call("training_state"))}
 
 
@@ -32,6 +32,8 @@ def restore(envs: Any, state: Mapping[str, Any], on_message: Callable[[str], Non
     native, singles = _seeded(envs)
     if native is not None:
         same = [native.restore_training_state(state["native"])]
+        for layer, saved in zip(_layers(envs), state.get("layers", ()), strict=False):
+            layer.set_layer(saved)
     else:
         same = singles.call("restore_training_state", state["copies"])
     if not all(same):
@@ -43,13 +45,20 @@ def restore(envs: Any, state: Mapping[str, Any], on_message: Callable[[str], Non
 
 def _seeded(envs: Any) -> tuple[Any, Any]:
     """The wrapper that seeds a native vector environment, or else the vector of single environments."""
+    for layer in _chain(envs):
+        if isinstance(layer, EnvSeeds | NativeSeeds):
+            return layer, None
+    return None, layer
+
+
+def _layers(envs: Any) -> list[Any]:
+    """Wrappers outside of the one that seeds, outermost first, that keep something themselves."""
+    return [layer for layer in _chain(envs) if hasattr(type(layer), "get_layer")]
+
+
+def _chain(envs: Any) -> Iterator[Any]:
+    """A vector environment and all that it wraps."""
     while envs is not None:
-        if isinstance(envs, EnvSeeds | NativeSeeds):
-            return envs, None
-        inner = getattr(envs, "joint_envs", None) or (
-            envs.env if isinstance(envs, gym.vector.VectorWrapper) else None
-        )
-        if inner is None:
-            return None, envs
-        envs = inner
-    raise TypeError("no environments")
+        yield envs
+        wrapped = envs.env if isinstance(envs, gym.vector.VectorWrapper) else None
+        envs = getattr(envs, "joint_envs", None) or wrapped

@@ -9,6 +9,8 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 from sandbox.api.errors import PluginError
+from sandbox.envs.derived import DerivedMetricsVectorEnv, derived_metrics
+from sandbox.envs.observed import observed, shows_natively
 from sandbox.envs.seeding import Mode
 from sandbox.envs.single import EnvFactory
 from sandbox.envs.wrappers import AnyVectorWrapper
@@ -24,7 +26,21 @@ def native(scenario: ResolvedScenario, num_envs: int, *, evaluation: bool) -> Ve
     Raises:
         PluginError: If it is in NEXT_STEP mode, whose reset steps learners cannot tell from others.
     """
-    return same_step(raw_native(scenario, num_envs, evaluation=evaluation))
+    return as_asked(scenario, same_step(raw_native(scenario, num_envs, evaluation=evaluation)))
+
+
+def is_native(scenario: ResolvedScenario) -> bool:
+    """Whether the scenario is played in the task's own vector environment."""
+    return scenario.task.make_vec is not None and shows_natively(scenario)
+
+
+def as_asked(scenario: ResolvedScenario, envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
+    """A vector environment in SAME_STEP mode with the observation that the scenario asks for, and with
+    metrics that its environment does not give itself.
+    """
+    envs = observed(envs, scenario)
+    metrics = derived_metrics(scenario.task)
+    return DerivedMetricsVectorEnv(envs, metrics) if metrics else envs
 
 
 def raw_native(scenario: ResolvedScenario, num_envs: int, *, evaluation: bool) -> VectorEnv[Any, Any, Any]:
@@ -51,7 +67,7 @@ def as_rows(scenario: ResolvedScenario, envs: VectorEnv[Any, Any, Any]) -> Vecto
 
 def restorable(scenario: ResolvedScenario) -> bool:
     """Whether the training environments of a scenario can be restored exactly; see `Task.resume`."""
-    if scenario.task.make_vec is None:
+    if not is_native(scenario):
         return scenario.task.resume != "none"
     envs = raw_native(scenario, 1, evaluation=False)
     try:

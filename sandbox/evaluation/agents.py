@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sandbox.api.errors import UnknownNameError
 from sandbox.api.policy import Policy
+from sandbox.envs.models import models_of
 from sandbox.evaluation.rollout import RandomPolicy
+from sandbox.evaluation.simple_policy import as_policy
 from sandbox.registry.policies import load_policy
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -24,6 +26,7 @@ class Agent:
         folder: Where its policy is saved, where it has learned.
         deterministic: Whether a learned policy takes its mode.
         seconds: Wall time that a timed baseline has for each episode; what it takes by itself if absent.
+        policy: What plays, where it lives in this process alone and cannot be saved.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Agent:
     folder: Path | None = None
     deterministic: bool = True
     seconds: float | None = None
+    policy: Any = field(default=None, compare=False, repr=False)
 
 
 def policy_of(scenario: ResolvedScenario, agent: Agent, env: Any, action_space: Any) -> Policy:
@@ -45,17 +49,26 @@ def policy_of(scenario: ResolvedScenario, agent: Agent, env: Any, action_space: 
     Raises:
         UnknownNameError: For a baseline that the task does not have.
     """
+    if agent.policy is not None:
+        return bound(as_policy(agent.policy), scenario, env)
     if agent.folder is not None:
-        return load_policy(agent.folder)
+        return bound(load_policy(agent.folder), scenario, env)
     if agent.baseline == "random":
         return RandomPolicy(action_space)
     for baseline in scenario.task.baselines:
         if baseline.name == agent.baseline:
             limit = {"seconds": agent.seconds} if baseline.timed else {}
-            policy: Policy = resolve(baseline.make)(env, **limit)
-            return policy
+            return as_policy(resolve(baseline.make)(env, **limit))
     known = [baseline.name for baseline in scenario.task.baselines]
     raise UnknownNameError("baseline", str(agent.baseline), [*known, "random"])
+
+
+def bound(policy: Policy, scenario: ResolvedScenario, env: Any) -> Policy:
+    """A learned policy, given the environment and the task's models where it plans with them."""
+    bind = getattr(policy, "bind", None)
+    if bind is not None:
+        bind(env, models_of(scenario))
+    return policy
 
 
 def native_policy(scenario: ResolvedScenario, agent: Agent, envs: Any) -> Policy:
@@ -64,4 +77,4 @@ def native_policy(scenario: ResolvedScenario, agent: Agent, envs: Any) -> Policy
     A row of the policy is an environment, or an agent of one.
     """
     space = getattr(envs.unwrapped, "row_action_space", envs.single_action_space)
-    return policy_of(scenario, agent, envs, space)
+    return policy_of(scenario, agent, envs.unwrapped, space)

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from sandbox.api.errors import RunFailedError
 from sandbox.api.metric import Metric
@@ -24,7 +25,7 @@ from sandbox.scenarios.resolve import ResolvedScenario
 
 
 def evaluate(
-    agents: Sequence[str | Path | Run | Policy],
+    agents: Sequence[str | Path | Run | Policy | Callable[..., Any]],
     scenario: str | Path | ResolvedScenario,
     *,
     changes: Sequence[str] = (),
@@ -38,7 +39,9 @@ def evaluate(
 
     Args:
         agents: Run directories (``DIR`` for the final policy, ``DIR@best`` for the best-validation
-            one), names of baselines, ``random``, runs, or policies.
+            one), names of baselines, ``random``, runs, policies, or anything that acts: an object with
+            a method ``act`` or a function, which take a batch of observations (and ``mask``, if they
+            have a parameter of that name). What cannot be saved is played in this process.
         scenario: Name, file or resolved scenario.
         changes: ``key=value`` pairs, as ``--set`` takes them.
         reward: Preset and ``term=weight`` pairs.

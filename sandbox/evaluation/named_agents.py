@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeAlias
 
-from sandbox.api.errors import InvalidValueError, MisfitError, UnknownNameError
+from sandbox.api.errors import DamagedRunError, InvalidValueError, MisfitError, UnknownNameError
 from sandbox.api.policy import Policy
 from sandbox.evaluation.agents import Agent
+from sandbox.evaluation.simple_policy import as_policy
 from sandbox.runs.directory import Run
 from sandbox.scenarios.resolve import ResolvedScenario
 
+Acting: TypeAlias = str | Path | Run | Policy | Callable[..., Any]
+"""A name, a run, or anything that acts."""
+
 
 def resolve_agents(
-    agents: Sequence[str | Path | Run | Policy], scenario: ResolvedScenario, scratch: Path
+    agents: Sequence[Acting],
+    scenario: ResolvedScenario,
+    scratch: Path,
 ) -> list[Agent]:
     """What the names stand for; policies given as objects are saved below ``scratch``.
 
@@ -25,12 +32,13 @@ def resolve_agents(
     resolved: list[Agent] = []
     for given in agents:
         agent = _resolve(given, scenario, scratch / str(len(resolved)))
-        if (agent.baseline, agent.folder) in [(other.baseline, other.folder) for other in resolved]:
+        known = [(other.baseline, other.folder) for other in resolved]
+        if agent.policy is None and (agent.baseline, agent.folder) in known:
             continue
         names = [other.name for other in resolved]
         if agent.name in names:
             number = 2 + sum(name.startswith(f"{agent.name}#") for name in names)
-            agent = Agent(f"{agent.name}#{number}", agent.baseline, agent.folder, agent.deterministic)
+            agent = replace(agent, name=f"{agent.name}#{number}")
         resolved.append(agent)
     if not resolved:
         raise InvalidValueError("No agent was named.", "Name run directories, baselines or 'random'.")
@@ -64,15 +72,11 @@ def baseline_agents(scenario: ResolvedScenario) -> list[Agent]:
     return [Agent(name, baseline=name) for name in [*names, *({"random"} - set(names))]]
 
 
-def _resolve(given: str | Path | Run | Policy, scenario: ResolvedScenario, scratch: Path) -> Agent:
+def _resolve(given: Acting, scenario: ResolvedScenario, scratch: Path) -> Agent:
     if isinstance(given, Run):
         return _of_run(given, "final", scenario)
     if not isinstance(given, str | Path):
-        scratch.mkdir()
-        given.save(scratch)
-        from sandbox.registry.policies import algorithm_of
-
-        return Agent(algorithm_of(scratch), folder=scratch)
+        return _of_object(given, scratch)
     text = str(given)
     known = [baseline.name for baseline in scenario.task.baselines]
     if text in [*known, "random"]:
@@ -83,6 +87,22 @@ def _resolve(given: str | Path | Run | Policy, scenario: ResolvedScenario, scrat
     if Path(path).exists() or "/" in path:
         return _of_run(Run.open(path), which, scenario)
     raise UnknownNameError("agent", text, [*known, "random"], "")
+
+
+def _of_object(given: Any, scratch: Path) -> Agent:
+    """A policy that can be saved plays anywhere, anything else that acts in this process."""
+    from sandbox.registry.policies import algorithm_of
+
+    as_policy(given)
+    name = str(getattr(given, "name", None) or getattr(given, "__name__", type(given).__name__))
+    if hasattr(given, "save"):
+        scratch.mkdir()
+        try:
+            given.save(scratch)
+            return Agent(algorithm_of(scratch), folder=scratch)
+        except (NotImplementedError, DamagedRunError):
+            pass
+    return Agent(name, policy=given)
 
 
 def _of_run(run: Run, which: str, scenario: ResolvedScenario) -> Agent:

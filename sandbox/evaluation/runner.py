@@ -22,7 +22,7 @@ from sandbox.api.processes import (
     usable_cores,
 )
 from sandbox.envs.single import EnvFactory
-from sandbox.envs.vector import native
+from sandbox.envs.vector import is_native, native
 from sandbox.evaluation.agents import Agent, native_policy, policy_of
 from sandbox.evaluation.rollout import Episode, play, play_batch
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -67,7 +67,7 @@ class EpisodeRunner:
         Raises:
             RunFailedError: If a worker process dies or an episode cannot be played.
         """
-        if self._scenario.task.make_vec is not None:
+        if is_native(self._scenario):
             return self._play_natively(agents, seeds, on_episode)
         jobs = [(agent, seed) for agent in agents for seed in seeds]
         played: dict[tuple[Agent, int], Episode] = {}
@@ -75,12 +75,14 @@ class EpisodeRunner:
             if (agent, seed) in played:
                 continue
             start = time.perf_counter()
-            if self._pool is None:
+            if self._pool is None or agent.policy is not None:
                 played[agent, seed] = self._player.play(agent, seed)
                 on_episode(played[agent, seed])
-            rest = [job for job in jobs if job not in played]
+            # What cannot be saved cannot be sent to another process.
+            rest = [job for job in jobs if job not in played and job[0].policy is None]
             left = (time.perf_counter() - start) * len(rest)
-            if self._pool is not None or (left > POOL_PAYS_AFTER and self._limit > 1 and len(rest) > 1):
+            pays = left > POOL_PAYS_AFTER and self._limit > 1 and len(rest) > 1
+            if pays or (self._pool is not None and rest):
                 for job, episode in self._spread(rest):
                     played[job] = episode
                     on_episode(episode)

@@ -14,6 +14,10 @@ from zlib import crc32
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.domain import Domain
 from sandbox.api.errors import PluginError
+from sandbox.api.extension import Extension
+
+PREFIX = "sandbox_path_plugin_"
+"""Begins the names of modules and packages that are made here."""
 
 
 def _absolute(target: str) -> str:
@@ -47,8 +51,10 @@ def _load_target(target: str) -> tuple[ModuleType, list[str]]:
     for folder in _homes(path):  # where its "module:attribute" strings are found
         if folder not in sys.path:
             sys.path.append(folder)
-    # The same in every process, and another one for each file, whatever the folders are called.
-    name = f"sandbox_path_plugin_{crc32(os.fsencode(path.resolve())):08x}_{path.stem}".replace("-", "_")
+    # The same in every process, and another one for each file, whatever the folders are called. In the
+    # file's package, where its relative imports and references start from.
+    name = f"{PREFIX}{crc32(os.fsencode(path.resolve())):08x}_{path.stem}".replace("-", "_")
+    name = f"{_package(path.resolve().parent)}.{name}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise PluginError(f"{path} is not a Python file")
@@ -62,6 +68,21 @@ def _load_target(target: str) -> tuple[ModuleType, list[str]]:
     return module, [attribute] if attribute else []
 
 
+def _package(folder: Path) -> str:
+    """The package that a plugin's file belongs to; a folder without ``__init__.py`` is made one of its own.
+
+    So two plugins may both have a module ``env``, if they refer to it as ``".env:make"``.
+    """
+    if (folder / "__init__.py").is_file():
+        return ".".join(folder.relative_to(_homes(folder / "plugin.py")[-1]).parts)
+    name = f"{PREFIX}{crc32(os.fsencode(folder)):08x}"
+    if name not in sys.modules:
+        package = ModuleType(name)
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
+    return name
+
+
 def _homes(path: Path) -> list[str]:
     """The folder of a plugin's file and, where that is a package, the one that holds the package."""
     folder = path.resolve().parent
@@ -72,4 +93,4 @@ def _homes(path: Path) -> list[str]:
 
 
 def _plugins_of(module: ModuleType) -> list[Any]:
-    return [value for value in vars(module).values() if isinstance(value, Domain | Algorithm)]
+    return [value for value in vars(module).values() if isinstance(value, Domain | Algorithm | Extension)]

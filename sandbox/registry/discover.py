@@ -1,8 +1,9 @@
 """Finds domain and algorithm plugins, loads them lazily and keeps a broken one from harming the rest.
 
-Plugins come from the entry-point groups ``sandbox.domains`` and ``sandbox.algorithms`` of installed
-distributions, and from ``SANDBOX_PLUGINS`` (what ``--plugin`` sets): a comma-separated list of
-``path/to/plugin.py``, ``path/to/plugin.py:attribute``, ``module`` or ``module:attribute``.
+Plugins come from the entry-point groups ``sandbox.domains``, ``sandbox.algorithms`` and
+``sandbox.extensions`` of installed distributions, and from ``SANDBOX_PLUGINS`` (what ``--plugin``
+sets): a comma-separated list of ``path/to/plugin.py``, ``path/to/plugin.py:attribute``, ``module`` or
+``module:attribute``.
 """
 
 from __future__ import annotations
@@ -20,10 +21,21 @@ from sandbox.api import API_VERSION
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.domain import Domain, Task
 from sandbox.api.errors import PluginError, SandboxError, UnknownNameError
+from sandbox.api.extension import Extension
+from sandbox.external.names import SCHEMES
+from sandbox.registry.allowed import MARK, PLUGINS_VARIABLE
 from sandbox.registry.by_path import _absolute, _load_target, _plugins_of
+from sandbox.registry.extend import extended
+from sandbox.registry.relative import absolute
 
-PLUGINS_VARIABLE = "SANDBOX_PLUGINS"
-GROUPS: dict[str, type] = {"sandbox.domains": Domain, "sandbox.algorithms": Algorithm}
+__all__ = ["PLUGINS_VARIABLE", "PluginStatus", "Registry", "add_plugins", "registry", "use_plugins"]
+
+Kind = Literal["domain", "algorithm", "extension"]
+GROUPS: dict[str, type] = {
+    "sandbox.domains": Domain,
+    "sandbox.algorithms": Algorithm,
+    "sandbox.extensions": Extension,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +43,7 @@ class PluginStatus:
     """What became of one plugin: listed whether it works or not."""
 
     name: str
-    group: Literal["domain", "algorithm"]
+    group: Kind
     distribution: str
     version: str
     status: Literal["ok", "broken"]
@@ -39,22 +51,25 @@ class PluginStatus:
 
 
 class Plugins:
-    """One kind of plugin by name; loads each when it is first asked for.
+    """One kind of plugin by name; loads each when it is first asked for, and finishes it.
 
     A plugin whose module raises, that was written for another contract, is of the wrong type or
     repeats a name that is taken, is kept as broken with the reason.
     """
 
-    def __init__(self, group: str) -> None:
-        self._group = group
+    def __init__(self, group: str, finish: Callable[[Any], Any] = lambda plugin: plugin) -> None:
+        self._group, self._finish = group, finish
         self._sources: dict[str, _Source] = {}
         self._rejected: list[PluginStatus] = []
         self._loaded: dict[str, Any] = {}
         self._errors: dict[str, str] = {}
+        self._unlisted: set[str] = set()
 
     @property
-    def kind(self) -> Literal["domain", "algorithm"]:
-        return "domain" if self._group == "sandbox.domains" else "algorithm"
+    def kind(self) -> Kind:
+        """What these plugins are called."""
+        kinds: dict[str, Kind] = {"sandbox.domains": "domain", "sandbox.algorithms": "algorithm"}
+        return kinds.get(self._group, "extension")
 
     def add(self, name: str, source: _Source) -> None:
         """Offer a plugin; the first of a name wins and later ones are rejected."""
@@ -68,6 +83,12 @@ class Plugins:
                 f"the name is already taken by {taken.distribution} {taken.version} ({taken.target})",
             )
 
+    def add_unlisted(self, name: str, source: _Source) -> None:
+        """Offer something of the core's own that listings leave out, unless the name is taken."""
+        if name not in self._sources:
+            self._sources[name] = source
+            self._unlisted.add(name)
+
     def reject(self, name: str, source: _Source, reason: str) -> None:
         """List a plugin as broken without ever offering it."""
         self._rejected.append(
@@ -76,7 +97,7 @@ class Plugins:
 
     def names(self) -> list[str]:
         """Names of all plugins that may work; broken ones are found out when loaded."""
-        return sorted(self._sources)
+        return sorted(set(self._sources) - self._unlisted)
 
     def get(self, name: str) -> Any:
         """The plugin called ``name``.
@@ -105,6 +126,11 @@ class Plugins:
             self._load(name)
             if name in self._loaded:
                 yield self._loaded[name]
+
+    def break_plugin(self, name: str, reason: str) -> None:
+        """Take back a plugin that turned out to be broken when it was used."""
+        self._loaded.pop(name, None)
+        self._errors[name] = reason
 
     def statuses(self) -> list[PluginStatus]:
         """Every plugin with what became of it."""
@@ -145,7 +171,7 @@ class Plugins:
             raise PluginError(
                 f"it calls itself '{plugin.name}', but is offered as '{name}'"  # type: ignore[attr-defined]
             )
-        return plugin
+        return self._finish(absolute(plugin, self._sources[name].package()))
 
 
 @dataclass(frozen=True)
@@ -167,6 +193,11 @@ class _Source:
     def __hash__(self) -> int:
         return hash((self.target, self.distribution))
 
+    def package(self) -> str:
+        """The package of the module that defines the plugin, once it is loaded."""
+        module = sys.modules.get(self.target.partition(":")[0])
+        return getattr(module, "__package__", None) or ""
+
     def module_file(self) -> Path | None:
         """The file that defines the plugin."""
         module = sys.modules.get(self.target.partition(":")[0])
@@ -175,18 +206,23 @@ class _Source:
 
 
 class Registry:
-    """All domains and algorithms that this process can see."""
+    """All domains, algorithms and extensions that this process can see."""
 
     def __init__(self) -> None:
-        self.domains = Plugins("sandbox.domains")
+        self.domains = Plugins("sandbox.domains", self._extended)
         self.algorithms = Plugins("sandbox.algorithms")
+        self.extensions = Plugins("sandbox.extensions")
         self._unloadable: list[PluginStatus] = []
         declared = entry_points()
-        for plugins in (self.domains, self.algorithms):
+        for plugins in (self.domains, self.algorithms, self.extensions):
             for entry in declared.select(group=plugins._group):
                 plugins.add(entry.name, _from_entry_point(entry))
         for target in filter(None, os.environ.get(PLUGINS_VARIABLE, "").split(",")):
-            self._add_target(target.strip())
+            if not target.startswith(MARK):
+                self._add_target(target.strip())
+        for name in SCHEMES:
+            external = _Source("sandbox.external.domains", "sandbox-rl", "", partial(_external, name))
+            self.domains.add_unlisted(name, external)
 
     def domain(self, name: str) -> Domain:
         """The domain called ``name``; see `Plugins.get` for what is raised."""
@@ -243,14 +279,26 @@ class Registry:
 
     def statuses(self) -> list[PluginStatus]:
         """Every plugin, working or not."""
-        return [*self.domains.statuses(), *self.algorithms.statuses(), *self._unloadable]
+        domains = self.domains.statuses()  # loading them tells which extensions fit
+        for extension in list(self.extensions.working()):
+            domain = extension.task.partition("/")[0]
+            if domain not in self.domains.names():
+                self.extensions.break_plugin(extension.name, f"there is no domain '{domain}' to extend")
+        return [*domains, *self.algorithms.statuses(), *self.extensions.statuses(), *self._unloadable]
+
+    def _extended(self, domain: Domain) -> Domain:
+        """A domain with what extensions add to its tasks."""
+        whole, errors = extended(domain, list(self.extensions.working()))
+        for name, reason in errors.items():
+            self.extensions.break_plugin(name, reason)
+        return whole
 
     def _add_target(self, target: str) -> None:
         try:
             module, attributes = _load_target(target)
             found = [getattr(module, name) for name in attributes] if attributes else _plugins_of(module)
             if not found:
-                raise PluginError("it defines no Domain and no Algorithm")
+                raise PluginError("it defines no Domain, no Algorithm and no Extension")
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -259,7 +307,8 @@ class Registry:
             return
         for plugin in found:
             source = _Source(module.__name__, target, "", partial(_itself, plugin))
-            plugins = self.algorithms if isinstance(plugin, Algorithm) else self.domains
+            kinds = {Algorithm: self.algorithms, Extension: self.extensions}
+            plugins = kinds.get(type(plugin), self.domains)
             plugins.add(getattr(plugin, "name", target), source)
 
 
@@ -288,6 +337,12 @@ def use_plugins(plugins: str) -> None:
     if plugins and os.environ.get(PLUGINS_VARIABLE) != plugins:
         os.environ[PLUGINS_VARIABLE] = plugins
         registry.cache_clear()
+
+
+def _external(name: str) -> Any:
+    from sandbox.external.domains import DOMAINS
+
+    return DOMAINS[name]
 
 
 def _itself(plugin: Any) -> Any:

@@ -24,13 +24,15 @@ def list_domains() -> list[dict[str, Any]]:
 
 
 def list_algorithms() -> list[dict[str, Any]]:
-    """Every working algorithm: ``name``, ``family``, ``backend``, ``available``."""
+    """Every working algorithm: ``name``, ``family``, ``backend``, ``available``, ``data``, ``needs``."""
     return [
         {
             "name": algorithm.name,
             "family": algorithm.family,
             "backend": algorithm.backend,
             "available": not missing_modules(algorithm.requires),
+            "data": algorithm.capabilities.data,
+            "needs": sorted(algorithm.capabilities.needs),
         }
         for algorithm in registry().algorithms.working()
     ]

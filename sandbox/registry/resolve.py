@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from sandbox.api.algorithm import Algorithm
-from sandbox.api.domain import Domain
+from sandbox.api.domain import Domain, Task
 from sandbox.api.errors import MissingExtraError, PluginError
+from sandbox.api.lazy import Lazy
+from sandbox.api.reward import RewardSpec
 
 
 def resolve(reference: Any) -> Any:
-    """The object behind a ``"module:attribute"`` string; anything else is returned as it is.
+    """The object behind a ``"module:attribute"`` string or a `Lazy`; anything else is returned as it is.
 
     Raises:
         PluginError: If the module or the attribute does not exist.
         MissingExtraError: If the module needs a package that is not installed.
     """
+    if isinstance(reference, Lazy):
+        return reference.get()
     if not isinstance(reference, str):
         return reference
     module_name, _, attribute = reference.partition(":")
@@ -35,6 +40,12 @@ def resolve(reference: Any) -> Any:
         except AttributeError as error:
             raise PluginError(f"'{reference}' does not exist: {error}") from error
     return found
+
+
+def presets_of(task: Task) -> tuple[Mapping[str, RewardSpec], str]:
+    """The reward presets of a task by name, and the name of the default one."""
+    presets: Mapping[str, RewardSpec] = resolve(task.rewards)
+    return presets, task.default_reward or next(iter(presets))
 
 
 def missing_modules(requires: tuple[str, ...]) -> list[str]:

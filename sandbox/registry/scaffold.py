@@ -6,56 +6,64 @@ import errno
 import re
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from sandbox.api.errors import InvalidValueError, StorageError
+from sandbox.external.names import SCHEMES
 from sandbox.registry.discover import registry
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
+
+Kind: TypeAlias = Literal["batched", "blank", "parallel", "gym", "algorithm"]
+
+KINDS: dict[Kind, str] = {
+    "batched": "a domain: many episodes at once as arrays, from which both environments are made",
+    "blank": "a domain: a Gymnasium environment written by hand",
+    "parallel": "a domain of several agents, batched; agents leave",
+    "gym": "a domain around an environment of Gymnasium that exists already",
+    "algorithm": "an algorithm: a learner, with checkpoints and exact resume",
+}
+"""What `new_plugin` can write."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST = 40
 _SUFFIX = ".tmpl"
 
 
-def new_plugin(name: str, into: Path | None = None) -> tuple[Path, list[Path]]:
+def new_plugin(name: str, into: Path | None = None, kind: str = "batched") -> tuple[Path, list[Path]]:
     """Write the plugin ``name`` into ``into/sandbox-<name>``.
 
     Args:
-        name: The domain's name: small letters and digits, words joined by hyphens.
+        name: The name of the domain or algorithm: small letters and digits, words joined by hyphens.
         into: An existing folder; the working directory if absent.
+        kind: What it is to be, see `KINDS`.
 
     Returns:
         The plugin's folder and the files in it.
 
     Raises:
-        InvalidValueError: If the name is not possible or taken, or the folder is there already.
+        InvalidValueError: If the name or kind is not possible, the name is taken, or the folder is there.
         StorageError: If it cannot be written.
     """
-    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
-        raise InvalidValueError(
-            f"A plugin cannot be called '{name[:80]}'.",
-            f"Use small letters and digits, words joined by hyphens, at most {_LONGEST} characters.",
-        )
-    if name in registry().domains.names():
-        raise InvalidValueError(f"There is a domain called '{name}' already.", "See sandbox list domains.")
+    _check(name, kind)
+    folder = (into or Path.cwd()) / f"sandbox-{name}"
+    if folder.exists():
+        raise InvalidValueError(f"{folder} is there already.", "Remove it, or choose another name.")
     package = f"sandbox_{name.replace('-', '_')}"
     words = {
         "name": name,
         "Name": name.replace("-", " ").capitalize(),
+        "Class": "".join(word.capitalize() for word in name.split("-")),
         "package": package,
         "distribution": f"sandbox-{name}",
+        "offered": "algorithm" if kind == "algorithm" else "domain",
     }
-    folder = (into or Path.cwd()) / f"sandbox-{name}"
-    if folder.exists():
-        raise InvalidValueError(f"{folder} is there already.", "Remove it, or choose another name.")
+    renamed = {"package": package, "name": name}
     written = []
     try:
-        for template, parts in _templates(files("sandbox.registry") / "templates" / "plugin"):
-            names = [package if part == "package" else part for part in parts]
-            names = [name if part == "name" else part for part in names]
-            target = folder.joinpath(*(_filled(part, words) for part in names))
+        for parts, template in _templates(kind).items():
+            target = folder.joinpath(*(renamed.get(part, part) for part in parts))
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(_filled(template.read_text(encoding="utf-8"), words), encoding="utf-8")
             written.append(target)
@@ -65,14 +73,45 @@ def new_plugin(name: str, into: Path | None = None) -> tuple[Path, list[Path]]:
     return folder, sorted(written)
 
 
-def _templates(folder: Traversable, above: tuple[str, ...] = ()) -> list[tuple[Any, list[str]]]:
-    found: list[tuple[Any, list[str]]] = []
+def _check(name: str, kind: str) -> None:
+    """Refuse a kind that there is not, and a name that is impossible or taken."""
+    if kind not in KINDS:
+        raise InvalidValueError(
+            f"There is no kind of plugin '{kind[:80]}'.", f"Choose from {', '.join(KINDS)}."
+        )
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
+        raise InvalidValueError(
+            f"A plugin cannot be called '{name[:80]}'.",
+            f"Use small letters and digits, words joined by hyphens, at most {_LONGEST} characters.",
+        )
+    offered = "algorithm" if kind == "algorithm" else "domain"
+    taken = registry().algorithms if kind == "algorithm" else registry().domains
+    if name in taken.names() or name in SCHEMES:
+        hint = f"Choose another name; see sandbox list {offered}s."
+        raise InvalidValueError(f"There is {_a(offered)} called '{name}' already.", hint)
+
+
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun.startswith("a") else f"a {noun}"
+
+
+def _templates(kind: str) -> dict[tuple[str, ...], Traversable]:
+    """The templates of a kind by the parts of their paths; its own come before those of all kinds."""
+    folder = files("sandbox.registry") / "templates"
+    shared = _within(folder / "common")
+    if kind == "algorithm":  # the contract suite is for domains
+        del shared["tests", "test_contract.py"]
+    return shared | _within(folder / kind)
+
+
+def _within(folder: Traversable, above: tuple[str, ...] = ()) -> dict[tuple[str, ...], Traversable]:
+    templates: dict[tuple[str, ...], Traversable] = {}
     for entry in folder.iterdir():
         if entry.is_dir():
-            found += _templates(entry, (*above, entry.name))
+            templates |= _within(entry, (*above, entry.name))
         elif entry.name.endswith(_SUFFIX):
-            found.append((entry, [*above, entry.name.removesuffix(_SUFFIX)]))
-    return found
+            templates[*above, entry.name.removesuffix(_SUFFIX)] = entry
+    return templates
 
 
 def _filled(text: str, words: dict[str, str]) -> str:

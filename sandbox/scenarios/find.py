@@ -23,10 +23,10 @@ _SUFFIX = ".yaml"
 
 @dataclass(frozen=True, slots=True)
 class ScenarioEntry:
-    """A scenario file as listings show it; not validated."""
+    """A scenario as listings show it; not validated. Without a path it is a task's own."""
 
     id: str
-    path: Path
+    path: Path | None
     title: str
     task: str
     metric: str
@@ -74,8 +74,8 @@ def search_path(search: Sequence[Path] = ()) -> list[Path]:
     return folders
 
 
-def entries(search: Sequence[Path] = ()) -> list[ScenarioEntry]:
-    """All scenarios on the search path, with what listings show of them."""
+def entries_of_files(search: Sequence[Path] = ()) -> list[ScenarioEntry]:
+    """All scenario files on the search path, with what listings show of them."""
     return [_entry(scenario_id, path) for scenario_id, path in sorted(_files(search))]
 
 

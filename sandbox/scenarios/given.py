@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox.api.errors import InvalidValueError
+from sandbox.external.names import is_external, module_of
+from sandbox.registry.allowed import allow_modules
 from sandbox.scenarios.resolve import ResolvedScenario, load_scenario
 
 
@@ -17,6 +19,8 @@ def as_scenario(
     Raises:
         InvalidValueError: If a resolved scenario is to be changed.
     """
+    if isinstance(scenario, str) and is_external(scenario) and (module := module_of(scenario)):
+        allow_modules([module])  # it is the caller's own code that names it
     if isinstance(scenario, ResolvedScenario):
         if changes or reward:
             raise InvalidValueError("A resolved scenario cannot be changed; load it again with the changes.")

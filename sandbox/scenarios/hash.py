@@ -3,13 +3,47 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox.api.errors import BrokenFileError
+from sandbox.registry.extend import terms_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from sandbox.api.domain import Task
+    from sandbox.api.extension import Observation
+    from sandbox.api.metric import Metric
+
+
+def add_extensions(
+    content: dict[str, Any], task: Task, metric: Metric, observation: Observation | None
+) -> None:
+    """Put into the content of a scenario what extensions have to do with its numbers.
+
+    A term of an extension that weighs nothing does not take part: what is installed beside a task must
+    not make its scenarios others.
+
+    Args:
+        content: What is hashed.
+        task: The scenario's task.
+        metric: What ranks agents.
+        observation: What is observed in place of the environment's own observation.
+    """
+    used = {}
+    for extension in task.extensions:
+        names = {term.name for term in terms_of(extension)}
+        weighty = {name for name in names if content["reward"].get(name)}
+        for name in names - weighty:
+            content["reward"].pop(name, None)
+        if weighty or metric in extension.metrics or observation in extension.observations:
+            used[extension.name] = extension.version
+    if observation is not None:
+        content["observe"] = observation.name
+    if used:
+        content["extensions"] = used
 
 
 def has_scheme(value: str) -> bool:
@@ -25,6 +59,22 @@ def input_fields(model: type[BaseModel]) -> list[str]:
         for name, info in model.model_fields.items()
         if any(isinstance(extra, InputFile) or extra is InputFile for extra in info.metadata)
     ]
+
+
+def code_names(model: type[BaseModel], values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Of the values given for fields that name code, those that name a module, each with its field."""
+    from sandbox.api.scenario import CodeName
+
+    found = []
+    for name, info in model.model_fields.items():
+        mark = next((extra for extra in info.metadata if isinstance(extra, CodeName)), None)
+        given = values.get(name)
+        if mark is None or given is None:
+            continue
+        for reference in [given] if isinstance(given, str) else given:
+            if isinstance(reference, str) and (mark.module or ":" in reference):
+                found.append((name, reference))
+    return found
 
 
 def input_digest(config: BaseModel, name: str) -> str | None:

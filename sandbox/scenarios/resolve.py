@@ -17,25 +17,26 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.api.domain import Domain, Task
 from sandbox.api.errors import BrokenFileError, InvalidValueError, UnknownNameError
+from sandbox.registry.allowed import require_allowed
 from sandbox.registry.discover import registry
-from sandbox.registry.resolve import require, resolve
+from sandbox.registry.resolve import presets_of, require, resolve
 from sandbox.scenarios.overrides import (
     merged,
     parse_assignments,
     shorten,
     split_reward,
 )
-from sandbox.scenarios.yaml_guard import load_file
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from sandbox.api.extension import Observation
     from sandbox.api.metric import Metric
     from sandbox.api.reward import RewardSpec
     from sandbox.api.scenario import Scenario
-from sandbox.scenarios.find import find, id_of_file
-from sandbox.scenarios.hash import has_scheme, input_digest, input_fields
+from sandbox.scenarios.hash import add_extensions, code_names, has_scheme, input_digest, input_fields
 from sandbox.scenarios.paths import absolute_path
+from sandbox.scenarios.source import Source, source_of
 from sandbox.scenarios.validation import validate
 
 
@@ -78,11 +79,22 @@ class ResolvedScenario:
     def reward(self) -> RewardSpec:
         """The reward with the scenario's weights."""
         choice = self.spec.reward
-        presets: Mapping[str, RewardSpec] = resolve(self.task.rewards)
-        name = choice.preset or self.task.default_reward
+        presets, default = presets_of(self.task)
+        name = choice.preset or default
         if name not in presets:
             raise UnknownNameError("reward preset", name, presets)
         return presets[name].reweighted(choice.weights)
+
+    @cached_property
+    def observation(self) -> Observation | None:
+        """What is observed in place of the environment's own observation."""
+        name = self.spec.observe
+        if name is None:
+            return None
+        for observation in self.task.observations:
+            if observation.name == name:
+                return observation
+        raise UnknownNameError("observation", name, [known.name for known in self.task.observations])
 
     @cached_property
     def metric(self) -> Metric:
@@ -104,10 +116,11 @@ class ResolvedScenario:
             "config": self.config.model_dump(mode="json"),
             "evaluation_config": self.evaluation_config.model_dump(mode="json"),
             "files": {name: input_digest(self.config, name) for name in input_fields(type(self.config))},
-            "reward": self.reward.weights,
+            "reward": dict(self.reward.weights),
             "metric": self.metric.name,
             "evaluation": self.spec.evaluation.model_dump(mode="json", exclude={"config"}),
         }
+        add_extensions(content, self.task, self.metric, self.observation)
         for name in content["files"]:  # type: ignore[attr-defined]
             content["config"].pop(name, None)  # type: ignore[attr-defined]
             content["evaluation_config"].pop(name, None)  # type: ignore[attr-defined]
@@ -129,7 +142,7 @@ class ResolvedScenario:
         """Resolve everything now, so that a mistake is found before anything starts."""
         require(self.domain)
         self.baselines()
-        _ = self.config, self.evaluation_config, self.reward, self.metric, self.hash
+        _ = self.config, self.evaluation_config, self.reward, self.observation, self.metric, self.hash
         return self
 
     def __getstate__(self) -> dict[str, Any]:
@@ -149,6 +162,8 @@ class ResolvedScenario:
 
     def _validated(self, values: Mapping[str, Any]) -> BaseModel:
         model: type[BaseModel] = resolve(self.task.config)
+        for name, reference in code_names(model, values):
+            require_allowed(reference, f"config.{name} of {self.spec.id}")
         resolved = dict(values)
         for name in input_fields(model):
             value = resolved.get(name)
@@ -167,7 +182,7 @@ def load_scenario(
     """Read a scenario, apply overrides, and check everything.
 
     Args:
-        name: ``domain``, ``domain/name`` or the path of a YAML file.
+        name: ``domain``, ``domain/name``, the path of a YAML file, ``gym:ID`` or ``pettingzoo:module``.
         changes: ``key=value`` pairs for the task's config (``config.key=value`` works too);
             ``evaluation.key=value`` changes the evaluation. References are left out where the task's
             parameters are no longer the file's.
@@ -177,11 +192,10 @@ def load_scenario(
     Raises:
         UnknownNameError, BrokenFileError, InvalidValueError, PluginError, MissingExtraError.
     """
-    path = find(name, search)
-    document = _document(path)
     assignments = parse_assignments(changes, "--set")
-    scenario = _scenario(document, path, id_of_file(path, document))
-    file_scenario = ResolvedScenario(scenario, path.parent, path)
+    source = source_of(name, search, _wrappers(assignments))
+    scenario = _scenario(source)
+    file_scenario = ResolvedScenario(scenario, source.folder, source.path)
     file_scenario.check()
     if not assignments and not reward:
         return file_scenario
@@ -194,7 +208,7 @@ def load_scenario(
     _apply(raw, assignments, file_scenario)
     changed = validate(type(scenario), raw, f"--set on {scenario.id}")
     # Its error messages speak of --set from here on: the file itself was valid.
-    resolved = ResolvedScenario(changed, path.parent, None, tuple(assignments)).check()
+    resolved = ResolvedScenario(changed, source.folder, None, tuple(assignments)).check()
     if (resolved.config, resolved.evaluation_config) == (
         file_scenario.config,
         file_scenario.evaluation_config,
@@ -215,6 +229,12 @@ def from_record(record: Mapping[str, Any], folder: Path) -> ResolvedScenario:
     return ResolvedScenario(validate(Scenario, dict(record), "the run's scenario"), folder).check()
 
 
+def _wrappers(assignments: Mapping[str, Any]) -> list[str]:
+    """Wrappers that are asked for: they may change what an environment made elsewhere is like."""
+    given = assignments.get("config.wrap", assignments.get("wrap", ()))
+    return [str(item) for item in given] if isinstance(given, list) else []
+
+
 def _apply(raw: dict[str, Any], assignments: Mapping[str, Any], scenario: ResolvedScenario) -> None:
     """Put ``--set`` pairs where they belong, refusing keys that nothing knows."""
     fields = set(resolve(scenario.task.config).model_fields)
@@ -231,21 +251,18 @@ def _apply(raw: dict[str, Any], assignments: Mapping[str, Any], scenario: Resolv
             raw["evaluation"]["config"].pop(plain, None)
         elif key.startswith("evaluation."):
             raw["evaluation"] = merged(raw["evaluation"], {key.removeprefix("evaluation."): value})
-        elif key in ("metric", "steps"):
+        elif key in ("metric", "steps", "observe"):
             raw[key] = value
         else:
-            known = [*fields, "metric", "steps", "evaluation.episodes"]
+            known = [*fields, "metric", "steps", "observe", "evaluation.episodes"]
             raise UnknownNameError("setting", shorten(key), known)
 
 
-def _scenario(document: Any, path: Path, scenario_id: str) -> Scenario:
+def _scenario(source: Source) -> Scenario:
     from sandbox.api.scenario import Scenario
 
+    document, path = source.document, source.path
     if not isinstance(document, dict):
         raise BrokenFileError(path, "is not a scenario: it must be a mapping with title, task and metric")
-    found: Scenario = validate(Scenario, {**document, "id": scenario_id}, f"{path}", path)
-    return found
-
-
-def _document(path: Path) -> Any:
-    return load_file(path)
+    scenario: Scenario = validate(Scenario, {**document, "id": source.id}, f"{path or source.id}", path)
+    return scenario

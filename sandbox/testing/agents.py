@@ -16,7 +16,8 @@ from sandbox.api.errors import SandboxError
 from sandbox.api.policy import Policy
 from sandbox.api.processes import one_thread
 from sandbox.envs.make import make_training
-from sandbox.evaluation.agents import Agent
+from sandbox.envs.models import models_of
+from sandbox.evaluation.agents import Agent, bound
 from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.registry.discover import registry
 from sandbox.registry.policies import load_policy
@@ -25,6 +26,7 @@ from sandbox.testing.subjects import Subject
 from sandbox.testing.survey import said
 from sandbox.testing.verdicts import NotApplicable, Violation
 from sandbox.training.fit import fitting, spaces_of
+from sandbox.training.needs import refuse_environments
 from sandbox.training.plan import Plan, make_plan
 
 STEPS = 64
@@ -116,7 +118,9 @@ class _Trial:
             with one_thread(), tempfile.TemporaryDirectory() as folder:
                 plan, policy = _trained(subject, name)
                 policy.save(Path(folder))
-                self.changed = _difference(subject, plan, policy, load_policy(Path(folder)))
+                with subject.env() as env:
+                    loaded = bound(load_policy(Path(folder)), subject.scenario, getattr(env, "parallel", env))
+                    self.changed = _difference(subject, plan, policy, loaded)
         except SandboxError as error:
             self.error = error.message
         except Exception as error:
@@ -157,8 +161,9 @@ def _trained(subject: Subject, name: str) -> tuple[Plan, Policy]:
     def update(steps: int, policy: Callable[[], Policy], *more: Any, **named: Any) -> None:
         last[:] = [policy]
 
+    offline = plan.algorithm.capabilities.data == "offline"
     context = TrainContext(
-        make_envs=make_envs,
+        make_envs=refuse_environments(plan.algorithm) if offline else make_envs,
         observation_space=plan.observation_space,
         action_space=plan.action_space,
         config=plan.config,
@@ -167,6 +172,7 @@ def _trained(subject: Subject, name: str) -> tuple[Plan, Policy]:
         num_envs=plan.num_envs,
         update=update,
         masks=plan.masks,
+        models=models_of(scenario),
     )
     with _closing(made):
         try:

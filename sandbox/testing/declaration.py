@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.api.errors import SandboxError
+from sandbox.registry.by_path import PREFIX
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
-from sandbox.scenarios.find import entries, find
+from sandbox.scenarios.listing import entries
 from sandbox.scenarios.resolve import load_scenario
+from sandbox.scenarios.source import source_of
 from sandbox.testing.names import CHECK_NAMES
 from sandbox.testing.subjects import Subject
 from sandbox.testing.verdicts import NotApplicable, Violation
@@ -58,7 +60,7 @@ def _import_complaint(domain: str) -> str | None:
     source = registry().domains.source(domain)
     target = source.target.partition(":")[0]
     file = source.module_file()
-    if target.startswith("sandbox_path_plugin_") and file is not None:
+    if PREFIX in target and file is not None:
         prepare = "from sandbox.registry.by_path import _load_target"
         load = f"_load_target({str(file)!r})"
     else:
@@ -114,7 +116,7 @@ def scenarios(subject: Subject) -> None:
             raise Violation(f"{entry.id}: {entry.error}")
         if entry.task == subject.name:
             try:
-                load_scenario(str(entry.path))
+                load_scenario(str(entry.path or entry.id))
             except SandboxError as error:
                 raise Violation(f"{entry.id}: {error.message}") from error
 
@@ -172,7 +174,7 @@ def _of_domain(subject: Subject) -> list[str]:
     if domain.default_scenario.partition("/")[0] != domain.name:
         found.append(f"default_scenario='{domain.default_scenario}' does not begin with '{domain.name}/'")
     try:
-        find(domain.default_scenario)
+        source_of(domain.default_scenario)
     except SandboxError as error:
         found.append(f"default_scenario: {error.message}")
     names = [task.name for task in domain.tasks]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.registry.resolve import resolve
+from sandbox.registry.resolve import presets_of, resolve
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.scenarios.validation import validate
 from sandbox.testing.play import Chooser, Reset, Trace, difference, digest, perform, steps
@@ -247,9 +247,9 @@ def _with_shorter(subject: Subject, name: str) -> ResolvedScenario:
 def presets(subject: Subject) -> None:
     """The reward is only looked at: another preset changes neither the course nor the terms' values."""
     survey, task = subject.survey, subject.task
-    rewards = resolve(task.rewards)
-    if task.default_reward not in rewards:
-        raise Violation(f"default_reward='{task.default_reward}' is not among {sorted(rewards)}")
+    rewards, default = presets_of(task)
+    if default not in rewards:
+        raise Violation(f"default_reward='{default}' is not among {sorted(rewards)}")
     quick = subject.level == "quick"
     trace = survey.trace.upto(min(survey.first, 20 if quick else 100))
     for name, spec in list(rewards.items())[: 3 if quick else None]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from sandbox.api.processes import Parent, follow_parent, kill_on_terminate, starting_children
+from sandbox.envs.env_state import restore_counters, wrapper_counters
 from sandbox.envs.infos import final_metrics
 from sandbox.envs.single import EnvFactory
 from sandbox.registry.discover import PLUGINS_VARIABLE
@@ -112,7 +113,7 @@ def restores_state(subject: Subject) -> None:
     for part in (subject.survey.first // 3, max(1, subject.survey.first - 2)):
         with subject.env() as env:
             difference(env, trace.upto(part), subject.budget.survey_seconds)
-            state = _bare(env).get_state()
+            state, layers = _bare(env).get_state(), wrapper_counters(env)
             complaint = _not_plain(state)
             if complaint:
                 raise Violation(f"get_state(): {complaint}")
@@ -124,6 +125,7 @@ def restores_state(subject: Subject) -> None:
                 )
         with subject.env() as fresh:
             _bare(fresh).set_state(state)
+            restore_counters(fresh, layers)
             parted = difference(fresh, trace.since(part), subject.budget.seconds)
         if parted:
             raise Violation(

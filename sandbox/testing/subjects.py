@@ -14,7 +14,7 @@ from sandbox.envs.single import EnvFactory
 from sandbox.envs.vector import native
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import missing_modules
-from sandbox.scenarios.find import entries, find
+from sandbox.scenarios.listing import entries
 from sandbox.scenarios.overrides import merged
 from sandbox.scenarios.resolve import ResolvedScenario, load_scenario
 from sandbox.scenarios.validation import validate
@@ -100,14 +100,14 @@ class Subject:
 
         default = self.domain.default_scenario
         try:
-            resolved = load_scenario(str(find(default)))
+            resolved = load_scenario(default)
             if resolved.spec.task == self.name:
                 return resolved
         except SandboxError:
             pass  # said by the check of the declaration
         for entry in entries():
             if entry.error is None and entry.task == self.name:
-                return load_scenario(str(entry.path))
+                return load_scenario(str(entry.path or entry.id))
         if not self.task.metrics:
             raise InvalidValueError(f"The task {self.name} declares no metric.")
         scenario = Scenario(

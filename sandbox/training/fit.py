@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.errors import MisfitError
 from sandbox.envs.single import EnvFactory
-from sandbox.envs.vector import native
+from sandbox.envs.vector import is_native, native
 from sandbox.registry.discover import registry
 from sandbox.scenarios.resolve import ResolvedScenario
+from sandbox.training.needs import missing_models, tasks_with
 
 
 class RowSpaces(NamedTuple):
@@ -28,7 +29,7 @@ class RowSpaces(NamedTuple):
 
 def spaces_of(scenario: ResolvedScenario) -> RowSpaces:
     """The spaces of a task; makes an environment to read them."""
-    if scenario.task.make_vec is not None:
+    if is_native(scenario):
         envs: Any = native(scenario, 1, evaluation=False)
         try:
             if scenario.task.agents == "parallel":
@@ -49,11 +50,12 @@ def spaces_of(scenario: ResolvedScenario) -> RowSpaces:
 
 
 def fitting(scenario: ResolvedScenario, observation_space: Any, action_space: Any) -> list[str]:
-    """Names of the algorithms that can be trained on a task, installed or not."""
+    """Names of the algorithms that can be trained on a task with nothing else given, installed or not."""
     return [
         algorithm.name
         for algorithm in registry().algorithms.working()
         if not _misfits(scenario, algorithm, observation_space, action_space)
+        and not algorithm.capabilities.needs & {"dataset", "expert"}
     ]
 
 
@@ -68,10 +70,12 @@ def check_fit(
     misfits = _misfits(scenario, algorithm, observation_space, action_space)
     if misfits:
         names = ", ".join(fitting(scenario, observation_space, action_space))
-        raise MisfitError(
-            f"{algorithm.name} does not fit {scenario.spec.id}: {' and '.join(misfits)}.",
-            f"These fit: {names}." if names else "",
-        )
+        hint = f"These fit: {names}." if names else ""
+        lacking = algorithm.capabilities.needs - {"dataset", "expert"}
+        if lacking and missing_models(scenario, algorithm) == misfits:
+            known = ", ".join(tasks_with(min(lacking)))
+            hint = f"Tasks that offer it: {known}. {hint}".strip() if known else hint
+        raise MisfitError(f"{algorithm.name} does not fit {scenario.spec.id}: {' and '.join(misfits)}.", hint)
 
 
 def _misfits(
@@ -88,6 +92,4 @@ def _misfits(
             misfits.append(f"the task has {what} space {kind}, it takes {', '.join(sorted(known))}")
     if scenario.task.agents not in can.agents:
         misfits.append(f"the task has {scenario.task.agents} agents, which it does not support")
-    if can.data == "offline":
-        misfits.append("it learns from a dataset, not from interaction")
-    return misfits
+    return misfits + missing_models(scenario, algorithm)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.errors import DamagedRunError, InvalidValueError, MisfitError, UnknownNameError
 from sandbox.api.processes import usable_cores
+from sandbox.envs.vector import is_native
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import require, resolve
 from sandbox.runs.directory import Run
@@ -17,6 +18,7 @@ from sandbox.scenarios.overrides import merged, parse_assignments
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.scenarios.validation import validate
 from sandbox.training.fit import check_fit, spaces_of
+from sandbox.training.needs import Sources, find_sources, same_data, uses_many_envs
 
 DEFAULT_NUM_ENVS_CHEAP = 8
 DEFAULT_NUM_ENVS_NATIVE = 64
@@ -41,6 +43,7 @@ class Plan:
         action_space: Space of one row.
         masks: Whether action masks are given.
         initial: Folder of the policy to start from.
+        sources: What it learns from beside its environments.
     """
 
     scenario: ResolvedScenario
@@ -54,6 +57,7 @@ class Plan:
     action_space: Any
     masks: bool
     initial: Path | None
+    sources: Sources = field(default_factory=Sources)
 
 
 def make_plan(
@@ -65,6 +69,8 @@ def make_plan(
     num_envs: int | None = None,
     hp: Sequence[str] | Mapping[str, Any] = (),
     init_from: str | Path | None = None,
+    data: str | Path | None = None,
+    expert: str | Path | None = None,
 ) -> Plan:
     """Decide and check everything about a training run.
 
@@ -89,11 +95,12 @@ def make_plan(
         raise InvalidValueError(f"The seed must be between 0 and {MAX_SEED}, not {seed}.")
     count = num_envs or (preset.num_envs if preset else None) or _default_num_envs(scenario, algorithm)
     count = _positive("num_envs", count, num_envs)
-    if count > 1 and not algorithm.capabilities.vectorised:
+    if count > 1 and not uses_many_envs(algorithm):
         if num_envs:
             raise MisfitError(f"{algorithm.name} uses one environment, not {num_envs}.", "Use --num-envs 1.")
         count = 1
     initial = _initial(init_from)
+    sources = find_sources(scenario, algorithm, (observation_space, action_space), data, expert)
     return Plan(
         scenario,
         asked.name,
@@ -106,6 +113,7 @@ def make_plan(
         action_space,
         masks,
         initial,
+        sources,
     )
 
 
@@ -137,6 +145,8 @@ def repeated(run: Run) -> tuple[ResolvedScenario, dict[str, Any]]:
         "num_envs": record["num_envs"],
         "hp": record["hyperparameters"],
         "init_from": _policy_of(record["init_from"]),
+        "data": same_data(run),
+        "expert": record.get("expert"),
     }
 
 
@@ -163,9 +173,9 @@ def _variant(asked: Algorithm, masks: bool) -> Algorithm:
 
 
 def _default_num_envs(scenario: ResolvedScenario, algorithm: Algorithm) -> int:
-    if not algorithm.capabilities.vectorised:
+    if not uses_many_envs(algorithm):
         return 1
-    if scenario.task.make_vec is not None:
+    if is_native(scenario):
         return min(DEFAULT_NUM_ENVS_NATIVE, scenario.task.max_num_envs)
     return DEFAULT_NUM_ENVS_CHEAP if scenario.task.cheap else usable_cores()
 

@@ -44,7 +44,14 @@ def newest_restore_point(writer: RunWriter, on_message: Callable[[str], None]) -
 def is_exact(plan: Plan, writer: RunWriter, on_message: Callable[[str], None]) -> bool:
     """Whether going on gives what would have come without the stop; says why where it does not."""
     exact = True
-    if not restorable(plan.scenario):
+    version = writer.record.get("algorithm_version", 1)
+    if version != plan.algorithm.version:
+        exact = False
+        on_message(
+            f"The run was begun with version {version} of {plan.algorithm.name} and goes on with version "
+            f"{plan.algorithm.version}: the result is not that of a run without a stop."
+        )
+    if plan.algorithm.capabilities.data == "online" and not restorable(plan.scenario):
         exact = False
         on_message(
             f"The task {plan.scenario.spec.task} cannot restore its environments: the episodes that "

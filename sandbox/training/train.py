@@ -16,6 +16,7 @@ from sandbox.api.policy import Policy
 from sandbox.api.processes import one_thread
 from sandbox.api.stop_signals import StopSignals, stop_signals_interrupt
 from sandbox.envs.make import make_training
+from sandbox.envs.models import models_of
 from sandbox.envs.remote import TrainingEnvs
 from sandbox.envs.vector import restorable
 from sandbox.evaluation.progress import Progress, Silent
@@ -27,6 +28,7 @@ from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.training.monitor import Monitor
+from sandbox.training.needs import refuse_environments
 from sandbox.training.plan import CHECKPOINT_EVERY, Plan, make_plan
 from sandbox.training.resume import RestorePoint, is_exact, newest_restore_point
 from sandbox.training.tracking import check_trackers
@@ -48,6 +50,8 @@ def train(
     hp: Sequence[str] | Mapping[str, Any] = (),
     runs_dir: str | Path = "runs",
     init_from: str | Path | None = None,
+    data: str | Path | None = None,
+    expert: str | Path | None = None,
     checkpoint_every: float = CHECKPOINT_EVERY,
     track: Sequence[str] = (),
     progress: Progress | None = None,
@@ -67,6 +71,8 @@ def train(
         hp: Hyperparameters that differ from the preset, as ``name=value`` pairs or a mapping.
         runs_dir: Where run directories are made.
         init_from: Run directory (``DIR`` or ``DIR@best``) whose policy to start from.
+        data: Dataset to learn from: a folder that Minari wrote, or an ``.npz`` file.
+        expert: Baseline or run directory that says what to do in the states that the learner visits.
         checkpoint_every: Seconds between checkpoints, from which `sandbox.resume` goes on; 0 writes one
             at every safe point.
         track: Trackers that get the scalars besides TensorBoard: ``mlflow``, ``wandb``.
@@ -90,6 +96,8 @@ def train(
         num_envs=num_envs,
         hp=hp,
         init_from=init_from,
+        data=data,
+        expert=expert,
     )
     with EpisodeRunner(plan.scenario) as runner:
         facts = {"command": command, "checkpoint_every": checkpoint_every, "track": list(track)}
@@ -251,11 +259,12 @@ def _learn(plan: Plan, monitor: Monitor, point: RestorePoint | None) -> Policy:
     made: list[VectorEnv[Any, Any, Any]] = []
 
     def make_envs(num_envs: int) -> VectorEnv[Any, Any, Any]:
-        made.append(monitor.record(make_training(plan.scenario, num_envs, plan.seed)))
+        made.append(monitor.record(make_training(plan.scenario, num_envs, plan.seed, plan.sources.expert)))
         return made[-1]
 
+    offline = plan.algorithm.capabilities.data == "offline"
     context = TrainContext(
-        make_envs=make_envs,
+        make_envs=refuse_environments(plan.algorithm) if offline else make_envs,
         observation_space=plan.observation_space,
         action_space=plan.action_space,
         config=plan.config,
@@ -265,6 +274,9 @@ def _learn(plan: Plan, monitor: Monitor, point: RestorePoint | None) -> Policy:
         update=monitor.update,
         masks=plan.masks,
         initial=plan.initial,
+        dataset=plan.sources.dataset,
+        expert=plan.sources.expert.agent.name if plan.sources.expert else None,
+        models=models_of(plan.scenario),
         resume=_resume(plan, point),
         remote_envs=RemoteEnvs(TrainingEnvs.of(plan.scenario, plan.seed), monitor.curves.episodes.add),
     )
@@ -289,7 +301,7 @@ def _resume(plan: Plan, point: RestorePoint | None) -> Resume | None:
 
 
 def _record(plan: Plan) -> dict[str, Any]:
-    scenario = plan.scenario
+    scenario, dataset = plan.scenario, plan.sources.dataset
     return {
         "scenario_id": scenario.spec.id,
         "scenario": scenario.spec.model_dump(mode="json"),
@@ -306,11 +318,14 @@ def _record(plan: Plan) -> dict[str, Any]:
         "reward": scenario.reward.weights,
         "algorithm": plan.asked,
         "trained_by": plan.algorithm.name,
+        "algorithm_version": plan.algorithm.version,
         "hyperparameters": plan.config.model_dump(mode="json"),
         "seed": plan.seed,
         "steps": plan.steps,
         "num_envs": plan.num_envs,
         "init_from": str(plan.initial) if plan.initial else None,
+        "data": {"path": plan.sources.data, "digest": dataset.digest} if dataset else None,
+        "expert": plan.sources.expert_name,
         "started": _now(),
         "packages": packages(),
         "platform": platform_facts(),

@@ -13,7 +13,8 @@ import yaml
 
 from sandbox.api.errors import BrokenFileError, InvalidValueError, SandboxError, UnknownNameError
 from sandbox.registry.discover import PLUGINS_VARIABLE, registry
-from sandbox.scenarios.find import SCENARIOS_VARIABLE, entries, find
+from sandbox.scenarios.find import SCENARIOS_VARIABLE, find
+from sandbox.scenarios.listing import entries
 from sandbox.scenarios.resolve import from_record, load_scenario
 
 TOYS = Path(__file__).parents[1] / "toys" / "plugin.py"

@@ -1,10 +1,11 @@
-"""The toy domain of the tests: five tiny tasks with known answers, loaded by path.
+"""The toy domain of the tests: six tiny tasks with known answers, loaded by path.
 
     sandbox train toy/corridor --algo reinforce --plugin tests/toys/plugin.py
 
 Each task is one property of the contract in its smallest form: `corridor` terminates and needs a
 stochastic policy, `regulator` is continuous, truncated and batched natively, `forage` masks its
-actions, `tag` has unlike agents that leave early, `stall` observes a dictionary.
+actions, `tag` has unlike agents that leave early, `stall` observes a dictionary, `shelf` can be
+solved exactly.
 """
 
 from sandbox.api import Baseline, Domain, Metric, Task, View
@@ -46,6 +47,7 @@ regulator = Task(
     config="toy_regulator:RegulatorConfig",
     make="toy_regulator:make",
     make_vec="toy_regulator:make_vec",
+    dynamics="toy_regulator:make_dynamics",
     rewards="toy_regulator:REWARDS",
     default_reward="quadratic",
     metrics=(
@@ -124,10 +126,28 @@ stall = Task(
     ),
 )
 
+shelf = Task(
+    name="shelf",
+    title="Restock a shelf every evening",
+    config=".toy_shelf:ShelfConfig",
+    make=".toy_shelf:make",
+    make_vec=".toy_shelf:make_vec",
+    rewards=".toy_shelf:REWARDS",
+    metrics=(Metric("profit", "coins", "higher", "Mean profit of an evening."),),
+    baselines=(
+        Baseline("fill", ".toy_shelf:fill", "Fills the shelf every evening.", memoryless=True),
+        Baseline("every-third", ".toy_shelf:EveryThird", "Fills the shelf every third evening."),
+    ),
+    finite_model=".toy_shelf:finite_model",
+    resume="state",
+    cheap=True,
+    masks=True,
+)
+
 domain = Domain(
     name="toy",
     title="Tiny tasks with known answers",
-    tasks=(corridor, regulator, forage, tag, stall),
+    tasks=(corridor, regulator, forage, tag, stall, shelf),
     default_scenario="toy/corridor",
     scenarios="scenarios",
 )

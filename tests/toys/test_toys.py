@@ -40,9 +40,9 @@ def resolve(name):
 
 def make(name, **config):
     task = TASKS[name]
-    return resolve(task.make)(
-        resolve(task.config)(**config), resolve(task.rewards)[task.default_reward], None
-    )
+    rewards = resolve(task.rewards)
+    preset = task.default_reward or next(iter(rewards))
+    return resolve(task.make)(resolve(task.config)(**config), rewards[preset], None)
 
 
 def play(env, policy, seed):
@@ -82,7 +82,7 @@ def test_pettingzoo_finds_nothing_wrong_with_the_parallel_toy():
 
 def test_every_scenario_of_the_toys_is_valid_and_fits_its_task():
     files = sorted((Path(__file__).parent / "scenarios" / "toy").glob("*.yaml"))
-    assert len(files) == 6
+    assert len(files) == 7
     for file in files:
         scenario = Scenario.model_validate(yaml.safe_load(file.read_text()))
         task = TASKS[scenario.task.removeprefix("toy/")]

@@ -57,9 +57,41 @@ REWARDS = {
 }
 
 
-def advance(config: RegulatorConfig, position: Any, push: Any, noise: Any) -> Any:
+def advance(config: RegulatorConfig, position: Any, push: Any, noise: Any, xp: Any = np) -> Any:
     """Next position, shape ``(..., axes)``, m."""
-    return np.clip(config.drift * position + config.gain * push + config.noise * noise, -LIMIT, LIMIT)
+    return xp.clip(config.drift * position + config.gain * push + config.noise * noise, -LIMIT, LIMIT)
+
+
+class RegulatorDynamics:
+    """The same as array operations of any library; see `sandbox.api.ObservedDynamics`."""
+
+    differentiable = True
+
+    def __init__(self, config: RegulatorConfig) -> None:
+        self.config, self.horizon = config, config.horizon
+
+    def begin(self, rng: np.random.Generator, num_envs: int) -> dict[str, Any]:
+        spread = self.config.spread
+        return {"position": rng.uniform(-spread, spread, (num_envs, self.config.axes))}
+
+    def noise(self, rng: np.random.Generator, num_envs: int, steps: int) -> Any:
+        return rng.standard_normal((steps, num_envs, self.config.axes))
+
+    def observe(self, state: Any, xp: Any) -> Any:
+        return state["position"]
+
+    def step(self, state: Any, action: Any, noise: Any, xp: Any) -> tuple[dict[str, Any], Transition]:
+        push = xp.clip(action, -self.config.force, self.config.force)
+        happened = Transition(state["position"], push)
+        return {"position": advance(self.config, state["position"], push, noise, xp)}, happened
+
+    def state_of(self, observation: Any, xp: Any) -> dict[str, Any]:
+        return {"position": observation}
+
+
+def make_dynamics(config: RegulatorConfig) -> RegulatorDynamics:
+    """The dynamics with a scenario's parameters."""
+    return RegulatorDynamics(config)
 
 
 def draw(config: RegulatorConfig, rng: np.random.Generator) -> tuple[Any, Any]:

@@ -65,6 +65,11 @@ class SB3Policy:
         self._generator = torch.Generator()
         self._generator.seed()
 
+    @property
+    def memoryless(self) -> bool:
+        """Whether it has no recurrent state."""
+        return self.network.lstm_hidden_size is None
+
     def reset(self, num_envs: int, seed: int | None = None) -> None:
         """Forget recurrent state; with a seed, make stochastic actions repeatable."""
         self._head.reset(num_envs)

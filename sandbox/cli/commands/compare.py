@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sandbox.cli.options import AsJson, Changes, Episodes, Quiet, Reward, RunsDir, Steps
+from sandbox.cli.options import (
+    AsJson,
+    Changes,
+    Episodes,
+    Quiet,
+    Reward,
+    RunsDir,
+    Steps,
+    Wrap,
+    changed,
+    scenario_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +41,11 @@ def compare(
     context: typer.Context,
     what: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SUITE|SCENARIO...]", help="A suite's name or file, or scenarios."),
+        typer.Argument(
+            parser=scenario_name,
+            metavar="[SUITE|SCENARIO...]",
+            help="A suite's name or file, or scenarios.",
+        ),
     ] = None,
     algo: Annotated[
         str | None, typer.Option(metavar="A,B,C", help="Algorithms; default: the suite's agents.")
@@ -45,6 +60,7 @@ def compare(
         str | None, typer.Option(metavar="all|none|A,B", help="Classical methods to play; default: all.")
     ] = None,
     changes: Changes = None,
+    wrap: Wrap = None,
     reward: Reward = None,
     quick: Annotated[bool, typer.Option("--quick", help="Run the suite's quick form.")] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Run cells again that failed.")] = False,
@@ -78,7 +94,7 @@ def compare(
         steps=steps,
         episodes=episodes,
         baselines=baselines if baselines in (None, "all", "none") else names(baselines),
-        changes=changes or (),
+        changes=changed(changes, wrap),
         reward=reward or (),
         quick=quick,
         runs_dir=runs_dir,

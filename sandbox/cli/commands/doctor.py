@@ -54,7 +54,7 @@ def _needs(plugin: Any) -> dict[str, Any]:
 
 
 def _broken_scenarios() -> list[dict[str, Any]]:
-    from sandbox.scenarios.find import entries
+    from sandbox.scenarios.listing import entries
 
     return [{"id": entry.id, "error": entry.error} for entry in entries() if entry.error is not None]
 

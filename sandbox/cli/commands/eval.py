@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sandbox.cli.options import AsJson, Changes, Episodes, Quiet, Reward, TrustPickle
+from sandbox.cli.options import (
+    AsJson,
+    Changes,
+    Episodes,
+    Quiet,
+    Reward,
+    TrustPickle,
+    Wrap,
+    changed,
+    scenario_name,
+)
 
 if TYPE_CHECKING:
     from sandbox.runs.directory import Run
@@ -26,7 +36,11 @@ def evaluate(
     ],
     scenario: Annotated[
         str | None,
-        typer.Option(metavar="SCENARIO", help="What to play; default: what the first run was trained on."),
+        typer.Option(
+            parser=scenario_name,
+            metavar="SCENARIO",
+            help="What to play; default: what the first run was trained on.",
+        ),
     ] = None,
     algo: Annotated[
         str | None, typer.Option(metavar="NAME", help="What trained the MODEL.zip among the agents.")
@@ -38,6 +52,7 @@ def evaluate(
         typer.Option(metavar="S", help="Wall time that each baseline which searches has for each episode."),
     ] = None,
     changes: Changes = None,
+    wrap: Wrap = None,
     reward: Reward = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -53,7 +68,7 @@ def evaluate(
     for agent in filter(is_foreign, agents):
         require_trust(agent, trust_pickle)
     runs = _runs(agents)
-    resolved = scenario_of(agents, scenario, changes or (), reward or ())
+    resolved = scenario_of(agents, scenario, changed(changes, wrap), reward or ())
     with tempfile.TemporaryDirectory(prefix="sandbox-models-") as scratch:
         players = [
             load_policy(converted(Path(agent), algo, Path(scratch))) if is_foreign(agent) else agent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sandbox.cli.options import AsJson, Changes, Reward, Scenario
+from sandbox.cli.options import AsJson, Changes, Reward, Scenario, Wrap, changed
 
 if TYPE_CHECKING:
     from sandbox.scenarios.resolve import ResolvedScenario
@@ -19,14 +19,24 @@ RESUME = {
 }
 """How a stopped training run goes on, by `sandbox.api.Task.resume`."""
 
+MODELS = {
+    "finite_model": "its finite model, for exact solvers",
+    "dynamics": "its dynamics as array operations, for planning and gradients",
+}
+"""What a task may tell of itself; see `sandbox.api.TaskModels`."""
+
 
 def info(
-    scenario: Scenario, changes: Changes = None, reward: Reward = None, as_json: AsJson = False
+    scenario: Scenario,
+    changes: Changes = None,
+    wrap: Wrap = None,
+    reward: Reward = None,
+    as_json: AsJson = False,
 ) -> dict[str, Any] | None:
     """Show all there is to know about a scenario."""
     from sandbox.scenarios.resolve import load_scenario
 
-    document = describe(load_scenario(scenario, changes or (), reward or ()))
+    document = describe(load_scenario(scenario, changed(changes, wrap), reward or ()))
     if as_json:
         return document
     _show(document)
@@ -36,10 +46,11 @@ def info(
 def describe(resolved: ResolvedScenario) -> dict[str, Any]:
     """The scenario as a JSON document; makes its environment to learn the spaces."""
     from sandbox.outputs.render import views
-    from sandbox.registry.resolve import resolve
+    from sandbox.registry.resolve import presets_of
+    from sandbox.registry.transition import transition_fields
 
     scenario, task = resolved.spec, resolved.task
-    presets = resolve(task.rewards)
+    presets, default = presets_of(task)
     spaces, render_modes = _environment(resolved)
     return {
         "scenario": scenario.id,
@@ -52,6 +63,7 @@ def describe(resolved: ResolvedScenario) -> dict[str, Any]:
         "agents": task.agents,
         "masks": task.masks,
         "resume": task.resume,
+        "models": [name for name in ("finite_model", "dynamics") if getattr(task, name) is not None],
         "spaces": spaces,
         "metric": resolved.metric.name,
         "metrics": [
@@ -59,8 +71,11 @@ def describe(resolved: ResolvedScenario) -> dict[str, Any]:
             for one in task.metrics
         ],
         "reward": {
-            "preset": scenario.reward.preset or task.default_reward,
+            "preset": scenario.reward.preset or default,
             "terms": _terms(resolved.reward),
+            "transition": [
+                {"name": name, "description": meaning} for name, meaning in transition_fields(task)
+            ],
             "presets": {name: _terms(spec) for name, spec in presets.items()},
         },
         "baselines": [
@@ -72,6 +87,11 @@ def describe(resolved: ResolvedScenario) -> dict[str, Any]:
             {"name": one.name, "formats": list(one.formats), "description": one.description}
             for one in views(resolved, render_modes)
         ],
+        "observe": scenario.observe,
+        "observations": [
+            {"name": known.name, "description": known.description} for known in task.observations
+        ],
+        "extensions": [{"name": known.name, "version": known.version} for known in task.extensions],
         "references": [
             {"metric": scenario.metric, **one.model_dump(exclude_none=True)} for one in scenario.references
         ],
@@ -185,6 +205,8 @@ def _show(document: dict[str, Any]) -> None:
         + ", ".join(f"{name} {low:,} to {high - 1:,}" for name, (low, high) in document["seeds"].items())
     )
     console.print(f"Resume: {RESUME[document['resume']]}.")
+    if document["models"]:
+        console.print(f"Offers: {' and '.join(MODELS[name] for name in document['models'])}.")
     if document["sources"]:
         console.print("\nSources", style="bold")
         for source in document["sources"]:
@@ -205,6 +227,9 @@ def _sections(document: dict[str, Any], number: Any) -> dict[str, list[tuple[str
             ("preset", "weights other than zero"),
             *((name, _weights(terms)) for name, terms in reward["presets"].items()),
         ],
+        "Transition (what reward terms are functions of)": _if_any(
+            ("field", "what it is"), [(t["name"], t["description"]) for t in reward["transition"]]
+        ),
         f"Metrics (ranked by {document['metric']})": [
             ("metric", "unit", "better", "definition"),
             *((m["name"], m["unit"], m["better"], m["description"]) for m in document["metrics"]),
@@ -217,6 +242,13 @@ def _sections(document: dict[str, Any], number: Any) -> dict[str, list[tuple[str
         "Views (sandbox render --view NAME)": _if_any(
             ("view", "formats", "what it shows"),
             [(v["name"], " ".join(v["formats"]), v["description"]) for v in document["views"]],
+        ),
+        "Observations (--set observe=NAME)": _if_any(
+            ("observation", "what it shows"),
+            [(o["name"], o["description"]) for o in document["observations"]],
+        ),
+        "Extensions": _if_any(
+            ("extension", "version"), [(e["name"], str(e["version"])) for e in document["extensions"]]
         ),
         "Known values": _if_any(
             ("name", "metric", "value", "source"),

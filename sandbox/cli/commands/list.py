@@ -82,9 +82,11 @@ def _scenarios(items: list[dict[str, Any]]) -> Any:
 def _algorithms(items: list[dict[str, Any]]) -> Any:
     from sandbox.cli.show.tables import table
 
-    shown = table("Algorithms", "algorithm", "family", "backend", "installed")
+    shown = table("Algorithms", "algorithm", "family", "learns", "backend", "installed")
     for item in items:
-        shown.add_row(item["name"], item["family"], item["backend"], "yes" if item["available"] else "no")
+        learns = item["data"] + "".join(f", needs {need}" for need in item["needs"])
+        installed = "yes" if item["available"] else "no"
+        shown.add_row(item["name"], item["family"], learns, item["backend"], installed)
     return shown
 
 
@@ -126,7 +128,7 @@ def _summary(console: Console, plugins: list[dict[str, Any]]) -> None:
 
 
 def _unreadable(console: Console) -> None:
-    from sandbox.scenarios.find import entries
+    from sandbox.scenarios.listing import entries
 
     for entry in entries():
         if entry.error is not None:

@@ -18,26 +18,40 @@ SECONDS = 600.0  # sandbox.testing.outside.SECONDS, which costs the import of Nu
 
 
 def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The domain's name, for example fishing.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The name of the domain or algorithm, for example lifts.")
+    ],
+    kind: Annotated[
+        str,
+        typer.Option(metavar="KIND", help="batched, blank, parallel, gym (domains) or algorithm."),
+    ] = "batched",
     into: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to write it; default: the working directory.")
     ] = None,
     as_json: AsJson = False,
 ) -> dict[str, Any] | None:
-    """Write a small, complete plugin to start from."""
+    """Write a small, complete plugin to start from.
+
+    Kinds: batched writes many episodes at once as arrays, from which the single and the vector environment
+    are made; blank is a Gymnasium environment written by hand; parallel is batched with several agents; gym
+    wraps an environment that exists already; algorithm is a learner.
+    """
     from sandbox.cli.show.console import stdout
     from sandbox.registry.scaffold import new_plugin
 
-    folder, written = new_plugin(name, into)
+    folder, written = new_plugin(name, into, kind)
     if as_json:
-        return {"plugin": name, "folder": str(folder), "files": [str(file) for file in written]}
+        return {"plugin": name, "kind": kind, "folder": str(folder), "files": [str(file) for file in written]}
     console = stdout()
     console.print(f"Wrote {folder}:")
     for file in written:
         console.print(f"  {file.relative_to(folder)}")
+    then = f"sandbox plugin check {name} and sandbox run {name} --algo ppo"
+    if kind == "algorithm":
+        then = f"sandbox run gym:CartPole-v1 --algo {name} and pytest"
     console.print(
         f'\nNext: pip install -e "{folder}" (with --no-deps if sandbox-rl is installed from source), then\n'
-        f"sandbox plugin check {name} and sandbox run {name} --algo ppo."
+        f"{then}."
     )
     return None
 

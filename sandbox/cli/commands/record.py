@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sandbox.cli.options import AsJson, Changes, Quiet, Reward, Scenario, Seed, _count
+from sandbox.cli.options import AsJson, Changes, Quiet, Reward, Scenario, Seed, Wrap, _count, changed
 
 
 def record(
@@ -28,6 +28,7 @@ def record(
         bool, typer.Option("--sample", help="Let a learned policy sample instead of taking its mode.")
     ] = False,
     changes: Changes = None,
+    wrap: Wrap = None,
     reward: Reward = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -37,7 +38,7 @@ def record(
     from sandbox.outputs.record import record as carry_out
     from sandbox.scenarios.resolve import load_scenario
 
-    resolved = load_scenario(scenario, changes or (), reward or ())
+    resolved = load_scenario(scenario, changed(changes, wrap), reward or ())
     made = carry_out(
         resolved,
         agent,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sandbox.cli.options import AsJson, Changes, Quiet, _count, _seed
+from sandbox.cli.options import AsJson, Changes, Quiet, Wrap, _count, _seed, changed, scenario_name
 
 if TYPE_CHECKING:
     from sandbox.scenarios.resolve import ResolvedScenario
@@ -22,7 +22,11 @@ def render(
     ],
     scenario: Annotated[
         str | None,
-        typer.Option(metavar="SCENARIO", help="What to play; default: what the first run was trained on."),
+        typer.Option(
+            parser=scenario_name,
+            metavar="SCENARIO",
+            help="What to play; default: what the first run was trained on.",
+        ),
     ] = None,
     view: Annotated[
         str, typer.Option(metavar="NAME", help="What to draw; sandbox info SCENARIO lists the views.")
@@ -46,6 +50,7 @@ def render(
         float | None, typer.Option(min=0.1, max=240.0, metavar="F", help="Frames per second of the film.")
     ] = None,
     changes: Changes = None,
+    wrap: Wrap = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:
@@ -56,7 +61,7 @@ def render(
     from sandbox.outputs.render import Film
     from sandbox.outputs.render import render as carry_out
 
-    resolved = scenario_of(agents, scenario, changes or ())
+    resolved = scenario_of(agents, scenario, changed(changes, wrap))
     path = carry_out(
         agents,
         resolved,

@@ -13,7 +13,9 @@ from sandbox.cli.options import (
     AsJson,
     Changes,
     CheckpointEvery,
+    Data,
     Episodes,
+    Expert,
     Hp,
     InitFrom,
     NumEnvs,
@@ -24,6 +26,8 @@ from sandbox.cli.options import (
     Steps,
     Track,
     TrustPickle,
+    Wrap,
+    changed,
     initial_policy,
 )
 
@@ -46,10 +50,13 @@ def run(
     num_envs: NumEnvs = None,
     episodes: Episodes = None,
     changes: Changes = None,
+    wrap: Wrap = None,
     reward: Reward = None,
     hp: Hp = None,
     init_from: InitFrom = None,
     trust_pickle: TrustPickle = False,
+    data: Data = None,
+    expert: Expert = None,
     checkpoint_every: CheckpointEvery = CHECKPOINT_EVERY,
     track: Track = None,
     runs_dir: RunsDir = Path("runs"),
@@ -62,10 +69,11 @@ def run(
     from sandbox.workflow import run as carry_out
 
     if repeat is not None:
-        given = (scenario, algo, seed or None, steps, num_envs, changes, reward, hp, init_from)
-        resolved, arguments = _as_it_was(repeat, given)
+        given = (scenario, algo, seed or None, steps, num_envs, changes, wrap, reward, hp, init_from)
+        sources = (data, expert)
+        resolved, arguments = _as_it_was(repeat, (*given, *sources))
     else:
-        resolved, algo = _asked(context, scenario, algo, changes, reward)
+        resolved, algo = _asked(context, scenario, algo, changed(changes, wrap), reward)
         arguments = {
             "algo": algo,
             "seed": seed,
@@ -73,6 +81,8 @@ def run(
             "num_envs": num_envs,
             "hp": hp or (),
             "init_from": initial_policy(init_from, algo, trust_pickle, runs_dir),
+            "data": data,
+            "expert": expert,
         }
     if episodes is not None:
         arguments["episodes"] = episodes
@@ -95,7 +105,7 @@ def _asked(
     context: typer.Context,
     scenario: str | None,
     algo: str | None,
-    changes: list[str] | None,
+    changes: list[str],
     reward: list[str] | None,
 ) -> tuple[ResolvedScenario, str]:
     from sandbox.scenarios.resolve import load_scenario
@@ -104,7 +114,7 @@ def _asked(
         context.fail("Missing argument 'SCENARIO'.")
     if algo is None:
         context.fail("Missing option '--algo'.")
-    return load_scenario(scenario, changes or (), reward or ()), algo
+    return load_scenario(scenario, changes, reward or ()), algo
 
 
 def _as_it_was(folder: Path, given: tuple[Any, ...]) -> tuple[ResolvedScenario, dict[str, Any]]:

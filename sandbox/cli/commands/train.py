@@ -13,6 +13,8 @@ from sandbox.cli.options import (
     AsJson,
     Changes,
     CheckpointEvery,
+    Data,
+    Expert,
     Hp,
     InitFrom,
     NumEnvs,
@@ -24,6 +26,8 @@ from sandbox.cli.options import (
     Steps,
     Track,
     TrustPickle,
+    Wrap,
+    changed,
     initial_policy,
 )
 
@@ -36,10 +40,13 @@ def train(
     steps: Steps = None,
     num_envs: NumEnvs = None,
     changes: Changes = None,
+    wrap: Wrap = None,
     reward: Reward = None,
     hp: Hp = None,
     init_from: InitFrom = None,
     trust_pickle: TrustPickle = False,
+    data: Data = None,
+    expert: Expert = None,
     checkpoint_every: CheckpointEvery = CHECKPOINT_EVERY,
     track: Track = None,
     runs_dir: RunsDir = Path("runs"),
@@ -53,7 +60,7 @@ def train(
     from sandbox.scenarios.resolve import load_scenario
     from sandbox.training.train import train as carry_out
 
-    resolved = load_scenario(scenario, changes or (), reward or ())
+    resolved = load_scenario(scenario, changed(changes, wrap), reward or ())
     trained = carry_out(
         resolved,
         algo,
@@ -63,6 +70,8 @@ def train(
         hp=hp or (),
         runs_dir=runs_dir,
         init_from=initial_policy(init_from, algo, trust_pickle, runs_dir),
+        data=data,
+        expert=expert,
         checkpoint_every=checkpoint_every,
         track=track or (),
         progress=progress_display(quiet, resolved.metric.name, resolved.metric.unit),

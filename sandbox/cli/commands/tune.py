@@ -29,6 +29,8 @@ from sandbox.cli.options import (
     Scenario,
     Seed,
     Steps,
+    Wrap,
+    changed,
 )
 
 PLAIN_EVERY = 10.0
@@ -66,6 +68,7 @@ def tune(
     ] = None,
     seed: Seed = 0,
     changes: Changes = None,
+    wrap: Wrap = None,
     reward: Reward = None,
     workers: Workers = None,
     launcher: LauncherName = "local",
@@ -89,7 +92,7 @@ def tune(
         steps=steps,
         num_envs=num_envs,
         episodes=episodes,
-        changes=changes or (),
+        changes=changed(changes, wrap),
         reward=reward or (),
         hp=hp or (),
         params=param or (),

@@ -1,0 +1,1 @@
+"""Logged episodes from disk: read, checked, and compared with a task's spaces."""

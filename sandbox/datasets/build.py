@@ -1,0 +1,134 @@
+"""A `Dataset` from what a reader took out of a file, refused where it contradicts itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.api.data import Dataset, Observations
+from sandbox.api.errors import BrokenFileError
+
+
+def build(
+    path: Path,
+    digest: str,
+    columns: Mapping[str, Any],
+    facts: Mapping[str, object],
+) -> Dataset:
+    """A dataset whose columns fit each other and whose numbers are finite.
+
+    Args:
+        path: Where it was read.
+        digest: Of its files.
+        columns: Arrays named as the attributes of `Dataset`; ``observations`` may be a dict of arrays.
+        facts: What its maker wrote down.
+
+    Raises:
+        BrokenFileError: Names the column, the episode and the step.
+    """
+    missing = [name for name in REQUIRED if columns.get(name) is None]
+    if missing:
+        known = ", ".join(sorted(columns)) or "nothing"
+        raise BrokenFileError(path, f"has no {' and no '.join(missing)}; it holds {known}")
+    rewards = np.asarray(columns["rewards"], np.float64)
+    lengths = np.asarray(columns["lengths"], np.int64)
+    if not len(lengths) or not len(rewards):
+        raise BrokenFileError(path, "holds no steps")
+    if (lengths < 1).any():
+        raise BrokenFileError(path, f"episode {int((lengths < 1).argmax())} has no steps")
+    steps, episodes = int(lengths.sum()), len(lengths)
+    dataset = Dataset(
+        observations=columns["observations"],
+        actions=np.asarray(columns["actions"]),
+        rewards=rewards,
+        terminated=np.asarray(columns["terminated"], np.bool_),
+        truncated=np.asarray(columns["truncated"], np.bool_),
+        lengths=lengths,
+        masks=None if columns.get("masks") is None else np.asarray(columns["masks"], np.bool_),
+        probabilities=_floats(columns.get("probabilities")),
+        path=path,
+        digest=digest,
+        facts=facts,
+    )
+    for name, values in _columns(dataset).items():
+        wanted = steps + episodes if name.startswith(("observations", "masks")) else steps
+        if len(values) != wanted:
+            raise BrokenFileError(
+                path,
+                f"{name} has {len(values):,} rows, but {episodes:,} episodes of {steps:,} steps in all need "
+                f"{wanted:,}: the file is cut off, or its columns belong to different episodes",
+            )
+        _require_finite(dataset, name, values)
+    _require_ends(dataset)
+    _require_probabilities(dataset)
+    return dataset
+
+
+REQUIRED = ("observations", "actions", "rewards", "terminated", "truncated", "lengths")
+
+
+def flat_columns(observations: Observations) -> dict[str, NDArray[Any]]:
+    """The arrays of a batch of observations, by name."""
+    if isinstance(observations, dict):
+        return {f"observations.{key}": np.asarray(part) for key, part in observations.items()}
+    return {"observations": np.asarray(observations)}
+
+
+def _columns(dataset: Dataset) -> dict[str, NDArray[Any]]:
+    named = {"actions": dataset.actions, "rewards": dataset.rewards}
+    named |= {"terminated": dataset.terminated, "truncated": dataset.truncated}
+    optional = {"masks": dataset.masks, "probabilities": dataset.probabilities}
+    return (
+        flat_columns(dataset.observations)
+        | named
+        | {name: values for name, values in optional.items() if values is not None}
+    )
+
+
+def _floats(values: Any) -> NDArray[np.float64] | None:
+    return None if values is None else np.asarray(values, np.float64)
+
+
+def _require_finite(dataset: Dataset, name: str, values: NDArray[Any]) -> None:
+    if values.dtype.kind not in "iufb":
+        raise BrokenFileError(dataset.path, f"{name} holds {values.dtype}, not numbers")
+    if values.dtype.kind != "f":
+        return
+    wrong = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+    if wrong.any():
+        row = int(wrong.argmax())
+        per_episode = dataset.lengths + int(name.startswith("observations"))
+        episode = int(np.searchsorted(np.cumsum(per_episode), row, side="right"))
+        step = row - int(per_episode[:episode].sum())
+        raise BrokenFileError(dataset.path, f"{name} of episode {episode}, step {step} is not finite")
+
+
+def _require_ends(dataset: Dataset) -> None:
+    """Nothing may end in the middle of an episode; a log that stops is truncated where it stops."""
+    last = dataset.starts + dataset.lengths - 1
+    ended = dataset.terminated | dataset.truncated
+    inner = ended.copy()
+    inner[last] = False
+    if inner.any():
+        step = int(inner.argmax())
+        episode = int(dataset.episode_of[step])
+        raise BrokenFileError(
+            dataset.path,
+            f"episode {episode} ends at its step {step - int(dataset.starts[episode])}, before its last one",
+        )
+    dataset.truncated[last] |= ~ended[last]
+
+
+def _require_probabilities(dataset: Dataset) -> None:
+    given = dataset.probabilities
+    if given is not None and not (given > 0).all():
+        step = int((given <= 0).argmax())
+        raise BrokenFileError(
+            dataset.path,
+            f"the probability of the action in episode {int(dataset.episode_of[step])}, step "
+            f"{step - int(dataset.starts[dataset.episode_of[step]])} is {given[step]:g}, not above 0",
+        )

@@ -1,0 +1,96 @@
+"""Whether a dataset belongs to a task: the same observations, the same actions, the same masks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from sandbox.api.data import Dataset, Observations
+from sandbox.api.errors import MisfitError
+from sandbox.api.spaces import describe
+
+SLACK = 1e-5
+"""How far outside a box's bounds, as a share of its width, a logged action may lie: other software rounds."""
+
+
+def require_fit(
+    dataset: Dataset, observation_space: gym.Space[Any], action_space: gym.Space[Any], task: str
+) -> None:
+    """Refuse a dataset of another task.
+
+    Args:
+        dataset: What was logged.
+        observation_space: Of one row of the task.
+        action_space: Of one row of the task.
+        task: What the task is called in the message.
+
+    Raises:
+        MisfitError: Says what differs.
+    """
+    complaint = _observations(dataset.observations, observation_space) or _actions(
+        dataset.actions, action_space
+    )
+    if complaint:
+        raise MisfitError(
+            f"The dataset {dataset.path} does not fit {task}: {complaint}.",
+            f"{task} has the observation {describe(observation_space)} and the action "
+            f"{describe(action_space)}.",
+        )
+
+
+def _observations(given: Observations, space: gym.Space[Any], where: str = "observations") -> str | None:
+    if isinstance(space, spaces.Dict):
+        if not isinstance(given, dict):
+            return f"its {where} are arrays, those of the task have the parts {', '.join(space.spaces)}"
+        if set(given) != set(space.spaces):
+            wanted = ", ".join(space.spaces)
+            return f"its {where} have the parts {', '.join(given)}, those of the task {wanted}"
+        complaints = (
+            _observations(given[key], part, f"{where}['{key}']") for key, part in space.spaces.items()
+        )
+        return next(filter(None, complaints), None)
+    if isinstance(given, dict):
+        return f"its {where} have the parts {', '.join(given)}, those of the task are arrays"
+    return _shape(given, space, where) or _choices(given, space, where)
+
+
+def _actions(given: NDArray[Any], space: gym.Space[Any]) -> str | None:
+    complaint = _shape(given, space, "actions") or _choices(given, space, "actions")
+    if complaint or not isinstance(space, spaces.Box):
+        return complaint
+    width = np.where(np.isfinite(space.high - space.low), space.high - space.low, 0.0)
+    outside = (given < space.low - SLACK * width) | (given > space.high + SLACK * width)
+    if outside.any():
+        at = tuple(int(index) for index in np.argwhere(outside)[0])
+        return f"its action {given[at]:g} lies outside the task's bounds"
+    return None
+
+
+def _shape(given: NDArray[Any], space: gym.Space[Any], where: str) -> str | None:
+    wanted = tuple(space.shape or ())
+    if given.shape[1:] != wanted:
+        return f"its {where} have the shape {given.shape[1:]}, those of the task {wanted}"
+    return None
+
+
+def _choices(given: NDArray[Any], space: gym.Space[Any], where: str) -> str | None:
+    """Whether whole numbers are among those of a discrete space."""
+    if isinstance(space, spaces.Discrete):
+        low, high = np.asarray(space.start), np.asarray(space.start + space.n)
+    elif isinstance(space, spaces.MultiDiscrete):
+        low, high = space.start, space.start + space.nvec
+    elif isinstance(space, spaces.MultiBinary):
+        low, high = np.asarray(0), np.asarray(2)
+    else:
+        return None
+    if given.dtype.kind not in "iub":
+        return f"its {where} are {given.dtype}, those of the task are whole numbers"
+    wrong = (given < low) | (given >= high)
+    if wrong.any():
+        at = tuple(int(index) for index in np.argwhere(wrong)[0])
+        return f"its {where} hold {given[at]}, which is none of the task's"
+    return None

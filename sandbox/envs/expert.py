@@ -1,0 +1,119 @@
+"""What an expert would do now, beside every observation: ``info["expert_action"]``."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
+
+from sandbox.api.policy import Policy
+from sandbox.envs.wrappers import AnyVectorWrapper
+
+KEY = "expert_action"
+
+
+class MakeExpert(Protocol):
+    """Makes an expert for an environment; can be sent to other processes."""
+
+    @property
+    def memoryless(self) -> bool:
+        """Whether an action depends on the present state and observation alone."""
+        ...
+
+    def __call__(self, env: Any, action_space: gym.Space[Any]) -> Policy:
+        """The expert, bound to the task's own environment.
+
+        Args:
+            env: Unwrapped.
+            action_space: Of one row.
+        """
+        ...
+
+
+class ExpertLabels(gym.Wrapper[Any, Any, Any, Any]):
+    """Asks an expert after every reset and step of one environment, or of all its agents.
+
+    Args:
+        env: A Gymnasium environment or a `sandbox.envs.multiagent.JointEnv`.
+        make: Makes the expert.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any], make: MakeExpert) -> None:
+        super().__init__(env)
+        joint: Any = env
+        self._agents = len(getattr(env, "agents", ())) or None
+        bare = joint.parallel if self._agents else env
+        space = joint.row_action_space if self._agents else env.action_space
+        self._policy = make(bare.unwrapped, space)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode, the expert's as well."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        self._policy.reset(self._agents or 1, seed)
+        return observation, self._labelled(observation, info)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Step; at the end of an episode nobody is asked."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        if not (terminated or truncated):
+            info = self._labelled(observation, info)
+        return observation, reward, terminated, truncated, info
+
+    def _labelled(self, observation: Any, info: dict[str, Any]) -> dict[str, Any]:
+        mask = info.get("action_mask")
+        if self._agents:
+            return info | {KEY: np.asarray(self._policy.act(observation, mask))}
+        action = self._policy.act(_batched(observation), None if mask is None else np.asarray(mask)[None])
+        return info | {KEY: np.asarray(action)[0]}
+
+
+class NativeExpertLabels(AnyVectorWrapper):
+    """Asks an expert without memory for all rows of a native vector environment at once.
+
+    Args:
+        env: In SAME_STEP mode; its first axis may be whole copies of several agents.
+        make: Makes the expert.
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any], make: MakeExpert) -> None:
+        super().__init__(env)
+        bare: Any = env.unwrapped
+        self._agents = len(getattr(bare, "agents", ())) or None
+        space = bare.row_action_space if self._agents else env.single_action_space
+        self._policy = make(bare, space)
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode everywhere."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        self._policy.reset(self.num_envs * (self._agents or 1), 0)
+        return observation, self._labelled(observation, info)
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Step; rows that have ended are labelled for the first step of their next episode."""
+        observation, reward, terminated, truncated, info = self.env.step(actions)
+        return observation, reward, terminated, truncated, self._labelled(observation, info)
+
+    def _labelled(self, observation: Any, info: dict[str, Any]) -> dict[str, Any]:
+        mask = info.get("action_mask")
+        everyone = np.ones(self.num_envs, np.bool_)
+        if self._agents is None:
+            action = np.asarray(self._policy.act(observation, mask))
+        else:
+            rows = self._policy.act(_flat(observation), None if mask is None else _flat(mask))
+            action = np.reshape(rows, (self.num_envs, self._agents, *np.shape(rows)[1:]))
+        return info | {KEY: action, f"_{KEY}": everyone}
+
+
+def _flat(values: Any) -> NDArray[Any]:
+    return np.reshape(values, (-1, *np.shape(values)[2:]))
+
+
+def _batched(observation: Any) -> Any:
+    if isinstance(observation, dict):
+        return {key: _batched(part) for key, part in observation.items()}
+    return np.asarray(observation)[None]

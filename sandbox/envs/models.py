@@ -1,0 +1,19 @@
+"""The models that a scenario's task offers to algorithms."""
+
+from __future__ import annotations
+
+from sandbox.api.task_models import TaskModels
+from sandbox.registry.resolve import resolve
+from sandbox.scenarios.resolve import ResolvedScenario
+
+
+def models_of(scenario: ResolvedScenario) -> TaskModels:
+    """The task's finite model and dynamics with the scenario's training parameters and weights."""
+    task = scenario.task
+    return TaskModels(
+        scenario.spec.task,
+        scenario.config,
+        scenario.reward,
+        None if task.finite_model is None else resolve(task.finite_model),
+        None if task.dynamics is None else resolve(task.dynamics),
+    )

@@ -1,0 +1,1 @@
+"""Environments of Gymnasium and PettingZoo as tasks: their names, spaces, rewards and metrics."""
