@@ -51,6 +51,11 @@ _HOMES = {
     "driven": "learner",
     "gymnasium_task": "external",
     "pettingzoo_task": "external",
+    "first_allowed": "masks",
+    "is_allowed": "masks",
+    "mask_size": "masks",
+    "only_first": "masks",
+    "random_allowed": "masks",
     "Metric": "metric",
     "Baseline": "policy",
     "Policy": "policy",
@@ -136,9 +141,14 @@ __all__ = [  # written out, so that type checkers see what is exported
     "batched",
     "describe_exit",
     "driven",
+    "first_allowed",
     "follow_parent",
     "gymnasium_task",
+    "is_allowed",
+    "mask_size",
+    "only_first",
     "pettingzoo_task",
+    "random_allowed",
     "read_state",
     "start_module",
     "stop_child",
@@ -170,6 +180,7 @@ if TYPE_CHECKING:
     from sandbox.api.finite_model import FiniteModel
     from sandbox.api.interaction import Interaction
     from sandbox.api.learner import Learner, driven
+    from sandbox.api.masks import first_allowed, is_allowed, mask_size, only_first, random_allowed
     from sandbox.api.metric import Metric
     from sandbox.api.policy import Baseline, Policy
     from sandbox.api.processes import (

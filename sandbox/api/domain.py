@@ -53,7 +53,7 @@ class Task:
             most that training takes by default; few where each runs in a process of its own.
         cheap: Whether a step costs less than sending it to another process (some 100 µs) and any number
             of environments can live in one: then they are stepped in the training process.
-        masks: Whether ``info["action_mask"]`` (boolean, shape ``(n,)``) comes with every reset and
+        masks: Whether ``info["action_mask"]`` (boolean, see `sandbox.api.masks`) comes with every reset and
             step. In a parallel task each agent's info carries its own.
         resume: How an interrupted training run finds its environments again, bit by bit.
 

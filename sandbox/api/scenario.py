@@ -24,8 +24,9 @@ class CodeName:
     """Marks a config field whose value names code: ``wrap: Annotated[tuple[str, ...], CodeName()]``.
 
     A value with a module part (``module:attribute``) that a scenario file or a run gives is refused, unless
-    the user has named the module on the command line (``--allow``, ``--wrap``, ``gym:module:id``). Defaults
-    are the plugin's own and are not checked.
+    the user has named the module on the command line (``--allow``, ``--wrap``, ``gym:module:id``). In a
+    field of arguments, a mapping, texts that may be paths are refused as well. Defaults are the plugin's
+    own and are not checked.
 
     Args:
         module: Whether a value without a colon is a module as well.

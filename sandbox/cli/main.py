@@ -118,7 +118,7 @@ def _common(
         list[str] | None,
         typer.Option(
             metavar="MODULE",
-            help="Let scenarios and runs name environments and wrappers of a module. Repeatable.",
+            help="Let scenarios and runs name environments and wrappers of a module, or a path. Repeatable.",
         ),
     ] = None,
     version: Annotated[

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sandbox.api.data import Dataset, Observations
 from sandbox.api.errors import MisfitError
+from sandbox.api.masks import mask_size
 from sandbox.api.spaces import describe
 
 SLACK = 1e-5
@@ -31,8 +32,10 @@ def require_fit(
     Raises:
         MisfitError: Says what differs.
     """
-    complaint = _observations(dataset.observations, observation_space) or _actions(
-        dataset.actions, action_space
+    complaint = (
+        _observations(dataset.observations, observation_space)
+        or _actions(dataset.actions, action_space)
+        or _masks(dataset.masks, action_space)
     )
     if complaint:
         raise MisfitError(
@@ -67,6 +70,17 @@ def _actions(given: NDArray[Any], space: gym.Space[Any]) -> str | None:
     if outside.any():
         at = tuple(int(index) for index in np.argwhere(outside)[0])
         return f"its action {given[at]:g} lies outside the task's bounds"
+    return None
+
+
+def _masks(given: NDArray[np.bool_] | None, space: gym.Space[Any]) -> str | None:
+    if given is None:
+        return None
+    if isinstance(space, spaces.Box):
+        return "it has masks of actions, which numbers do not have"
+    wanted = (mask_size(space),)
+    if given.shape[1:] != wanted:
+        return f"its masks have the shape {given.shape[1:]}, those of the task {wanted}"
     return None
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from sandbox.api.derived import DerivedMetrics
 from sandbox.api.errors import MisfitError
+from sandbox.api.masks import mask_size, only_first
 from sandbox.api.metric import Metric
 from sandbox.envs.derived import one_row
 
@@ -53,8 +54,8 @@ class JointEnv(gym.Env[Any, Any]):
     Observations and actions are stacked in the order of ``possible_agents``, k rows. ``info`` holds,
     for the step just taken and one entry a row: ``agent_rewards``, ``agent_terminated``,
     ``agent_truncated``; ``active``, whose agents take part in the next step; and ``action_mask`` of
-    shape ``(k, n)`` where the agents have masks, with padded actions false. An agent that is absent
-    has a zero observation, reward 0 and, in its mask, only action 0.
+    shape ``(k, n)`` where the agents have masks, with padded actions false (see `sandbox.api.masks`).
+    An agent that is absent has a zero observation, reward 0 and, in its mask, only the first action.
 
     Args:
         env: The parallel environment.
@@ -173,14 +174,14 @@ class JointEnv(gym.Env[Any, Any]):
 
     def _masks(self, masks: dict[str, Any], present: set[str]) -> NDArray[np.bool_]:
         """Masks padded with false; without a mask of its own, an agent's unpadded actions are allowed."""
-        stacked = np.zeros((len(self.agents), int(self.row_action_space.n)), np.bool_)
+        stacked = np.zeros((len(self.agents), mask_size(self.row_action_space)), np.bool_)
         for row, agent in enumerate(self.agents):
             if agent not in present:
-                stacked[row, 0] = True
+                stacked[row] = only_first(self.row_action_space)
             elif agent in masks:
                 stacked[row, : len(masks[agent])] = masks[agent]
             else:
-                stacked[row, : int(self.parallel.action_space(agent).n)] = True
+                stacked[row, : mask_size(self.parallel.action_space(agent))] = True
         return stacked
 
 

@@ -12,6 +12,7 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from sandbox.api.errors import RunFailedError
+from sandbox.api.masks import random_allowed
 from sandbox.api.policy import Policy
 from sandbox.api.view import Moment
 from sandbox.envs.infos import add_terms, final_metrics, floats, rows_of
@@ -64,9 +65,7 @@ class RandomPolicy:
         """A random action for every row; ``deterministic`` has no meaning here."""
         rows = rows_of(observation)
         if mask is not None:
-            # The largest of independent uniforms over the allowed actions is uniform among them.
-            scores: NDArray[Any] = np.where(mask, self._rng.random(mask.shape), -1.0).argmax(axis=1)
-            return scores
+            return random_allowed(self._space, mask, self._rng)
         if isinstance(self._space, gym.spaces.Discrete):
             return self._rng.integers(self._space.start, self._space.start + self._space.n, rows)
         return np.stack([self._space.sample() for _ in range(rows)])

@@ -21,7 +21,9 @@ class GymnasiumConfig(BaseModel):
     id: Annotated[str, CodeName()] = Field(
         "CartPole-v1", min_length=1, max_length=200, description="its name, or module:name"
     )
-    kwargs: dict[str, Any] = Field(default_factory=dict, description="arguments of gymnasium.make")
+    kwargs: Annotated[dict[str, Any], CodeName()] = Field(
+        default_factory=dict, description="arguments of gymnasium.make"
+    )
     max_episode_steps: int | None = Field(
         None, ge=1, le=10_000_000, description="steps until truncation; as registered if absent"
     )
@@ -38,7 +40,9 @@ class PettingZooConfig(BaseModel):
     module: Annotated[str, CodeName(module=True)] = Field(
         pattern=r"^[A-Za-z_][\w.]*$", max_length=200, description="module with a function parallel_env"
     )
-    kwargs: dict[str, Any] = Field(default_factory=dict, description="arguments of parallel_env")
+    kwargs: Annotated[dict[str, Any], CodeName()] = Field(
+        default_factory=dict, description="arguments of parallel_env"
+    )
     wrap: Annotated[tuple[Reference, ...], CodeName()] = Field(
         (), max_length=16, description="wrappers around it, innermost first, as module:function"
     )

@@ -16,7 +16,7 @@ from sandbox.api.metric import Metric
 from sandbox.api.reward import RewardSpec
 from sandbox.external.code import loaded
 from sandbox.external.config import GymnasiumConfig
-from sandbox.external.spaces import action_form, observation_form
+from sandbox.external.spaces import action_form, flat_mask, observation_form
 
 AnyEnv: TypeAlias = gym.Env[Any, Any]
 Info: TypeAlias = dict[str, Any]
@@ -109,7 +109,7 @@ class ExternalEnv(gym.Wrapper[Any, Any, Any, Any]):
             mask = info["action_mask"]
         else:
             mask = self.env.get_wrapper_attr("action_masks")()
-        return {"action_mask": np.asarray(mask, np.bool_)}
+        return {"action_mask": flat_mask(mask)}
 
 
 def has_masks(env: AnyEnv) -> bool:

@@ -7,12 +7,13 @@ Actions of several parts become one: whole choices a MultiDiscrete, numbers a Bo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
 from gymnasium import Space, spaces
+from numpy.typing import NDArray
 
 from sandbox.api.errors import MisfitError
 
@@ -81,6 +82,15 @@ def action_form(space: AnySpace, name: str) -> tuple[AnySpace, Convert]:
         return _rebuilt(space, pieces)
 
     return whole, convert
+
+
+def flat_mask(mask: Value) -> NDArray[np.bool_]:
+    """A mask whose parts may come apart, as tuples or mappings, in the layout of `sandbox.api.masks`."""
+    if isinstance(mask, Mapping):
+        mask = tuple(mask.values())
+    if isinstance(mask, tuple):
+        return np.concatenate([flat_mask(part) for part in mask])
+    return np.asarray(mask, np.bool_).ravel()
 
 
 def _parts(space: AnySpace, above: str = "") -> Iterator[tuple[str, AnySpace]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox.api.errors import BrokenFileError
+from sandbox.registry.allowed import names_something
 from sandbox.registry.extend import terms_of
 
 if TYPE_CHECKING:
@@ -62,7 +63,10 @@ def input_fields(model: type[BaseModel]) -> list[str]:
 
 
 def code_names(model: type[BaseModel], values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Of the values given for fields that name code, those that name a module, each with its field."""
+    """Of the values given for fields that name code, those that name a module, each with its field.
+
+    In a mapping of arguments these are all texts that may be paths or name something in a module.
+    """
     from sandbox.api.scenario import CodeName
 
     found = []
@@ -71,10 +75,26 @@ def code_names(model: type[BaseModel], values: Mapping[str, Any]) -> list[tuple[
         given = values.get(name)
         if mark is None or given is None:
             continue
+        if isinstance(given, Mapping):
+            found += [(name, text) for text in _texts(given) if names_something(text)]
+            continue
         for reference in [given] if isinstance(given, str) else given:
             if isinstance(reference, str) and (mark.module or ":" in reference):
                 found.append((name, reference))
     return found
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in nested plain data, keys included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield str(key)
+            yield from _texts(item)
+    elif isinstance(value, Sequence):
+        for item in value:
+            yield from _texts(item)
 
 
 def input_digest(config: BaseModel, name: str) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.api.masks import first_allowed, random_allowed
 from sandbox.api.processes import Parent, follow_parent, kill_on_terminate, starting_children
 from sandbox.envs.env_state import restore_counters, wrapper_counters
 from sandbox.envs.infos import final_metrics
@@ -222,12 +223,12 @@ def _lockstep(envs: Any, singles: list[Any], seeds: list[int], clock: Clock, lim
 
 
 def _batched_actions(envs: Any, actions: list[Any], info: Any, running: set[int]) -> Any:
-    space = envs.single_action_space
+    space = _row_space(envs)
     batch = np.array(actions, dtype=space.dtype)
     mask = info.get("action_mask")
     if mask is not None:
         for row in set(range(len(actions))) - running:
-            batch[row] = np.asarray(mask)[row].argmax(axis=-1)
+            batch[row] = first_allowed(space, np.asarray(mask)[row])
     return batch
 
 
@@ -266,7 +267,7 @@ class _RowChooser:
     """Random allowed actions for every row of a vector environment."""
 
     def __init__(self, envs: Any, seed: int) -> None:
-        self._space = deepcopy(envs.single_action_space)
+        self._space, self._row_space = deepcopy(envs.single_action_space), _row_space(envs)
         self._space.seed(seed)
         self._rows = envs.num_envs
         self._rng = np.random.default_rng(seed)
@@ -274,9 +275,13 @@ class _RowChooser:
     def __call__(self, observation: Any, info: Mapping[str, Any]) -> Any:
         mask = info.get("action_mask")
         if mask is not None:  # of shape (num_envs, n), or (num_envs, agents, n) where there are several
-            allowed = np.asarray(mask, bool)
-            return np.where(allowed, self._rng.random(allowed.shape), -1.0).argmax(axis=-1)
+            return random_allowed(self._row_space, np.asarray(mask, bool), self._rng)
         return np.stack([self._space.sample() for _ in range(self._rows)])
+
+
+def _row_space(envs: Any) -> Any:
+    """The action space that a mask belongs to: an agent's where there are several."""
+    return getattr(envs, "row_action_space", envs.single_action_space)
 
 
 def _step(env: Any, action: Any) -> Answer:

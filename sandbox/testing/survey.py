@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api.domain import Task
-from sandbox.api.errors import MissingExtraError
+from sandbox.api.errors import MisfitError, MissingExtraError
+from sandbox.api.masks import mask_size
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.testing.play import Act, Answer, Chooser, Reset, Trace, steps
 from sandbox.testing.verdicts import Budget, Clock, Violation
@@ -276,7 +277,11 @@ class _Watcher:
             return
         mask = np.asarray(mask)
         space = self.env.row_action_space if self.joint else self.env.action_space
-        n = int(getattr(space, "n", 0))
+        try:
+            n = mask_size(space)
+        except MisfitError as error:
+            survey.note("masks", f"{self.where}: info holds an action_mask, but {str(error).lower()}")
+            return
         wanted = (len(self.env.agents), n) if self.joint else (n,)
         if mask.dtype != np.bool_:
             survey.note("masks", f"{self.where}: the mask has dtype {mask.dtype}, not bool")

@@ -1,11 +1,11 @@
-"""The toy domain of the tests: six tiny tasks with known answers, loaded by path.
+"""The toy domain of the tests: seven tiny tasks with known answers, loaded by path.
 
     sandbox train toy/corridor --algo reinforce --plugin tests/toys/plugin.py
 
 Each task is one property of the contract in its smallest form: `corridor` terminates and needs a
 stochastic policy, `regulator` is continuous, truncated and batched natively, `forage` masks its
 actions, `tag` has unlike agents that leave early, `stall` observes a dictionary, `shelf` can be
-solved exactly.
+solved exactly, `crane` has masks for a choice of two parts.
 """
 
 from sandbox.api import Baseline, Domain, Metric, Task, View
@@ -144,10 +144,25 @@ shelf = Task(
     masks=True,
 )
 
+crane = Task(
+    name="crane",
+    version=1,
+    cheap=True,
+    resume="state",
+    title="Take crates from three stacks",
+    config="toy_crane:CraneConfig",
+    make="toy_crane:make",
+    make_vec="toy_crane:make_vec",
+    rewards="toy_crane:REWARDS",
+    metrics=(Metric("duration", "steps", "lower", "Steps until the yard is empty, the horizon at most."),),
+    masks=True,
+    baselines=(Baseline("highest", "toy_crane:highest", "Takes from the highest stack.", memoryless=True),),
+)
+
 domain = Domain(
     name="toy",
     title="Tiny tasks with known answers",
-    tasks=(corridor, regulator, forage, tag, stall, shelf),
+    tasks=(corridor, regulator, forage, tag, stall, shelf, crane),
     default_scenario="toy/corridor",
     scenarios="scenarios",
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from gymnasium import spaces
 
 from sandbox.api.batch.padding import padded, spaces_by_agent
 from sandbox.api.batch.rows import Rows, any_true
 from sandbox.api.batch.types import Array, Core, Flags, Info, Space
+from sandbox.api.masks import mask_size, only_first
 from sandbox.api.reward import RewardSpec
 
 
@@ -94,7 +96,7 @@ class AgentRows(Rows):
         if mask is not None:
             if self._padding is not None:
                 mask &= self._padding
-            mask[~self.active] = self._nothing(mask.shape[-1])
+            mask[~self.active] = only_first(self.row_action_space)
             info["action_mask"], info["_action_mask"] = mask, self.everyone
         return info
 
@@ -105,13 +107,8 @@ class AgentRows(Rows):
 
     def _mask_padding(self) -> Flags | None:
         """True for actions that an agent has, ``(k, n)``; None where all have the same."""
-        counts = [int(getattr(space, "n", 0)) for space in self.action_spaces.values()]
-        if len(set(counts)) == 1:
+        discrete = isinstance(self.row_action_space, spaces.Discrete)
+        counts = [mask_size(space) for space in self.action_spaces.values()] if discrete else []
+        if len(set(counts)) <= 1:
             return None
         return np.arange(max(counts)) < np.array(counts)[:, None]
-
-    def _nothing(self, n: int) -> Flags:
-        """The mask of an agent that has left: only action 0."""
-        only = np.zeros(n, np.bool_)
-        only[0] = True
-        return only

@@ -11,6 +11,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium import spaces
 from gymnasium.utils import seeding
 
 from sandbox.api.batch.actions import action_reader
@@ -53,8 +54,10 @@ class BatchedAgents:
         self._cut = {
             agent: cutter(own, rows.row_observation_space) for agent, own in self.observation_spaces.items()
         }
-        counts = {agent: int(getattr(own, "n", 0)) for agent, own in self.action_spaces.items()}
-        self._masked = {agent: slice(count or None) for agent, count in counts.items()}
+        self._masked = {
+            agent: slice(int(own.n) if isinstance(own, spaces.Discrete) else None)
+            for agent, own in self.action_spaces.items()
+        }
         self._np_random: np.random.Generator | None = None
 
     def observation_space(self, agent: str) -> Space:

@@ -101,6 +101,17 @@ class FastWalk(Walk):
         return {"steps": self.steps[rows], "place": self.place[rows]}
 
 
+class FarWalk(Walk):
+    """The same, whose actions are counted from 5."""
+
+    def __init__(self, config: WalkConfig, num_envs: int) -> None:
+        super().__init__(config, num_envs)
+        self.action_space = gym.spaces.Discrete(3, start=5)
+
+    def step(self, actions):
+        return super().step(actions - 5)
+
+
 @dataclass(frozen=True)
 class State:
     """Place and steps as a value that is replaced, not changed."""

@@ -11,6 +11,7 @@ import pytest
 from cores import (
     REWARDS,
     TAG,
+    FarWalk,
     FastWalk,
     LockstepWalk,
     QueueWalk,
@@ -21,16 +22,16 @@ from cores import (
 )
 from gymnasium.utils.env_checker import check_env
 
-from sandbox.api import InvalidValueError, PluginError, batched
+from sandbox.api import InvalidValueError, PluginError, batched, random_allowed
 from sandbox.api.state import read_state, write_state
 
 CONFIG, SPEC = WalkConfig(), REWARDS["default"]
-SINGLE_AGENT = [Walk, TalkingWalk, FastWalk, LockstepWalk]
+SINGLE_AGENT = [Walk, TalkingWalk, FastWalk, FarWalk, LockstepWalk]
 
 
 def allowed(rng, mask, space, rows):
     if mask is not None:
-        return np.where(mask, rng.random(mask.shape), -1).argmax(-1)
+        return random_allowed(space, mask, rng)
     return np.stack([space.sample() for _ in range(rows)])
 
 
@@ -102,7 +103,9 @@ def test_terms_of_an_ended_episode_are_its_own_though_the_core_writes_in_place()
     _, info = envs.reset(seed=0)
     rng, finals = np.random.default_rng(0), []
     for _ in range(100):
-        _, reward, terminated, truncated, info = envs.step(allowed(rng, info["action_mask"], None, 2))
+        _, reward, terminated, truncated, info = envs.step(
+            allowed(rng, info["action_mask"], envs.single_action_space, 2)
+        )
         done = terminated | truncated
         assert (info["reward_terms"]["moved"] > -99).all()
         assert reward == pytest.approx(info["reward_terms"]["moved"] - 0.25 * info["reward_terms"]["place"])
@@ -325,7 +328,9 @@ def test_a_batch_of_games_is_what_single_games_give_as_rows(tag):
                 assert np.array_equal(where, mine[-1]["final_info"]["_metrics"])
                 assert all(np.array_equal(ours[name][where], theirs[name][where]) for name in theirs)
                 metrics += 1
-        action = allowed(rng, yours[-1]["action_mask"], None, 6)
+        action = allowed(
+            rng, yours[-1]["action_mask"], gym.spaces.Discrete(yours[-1]["action_mask"].shape[-1]), 6
+        )
         mine, yours = native.step(action), copies.step(action)
         for part in (1, 2, 3):
             assert_same(mine[part], yours[part])

@@ -126,6 +126,7 @@ def test_a_dataset_that_contradicts_itself_is_refused_with_the_place(changes, me
         ),
         ({"observations": {"a": np.zeros((7, 1))}}, "its observations have the parts a"),
         ({"actions": np.array([0, 1, 2, 0, 0])}, "its actions hold 2, which is none of the task's"),
+        ({"masks": np.ones((7, 3), bool)}, r"its masks have the shape \(3,\), those of the task \(2,\)"),
         ({"actions": np.zeros(5)}, "its actions are float64, those of the task are whole numbers"),
     ],
 )
@@ -144,9 +145,11 @@ def test_a_choice_is_counted_from_where_its_space_starts():
 def test_a_continuous_action_outside_the_bounds_is_refused_and_rounding_is_not():
     actions = np.array([[0.0], [1.0], [-1.0], [1.0 + 1e-7], [0.5]])
     box = gym.spaces.Box(-1.0, 1.0, (1,), np.float32)
-    require_fit(dataset(actions=actions), BOX, box, "toy/x")
+    require_fit(dataset(actions=actions, masks=None), BOX, box, "toy/x")
     with pytest.raises(MisfitError, match=r"its action 1\.5 lies outside"):
-        require_fit(dataset(actions=actions * 1.5), BOX, box, "toy/x")
+        require_fit(dataset(actions=actions * 1.5, masks=None), BOX, box, "toy/x")
+    with pytest.raises(MisfitError, match="masks of actions, which numbers do not have"):
+        require_fit(dataset(actions=actions), BOX, box, "toy/x")
 
 
 def test_damaged_and_foreign_files_are_refused_without_running_anything(tmp_path):
