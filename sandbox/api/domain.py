@@ -75,6 +75,8 @@ class Task:
         finite_model: ``(config, reward) -> FiniteModel`` where states and actions are few enough to be
             written down; raises `InvalidValueError` for parameters with which they are not.
         dynamics: ``(config) -> Dynamics`` where the dynamics are written as array operations.
+        pretrained: ``(config) -> model``: a new copy of the model that policies of the task begin as, where
+            the task is to fine-tune one; its form is an affair of the task and of the algorithms that need it.
         small: Parameters of a small instance whose episodes are short, for the contract suite.
         expected_failures: Checks of the contract suite that the task cannot pass, each with the reason.
         extensions: What others have added; set by the registry.
@@ -105,6 +107,7 @@ class Task:
     transition: str | type | None = None
     finite_model: str | Callable[..., Any] | None = None
     dynamics: str | Callable[..., Any] | None = None
+    pretrained: str | Callable[..., Any] | None = None
     small: Mapping[str, Any] = field(default_factory=dict, hash=False)
     expected_failures: Mapping[str, str] = field(default_factory=dict, hash=False)
     extensions: tuple[Extension, ...] = ()

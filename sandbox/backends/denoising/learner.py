@@ -1,0 +1,164 @@
+"""Rounds of making images with the present weights and learning from what they earned."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sandbox.api import Interaction, RunFailedError, TrainContext, driven
+from sandbox.api.errors import MisfitError
+from sandbox.backends.denoising.losses import (
+    Batch,
+    fit_importance,
+    fit_regression,
+    fit_score,
+    gaussian,
+)
+from sandbox.backends.denoising.model import denoiser_of
+from sandbox.backends.denoising.policy import DenoiserPolicy, split, take_weights
+from sandbox.backends.policy_files import read_policy
+from sandbox.backends.tensors import load_module, load_optimizer, packed
+
+Array = NDArray[Any]
+Fit = Callable[..., dict[str, float]]
+
+
+class DenoiserLearner:
+    """Fine-tunes the task's pre-trained denoiser; a `sandbox.api.Learner`.
+
+    Args:
+        context: Of the training.
+        algorithm: Its name.
+        fit: Learns from a batch; a function of `sandbox.backends.denoising.losses`.
+
+    Raises:
+        MisfitError: If the task has no denoiser, or a policy to start from is another network's.
+    """
+
+    def __init__(self, context: TrainContext, algorithm: str, fit: Fit) -> None:
+        self._context, self._fit = context, fit
+        self._config: Any = context.config
+        spaces = context.observation_space, context.action_space
+        self._policy = DenoiserPolicy(algorithm, *spaces, self._config.stochastic)
+        self._denoiser = denoiser_of(context.models)
+        self._reference = copy.deepcopy(self._denoiser)
+        self._reference.network.requires_grad_(False)
+        self._denoiser.network.requires_grad_(True)
+        self._policy.denoiser = self._denoiser
+        if context.initial is not None and context.resume is None:
+            take_weights(self._denoiser.network, read_policy(context.initial).tensors, context.initial)
+        self._optimizer = torch.optim.AdamW(
+            self._denoiser.network.parameters(),
+            self._config.learning_rate,
+            weight_decay=self._config.weight_decay,
+        )
+        self._policy.reset(0, context.seed)
+        self._order = np.random.default_rng([context.seed, 1])
+        self._interaction = Interaction(context)
+        self._images = 0
+
+    def iterate(self) -> tuple[int, Mapping[str, float]]:
+        """Make images, learn from them."""
+        rounds = [self._round() for _ in range(self._config.rounds)]
+        images, steps, following, density, rewards = (np.concatenate(part, 1) for part in zip(*rounds, strict=True))
+        self._images += images.shape[1]
+        batch = self._batch(images, steps, following, density, rewards)
+        figures = {
+            "images": float(self._images),
+            "mean_return": float(rewards.sum(axis=0).mean()),
+            "kl": self._divergence(batch),
+        }
+        figures |= self._fit(self._denoiser, self._optimizer, batch, self._config, self._order)
+        if not np.isfinite(list(figures.values())).all():
+            raise RunFailedError(
+                f"The loss is no longer a finite number after {self._images} images.",
+                "Lower learning_rate.",
+            )
+        return steps.size, figures
+
+    def policy(self) -> DenoiserPolicy:
+        """The policy of this moment."""
+        return self._policy.snapshot()
+
+    def get_state(self) -> dict[str, Any]:
+        """Weights, optimiser, generators, and what the environments showed last."""
+        return {
+            "network": packed(self._denoiser.network.state_dict()),
+            "optimizer": packed(self._optimizer.state_dict()),
+            "draws": self._policy.generator.bit_generator.state,
+            "order": self._order.bit_generator.state,
+            "interaction": self._interaction.get_state(),
+            "images": self._images,
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        load_module(self._denoiser.network, state["network"])
+        load_optimizer(self._optimizer, state["optimizer"])
+        self._policy.generator.bit_generator.state = state["draws"]
+        self._order.bit_generator.state = state["order"]
+        self._interaction.set_state(state["interaction"])
+        self._images = state["images"]
+
+    def _round(self) -> tuple[Array, ...]:
+        """An image of every row: images, steps, following images, log-densities and rewards, ``(T, n, …)``."""
+        played = []
+        for number in range(self._denoiser.num_steps):
+            observation = np.asarray(self._interaction.observation, np.float32)
+            image, step = split(self._denoiser, observation)
+            if not (step == number).all():
+                raise MisfitError("The images of a batch are not at the same step of their denoising.")
+            mean, sigma = self._policy.distribution(observation)
+            action = self._policy.draw(mean, sigma)
+            happened = self._interaction.step(action)
+            drawn, means, width = (torch.from_numpy(part) for part in (action, mean, sigma[:, 0]))
+            density = gaussian(drawn, means, width).numpy()
+            played.append((image.numpy(), step.numpy(), action, density, happened.reward))
+        return tuple(np.stack(part) for part in zip(*played, strict=True))
+
+    def _batch(self, images: Array, steps: Array, following: Array, density: Array, rewards: Array) -> Batch:
+        """Steps and images with their advantages.
+
+        A step's advantage is what its image earns from then on, against the mean over images, in standard
+        deviations of what they earn in all. Without rewards on the way it is the same at every step.
+        """
+        to_go = rewards[::-1].cumsum(axis=0)[::-1]
+        scale, limit = to_go[0].std() + 1e-8, self._config.max_advantage
+        advantages = np.clip((to_go - to_go.mean(axis=1, keepdims=True)) / scale, -limit, limit)
+        flat = [part.reshape(-1, *part.shape[2:]) for part in (images, steps, following, density)]
+        return Batch(
+            *(torch.from_numpy(np.ascontiguousarray(part)) for part in flat),
+            advantages=torch.from_numpy(advantages.reshape(-1).astype(np.float32)),
+            finished=torch.from_numpy(following[-1]),
+            weights=torch.from_numpy(advantages[0].astype(np.float32)),
+        )
+
+    def _divergence(self, batch: Batch) -> float:
+        """KL of the policy from the pre-trained model over an image's steps, exactly at what was seen (nats)."""
+        with torch.inference_mode():
+            apart = self._denoiser(batch.images, batch.steps) - self._reference(batch.images, batch.steps)
+            scaled = (apart / self._denoiser.sigma[batch.steps][:, None]).square().sum()
+        return float(scaled) / 2 / len(batch.finished)
+
+
+def importance(context: TrainContext) -> DenoiserLearner:
+    """The learner of ddpo-is."""
+    return DenoiserLearner(context, "ddpo-is", fit_importance)
+
+
+def score(context: TrainContext) -> DenoiserLearner:
+    """The learner of ddpo-sf."""
+    return DenoiserLearner(context, "ddpo-sf", fit_score)
+
+
+def regression(context: TrainContext) -> DenoiserLearner:
+    """The learner of rwr."""
+    return DenoiserLearner(context, "rwr", fit_regression)
+
+
+train_importance, train_score, train_regression = driven(importance), driven(score), driven(regression)
