@@ -27,6 +27,13 @@ class ImportanceConfig(DenoisingConfig):
     """ddpo-is."""
 
     learning_rate: float = Field(1e-3, gt=0.0, le=1.0, description="of AdamW")
+    kl_coef: float = Field(
+        0.0,
+        ge=0.0,
+        le=1e6,
+        description="β, weight of the KL from the pre-trained model, mean over pixels, in the loss: the "
+        "expectation of the reward's term kl, without its noise",
+    )
     epochs: int = Field(2, ge=1, le=1000, description="passes over a batch of images")
     batch_size: int = Field(512, ge=1, le=1_000_000, description="denoising steps of a gradient step")
     clip_range: float = Field(
@@ -41,6 +48,13 @@ class ScoreConfig(DenoisingConfig):
     """ddpo-sf."""
 
     learning_rate: float = Field(1e-3, gt=0.0, le=1.0, description="of AdamW")
+    kl_coef: float = Field(
+        0.0,
+        ge=0.0,
+        le=1e6,
+        description="β, weight of the KL from the pre-trained model, mean over pixels, in the loss: the "
+        "expectation of the reward's term kl, without its noise",
+    )
     batch_size: int = Field(
         4096, ge=1, le=1_000_000, description="denoising steps whose gradients are computed at a time"
     )

@@ -71,7 +71,7 @@ class DenoiserLearner:
         figures = {
             "images": float(self._images),
             "mean_return": float(rewards.sum(axis=0).mean()),
-            "kl": self._divergence(batch),
+            "exact_kl": self._divergence(batch),
         }
         figures |= self._fit(self._denoiser, self._optimizer, batch, self._config, self._order)
         if not np.isfinite(list(figures.values())).all():
@@ -131,8 +131,12 @@ class DenoiserLearner:
         scale, limit = to_go[0].std() + 1e-8, self._config.max_advantage
         advantages = np.clip((to_go - to_go.mean(axis=1, keepdims=True)) / scale, -limit, limit)
         flat = [part.reshape(-1, *part.shape[2:]) for part in (images, steps, following, density)]
+        tensors = [torch.from_numpy(np.ascontiguousarray(part)) for part in flat]
+        with torch.no_grad():
+            reference = self._reference(tensors[0], tensors[1])
         return Batch(
-            *(torch.from_numpy(np.ascontiguousarray(part)) for part in flat),
+            *tensors,
+            reference=reference,
             advantages=torch.from_numpy(advantages.reshape(-1).astype(np.float32)),
             finished=torch.from_numpy(following[-1]),
             weights=torch.from_numpy(advantages[0].astype(np.float32)),
@@ -141,7 +145,7 @@ class DenoiserLearner:
     def _divergence(self, batch: Batch) -> float:
         """KL of the policy from the pre-trained model over an image's steps, exactly at what was seen (nats)."""
         with torch.inference_mode():
-            apart = self._denoiser(batch.images, batch.steps) - self._reference(batch.images, batch.steps)
+            apart = self._denoiser(batch.images, batch.steps) - batch.reference
             scaled = (apart / self._denoiser.sigma[batch.steps][:, None]).square().sum()
         return float(scaled) / 2 / len(batch.finished)
 

@@ -5,9 +5,11 @@ has them), and θ' the weights that drew the batch:
 
     ddpo-sf   −E[A log p_θ(xₜ₊₁ | xₜ)]                                  one step a batch
     ddpo-is   −E[min(ρ A, clip(ρ, 1 ± c) A)],  ρ = p_θ / p_θ'             several steps a batch
+              both + β KL(p_θ(· | xₜ) ‖ p(· | xₜ)), p being the pre-trained model
     rwr       E[w |ε − ε_θ(√ᾱ x + √(1−ᾱ) ε, t)|²],  w ∝ exp(A / τ)          several steps a batch
 
-Sources: Black et al. (2023), arXiv 2305.13301, sections 4.2 and 4.3; Peters & Schaal (2007) for the weights.
+Sources: Black et al. (2023), arXiv 2305.13301, sections 4.2 and 4.3; Peters & Schaal (2007) for the weights; Fan et al.
+(2023), arXiv 2305.16381, eq. 9 for the KL.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ class Batch:
         images: Before each step, shape ``(M, d)``.
         steps: Number of each step, shape ``(M,)``.
         following: After each step, shape ``(M, d)``.
-        log_density: Of each step when it was drawn, shape ``(M,)``; see `log_density`.
+        log_density: Of each step when it was drawn, shape ``(M,)``; see `gaussian`.
+        reference: Mean of each step by the pre-trained model, shape ``(M, d)``.
         advantages: Of each step, shape ``(M,)``.
         finished: The images, shape ``(n, d)``.
         weights: Advantage of each image as a whole, shape ``(n,)``.
@@ -41,19 +44,25 @@ class Batch:
     steps: Tensor
     following: Tensor
     log_density: Tensor
+    reference: Tensor
     advantages: Tensor
     finished: Tensor
     weights: Tensor
 
 
-def log_density(denoiser: Denoiser, images: Tensor, steps: Tensor, following: Tensor) -> Tensor:
-    """log p(next image | image), mean over pixels, without what does not depend on weights; shape ``(M,)``."""
-    return gaussian(following, denoiser(images, steps), denoiser.sigma[steps])
-
-
 def gaussian(x: Tensor, mean: Tensor, sigma: Tensor) -> Tensor:
     """−½ (x − mean)²/σ², mean over pixels; shapes ``(M, d)``, ``(M, d)`` and ``(M,)``."""
     return -0.5 * ((x - mean) / sigma[:, None]).square().mean(dim=1)
+
+
+def density_and_divergence(denoiser: Denoiser, batch: Batch, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Of some steps: log p(next image | image), and KL from the pre-trained model; shapes ``(m,)``.
+
+    Both are means over pixels. Two normal distributions of the same deviation σ are ½ (μ − μ')²/σ² apart.
+    """
+    steps = batch.steps[rows]
+    mean, sigma = denoiser(batch.images[rows], steps), denoiser.sigma[steps]
+    return gaussian(batch.following[rows], mean, sigma), -gaussian(batch.reference[rows], mean, sigma)
 
 
 def fit_score(
@@ -67,8 +76,8 @@ def fit_score(
     optimizer.zero_grad()
     total = 0.0
     for rows in torch.arange(len(batch.steps)).split(config.batch_size):
-        density = log_density(denoiser, batch.images[rows], batch.steps[rows], batch.following[rows])
-        loss = -(batch.advantages[rows] * density).sum() / len(batch.steps)
+        density, divergence = density_and_divergence(denoiser, batch, rows)
+        loss = (config.kl_coef * divergence - batch.advantages[rows] * density).sum() / len(batch.steps)
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.item()
     norm = _step(denoiser.network, optimizer, config)
@@ -86,10 +95,11 @@ def fit_importance(
     clip, clipped, losses, norms = config.clip_range, [], [], []
     for _ in range(config.epochs):
         for rows in shuffled(len(batch.steps), config.batch_size, rng):
-            density = log_density(denoiser, batch.images[rows], batch.steps[rows], batch.following[rows])
+            density, divergence = density_and_divergence(denoiser, batch, rows)
             ratio = (density - batch.log_density[rows]).exp()
             advantage = batch.advantages[rows]
             loss = -torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage).mean()
+            loss = loss + config.kl_coef * divergence.mean()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             norms.append(_step(denoiser.network, optimizer, config))
