@@ -1,4 +1,4 @@
-"""What images are rewarded for: functions from images ``(n, channels, height, width)``, pixels 0 to 1, to n."""
+"""What images are rewarded for: functions of images ``(n, channels, height, width)``, pixels 0 to 1."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ JUDGED = Metric(
     "judged",
     "1",
     "higher",
-    "the digit's probability by a classifier that takes no part in the reward; for other goals the goal itself",
+    "the digit's probability by a classifier that takes no part in the reward; else the goal itself",
 )
 GOAL = Metric("goal", "1", "higher", "what was rewarded, of the finished image")
 KL = Metric(
@@ -41,8 +41,12 @@ BASELINES = (
     Baseline("best-of-16", "sandbox_diffusion.baselines:best_of_16", f"{_BEST_OF}; n = 16"),
     Baseline("best-of-64", "sandbox_diffusion.baselines:best_of_64", f"{_BEST_OF}; n = 64"),
 )
-SAMPLES = View("samples", "sandbox_diffusion.views:samples", "the finished images of every agent, side by side")
-STEPS = View("steps", "sandbox_diffusion.views:steps", "some images of every agent after every denoising step")
+SAMPLES = View(
+    "samples", "sandbox_diffusion.views:samples", "the finished images of every agent, side by side"
+)
+STEPS = View(
+    "steps", "sandbox_diffusion.views:steps", "some images of every agent after every denoising step"
+)
 REPLAY = View("replay", "sandbox_diffusion.views:replay", "the denoising for the web page", ("json",))
 
 DDPO = "Black et al. 2023, Training diffusion models with reinforcement learning, arXiv 2305.13301"

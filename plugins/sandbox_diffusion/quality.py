@@ -113,7 +113,7 @@ def features(images: Array) -> Array:
 
 
 def frechet(seen: Array, reference: Reference) -> float:
-    """Squared Fréchet distance between normal distributions with the moments of features (Heusel et al. 2017).
+    """Squared Fréchet distance of two sets of features taken as normal (Heusel et al. 2017).
 
     |m₁ − m₂|² + tr(C₁ + C₂ − 2 (C₁ C₂)^½). Few images make it larger than it is: compare equal numbers.
 

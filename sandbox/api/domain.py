@@ -76,7 +76,7 @@ class Task:
             written down; raises `InvalidValueError` for parameters with which they are not.
         dynamics: ``(config) -> Dynamics`` where the dynamics are written as array operations.
         pretrained: ``(config) -> model``: a new copy of the model that policies of the task begin as, where
-            the task is to fine-tune one; its form is an affair of the task and of the algorithms that need it.
+            the task is to fine-tune one. Its form is agreed by the task and the algorithms that need it.
         small: Parameters of a small instance whose episodes are short, for the contract suite.
         expected_failures: Checks of the contract suite that the task cannot pass, each with the reason.
         extensions: What others have added; set by the registry.

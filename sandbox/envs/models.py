@@ -8,7 +8,7 @@ from sandbox.scenarios.resolve import ResolvedScenario
 
 
 def models_of(scenario: ResolvedScenario) -> TaskModels:
-    """The task's finite model, dynamics and pre-trained model with the scenario's training parameters and weights."""
+    """What the task offers of models, with the scenario's training parameters and weights."""
     task = scenario.task
     return TaskModels(
         scenario.spec.task,

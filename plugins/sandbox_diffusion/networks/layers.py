@@ -1,4 +1,4 @@
-"""The networks that ship: a denoiser of 8 × 8 digits, the classifier that rewards, and the one that judges."""
+"""The networks that ship: a denoiser of digits, the classifier that rewards, and the one that judges."""
 
 from __future__ import annotations
 

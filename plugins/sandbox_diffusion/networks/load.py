@@ -71,7 +71,7 @@ def fine_tuned(config: DenoisingConfig) -> Denoiser:
     """
     if config.action == "noise":
         raise MisfitError(
-            "With config.action=noise the pre-trained model is a part of the environment and is not fine-tuned.",
+            "With config.action=noise the pre-trained model is part of the environment and not fine-tuned.",
             "Take config.action=image, or an algorithm that learns from actions alone, such as ppo.",
         )
     return make_denoiser(config)
@@ -136,7 +136,9 @@ def _call(reference_: str) -> nn.Module:
     try:
         made = getattr(import_module(module), name)()
     except (ImportError, AttributeError) as error:
-        raise InvalidValueError(f"config.model is '{reference_[:80]}', which is not there: {error}.") from error
+        raise InvalidValueError(
+            f"config.model is '{reference_[:80]}', which is not there: {error}."
+        ) from error
     if not isinstance(made, nn.Module):
         raise InvalidValueError(
             f"{reference_[:80]}() gives a {type(made).__name__}.",

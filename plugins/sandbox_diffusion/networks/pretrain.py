@@ -63,11 +63,11 @@ def fit_classifier(net: nn.Module, images: Tensor, labels: Tensor, epochs: int, 
     optimizer = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
     for _ in range(epochs):
-        for rows in torch.randperm(len(images)).split(64):
+        for rows in torch.split(torch.randperm(len(images)), 64):
             batch = _moved(images[rows]) if moved else images[rows]
             loss = nn.functional.cross_entropy(net(batch), labels[rows])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         schedule.step()
     net.eval()
@@ -82,9 +82,8 @@ def fit_denoiser(net: DigitDenoiser, images: Tensor, updates: int) -> DigitDenoi
         updates: Gradient steps with batches of 256.
     """
     signal = torch.from_numpy(linear_signal()).float()
-    average = torch.optim.swa_utils.AveragedModel(
-        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.999)
-    )
+    averaging = torch.optim.swa_utils.get_ema_multi_avg_fn(0.999)  # type: ignore[no-untyped-call]
+    average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=averaging)
     optimizer = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, updates, pct_start=0.05)
     losses = []

@@ -40,7 +40,7 @@ class ImportanceConfig(DenoisingConfig):
         1e-4,
         gt=0.0,
         le=1.0,
-        description="the ratio of densities, their logarithm being the mean over pixels, is clipped to 1 ± this",
+        description="ratios of densities, whose logarithm is a mean over pixels, are clipped to 1 ± this",
     )
 
 

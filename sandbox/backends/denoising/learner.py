@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,6 +26,24 @@ from sandbox.backends.tensors import load_module, load_optimizer, packed
 
 Array = NDArray[Any]
 Fit = Callable[..., dict[str, float]]
+
+
+class Played(NamedTuple):
+    """Steps of n images, each ``(T, n, …)``.
+
+    Attributes:
+        images: Before each step.
+        steps: Their numbers.
+        means: Of the distributions that were drawn from.
+        following: What was drawn.
+        rewards: What each step earned.
+    """
+
+    images: Array
+    steps: Array
+    means: Array
+    following: Array
+    rewards: Array
 
 
 class DenoiserLearner:
@@ -65,13 +83,13 @@ class DenoiserLearner:
     def iterate(self) -> tuple[int, Mapping[str, float]]:
         """Make images, learn from them."""
         rounds = [self._round() for _ in range(self._config.rounds)]
-        images, steps, following, density, rewards = (np.concatenate(part, 1) for part in zip(*rounds, strict=True))
-        self._images += images.shape[1]
-        batch = self._batch(images, steps, following, density, rewards)
+        played = Played(*(np.concatenate(part, axis=1) for part in zip(*rounds, strict=True)))
+        self._images += played.images.shape[1]
+        batch = self._batch(played)
         figures = {
             "images": float(self._images),
-            "mean_return": float(rewards.sum(axis=0).mean()),
-            "exact_kl": self._divergence(batch),
+            "mean_return": float(played.rewards.sum(axis=0).mean()),
+            "exact_kl": self._divergence(played.means, batch),
         }
         figures |= self._fit(self._denoiser, self._optimizer, batch, self._config, self._order)
         if not np.isfinite(list(figures.values())).all():
@@ -79,7 +97,7 @@ class DenoiserLearner:
                 f"The loss is no longer a finite number after {self._images} images.",
                 "Lower learning_rate.",
             )
-        return steps.size, figures
+        return played.steps.size, figures
 
     def policy(self) -> DenoiserPolicy:
         """The policy of this moment."""
@@ -105,8 +123,8 @@ class DenoiserLearner:
         self._interaction.set_state(state["interaction"])
         self._images = state["images"]
 
-    def _round(self) -> tuple[Array, ...]:
-        """An image of every row: images, steps, following images, log-densities and rewards, ``(T, n, …)``."""
+    def _round(self) -> Played:
+        """An image of every row."""
         played = []
         for number in range(self._denoiser.num_steps):
             observation = np.asarray(self._interaction.observation, np.float32)
@@ -116,38 +134,41 @@ class DenoiserLearner:
             mean, sigma = self._policy.distribution(observation)
             action = self._policy.draw(mean, sigma)
             happened = self._interaction.step(action)
-            drawn, means, width = (torch.from_numpy(part) for part in (action, mean, sigma[:, 0]))
-            density = gaussian(drawn, means, width).numpy()
-            played.append((image.numpy(), step.numpy(), action, density, happened.reward))
-        return tuple(np.stack(part) for part in zip(*played, strict=True))
+            played.append(Played(image.numpy(), step.numpy(), mean, action, happened.reward))
+        return Played(*(np.stack(part) for part in zip(*played, strict=True)))
 
-    def _batch(self, images: Array, steps: Array, following: Array, density: Array, rewards: Array) -> Batch:
+    def _batch(self, played: Played) -> Batch:
         """Steps and images with their advantages.
 
         A step's advantage is what its image earns from then on, against the mean over images, in standard
         deviations of what they earn in all. Without rewards on the way it is the same at every step.
         """
-        to_go = rewards[::-1].cumsum(axis=0)[::-1]
+        to_go = played.rewards[::-1].cumsum(axis=0)[::-1]
         scale, limit = to_go[0].std() + 1e-8, self._config.max_advantage
         advantages = np.clip((to_go - to_go.mean(axis=1, keepdims=True)) / scale, -limit, limit)
-        flat = [part.reshape(-1, *part.shape[2:]) for part in (images, steps, following, density)]
-        tensors = [torch.from_numpy(np.ascontiguousarray(part)) for part in flat]
+        images, steps, means, following = (_flat(part) for part in played[:4])
         with torch.no_grad():
-            reference = self._reference(tensors[0], tensors[1])
+            reference = self._reference(images, steps)
         return Batch(
-            *tensors,
+            images=images,
+            steps=steps,
+            following=following,
+            log_density=gaussian(following, means, self._denoiser.sigma[steps]),
             reference=reference,
             advantages=torch.from_numpy(advantages.reshape(-1).astype(np.float32)),
-            finished=torch.from_numpy(following[-1]),
+            finished=torch.from_numpy(played.following[-1]),
             weights=torch.from_numpy(advantages[0].astype(np.float32)),
         )
 
-    def _divergence(self, batch: Batch) -> float:
-        """KL of the policy from the pre-trained model over an image's steps, exactly at what was seen (nats)."""
-        with torch.inference_mode():
-            apart = self._denoiser(batch.images, batch.steps) - batch.reference
-            scaled = (apart / self._denoiser.sigma[batch.steps][:, None]).square().sum()
-        return float(scaled) / 2 / len(batch.finished)
+    def _divergence(self, means: Array, batch: Batch) -> float:
+        """KL from the pre-trained model over an image's steps (nats), exact at the states that were seen."""
+        apart = -gaussian(_flat(means), batch.reference, self._denoiser.sigma[batch.steps])
+        return float(apart.sum()) * means.shape[2] / len(batch.finished)
+
+
+def _flat(values: Array) -> torch.Tensor:
+    """``(T, n, …)`` as ``(T·n, …)``."""
+    return torch.from_numpy(np.ascontiguousarray(values.reshape(-1, *values.shape[2:])))
 
 
 def importance(context: TrainContext) -> DenoiserLearner:

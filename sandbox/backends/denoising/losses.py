@@ -8,8 +8,8 @@ has them), and θ' the weights that drew the batch:
               both + β KL(p_θ(· | xₜ) ‖ p(· | xₜ)), p being the pre-trained model
     rwr       E[w |ε − ε_θ(√ᾱ x + √(1−ᾱ) ε, t)|²],  w ∝ exp(A / τ)          several steps a batch
 
-Sources: Black et al. (2023), arXiv 2305.13301, sections 4.2 and 4.3; Peters & Schaal (2007) for the weights; Fan et al.
-(2023), arXiv 2305.16381, eq. 9 for the KL.
+Sources: Black et al. (2023), arXiv 2305.13301, sections 4.2 and 4.3; Peters & Schaal (2007)
+for the weights; Fan et al. (2023), arXiv 2305.16381, eq. 9 for the KL.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def fit_score(
     """One step along the likelihood-ratio gradient of the whole batch."""
     optimizer.zero_grad()
     total = 0.0
-    for rows in torch.arange(len(batch.steps)).split(config.batch_size):
+    for rows in torch.split(torch.arange(len(batch.steps)), config.batch_size):
         density, divergence = density_and_divergence(denoiser, batch, rows)
         loss = (config.kl_coef * divergence - batch.advantages[rows] * density).sum() / len(batch.steps)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -145,7 +145,7 @@ def fit_regression(
 def shuffled(count: int, size: int, rng: np.random.Generator) -> tuple[Tensor, ...]:
     """Rows 0 to ``count`` − 1 in random order, in groups of ``size``."""
     order: NDArray[np.int64] = rng.permutation(count)
-    return torch.from_numpy(order).split(size)
+    return torch.split(torch.from_numpy(order), size)
 
 
 def _step(network: nn.Module, optimizer: torch.optim.Optimizer, config: DenoisingConfig) -> float:

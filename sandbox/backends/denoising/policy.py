@@ -49,7 +49,7 @@ class DenoiserPolicy:
         shapes = observation_space.shape, action_space.shape
         if shapes[0] is None or shapes[1] is None or shapes[0] != (shapes[1][0] + 1,):
             raise MisfitError(
-                f"A denoiser sees an image and the share of steps, and does an image; here shapes are {shapes}."
+                f"A denoiser sees an image and the share of steps and gives an image; shapes here: {shapes}."
             )
         self.algorithm, self.stochastic = algorithm, stochastic
         self.observation_space, self.action_space = observation_space, action_space
@@ -118,9 +118,12 @@ class DenoiserPolicy:
             "action_space": space_to_json(self.action_space),
             "stochastic": self.stochastic,
         }
-        if self.denoiser is None and self._saved is None:
+        if self.denoiser is not None:
+            tensors: Mapping[str, Tensor] = self.denoiser.network.state_dict()
+        elif self._saved is not None:
+            tensors = self._saved.tensors
+        else:
             raise MisfitError("A policy without weights cannot be saved.")
-        tensors = self._saved.tensors if self.denoiser is None else self.denoiser.network.state_dict()
         write_policy(directory, document, tensors)
 
     def _bounded(self, images: Array) -> Array:
@@ -154,8 +157,8 @@ def load(directory: Path) -> DenoiserPolicy:
     """
     saved = read_policy(directory)
     try:
-        spaces = [space_from_json(saved.document[key]) for key in ("observation_space", "action_space")]
-        policy = DenoiserPolicy(saved.document["algorithm"], *spaces, bool(saved.document["stochastic"]))
+        seen, done = (space_from_json(saved.document[key]) for key in ("observation_space", "action_space"))
+        policy = DenoiserPolicy(saved.document["algorithm"], seen, done, bool(saved.document["stochastic"]))
     except (KeyError, ValueError, TypeError, MisfitError) as error:
         raise DamagedRunError(
             f"The policy in {directory} is inconsistent: {error}.", "Use another checkpoint of the run."

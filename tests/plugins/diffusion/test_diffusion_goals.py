@@ -37,8 +37,8 @@ def test_a_flat_image_takes_the_bits_of_its_mean_alone() -> None:
 
 
 def test_a_cosine_takes_the_bits_of_one_coefficient() -> None:
-    # 40 · cos(π (2 i + 1) / 16) along columns: coefficient (0, 1) = 40 · √(8 · 4) ≈ 226.3, over 11 is 20.6, 21:
-    # ⌈log₂ 22⌉ = 5 bits.
+    # 40 · cos(π (2 i + 1) / 16) along columns: coefficient (0, 1) = 40 · √(8 · 4) ≈ 226.3, over 11 is 20.6,
+    # rounded 21: ⌈log₂ 22⌉ = 5 bits.
     wave = 40 * np.cos(np.pi * (2 * np.arange(8) + 1) / 16)
     image = np.broadcast_to((wave + 128) / 255, (1, *SHAPE))
     assert bits_per_pixel(image) == pytest.approx(5 / 64)

@@ -141,9 +141,7 @@ def test_weights_in_a_pickle_are_not_read(tmp_path: Path, pipeline: Path) -> Non
     with pytest.raises(ValueError, match="holds neither"):
         DenoisingConfig(model=str(tmp_path))
     with pytest.raises(BrokenFileError):
-        make_denoiser(
-            DenoisingConfig(model=str(tmp_path / "diffusion_pytorch_model.bin"), goal="brightness")
-        )
+        make_denoiser(DenoisingConfig(model=str(tmp_path / "diffusion_pytorch_model.bin"), goal="brightness"))
 
 
 def test_more_steps_than_noise_levels_are_refused(pipeline: Path) -> None:

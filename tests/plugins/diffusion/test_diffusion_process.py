@@ -87,7 +87,8 @@ def test_the_best_of_sixteen_earns_more_and_is_less_diverse() -> None:
     _, model = play(envs, pretrained(envs))
     _, best = play(envs, best_of_16(envs))
     before, after = model["final_info"]["metrics"], best["final_info"]["metrics"]
-    assert before["goal"].mean() < 0.3 < 0.7 < after["goal"].mean()
+    assert before["goal"].mean() < 0.3
+    assert after["goal"].mean() > 0.7
     assert after["judged"].mean() > 0.6
     assert after["diversity"].mean() < before["diversity"].mean()
     assert after["frechet"].mean() < before["frechet"].mean()

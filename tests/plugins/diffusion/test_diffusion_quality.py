@@ -37,7 +37,7 @@ def test_the_frechet_distance_of_moved_features_is_the_square_of_the_way() -> No
     seen = np.random.default_rng(0).standard_normal((200, 3)) * [1.0, 2.0, 3.0]
     reference = Reference(1.0, seen.mean(axis=0), np.cov(seen.T))
     assert frechet(seen, reference) == pytest.approx(0.0, abs=1e-9)
-    assert frechet(seen + [3.0, 4.0, 0.0], reference) == pytest.approx(25.0)
+    assert frechet(seen + np.array([3.0, 4.0, 0.0]), reference) == pytest.approx(25.0)
 
 
 def test_the_frechet_distance_of_scaled_features_is_that_of_normal_distributions() -> None:

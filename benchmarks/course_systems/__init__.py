@@ -1,0 +1,1 @@
+"""The systems of the course, each with one command that makes its tables and pictures."""
