@@ -163,7 +163,8 @@ class DenoiserLearner:
     def _divergence(self, means: Array, batch: Batch) -> float:
         """KL from the pre-trained model over an image's steps (nats), exact at the states that were seen."""
         apart = -gaussian(_flat(means), batch.reference, self._denoiser.sigma[batch.steps])
-        return float(apart.sum()) * means.shape[2] / len(batch.finished)
+        images, pixels = means.shape[1:]
+        return float(apart.sum()) * int(pixels) / int(images)
 
 
 def _flat(values: Array) -> torch.Tensor:
