@@ -181,7 +181,7 @@ def kill(scratch: Path, cells: int, workers: int, kills: int) -> dict[str, Any]:
         "cells_lost": lost,
         "cells_trained_more_than_once": repeated,
         "runs_not_done": sum(run["status"] != "done" for run in runs),
-        "leases_left": len(list(root.glob("cells/*/lease.json"))),
+        "locks_left": len(list(root.glob("cells/*/.lock"))),
         "cells_that_were_interrupted": sum(count > 1 for count in attempts)
         + sum(bool(run.get("resumed")) for run in runs),
         "seconds": round(time.perf_counter() - start, 1),

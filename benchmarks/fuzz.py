@@ -2,7 +2,8 @@
 
     python -m benchmarks.fuzz --inputs 100000
 
-Kinds of input, in turn: scenario files, overrides (``--set`` and ``--reward``), records of runs, the document
+Kinds of input, in turn: scenario files, overrides (``--set`` and ``--reward``), records of runs, whole run
+directories and comparisons with other contents and sums that fit, the document
 of a policy, SUMO networks and SUMO demand. Each must be taken or refused with a sentence: no other exception,
 at most a second of processor time, at most 500 MB on top of the program's own memory, nothing written outside
 the folder of the inputs, no process started and no connection made. Prints one JSON document; exits with 1 if
@@ -13,10 +14,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import json
 import os
 import random
 import resource
+import shutil
 import sys
 import tempfile
 import time
@@ -29,10 +32,15 @@ import yaml
 
 from sandbox.api.errors import SandboxError
 from sandbox.backends.policy_files import read_policy
+from sandbox.records.run import FORMAT
 from sandbox.registry.discover import registry
+from sandbox.report.data import read_report_data
+from sandbox.report.page import html
 from sandbox.runs.checksums import seal
-from sandbox.runs.directory import FORMAT, Run
+from sandbox.runs.directory import Run
+from sandbox.runs.verify import find_damages
 from sandbox.scenarios.resolve import load_scenario
+from sandbox.ui.library import Library
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 1.0
@@ -204,6 +212,8 @@ class Readers:
             "override": self.override,
             "record": self.run_record,
             "policy": self.policy_folder,
+            "run directory": self.run_directory,
+            "comparison": self.comparison,
         }
         if self.network:
             found |= {"network": self.sumo_network, "routes": self.sumo_routes}
@@ -271,6 +281,41 @@ class Readers:
             (folder / "weights.safetensors").write_bytes(mutate(rng, weights, WORDS))
         return lambda: read_policy(folder)
 
+    def run_directory(self, rng: random.Random) -> Callable[[], object]:
+        """A run of version 0.1 of which one document has other contents; all sums fit."""
+        folder = self._copy("interrupted" if rng.random() < 0.3 else "evaluated", "*/*/*/*")
+        names = ["run.json", "evaluation.json", "artifacts.json", "manifest.json", "training.json"]
+        files = [file for name in names for file in folder.rglob(name)]
+        spoil(rng, rng.choice(files))
+        root = folder.parents[3]
+
+        def read() -> object:
+            damages = find_damages(folder)
+            index = json.dumps(Library(root).index(), allow_nan=False, ensure_ascii=False).encode()
+            return damages, index, html(read_report_data([folder]))
+
+        return read
+
+    def comparison(self, rng: random.Random) -> Callable[[], object]:
+        """A comparison whose document has other contents."""
+        folder = self._copy("grid", "comparisons/*")
+        spoil(rng, folder / "comparison.json")
+        root = folder.parents[1]
+
+        def read() -> object:
+            index = json.dumps(Library(root).index(), allow_nan=False, ensure_ascii=False).encode()
+            return index, html(read_report_data([folder]))
+
+        return read
+
+    def _copy(self, kind: str, pattern: str) -> Path:
+        """A fresh copy of what version 0.1 wrote; the folder that the pattern names in it."""
+        root = self.folder / kind
+        shutil.rmtree(root, ignore_errors=True)
+        shutil.copytree(ROOT / "tests" / "fixtures" / "runs-0.1" / kind, root)
+        (folder,) = root.glob(pattern)
+        return folder
+
     def sumo_network(self, rng: random.Random) -> Callable[[], object]:
         from sandbox_traffic.network.roads import read_network, require_one_signal
 
@@ -288,6 +333,34 @@ class Readers:
     def _text(self, rng: random.Random) -> str:
         given = value(rng)
         return given if isinstance(given, str) else json.dumps(given)
+
+
+def spoil(rng: random.Random, file: Path) -> None:
+    """Give a document other contents; its own sum fits, and that in the list beside it."""
+    document = json.loads(file.read_text())
+    sealed = document.pop("sha256", None) is not None
+    document = restructured(rng, document)
+    if not isinstance(document, dict):
+        document = {"files": document}
+    content = sealed_anyhow(document) if sealed else json.dumps(document).encode()
+    file.write_bytes(content)
+    for name in ("artifacts.json", "manifest.json"):
+        listing = file.parent / name
+        if listing != file and listing.is_file():
+            listed = json.loads(listing.read_text())
+            if file.name in listed["files"]:
+                new = hashlib.sha256(content).hexdigest()
+                listed["files"][file.name] = [new] if name == "artifacts.json" else new
+                del listed["sha256"]
+                listing.write_bytes(sealed_anyhow(listed))
+
+
+def sealed_anyhow(document: dict[str, Any]) -> bytes:
+    """A document with its sum, also one that `seal` would refuse: with NaN, or half a surrogate pair."""
+    blank = "0" * 64
+    text = json.dumps({**document, "sha256": blank}, indent=2) + "\n"
+    head, _, tail = text.rpartition(blank)
+    return (head + hashlib.sha256(text.encode()).hexdigest() + tail).encode()
 
 
 def record() -> dict[str, Any]:
@@ -426,8 +499,6 @@ def _try(
 
 
 def _keep(name: str, number: int, folder: Path, keep: Path) -> None:
-    import shutil
-
     shutil.copytree(folder, keep / f"{name}-{number}", dirs_exist_ok=True)
 
 

@@ -16,7 +16,7 @@ import sys
 from typing import Any
 
 import sandbox
-from sandbox.runs.directory import strict
+from sandbox.records.base import strict
 from sandbox.scenarios.resolve import load_scenario
 
 

@@ -252,11 +252,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--dir", type=Path, default=None, help="where to work; a temporary folder by default")
     given = parser.parse_args()
     if given.hp is None:
-        rollouts = given.algo in ("ppo", "a2c", "recurrent-ppo", "maskable-ppo")
-        given.hp = (
-            ["n_steps=64", "n_epochs=2"] if given.algo.endswith("ppo") else ["n_steps=64"] if rollouts else []
-        )
+        given.hp = _short_rollouts(given.algo)
     return given
+
+
+def _short_rollouts(algo: str) -> list[str]:
+    """Hyperparameters for short rollouts of an on-policy algorithm, so that it has many safe points."""
+    from sandbox.registry.discover import registry
+    from sandbox.registry.resolve import resolve
+
+    fields = resolve(registry().algorithm(algo).config).model_fields
+    if "buffer_size" in fields:  # n_steps is the length of a return there
+        return []
+    return [f"{name}={value}" for name, value in {"n_steps": 64, "n_epochs": 2}.items() if name in fields]
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ from sandbox.evaluation.progress import Silent
 from sandbox.evaluation.result import EvaluationResult
 from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import evaluation_seeds
-from sandbox.runs.directory import Run, runs, strict
+from sandbox.records.base import strict
+from sandbox.runs.directory import Run, runs
 from sandbox.scenarios.resolve import load_scenario
 from sandbox.training.plan import Plan, make_plan
 from sandbox.training.train import train_plan
@@ -118,7 +119,7 @@ def trained(asked: Sequence[Asked], workers: int) -> list[Run]:
         for future in as_completed(waiting):
             one = waiting[future]
             done[one] = Run.open(future.result())
-            told = f"trained in {done[one].record['seconds']:.0f} s"
+            told = f"trained in {done[one].record.seconds or 0:.0f} s"
             print(f"{one.scenario} seed {one.seed}: {told}", file=sys.stderr, flush=True)
     finally:
         stopped.set()  # an interrupt ends the runs that go on; those that wait in the workers must not begin
@@ -160,9 +161,12 @@ def finished(asked: Asked) -> Run | None:
     }
     validated = plan.scenario.spec.evaluation.model_dump(mode="json", exclude={"episodes"})
     for run in runs(asked.root):
-        if not isinstance(run, Run) or any(run.record.get(key) != value for key, value in wanted.items()):
+        if not isinstance(run, Run) or any(
+            run.record.to_json().get(key) != value for key, value in wanted.items()
+        ):
             continue
-        if all(run.record["scenario"]["evaluation"].get(key) == value for key, value in validated.items()):
+        recorded = run.record.to_json()["scenario"]["evaluation"]
+        if all(recorded.get(key) == value for key, value in validated.items()):
             return run
     return None
 
@@ -174,7 +178,7 @@ def judge(asked: Asked, trained_runs: Sequence[Run]) -> dict[str, Any]:
     agents += [
         replace(learned_agent(run, "best"), name=f"best {seed}")
         for seed, run in enumerate(trained_runs)
-        if run.record.get("best")
+        if run.record.best is not None
     ]
     baselines = baseline_agents(scenario)
     with EpisodeRunner(scenario) as runner:
@@ -191,8 +195,8 @@ def judge(asked: Asked, trained_runs: Sequence[Run]) -> dict[str, Any]:
         "unit": found.metric.unit,
         "better": found.metric.better,
         "test_episodes": len(found.seeds),
-        "steps": trained_runs[0].record["steps"],
-        "train_seconds": [run.record["seconds"] for run in trained_runs],
+        "steps": trained_runs[0].record.steps,
+        "train_seconds": [run.record.seconds for run in trained_runs],
         "final": final,
         "final_returns": [_return(found, name) for name in finals],
         "best_validation": [found.mean(agent.name) for agent in agents if agent.name.startswith("best ")],
@@ -201,7 +205,7 @@ def judge(asked: Asked, trained_runs: Sequence[Run]) -> dict[str, Any]:
         "best_baseline": best,
         "ratio_to_best_baseline": [value / found.mean(best) for value in final],
         "seeds_that_beat_every_baseline": sum(sign * value < sign * found.mean(best) for value in final),
-        "packages": trained_runs[0].record["packages"],
+        "packages": trained_runs[0].record.packages,
     }
 
 

@@ -28,6 +28,7 @@ import numpy as np
 import sandbox
 from benchmarks.learning import Asked, report, trained
 from sandbox.api.errors import InvalidValueError
+from sandbox.backends.sb3 import catalogue
 from sandbox.evaluation.evaluate import play_all
 from sandbox.evaluation.named_agents import baseline_agents, learned_agent
 from sandbox.evaluation.progress import Silent
@@ -40,7 +41,11 @@ from sandbox.scenarios.resolve import load_scenario
 TARGETS = tuple(
     f"locomotion/half-cheetah-{name}" for name in ("low-friction", "low-gravity", "heavy", "uphill")
 )
-MIXABLE = ("sac", "td3", "tqc", "crossq")
+MIXABLE = [
+    name
+    for name, row in catalogue.rows().items()
+    if row.kind == "off-policy" and "Box" in row.capabilities.action_spaces
+]
 NOISE = 0.2
 """Standard deviation of the noise on the source policy's actions, in units of half their range."""
 SOURCE_SEED = 2_000_000
@@ -83,7 +88,9 @@ def main() -> int:
     if options.seeds < 1 or options.workers < 1 or options.source_steps < 1:
         parser.error("--seeds, --workers and --source-steps must be at least 1")
     if options.mix and options.algo not in MIXABLE:
-        parser.error(f"--mix is for algorithms with a replay of continuous actions: {', '.join(MIXABLE)}")
+        parser.error(
+            f"--mix is for algorithms with a replay buffer of continuous actions: {', '.join(MIXABLE)}"
+        )
     return report(lambda: compare(options), table)
 
 

@@ -315,10 +315,18 @@ def errors() -> str:
 
 
 def packages() -> str:
-    """Packages whose versions a run records."""
-    from sandbox.runs.provenance import PACKAGES
+    """What the recorded packages belong to, by what is run."""
+    from sandbox.runs.provenance import ALWAYS
 
-    return ", ".join(f"`{name}`" for name in PACKAGES) + "."
+    needed: dict[tuple[str, str], list[str]] = {}
+    for kind in ("domains", "algorithms"):
+        for plugin in _shipped(kind):
+            extra = f"`{plugin.extra}`" if kind == "domains" and plugin.extra else ""
+            modules = ", ".join(f"`{name}`" for name in plugin.requires)
+            needed.setdefault((modules, extra), []).append(f"`{plugin.name}`")
+    rows = [("everything", ", ".join(f"`{name}`" for name in ALWAYS), "")]
+    rows += [(", ".join(by), modules, extra) for (modules, extra), by in needed.items()]
+    return table(("what is run", "distributions of these modules", "and of this extra"), rows)
 
 
 def _shipped(kind: str) -> list[Any]:

@@ -21,7 +21,7 @@ _HOMES = {
     "list_domains": "sandbox.registry.listing",
     "list_plugins": "sandbox.registry.listing",
     "list_scenarios": "sandbox.scenarios.listing",
-    "load": "sandbox.runs.load",
+    "load": "sandbox.runs.directory",
     "make": "sandbox.envs.make",
     "make_vec": "sandbox.envs.make",
     "register_envs": "sandbox.envs.make",
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
         list_domains,
         list_plugins,
     )
-    from sandbox.runs.load import load
+    from sandbox.runs.directory import load
     from sandbox.scenarios.listing import list_scenarios
     from sandbox.training.train import train
     from sandbox.tuning.api import tune

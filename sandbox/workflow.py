@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.report.make import save_page
 from sandbox.report.media import REPLAYS
-from sandbox.runs.artifacts import add_artifact
 from sandbox.runs.atomic import storage_errors
-from sandbox.runs.directory import Run, strict
+from sandbox.runs.checksums import add_artifact
+from sandbox.runs.directory import EPISODES, EVALUATION, Run
 from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -72,15 +72,13 @@ def run(
         init_from=init_from,
         data=data,
         expert=expert,
+        checkpoint_every=checkpoint_every,
+        track=track,
+        episodes=len(seeds),
+        command=command,
     )
-    facts = {
-        "command": command,
-        "checkpoint_every": checkpoint_every,
-        "track": list(track),
-        "evaluate": len(seeds),
-    }
     with EpisodeRunner(resolved) as runner:
-        trained = train_plan(plan, Path(runs_dir), runner, progress, facts)
+        trained = train_plan(plan, Path(runs_dir), runner, progress)
         return trained, evaluate_run(trained, resolved, runner, seeds, progress)
 
 
@@ -115,22 +113,21 @@ def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
     plan = plan_from_run(opened)
     with EpisodeRunner(plan.scenario) as runner:
         writer = RunWriter.reopen(path)
-        if writer.record["status"] == "done":
+        if writer.record.status == "done":
             writer.drop_checkpoints()
             writer.close()
             trained = Run.open(path)
         else:
             trained = resume_plan(plan, writer, runner, progress)
-        episodes = trained.record.get("evaluate")
-        if episodes is not None:
-            seeds = evaluation_seeds(plan.scenario, episodes)
+        if plan.episodes is not None:
+            seeds = evaluation_seeds(plan.scenario, plan.episodes)
             evaluate_run(trained, plan.scenario, runner, seeds, progress)
     return trained
 
 
 def is_complete(run: Run) -> bool:
     """Whether a run is trained and, if that was asked for, evaluated."""
-    evaluated = run.record.get("evaluate") is None or (run.path / "evaluation.json").is_file()
+    evaluated = run.record.evaluate is None or (run.path / EVALUATION).is_file()
     return run.status == "done" and evaluated
 
 
@@ -156,14 +153,17 @@ def evaluate_run(
 
 
 def save_replay(run: Run, scenario: ResolvedScenario, seed: int, progress: Progress) -> None:
-    """Play one test episode for the page's viewers, where the task has a view for it."""
-    if not any(view.name == "replay" and "json" in view.formats for view in scenario.task.views):
-        return
-    from sandbox.outputs.render import render
+    """Play one test episode for the page's player."""
+    from sandbox.outputs.render import REPLAY, render
 
-    out = run.path / REPLAYS / f"{run.algorithm}.json"
+    name = f"{run.algorithm}.json"
     try:
-        render([run.path], scenario, out, view="replay", seed=seed, progress=progress)
+        with tempfile.TemporaryDirectory(prefix="sandbox-replay-") as scratch:
+            file = render(
+                [run.path], scenario, Path(scratch) / name, view=REPLAY, seed=seed, progress=progress
+            )
+            (run.path / REPLAYS).mkdir(exist_ok=True)
+            add_artifact(run.path, f"{REPLAYS}/{name}", file.read_bytes())
     except Exception as error:  # a picture that fails must not cost the result
         progress.message(f"No replay was made: {error}")
 
@@ -177,16 +177,15 @@ def save_evaluation(run: Run, evaluation: EvaluationResult) -> None:
     from sandbox.report.picture import draw_result
 
     with storage_errors(run.path):
-        add_artifact(run.path, "episodes.parquet", evaluation.to_parquet())
+        add_artifact(run.path, EPISODES, evaluation.to_parquet())
         picture = draw_result(run, evaluation)
         if picture is not None:
             add_artifact(run.path, "result.png", picture)
         # Last, because a run that has it counts as evaluated.
-        summary = json.dumps(strict(evaluation.to_json()), indent=2, allow_nan=False)
-        add_artifact(run.path, "evaluation.json", f"{summary}\n".encode())
+        add_artifact(run.path, EVALUATION, evaluation.record().encode(indent=2))
 
 
 def _learned(run: Run) -> list[Agent]:
     """The final policy and, where validation chose one, the best."""
-    chosen = ["best"] if run.record.get("best") else []
+    chosen = ["best"] if run.record.best else []
     return [learned_agent(run, which) for which in ["final", *chosen]]

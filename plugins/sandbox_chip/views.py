@@ -59,7 +59,7 @@ def heat_maps(request: ViewRequest) -> None:
     episode: Episode = halfway["episode"]
     planes = halfway.get("planes", _planes(episode))  # a dead end may come before half of the macros
     macro = halfway.get("macro", 0)
-    horizontal, vertical, density = _cost_maps(episode)
+    horizontal, vertical, density = cost_maps(episode)
     wire_mask = _inside(episode, macro, planes[SHARED_PLANES + WIRE_MASK] ** 2)
     panels = [
         (f"wire mask of macro {macro + 1}, share of its range", wire_mask),
@@ -121,7 +121,7 @@ def _inside(episode: Episode, macro: int, plane: Image) -> Floats:
     return shown
 
 
-def _cost_maps(episode: Episode) -> tuple[Floats, Floats, Floats]:
+def cost_maps(episode: Episode) -> tuple[Floats, Floats, Floats]:
     """Horizontal and vertical congestion, and density, of the cost grid."""
     netlist, technology = episode.problem.netlist, episode.design.technology
     x, y, orientation = episode.centres()

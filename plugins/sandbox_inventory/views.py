@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.api import RewardSpec, ViewAgent, ViewRequest
-from sandbox.api.replay import write_replay
+from sandbox.api import Moment, RewardSpec, ViewAgent, ViewRequest
+from sandbox.api.replay import Clock, Episode, Event, Series, StepLog, write_replay
 from sandbox_inventory.core.arrays import Array, positive
 from sandbox_inventory.core.envs import InventoryVectorEnv
 from sandbox_inventory.core.model import Flow, Model, State
@@ -21,6 +21,12 @@ MAX_PERIODS = 120
 MAX_REPLAY_PERIODS = 400
 """Most periods of an episode in a replay."""
 
+WARMUP_SHOWN = 50
+"""Periods of the warm-up that a replay begins with."""
+
+MAX_ECHELONS = 8
+"""Most echelons whose orders a replay shows."""
+
 
 @dataclass
 class Recording:
@@ -30,18 +36,24 @@ class Recording:
         flows: What moved in each period.
         in_transit: Units in the pipeline after each period.
         metrics: The episode's metrics.
+        warmup: Periods at the beginning that the metrics leave out.
+        log: Rewards of every period.
     """
 
     flows: list[Flow] = field(default_factory=list)
     in_transit: list[float] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
+    warmup: int = 0
+    log: StepLog = field(default_factory=StepLog)
 
 
 def record(request: ViewRequest, agent: ViewAgent, seed: int) -> Recording:
     """Play one episode and record it."""
     recording = Recording()
 
-    def on_step(env: Any, moment: Any) -> None:
+    def on_step(env: Any, moment: Moment) -> None:
+        recording.log.add(moment)
+        recording.warmup = int(env.model.config.warmup)
         flow = env.last_flow
         if moment.step and flow is not None:
             recording.flows.append(flow)
@@ -167,33 +179,97 @@ def bullwhip(request: ViewRequest) -> None:
 
 
 def replay(request: ViewRequest) -> None:
-    """Every period of each agent's first episode, at most `MAX_REPLAY_PERIODS`, for the web page."""
-    episodes = []
-    for agent in request.agents:
-        recording = record(request, agent, request.seeds[0])
-        flows = recording.flows[:MAX_REPLAY_PERIODS]
-        location = {
-            "name": "system",
-            "on_hand": [float(flow.stock[0]) for flow in flows],
-            "pipeline": recording.in_transit[:MAX_REPLAY_PERIODS],
-            "order": [float(flow.orders[0, -1]) for flow in flows],
-            "demand": [float(flow.demand[0]) for flow in flows],
-            "lost": [float(flow.demand[0] - flow.filled[0]) for flow in flows],
-        }
-        cost = [
-            sum(float(money[0]) for name, money in flow.terms.items() if name != "revenue") for flow in flows
-        ]
-        episodes.append(
-            {
-                "agent": agent.name,
-                "seed": int(request.seeds[0]),
-                "metrics": {name: float(value) for name, value in recording.metrics.items()},
-                "series": [{"name": "cost", "unit": "money", "values": cost}],
-                "periods": len(flows),
-                "locations": [location],
-            }
+    """Stock, pipeline, demand, orders and cost of the first episode's periods, for each agent."""
+    episodes = [_replay(request, agent, request.seeds[0]) for agent in request.agents]
+    write_replay(request.path, request.scenario, episodes)
+
+
+def _replay(request: ViewRequest, agent: ViewAgent, seed: int) -> Episode:
+    recording = record(request, agent, seed)
+    periods = len(recording.flows)
+    first = max(min(recording.warmup, periods) - WARMUP_SHOWN, 0)
+    last = min(first + MAX_REPLAY_PERIODS, periods)
+    flows, warmup = recording.flows[first:last], recording.warmup - first
+    return Episode(
+        agent=agent.name,
+        seed=seed,
+        frames=len(flows),
+        clock=Clock(unit="periods", start=first + 1.0),
+        episode_end=float(periods) if last < periods else None,
+        metrics=recording.metrics,
+        series=[
+            *_stock(flows, recording.in_transit[first:last]),
+            *_flows(flows),
+            *_costs(flows),
+            *recording.log.series(range(first + 1, last + 1)),
+        ],
+        events=[Event(frame=0, until=warmup, text="warm-up, not counted")] if warmup > 0 else [],
+    )
+
+
+def _stock(flows: list[Flow], in_transit: list[float]) -> list[Series]:
+    """Units on hand and in transit at the end of every period."""
+    stock = [float(flow.stock[0]) for flow in flows]
+    return [
+        Series(name="on hand", unit="units", panel="stock", style="step", colour="blue", values=stock),
+        Series(
+            name="in transit", unit="units", panel="stock", style="step", colour="purple", values=in_transit
+        ),
+    ]
+
+
+def _flows(flows: list[Flow]) -> list[Series]:
+    """Demand, what of it was not met at once, and orders: of every echelon where there are several."""
+    demand = [float(flow.demand[0]) for flow in flows]
+    short = [float(flow.demand[0] - flow.filled[0]) for flow in flows]
+    orders = np.array([flow.orders[0] for flow in flows])
+    names = [f"echelon {place + 1}" for place in range(orders.shape[1])][:MAX_ECHELONS]
+    several = len(names) > 1
+    shown = [
+        Series(
+            name="demand",
+            unit="units",
+            panel="demand and orders",
+            style="step",
+            colour="orange",
+            values=demand,
+        ),
+        Series(
+            name="not met at once",
+            unit="units",
+            panel="demand and orders",
+            style="bars",
+            colour="bad",
+            values=short,
+        ),
+    ]
+    if not several:
+        names = ["order"]
+    panel = "orders" if several else "demand and orders"
+    return shown + [
+        Series(
+            name=name,
+            unit="units",
+            panel=panel,
+            style="step",
+            colour=None if several else "green",
+            values=orders[:, place],
         )
-    write_replay(request.path, "inventory", "inventory", episodes)
+        for place, name in enumerate(names)
+    ]
+
+
+def _costs(flows: list[Flow]) -> list[Series]:
+    """Costs of every period, and what they are made of."""
+    names = [name for name in flows[0].terms if name != "revenue"]
+    terms = {name: np.array([float(flow.terms[name][0]) for flow in flows]) for name in names}
+    paid = {name: money for name, money in terms.items() if money.any()}
+    total = np.sum(list(terms.values()), axis=0)
+    parts = paid if len(paid) > 1 else {}
+    return [
+        *(Series(name=name, unit="money", panel="cost", values=money) for name, money in parts.items()),
+        Series(name="cost", unit="money", panel="cost", values=total, colour="ink"),
+    ]
 
 
 def _figure(width: float, height: float) -> Any:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import io
-from typing import Any
-
 import numpy as np
 
 from sandbox.api import Moment, ViewAgent, ViewRequest
-from sandbox.api.replay import write_replay
+from sandbox.api.replay import Clock, Colour, Episode, PictureLog, Series, StepLog, write_replay
 from sandbox_locomotion.env import LocomotionEnv
-from sandbox_locomotion.render import AnnotatedCamera, Image
+from sandbox_locomotion.render import AnnotatedCamera
 
 SECONDS = 10.0
 """A replay shows the first so many seconds of an episode."""
-FRAMES_PER_SECOND = 10.0
+MAX_FRAMES = 160
+"""Pictures of a replay; a longer episode has fewer a second."""
+
+FIGURES: tuple[tuple[str, str, str, Colour], ...] = (
+    ("speed", "speed", "m/s", "blue"),
+    ("command", "speed", "m/s", "orange"),
+    ("height", "height", "m", "green"),
+)
+"""Name, panel, unit and colour of a replay's series."""
+
 IMAGE_SIZE = 240
 """Side of a replay's images, pixels."""
 
@@ -23,7 +28,7 @@ IMAGE_SIZE = 240
 def draw_replay(request: ViewRequest) -> None:
     """Write a replay with images, speed and height of the first seconds of every agent and seed."""
     episodes = [_replay(request, agent, seed) for agent in request.agents for seed in request.seeds]
-    write_replay(request.path, "frames", "locomotion", episodes)
+    write_replay(request.path, request.scenario, episodes)
 
 
 def draw_speed(request: ViewRequest) -> None:
@@ -58,48 +63,51 @@ def draw_speed(request: ViewRequest) -> None:
     figure.savefig(request.path, dpi=120)
 
 
-def _replay(request: ViewRequest, agent: ViewAgent, seed: int) -> dict[str, Any]:
+def _replay(request: ViewRequest, agent: ViewAgent, seed: int) -> Episode:
     camera: AnnotatedCamera | None = None
-    images: list[str] = []
-    speeds: list[float] = []
-    heights: list[float] = []
-    fps = FRAMES_PER_SECOND
+    log, pictures = StepLog(request.weights), PictureLog(MAX_FRAMES, IMAGE_SIZE)
+    figures: dict[str, list[float]] = {"speed": [], "height": [], "command": []}
+    dt = 0.0
 
     def on_step(env: LocomotionEnv, moment: Moment) -> None:
-        nonlocal camera, fps
+        nonlocal camera, dt
         simulation = env.simulation
-        every = max(1, round(1 / (FRAMES_PER_SECOND * simulation.dt)))
-        fps = 1 / (every * simulation.dt)
-        if moment.step % every or moment.step * simulation.dt > SECONDS:
+        dt = simulation.dt
+        if moment.step * dt > SECONDS:
             return
-        if camera is None:
-            camera = AnnotatedCamera(simulation, IMAGE_SIZE)
-        images.append(_jpeg(camera.picture(0)))
-        speeds.append(float(simulation.state.speed[0]))
+        log.add(moment)
+        figures["speed"].append(float(simulation.state.speed[0]))
         index = simulation.robot.anatomy.height_qpos
-        heights.append(float(simulation.physics.qpos[0, index]) if index is not None else 0.0)
+        if index is not None:
+            figures["height"].append(float(simulation.physics.qpos[0, index]))
+        if simulation.config.command_speed is not None:
+            figures["command"].append(float(simulation.state.command[0, 0]))
+        if pictures.wants(moment.step):
+            camera = camera or AnnotatedCamera(simulation, IMAGE_SIZE)
+            pictures.add(moment.step, camera.picture(0))
 
     try:
         record = request.play(agent, seed, on_step, "rgb_array")
     finally:
         if camera is not None:
             camera.close()
-    return {
-        "agent": agent.name,
-        "seed": int(seed),
-        "fps": fps,
-        "images": images,
-        "metrics": {name: float(value) for name, value in record.metrics.items()},
-        "series": [
-            {"name": "speed", "unit": "m/s", "values": speeds},
-            {"name": "height", "unit": "m", "values": heights},
+    steps = pictures.steps
+    return Episode(
+        agent=agent.name,
+        seed=seed,
+        frames=len(steps),
+        clock=Clock(unit="s", every=dt * (steps[1] if len(steps) > 1 else 1)),
+        episode_end=record.length * dt if record.length * dt > SECONDS else None,
+        metrics=record.metrics,
+        pictures=pictures.pictures,
+        series=[
+            *(
+                Series(
+                    name=name, panel=panel, unit=unit, colour=colour, values=np.array(figures[name])[steps]
+                )
+                for name, panel, unit, colour in FIGURES
+                if figures[name]
+            ),
+            *log.series(steps),
         ],
-    }
-
-
-def _jpeg(image: Image) -> str:
-    from PIL import Image as Pillow
-
-    file = io.BytesIO()
-    Pillow.fromarray(np.ascontiguousarray(image)).save(file, "JPEG", quality=80)
-    return base64.b64encode(file.getvalue()).decode("ascii")
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -12,7 +13,19 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from sandbox.api import Moment, ViewRequest
-from sandbox.api.replay import write_replay
+from sandbox.api.replay import (
+    Clock,
+    Episode,
+    Kind,
+    LegendEntry,
+    Lines,
+    Polygons,
+    Scene,
+    Series,
+    StepLog,
+    Things,
+    write_replay,
+)
 from sandbox_traffic.batch import SignalBatch
 from sandbox_traffic.network.phases import stop_line_light
 from sandbox_traffic.network.shapes import LANE_WIDTH, Shapes, StopLine, read_shapes
@@ -25,7 +38,39 @@ CORRIDOR = 15.0
 REPLAY_SECONDS = 1800
 """Length of a replay, from the beginning of the episode, s."""
 
-KINDS = ({"name": "car"}, {"name": "bus", "length": 12, "width": 2.5})
+FREE_SPEED = 14.0
+"""Speed from which a vehicle has the colour of free flow, m/s."""
+
+SURROUNDINGS = 100.0
+"""A single junction is shown with so much of its roads on every side, m."""
+
+MAX_JUMP = 300.0
+"""A vehicle that is farther away at the next decision was moved by the simulator, and did not drive, m."""
+
+WIDTHS = {"passenger": 2.0, "bus": 2.6, "bicycle": 0.8}
+"""Width of a vehicle by SUMO's vehicle class, m; other classes are as wide as a car."""
+
+VEHICLES = tuple(
+    Kind(
+        name=name,
+        width=width,
+        pixels=7.0,
+        anchor="front",
+        colours=["bad", "yellow", "blue"],
+        limits=(0.0, FREE_SPEED),
+    )
+    for name, width in WIDTHS.items()
+)
+PEDESTRIAN = Kind(name="pedestrian", shape="circle", length=1.0, pixels=3.0, colour="purple")
+STOP_LINE = Kind(
+    name="signal", length=1.4, pixels=4.0, anchor="front", colours=["bad", "yellow", "good", "faint"]
+)
+LIGHT_VALUES = {"r": 0, "y": 1, "u": 1, "G": 2, "o": 3}
+LEGEND = [
+    LegendEntry(colour="bad", text="standing"),
+    LegendEntry(colour="yellow", text=f"{FREE_SPEED / 2:.0f} m/s"),
+    LegendEntry(colour="blue", text=f"{FREE_SPEED:.0f} m/s or more"),
+]
 
 
 def draw_delays(request: ViewRequest) -> None:
@@ -75,14 +120,14 @@ def draw_time_space(request: ViewRequest) -> None:
 
 
 def draw_replay(request: ViewRequest) -> None:
-    """Write episodes for the viewer ``intersection`` of the web page."""
+    """Write episodes as a scene from above with the number of vehicles that stand and the reward."""
     episodes = []
     for agent in request.agents:
         for seed in request.seeds:
-            recording = _Recording(REPLAY_SECONDS)
+            recording = _Recording(REPLAY_SECONDS, request.weights)
             played = request.play(agent, seed, recording.on_moment)
             episodes.append(_replay(recording, agent.name, seed, played.metrics))
-    write_replay(request.path, "intersection", "traffic", episodes)
+    write_replay(request.path, request.scenario, episodes)
 
 
 class _Frame(NamedTuple):
@@ -108,9 +153,11 @@ class _Frame(NamedTuple):
 class _Recording:
     """Vehicles and signals at every decision of an episode, up to ``seconds`` from its beginning."""
 
-    def __init__(self, seconds: float = float("inf")) -> None:
+    def __init__(self, seconds: float = float("inf"), weights: Mapping[str, float] | None = None) -> None:
         self.frames: list[_Frame] = []
+        self.log = StepLog(weights)
         self.interval = 0
+        self.duration = 0.0
         self._shapes: Shapes | None = None
         self._seconds = seconds
 
@@ -128,55 +175,136 @@ class _Recording:
         if self._shapes is None:
             self._shapes = read_shapes(batch.network.roads)
             self.interval = batch.network.config.decision_interval
+            self.duration = float(simulation.end - simulation.begin)
         time = simulation.now - simulation.begin
         if simulation.running and time <= self._seconds:
             waiting = sum(batch.state.waiting_vehicles(0))
             self.frames.append(_Frame(time, simulation.vehicles(), shown_states(simulation), waiting))
+            self.log.add(moment)
 
 
-def _replay(recording: _Recording, agent: str, seed: int, metrics: dict[str, float]) -> dict[str, Any]:
-    """An episode in the format of the viewer ``intersection``."""
+def _replay(recording: _Recording, agent: str, seed: int, metrics: dict[str, float]) -> Episode:
     shapes = recording.shapes
-    numbers: dict[str, int] = {}
-    return {
-        "agent": agent,
-        "seed": seed,
-        "metrics": metrics,
-        "series": [
-            {
-                "name": "standing or outside",
-                "unit": "vehicles",
-                "values": [frame.waiting for frame in recording.frames],
-            }
+    times = [frame.time for frame in recording.frames]
+    vehicles = [frame.vehicles for frame in recording.frames]
+    lights = ["".join(frame.light(stop) for stop in shapes.stops) for frame in recording.frames]
+    queue = [frame.waiting for frame in recording.frames]
+    running = [len(moment.names) for moment in vehicles]
+    # The frame of the last decision cannot be shown, as the simulation has ended then: that is no cut.
+    whole = times[-1] + recording.interval >= recording.duration
+    return Episode(
+        agent=agent,
+        seed=seed,
+        frames=len(times),
+        clock=Clock(unit="s", start=times[0], every=recording.interval),
+        episode_end=None if whole else recording.duration,
+        metrics=metrics,
+        scene=_scene(shapes, vehicles, lights),
+        series=[
+            Series(name="standing or outside", values=queue, panel="vehicles", colour="bad"),
+            Series(name="on the road", values=running, panel="vehicles", colour="blue"),
+            *recording.log.series(),
         ],
-        "seconds_per_frame": recording.interval,
-        "roads": [
-            {"points": np.round(road.points, 1).tolist(), "width": road.width} for road in shapes.roads
-        ],
-        "junctions": [np.round(shape, 1).tolist() for shape in shapes.junctions],
-        "signals": [np.round(stop.ends, 1).tolist() for stop in shapes.stops],
-        "kinds": list(KINDS),
-        "frames": [
-            {
-                "vehicles": _vehicle_rows(frame.vehicles, numbers),
-                "signals": "".join(frame.light(stop) for stop in shapes.stops),
-            }
-            for frame in recording.frames
-        ],
-    }
+        texts=recording.log.texts(),
+    )
 
 
-def _vehicle_rows(vehicles: Vehicles, numbers: dict[str, int]) -> list[list[float]]:
-    """``[id, x, y, heading, speed, kind]`` of every vehicle; ``numbers`` gives and remembers their ids."""
-    rows = zip(vehicles.names, vehicles.kinds, vehicles.position, vehicles.angle, vehicles.speed, strict=True)
-    return [
-        [
-            numbers.setdefault(name, len(numbers)),
-            *(round(float(value), 1) for value in (*position, angle, speed)),
-            int(kind == "bus"),
-        ]
-        for name, kind, position, angle, speed in rows
+def _scene(shapes: Shapes, vehicles: Sequence[Vehicles], lights: Sequence[str]) -> Scene:
+    """The network from above.
+
+    Args:
+        shapes: Where lanes, crossings, junctions and stop lines are.
+        vehicles: Vehicles and pedestrians of every frame.
+        lights: For every frame one letter a stop line.
+    """
+    widths = sorted({road.width for road in shapes.roads})
+    lanes = [  # a little narrower than they are, so that lanes side by side can be told apart
+        Lines(
+            paths=[np.round(road.points, 1) for road in shapes.roads if road.width == width],
+            width=0.9 * width,
+            pixels=1.5,
+            line="grey",
+            opacity=0.4,
+        )
+        for width in widths
     ]
+    junctions = Polygons(paths=[np.round(shape, 1) for shape in shapes.junctions], fill="grey", opacity=0.4)
+    crossings = [
+        Lines(paths=[np.round(crossing.points, 1)], width=crossing.width, line="faint", opacity=0.4)
+        for crossing in shapes.crossings
+    ]
+    things = [_stop_lines(shapes, lights), _vehicles(vehicles)]
+    if any(len(moment.pedestrians) for moment in vehicles):
+        places = [
+            {
+                "id": np.arange(len(moment.pedestrians)),
+                "x": moment.pedestrians[:, 0],
+                "y": moment.pedestrians[:, 1],
+            }
+            for moment in vehicles
+        ]
+        things.append(Things.of(places, [PEDESTRIAN], smooth=False))
+    return Scene(
+        title="the network from above",
+        unit="m",
+        view=_view(shapes),
+        shapes=[*lanes, junctions, *crossings],
+        things=things,
+        legend=[*LEGEND, *([LegendEntry(colour="purple", text="people on foot")] if len(things) > 2 else [])],
+        scale=True,
+    )
+
+
+def _view(shapes: Shapes) -> tuple[float, float, float, float] | None:
+    """The surroundings of a single junction; all of a network."""
+    if len({stop.signal for stop in shapes.stops}) != 1:
+        return None
+    middle = np.mean([stop.middle for stop in shapes.stops], axis=0)
+    low = np.maximum(shapes.low, middle - SURROUNDINGS)
+    width, height = np.minimum(shapes.high, middle + SURROUNDINGS) - low
+    return float(low[0]), float(low[1]), float(width), float(height)
+
+
+def _stop_lines(shapes: Shapes, lights: Sequence[str]) -> Things:
+    """Stop lines in the colours of their signals; a frame has a row for those that changed."""
+    middles = np.array([stop.middle for stop in shapes.stops])
+    headings = np.array([stop.heading for stop in shapes.stops])
+    angles = np.rad2deg(np.arctan2(headings[:, 1], headings[:, 0]))
+    widths = np.array([np.hypot(*(stop.ends[1] - stop.ends[0])) for stop in shapes.stops])
+    frames = []
+    before = [""] * len(shapes.stops)
+    for letters in lights:
+        rows = [row for row, letter in enumerate(letters) if letter != before[row]]
+        before = list(letters)
+        frames.append(
+            {
+                "id": rows,
+                "x": middles[rows, 0],
+                "y": middles[rows, 1],
+                "angle": angles[rows],
+                "width": widths[rows],
+                "value": [LIGHT_VALUES[letters[row]] for row in rows],
+            }
+        )
+    return Things.of(frames, [STOP_LINE], keep=True)
+
+
+def _vehicles(vehicles: Sequence[Vehicles]) -> Things:
+    """Vehicles with their length and, as their value, their speed."""
+    classes = list(WIDTHS)
+    frames = [
+        {
+            "id": moment.names,
+            "x": moment.position[:, 0],
+            "y": moment.position[:, 1],
+            "angle": 90.0 - moment.angle,  # SUMO's are clockwise from north
+            "length": moment.length,
+            "value": moment.speed,
+            "kind": [classes.index(kind) if kind in WIDTHS else 0 for kind in moment.kinds],
+        }
+        for moment in vehicles
+    ]
+    return Things.of(frames, VEHICLES, jump=MAX_JUMP)
 
 
 def _draw_paths(axes: Any, recording: _Recording) -> Any:

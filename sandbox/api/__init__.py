@@ -77,6 +77,7 @@ _HOMES = {
     "RewardChoice": "scenario",
     "Scenario": "scenario",
     "Seeds": "scenario",
+    "Tunable": "tuning",
     "Moment": "view",
     "View": "view",
     "ViewAgent": "view",
@@ -134,6 +135,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "TaskModels",
     "TrainContext",
     "Transitions",
+    "Tunable",
     "UnknownNameError",
     "View",
     "ViewAgent",
@@ -204,6 +206,7 @@ if TYPE_CHECKING:
     )
     from sandbox.api.state import read_state, write_state
     from sandbox.api.task_models import TaskModels
+    from sandbox.api.tuning import Tunable
     from sandbox.api.view import Moment, View, ViewAgent, ViewRequest
 
 

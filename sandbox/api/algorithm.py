@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from sandbox.api.version import API_VERSION
 
 if TYPE_CHECKING:
-    import gymnasium as gym
     from pydantic import BaseModel
 
     from sandbox.api.data import Dataset
     from sandbox.api.policy import Policy
     from sandbox.api.task_models import TaskModels
+    from sandbox.api.types import Space, VectorEnvironment
 
 Family = Literal[
     "policy-gradient", "value-based", "actor-critic", "model-based", "planning", "imitation", "offline"
@@ -108,22 +108,22 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class RemoteEnvs:
-    """How an algorithm plays in other processes or on other machines; see `TrainContext.remote_envs`.
+    """Environments in other processes or on other machines; see `TrainContext.remote_envs`.
 
     Attributes:
-        make_envs: ``(num_envs, worker)``: a vector environment as `TrainContext.make_envs` gives, with
-            training seeds of the worker's own; workers are numbered from 1. It can be pickled. The
-            environment's ``drain()`` gives what has ended in it since the last call, as plain values.
-        on_episodes: To be called with what ``drain()`` gave, so that the episodes count as those played
-            here do.
+        make_envs: ``(num_envs, worker) -> VectorEnv``: a vector environment as `TrainContext.make_envs`
+            gives, on training seeds of that worker; workers are numbered from 1. It can be pickled. The
+            environment's ``drain()`` returns the episodes that have ended in it since the last call, as
+            plain values.
+        on_episodes: Takes what ``drain()`` returned, so that these episodes are logged like local ones.
     """
 
-    make_envs: Callable[[int, int], gym.vector.VectorEnv[Any, Any, Any]]
+    make_envs: Callable[[int, int], VectorEnvironment]
     on_episodes: Callable[[Any], None]
 
 
 class Update(Protocol):
-    """How an algorithm reports its progress; see `TrainContext.update`."""
+    """Reports the progress of a training; see `TrainContext.update`."""
 
     def __call__(
         self,
@@ -169,15 +169,15 @@ class TrainContext:
             the environments (shape ``(num_envs, *action_shape)``), or None.
         models: What the task tells of itself: its reward, and its finite model and dynamics where it
             offers them.
-        remote_envs: How to play in other processes or on other machines; what is played through it is not
-            restored when a stopped run goes on.
+        remote_envs: Makes environments in other processes or on other machines; these are not restored
+            when a stopped run is resumed.
         resume: What to go on from instead of starting, or None; ``initial`` then says only that the run
             once started from a policy.
     """
 
-    make_envs: Callable[[int], gym.vector.VectorEnv[Any, Any, Any]]
-    observation_space: gym.Space[Any]
-    action_space: gym.Space[Any]
+    make_envs: Callable[[int], VectorEnvironment]
+    observation_space: Space
+    action_space: Space
     config: Any
     steps: int
     seed: int

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api.metric import Metric
+from sandbox.api.types import Json
 
 Values = NDArray[np.float64]
 
@@ -24,7 +25,8 @@ class DerivedMetrics:
     def __init__(self, metrics: Sequence[Metric], rows: int) -> None:
         self._metrics = [metric for metric in metrics if metric.from_term or metric.from_info]
         self._values = np.zeros((len(self._metrics), rows))
-        self._steps = np.zeros(rows)
+        self._steps = np.zeros((len(self._metrics), rows))
+        """Steps that had a value: an info may come now and then."""
 
     def __bool__(self) -> bool:
         return bool(self._metrics)
@@ -32,7 +34,7 @@ class DerivedMetrics:
     def begin(self, rows: Any = slice(None)) -> None:
         """Episodes begin in some rows."""
         self._values[:, rows] = 0.0
-        self._steps[rows] = 0
+        self._steps[:, rows] = 0
 
     def add(self, terms: Mapping[str, Any], info: Mapping[str, Any]) -> None:
         """One step of all rows.
@@ -42,14 +44,13 @@ class DerivedMetrics:
                 ``(n, k)``, of which the mean counts.
             info: The environment's info, where metrics with ``from_info`` find their values.
         """
-        first = self._steps == 0
-        self._steps += 1
         for place, metric in enumerate(self._metrics):
             given = terms.get(metric.from_term) if metric.from_term else info.get(metric.from_info)
             if given is None:
-                continue  # an info that comes now and then
-            value = _per_row(given, len(self._steps))
-            before = self._values[place]
+                continue
+            value = _per_row(given, self._steps.shape[1])
+            before, first = self._values[place], self._steps[place] == 0
+            self._steps[place] += 1
             if metric.how == "last":
                 after = value
             elif metric.how in ("sum", "mean"):
@@ -63,11 +64,11 @@ class DerivedMetrics:
         """By name, each of shape ``(n,)``: as if every episode ended now."""
         steps = np.maximum(self._steps, 1)
         return {
-            metric.name: (values / steps if metric.how == "mean" else values).copy()
-            for metric, values in zip(self._metrics, self._values, strict=True)
+            metric.name: (values / counts if metric.how == "mean" else values).copy()
+            for metric, values, counts in zip(self._metrics, self._values, steps, strict=True)
         }
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> Json:
         """What the episodes have gathered so far."""
         return {"values": self._values.copy(), "steps": self._steps.copy()}
 

@@ -58,7 +58,7 @@ class Task:
         resume: How an interrupted training run finds its environments again, bit by bit.
 
             - ``"state"``: the single environment, unwrapped, and the native vector environment have
-              ``get_state() -> dict[str, Any]`` and ``set_state(state)``, after which every step and
+              ``get_state() -> Json`` and ``set_state(state)``, after which every step and
               reset is what it would have been. A state is nested dicts with ``str`` keys whose values
               are NumPy arrays without objects, ``int``, ``float``, ``str``, ``bool``, ``None`` or lists
               of those; a generator's state is ``np_random.bit_generator.state``.

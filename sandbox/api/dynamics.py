@@ -7,7 +7,8 @@ from types import ModuleType
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+
+from sandbox.api.types import Array
 
 ArrayLike: TypeAlias = Any
 """An array of the library whose namespace is passed: a NumPy array, a torch tensor, …"""
@@ -39,11 +40,11 @@ class Dynamics(Protocol):
     @property
     def differentiable(self) -> bool: ...
 
-    def begin(self, rng: np.random.Generator, num_envs: int) -> dict[str, NDArray[Any]]:
+    def begin(self, rng: np.random.Generator, num_envs: int) -> dict[str, Array]:
         """States in which episodes begin, drawn as the environment draws them."""
         ...
 
-    def noise(self, rng: np.random.Generator, num_envs: int, steps: int) -> NDArray[Any]:
+    def noise(self, rng: np.random.Generator, num_envs: int, steps: int) -> Array:
         """All that chance decides in the steps that follow, shape ``(steps, num_envs, …)``."""
         ...
 

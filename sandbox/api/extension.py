@@ -11,9 +11,8 @@ from sandbox.api.policy import Baseline
 from sandbox.api.version import API_VERSION
 
 if TYPE_CHECKING:
-    import gymnasium as gym
-
     from sandbox.api.reward import RewardTerm
+    from sandbox.api.types import Element, Space
     from sandbox.api.view import View
 
 
@@ -25,9 +24,9 @@ class Observer(Protocol):
     """
 
     @property
-    def space(self) -> gym.Space[Any]: ...
+    def space(self) -> Space: ...
 
-    def __call__(self, observation: Any) -> Any:
+    def __call__(self, observation: Element) -> Any:
         """What is shown, batch first.
 
         Args:

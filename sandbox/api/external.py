@@ -109,7 +109,7 @@ def pettingzoo_task(
     """A task from a parallel environment of PettingZoo: a module with a function ``parallel_env``.
 
     As `gymnasium_task`; terms are functions of one agent's step, metrics are means over agents. With
-    ``masks`` observations are Dicts of ``observation`` and ``action_mask``.
+    ``masks`` infos hold ``action_mask``, or observations are Dicts of ``observation`` and ``action_mask``.
     """
     make = Call(
         "sandbox.external.parallel:make_pettingzoo",

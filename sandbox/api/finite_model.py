@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api.errors import PluginError
+from sandbox.api.types import Array
 
 TOLERANCE = 1e-8
 """How far the probabilities of a state's successors may sum from 1."""
@@ -44,7 +45,7 @@ class FiniteModel:
     probabilities: NDArray[np.floating[Any]]
     rewards: NDArray[np.floating[Any]]
     initial: NDArray[np.floating[Any]]
-    actions: NDArray[Any]
+    actions: Array
     state_index: Callable[[Any], NDArray[np.integer[Any]]]
     observe: Callable[[NDArray[np.integer[Any]]], Any]
     discount: float = 1.0

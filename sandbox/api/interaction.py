@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sandbox.api.algorithm import TrainContext
 from sandbox.api.data import Array, Observations, Transitions
+from sandbox.api.types import Element, Json
 
 Flags = NDArray[np.bool_]
 
@@ -36,8 +37,8 @@ class Interaction:
     def __init__(self, context: TrainContext, num_envs: int | None = None) -> None:
         self._context = context
         self.envs = context.make_envs(context.num_envs if num_envs is None else num_envs)
-        self.observation: Any = None
-        self.info: dict[str, Any] = {}
+        self.observation: Element = None
+        self.info: Json = {}
         # Restored environments are in the middle of their episodes and must not be reset.
         if context.resume is None or not context.resume.environments:
             self.restart()
@@ -87,7 +88,7 @@ class Interaction:
             next_mask=self.mask,
         )
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> Json:
         """What is carried from one step to the next, as plain data."""
         info = {name: np.array(self.info[name]) for name in _CARRIED if name in self.info}
         return {"observation": _copied(self.observation), "info": info}
@@ -99,7 +100,7 @@ class Interaction:
             self.observation, self.info = state["observation"], dict(state["info"])
 
 
-def _copied(observation: Any) -> Observations:
+def _copied(observation: Element) -> Observations:
     if isinstance(observation, dict):
         return {key: np.array(part) for key, part in observation.items()}
     copy: Array = np.array(observation)

@@ -11,18 +11,17 @@ Boxes have no masks. Which choice of one part is allowed cannot depend on that o
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from gymnasium import Space, spaces
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from sandbox.api.errors import MisfitError
+from sandbox.api.types import Array, Element, Space
 
 Flags = NDArray[np.bool_]
 
 
-def mask_size(space: Space[Any]) -> int:
+def mask_size(space: Space) -> int:
     """Entries of a mask.
 
     Raises:
@@ -31,7 +30,7 @@ def mask_size(space: Space[Any]) -> int:
     return sum(_sizes(space))
 
 
-def random_allowed(space: Space[Any], mask: Flags, rng: np.random.Generator) -> NDArray[Any]:
+def random_allowed(space: Space, mask: Flags, rng: np.random.Generator) -> Array:
     """Actions drawn uniformly among those that are allowed.
 
     Args:
@@ -47,12 +46,12 @@ def random_allowed(space: Space[Any], mask: Flags, rng: np.random.Generator) -> 
     return _largest(space, np.where(allowed, rng.random(allowed.shape), -1.0))
 
 
-def first_allowed(space: Space[Any], mask: Flags) -> NDArray[Any]:
+def first_allowed(space: Space, mask: Flags) -> Array:
     """The first action that is allowed; see `random_allowed`."""
     return _largest(space, np.asarray(mask, np.float64))
 
 
-def is_allowed(space: Space[Any], mask: Flags, actions: Any) -> Flags:
+def is_allowed(space: Space, mask: Flags, actions: Element) -> Flags:
     """Whether each of a batch of actions is allowed.
 
     Args:
@@ -67,24 +66,25 @@ def is_allowed(space: Space[Any], mask: Flags, actions: Any) -> Flags:
     return np.asarray(chosen.all(axis=-1), np.bool_)
 
 
-def only_first(space: Space[Any]) -> Flags:
+def only_first(space: Space) -> Flags:
     """The mask that allows the first choice of every part: that of an agent which is absent."""
     mask = np.zeros(mask_size(space), np.bool_)
     mask[np.cumsum([0, *_sizes(space)[:-1]])] = True
     return mask
 
 
-def _largest(space: Space[Any], scores: NDArray[np.float64]) -> NDArray[Any]:
+def _largest(space: Space, scores: NDArray[np.float64]) -> Array:
     """The actions whose choices have the largest scores."""
     sizes = _sizes(space)
     bounds = np.cumsum(sizes)[:-1]
     parts = [part.argmax(axis=-1) for part in np.split(scores, bounds, axis=-1)]
     choices = np.stack(parts, axis=-1) + _starts(space)
-    actions: NDArray[Any] = choices.reshape(*scores.shape[:-1], *(space.shape or ())).astype(space.dtype)
+    shape = (*scores.shape[:-1], *(space.shape or ()))
+    actions: Array = np.asarray(choices.reshape(shape), space.dtype)
     return actions
 
 
-def _sizes(space: Space[Any]) -> list[int]:
+def _sizes(space: Space) -> list[int]:
     """Choices of every part."""
     if isinstance(space, spaces.Discrete):
         return [int(space.n)]
@@ -95,6 +95,6 @@ def _sizes(space: Space[Any]) -> list[int]:
     raise MisfitError(f"Actions of the type {type(space).__name__} have no masks.")
 
 
-def _starts(space: Space[Any]) -> NDArray[Any]:
+def _starts(space: Space) -> Array:
     """The first choice of every part."""
     return np.asarray(getattr(space, "start", 0)).ravel()

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from sandbox.api.types import Array
+
 
 @runtime_checkable
 class Policy(Protocol):
@@ -40,7 +42,7 @@ class Policy(Protocol):
 
     def act(
         self, observation: Any, mask: NDArray[np.bool_] | None = None, deterministic: bool = True
-    ) -> NDArray[Any]:
+    ) -> Array:
         """Choose an action for every row.
 
         Args:

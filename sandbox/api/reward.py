@@ -10,9 +10,17 @@ from typing import Any
 from sandbox.api.errors import InvalidValueError, UnknownNameError
 
 
-def _unnamed(transition: Any) -> Any:
-    """Stands for the entry of a transition that has the term's name."""
-    raise TypeError("a reward term without a function has no name")
+class _Entry:
+    """Stands for the entry of a transition that has the term's name, until the name is known."""
+
+    def __call__(self, transition: Any) -> Any:
+        raise TypeError("a reward term without a function has no name")
+
+    def __repr__(self) -> str:
+        return "<the entry of its name>"
+
+
+_OF_ITS_NAME = _Entry()
 
 
 def _entry(name: str, transition: Any) -> Any:
@@ -35,14 +43,14 @@ class RewardTerm:
     """
 
     name: str
-    fn: Callable[[Any], Any] = _unnamed
+    fn: Callable[[Any], Any] = _OF_ITS_NAME
     weight: float = 0.0
     unit: str = "1"
     source: str = ""
     description: str = ""
 
     def __post_init__(self) -> None:
-        if self.fn is _unnamed:
+        if self.fn is _OF_ITS_NAME:
             object.__setattr__(self, "fn", partial(_entry, self.name))
 
 

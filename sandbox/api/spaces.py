@@ -12,12 +12,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
-from numpy.typing import NDArray
 
 from sandbox.api.errors import DamagedRunError, MisfitError
+from sandbox.api.types import Array, Bools, DType, Json, JsonValue, Space
 
 MAX_ELEMENTS = 100_000_000
 """Elements of one space that a document may ask for: a damaged file must not exhaust the memory."""
@@ -26,7 +25,7 @@ MAX_DEPTH = 16
 """Nesting of Dict and Tuple spaces."""
 
 
-def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
+def space_to_json(space: Space) -> Json:
     """A document that `space_from_json` turns back into an equal space.
 
     Args:
@@ -68,7 +67,7 @@ def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
     )
 
 
-def space_from_json(document: Any) -> gym.Space[Any]:
+def space_from_json(document: object) -> Space:
     """The space that `space_to_json` described.
 
     Raises:
@@ -80,7 +79,7 @@ def space_from_json(document: Any) -> gym.Space[Any]:
         raise DamagedRunError(f"The description of a space is damaged: {_sentence(error)}.") from error
 
 
-def describe(space: gym.Space[Any]) -> str:  # noqa: PLR0911 - one per kind of space
+def describe(space: Space) -> str:  # noqa: PLR0911 - one per kind of space
     """The space in words, for people, such as ``3 numbers in [-1, 1]``."""
     if isinstance(space, spaces.Box):
         return f"{_count(space.shape, _kind(space.dtype))} {_interval(space)}"
@@ -102,7 +101,7 @@ def describe(space: gym.Space[Any]) -> str:  # noqa: PLR0911 - one per kind of s
     return str(space)
 
 
-def _read(document: Any, depth: int) -> gym.Space[Any]:
+def _read(document: object, depth: int) -> Space:
     if depth > MAX_DEPTH:
         raise ValueError("it is nested too deeply")
     if not isinstance(document, Mapping):
@@ -144,12 +143,12 @@ def _read_box(document: Mapping[str, Any]) -> spaces.Box:
     return space
 
 
-def _bounds_to_json(bounds: NDArray[Any], bounded: NDArray[np.bool_], infinity: str) -> Any:
+def _bounds_to_json(bounds: Array, bounded: Bools, infinity: str) -> JsonValue:
     """One number if all bounds are equal, else nested lists in the space's shape."""
     if bounds.size and (bounds == bounds.flat[0]).all() and (bounded == bounded.flat[0]).all():
         return _number(bounds.flat[0].item()) if bounded.flat[0] else infinity
 
-    def nested(values: Any, flags: Any) -> Any:
+    def nested(values: Any, flags: Any) -> JsonValue:
         if isinstance(values, list):
             return [nested(value, flag) for value, flag in zip(values, flags, strict=True)]
         return _number(values) if flags else infinity
@@ -157,17 +156,15 @@ def _bounds_to_json(bounds: NDArray[Any], bounded: NDArray[np.bool_], infinity: 
     return nested(bounds.tolist(), bounded.tolist())
 
 
-def _bounds_from_json(
-    document: Any, shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def _bounds_from_json(document: object, shape: tuple[int, ...], dtype: DType) -> tuple[Array, Bools]:
     """Bounds of the given shape and dtype, and which of them are finite."""
     if not isinstance(document, list):
         value, finite = _bound(document, dtype)
         return np.full(shape, value, dtype), np.full(shape, finite)
-    values: list[Any] = []
+    values: list[float] = []
     flags: list[bool] = []
 
-    def flatten(part: Any, dims: tuple[int, ...]) -> None:
+    def flatten(part: object, dims: tuple[int, ...]) -> None:
         if not dims:
             value, finite = _bound(part, dtype)
             values.append(value)
@@ -182,9 +179,9 @@ def _bounds_from_json(
     return np.array(values, dtype).reshape(shape), np.array(flags, np.bool_).reshape(shape)
 
 
-def _bound(value: Any, dtype: np.dtype[Any]) -> tuple[Any, bool]:
+def _bound(value: object, dtype: DType) -> tuple[float, bool]:
     """A bound in the type of the space, and whether it is finite."""
-    if value in ("inf", "-inf"):
+    if isinstance(value, str) and value in ("inf", "-inf"):
         if dtype.kind == "i":
             limits = np.iinfo(dtype)
             return (limits.max if value == "inf" else limits.min), False
@@ -206,26 +203,27 @@ def _number(value: float | int | bool) -> float | int | bool | str:
     return value
 
 
-def _discrete(n: int, start: int, dtype: Any) -> spaces.Discrete[Any]:
+def _discrete(n: int, start: int, dtype: type[np.integer]) -> Space:
     if dtype is np.int64:  # older Gymnasium versions know no other and take no such argument
         return spaces.Discrete(n, start=start)
     return spaces.Discrete(n, start=start, dtype=dtype)
 
 
-def _integer(value: Any) -> int:
+def _integer(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{value!r} is not an integer")
     return value
 
 
-def _integer_dtype(name: Any) -> Any:
+def _integer_dtype(name: Any) -> type[np.integer]:
     dtype = np.dtype(name)
     if dtype.kind not in "iu":
         raise ValueError(f"dtype {dtype} is not an integer")
-    return dtype.type
+    kind: type[np.integer] = dtype.type
+    return kind
 
 
-def _integer_array(value: Any, dtype: Any) -> NDArray[Any]:
+def _integer_array(value: object, dtype: type[np.integer]) -> Array:
     array = np.array(_sequence(value))
     if array.dtype.kind not in "iu":
         raise TypeError("it holds something else than integers")
@@ -234,14 +232,14 @@ def _integer_array(value: Any, dtype: Any) -> NDArray[Any]:
     return array.astype(dtype)
 
 
-def _shape(value: Any) -> tuple[int, ...]:
+def _shape(value: object) -> tuple[int, ...]:
     shape = tuple(_integer(size) for size in _sequence(value))
     if any(size < 0 for size in shape) or math.prod(shape) > MAX_ELEMENTS:
         raise ValueError(f"the shape {shape} is impossible")
     return shape
 
 
-def _sequence(value: Any) -> list[Any]:
+def _sequence(value: object) -> list[Any]:
     if not isinstance(value, list):
         raise TypeError("a list is missing")
     return value
@@ -259,7 +257,7 @@ def _count(shape: tuple[int, ...], noun: str) -> str:
     return f"{' × '.join(str(size) for size in shape)} {noun}s"
 
 
-def _kind(dtype: np.dtype[Any]) -> str:
+def _kind(dtype: DType) -> str:
     return {"f": "number", "b": "yes-or-no value"}.get(dtype.kind, "whole number")
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sandbox.api.errors import DamagedRunError
+from sandbox.api.types import Array
 
 _ARRAY, _FLOAT = "__array__", "__float__"
 
@@ -34,7 +34,7 @@ def write_state(folder: Path, name: str, tree: Mapping[str, Any]) -> None:
     Raises:
         TypeError: If the tree holds anything else; names where.
     """
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, Array] = {}
     document = _packed(tree, arrays, name)
     if arrays:
         buffer = io.BytesIO()
@@ -50,7 +50,7 @@ def read_state(folder: Path, name: str) -> dict[str, Any]:
         DamagedRunError: If a file is missing or not what it should be.
     """
     file = folder / f"{name}.json"
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, Array] = {}
     try:
         document = json.loads(file.read_bytes())
         if (folder / f"{name}.npz").exists():
@@ -64,7 +64,7 @@ def read_state(folder: Path, name: str) -> dict[str, Any]:
     return tree
 
 
-def _packed(value: Any, arrays: dict[str, NDArray[Any]], where: str) -> Any:
+def _packed(value: Any, arrays: dict[str, Array], where: str) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
         if array.dtype.hasobject:
@@ -85,7 +85,7 @@ def _packed(value: Any, arrays: dict[str, NDArray[Any]], where: str) -> Any:
     raise TypeError(f"{where} is a {type(value).__name__}, which cannot be saved")
 
 
-def _unpacked(value: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
+def _unpacked(value: Any, arrays: Mapping[str, Array]) -> Any:
     if isinstance(value, dict):
         if _ARRAY in value:
             return arrays[value[_ARRAY]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -69,6 +69,8 @@ class ViewRequest:
         play: ``(agent, seed, watch, render_mode=None)`` plays one episode in an environment of its own and
             calls ``watch(env, moment)`` with the task's own environment after the reset and after every
             step. Returns the episode's record: ``ret``, ``length``, ``reward_terms`` and ``metrics``.
+        scenario: The scenario's name.
+        weights: Of the reward's terms.
     """
 
     make_env: Callable[..., Any]
@@ -76,6 +78,8 @@ class ViewRequest:
     seeds: Sequence[int]
     path: Path
     play: Play
+    scenario: str = ""
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +87,9 @@ class View:
     """A picture, animation or document that a task can make of episodes.
 
     Args:
-        name: What ``sandbox render --view NAME`` takes. A view called ``replay`` writes the JSON that the
-            web page plays.
+        name: What ``sandbox render --view NAME`` takes. A view called ``replay`` writes what the web page
+            plays, with `sandbox.api.replay.write_replay`; a task without such a view has one of rendered
+            pictures and rewards.
         draw: ``(ViewRequest) -> None`` or ``"module:callable"``; writes ``request.path``.
         description: One sentence.
         formats: Suffixes that it can write, without the dot; the first is the default.

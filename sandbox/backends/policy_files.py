@@ -1,13 +1,13 @@
-"""The folder of a saved policy: safetensors, ``.npz`` and JSON, no pickle, every byte accounted for.
+"""The folder of a saved policy: safetensors, ``.npz`` and JSON, no pickle, every byte checked.
 
 ::
 
     weights.safetensors   the tensors
     normaliser.npz        running statistics of the observation normaliser, if there is one
-    policy.json           what the policy is, and the SHA-256 sums of the other two and of itself
+    policy.json           description of the policy, and the SHA-256 sums of the other two and of itself
 
-``policy.json`` is written last, so a folder without it is incomplete. Its own sum is taken over its
-content in canonical form (sorted keys, no spaces); its layout is fixed, so every byte is accounted for.
+``policy.json`` is written last, so a folder without it is incomplete. Its sum is taken over its
+content in canonical form (sorted keys, no spaces); its layout is fixed, so every byte is covered.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sandbox.api.errors import DamagedRunError, MisfitError
+from sandbox.api.types import Array, Json
 from sandbox.runs.atomic import storage_errors
 
 if TYPE_CHECKING:
@@ -43,30 +43,30 @@ MAX_DOCUMENT_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class PolicyFiles:
-    """What `read_policy` found.
+    """The content of a policy's folder.
 
     Attributes:
-        document: What the writer put in, with ``format`` and without the sums.
+        document: ``policy.json`` with ``format`` and without the sums.
         tensors: The weights, on the CPU, by name.
         normaliser: Arrays of the observation normaliser by name, or None.
     """
 
-    document: dict[str, Any]
+    document: Json
     tensors: dict[str, Tensor]
-    normaliser: dict[str, NDArray[Any]] | None
+    normaliser: dict[str, Array] | None
 
 
 def write_policy(
     directory: Path,
-    document: Mapping[str, Any],
+    document: Mapping[str, object],
     tensors: Mapping[str, Tensor],
-    normaliser: Mapping[str, NDArray[Any]] | None = None,
+    normaliser: Mapping[str, Array] | None = None,
 ) -> None:
     """Write a policy's folder, replacing each file in one move.
 
     Args:
         directory: Made if missing.
-        document: JSON content that names at least the ``algorithm`` whose ``load`` reads it back.
+        document: JSON content with at least the ``algorithm`` whose ``load`` reads it back.
         tensors: The weights by name.
         normaliser: Arrays by name, or None if observations are not normalised.
 
@@ -84,7 +84,7 @@ def write_policy(
     files = {WEIGHTS: save({name: tensor.detach().cpu().clone() for name, tensor in tensors.items()})}
     if normaliser is not None:
         files[NORMALISER] = _npz(normaliser)
-    content = {
+    content: Json = {
         **document,
         "format": FORMAT,
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
@@ -118,6 +118,11 @@ def read_policy(directory: Path) -> PolicyFiles:
     if NORMALISER not in sums:
         return PolicyFiles(document, tensors, None)
     return PolicyFiles(document, tensors, _read_npz(directory, sums))
+
+
+def shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Shape by name."""
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
 def misfit(expected: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]]) -> list[str]:
@@ -178,11 +183,11 @@ def require_size(tensors: Mapping[str, Tensor], inputs: int, layers: Sequence[in
     Raises:
         DamagedRunError: If such a network must have more weights than there are.
     """
-    least = inputs * (layers[0] if layers else 1) + sum(one * other for one, other in pairwise(layers))
+    needed = inputs * (layers[0] if layers else 1) + sum(before * after for before, after in pairwise(layers))
     held = sum(tensor.numel() for tensor in tensors.values())
-    if least > held:
+    if needed > held:
         raise DamagedRunError(
-            f"The policy in {source} describes a network of {least:,} weights or more, but has {held:,}."
+            f"The policy in {source} describes a network of {needed:,} weights or more, but has {held:,}."
         )
 
 
@@ -190,7 +195,7 @@ def _dims(shape: tuple[int, ...]) -> str:
     return " × ".join(str(size) for size in shape) or "a single number"
 
 
-def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+def _npz(arrays: Mapping[str, Array]) -> bytes:
     for name, array in arrays.items():
         if np.asarray(array).dtype.hasobject:
             raise ValueError(f"array {name!r} holds Python objects, which cannot be saved")
@@ -199,12 +204,12 @@ def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     return buffer.getvalue()
 
 
-def _text(document: Mapping[str, Any]) -> bytes:
+def _text(document: Mapping[str, object]) -> bytes:
     return json.dumps(document, indent=2, allow_nan=False).encode() + b"\n"
 
 
-def _content_sum(content: Mapping[str, Any]) -> str:
-    """SHA-256 of the document in canonical form, its own sum left out."""
+def _content_sum(content: Json) -> str:
+    """SHA-256 of the document in canonical form, without this sum."""
     sums = {name: value for name, value in content["sha256"].items() if name != POLICY}
     canonical = json.dumps(
         {**content, "sha256": sums}, sort_keys=True, separators=(",", ":"), allow_nan=False
@@ -213,7 +218,7 @@ def _content_sum(content: Mapping[str, Any]) -> str:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Write beside the place, then move in: a reader sees the old file or the new one."""
+    """Write a temporary file, then rename it: a reader sees the old file or the new one."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -226,7 +231,7 @@ def _replace(path: Path, data: bytes) -> None:
         raise
 
 
-def _read_document(directory: Path) -> dict[str, Any]:
+def _read_document(directory: Path) -> Json:
     path = directory / POLICY
     data = _read_bytes(path, MAX_DOCUMENT_BYTES)
     try:
@@ -263,7 +268,7 @@ def _read_checked(directory: Path, name: str, sums: Mapping[str, str]) -> bytes:
     return data
 
 
-def _read_npz(directory: Path, sums: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+def _read_npz(directory: Path, sums: Mapping[str, str]) -> dict[str, Array]:
     data = _read_checked(directory, NORMALISER, sums)
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:

@@ -1,4 +1,4 @@
-"""Token authentication of Ray: a cluster's ports let whoever reaches them run code."""
+"""Token authentication of Ray: without it, anybody who reaches a cluster's ports can run code."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from pathlib import Path
 from sandbox.api.errors import InvalidValueError
 
 
-def authenticate(own: bool) -> None:
-    """Switch token authentication on before Ray is imported; a cluster of our own gets a new token.
+def authenticate(new_cluster: bool) -> None:
+    """Switch token authentication on before Ray is imported.
+
+    Args:
+        new_cluster: Whether this process starts the cluster: then it gets a new token, unless there is one.
 
     Raises:
         InvalidValueError: If Ray was imported without it.
@@ -24,5 +27,5 @@ def authenticate(own: bool) -> None:
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     given = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
     known = given or (Path.home() / ".ray" / "auth_token").is_file()
-    if own and not known:
+    if new_cluster and not known:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)

@@ -1,4 +1,4 @@
-"""Torch state as plain trees for `sandbox.api.write_state`, and the process's random generators."""
+"""Torch state as plain trees for `sandbox.api.write_state`, and the random generators of the process."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from sandbox.api.types import Json
+
 
 def packed(value: Any) -> Any:
-    """Tensors as arrays, keys as text, all else as it is: a ``state_dict`` that can be written."""
+    """A ``state_dict`` in a form that can be written: tensors as arrays, keys as text, all else unchanged."""
     if isinstance(value, torch.Tensor):
         return value.detach().cpu().numpy().copy()
     if isinstance(value, Mapping):
@@ -21,12 +23,12 @@ def packed(value: Any) -> Any:
     return value
 
 
-def load_module(module: torch.nn.Module, state: Mapping[str, Any]) -> None:
-    """Load the packed ``state_dict`` of a module, every entry of which must be there."""
+def load_module(module: torch.nn.Module, state: Json) -> None:
+    """Load the packed ``state_dict`` of a module; every entry must be present."""
     module.load_state_dict({name: torch.from_numpy(np.asarray(value)) for name, value in state.items()})
 
 
-def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+def load_optimizer(optimizer: torch.optim.Optimizer, state: Json) -> None:
     """Load the packed ``state_dict`` of an optimiser."""
     optimizer.load_state_dict(
         {
@@ -42,8 +44,8 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -
     )
 
 
-def generators() -> dict[str, Any]:
-    """State of the generators that all code of this process shares: Python's, NumPy's and torch's."""
+def generators() -> Json:
+    """State of the global generators of this process: Python's, NumPy's and torch's."""
     version, words, gauss = random.getstate()
     name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
     return {
@@ -55,8 +57,8 @@ def generators() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def restore_generators(state: Mapping[str, Any]) -> None:
-    """Bring the shared generators back; to be done last, for building a seeded model reseeds them."""
+def restore_generators(state: Json) -> None:
+    """Restore the global generators; to be done last, because building a seeded model reseeds them."""
     python, legacy = state["python"], state["numpy"]
     random.setstate((python["version"], tuple(python["words"]), python["gauss"]))
     np.random.set_state(

@@ -93,8 +93,8 @@ def _usage(error: Any) -> Failure:
     return Failure(kind, message if message.endswith((".", "?")) else f"{message}.", hint, 2)
 
 
-def _alike(one: str, other: str) -> bool:
-    return SequenceMatcher(None, one, other).ratio() >= 0.7
+def _alike(first: str, second: str) -> bool:
+    return SequenceMatcher(None, first, second).ratio() >= 0.7
 
 
 def _did_you_mean(names: list[str]) -> str:

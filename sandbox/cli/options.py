@@ -130,12 +130,12 @@ def changed(changes: list[str] | None, wrap: list[str] | None) -> list[str]:
 
 
 def initial_policy(init_from: Path | None, algo: str | None, trusted: bool, runs_dir: Path) -> Path | None:
-    """What to start from; a foreign model is converted into the runs' folder first, if it is trusted."""
+    """What to start from; a trusted model of Stable-Baselines3 is converted into the runs' folder first."""
     if init_from is None:
         return None
-    from sandbox.outputs.import_sb3 import converted, is_foreign, require_trust
+    from sandbox.outputs.import_sb3 import import_sb3, is_sb3_archive, require_trust
 
-    if not is_foreign(init_from):
+    if not is_sb3_archive(init_from):
         return init_from
     require_trust(init_from, trusted)
-    return converted(init_from, algo, runs_dir / "imported")
+    return import_sb3(init_from, algo, runs_dir / "imported")

@@ -1,78 +1,76 @@
-"""Compares agents: runs what is missing of a grid and says what all of it shows."""
+"""Compares agents: runs the missing cells of a grid and summarises all of them."""
 
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sandbox.api.errors import BrokenFileError, InvalidValueError, StorageError
+from sandbox.api.errors import InvalidValueError, StorageError
 from sandbox.comparison.artifacts import check_target
-from sandbox.comparison.cells import Grid, make_grid, take_shard
+from sandbox.comparison.cells import Cell, Grid, make_grid, take_shard
 from sandbox.comparison.drive import GridCallback, State, drive, survey
-from sandbox.comparison.records import EPISODES, cell_folder
+from sandbox.comparison.records import cell_folder
 from sandbox.comparison.suites import Suite, find_suite, load_suite
-from sandbox.comparison.summary import FORMAT, summarise
+from sandbox.comparison.summary import summarise
 from sandbox.launch import Launching, open_launcher
+from sandbox.records.cell import CellRecord
+from sandbox.records.comparison import COMPARISON, FORMAT, GRID, ComparisonRecord, GridCell, GridRecord, Score
 from sandbox.registry.discover import registry
 from sandbox.runs.atomic import storage_errors, write_atomically
-from sandbox.runs.directory import strict
+from sandbox.runs.directory import EPISODES
 from sandbox.scenarios.overrides import parse_assignments
 from sandbox.scenarios.validation import validate
-
-RESULT = "comparison.json"
 
 
 @dataclass(frozen=True)
 class ComparisonResult:
-    """A comparison and what it says.
+    """A comparison and its results.
 
     Attributes:
         folder: Where it lies.
-        document: Content of ``comparison.json``; see docs/reference/comparison.md.
+        record: Content of ``comparison.json``; see docs/reference/comparison.md.
     """
 
     folder: Path
-    document: Mapping[str, Any]
+    record: ComparisonRecord
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """`record` as plain values."""
+        return self.record.to_json()
 
     @property
     def complete(self) -> bool:
         """Whether every cell has a result."""
-        return bool(self.document["status"] == "complete")
+        return self.record.status == "complete"
 
-    def scores(self, scenario: str) -> Mapping[str, Any]:
+    def scores(self, scenario: str) -> Mapping[str, Score]:
         """By agent, what it scored in a scenario."""
-        scores: Mapping[str, Any] = self.document["scores"][scenario]
-        return scores
+        return self.record.scores[scenario]
 
     def ranking(self, scenario: str) -> list[str]:
         """Agents of a scenario, best first by interquartile mean; those without a number last."""
-        sign = 1.0 if self.document["scenarios"][scenario]["better"] == "lower" else -1.0
+        scores = self.scores(scenario)
+        sign = 1.0 if self.record.scenarios[scenario].better == "lower" else -1.0
 
         def key(name: str) -> tuple[bool, float]:
-            value = self.scores(scenario)[name]["iqm"]
+            value = scores[name].iqm
             return value is None, 0.0 if value is None else sign * value
 
-        return sorted(self.scores(scenario), key=key)
+        return sorted(scores, key=key)
 
     @staticmethod
     def open(folder: str | Path) -> ComparisonResult:
         """Read a comparison's folder.
 
         Raises:
-            BrokenFileError: If it is not one.
+            DamagedRunError: If it is not one.
         """
-        file = Path(folder) / RESULT
-        try:
-            document = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise BrokenFileError(file, f"cannot be read: {error}") from error
-        if not isinstance(document, dict) or document.get("format") != FORMAT:
-            raise BrokenFileError(file, f"is not a comparison of format {FORMAT}")
-        return ComparisonResult(Path(folder), document)
+        return ComparisonResult(Path(folder), ComparisonRecord.read(Path(folder) / COMPARISON))
 
 
 def compare(
@@ -163,7 +161,7 @@ def run_grid(
     try:
         with storage_errors(root):
             folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / "grid.json", _json(_described(grid, command)))
+            write_atomically(folder / GRID, _grid_record(grid, command).encode())
         drive(
             root,
             state,
@@ -190,34 +188,34 @@ def _write(
     root: Path,
     folder: Path,
     command: Sequence[str] | None,
-    known: Mapping[str, Mapping[str, Any]],
+    known: Mapping[str, CellRecord],
     *,
     episodes: bool,
-) -> dict[str, Any]:
+) -> ComparisonRecord:
     """Summarise all cells, also those of other shards, and write what there is."""
     state = _everything(root, grid, known)
-    document: dict[str, Any] = strict(summarise(grid, root, state, command))
+    record = summarise(grid, root, state, command)
     with storage_errors(root):
-        write_atomically(folder / RESULT, _json(document))
+        write_atomically(folder / COMPARISON, record.encode())
         if episodes:
             table = _episodes(grid, root, state)
             if table is not None:
                 write_atomically(folder / EPISODES, table)
-    return document
+    return record
 
 
-def _everything(root: Path, grid: Grid, known: Mapping[str, Mapping[str, Any]]) -> State:
+def _everything(root: Path, grid: Grid, known: Mapping[str, CellRecord]) -> State:
     """The state of the whole grid; records that this driver has read are not read again."""
-    others = [cell for cell in grid.cells if known.get(cell.id, {}).get("status") != "done"]
-    state = survey(root, others)
+    done = {cell_id: record for cell_id, record in known.items() if record.status == "done"}
+    state = survey(root, [cell for cell in grid.cells if cell.id not in done])
     for cell in grid.cells:
-        if cell.id not in state.status:
+        if cell.id in done:
             state.status[cell.id] = "done"
-            state.records[cell.id] = dict(known[cell.id])
+            state.records[cell.id] = done[cell.id]
     state.cells = grid.cells
-    for known_id, status in state.status.items():
+    for cell_id, status in state.status.items():
         if status == "busy":
-            state.status[known_id] = "running"
+            state.status[cell_id] = "running"
     return state
 
 
@@ -232,16 +230,16 @@ def _episodes(grid: Grid, root: Path, state: State) -> bytes | None:
             continue
         file = cell_folder(root, cell.id) / EPISODES
         try:
-            own = pq.read_table(file)
+            table = pq.read_table(file)
         except (OSError, pa.ArrowInvalid) as error:
             raise StorageError(
                 f"{file} cannot be read: {error}.", "Remove its folder and run again."
             ) from error
-        rows = own.num_rows
+        rows = table.num_rows
         front = {"scenario": cell.scenario, "agent": cell.agent, "cell": cell.id}
         columns = {name: pa.array([value] * rows, pa.string()) for name, value in front.items()}
         columns["run_seed"] = pa.array([cell.seed] * rows, pa.int64())
-        columns |= {name: own[name] for name in own.column_names}
+        columns |= {name: table[name] for name in table.column_names}
         if cell.kind == "baseline":
             columns["policy"] = pa.nulls(rows, pa.string())
         tables.append(pa.table(columns))
@@ -258,7 +256,7 @@ def _suite(
     """The suite that is asked for, its name, and where its relative paths start."""
     if isinstance(what, Suite):
         return (what.in_quick_form() if quick else what), "compare", None
-    names = [str(what)] if isinstance(what, str | Path) else [str(one) for one in what]
+    names = [str(what)] if isinstance(what, str | Path) else [str(name) for name in what]
     if not names:
         raise InvalidValueError(
             "Nothing to compare is named.", "Name a suite or scenarios; see sandbox list."
@@ -275,7 +273,7 @@ def _suite(
         )
     if algorithms is None:
         raise InvalidValueError(
-            f"'{names[0]}' is no suite, so it must be said what to compare.",
+            f"'{names[0]}' is no suite, so the algorithms to compare must be named.",
             f"Name algorithms with --algo a,b,c. {_known_suites()}",
         )
     return Suite(scenarios=tuple(names)), "compare", None
@@ -298,12 +296,14 @@ def _changed(
     changes: Sequence[str],
     reward: Sequence[str],
 ) -> Suite:
-    """The suite with what the caller says put over it."""
+    """The suite with the caller's settings in place of its own."""
     raw: dict[str, Any] = suite.model_dump(exclude_unset=True)
     given = {"seeds": seeds, "steps": steps, "episodes": episodes, "baselines": baselines}
     raw |= {name: value for name, value in given.items() if value is not None}
     if algorithms is not None:
-        raw["agents"] = [{"algorithm": one} if isinstance(one, str) else dict(one) for one in algorithms]
+        raw["agents"] = [
+            {"algorithm": agent} if isinstance(agent, str) else dict(agent) for agent in algorithms
+        ]
     assigned = parse_assignments(changes, "--set")
     for entry in raw["scenarios"]:
         if algorithms is not None:
@@ -318,29 +318,27 @@ def _changed(
     return changed
 
 
-def _described(grid: Grid, command: Sequence[str] | None) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "suite": grid.name,
-        "title": grid.title,
-        "command": list(command) if command is not None else None,
-        "cells": [
-            {
-                "id": cell.id,
-                "scenario": cell.scenario,
-                "agent": cell.agent,
-                "kind": cell.kind,
-                "seed": cell.seed,
-                "algorithm": cell.request.get("algorithm"),
-                "hyperparameters": cell.request.get("hyperparameters"),
-                "steps": cell.request.get("steps"),
-                "num_envs": cell.request.get("num_envs"),
-                "scenario_hash": cell.request["scenario_hash"],
-            }
-            for cell in grid.cells
-        ],
-    }
+def _grid_record(grid: Grid, command: Sequence[str] | None) -> GridRecord:
+    return GridRecord(
+        format=FORMAT,
+        suite=grid.name,
+        title=grid.title,
+        command=tuple(command) if command is not None else None,
+        cells=tuple(_grid_cell(cell) for cell in grid.cells),
+    )
 
 
-def _json(document: Mapping[str, Any]) -> bytes:
-    return (json.dumps(strict(document), allow_nan=False) + "\n").encode()
+def _grid_cell(cell: Cell) -> GridCell:
+    training = cell.request.training
+    return GridCell(
+        id=cell.id,
+        scenario=cell.scenario,
+        agent=cell.agent,
+        kind=cell.kind,
+        seed=cell.seed,
+        algorithm=training.algorithm if training is not None else None,
+        hyperparameters=training.hyperparameters if training is not None else None,
+        steps=training.steps if training is not None else None,
+        num_envs=training.num_envs if training is not None else None,
+        scenario_hash=cell.request.scenario.hash,
+    )

@@ -8,15 +8,16 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from sandbox.api.errors import InvalidValueError, MisfitError, UnknownNameError
 from sandbox.comparison.suites import Suite, SuiteAgent, SuiteScenario
+from sandbox.records.comparison import AgentFacts
+from sandbox.records.jobs import CellRequest, ScenarioRequest, TrainingRequest
+from sandbox.records.status import AgentKind
 from sandbox.registry.discover import PLUGINS_VARIABLE
 from sandbox.scenarios.resolve import ResolvedScenario, load_scenario
-from sandbox.training.plan import make_plan
-
-Kind = Literal["learned", "baseline"]
+from sandbox.training.plan import Plan, make_plan
 
 
 @dataclass(frozen=True)
@@ -29,15 +30,15 @@ class Cell:
         agent: Name of the agent in the grid.
         kind: Whether it trains.
         seed: Training seed; None for a baseline.
-        request: How to run it, as plain values.
+        request: How to run it.
     """
 
     id: str
     scenario: str
     agent: str
-    kind: Kind
+    kind: AgentKind
     seed: int | None
-    request: Mapping[str, Any] = field(repr=False)
+    request: CellRequest = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,15 @@ class Grid:
     Attributes:
         name: Of the suite, or ``compare``.
         title: One line.
-        problems: By scenario id, in order.
-        agents: By name, what each is; learned ones first.
+        scenarios: By scenario id, in order.
+        agents: By name, what each is.
         cells: Baselines of each scenario first, then seed by seed.
     """
 
     name: str
     title: str
     scenarios: Mapping[str, ResolvedScenario]
-    agents: Mapping[str, Mapping[str, Any]]
+    agents: Mapping[str, AgentFacts]
     cells: tuple[Cell, ...]
 
     @property
@@ -78,53 +79,49 @@ def make_grid(
         suite: What is compared.
         name: Its name.
         base: Folder where relative scenario files start; the working directory if absent.
-        problems: Scenarios that are resolved already, by the name that the suite gives them.
+        scenarios: Scenarios that are resolved already, by the name that the suite gives them.
 
     Raises:
         SandboxError: For an unknown scenario, an algorithm that does not fit, a bad value.
     """
-    known, found = scenarios or {}, dict[str, ResolvedScenario]()
-    agents: dict[str, dict[str, Any]] = {}
+    known, resolved_by_id = scenarios or {}, dict[str, ResolvedScenario]()
+    agents: dict[str, AgentFacts] = {}
     learned: list[list[Cell]] = []
     baselines: list[Cell] = []
     for entry in suite.scenarios or ():
         resolved = known.get(entry.id) or _scenario(entry, suite, base)
         scenario = resolved.spec.id
-        if scenario in found:
+        if scenario in resolved_by_id:
             raise InvalidValueError(
                 f"The scenario {scenario} is named twice.",
                 "Give one of them another id: a copy of its file with id: domain/other-name.",
             )
-        found[scenario] = resolved
+        resolved_by_id[scenario] = resolved
         baselines += _baseline_cells(resolved, entry.baselines or suite.baselines or "all")
         for agent in suite.agents or () if entry.agents is None else entry.agents:
-            made = _learned_cells(resolved, agent, entry, suite)
-            agents.setdefault(
-                agent.label,
-                {
-                    "kind": "learned",
-                    "algorithm": agent.algorithm,
-                    "hyperparameters": agent.hyperparameters,
-                    "steps": agent.steps or suite.steps,
-                },
+            learned.append(_learned_cells(resolved, agent, entry, suite))
+            facts = AgentFacts(
+                kind="learned",
+                algorithm=agent.algorithm,
+                hyperparameters=agent.hyperparameters,
+                steps=agent.steps or suite.steps,
             )
-            learned.append(made)
+            agents.setdefault(agent.label, facts)
     for cell in baselines:
-        if agents.get(cell.agent, {}).get("kind") == "learned":
+        if cell.agent in agents and agents[cell.agent].kind == "learned":
             raise InvalidValueError(
                 f"The agent '{cell.agent}' has the name of a baseline of {cell.scenario}.",
                 "Give it another name in the suite.",
             )
-        agents.setdefault(
-            cell.agent, {"kind": "baseline", "algorithm": None, "hyperparameters": {}, "steps": None}
-        )
+        facts = AgentFacts(kind="baseline", algorithm=None, hyperparameters={}, steps=None)
+        agents.setdefault(cell.agent, facts)
     # Seed by seed: a comparison that is looked at early has some runs of everything.
     rounds = zip(*learned, strict=True) if learned else ()
-    cells = (*baselines, *(cell for one in rounds for cell in one))
+    cells = (*baselines, *(cell for of_seed in rounds for cell in of_seed))
     if not cells:
         raise InvalidValueError("There is nothing to compare.", "Name algorithms with --algo, or baselines.")
     _refuse_repetition(cells)
-    return Grid(name, suite.title, found, agents, cells)
+    return Grid(name, suite.title, resolved_by_id, agents, cells)
 
 
 def cell_id(content: Mapping[str, Any]) -> str:
@@ -186,13 +183,9 @@ def _learned_cells(
             "steps": plan.steps,
             "num_envs": plan.num_envs,
         }
-        request = request_of(scenario) | {
-            "algorithm": plan.asked,
-            "hyperparameters": hyperparameters,
-            "seed": seed,
-            "steps": plan.steps,
-            "num_envs": plan.num_envs,
-        }
+        request = CellRequest(
+            scenario=request_of(scenario), training=training_request(plan).changed(seed=seed)
+        )
         cells.append(Cell(cell_id(content), scenario.spec.id, agent.label, "learned", seed, request))
     return cells
 
@@ -208,19 +201,29 @@ def _baseline_cells(scenario: ResolvedScenario, wanted: str | tuple[str, ...]) -
     cells = []
     for name in dict.fromkeys([*names, "random"]):
         content = {"scenario": scenario.hash, "task_version": scenario.task.version, "baseline": name}
-        request = request_of(scenario) | {"baseline": name}
+        request = CellRequest(scenario=request_of(scenario), baseline=name)
         cells.append(Cell(cell_id(content), scenario.spec.id, name, "baseline", None, request))
     return cells
 
 
-def request_of(scenario: ResolvedScenario) -> dict[str, Any]:
-    """The scenario as workers are told of it."""
-    return {
-        "scenario": scenario.spec.model_dump(mode="json"),
-        "scenario_hash": scenario.hash,
-        "folder": str(scenario.folder.resolve()),
-        "plugins": os.environ.get(PLUGINS_VARIABLE, ""),
-    }
+def request_of(scenario: ResolvedScenario) -> ScenarioRequest:
+    """The scenario as workers get it."""
+    return ScenarioRequest(
+        spec=scenario.spec.model_dump(mode="json"),
+        hash=scenario.hash,
+        folder=str(scenario.folder.resolve()),
+        plugins=os.environ.get(PLUGINS_VARIABLE, ""),
+    )
+
+
+def training_request(plan: Plan) -> TrainingRequest:
+    """A plan's settings as workers get them, without a seed."""
+    return TrainingRequest(
+        algorithm=plan.asked,
+        hyperparameters=plan.config.model_dump(mode="json"),
+        steps=plan.steps,
+        num_envs=plan.num_envs,
+    )
 
 
 def _refuse_repetition(cells: Sequence[Cell]) -> None:

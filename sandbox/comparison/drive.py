@@ -7,15 +7,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from sandbox.api.errors import RunFailedError
 from sandbox.comparison.cells import Cell
-from sandbox.comparison.lease import holder
 from sandbox.comparison.records import cell_folder, read_cell, write_cell
 from sandbox.comparison.work import FUNCTION
 from sandbox.launch import Job, JobLoop, Launcher
 from sandbox.launch.base import Payload
+from sandbox.records.cell import FORMAT, CellRecord
+from sandbox.records.jobs import CellJob, JobResult, JobShare
+from sandbox.records.status import CellStatus
+from sandbox.runs.lock import lock_holder
 
 SAVE_EVERY = 30.0
 """Seconds between two writings of intermediate results."""
@@ -63,8 +66,7 @@ class State:
 
     Attributes:
         cells: All that this driver looks after.
-        status: By cell id: ``done``, ``failed``, ``running``, ``busy`` (with another driver),
-            ``missing``.
+        status: By cell id.
         records: What finished cells say.
         reused: Cells that were there before.
         share: Of running cells, how much of training is done, 0 to 1.
@@ -74,15 +76,15 @@ class State:
     """
 
     cells: Sequence[Cell]
-    status: dict[str, str] = field(default_factory=dict)
-    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    status: dict[str, CellStatus] = field(default_factory=dict)
+    records: dict[str, CellRecord] = field(default_factory=dict)
     reused: int = 0
     share: dict[str, float] = field(default_factory=dict)
     begun: float = field(default_factory=time.monotonic)
     finished_here: int = 0
     slots: int = 1
 
-    def count(self, *statuses: str) -> int:
+    def count(self, *statuses: CellStatus) -> int:
         """Cells in one of these states."""
         return sum(status in statuses for status in self.status.values())
 
@@ -90,9 +92,9 @@ class State:
         """An estimate from what cells of the same agent and scenario took; None while nothing is known."""
         took: dict[tuple[str, str], list[float]] = {}
         for cell in self.cells:
-            seconds = self.records.get(cell.id, {}).get("seconds")
-            if self.status[cell.id] == "done" and seconds is not None:
-                took.setdefault((cell.scenario, cell.agent), []).append(seconds)
+            record = self.records.get(cell.id)
+            if record is not None and record.status == "done" and record.seconds is not None:
+                took.setdefault((cell.scenario, cell.agent), []).append(record.seconds)
         known = [seconds for group in took.values() for seconds in group]
         if not known:
             return None
@@ -111,9 +113,9 @@ def survey(root: Path, cells: Sequence[Cell]) -> State:
     for cell in cells:
         record = read_cell(root, cell.id)
         if record is None:
-            state.status[cell.id] = "busy" if holder(cell_folder(root, cell.id)) else "missing"
+            state.status[cell.id] = "busy" if lock_holder(cell_folder(root, cell.id)) else "missing"
         else:
-            state.status[cell.id] = str(record["status"])
+            state.status[cell.id] = record.status
             state.records[cell.id] = record
     state.reused = state.count("done")
     return state
@@ -171,7 +173,9 @@ class _Cells:
     ) -> None:
         self._root, self._state, self._retry = root, state, retry
         self._callback, self._on_save, self._artifacts = callback, on_save, artifacts
-        to_run = ("missing", "busy", "interrupted", *(("failed",) if retry else ()))
+        to_run: set[CellStatus] = {"missing", "busy", "interrupted"}
+        if retry:
+            to_run.add("failed")
         self._cells = {cell.id: cell for cell in state.cells}
         self._waiting = deque(cell.id for cell in state.cells if state.status[cell.id] in to_run)
         self._saved_at = time.monotonic()
@@ -185,24 +189,22 @@ class _Cells:
         if not self._waiting:
             return None
         cell = self._cells[self._waiting.popleft()]
-        payload = {
-            "root": str(self._root.resolve()),
-            "cell": cell.id,
-            "kind": cell.kind,
-            "request": cell.request,
-            "again": self._retry,
-            "artifacts": self._artifacts,
-        }
-        return Job(cell.id, FUNCTION, payload)
+        job = CellJob(
+            root=str(self._root.resolve()),
+            cell=cell.id,
+            kind=cell.kind,
+            request=cell.request,
+            again=self._retry,
+            artifacts=self._artifacts,
+        )
+        return Job(cell.id, FUNCTION, job.to_json())
 
     def on_start(self, job: Job) -> None:
         if self._state.status[job.id] != "busy":
             self._state.status[job.id] = "running"
 
     def on_progress(self, job: Job, values: Payload) -> None:
-        total = values.get("total") or 0
-        if total:
-            self._state.share[job.id] = min(1.0, values.get("done", 0) / total)
+        self._state.share[job.id] = JobShare.model_validate(values).share
 
     def on_busy(self, job: Job) -> None:
         self._state.share.pop(job.id, None)
@@ -216,11 +218,12 @@ class _Cells:
         self._state.share.pop(job.id, None)
         record = read_cell(self._root, job.id)
         if record is None:
+            status = JobResult.model_validate(result).status
             raise RunFailedError(
-                f"A cell was reported as {result.get('status')}, but its record is not below '{self._root}'.",
+                f"A cell was reported as {status}, but its record is not below '{self._root}'.",
                 "The runs directory must be on storage that all workers share.",
             )
-        self._state.status[job.id] = str(record["status"])
+        self._state.status[job.id] = record.status
         self._state.records[job.id] = record
         self._state.finished_here += 1
         self._unsaved = True
@@ -228,18 +231,20 @@ class _Cells:
     def on_given_up(self, job: Job, losses: int, reason: str) -> None:
         self._state.share.pop(job.id, None)
         cell = self._cells[job.id]
-        record = {
-            "status": "failed",
-            "kind": cell.kind,
-            "scenario": cell.scenario,
-            "seed": cell.seed,
-            "error": f"The cell was lost {losses} times: {reason}.",
-            "attempts": losses,
-            "run_dir": None,
-        }
-        write_cell(self._root, cell.id, record)
+        record = CellRecord(
+            format=FORMAT,
+            id=cell.id,
+            kind=cell.kind,
+            scenario=cell.scenario,
+            seed=cell.seed,
+            attempts=losses,
+            run_dir=None,
+            status="failed",
+            error=f"The cell was lost {losses} times: {reason}.",
+        )
+        write_cell(self._root, record)
         self._state.status[cell.id] = "failed"
-        self._state.records[cell.id] = {"id": cell.id, **record}
+        self._state.records[cell.id] = record
 
     def on_tick(self, running: int, slots: int) -> None:
         self._state.slots = slots

@@ -1,18 +1,14 @@
-"""What cells leave on disk, and reading it back."""
+"""The folders of cells, and reading and writing their records."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from sandbox.api.errors import DamagedRunError
+from sandbox.records.cell import CellRecord
 from sandbox.runs.atomic import write_atomically
-from sandbox.runs.directory import strict
 
-FORMAT = 1
 RECORD = "cell.json"
-EPISODES = "episodes.parquet"
 
 
 def cell_folder(root: Path, cell: str) -> Path:
@@ -20,20 +16,18 @@ def cell_folder(root: Path, cell: str) -> Path:
     return root / "cells" / cell
 
 
-def read_cell(root: Path, cell: str) -> dict[str, Any] | None:
+def read_cell(root: Path, cell: str) -> CellRecord | None:
     """The record of a cell; None where there is none that can be read, so that it is made again."""
+    file = cell_folder(root, cell) / RECORD
+    if not file.exists():
+        return None
     try:
-        document = json.loads((cell_folder(root, cell) / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        record = CellRecord.read(file)
+    except DamagedRunError:
         return None
-    if not isinstance(document, dict) or document.get("format") != FORMAT or document.get("id") != cell:
-        return None
-    if document.get("status") == "done" and not isinstance(document.get("results"), dict):
-        return None
-    return document
+    return record if record.id == cell else None
 
 
-def write_cell(root: Path, cell: str, record: Mapping[str, Any]) -> None:
+def write_cell(root: Path, record: CellRecord) -> None:
     """Write the record of a cell atomically."""
-    text = json.dumps(strict({"format": FORMAT, "id": cell, **record}), allow_nan=False)
-    write_atomically(cell_folder(root, cell) / RECORD, f"{text}\n".encode())
+    write_atomically(cell_folder(root, record.id) / RECORD, record.encode())

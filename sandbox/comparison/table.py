@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from sandbox.api.errors import DamagedRunError
 from sandbox.comparison.cells import Cell, Grid
+from sandbox.records.cell import CellRecord, CellResults, EpisodesRecord
+from sandbox.records.comparison import Anchor, AnchorPair
+from sandbox.records.status import AgentKind, CellStatus
 from sandbox.scenarios.resolve import ResolvedScenario
+from sandbox.statistics import normalise
 
 OPTIMA = ("optimum", "optimal")
 """Names of references that are the best possible value."""
@@ -26,18 +30,18 @@ class Runs:
         kind: ``learned`` or ``baseline``.
         seeds: Training seeds in order; ``(None,)`` for a baseline.
         final: Metric of every test episode of the final policy, shape ``(runs, episodes)``.
-        best: Likewise of the best-validation policy; None if some run has none.
+        best: The same of the best-validation policy; None if some run has none.
         records: What the cells recorded.
         failed: Cells that failed.
     """
 
     scenario: str
     agent: str
-    kind: str
+    kind: AgentKind
     seeds: tuple[int | None, ...]
     final: NDArray[np.float64]
     best: NDArray[np.float64] | None
-    records: tuple[Mapping[str, Any], ...]
+    records: tuple[CellRecord, ...]
     failed: int
 
     @property
@@ -45,42 +49,64 @@ class Runs:
         """One value a run: the mean over its episodes."""
         return np.asarray(self.final.mean(axis=1), np.float64)
 
+    @property
+    def results(self) -> list[CellResults]:
+        """Results of every run."""
+        return [record.results for record in self.records if record.results is not None]
+
 
 @dataclass(frozen=True)
 class Anchors:
     """What the normalised score calls 0 and 1."""
 
-    zero: float
-    one: float
+    at_zero: float
+    at_one: float
     zero_name: str
     one_name: str
+
+    def normalise(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Values on that scale."""
+        return normalise(values, self.at_zero, self.at_one)
+
+    def record(self) -> AnchorPair:
+        """The scale as ``comparison.json`` holds it."""
+        return AnchorPair(
+            zero=Anchor(name=self.zero_name, value=self.at_zero),
+            one=Anchor(name=self.one_name, value=self.at_one),
+        )
 
 
 Table = dict[str, dict[str, Runs]]
 """By scenario, then agent; only agents with at least one finished cell."""
 
 
-def make_table(grid: Grid, status: Mapping[str, str], records: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Gather the finished cells."""
+def make_table(grid: Grid, status: Mapping[str, CellStatus], records: Mapping[str, CellRecord]) -> Table:
+    """Gather the finished cells.
+
+    Raises:
+        DamagedRunError: If a cell does not hold the scenario's number of episodes.
+    """
     groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in grid.cells:
         groups.setdefault((cell.scenario, cell.agent), []).append(cell)
     table: Table = {scenario: {} for scenario in grid.scenarios}
     for (scenario, agent), cells in groups.items():
         done = [cell for cell in cells if status.get(cell.id) == "done"]
-        failed = sum(status.get(cell.id) == "failed" for cell in cells)
-        if done:
-            own = [records[cell.id] for cell in done]
-            table[scenario][agent] = Runs(
-                scenario,
-                agent,
-                cells[0].kind,
-                tuple(cell.seed for cell in done),
-                _stack(own, "final"),
-                _stack(own, "best") if all("best" in one["results"] for one in own) else None,
-                tuple(own),
-                failed,
-            )
+        if not done:
+            continue
+        known = tuple(records[cell.id] for cell in done)
+        results = [record.results for record in known if record.results is not None]
+        best = [result.best for result in results if result.best is not None]
+        table[scenario][agent] = Runs(
+            scenario=scenario,
+            agent=agent,
+            kind=cells[0].kind,
+            seeds=tuple(cell.seed for cell in done),
+            final=_stack([result.final for result in results], grid.scenarios[scenario]),
+            best=_stack(best, grid.scenarios[scenario]) if len(best) == len(done) else None,
+            records=known,
+            failed=sum(status.get(cell.id) == "failed" for cell in cells),
+        )
     return table
 
 
@@ -93,32 +119,35 @@ def anchors(scenario: ResolvedScenario, runs: Mapping[str, Runs]) -> Anchors | N
         return None
     zero = float(runs["random"].values[0])
     sign = 1.0 if scenario.metric.better == "lower" else -1.0
-    candidates = [
-        (sign * float(one.values[0]), one.agent)
-        for one in runs.values()
-        if one.kind == "baseline" and one.agent != "random" and np.isfinite(one.values[0])
-    ]
-    one, name = (sign * min(candidates)[0], min(candidates)[1]) if candidates else (float("nan"), "")
+    best = best_baseline(scenario, runs)
+    top, name = (float(runs[best].values[0]), best) if best is not None else (float("nan"), "")
     for reference in scenario.spec.references:
         if reference.name.lower() in OPTIMA and reference.metric in (None, scenario.metric.name):
-            one, name = reference.value, reference.name
-    if not np.isfinite(zero) or not np.isfinite(one) or sign * (zero - one) <= 0:
+            top, name = reference.value, reference.name
+    if not np.isfinite(zero) or not np.isfinite(top) or sign * (zero - top) <= 0:
         return None
-    return Anchors(zero, one, "random", name)
+    return Anchors(zero, top, "random", name)
 
 
 def best_baseline(scenario: ResolvedScenario, runs: Mapping[str, Runs]) -> str | None:
     """The classical method with the best mean; the random agent is none."""
     sign = 1.0 if scenario.metric.better == "lower" else -1.0
     known = [
-        (sign * float(one.values[0]), one.agent)
-        for one in runs.values()
-        if one.kind == "baseline" and one.agent != "random" and np.isfinite(one.values[0])
+        (sign * float(baseline.values[0]), baseline.agent)
+        for baseline in runs.values()
+        if baseline.kind == "baseline" and baseline.agent != "random" and np.isfinite(baseline.values[0])
     ]
     return min(known)[1] if known else None
 
 
-def _stack(records: Sequence[Mapping[str, Any]], which: str) -> NDArray[np.float64]:
+def _stack(episodes: Sequence[EpisodesRecord], scenario: ResolvedScenario) -> NDArray[np.float64]:
     """Episodes of every run; a value that was not finite when it was written is NaN."""
-    rows = [record["results"][which]["values"] for record in records]
-    return np.array([[np.nan if value is None else value for value in row] for row in rows], np.float64)
+    wanted = scenario.spec.evaluation.episodes
+    for played in episodes:
+        if len(played.values) != wanted:
+            raise DamagedRunError(
+                f"A cell of {scenario.spec.id} holds {len(played.values)} episodes, not {wanted}.",
+                "Remove its folder below cells/ and run again.",
+            )
+    rows = [[np.nan if value is None else value for value in played.values] for played in episodes]
+    return np.array(rows, np.float64)

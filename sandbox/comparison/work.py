@@ -1,8 +1,7 @@
-"""Runs one cell wherever it is sent: training, evaluation, and a record that appears whole."""
+"""Runs one cell wherever it is sent: training, evaluation, and a record that is written at the end."""
 
 from __future__ import annotations
 
-import io
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -14,21 +13,25 @@ import numpy as np
 
 from sandbox.api.errors import DamagedRunError, RunBusyError, SandboxError, StorageError
 from sandbox.comparison.artifacts import copy_cell
-from sandbox.comparison.lease import Lease, take
-from sandbox.comparison.records import EPISODES, cell_folder, read_cell, write_cell
+from sandbox.comparison.records import cell_folder, read_cell, write_cell
 from sandbox.envs.vector import restorable
 from sandbox.evaluation.agents import Agent
+from sandbox.evaluation.episodes import episodes_parquet
 from sandbox.evaluation.evaluate import play_all
 from sandbox.evaluation.named_agents import learned_agent
 from sandbox.evaluation.progress import Phase, Silent
 from sandbox.evaluation.rollout import Episode
 from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import evaluation_seeds
-from sandbox.launch.base import BUSY, INTERRUPTED, OnProgress
+from sandbox.launch.base import OnProgress, Payload
+from sandbox.records.cell import FORMAT, CellRecord, CellResults, EpisodesRecord
+from sandbox.records.jobs import CellJob, CellRequest, JobResult, JobShare, ScenarioRequest, TrainingRequest
+from sandbox.records.status import JobStatus
 from sandbox.registry.discover import use_plugins
 from sandbox.runs.atomic import storage_errors, write_atomically
-from sandbox.runs.directory import Run
-from sandbox.runs.provenance import packages
+from sandbox.runs.directory import EPISODES, Run
+from sandbox.runs.lock import STALE_WORK, Lock
+from sandbox.runs.provenance import local_time, packages
 from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.resolve import ResolvedScenario, from_record
 from sandbox.training.plan import Plan, make_plan
@@ -39,104 +42,122 @@ PROGRESS_EVERY = 1.0
 """Seconds between two reports of progress."""
 
 
-def run_cell(payload: Mapping[str, Any], on_progress: OnProgress) -> dict[str, Any]:
-    """Run a cell unless it is done, or another worker is at it.
+def run_cell(payload: Payload, on_progress: OnProgress) -> Payload:
+    """Run a cell unless it is done or another worker has it.
 
     Args:
-        payload: ``root``, the runs directory; ``cell``, its id; ``kind``; ``request``; ``again``,
-            whether to run it although it failed before; ``artifacts``, the URL of a store that gets a copy.
-        on_progress: Called with ``{"phase", "done", "total"}``.
+        payload: A `sandbox.records.jobs.CellJob`.
+        on_progress: Called with a `sandbox.records.jobs.JobShare`.
 
     Returns:
-        ``{"status"}``: ``done`` or ``failed`` as its record now says, ``busy`` while another worker has
-        it, ``interrupted`` after a request to stop.
+        A `sandbox.records.jobs.JobResult`: ``done`` or ``failed`` as its record now says, ``busy`` while
+        another worker has it, ``interrupted`` after a request to stop.
 
     Raises:
         StorageError: If the runs directory cannot be written; no fault of the cell.
     """
-    root, cell = Path(payload["root"]), str(payload["cell"])
-    use_plugins(payload["request"].get("plugins", ""))
-    known = read_cell(root, cell)
-    if known is not None and _is_settled(known, bool(payload.get("again"))):
-        return {"status": known["status"]}
-    folder = cell_folder(root, cell)
-    with storage_errors(root):
-        folder.mkdir(parents=True, exist_ok=True)
-        lease = take(folder)
-    if lease is None:
-        return {"status": BUSY}
+    job = CellJob.model_validate(payload)
+    return JobResult(status=_run(job, Path(job.root), on_progress)).to_json()
+
+
+def _run(job: CellJob, root: Path, on_progress: OnProgress) -> JobStatus:
+    use_plugins(job.request.scenario.plugins)
+    known = read_cell(root, job.cell)
+    if known is not None and _is_settled(known, job.again):
+        return known.status
+    folder = cell_folder(root, job.cell)
     try:
-        known = read_cell(root, cell)  # another worker may have finished it while the lease was taken
-        if known is not None and _is_settled(known, bool(payload.get("again"))):
-            return {"status": known["status"]}
-        return _attempt(root, cell, payload, (known or {}).get("attempts", 0) + 1, lease, on_progress)
+        with storage_errors(root):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = Lock.take(folder, STALE_WORK)
+    except RunBusyError:
+        return "busy"
+    try:
+        known = read_cell(root, job.cell)  # another worker may have finished it while the lock was taken
+        if known is not None and _is_settled(known, job.again):
+            return known.status
+        return _attempt(job, root, known.attempts + 1 if known is not None else 1, lock, on_progress)
     except KeyboardInterrupt:
-        return {"status": INTERRUPTED}
+        return "interrupted"
     finally:
-        lease.release()
+        lock.release()
 
 
-def _is_settled(record: Mapping[str, Any], again: bool) -> bool:
-    return record["status"] == "done" or (record["status"] == "failed" and not again)
+def _is_settled(record: CellRecord, again: bool) -> bool:
+    return record.status == "done" or (record.status == "failed" and not again)
 
 
-def _attempt(
-    root: Path, cell: str, payload: Mapping[str, Any], attempts: int, lease: Lease, on_progress: OnProgress
-) -> dict[str, Any]:
+def _attempt(job: CellJob, root: Path, attempts: int, lock: Lock, on_progress: OnProgress) -> JobStatus:
     start = time.perf_counter()
-    request = payload["request"]
-    record: dict[str, Any] = {
-        "kind": payload["kind"],
-        "scenario": request["scenario"]["id"],
-        "scenario_hash": request["scenario_hash"],
-        "algorithm": request.get("algorithm") or request.get("baseline"),
-        "seed": request.get("seed"),
-        "attempts": attempts,
-        "packages": packages(),
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "run_dir": None,
-    }
+    record = _begun(job, attempts)
     try:
-        scenario = scenario_of(request)
-        if payload["kind"] == "learned":
-            run = _trained(root, cell, scenario, request, on_progress)
-            record["run_dir"] = str(run.path.relative_to(root))
-            record["train_seconds"] = run.record.get("train_seconds")
-            record["steps_per_second"] = run.record.get("steps_per_second")
+        scenario = scenario_of(job.request.scenario)
+        record = record.changed(packages=packages(scenario.domain))
+        if job.request.training is not None:
+            run = _trained(root, job.cell, scenario, job.request.training, on_progress)
+            record = record.changed(
+                run_dir=run.path.relative_to(root).as_posix(),
+                packages=run.record.packages,
+                train_seconds=run.record.train_seconds,
+                steps_per_second=run.record.steps_per_second,
+            )
             played = _play_learned(scenario, run)
         else:
-            agent = Agent(request["baseline"], baseline=request["baseline"])
-            played = {"final": _play(scenario, [agent])[agent.name]}
-        if not lease.held():
-            return {"status": BUSY}
+            name = str(job.request.baseline)
+            played = {"final": _play(scenario, [Agent(name, baseline=name)])[name]}
+        if not lock.held():
+            return "busy"
         with storage_errors(root):
-            write_atomically(cell_folder(root, cell) / EPISODES, _table(played), last=False)
-        record |= {"status": "done", "results": _results(scenario, played)}
+            rows = ((which, episode) for which, episodes in played.items() for episode in episodes)
+            write_atomically(
+                cell_folder(root, job.cell) / EPISODES, episodes_parquet(rows, "policy"), last=False
+            )
+        record = record.changed(status="done", results=_results(scenario, played))
     except RunBusyError:
-        return {"status": BUSY}  # a worker that is about to end still writes the run directory
+        return "busy"  # a worker that is about to end still writes the run directory
     except StorageError:
         raise
     except Exception as error:  # whatever goes wrong inside a cell is that cell's result
-        record |= {"status": "failed", "error": _sentence(error), "run_dir": _failed_run(root, cell, request)}
-    record["seconds"] = round(time.perf_counter() - start, 3)
-    record["ended"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        record = record.changed(
+            status="failed", error=_sentence(error), run_dir=_failed_run(root, job.cell, job.request)
+        )
+    record = record.changed(seconds=round(time.perf_counter() - start, 3), ended=local_time())
     with storage_errors(root):
-        write_cell(root, cell, record)
-    if payload.get("artifacts"):
-        copy_cell(root, cell, record["run_dir"], payload["artifacts"])
-    return {"status": record["status"]}
+        write_cell(root, record)
+    if job.artifacts is not None:
+        copy_cell(root, job.cell, record.run_dir, job.artifacts)
+    return record.status
+
+
+def _begun(job: CellJob, attempts: int) -> CellRecord:
+    """The record of a cell as it stands before it is run: failed until it is done."""
+    training = job.request.training
+    return CellRecord(
+        format=FORMAT,
+        id=job.cell,
+        kind=job.kind,
+        scenario=str(job.request.scenario.spec["id"]),
+        scenario_hash=job.request.scenario.hash,
+        algorithm=training.algorithm if training is not None else job.request.baseline,
+        seed=training.seed if training is not None else None,
+        attempts=attempts,
+        packages=packages(),
+        started=local_time(),
+        run_dir=None,
+        status="failed",
+    )
 
 
 def _trained(
-    root: Path, cell: str, scenario: ResolvedScenario, request: Mapping[str, Any], on_progress: OnProgress
+    root: Path, cell: str, scenario: ResolvedScenario, request: TrainingRequest, on_progress: OnProgress
 ) -> Run:
     """The finished training run of a cell: an earlier attempt's, resumed exactly where possible, or new."""
-    plan = _plan(scenario, request)
+    plan = replace(_plan(scenario, request), cell=cell)
     stopped = None
-    for run in _attempts(root, cell, request):
-        if run.record["status"] == "done":
+    for run in _attempts(root, cell, scenario.spec.id, request):
+        if run.record.status == "done":
             return run
-        if run.record["status"] != "failed":
+        if run.record.status != "failed":
             stopped = run
     progress = _TrainingProgress(on_progress)
     with EpisodeRunner(scenario, num_workers=1) as runner:
@@ -146,34 +167,33 @@ def _trained(
                 return resume_plan(plan, writer, runner, progress)
             # The same cell must give the same numbers however often it was stopped.
             writer.discard()
-        return train_plan(plan, root, runner, progress, {"cell": cell, "command": request.get("command")})
+        return train_plan(plan, root, runner, progress)
 
 
-def _attempts(root: Path, cell: str, request: Mapping[str, Any]) -> list[Run]:
+def _attempts(root: Path, cell: str, scenario: str, request: TrainingRequest) -> list[Run]:
     """Run directories of this cell, of earlier attempts."""
-    domain, name = str(request["scenario"]["id"]).split("/")
     attempts = []
-    for folder in (root / domain / name / str(request["algorithm"])).glob(f"{request['seed']}-*"):
+    for folder in root.joinpath(*scenario.split("/"), request.algorithm).glob(f"{request.seed}-*"):
         try:
             run = Run.open(folder)
         except DamagedRunError:
             continue
-        if run.record.get("cell") == cell:
+        if run.record.cell == cell:
             attempts.append(run)
     return attempts
 
 
-def _failed_run(root: Path, cell: str, request: Mapping[str, Any]) -> str | None:
-    if "algorithm" not in request:
+def _failed_run(root: Path, cell: str, request: CellRequest) -> str | None:
+    if request.training is None:
         return None
-    runs = _attempts(root, cell, request)
-    return str(runs[-1].path.relative_to(root)) if runs else None
+    runs = _attempts(root, cell, str(request.scenario.spec["id"]), request.training)
+    return runs[-1].path.relative_to(root).as_posix() if runs else None
 
 
 def _play_learned(scenario: ResolvedScenario, run: Run) -> dict[str, list[Episode]]:
     """Test episodes of the final and of the best-validation policy; played once where they are the same."""
-    best = run.record.get("best")
-    same = best is not None and best["steps"] == run.record.get("steps_done")
+    best = run.record.best
+    same = best is not None and best.steps == run.record.steps_done
     which = ["final"] if best is None or same else ["final", "best"]
     agents = {name: learned_agent(run, name) for name in which}
     episodes = _play(scenario, list(agents.values()))
@@ -190,20 +210,22 @@ def _play(scenario: ResolvedScenario, agents: list[Agent]) -> dict[str, list[Epi
     }
 
 
-def _results(scenario: ResolvedScenario, played: Mapping[str, list[Episode]]) -> dict[str, Any]:
-    return {which: _summary(scenario, episodes) for which, episodes in played.items()}
+def _results(scenario: ResolvedScenario, played: Mapping[str, list[Episode]]) -> CellResults:
+    return CellResults.model_validate(
+        {which: _summary(scenario, episodes) for which, episodes in played.items()}
+    )
 
 
-def _summary(scenario: ResolvedScenario, episodes: list[Episode]) -> dict[str, Any]:
-    return {
-        "seeds": [episode.seed for episode in episodes],
-        "values": [episode.metrics[scenario.metric.name] for episode in episodes],
-        "metrics": _means(episode.metrics for episode in episodes),
-        "reward_terms": _means(episode.reward_terms for episode in episodes),
-        "return": float(np.mean([episode.ret for episode in episodes])),
-        "length": float(np.mean([episode.length for episode in episodes])),
-        "terminated": float(np.mean([episode.terminated for episode in episodes])),
-    }
+def _summary(scenario: ResolvedScenario, episodes: list[Episode]) -> EpisodesRecord:
+    return EpisodesRecord(
+        seeds=tuple(episode.seed for episode in episodes),
+        values=tuple(episode.metrics[scenario.metric.name] for episode in episodes),
+        metrics=_means(episode.metrics for episode in episodes),
+        reward_terms=_means(episode.reward_terms for episode in episodes),
+        ret=float(np.mean([episode.ret for episode in episodes])),
+        length=float(np.mean([episode.length for episode in episodes])),
+        terminated=float(np.mean([episode.terminated for episode in episodes])),
+    )
 
 
 def _means(records: Iterable[Mapping[str, float]]) -> dict[str, float]:
@@ -212,30 +234,6 @@ def _means(records: Iterable[Mapping[str, float]]) -> dict[str, float]:
         for name, value in record.items():
             sums.setdefault(name, []).append(value)
     return {name: float(np.mean(values)) for name, values in sums.items()}
-
-
-def _table(played: Mapping[str, list[Episode]]) -> bytes:
-    """One row an episode, as the content of a Parquet file."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rows = [
-        {
-            "policy": which,
-            "seed": episode.seed,
-            "return": episode.ret,
-            "length": episode.length,
-            "terminated": episode.terminated,
-            "truncated": episode.truncated,
-            **{f"term/{name}": value for name, value in episode.reward_terms.items()},
-            **{f"metric/{name}": value for name, value in episode.metrics.items()},
-        }
-        for which, episodes in played.items()
-        for episode in episodes
-    ]
-    sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), sink)
-    return sink.getvalue()
 
 
 def _sentence(error: Exception) -> str:
@@ -260,7 +258,7 @@ class _TrainingProgress(Silent):
         now = time.monotonic()
         if phase == "train" and now - self._reported_at >= PROGRESS_EVERY:
             self._reported_at = now
-            self._on_progress({"phase": phase, "done": done, "total": self._total})
+            self._on_progress(JobShare(done=done, total=self._total).to_json())
 
 
 # A worker stays warm: what many cells share is made once. Few are kept, since scenarios may hold file lists.
@@ -269,34 +267,33 @@ _plans: OrderedDict[str, Plan] = OrderedDict()
 _KEPT = 32
 
 
-def scenario_of(request: Mapping[str, Any]) -> ResolvedScenario:
+def scenario_of(request: ScenarioRequest) -> ResolvedScenario:
     """The scenario of a request; refused if it differs from that where the request was made."""
-    key = repr((request["scenario_hash"], request["scenario"]["id"], request["folder"]))
+    key = repr((request.hash, request.spec["id"], request.folder))
     if key not in _scenarios:
-        scenario = from_record(request["scenario"], Path(request["folder"]))
-        if scenario.hash != request["scenario_hash"]:
+        scenario = from_record(request.spec, Path(request.folder))
+        if scenario.hash != request.hash:
             raise DamagedRunError(
                 f"{scenario.spec.id} is another scenario here than where the grid was made: its hash is "
-                f"{scenario.hash[:12]}, not {request['scenario_hash'][:12]}.",
+                f"{scenario.hash[:12]}, not {request.hash[:12]}.",
                 "The same files and the same version of the task must be on every machine.",
             )
         _keep(_scenarios, key, scenario)
     return _scenarios[key]
 
 
-def _plan(scenario: ResolvedScenario, request: Mapping[str, Any]) -> Plan:
-    same = ("scenario_hash", "algorithm", "hyperparameters", "steps", "num_envs", "folder")
-    key = repr([request[name] for name in same])
+def _plan(scenario: ResolvedScenario, request: TrainingRequest) -> Plan:
+    key = repr((scenario.hash, str(scenario.folder), request.without("seed")))
     if key not in _plans:
-        made = make_plan(
+        plan = make_plan(
             scenario,
-            request["algorithm"],
-            steps=request["steps"],
-            num_envs=request["num_envs"],
-            hp=request["hyperparameters"],
+            request.algorithm,
+            steps=request.steps,
+            num_envs=request.num_envs,
+            hp=request.hyperparameters,
         )
-        _keep(_plans, key, made)
-    return replace(_plans[key], scenario=scenario, seed=request["seed"])
+        _keep(_plans, key, plan)
+    return replace(_plans[key], scenario=scenario, seed=request.seed or 0)
 
 
 def _keep(cache: OrderedDict[str, Any], key: str, value: Any) -> None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sandbox.api.data import Dataset
 from sandbox.api.errors import BrokenFileError
+from sandbox.api.types import Array, Json
 from sandbox.datasets.build import build, flat_columns
 from sandbox.datasets.digest import digest_of
 
@@ -29,7 +28,7 @@ def read_arrays(path: Path) -> Dataset:
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            columns: dict[str, Any] = {name: archive[name] for name in archive.files}
+            columns: Json = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise BrokenFileError(path, f"is no whole .npz archive of numbers: {error}") from error
     parts = {name.removeprefix(_PART): columns.pop(name) for name in list(columns) if name.startswith(_PART)}
@@ -40,7 +39,7 @@ def read_arrays(path: Path) -> Dataset:
 
 def write_arrays(path: Path, dataset: Dataset) -> None:
     """Write a dataset so that `read_arrays` reads it back."""
-    columns: dict[str, NDArray[Any]] = flat_columns(dataset.observations) | {
+    columns: dict[str, Array] = flat_columns(dataset.observations) | {
         "actions": dataset.actions,
         "rewards": dataset.rewards,
         "terminated": dataset.terminated,

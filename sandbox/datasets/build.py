@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sandbox.api.data import Dataset, Observations
 from sandbox.api.errors import BrokenFileError
+from sandbox.api.types import Array
 
 
 def build(
@@ -71,14 +72,14 @@ def build(
 REQUIRED = ("observations", "actions", "rewards", "terminated", "truncated", "lengths")
 
 
-def flat_columns(observations: Observations) -> dict[str, NDArray[Any]]:
+def flat_columns(observations: Observations) -> dict[str, Array]:
     """The arrays of a batch of observations, by name."""
     if isinstance(observations, dict):
         return {f"observations.{key}": np.asarray(part) for key, part in observations.items()}
     return {"observations": np.asarray(observations)}
 
 
-def _columns(dataset: Dataset) -> dict[str, NDArray[Any]]:
+def _columns(dataset: Dataset) -> dict[str, Array]:
     named = {"actions": dataset.actions, "rewards": dataset.rewards}
     named |= {"terminated": dataset.terminated, "truncated": dataset.truncated}
     optional = {"masks": dataset.masks, "probabilities": dataset.probabilities}
@@ -93,7 +94,7 @@ def _floats(values: Any) -> NDArray[np.float64] | None:
     return None if values is None else np.asarray(values, np.float64)
 
 
-def _require_finite(dataset: Dataset, name: str, values: NDArray[Any]) -> None:
+def _require_finite(dataset: Dataset, name: str, values: Array) -> None:
     if values.dtype.kind not in "iufb":
         raise BrokenFileError(dataset.path, f"{name} holds {values.dtype}, not numbers")
     if values.dtype.kind != "f":

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
@@ -13,14 +10,13 @@ from sandbox.api.data import Dataset, Observations
 from sandbox.api.errors import MisfitError
 from sandbox.api.masks import mask_size
 from sandbox.api.spaces import describe
+from sandbox.api.types import Array, Space
 
 SLACK = 1e-5
 """How far outside a box's bounds, as a share of its width, a logged action may lie: other software rounds."""
 
 
-def require_fit(
-    dataset: Dataset, observation_space: gym.Space[Any], action_space: gym.Space[Any], task: str
-) -> None:
+def require_fit(dataset: Dataset, observation_space: Space, action_space: Space, task: str) -> None:
     """Refuse a dataset of another task.
 
     Args:
@@ -45,7 +41,7 @@ def require_fit(
         )
 
 
-def _observations(given: Observations, space: gym.Space[Any], where: str = "observations") -> str | None:
+def _observations(given: Observations, space: Space, where: str = "observations") -> str | None:
     if isinstance(space, spaces.Dict):
         if not isinstance(given, dict):
             return f"its {where} are arrays, those of the task have the parts {', '.join(space.spaces)}"
@@ -61,7 +57,7 @@ def _observations(given: Observations, space: gym.Space[Any], where: str = "obse
     return _shape(given, space, where) or _choices(given, space, where)
 
 
-def _actions(given: NDArray[Any], space: gym.Space[Any]) -> str | None:
+def _actions(given: Array, space: Space) -> str | None:
     complaint = _shape(given, space, "actions") or _choices(given, space, "actions")
     if complaint or not isinstance(space, spaces.Box):
         return complaint
@@ -73,7 +69,7 @@ def _actions(given: NDArray[Any], space: gym.Space[Any]) -> str | None:
     return None
 
 
-def _masks(given: NDArray[np.bool_] | None, space: gym.Space[Any]) -> str | None:
+def _masks(given: NDArray[np.bool_] | None, space: Space) -> str | None:
     if given is None:
         return None
     if isinstance(space, spaces.Box):
@@ -84,14 +80,14 @@ def _masks(given: NDArray[np.bool_] | None, space: gym.Space[Any]) -> str | None
     return None
 
 
-def _shape(given: NDArray[Any], space: gym.Space[Any], where: str) -> str | None:
+def _shape(given: Array, space: Space, where: str) -> str | None:
     wanted = tuple(space.shape or ())
     if given.shape[1:] != wanted:
         return f"its {where} have the shape {given.shape[1:]}, those of the task {wanted}"
     return None
 
 
-def _choices(given: NDArray[Any], space: gym.Space[Any], where: str) -> str | None:
+def _choices(given: Array, space: Space, where: str) -> str | None:
     """Whether whole numbers are among those of a discrete space."""
     if isinstance(space, spaces.Discrete):
         low, high = np.asarray(space.start), np.asarray(space.start + space.n)

@@ -11,6 +11,7 @@ import numpy as np
 
 from sandbox.api.data import Dataset
 from sandbox.api.errors import BrokenFileError, MissingExtraError
+from sandbox.api.types import Element
 from sandbox.datasets.build import build
 from sandbox.datasets.digest import digest_of
 
@@ -62,7 +63,7 @@ def read_minari(path: Path) -> Dataset:
     return build(path, digest_of(path), columns, _facts(folder))
 
 
-def _rows(observations: Any) -> int:
+def _rows(observations: Element) -> int:
     if isinstance(observations, dict):
         return min(_rows(part) for part in observations.values())
     return len(observations)

@@ -7,15 +7,13 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import VectorEnv
 
 from sandbox.api.derived import DerivedMetrics
 from sandbox.api.domain import Task
 from sandbox.api.lazy import Call
 from sandbox.api.metric import Metric
+from sandbox.api.types import Element, Environment, Info, Reset, VectorEnvironment
 from sandbox.envs.wrappers import AnyVectorWrapper
-
-Info = dict[str, Any]
 
 
 def derived_metrics(task: Task) -> list[Metric]:
@@ -29,22 +27,22 @@ def derived_metrics(task: Task) -> list[Metric]:
 class DerivedMetricsEnv(gym.Wrapper[Any, Any, Any, Any]):
     """Adds derived metrics to the info of an episode's last step."""
 
-    def __init__(self, env: gym.Env[Any, Any], metrics: Sequence[Metric]) -> None:
+    def __init__(self, env: Environment, metrics: Sequence[Metric]) -> None:
         super().__init__(env)
         self._derived = DerivedMetrics(metrics, 1)
 
-    def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Any, Info]:
+    def reset(self, *, seed: int | None = None, options: Info | None = None) -> Reset:
         """Begin an episode."""
         self._derived.begin()
         return self.env.reset(seed=seed, options=options)
 
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, Info]:
+    def step(self, action: Element) -> tuple[Any, Any, bool, bool, Info]:
         """One step."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         self._derived.add(one_row(info.get("reward_terms", {})), one_row(info))
         if terminated or truncated:
-            own = {name: float(values[0]) for name, values in self._derived.values().items()}
-            info = info | {"metrics": {**own, **info.get("metrics", {})}}
+            derived = {name: float(values[0]) for name, values in self._derived.values().items()}
+            info = info | {"metrics": {**derived, **info.get("metrics", {})}}
         return observation, reward, terminated, truncated, info
 
     def get_layer(self) -> Info:
@@ -59,16 +57,16 @@ class DerivedMetricsEnv(gym.Wrapper[Any, Any, Any, Any]):
 class DerivedMetricsVectorEnv(AnyVectorWrapper):
     """Adds derived metrics to the final infos of a native vector environment in SAME_STEP mode."""
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], metrics: Sequence[Metric]) -> None:
+    def __init__(self, env: VectorEnvironment, metrics: Sequence[Metric]) -> None:
         super().__init__(env)
         self._derived = DerivedMetrics(metrics, env.num_envs)
 
-    def reset(self, *, seed: Any = None, options: Info | None = None) -> tuple[Any, Info]:
+    def reset(self, *, seed: Any = None, options: Info | None = None) -> Reset:
         """Begin an episode everywhere."""
         self._derived.begin()
         return self.env.reset(seed=seed, options=options)
 
-    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, Info]:
+    def step(self, actions: Element) -> tuple[Any, Any, Any, Any, Info]:
         """One step of all rows."""
         observation, reward, terminated, truncated, info = self.env.step(actions)
         done = np.asarray(terminated) | np.asarray(truncated)

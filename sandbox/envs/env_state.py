@@ -7,23 +7,23 @@ goes on where it was.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
 from sandbox.api.errors import PluginError
+from sandbox.api.types import Array, Element, Environment, Json
 
 
-def get_state(env: Any) -> dict[str, Any]:
+def get_state(env: Any) -> Json:
     """The state of an environment and of its generator.
 
     Raises:
         PluginError: If the environment has no ``get_state``.
     """
     try:
-        state: dict[str, Any] = env.get_state()
+        state: Json = env.get_state()
     except AttributeError as error:
         raise PluginError(
             f'The task declares resume="state", but {type(env).__name__} has no get_state: {error}.'
@@ -32,7 +32,7 @@ def get_state(env: Any) -> dict[str, Any]:
     return {"env": state, "np_random": rng.bit_generator.state if rng is not None else None}
 
 
-def set_state(env: Any, state: Mapping[str, Any]) -> None:
+def set_state(env: Any, state: Json) -> None:
     """Bring an environment, which must have been reset, into a state of `get_state`."""
     env.set_state(state["env"])
     rng = _generator(env)
@@ -40,7 +40,7 @@ def set_state(env: Any, state: Mapping[str, Any]) -> None:
         rng.bit_generator.state = state["np_random"]
 
 
-def _generator(env: Any) -> np.random.Generator | None:
+def _generator(env: object) -> np.random.Generator | None:
     rng = getattr(env, "_np_random", None)
     return rng if isinstance(rng, np.random.Generator) else None
 
@@ -48,8 +48,11 @@ def _generator(env: Any) -> np.random.Generator | None:
 _COUNTERS = ("_elapsed_steps", "_has_reset")
 _LAYER = "layer"
 
+Counts = Json
+"""What a wrapper counts, by attribute, and its layer."""
 
-def wrapper_counters(env: Any) -> list[dict[str, Any]]:
+
+def wrapper_counters(env: Environment) -> list[Counts]:
     """What wrappers around an environment count, outermost first.
 
     Of Gymnasium's own their counters, of those here what their ``get_layer`` gives; a
@@ -62,19 +65,20 @@ def wrapper_counters(env: Any) -> list[dict[str, Any]]:
     return [*layers, _counts(env)]
 
 
-def restore_counters(env: Any, layers: list[dict[str, Any]]) -> None:
+def restore_counters(env: Environment, layers: list[Counts]) -> None:
     """Set what `wrapper_counters` gave."""
+    layer: Any = env
     for counts in layers:
         for name, value in counts.items():
             if name == _LAYER:
-                env.set_layer(value)
+                layer.set_layer(value)
             else:
-                setattr(env, name, value)
-        env = env.env if isinstance(env, gym.Wrapper) else None
+                setattr(layer, name, value)
+        layer = layer.env if isinstance(layer, gym.Wrapper) else None
 
 
-def _counts(env: Any) -> dict[str, Any]:
-    counts: dict[str, Any] = {}
+def _counts(env: Environment) -> Counts:
+    counts: Counts = {}
     if isinstance(env, gym.Wrapper):
         for name, value in vars(env).items():
             if name in _COUNTERS and isinstance(value, int | bool):
@@ -85,21 +89,21 @@ def _counts(env: Any) -> dict[str, Any]:
     return counts
 
 
-def copied(action: Any) -> Any:
+def copied(action: Element) -> Element:
     """An action that later changes of its arrays do not reach."""
     if isinstance(action, dict):
         return {key: copied(value) for key, value in action.items()}
     return np.array(action) if isinstance(action, np.ndarray) else action
 
 
-def stacked(actions: list[Any]) -> Any:
+def stacked(actions: list[Element]) -> Array | list[Element]:
     """Logged actions as one array where they are numbers."""
     if not actions or isinstance(actions[0], dict):
         return list(actions)
     return np.stack([np.asarray(action) for action in actions])
 
 
-def same(first: Any, second: Any) -> bool:
+def same(first: Element, second: Element) -> bool:
     """Whether two observations are equal in every bit, NaN included."""
     if isinstance(first, dict):
         return isinstance(second, dict) and all(same(part, second.get(key)) for key, part in first.items())

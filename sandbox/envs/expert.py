@@ -6,10 +6,9 @@ from typing import Any, Protocol
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import VectorEnv
-from numpy.typing import NDArray
 
 from sandbox.api.policy import Policy
+from sandbox.api.types import Array, Element, Environment, Json, Reset, Space, VectorEnvironment
 from sandbox.envs.wrappers import AnyVectorWrapper
 
 KEY = "expert_action"
@@ -23,7 +22,7 @@ class MakeExpert(Protocol):
         """Whether an action depends on the present state and observation alone."""
         ...
 
-    def __call__(self, env: Any, action_space: gym.Space[Any]) -> Policy:
+    def __call__(self, env: Any, action_space: Space) -> Policy:
         """The expert, bound to the task's own environment.
 
         Args:
@@ -41,7 +40,7 @@ class ExpertLabels(gym.Wrapper[Any, Any, Any, Any]):
         make: Makes the expert.
     """
 
-    def __init__(self, env: gym.Env[Any, Any], make: MakeExpert) -> None:
+    def __init__(self, env: Environment, make: MakeExpert) -> None:
         super().__init__(env)
         joint: Any = env
         self._agents = len(getattr(env, "agents", ())) or None
@@ -49,22 +48,20 @@ class ExpertLabels(gym.Wrapper[Any, Any, Any, Any]):
         space = joint.row_action_space if self._agents else env.action_space
         self._policy = make(bare.unwrapped, space)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: Json | None = None) -> Reset:
         """Begin an episode, the expert's as well."""
         observation, info = self.env.reset(seed=seed, options=options)
         self._policy.reset(self._agents or 1, seed)
         return observation, self._labelled(observation, info)
 
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+    def step(self, action: Element) -> tuple[Any, Any, bool, bool, Json]:
         """Step; at the end of an episode nobody is asked."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         if not (terminated or truncated):
             info = self._labelled(observation, info)
         return observation, reward, terminated, truncated, info
 
-    def _labelled(self, observation: Any, info: dict[str, Any]) -> dict[str, Any]:
+    def _labelled(self, observation: Element, info: Json) -> Json:
         mask = info.get("action_mask")
         if self._agents:
             return info | {KEY: np.asarray(self._policy.act(observation, mask))}
@@ -80,25 +77,25 @@ class NativeExpertLabels(AnyVectorWrapper):
         make: Makes the expert.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], make: MakeExpert) -> None:
+    def __init__(self, env: VectorEnvironment, make: MakeExpert) -> None:
         super().__init__(env)
         bare: Any = env.unwrapped
         self._agents = len(getattr(bare, "agents", ())) or None
         space = bare.row_action_space if self._agents else env.single_action_space
         self._policy = make(bare, space)
 
-    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: Any = None, options: Json | None = None) -> Reset:
         """Begin an episode everywhere."""
         observation, info = self.env.reset(seed=seed, options=options)
         self._policy.reset(self.num_envs * (self._agents or 1), 0)
         return observation, self._labelled(observation, info)
 
-    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+    def step(self, actions: Element) -> tuple[Any, Any, Any, Any, Json]:
         """Step; rows that have ended are labelled for the first step of their next episode."""
         observation, reward, terminated, truncated, info = self.env.step(actions)
         return observation, reward, terminated, truncated, self._labelled(observation, info)
 
-    def _labelled(self, observation: Any, info: dict[str, Any]) -> dict[str, Any]:
+    def _labelled(self, observation: Element, info: Json) -> Json:
         mask = info.get("action_mask")
         everyone = np.ones(self.num_envs, np.bool_)
         if self._agents is None:
@@ -109,11 +106,11 @@ class NativeExpertLabels(AnyVectorWrapper):
         return info | {KEY: action, f"_{KEY}": everyone}
 
 
-def _flat(values: Any) -> NDArray[Any]:
+def _flat(values: Any) -> Array:
     return np.reshape(values, (-1, *np.shape(values)[2:]))
 
 
-def _batched(observation: Any) -> Any:
+def _batched(observation: Element) -> Any:
     if isinstance(observation, dict):
         return {key: _batched(part) for key, part in observation.items()}
     return np.asarray(observation)[None]

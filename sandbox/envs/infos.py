@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import SupportsFloat
 
 import numpy as np
-from numpy.typing import NDArray
+
+from sandbox.api.types import Array, Bools, Element, Floats, Info
 
 
-def final_metrics(info: Mapping[str, Any], row: int) -> dict[str, float]:
+def final_metrics(info: Info, row: int) -> dict[str, float]:
     """The metrics of the episode that just ended in a row of a SAME_STEP vector environment."""
     final = info.get("final_info", {})
     if isinstance(final, np.ndarray):  # some environments keep a dict for each row
@@ -23,14 +24,14 @@ def final_metrics(info: Mapping[str, Any], row: int) -> dict[str, float]:
     return {name: float(values[row]) for name, values in metrics.items() if not name.startswith("_")}
 
 
-def rows_of(observation: Any) -> int:
+def rows_of(observation: Element) -> int:
     """How many rows a batch of observations has."""
     while isinstance(observation, dict):
         observation = next(iter(observation.values()))
     return len(observation)
 
 
-def add_terms(sums: dict[str, NDArray[Any]], info: Any, running: Any, done: Any) -> None:
+def add_terms(sums: dict[str, Array], info: Info, running: Bools, done: Bools) -> None:
     """Add the step's unweighted reward terms, one array of shape ``(num_envs,)`` each, where ``running``.
 
     Terms of the agents of an environment are averaged. Where an episode just ended, they are in the final
@@ -47,12 +48,12 @@ def add_terms(sums: dict[str, NDArray[Any]], info: Any, running: Any, done: Any)
         sums[name] = sums.get(name, np.zeros(len(running))) + np.where(running, values, 0.0)
 
 
-def _per_env(values: Any) -> NDArray[np.float64]:
+def _per_env(values: Array) -> Floats:
     """One value an environment; where its agents have one each, their mean."""
     array = np.asarray(values, float)
     return array if array.ndim == 1 else array.mean(axis=1)
 
 
-def floats(values: Mapping[str, Any]) -> dict[str, float]:
+def floats(values: Mapping[str, SupportsFloat]) -> dict[str, float]:
     """``values`` as plain floats."""
     return {name: float(value) for name, value in values.items()}

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-from gymnasium.vector import VectorEnv
 
 from sandbox.api.errors import InvalidValueError
+from sandbox.api.types import Environment, VectorEnvironment
 from sandbox.envs.expert import MakeExpert, NativeExpertLabels
 from sandbox.envs.seeding import EnvSeeds, NativeSeeds
 from sandbox.envs.single import EnvFactory, make_single
@@ -64,7 +64,7 @@ def make_vec(
     changes: Sequence[str] = (),
     reward: Sequence[str] = (),
     workers: bool | None = None,
-) -> VectorEnv[Any, Any, Any]:
+) -> VectorEnvironment:
     """A vector environment in SAME_STEP autoreset mode.
 
     Native where the task batches its own dynamics; otherwise each environment has a worker process, or
@@ -92,7 +92,7 @@ def make_vec(
 
 def make_training(
     scenario: ResolvedScenario, num_envs: int, seed: int, expert: MakeExpert | None = None
-) -> VectorEnv[Any, Any, Any]:
+) -> VectorEnvironment:
     """The vector environment of a training run.
 
     Every episode has a seed of its own from the scenario's training range, drawn from a stream that
@@ -105,7 +105,7 @@ def make_training(
         raw = raw_native(scenario, num_envs, evaluation=False)
         mode = native_resume(scenario, raw)
         if mode == "replay":
-            seeded: VectorEnv[Any, Any, Any] = SameStep(EnvSeeds(raw, seed, low, high))
+            seeded: VectorEnvironment = SameStep(EnvSeeds(raw, seed, low, high))
         else:
             seeded = NativeSeeds(same_step(raw), seed, low, high, mode)
         asked = as_asked(scenario, seeded)
@@ -140,7 +140,7 @@ class _GymnasiumEntry:
 
     scenario: str
 
-    def __call__(self, render_mode: str | None = None, **config: Any) -> gym.Env[Any, Any]:
+    def __call__(self, render_mode: str | None = None, **config: Any) -> Environment:
         changes = [f"{key}={value}" for key, value in config.items()]
-        env: gym.Env[Any, Any] = make(self.scenario, changes=changes, render_mode=render_mode)
+        env: Environment = make(self.scenario, changes=changes, render_mode=render_mode)
         return env

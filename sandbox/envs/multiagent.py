@@ -7,23 +7,38 @@ is gone (see ``docs/decisions/0003-parameter-sharing.md``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
-from numpy.typing import NDArray
 
 from sandbox.api.derived import DerivedMetrics
 from sandbox.api.errors import MisfitError
 from sandbox.api.masks import mask_size, only_first
 from sandbox.api.metric import Metric
+from sandbox.api.types import (
+    Array,
+    Bools,
+    Element,
+    Environment,
+    Info,
+    Json,
+    Options,
+    ParallelEnvironment,
+    Reset,
+    Stateful,
+    Step,
+    VectorEnvironment,
+    VectorStep,
+)
 from sandbox.envs.derived import one_row
+from sandbox.envs.wrappers import reset_with
 
 
-def padded(env: Any) -> Any:
+def padded(env: ParallelEnvironment) -> ParallelEnvironment:
     """The PettingZoo environment with all observation and action spaces padded to common ones.
 
     Raises:
@@ -48,7 +63,7 @@ def padded(env: Any) -> Any:
     return env
 
 
-class JointEnv(gym.Env[Any, Any]):
+class JointEnv(Environment):
     """All agents of a PettingZoo environment as the rows of one Gymnasium environment.
 
     Observations and actions are stacked in the order of ``possible_agents``, k rows. ``info`` holds,
@@ -62,7 +77,7 @@ class JointEnv(gym.Env[Any, Any]):
         metrics: Metrics that it does not give itself.
     """
 
-    def __init__(self, env: Any, metrics: Sequence[Metric] = ()) -> None:
+    def __init__(self, env: ParallelEnvironment, metrics: Sequence[Metric] = ()) -> None:
         self.parallel = env
         self._derived = DerivedMetrics(metrics, 1)
         self._env = padded(env)
@@ -78,16 +93,14 @@ class JointEnv(gym.Env[Any, Any]):
         self.metadata = dict(env.metadata)
         self.render_mode = getattr(env, "render_mode", None)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: Options | None = None) -> Reset:
         """Start an episode of all agents."""
         observations, infos = self._env.reset(seed=seed, options=options)
         self._derived.begin()
         present = set(self.parallel.agents)
         return self._stack(observations), self._joint_info(infos, present)
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Element) -> Step:
         """Step the agents that are present; the scalar reward is the sum over agents.
 
         The episode ends with its last agent: terminated if every agent of the last step terminated,
@@ -110,20 +123,19 @@ class JointEnv(gym.Env[Any, Any]):
         total = float(info["agent_rewards"].sum())
         return self._stack(observations), total, ended_by_itself, over and not ended_by_itself, info
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> Json:
         """The state of the wrapped environment, where it offers one."""
-        state: dict[str, Any] = self.parallel.unwrapped.get_state()
-        return state
+        return _stateful(self.parallel.unwrapped).get_state()
 
-    def set_state(self, state: dict[str, Any]) -> None:
+    def set_state(self, state: Json) -> None:
         """Bring the wrapped environment, which must have been reset, into a state."""
-        self.parallel.unwrapped.set_state(state)
+        _stateful(self.parallel.unwrapped).set_state(state)
 
-    def get_layer(self) -> dict[str, Any]:
+    def get_layer(self) -> Json:
         """What is kept here; see `sandbox.envs.env_state.wrapper_counters`."""
         return self._derived.get_state()
 
-    def set_layer(self, state: dict[str, Any]) -> None:
+    def set_layer(self, state: Json) -> None:
         """Go on from what `get_layer` gave."""
         self._derived.set_state(state)
 
@@ -135,14 +147,14 @@ class JointEnv(gym.Env[Any, Any]):
         """Close the wrapped environment."""
         self.parallel.close()
 
-    def _add_derived(self, info: dict[str, Any], over: bool) -> None:
+    def _add_derived(self, info: Info, over: bool) -> None:
         """One step for the metrics that the environment does not give itself."""
         self._derived.add(one_row(info.get("reward_terms", {})), one_row(info))
         if over:
-            own = {name: float(values[0]) for name, values in self._derived.values().items()}
-            info["metrics"] = {**own, **info.get("metrics", {})}
+            derived = {name: float(values[0]) for name, values in self._derived.values().items()}
+            info["metrics"] = {**derived, **info.get("metrics", {})}
 
-    def _stack(self, observations: dict[str, Any]) -> Any:
+    def _stack(self, observations: Mapping[str, Element]) -> Array:
         space: Any = self.observation_space
         stacked = np.zeros(space.shape, space.dtype)
         for row, agent in enumerate(self.agents):
@@ -150,11 +162,11 @@ class JointEnv(gym.Env[Any, Any]):
                 stacked[row] = observations[agent]
         return stacked
 
-    def _row_values(self, values: dict[str, Any], dtype: Any) -> NDArray[Any]:
+    def _row_values(self, values: Mapping[str, float], dtype: type[np.generic]) -> Array:
         return np.array([values.get(agent, 0) for agent in self.agents], dtype)
 
-    def _joint_info(self, infos: dict[str, dict[str, Any]], present: set[str]) -> dict[str, Any]:
-        joint: dict[str, Any] = {"active": np.array([agent in present for agent in self.agents])}
+    def _joint_info(self, infos: Mapping[str, Info], present: set[str]) -> Info:
+        joint: Info = {"active": np.array([agent in present for agent in self.agents])}
         masks = {agent: info["action_mask"] for agent, info in infos.items() if "action_mask" in info}
         if masks or self.padded_actions:
             joint["action_mask"] = self._masks(masks, present)
@@ -172,7 +184,7 @@ class JointEnv(gym.Env[Any, Any]):
                 break
         return joint
 
-    def _masks(self, masks: dict[str, Any], present: set[str]) -> NDArray[np.bool_]:
+    def _masks(self, masks: Mapping[str, Array], present: set[str]) -> Bools:
         """Masks padded with false; without a mask of its own, an agent's unpadded actions are allowed."""
         stacked = np.zeros((len(self.agents), mask_size(self.row_action_space)), np.bool_)
         for row, agent in enumerate(self.agents):
@@ -185,7 +197,12 @@ class JointEnv(gym.Env[Any, Any]):
         return stacked
 
 
-class Rows(VectorEnv[Any, Any, Any]):
+def _stateful(env: Any) -> Stateful:
+    stateful: Stateful = env  # whether it is that, the task's `resume` says
+    return stateful
+
+
+class Rows(VectorEnvironment):
     """A vector of `JointEnv`, flattened: every agent of every environment is a row, in that order.
 
     ``info["active"]`` marks rows whose agent takes part in the coming step, ``info["acted"]`` those
@@ -198,9 +215,9 @@ class Rows(VectorEnv[Any, Any, Any]):
         factory: Makes a single environment, whose spaces are read; a native one has them itself.
     """
 
-    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
+    metadata: Json = {"autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
 
-    def __init__(self, envs: VectorEnv[Any, Any, Any], factory: Callable[[], Any] | None = None) -> None:
+    def __init__(self, envs: VectorEnvironment, factory: Callable[[], Any] | None = None) -> None:
         joint: Any = envs.unwrapped if factory is None else factory()
         try:
             self.single_observation_space = joint.row_observation_space
@@ -216,15 +233,12 @@ class Rows(VectorEnv[Any, Any, Any]):
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.render_mode = None
 
-    def reset(
-        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | list[int | None] | None = None, options: Options | None = None) -> Reset:
         """Start an episode in every environment."""
-        envs: Any = self.joint_envs  # Gymnasium types the seed as an int, and takes lists
-        observation, info = envs.reset(seed=seed, options=options)
+        observation, info = reset_with(self.joint_envs, seed, options)
         return self._flat(observation), self._row_info(info)
 
-    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+    def step(self, actions: Element) -> VectorStep:
         """Step every environment with the actions of all rows, shape ``(num_envs, *action_shape)``."""
         k = len(self.agents)
         shape: Any = self.single_action_space.shape
@@ -252,22 +266,19 @@ class Rows(VectorEnv[Any, Any, Any]):
         self._add_finals(rows, info, flat, terminated | truncated, over)
         return flat, reward.astype(np.float64), terminated, truncated, rows
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> Json:
         """The state of the wrapped environment, where it has one."""
-        envs: Any = self.joint_envs.unwrapped
-        state: dict[str, Any] = envs.get_state()
-        return state
+        return _stateful(self.joint_envs.unwrapped).get_state()
 
-    def set_state(self, state: dict[str, Any]) -> None:
+    def set_state(self, state: Json) -> None:
         """Go back to a state of the wrapped environment."""
-        envs: Any = self.joint_envs.unwrapped
-        envs.set_state(state)
+        _stateful(self.joint_envs.unwrapped).set_state(state)
 
     def close(self, **kwargs: Any) -> None:
         """Close all environments."""
         self.joint_envs.close(**kwargs)
 
-    def _of_step(self, info: Any, final: Any, over: NDArray[np.bool_], name: str) -> NDArray[Any]:
+    def _of_step(self, info: Info, final: Info, over: Bools, name: str) -> Array:
         """A per-agent value of the step just taken; where the episode ended it is in the final info."""
         k = len(self.agents)
         values = np.zeros((self._num_joint_envs, k))
@@ -277,8 +288,8 @@ class Rows(VectorEnv[Any, Any, Any]):
             values[over] = np.asarray(final[name])[over]
         return values.reshape(-1)
 
-    def _row_info(self, info: dict[str, Any]) -> dict[str, Any]:
-        rows: dict[str, Any] = {"active": np.asarray(info["active"], bool).reshape(-1)}
+    def _row_info(self, info: Info) -> Info:
+        rows: Info = {"active": np.asarray(info["active"], bool).reshape(-1)}
         if "action_mask" in info:
             mask = np.asarray(info["action_mask"], bool)
             rows["action_mask"] = mask.reshape(self.num_envs, mask.shape[-1])
@@ -287,9 +298,7 @@ class Rows(VectorEnv[Any, Any, Any]):
             rows["expert_action"] = action.reshape(self.num_envs, *action.shape[2:])
         return rows
 
-    def _add_finals(
-        self, rows: dict[str, Any], info: dict[str, Any], flat: Any, done: NDArray[np.bool_], over: Any
-    ) -> None:
+    def _add_finals(self, rows: Info, info: Info, flat: Array, done: Bools, over: Bools) -> None:
         if not done.any():
             return
         k = len(self.agents)
@@ -312,6 +321,6 @@ class Rows(VectorEnv[Any, Any, Any]):
             }
             rows["final_info"]["_metrics"] = first
 
-    def _flat(self, observation: Any) -> Any:
+    def _flat(self, observation: Element) -> Array:
         shape: Any = self.single_observation_space.shape
         return np.asarray(observation).reshape(self.num_envs, *shape)

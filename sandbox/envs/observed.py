@@ -6,18 +6,16 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from sandbox.api.batch.make import MakeVectorEnv
 from sandbox.api.batch.vector import BatchedVectorEnv
 from sandbox.api.errors import MisfitError
 from sandbox.api.extension import Observation, Observer
+from sandbox.api.types import Element, Environment, Info, Reset, VectorEnvironment
 from sandbox.envs.wrappers import AnyVectorWrapper
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.resolve import ResolvedScenario
-
-Info = dict[str, Any]
 
 
 def observation_of(scenario: ResolvedScenario) -> Observation | None:
@@ -38,40 +36,40 @@ def observation_of(scenario: ResolvedScenario) -> Observation | None:
 class ObservedEnv(gym.Wrapper[Any, Any, Any, Any]):
     """One environment with another observation."""
 
-    def __init__(self, env: gym.Env[Any, Any], observation: Observation) -> None:
+    def __init__(self, env: Environment, observation: Observation) -> None:
         super().__init__(env)
         self._observer: Observer = resolve(observation.make)(env.unwrapped)
         self.observation_space = self._observer.space
 
-    def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Any, Info]:
+    def reset(self, *, seed: int | None = None, options: Info | None = None) -> Reset:
         """Begin an episode."""
         observation, info = self.env.reset(seed=seed, options=options)
         return self._shown(observation), info
 
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, Info]:
+    def step(self, action: Element) -> tuple[Any, Any, bool, bool, Info]:
         """One step."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         return self._shown(observation), reward, terminated, truncated, info
 
-    def _shown(self, observation: Any) -> Any:
+    def _shown(self, observation: Element) -> Any:
         return _row(self._observer(_batched(observation)), 0)
 
 
 class ObservedVectorEnv(AnyVectorWrapper):
     """A native vector environment with an observation that is a function of its own."""
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], observation: Observation) -> None:
+    def __init__(self, env: VectorEnvironment, observation: Observation) -> None:
         super().__init__(env)
         self._observer: Observer = resolve(observation.make)(env.unwrapped)
         self._single_observation_space = self._observer.space
         self._observation_space = batch_space(self._observer.space, env.num_envs)
 
-    def reset(self, *, seed: Any = None, options: Info | None = None) -> tuple[Any, Info]:
+    def reset(self, *, seed: Any = None, options: Info | None = None) -> Reset:
         """Begin an episode everywhere."""
         observation, info = self.env.reset(seed=seed, options=options)
         return self._observer(observation), info
 
-    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, Info]:
+    def step(self, actions: Element) -> tuple[Any, Any, Any, Any, Info]:
         """One step of all rows; last observations of ended episodes are shown likewise."""
         observation, reward, terminated, truncated, info = self.env.step(actions)
         if "final_obs" in info:
@@ -82,7 +80,7 @@ class ObservedVectorEnv(AnyVectorWrapper):
         return self._observer(observation), reward, terminated, truncated, info
 
 
-def observed(envs: VectorEnv[Any, Any, Any], scenario: ResolvedScenario) -> VectorEnv[Any, Any, Any]:
+def observed(envs: VectorEnvironment, scenario: ResolvedScenario) -> VectorEnvironment:
     """A native vector environment that shows what the scenario asks for; see `shows_natively`."""
     chosen = observation_of(scenario)
     if chosen is None:
@@ -100,13 +98,13 @@ def shows_natively(scenario: ResolvedScenario) -> bool:
     return chosen is None or chosen.pure or isinstance(resolve(scenario.task.make_vec), MakeVectorEnv)
 
 
-def _batched(observation: Any) -> Any:
+def _batched(observation: Element) -> Any:
     if isinstance(observation, dict):
         return {key: _batched(part) for key, part in observation.items()}
     return np.asarray(observation)[None]
 
 
-def _row(observation: Any, row: int) -> Any:
+def _row(observation: Element, row: int) -> Any:
     if isinstance(observation, dict):
         return {key: _row(part, row) for key, part in observation.items()}
     return observation[row]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
+from sandbox.api.types import Element, Json, Options, Reset, Seeds, VectorEnvironment, VectorStep
 from sandbox.envs.infos import add_terms, final_metrics
-from sandbox.envs.wrappers import AnyVectorWrapper
+from sandbox.envs.wrappers import AnyVectorWrapper, reset_with
 
 
 class EpisodeLog(AnyVectorWrapper):
@@ -27,7 +26,7 @@ class EpisodeLog(AnyVectorWrapper):
 
     def __init__(
         self,
-        env: VectorEnv[Any, Any, Any],
+        env: VectorEnvironment,
         on_return: Callable[[float], None],
         on_metrics: Callable[[dict[str, float]], None],
         on_terms: Callable[[dict[str, float]], None] = lambda terms: None,
@@ -39,22 +38,22 @@ class EpisodeLog(AnyVectorWrapper):
         self._terms: dict[str, NDArray[np.float64]] = {}
         self._all = np.ones(env.num_envs, bool)
 
-    def sums(self) -> dict[str, Any]:
+    def sums(self) -> Json:
         """The sums of the episodes under way."""
         return {"return": self._sums.copy(), "terms": dict(self._terms)}
 
-    def restore(self, sums: Mapping[str, Any]) -> None:
+    def restore(self, sums: Json) -> None:
         """Go on from what `sums` gave."""
         self._sums = np.array(sums["return"])
         self._terms = {name: np.array(values) for name, values in sums["terms"].items()}
 
-    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: Seeds = None, options: Options | None = None) -> Reset:
         """Start over."""
         self._sums[:] = 0.0
         self._terms.clear()
-        return self.env.reset(seed=seed, options=options)
+        return reset_with(self.env, seed, options)
 
-    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+    def step(self, actions: Element) -> VectorStep:
         """Step and note the episodes that ended."""
         observation, reward, terminated, truncated, info = self.env.step(actions)
         self._sums += reward

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
-from gymnasium.vector import VectorEnv
 
+from sandbox.api.types import VectorEnvironment
 from sandbox.envs.make import make_training
 from sandbox.envs.recorder import EpisodeLog
 from sandbox.registry.discover import PLUGINS_VARIABLE, use_plugins
@@ -46,7 +46,7 @@ class TrainingEnvs:
         plugins = os.environ.get(PLUGINS_VARIABLE, "")
         return TrainingEnvs(record, str(scenario.folder.resolve()), plugins, seed)
 
-    def __call__(self, num_envs: int, worker: int) -> VectorEnv[Any, Any, Any]:
+    def __call__(self, num_envs: int, worker: int) -> VectorEnvironment:
         """See `sandbox.api.algorithm.RemoteEnvs`."""
         use_plugins(self.plugins)
         scenario = from_record(self.scenario, Path(self.folder))
@@ -62,7 +62,7 @@ class EpisodeBuffer(EpisodeLog):
         env: The vector environment.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
+    def __init__(self, env: VectorEnvironment) -> None:
         self._ended: list[EndedEpisode] = []
         keep = self._ended.append
         super().__init__(

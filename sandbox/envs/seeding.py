@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
-import gymnasium as gym
 import numpy as np
-from gymnasium.vector import VectorEnv
 
+from sandbox.api.types import (
+    Bools,
+    Element,
+    Environment,
+    Json,
+    Options,
+    Reset,
+    Seeds,
+    Step,
+    VectorEnvironment,
+    VectorStep,
+)
 from sandbox.envs.env_state import (
     copied,
     get_state,
@@ -18,12 +27,12 @@ from sandbox.envs.env_state import (
     stacked,
     wrapper_counters,
 )
-from sandbox.envs.wrappers import AnyVectorWrapper
+from sandbox.envs.wrappers import AnyVectorWrapper, AnyWrapper, reset_with
 
 Mode = Literal["state", "replay", "none"]
 
 
-class EpisodeSeeds(gym.Wrapper[Any, Any, Any, Any]):
+class EpisodeSeeds(AnyWrapper):
     """Gives every episode an explicit seed from a range, so that no other range is ever touched.
 
     Args:
@@ -36,19 +45,17 @@ class EpisodeSeeds(gym.Wrapper[Any, Any, Any, Any]):
     """
 
     def __init__(
-        self, env: gym.Env[Any, Any], seed: int, env_index: int, low: int, high: int, resume: Mode = "none"
+        self, env: Environment, seed: int, env_index: int, low: int, high: int, resume: Mode = "none"
     ) -> None:
         super().__init__(env)
         self._stream = np.random.default_rng([seed, env_index])
         self._range = (low, high)
         self._env_index, self._resume = env_index, resume
         self._seed: int | None = None
-        self._actions: list[Any] = []
-        self._seen: Any = None
+        self._actions: list[Element] = []
+        self._seen: Element = None
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: Options | None = None) -> Reset:
         """Start the next episode; a given ``seed`` restarts the stream instead of being used itself."""
         if seed is not None:
             self._stream = np.random.default_rng([seed])
@@ -58,7 +65,7 @@ class EpisodeSeeds(gym.Wrapper[Any, Any, Any, Any]):
         self._seen = observation
         return observation, info
 
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+    def step(self, action: Element) -> Step:
         """Step, and note the action where the episode may have to be played again."""
         if self._resume != "replay":
             return self.env.step(action)
@@ -67,16 +74,16 @@ class EpisodeSeeds(gym.Wrapper[Any, Any, Any, Any]):
         self._seen = outcome[0]
         return outcome
 
-    def training_state(self) -> dict[str, Any]:
+    def training_state(self) -> Json:
         """What `restore_training_state` needs."""
-        state: dict[str, Any] = {"stream": self._stream.bit_generator.state, "seed": self._seed}
+        state: Json = {"stream": self._stream.bit_generator.state, "seed": self._seed}
         if self._seed is None or self._resume == "none":
             return state
         if self._resume == "replay":
             return state | {"actions": stacked(self._actions), "seen": self._seen}
         return state | {"env": get_state(self.env.unwrapped), "layers": wrapper_counters(self.env)}
 
-    def restore_training_state(self, states: list[dict[str, Any]]) -> bool:
+    def restore_training_state(self, states: list[Json]) -> bool:
         """Become what this environment was.
 
         Args:
@@ -116,17 +123,17 @@ class EnvSeeds(AnyVectorWrapper):
         high: One above the largest.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], seed: int, low: int, high: int) -> None:
+    def __init__(self, env: VectorEnvironment, seed: int, low: int, high: int) -> None:
         super().__init__(env)
         self._streams = [np.random.default_rng([seed, index]) for index in range(env.num_envs)]
         self._range = (low, high)
         self._seeds: list[int | None] = [None] * env.num_envs
-        self._actions: list[Any] = []
+        self._actions: list[Element] = []
         self._starts = np.zeros(env.num_envs, np.int64)
         """Index in ``_actions`` of the first action of each environment's episode."""
-        self._seen: Any = None
+        self._seen: Element = None
 
-    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: Seeds = None, options: Options | None = None) -> Reset:
         """Start the next episode in all environments or those of ``options["reset_mask"]``."""
         if seed is not None:
             seeds = seed if isinstance(seed, list) else [seed + index for index in range(self.num_envs)]
@@ -141,14 +148,14 @@ class EnvSeeds(AnyVectorWrapper):
             self._starts -= first
         return self._begin(rows, options)
 
-    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+    def step(self, actions: Element) -> VectorStep:
         """Step and note the actions."""
         self._actions.append(copied(actions))
         outcome = self.env.step(actions)
         self._seen = outcome[0]
         return outcome
 
-    def training_state(self) -> dict[str, Any]:
+    def training_state(self) -> Json:
         """What `restore_training_state` needs."""
         return {
             "streams": [stream.bit_generator.state for stream in self._streams],
@@ -158,7 +165,7 @@ class EnvSeeds(AnyVectorWrapper):
             "seen": self._seen,
         }
 
-    def restore_training_state(self, state: Mapping[str, Any]) -> bool:
+    def restore_training_state(self, state: Json) -> bool:
         """Become what it was; where the episode began later, anything is played until then."""
         for stream, saved in zip(self._streams, state["streams"], strict=True):
             stream.bit_generator.state = saved
@@ -181,10 +188,9 @@ class EnvSeeds(AnyVectorWrapper):
         self._seen = observation
         return same(observation, state["seen"])
 
-    def _begin(self, rows: Any, options: dict[str, Any] | None) -> tuple[Any, dict[str, Any]]:
+    def _begin(self, rows: Bools, options: Options | None) -> Reset:
         seeds = [seed if chosen else None for seed, chosen in zip(self._seeds, rows, strict=True)]
-        seeded: Any = self.env  # Gymnasium types the seed as an int, and takes lists
-        observation, info = seeded.reset(seed=seeds, options=options)
+        observation, info = reset_with(self.env, seeds, options)
         self._seen = observation
         return observation, info
 
@@ -195,15 +201,13 @@ class NativeSeeds(AnyVectorWrapper):
     From there it goes on with its own generators.
     """
 
-    def __init__(
-        self, env: VectorEnv[Any, Any, Any], seed: int, low: int, high: int, resume: Mode = "none"
-    ) -> None:
+    def __init__(self, env: VectorEnvironment, seed: int, low: int, high: int, resume: Mode = "none") -> None:
         super().__init__(env)
         self._stream: np.random.Generator | None = np.random.default_rng([seed, 0])
         self._range = (low, high)
         self._seed, self._resume, self._starts = seed, resume, 0
 
-    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: Seeds = None, options: Options | None = None) -> Reset:
         """Start an episode in every environment."""
         if seed is not None:
             self._stream = np.random.default_rng(seed)
@@ -211,18 +215,16 @@ class NativeSeeds(AnyVectorWrapper):
         if self._stream is not None:
             seeds = self._stream.integers(*self._range, self.num_envs).tolist()
             self._stream = None
-        seeded: Any = self.env  # Gymnasium types the seed as an int, and takes lists
-        result: tuple[Any, dict[str, Any]] = seeded.reset(seed=seeds, options=options)
-        return result
+        return reset_with(self.env, seeds, options)
 
-    def training_state(self) -> dict[str, Any]:
+    def training_state(self) -> Json:
         """What `restore_training_state` needs."""
-        state: dict[str, Any] = {"started": self._stream is None, "starts": self._starts}
+        state: Json = {"started": self._stream is None, "starts": self._starts}
         if self._resume == "state" and self._stream is None:
             state["env"] = get_state(self.env.unwrapped)
         return state
 
-    def restore_training_state(self, state: Mapping[str, Any]) -> bool:
+    def restore_training_state(self, state: Json) -> bool:
         """Become what it was, or be ready for new episodes with seeds of their own."""
         self._starts = state["starts"]
         if not state["started"]:

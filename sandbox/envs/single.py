@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
-
+from sandbox.api.types import Environment
 from sandbox.envs.derived import DerivedMetricsEnv, derived_metrics
 from sandbox.envs.expert import ExpertLabels, MakeExpert
 from sandbox.envs.observed import ObservedEnv, observation_of
@@ -48,7 +47,7 @@ class EnvFactory:
     render_mode: str | None = None
     expert: MakeExpert | None = None
 
-    def __call__(self) -> gym.Env[Any, Any]:
+    def __call__(self) -> Environment:
         env = make_single(self.scenario, self.render_mode, evaluation=self.evaluation)
         if self.scenario.task.agents == "parallel":
             from sandbox.envs.multiagent import JointEnv
@@ -61,5 +60,5 @@ class EnvFactory:
                 resume = "replay"  # what the expert remembers comes back by playing the episode again
         if self.seeds is not None:
             env = EpisodeSeeds(env, *self.seeds, resume=resume)
-        checked: gym.Env[Any, Any] = env
+        checked: Environment = env
         return checked

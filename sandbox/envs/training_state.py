@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gymnasium as gym
 
+from sandbox.api.types import Json, VectorEnvironment
 from sandbox.envs.seeding import EnvSeeds, NativeSeeds
 
 
-def capture(envs: Any) -> dict[str, Any]:
+def capture(envs: VectorEnvironment) -> Json:
     """The state of a training run's environments, as `sandbox.api.write_state` takes it."""
     native, singles = _seeded(envs)
     if native is not None:
@@ -18,7 +19,7 @@ def capture(envs: Any) -> dict[str, Any]:
     return {"copies": list(singles.call("training_state"))}
 
 
-def restore(envs: Any, state: Mapping[str, Any], on_message: Callable[[str], None]) -> None:
+def restore(envs: VectorEnvironment, state: Json, on_message: Callable[[str], None]) -> None:
     """Bring environments into a captured state.
 
     Args:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from sandbox.api.errors import PluginError
+from sandbox.api.types import Bools, Element, Info, VectorEnvironment, VectorStep
 from sandbox.envs.derived import DerivedMetricsVectorEnv, derived_metrics
 from sandbox.envs.observed import observed, shows_natively
 from sandbox.envs.seeding import Mode
@@ -18,7 +18,7 @@ from sandbox.registry.resolve import resolve
 from sandbox.scenarios.resolve import ResolvedScenario
 
 
-def native(scenario: ResolvedScenario, num_envs: int, *, evaluation: bool) -> VectorEnv[Any, Any, Any]:
+def native(scenario: ResolvedScenario, num_envs: int, *, evaluation: bool) -> VectorEnvironment:
     """The task's own vector environment, in SAME_STEP autoreset mode.
 
     Of a parallel task each environment holds all its agents.
@@ -34,7 +34,7 @@ def is_native(scenario: ResolvedScenario) -> bool:
     return scenario.task.make_vec is not None and shows_natively(scenario)
 
 
-def as_asked(scenario: ResolvedScenario, envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
+def as_asked(scenario: ResolvedScenario, envs: VectorEnvironment) -> VectorEnvironment:
     """A vector environment in SAME_STEP mode with the observation that the scenario asks for, and with
     metrics that its environment does not give itself.
     """
@@ -43,10 +43,10 @@ def as_asked(scenario: ResolvedScenario, envs: VectorEnv[Any, Any, Any]) -> Vect
     return DerivedMetricsVectorEnv(envs, metrics) if metrics else envs
 
 
-def raw_native(scenario: ResolvedScenario, num_envs: int, *, evaluation: bool) -> VectorEnv[Any, Any, Any]:
+def raw_native(scenario: ResolvedScenario, num_envs: int, *, evaluation: bool) -> VectorEnvironment:
     """The task's own vector environment, in SAME_STEP or DISABLED autoreset mode; raises as `native`."""
     config = scenario.evaluation_config if evaluation else scenario.config
-    envs: VectorEnv[Any, Any, Any] = resolve(scenario.task.make_vec)(config, scenario.reward, num_envs)
+    envs: VectorEnvironment = resolve(scenario.task.make_vec)(config, scenario.reward, num_envs)
     mode = envs.metadata.get("autoreset_mode")
     if mode in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
         return envs
@@ -56,7 +56,7 @@ def raw_native(scenario: ResolvedScenario, num_envs: int, *, evaluation: bool) -
     )
 
 
-def as_rows(scenario: ResolvedScenario, envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
+def as_rows(scenario: ResolvedScenario, envs: VectorEnvironment) -> VectorEnvironment:
     """Every agent of every environment as a row, where the task is parallel."""
     if scenario.task.agents != "parallel":
         return envs
@@ -76,24 +76,24 @@ def restorable(scenario: ResolvedScenario) -> bool:
         envs.close()
 
 
-def native_resume(scenario: ResolvedScenario, raw: VectorEnv[Any, Any, Any]) -> Mode:
+def native_resume(scenario: ResolvedScenario, raw: VectorEnvironment) -> Mode:
     """How a native environment is restored; one that resets by itself cannot be played again from outside."""
     disabled = raw.metadata["autoreset_mode"] == AutoresetMode.DISABLED
     return "none" if scenario.task.resume == "replay" and not disabled else scenario.task.resume
 
 
-def same_step(envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
+def same_step(envs: VectorEnvironment) -> VectorEnvironment:
     return envs if envs.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP else SameStep(envs)
 
 
 class SameStep(AnyVectorWrapper):
     """Turns a vector environment without autoreset into one that resets in the step that ends an episode."""
 
-    def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
+    def __init__(self, env: VectorEnvironment) -> None:
         super().__init__(env)
         self._metadata = {**env.metadata, "autoreset_mode": AutoresetMode.SAME_STEP}
 
-    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+    def step(self, actions: Element) -> VectorStep:
         """Step; environments whose episode ended are reset, their last observation is in ``final_obs``."""
         observation, reward, terminated, truncated, info = self.env.step(actions)
         done = np.asarray(terminated) | np.asarray(truncated)
@@ -109,14 +109,12 @@ class SameStep(AnyVectorWrapper):
         return observation, reward, terminated, truncated, combined
 
 
-def joined(
-    scenario: ResolvedScenario, factories: Sequence[EnvFactory], workers: bool
-) -> VectorEnv[Any, Any, Any]:
+def joined(scenario: ResolvedScenario, factories: Sequence[EnvFactory], workers: bool) -> VectorEnvironment:
     """Single environments as one vector environment, each in a worker process or all in this one."""
     if workers:
         from sandbox.envs.workers import WorkerVectorEnv
 
-        envs: VectorEnv[Any, Any, Any] = WorkerVectorEnv(factories)
+        envs: VectorEnvironment = WorkerVectorEnv(factories)
     else:
         envs = SyncVectorEnv(factories, autoreset_mode=AutoresetMode.SAME_STEP)
     if scenario.task.agents == "parallel":
@@ -126,7 +124,7 @@ def joined(
     return envs
 
 
-def _merged_info(info: dict[str, Any], fresh: dict[str, Any], done: Any) -> dict[str, Any]:
+def _merged_info(info: Info, fresh: Info, done: Bools) -> Info:
     """Rows that were reset take the fresh info, the others keep the step's."""
     merged = dict(info)
     for name, value in fresh.items():
@@ -139,7 +137,7 @@ def _merged_info(info: dict[str, Any], fresh: dict[str, Any], done: Any) -> dict
     return merged
 
 
-def _row(observation: Any, index: int) -> Any:
+def _row(observation: Element, index: int) -> Element:
     if isinstance(observation, dict):
         return {key: np.copy(value[index]) for key, value in observation.items()}
     return np.copy(observation[index])

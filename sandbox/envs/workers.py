@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
 from typing import Any
 
@@ -14,6 +15,7 @@ from gymnasium.vector.async_vector_env import AsyncState, _async_worker
 
 from sandbox.api.errors import RunFailedError, SandboxError
 from sandbox.api.processes import Parent, follow_parent, kill_on_terminate, starting_children
+from sandbox.api.types import Element, Reset, VectorStep
 from sandbox.envs.single import EnvFactory
 from sandbox.envs.wrappers import AnyAsyncVectorEnv
 
@@ -52,23 +54,23 @@ class WorkerVectorEnv(AnyAsyncVectorEnv):
         """Close the environments; workers that do not answer in time are killed."""
         super().close_extras(CLOSE_WITHIN if timeout is None else timeout, terminate)
 
-    def step_wait(self, timeout: float | None = None) -> Any:
+    def step_wait(self, timeout: float | None = None) -> VectorStep:
         with self._deaths_explained():
             return super().step_wait(timeout)
 
-    def step_async(self, actions: Any) -> None:
+    def step_async(self, actions: Element) -> None:
         with self._deaths_explained():
             super().step_async(actions)
 
-    def reset_wait(self, timeout: float | None = None) -> Any:
+    def reset_wait(self, timeout: float | None = None) -> Reset:
         with self._deaths_explained():
             return super().reset_wait(timeout)
 
-    def call_async(self, name: str, /, *args: Any, **kwargs: Any) -> None:
+    def call_async(self, name: str, /, *args: object, **kwargs: object) -> None:
         with self._deaths_explained():
             super().call_async(name, *args, **kwargs)
 
-    def call_wait(self, timeout: float | None = None) -> Any:
+    def call_wait(self, timeout: float | None = None) -> tuple[Any, ...]:
         with self._deaths_explained():
             return super().call_wait(timeout)
 
@@ -112,7 +114,7 @@ def _serve(parent: Parent, *arguments: Any) -> None:
     _async_worker(*arguments)
 
 
-def _kill(processes: Sequence[Any]) -> None:
+def _kill(processes: Sequence[BaseProcess]) -> None:
     for process in processes:
         if process.is_alive():
             process.kill()

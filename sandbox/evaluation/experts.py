@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
-
 from sandbox.api.errors import MisfitError, UnknownNameError
 from sandbox.api.policy import Policy
+from sandbox.api.types import Space
 from sandbox.evaluation.agents import Agent, policy_of
 from sandbox.evaluation.named_agents import resolve_agents
 from sandbox.registry.policies import load_policy
@@ -32,7 +31,7 @@ class Expert:
     given: str
     memoryless: bool
 
-    def __call__(self, env: Any, action_space: gym.Space[Any]) -> Policy:
+    def __call__(self, env: Any, action_space: Space) -> Policy:
         """The expert's policy, bound to an environment."""
         return policy_of(self.scenario, self.agent, env, action_space)
 

@@ -106,7 +106,7 @@ def _of_object(given: Any, scratch: Path) -> Agent:
 
 
 def _of_run(run: Run, which: str, scenario: ResolvedScenario) -> Agent:
-    task = str(run.record["scenario"].get("task", "")) if isinstance(run.record["scenario"], dict) else ""
+    task = run.record.scenario.task
     if task != scenario.spec.task:
         raise MisfitError(
             f"The run '{run.path}' was trained on the task {task}, but {scenario.spec.id} is a scenario "
@@ -118,5 +118,5 @@ def _of_run(run: Run, which: str, scenario: ResolvedScenario) -> Agent:
 def learned_agent(run: Run, which: str = "final") -> Agent:
     """A run's final or best-validation policy as an agent; the latter is called ``<name>-best``."""
     name = run.algorithm if which == "final" else f"{run.algorithm}-{which}"
-    sampled = bool(run.record.get("hyperparameters", {}).get("stochastic", False))
+    sampled = bool(run.record.hyperparameters.get("stochastic", False))
     return Agent(name, folder=run.policy_folder(which).resolve(), deterministic=not sampled)

@@ -1,8 +1,7 @@
-"""The result of an evaluation: one table of episodes and what follows from it."""
+"""The result of an evaluation: a table of episodes and what follows from it."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +9,12 @@ from typing import Any
 import numpy as np
 
 from sandbox.api.metric import Metric
+from sandbox.api.types import Array
 from sandbox.evaluation.agents import Agent
+from sandbox.evaluation.episodes import episodes_parquet
 from sandbox.evaluation.rollout import Episode
+from sandbox.records.evaluation import AgentResult, DifferenceRecord, EvaluationRecord
+from sandbox.records.status import Verdict
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.statistics import bootstrap_mean, paired_difference
 
@@ -34,12 +37,18 @@ class PairedDifference:
     baseline: str
     mean: float
     ci95: tuple[float, float]
-    verdict: str
+    verdict: Verdict
+
+    def record(self) -> DifferenceRecord:
+        """The difference as ``evaluation.json`` holds it."""
+        return DifferenceRecord(
+            baseline=self.baseline, difference=self.mean, ci95=self.ci95, verdict=self.verdict
+        )
 
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """A table of episodes and what it says.
+    """A table of episodes and its summary.
 
     Attributes:
         scenario: What was played.
@@ -60,7 +69,7 @@ class EvaluationResult:
         """The metric that ranks agents."""
         return self.scenario.metric
 
-    def values(self, agent: str, metric: str | None = None) -> np.ndarray[Any, Any]:
+    def values(self, agent: str, metric: str | None = None) -> Array:
         """A metric of every episode of an agent, in the order of the seeds."""
         name = metric or self.metric.name
         return np.array([episode.metrics[name] for episode in self.episodes if episode.agent == agent])
@@ -90,68 +99,47 @@ class EvaluationResult:
         if baseline is None or baseline == agent:
             return None
         mean, low, high = paired_difference(self.values(agent), self.values(baseline))
-        verdict = "unclear"
+        verdict: Verdict = "unclear"
         if len(self.seeds) >= MIN_EPISODES and (high < 0 or low > 0):
             verdict = "better" if (high < 0) == (self.metric.better == "lower") else "worse"
         return PairedDifference(baseline, mean, (low, high), verdict)
 
+    def record(self) -> EvaluationRecord:
+        """The evaluation as ``evaluation.json`` and the command line's documents hold it."""
+        return EvaluationRecord(
+            metric=self.metric.name,
+            unit=self.metric.unit,
+            better=self.metric.better,
+            episodes=len(self.seeds),
+            seeds=self.seeds,
+            seconds=round(self.seconds, 3),
+            best_baseline=self.best_baseline(),
+            agents={agent.name: self._agent(agent.name) for agent in self.agents},
+        )
+
     def to_json(self) -> dict[str, Any]:
-        """The evaluation as the command line's JSON documents hold it."""
-        return {
-            "metric": self.metric.name,
-            "unit": self.metric.unit,
-            "better": self.metric.better,
-            "episodes": len(self.seeds),
-            "seeds": list(self.seeds),
-            "seconds": round(self.seconds, 3),
-            "best_baseline": self.best_baseline(),
-            "agents": {agent.name: self._agent_json(agent.name) for agent in self.agents},
-        }
+        """`record` as plain values."""
+        return self.record().to_json()
 
     def to_parquet(self) -> bytes:
         """One row an episode, as the content of a Parquet file."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        return episodes_parquet(((episode.agent, episode) for episode in self.episodes), "agent")
 
-        rows = [
-            {
-                "agent": episode.agent,
-                "seed": episode.seed,
-                "return": episode.ret,
-                "length": episode.length,
-                "terminated": episode.terminated,
-                "truncated": episode.truncated,
-                **{f"term/{name}": value for name, value in episode.reward_terms.items()},
-                **{f"metric/{name}": value for name, value in episode.metrics.items()},
-            }
-            for episode in self.episodes
-        ]
-        sink = io.BytesIO()
-        pq.write_table(pa.Table.from_pylist(rows), sink)
-        return sink.getvalue()
-
-    def _agent_json(self, name: str) -> dict[str, Any]:
-        own = [episode for episode in self.episodes if episode.agent == name]
+    def _agent(self, name: str) -> AgentResult:
+        episodes = [episode for episode in self.episodes if episode.agent == name]
         values = self.values(name)
-        comparison = self.compare(name)
-        return {
-            "mean": float(values.mean()),
-            "std": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
-            "ci95": list(bootstrap_mean(values)),
-            "metrics": _means([episode.metrics for episode in own]),
-            "reward_terms": _means([episode.reward_terms for episode in own]),
-            "return": float(np.mean([episode.ret for episode in own])),
-            "length": float(np.mean([episode.length for episode in own])),
-            "deterministic": next(agent.deterministic for agent in self.agents if agent.name == name),
-            "against_best_baseline": None
-            if comparison is None
-            else {
-                "baseline": comparison.baseline,
-                "difference": comparison.mean,
-                "ci95": list(comparison.ci95),
-                "verdict": comparison.verdict,
-            },
-        }
+        difference = self.compare(name)
+        return AgentResult(
+            mean=float(values.mean()),
+            std=float(values.std(ddof=1)) if len(values) > 1 else 0.0,
+            ci95=bootstrap_mean(values),
+            metrics=_means([episode.metrics for episode in episodes]),
+            reward_terms=_means([episode.reward_terms for episode in episodes]),
+            ret=float(np.mean([episode.ret for episode in episodes])),
+            length=float(np.mean([episode.length for episode in episodes])),
+            deterministic=next(agent.deterministic for agent in self.agents if agent.name == name),
+            against_best_baseline=difference.record() if difference is not None else None,
+        )
 
 
 def _means(records: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import VectorEnv
-from numpy.typing import NDArray
 
 from sandbox.api.errors import RunFailedError
 from sandbox.api.masks import random_allowed
 from sandbox.api.policy import Policy
+from sandbox.api.types import Array, Bools, Element, Environment, Info, Space, VectorEnvironment
 from sandbox.api.view import Moment
 from sandbox.envs.infos import add_terms, final_metrics, floats, rows_of
+from sandbox.envs.wrappers import reset_with
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class RandomPolicy:
         action_space: Space of one row.
     """
 
-    def __init__(self, action_space: gym.Space[Any]) -> None:
+    def __init__(self, action_space: Space) -> None:
         self._space = action_space
         self._rng = np.random.default_rng(0)
 
@@ -59,9 +59,7 @@ class RandomPolicy:
         self._rng = np.random.default_rng(seed)
         self._space.seed(seed)
 
-    def act(
-        self, observation: Any, mask: NDArray[np.bool_] | None = None, deterministic: bool = True
-    ) -> NDArray[Any]:
+    def act(self, observation: Element, mask: Bools | None = None, deterministic: bool = True) -> Array:
         """A random action for every row; ``deterministic`` has no meaning here."""
         rows = rows_of(observation)
         if mask is not None:
@@ -70,7 +68,7 @@ class RandomPolicy:
             return self._rng.integers(self._space.start, self._space.start + self._space.n, rows)
         return np.stack([self._space.sample() for _ in range(rows)])
 
-    def save(self, directory: Any) -> None:
+    def save(self, directory: Path) -> None:
         """A random policy needs no file.
 
         Raises:
@@ -80,7 +78,7 @@ class RandomPolicy:
 
 
 def play(
-    env: gym.Env[Any, Any],
+    env: Environment,
     policy: Policy,
     agent: str,
     seed: int,
@@ -129,8 +127,8 @@ def play(
 
 
 def play_batch(
-    make: Callable[[int], VectorEnv[Any, Any, Any]],
-    policy_for: Callable[[Any], Policy],
+    make: Callable[[int], VectorEnvironment],
+    policy_for: Callable[[VectorEnvironment], Policy],
     agent: str,
     seeds: Sequence[int],
     deterministic: bool = True,
@@ -159,14 +157,13 @@ def play_batch(
 
 
 def _play_chunk(
-    envs: VectorEnv[Any, Any, Any], policy: Policy, agent: str, seeds: list[int], deterministic: bool
+    envs: VectorEnvironment, policy: Policy, agent: str, seeds: list[int], deterministic: bool
 ) -> list[Episode]:
-    seeded: Any = envs  # Gymnasium types the seed as an int, and takes lists
     agents = len(getattr(envs.unwrapped, "agents", ())) or 1
-    observation, info = seeded.reset(seed=seeds)
+    observation, info = reset_with(envs, seeds, None)
     policy.reset(len(seeds) * agents, seeds[0])
     returns, lengths = np.zeros(len(seeds)), np.zeros(len(seeds), int)
-    sums: dict[str, NDArray[Any]] = {}
+    sums: dict[str, Array] = {}
     episodes: list[Episode | None] = [None] * len(seeds)
     while any(episode is None for episode in episodes):
         running = np.array([episode is None for episode in episodes])
@@ -201,7 +198,7 @@ def _play_chunk(
     return [episode for episode in episodes if episode is not None]
 
 
-def _flat(values: Any) -> Any:
+def _flat(values: Array) -> Array:
     """Shape ``(num_envs, agents, …)`` as ``(num_envs * agents, …)``."""
     return np.reshape(values, (-1, *np.shape(values)[2:]))
 
@@ -212,25 +209,25 @@ class _Terms:
     def __init__(self) -> None:
         self.sums: dict[str, float] = {}
 
-    def add(self, terms: Mapping[str, Any], rows: int) -> None:
+    def add(self, terms: Mapping[str, Array | float], rows: int) -> None:
         for name, value in terms.items():
             amount = float(value) if rows == 1 and np.ndim(value) == 0 else float(np.sum(value)) / rows
             self.sums[name] = self.sums.get(name, 0.0) + amount
 
 
-def _batched(observation: Any) -> Any:
+def _batched(observation: Element) -> Element:
     if isinstance(observation, dict):
         return {key: _batched(value) for key, value in observation.items()}
     return np.asarray(observation)[None]
 
 
-def _single(action: Any, env: gym.Env[Any, Any]) -> Any:
+def _single(action: Array, env: Environment) -> Element:
     """The only row of a batch of actions, a Python int for a discrete space as Gymnasium wants it."""
     row = action[0]
     return int(row) if isinstance(env.action_space, gym.spaces.Discrete) else row
 
 
-def _mask(info: Mapping[str, Any], joint: bool) -> Any:
+def _mask(info: Info, joint: bool) -> Bools | None:
     mask = info.get("action_mask")
     if mask is None:
         return None

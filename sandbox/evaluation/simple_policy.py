@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sandbox.api.errors import InvalidValueError
 from sandbox.api.policy import Policy
+from sandbox.api.types import Array, Element
 
 
 def as_policy(given: Any) -> Policy:
@@ -53,8 +54,8 @@ class SimplePolicy:
             reset(**{name: value for name, value in known.items() if name in names})
 
     def act(
-        self, observation: Any, mask: NDArray[np.bool_] | None = None, deterministic: bool = True
-    ) -> NDArray[Any]:
+        self, observation: Element, mask: NDArray[np.bool_] | None = None, deterministic: bool = True
+    ) -> Array:
         """Its actions."""
         known = {"mask": mask, "deterministic": deterministic}
         actions = self._act(observation, **{name: known[name] for name in known if name in self._takes})

@@ -45,20 +45,18 @@ def scenario_document(name: str, wrap: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def _has_masks(scheme: str, rest: str, wrap: tuple[str, ...]) -> bool:
-    from sandbox.external.code import loaded
+    from sandbox.external.code import wrapped
 
     env: Any
     if scheme == "gym":
         from sandbox.external import single
 
-        env, look = single.bare(rest, {}), single.has_masks
+        env, look, has = single.bare(rest, {}), single.has_masks, "observation_space"
     else:
         from sandbox.external import parallel
 
-        env, look = parallel.bare(rest, {}), parallel.has_masks
-    for wrapper in wrap:
-        env = loaded(wrapper, "The wrapper")(env)
+        env, look, has = parallel.bare(rest, {}), parallel.has_masks, "possible_agents"
     try:
-        return look(env)
+        return look(wrapped(env, wrap, has))
     finally:
         env.close()

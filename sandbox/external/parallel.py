@@ -13,13 +13,13 @@ from sandbox.api.derived import DerivedMetrics
 from sandbox.api.errors import InvalidValueError, MisfitError, SandboxError
 from sandbox.api.metric import Metric
 from sandbox.api.reward import RewardSpec
-from sandbox.external.code import loaded
+from sandbox.api.types import Info, Json, Space
+from sandbox.external.code import first_line, loaded, wrapped
 from sandbox.external.config import PettingZooConfig
 from sandbox.external.single import Step
 from sandbox.external.spaces import HINT
 
-Info: TypeAlias = dict[str, Any]
-ByAgent: TypeAlias = dict[str, Any]
+ByAgent: TypeAlias = Json
 
 
 class ExternalParallelEnv(BaseParallelWrapper):  # type: ignore[misc]
@@ -29,8 +29,8 @@ class ExternalParallelEnv(BaseParallelWrapper):  # type: ignore[misc]
         env: A ``pettingzoo.ParallelEnv``.
         reward: Terms are functions of an agent's `Step`.
         metrics: All of them derived from terms or infos; means over agents.
-        masks: Whether observations are Dicts of ``observation`` and ``action_mask``, as in PettingZoo's
-            board games; then the mask goes into the infos.
+        masks: Whether there are action masks: in the infos, or in observations that are Dicts of
+            ``observation`` and ``action_mask``, as in PettingZoo's board games.
     """
 
     def __init__(self, env: Any, reward: RewardSpec, metrics: Sequence[Metric], masks: bool = False) -> None:
@@ -45,21 +45,21 @@ class ExternalParallelEnv(BaseParallelWrapper):  # type: ignore[misc]
                 )
         self._metrics = DerivedMetrics(metrics, 1)
 
-    def observation_space(self, agent: str) -> gym.Space[Any]:
+    def observation_space(self, agent: str) -> Space:
         """What an agent sees, without its mask."""
-        space: gym.Space[Any] = self.env.observation_space(agent)
+        space: Space = self.env.observation_space(agent)
         return space["observation"] if self._masks and isinstance(space, gym.spaces.Dict) else space
 
     def reset(self, seed: int | None = None, options: Info | None = None) -> tuple[ByAgent, ByAgent]:
         """Begin an episode of all agents."""
-        observations, _ = self.env.reset(seed=seed, options=options)
+        observations, infos = self.env.reset(seed=seed, options=options)
         self._metrics.begin()
-        return self._split(observations)
+        return self._split(observations, infos)
 
     def step(self, actions: ByAgent) -> tuple[ByAgent, ByAgent, ByAgent, ByAgent, ByAgent]:
         """One step of the agents that are there."""
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
-        seen, told = self._split(observations)
+        seen, told = self._split(observations, infos)
         totals: ByAgent = {}
         for agent in rewards:
             happened = Step(
@@ -89,26 +89,43 @@ class ExternalParallelEnv(BaseParallelWrapper):  # type: ignore[misc]
             name: sum(told[agent]["reward_terms"].get(name, 0.0) for agent in agents) / count
             for name in names
         }
-        shared = {name: value for agent in agents for name, value in infos.get(agent, {}).items()}
-        self._metrics.add(terms, shared)
+        self._metrics.add(terms, _means([infos.get(agent, {}) for agent in agents]))
 
-    def _split(self, observations: ByAgent) -> tuple[ByAgent, ByAgent]:
+    def _split(self, observations: ByAgent, infos: ByAgent) -> tuple[ByAgent, ByAgent]:
         """Observations and infos; a mask that is part of the observation belongs to the info."""
+        seen: ByAgent = dict(observations)
+        told: ByAgent = {agent: {} for agent in observations}
         if not self._masks:
-            return dict(observations), {agent: {} for agent in observations}
-        return (
-            {agent: part["observation"] for agent, part in observations.items()},
-            {
-                agent: {"action_mask": np.asarray(part["action_mask"], np.bool_)}
-                for agent, part in observations.items()
-            },
-        )
+            return seen, told
+        for agent, observation in observations.items():
+            if isinstance(self.env.observation_space(agent), gym.spaces.Dict):
+                seen[agent], mask = observation["observation"], observation["action_mask"]
+            else:
+                mask = infos[agent]["action_mask"]
+            told[agent]["action_mask"] = np.asarray(mask, np.bool_)
+        return seen, told
 
 
 def has_masks(env: Any) -> bool:
-    """Whether all agents of a parallel environment observe their masks."""
+    """Whether all agents of a parallel environment have masks: in what they observe, or in their infos."""
     each = [env.observation_space(agent) for agent in env.possible_agents]
-    return all(isinstance(space, gym.spaces.Dict) and "action_mask" in space.spaces for space in each)
+    if all(isinstance(space, gym.spaces.Dict) and "action_mask" in space.spaces for space in each):
+        return True
+    try:
+        _, infos = env.reset(seed=0)
+    except Exception as error:  # environments raise anything
+        raise InvalidValueError(f"The environment cannot be reset: {first_line(error)}.") from error
+    return bool(infos) and all("action_mask" in info for info in infos.values())
+
+
+def _means(infos: Sequence[Info]) -> Info:
+    """Numbers in the infos of agents, each as the mean over those that give it."""
+    numbers: dict[str, list[float]] = {}
+    for info in infos:
+        for name, value in info.items():
+            if np.ndim(value) == 0 and np.asarray(value).dtype.kind in "fiub":
+                numbers.setdefault(name, []).append(float(value))
+    return {name: sum(values) / len(values) for name, values in numbers.items()}
 
 
 def make_pettingzoo(
@@ -126,8 +143,7 @@ def make_pettingzoo(
         InvalidValueError: If the module has no parallel environment, or it cannot be made.
     """
     env = bare(config.module, config.kwargs, render_mode)
-    for wrapper in (*wrap, *config.wrap):
-        env = loaded(wrapper, "The wrapper")(env)
+    env = wrapped(env, (*wrap, *config.wrap), "possible_agents")
     return ExternalParallelEnv(env, reward, metrics, masks)
 
 
@@ -140,5 +156,4 @@ def bare(module: str, kwargs: Mapping[str, Any], render_mode: str | None = None)
     except SandboxError:
         raise
     except Exception as error:  # constructors of environments raise anything
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise InvalidValueError(f"pettingzoo:{module} cannot be made: {reason}") from error
+        raise InvalidValueError(f"pettingzoo:{module} cannot be made: {first_line(error)}.") from error

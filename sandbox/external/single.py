@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import gymnasium as gym
-import numpy as np
 
 from sandbox.api.derived import DerivedMetrics
 from sandbox.api.errors import InvalidValueError, MissingExtraError, SandboxError, UnknownNameError
 from sandbox.api.metric import Metric
 from sandbox.api.reward import RewardSpec
-from sandbox.external.code import loaded
+from sandbox.api.types import Element, Environment, Info, Reset
+from sandbox.external.code import first_line, wrapped
 from sandbox.external.config import GymnasiumConfig
 from sandbox.external.spaces import action_form, flat_mask, observation_form
 
-AnyEnv: TypeAlias = gym.Env[Any, Any]
-Info: TypeAlias = dict[str, Any]
+AnyEnv: TypeAlias = Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +34,8 @@ class Step:
         info: The environment's own info.
     """
 
-    observation: Any
-    action: Any
+    observation: Element
+    action: Element
     reward: float
     terminated: bool
     truncated: bool
@@ -73,13 +72,13 @@ class ExternalEnv(gym.Wrapper[Any, Any, Any, Any]):
         self.action_space, self._act = action_form(env.action_space, name)
         self._metrics = DerivedMetrics(metrics, 1)
 
-    def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Any, Info]:
+    def reset(self, *, seed: int | None = None, options: Info | None = None) -> Reset:
         """Begin an episode."""
         observation, info = self.env.reset(seed=seed, options=options)
         self._metrics.begin()
         return self._seen(observation), self._mask(observation, info)
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, Info]:
+    def step(self, action: Element) -> tuple[Any, float, bool, bool, Info]:
         """One step; the reward is the weighted sum of the task's terms."""
         taken = self._act(action)
         observation, reward, terminated, truncated, info = self.env.step(taken)
@@ -94,13 +93,24 @@ class ExternalEnv(gym.Wrapper[Any, Any, Any, Any]):
             self._seen(observation), float(breakdown.total), happened.terminated, happened.truncated, told
         )  # fmt: skip
 
-    def _seen(self, observation: Any) -> Any:
+    def render(self) -> Any:
+        """A picture, in the way that the environment draws it.
+
+        Raises:
+            MissingExtraError: If a package that it draws with is not installed.
+        """
+        try:
+            return self.env.render()
+        except gym.error.DependencyNotInstalled as error:
+            raise MissingExtraError("Rendering this environment", [_missing(error)], None) from error
+
+    def _seen(self, observation: Element) -> Any:
         if self._mask_in_observation:
             rest = {key: part for key, part in observation.items() if key != "action_mask"}
             observation = rest if self._nested else rest["observation"]
         return self._observe(observation)
 
-    def _mask(self, observation: Any, info: Mapping[str, Any]) -> Info:
+    def _mask(self, observation: Element, info: Mapping[str, Any]) -> Info:
         if not self._masks:
             return {}
         if self._mask_in_observation:
@@ -119,7 +129,10 @@ def has_masks(env: AnyEnv) -> bool:
         return True
     if env.has_wrapper_attr("action_masks"):
         return True
-    _, info = env.reset(seed=0)
+    try:
+        _, info = env.reset(seed=0)
+    except Exception as error:  # environments raise anything
+        raise InvalidValueError(f"The environment cannot be reset: {first_line(error)}.") from error
     return "action_mask" in info
 
 
@@ -141,8 +154,7 @@ def make_gymnasium(
         MisfitError: If its spaces cannot be used.
     """
     env = bare(config.id, config.kwargs, config.max_episode_steps, render_mode)
-    for wrapper in (*wrap, *config.wrap):
-        env = loaded(wrapper, "The wrapper")(env)
+    env = wrapped(env, (*wrap, *config.wrap), "observation_space")
     return ExternalEnv(env, config.id, reward, metrics, masks)
 
 
@@ -162,7 +174,7 @@ def bare(
             **dict(kwargs),
         )
     except gym.error.DependencyNotInstalled as error:
-        raise MissingExtraError(f"gym:{name}", [_first_line(error)], None) from error
+        raise MissingExtraError(f"gym:{name}", [_missing(error)], None) from error
     except (gym.error.NameNotFound, gym.error.NamespaceNotFound, gym.error.VersionNotFound) as error:
         raise UnknownNameError("environment of Gymnasium", name, list(gym.registry)) from error
     except ModuleNotFoundError as error:
@@ -172,7 +184,7 @@ def bare(
     except SandboxError:
         raise
     except Exception as error:  # constructors of environments raise anything
-        raise InvalidValueError(f"gym:{name} cannot be made: {_first_line(error)}") from error
+        raise InvalidValueError(f"gym:{name} cannot be made: {first_line(error)}") from error
     return env
 
 
@@ -196,7 +208,7 @@ def _made(
     except SandboxError:
         raise
     except Exception as error:  # constructors of environments raise anything
-        raise InvalidValueError(f"gym:{name} cannot be made: {_first_line(error)}") from error
+        raise InvalidValueError(f"gym:{name} cannot be made: {first_line(error)}") from error
     if not isinstance(env, gym.Env):
         raise InvalidValueError(f"gym:{name} is a {type(env).__name__}, not a gymnasium.Env.")
     return env
@@ -206,5 +218,6 @@ def _limited(env: AnyEnv, max_episode_steps: int | None) -> AnyEnv:
     return env if max_episode_steps is None else gym.wrappers.TimeLimit(env, max_episode_steps)
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+def _missing(error: Exception) -> str:
+    """The package that is not installed; Gymnasium's messages begin with its name."""
+    return first_line(error).partition(" is not installed")[0]

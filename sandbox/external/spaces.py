@@ -12,12 +12,13 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
-from gymnasium import Space, spaces
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from sandbox.api.errors import MisfitError
+from sandbox.api.types import Space
 
-AnySpace: TypeAlias = Space[Any]
+AnySpace: TypeAlias = Space
 Value: TypeAlias = Any
 Convert: TypeAlias = Callable[[Value], Value]
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-Payload = Mapping[str, Any]
-"""What a job is given and what it returns: plain values that JSON can hold."""
+from pydantic import JsonValue
+
+from sandbox.records.jobs import JobResult
+from sandbox.records.status import JobStatus
+
+Payload = Mapping[str, JsonValue]
+"""What a job is given and what it returns; see `sandbox.records.jobs`."""
 
 OnProgress = Callable[[Payload], None]
 """Called by a job with how far it is, as often as it likes."""
-
-BUSY = "busy"
-"""Status of a result: another process is working on the same; to be tried again later."""
-
-INTERRUPTED = "interrupted"
-"""Status of a result: the job ended at a request to stop, and can be started again."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,13 @@ class Ended:
     id: str
     result: Payload | None
     error: str | None = None
+
+    @property
+    def status(self) -> JobStatus | None:
+        """Status of a result that has one."""
+        if self.result is None or "status" not in self.result:
+            return None
+        return JobResult.model_validate(self.result).status
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from sandbox.launch.base import INTERRUPTED, Ended, Event, Job, JobProgress, Payload, WorkerLost
+from sandbox.launch.base import Ended, Event, Job, JobProgress, Payload, WorkerLost
 from sandbox.launch.worker import carry_out
 
 
@@ -43,7 +43,7 @@ class InlineLauncher:
 
         kind, value = carry_out(job.function, job.payload, on_progress)
         ended = Ended(job.id, None, value) if kind == "error" else Ended(job.id, value)
-        if ended.result is not None and ended.result.get("status") == INTERRUPTED:
+        if ended.status == "interrupted":
             self._dropped.append(ended)
             raise KeyboardInterrupt
         return [*events, ended]

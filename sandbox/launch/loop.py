@@ -8,17 +8,7 @@ from typing import Protocol
 
 from sandbox.api.errors import RunFailedError
 from sandbox.api.stop_signals import StopSignals
-from sandbox.launch.base import (
-    BUSY,
-    INTERRUPTED,
-    Ended,
-    Event,
-    Job,
-    JobProgress,
-    Launcher,
-    Payload,
-    WorkerLost,
-)
+from sandbox.launch.base import Ended, Event, Job, JobProgress, Launcher, Payload, WorkerLost
 
 MAX_LOSSES = 3
 """Times that a job's process may die under it before the job is given up."""
@@ -142,18 +132,17 @@ class JobLoop:
         elif event.error is not None:
             raise RunFailedError(event.error, f"{self._kept} are kept; start again to go on.")
         else:
-            self._take(job, event.result or {})
+            self._take(job, event)
 
-    def _take(self, job: Job, result: Payload) -> None:
-        status = result.get("status")
-        if status == BUSY:
+    def _take(self, job: Job, event: Ended) -> None:
+        if event.status == "busy":
             self._later.append((time.monotonic() + BUSY_EVERY, job))
             self._handler.on_busy(job)
-        elif status == INTERRUPTED:
+        elif event.status == "interrupted":
             self._later.append((time.monotonic() + BUSY_EVERY, job))
             self._handler.on_requeued(job)
         else:
-            self._handler.on_result(job, result)
+            self._handler.on_result(job, event.result or {})
 
     def _repeat(self, job: Job, reason: str) -> None:
         """The process is gone, not the job: start it again, unless it keeps killing its process."""
@@ -182,5 +171,5 @@ class JobLoop:
         job = self._running.pop(event.id, None)
         if job is None or not isinstance(event, Ended) or event.result is None:
             return
-        if event.result.get("status") not in (BUSY, INTERRUPTED):
+        if event.status not in ("busy", "interrupted"):
             self._handler.on_result(job, event.result)

@@ -45,13 +45,13 @@ class RayLauncher:
     def __init__(self, address: str | None, workers: int | None, cores: float) -> None:
         if missing_modules(("ray",)):
             raise MissingExtraError("The launcher ray", ("ray",), "ray")
-        authenticate(own=address is None)
+        authenticate(new_cluster=address is None)
         import ray
 
         self._ray: Any = ray
         self._limit, self._cores = workers, cores
-        self._own = not ray.is_initialized()
-        if self._own:
+        self._started_here = not ray.is_initialized()
+        if self._started_here:
             self._connect(address, workers)
         self._mail: Any = ray.remote(num_cpus=0, max_restarts=-1)(_Mailbox).remote()
         task: Any = ray.remote(_run)
@@ -102,7 +102,7 @@ class RayLauncher:
         for reference in self._refs:
             self._ray.cancel(reference, force=True)
         self._refs.clear()
-        if self._own:
+        if self._started_here:
             self._ray.shutdown()
 
     def _connect(self, address: str | None, workers: int | None) -> None:

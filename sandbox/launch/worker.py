@@ -9,7 +9,8 @@ from typing import Any
 
 from sandbox.api.processes import ORPHAN_GRACE, Parent, follow_parent, one_thread
 from sandbox.api.stop_signals import stop_signals_interrupt
-from sandbox.launch.base import INTERRUPTED, OnProgress, Payload
+from sandbox.launch.base import OnProgress, Payload
+from sandbox.records.jobs import JobResult
 from sandbox.registry.resolve import resolve
 
 
@@ -49,7 +50,7 @@ def carry_out(function: str, payload: Payload, on_progress: OnProgress) -> tuple
         with one_thread(), stop_signals_interrupt():
             return "result", resolve(function)(payload, on_progress)
     except KeyboardInterrupt:
-        return "result", {"status": INTERRUPTED}
+        return "result", JobResult(status="interrupted").to_json()
     except SandboxError as error:
         return "error", f"{error.message} {error.hint}".strip()
     except Exception as error:

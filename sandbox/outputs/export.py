@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gymnasium as gym
 import numpy as np
-from numpy.typing import NDArray
 
 from sandbox.api.errors import (
     InvalidValueError,
@@ -20,8 +19,10 @@ from sandbox.api.errors import (
     RunFailedError,
     UnknownNameError,
 )
+from sandbox.api.policy import Policy
 from sandbox.api.processes import one_thread
 from sandbox.api.spaces import space_to_json
+from sandbox.api.types import Array, Bools, Element, Json, Observation, Space
 from sandbox.envs.infos import rows_of
 from sandbox.envs.single import EnvFactory
 from sandbox.evaluation.rollout import play
@@ -39,6 +40,9 @@ MAX_CHECKED = 5_000
 
 TOLERANCE = 1e-4
 """Largest difference of a continuous action, in units of its range."""
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -142,22 +146,22 @@ def _opened(run: str | Path | Run) -> tuple[Run, str]:
 class _Seen:
     """What a policy observed and did: arrays with the batch first."""
 
-    observation: Any
-    mask: NDArray[np.bool_] | None
-    actions: NDArray[Any]
+    observation: Observation
+    mask: Bools | None
+    actions: Array
 
 
 class _Witness:
     """A policy that takes its mode and remembers what it was asked."""
 
-    def __init__(self, policy: Any) -> None:
+    def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self.seen: list[tuple[Any, Any, Any]] = []
+        self.seen: list[tuple[Observation, Bools | None, Array]] = []
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
         self._policy.reset(num_envs, seed)
 
-    def act(self, observation: Any, mask: Any = None, deterministic: bool = True) -> Any:
+    def act(self, observation: Element, mask: Bools | None = None, deterministic: bool = True) -> Array:
         actions = self._policy.act(observation, mask, True)
         if sum(len(done) for _, _, done in self.seen) < MAX_CHECKED:
             kept = None if mask is None else np.array(mask, bool)
@@ -168,7 +172,7 @@ class _Witness:
         raise NotImplementedError
 
 
-def _observe(scenario: ResolvedScenario, policy: Any, episodes: int) -> _Seen:
+def _observe(scenario: ResolvedScenario, policy: Policy, episodes: int) -> _Seen:
     seeds = validation_seeds(scenario)[:episodes]
     witness = _Witness(policy)
     env = EnvFactory(scenario, evaluation=True)()
@@ -178,7 +182,8 @@ def _observe(scenario: ResolvedScenario, policy: Any, episodes: int) -> _Seen:
     finally:
         env.close()
     observations, masks, actions = zip(*witness.seen, strict=True)
-    mask = None if any(one is None for one in masks) else np.concatenate(masks)
+    given = [mask for mask in masks if mask is not None]
+    mask = np.concatenate(given) if len(given) == len(masks) else None
     return _Seen(_joined(observations), mask, np.concatenate(actions))
 
 
@@ -194,8 +199,8 @@ def _write(
 
     batch = torch.export.Dim("batch", min=1, max=1 << 20)
     head = _mapped(seen.observation, lambda values: torch.as_tensor(values[:2]))
-    shapes: dict[str, Any] = {"observation": _mapped(seen.observation, lambda values: {0: batch})}
-    inputs: dict[str, Any] = {"observation": head}
+    shapes: Json = {"observation": _mapped(seen.observation, lambda values: {0: batch})}
+    inputs: Json = {"observation": head}
     names: dict[str, tuple[str, ...]] = {"observation": ("observation",)}
     if isinstance(seen.observation, dict):
         names = {f"observation.{key}": ("observation", key) for key in seen.observation}
@@ -234,7 +239,7 @@ def _write(
     return names
 
 
-def _compare(path: Path, names: Mapping[str, tuple[str, ...]], seen: _Seen, space: gym.Space[Any]) -> float:
+def _compare(path: Path, names: Mapping[str, tuple[str, ...]], seen: _Seen, space: Space) -> float:
     """Play the file on what the policy saw; the largest difference.
 
     Raises:
@@ -245,7 +250,7 @@ def _compare(path: Path, names: Mapping[str, tuple[str, ...]], seen: _Seen, spac
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    wanted = {one.name for one in session.get_inputs()}
+    wanted = {entry.name for entry in session.get_inputs()}
     feed = {name: values for name, values in _named(seen, names).items() if name in wanted}
     (actions,) = session.run(["action"], feed)
     if actions.shape != seen.actions.shape:
@@ -268,51 +273,53 @@ def _compare(path: Path, names: Mapping[str, tuple[str, ...]], seen: _Seen, spac
     return share
 
 
-def _named(seen: _Seen, names: Mapping[str, tuple[str, ...]]) -> dict[str, NDArray[Any]]:
-    found: dict[str, NDArray[Any]] = {}
+def _named(seen: _Seen, names: Mapping[str, tuple[str, ...]]) -> dict[str, Array]:
+    arrays: dict[str, Array] = {}
     for name, place in names.items():
         if place == ("mask",):
             assert seen.mask is not None
-            found[name] = seen.mask
+            arrays[name] = seen.mask
+        elif isinstance(seen.observation, Mapping):
+            arrays[name] = seen.observation[place[1]]
         else:
-            found[name] = seen.observation[place[1]] if len(place) == 2 else seen.observation
-    return found
+            arrays[name] = seen.observation
+    return arrays
 
 
 def _facts(run: Run, which: str, policy: Any, stochastic: bool) -> dict[str, str]:
-    """What the file says about itself."""
+    """Metadata of the file."""
     record = run.record
     return {
-        "scenario": str(record["scenario_id"]),
-        "scenario_hash": str(record.get("scenario_hash", "")),
-        "task_version": str(record.get("task_version", "")),
+        "scenario": record.scenario_id,
+        "scenario_hash": record.scenario_hash,
+        "task_version": "" if record.task_version is None else str(record.task_version),
         "algorithm": run.algorithm,
         "policy": which,
-        "seed": str(record["seed"]),
+        "seed": str(record.seed),
         "observation_space": json.dumps(space_to_json(policy.observation_space)),
         "action_space": json.dumps(space_to_json(policy.action_space)),
         "actions": "the mode of a stochastic policy" if stochastic else "the policy's mode",
-        "made_by": f"sandbox-rl {record.get('packages', {}).get('sandbox-rl', '')}".strip(),
+        "made_by": f"sandbox-rl {record.packages.get('sandbox-rl', '')}".strip(),
     }
 
 
-def _mapped(observation: Any, change: Callable[[Any], Any]) -> Any:
-    if isinstance(observation, dict):
+def _mapped(observation: Observation, change: Callable[[Array], T]) -> T | dict[str, T]:
+    if isinstance(observation, Mapping):
         return {key: change(values) for key, values in observation.items()}
     return change(observation)
 
 
-def _copied(observation: Any) -> Any:
+def _copied(observation: Element) -> Observation:
     return _mapped(observation, lambda values: _plain(np.array(values)))
 
 
-def _plain(values: NDArray[Any]) -> NDArray[Any]:
+def _plain(values: Array) -> Array:
     """Double precision observations in single precision, as the policies read them."""
     return values.astype(np.float32) if values.dtype == np.float64 else values
 
 
-def _joined(observations: Any) -> Any:
+def _joined(observations: Sequence[Element]) -> Observation:
     first = observations[0]
     if isinstance(first, dict):
-        return {key: np.concatenate([one[key] for one in observations]) for key in first}
-    return np.concatenate([np.atleast_1d(one) for one in observations]) if rows_of(first) else first
+        return {key: np.concatenate([part[key] for part in observations]) for key in first}
+    return np.concatenate([np.atleast_1d(part) for part in observations]) if rows_of(first) else first

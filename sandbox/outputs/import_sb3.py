@@ -1,4 +1,4 @@
-"""Models from elsewhere: refused unless the user vouches for them, then converted once."""
+"""Models that Stable-Baselines3 saved: refused unless the user trusts them, then converted once."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sandbox.registry.resolve import require, resolve
 SUFFIX = ".zip"
 
 
-def is_foreign(name: str | Path) -> bool:
-    """Whether a name means a model that another library saved."""
+def is_sb3_archive(name: str | Path) -> bool:
+    """Whether a name is the file of a model that Stable-Baselines3 saved."""
     path = Path(name)
     return path.suffix == SUFFIX and path.is_file()
 
 
 def require_trust(file: str | Path, trusted: bool) -> None:
-    """Refuse a foreign model that nobody vouches for.
+    """Refuse a model that the user has not said to trust.
 
     Raises:
         InvalidValueError: Says what the danger is and how to go on.
@@ -32,8 +32,8 @@ def require_trust(file: str | Path, trusted: bool) -> None:
         )
 
 
-def converted(file: Path, algo: str | None, into: Path) -> Path:
-    """A foreign model as the folder of a policy without pickle; converted once, then found again.
+def import_sb3(file: Path, algo: str | None, into: Path) -> Path:
+    """Convert a model to the folder of a policy without pickle; a model that was converted before is reused.
 
     Args:
         file: The model. Its code is run.
@@ -42,7 +42,7 @@ def converted(file: Path, algo: str | None, into: Path) -> Path:
 
     Raises:
         InvalidValueError: If no algorithm is named.
-        MisfitError: If that algorithm has no foreign format, or the network is not supported.
+        MisfitError: If models of that algorithm cannot be imported, or the network is not supported.
         BrokenFileError: If the file cannot be read.
     """
     if algo is None:
@@ -50,8 +50,10 @@ def converted(file: Path, algo: str | None, into: Path) -> Path:
     algorithm = registry().algorithm(algo)
     require(algorithm)
     if algorithm.convert is None:
-        able = [known.name for known in registry().algorithms.working() if known.convert is not None]
-        raise MisfitError(f"{algo} has no format of its own to read.", f"These have: {', '.join(able)}.")
+        able = [other.name for other in registry().algorithms.working() if other.convert is not None]
+        raise MisfitError(
+            f"{algo} cannot import models of another library.", f"These can: {', '.join(able)}."
+        )
     with file.open("rb") as stream:
         name = f"{file.stem}-{algo}-{hashlib.file_digest(stream, 'sha256').hexdigest()[:12]}"
     folder = into / name

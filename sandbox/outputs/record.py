@@ -17,14 +17,14 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from numpy.typing import NDArray
 
 from sandbox.api.errors import InvalidValueError, MisfitError, MissingExtraError
 from sandbox.api.policy import Policy
 from sandbox.api.processes import one_thread
+from sandbox.api.types import Bools, Element, Info, Space
 from sandbox.api.view import Moment
 from sandbox.envs.single import EnvFactory
-from sandbox.evaluation.agents import policy_of
+from sandbox.evaluation.agents import Agent, policy_of
 from sandbox.evaluation.named_agents import resolve_agents
 from sandbox.evaluation.progress import Progress, Silent
 from sandbox.evaluation.rollout import Episode, play
@@ -121,11 +121,11 @@ class _Tape:
     """What happened in one episode."""
 
     def __init__(self) -> None:
-        self.observations: list[Any] = []
-        self.actions: list[Any] = []
+        self.observations: list[Element] = []
+        self.actions: list[Element] = []
         self.rewards: list[float] = []
         self.terms: list[dict[str, float]] = []
-        self.masks: list[NDArray[np.bool_]] = []
+        self.masks: list[Bools] = []
 
     def watch(self, moment: Moment) -> None:
         self.observations.append(_copied(moment.observation))
@@ -136,18 +136,18 @@ class _Tape:
         if "action_mask" in moment.info:
             self.masks.append(np.array(moment.info["action_mask"], bool))
 
-    def infos(self) -> dict[str, Any]:
+    def infos(self) -> Info:
         names = self.terms[-1]
-        found: dict[str, Any] = {
-            "reward_terms": {name: np.array([one.get(name, 0.0) for one in self.terms]) for name in names}
+        infos: Info = {
+            "reward_terms": {name: np.array([terms.get(name, 0.0) for terms in self.terms]) for name in names}
         }
         if len(self.masks) == len(self.observations):
-            found["action_mask"] = np.stack(self.masks)
-        return found
+            infos["action_mask"] = np.stack(self.masks)
+        return infos
 
 
 def _play(
-    scenario: ResolvedScenario, player: Any, seeds: range, sample: bool, progress: Progress | None
+    scenario: ResolvedScenario, player: Agent, seeds: range, sample: bool, progress: Progress | None
 ) -> tuple[list[Episode], list[Any]]:
     from minari.data_collector import EpisodeBuffer
 
@@ -203,7 +203,7 @@ def _write(
         "agent": agent,
         "sampled": sample,
         "reward": scenario.reward.weights,
-        "packages": packages(),
+        "packages": packages(scenario.domain),
     }
     with storage_errors(root, "--out"):
         root.mkdir(parents=True, exist_ok=True)
@@ -258,13 +258,13 @@ def _word(name: str) -> str:
     return re.sub(r"[^\w-]+", "-", name).strip("-") or "agent"
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: Element) -> Element:
     if isinstance(value, dict):
         return {key: _copied(part) for key, part in value.items()}
     return np.array(value)
 
 
-def _stacked(values: list[Any], space: gym.Space[Any]) -> Any:
+def _stacked(values: list[Element], space: Space) -> Element:
     if isinstance(space, gym.spaces.Dict):
-        return {key: _stacked([one[key] for one in values], part) for key, part in space.spaces.items()}
+        return {key: _stacked([value[key] for value in values], part) for key, part in space.spaces.items()}
     return np.stack(values)

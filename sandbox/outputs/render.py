@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from sandbox.api.errors import InvalidValueError, MissingExtraError, RunFailedError, UnknownNameError
 from sandbox.api.processes import one_thread
@@ -22,8 +23,10 @@ from sandbox.evaluation.named_agents import resolve_agents
 from sandbox.evaluation.progress import Progress, Silent
 from sandbox.evaluation.rollout import Episode, play
 from sandbox.evaluation.seeds import evaluation_seeds
+from sandbox.outputs.default_replay import draw_default_replay
 from sandbox.registry.resolve import resolve
 from sandbox.runs.atomic import storage_errors
+from sandbox.runs.checksums import relist
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
 
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
 
 EPISODE = "episode"
 """Name of the view that every task with ``rgb_array`` has: the rendered episode."""
+
+REPLAY = "replay"
+"""Name of the view that every task has: data for the web page's player."""
 
 FILMS = ("mp4", "gif")
 STILLS = ("png",)
@@ -114,10 +120,12 @@ def render(
 
 def views(scenario: ResolvedScenario, render_modes: Sequence[str]) -> list[View]:
     """All that can be drawn of a scenario whose environment has ``render_modes``; the film first."""
-    own = list(scenario.task.views)
+    offered = _offered(scenario)
     if "rgb_array" in render_modes:
-        own.insert(0, View(EPISODE, _nothing, "the episode as it is rendered", (*FILMS, *STILLS), many=False))
-    return own
+        offered.insert(
+            0, View(EPISODE, _nothing, "the episode as it is rendered", (*FILMS, *STILLS), many=False)
+        )
+    return offered
 
 
 def default_format(scenario: ResolvedScenario, view: str) -> str:
@@ -127,6 +135,19 @@ def default_format(scenario: ResolvedScenario, view: str) -> str:
         UnknownNameError: For a view that the task does not have.
     """
     return FILMS[0] if view == EPISODE else _view(scenario, view).formats[0]
+
+
+def _offered(scenario: ResolvedScenario) -> list[View]:
+    """The task's views, with a replay where it has none of its own."""
+    views = list(scenario.task.views)
+    return views if any(view.name == REPLAY for view in views) else [*views, _default_replay(scenario)]
+
+
+def _default_replay(scenario: ResolvedScenario) -> View:
+    def draw(request: ViewRequest) -> None:
+        draw_default_replay(request, rendered="rgb_array" in _render_modes(scenario))
+
+    return View(REPLAY, draw, "pictures and rewards as data for the web page", ("json",))
 
 
 def _nothing(request: ViewRequest) -> None:
@@ -142,17 +163,18 @@ def _render_modes(scenario: ResolvedScenario) -> Sequence[str]:
 
 
 def _view(scenario: ResolvedScenario, name: str) -> View:
-    for one in scenario.task.views:
-        if one.name == name:
-            return one
-    raise UnknownNameError("view", name, [EPISODE, *(one.name for one in scenario.task.views)])
+    offered = _offered(scenario)
+    for view in offered:
+        if view.name == name:
+            return view
+    raise UnknownNameError("view", name, [EPISODE, *(view.name for view in offered)])
 
 
 def _check_format(view: str, path: Path, formats: Sequence[str]) -> None:
     if path.suffix.removeprefix(".").lower() not in formats:
         raise InvalidValueError(
             f"The view '{view}' cannot write '{path.name}'.",
-            f"The file's name must end in {' or '.join('.' + one for one in formats)}.",
+            f"The file's name must end in {' or '.join('.' + suffix for suffix in formats)}.",
         )
 
 
@@ -168,15 +190,27 @@ def _draw(
     _check_format(name, path, view.formats)
     if not view.many and len(players) > 1:
         raise InvalidValueError(f"The view '{name}' shows one agent, not {len(players)}.", "Name one agent.")
-    agents = [ViewAgent(one.name, partial(_policy, scenario, one), one.deterministic) for one in players]
-    progress.start("render", f"{name} of {', '.join(one.name for one in players)}", 1, "file")
+    agents = [
+        ViewAgent(player.name, partial(_policy, scenario, player), player.deterministic) for player in players
+    ]
+    progress.start("render", f"{name} of {', '.join(player.name for player in players)}", 1, "file")
     try:
         with _moved_in(path) as temporary:
-            resolve(view.draw)(
-                ViewRequest(
-                    partial(_make, scenario), agents, list(seeds), temporary, partial(_play, scenario)
-                )
+            request = ViewRequest(
+                make_env=partial(_make, scenario),
+                agents=agents,
+                seeds=list(seeds),
+                path=temporary,
+                play=partial(_play, scenario),
+                scenario=scenario.spec.id,
+                weights=scenario.reward.weights,
             )
+            try:
+                resolve(view.draw)(request)
+            except ValidationError as error:
+                raise RunFailedError(
+                    f"The view '{name}' made no valid replay: {error}.", "That is a bug of the plugin."
+                ) from error
             if not temporary.is_file():
                 raise RunFailedError(f"The view '{name}' wrote no file.", "That is a bug of the plugin.")
         progress.advance("render", 1, {})
@@ -240,8 +274,8 @@ def _make(scenario: ResolvedScenario, render_mode: str | None = None) -> Any:
 
 
 def _other_views(scenario: ResolvedScenario) -> str:
-    names = [one.name for one in scenario.task.views]
-    return f"It offers the views {', '.join(names)}: --view NAME." if names else ""
+    names = ", ".join(view.name for view in _offered(scenario))
+    return f"It offers the views {names}: --view NAME."
 
 
 def _bare(env: Any) -> Any:
@@ -283,6 +317,7 @@ def _moved_in(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             temporary.replace(path)
+            relist(path)
         finally:
             temporary.unlink(missing_ok=True)
 

@@ -134,13 +134,13 @@ class Plugins:
 
     def statuses(self) -> list[PluginStatus]:
         """Every plugin with what became of it."""
-        found = []
+        statuses = []
         for name in self.names():
             self._load(name)
             source, error = self._sources[name], self._errors.get(name)
             state: Literal["ok", "broken"] = "ok" if error is None else "broken"
-            found.append(PluginStatus(name, self.kind, source.distribution, source.version, state, error))
-        return sorted(found + self._rejected, key=lambda status: (status.name, status.status != "ok"))
+            statuses.append(PluginStatus(name, self.kind, source.distribution, source.version, state, error))
+        return sorted(statuses + self._rejected, key=lambda status: (status.name, status.status != "ok"))
 
     def source(self, name: str) -> _Source:
         """Where the plugin comes from."""
@@ -296,8 +296,8 @@ class Registry:
     def _add_target(self, target: str) -> None:
         try:
             module, attributes = _load_target(target)
-            found = [getattr(module, name) for name in attributes] if attributes else _plugins_of(module)
-            if not found:
+            declared = [getattr(module, name) for name in attributes] if attributes else _plugins_of(module)
+            if not declared:
                 raise PluginError("it defines no Domain, no Algorithm and no Extension")
         except KeyboardInterrupt:
             raise
@@ -305,7 +305,7 @@ class Registry:
             reason = error.message if isinstance(error, SandboxError) else f"{type(error).__name__}: {error}"
             self._unloadable.append(PluginStatus(target, "domain", target, "", "broken", reason))
             return
-        for plugin in found:
+        for plugin in declared:
             source = _Source(module.__name__, target, "", partial(_itself, plugin))
             kinds = {Algorithm: self.algorithms, Extension: self.extensions}
             plugins = kinds.get(type(plugin), self.domains)

@@ -85,13 +85,13 @@ def _merged(presets: Mapping[str, RewardSpec], default: str, extension: Extensio
 
 
 def _with(task: Task, extension: Extension) -> Task:
-    for what, own, added in (
+    for what, present, added in (
         ("metric", task.metrics, extension.metrics),
         ("observation", task.observations, extension.observations),
         ("view", task.views, extension.views),
         ("baseline", task.baselines, extension.baselines),
     ):
-        known = {item.name for item in own} | {"random"}
+        known = {item.name for item in present} | {"random"}
         twice = [item.name for item in added if item.name in known]
         if twice:
             raise PluginError(f"it brings the {what} '{twice[0]}', which the task has already")

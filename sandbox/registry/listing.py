@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import missing_modules
 
+if TYPE_CHECKING:
+    from sandbox.api.types import Json
 
-def list_domains() -> list[dict[str, Any]]:
+
+def list_domains() -> list[Json]:
     """Every working domain: ``name``, ``title``, ``tasks``, ``default_scenario``, ``available``."""
     return [
         {
@@ -23,7 +26,7 @@ def list_domains() -> list[dict[str, Any]]:
     ]
 
 
-def list_algorithms() -> list[dict[str, Any]]:
+def list_algorithms() -> list[Json]:
     """Every working algorithm: ``name``, ``family``, ``backend``, ``available``, ``data``, ``needs``."""
     return [
         {
@@ -38,7 +41,7 @@ def list_algorithms() -> list[dict[str, Any]]:
     ]
 
 
-def list_baselines() -> list[dict[str, Any]]:
+def list_baselines() -> list[Json]:
     """Every baseline of every task: ``task``, ``name``; ``random`` plays every task."""
     return [
         {"task": f"{domain.name}/{task.name}", "name": name}
@@ -48,7 +51,7 @@ def list_baselines() -> list[dict[str, Any]]:
     ]
 
 
-def list_plugins() -> list[dict[str, Any]]:
+def list_plugins() -> list[Json]:
     """Every plugin, working or broken: ``name``, ``group``, ``distribution``, ``version``, ``status``,
     ``error``.
     """

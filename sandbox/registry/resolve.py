@@ -28,7 +28,7 @@ def resolve(reference: Any) -> Any:
         return reference
     module_name, _, attribute = reference.partition(":")
     try:
-        found: Any = importlib.import_module(module_name)
+        target: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if not missing or missing == module_name.partition(".")[0]:
@@ -36,10 +36,10 @@ def resolve(reference: Any) -> Any:
         raise MissingExtraError(f"'{reference}'", [missing], None) from error
     for part in attribute.split("."):
         try:
-            found = getattr(found, part)
+            target = getattr(target, part)
         except AttributeError as error:
             raise PluginError(f"'{reference}' does not exist: {error}") from error
-    return found
+    return target
 
 
 def presets_of(task: Task) -> tuple[Mapping[str, RewardSpec], str]:

@@ -5,34 +5,38 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sandbox.report.files import AgentCurves, ComparisonFile, CurveFacts, ScenarioFacts, Score
+from sandbox.records.comparison import AgentCurves, ComparisonRecord, Curve, Profiles, ScenarioFacts, Score
 from sandbox.report.words import number
+
+if TYPE_CHECKING:
+    from sandbox.api.types import Json
+
 
 COLOURS = 8
 """Colours of the page's palette; more agents repeat them."""
 
 
-def colours(facts: ComparisonFile) -> dict[str, int]:
+def colours(facts: ComparisonRecord) -> dict[str, int]:
     """A colour for every learned agent; −1, grey, for those that do not learn."""
     learned = [name for name, agent in facts.agents.items() if agent.kind == "learned"]
-    own = {name: place % COLOURS for place, name in enumerate(learned)}
-    return {name: own.get(name, -1) for name in facts.agents}
+    places = {name: place % COLOURS for place, name in enumerate(learned)}
+    return {name: places.get(name, -1) for name in facts.agents}
 
 
-def all_charts(facts: ComparisonFile) -> dict[str, dict[str, Any]]:
+def all_charts(facts: ComparisonRecord) -> dict[str, Json]:
     """Every interactive chart of a report by its name."""
-    charts: dict[str, dict[str, Any]] = {}
+    charts: dict[str, Json] = {}
     palette = colours(facts)
     for place, (name, scenario) in enumerate(facts.scenarios.items()):
         curves = facts.curves.get(name, {})
         chart = learning_chart(scenario, curves, facts.scores.get(name, {}), palette)
         if chart["series"]:
             charts[f"learning-{place}"] = chart
-        for number_, (agent, own) in enumerate(curves.items()):
+        for number_, (agent, agent_curves) in enumerate(curves.items()):
             weights = facts.scores.get(name, {}).get(agent)
-            terms = terms_chart(own, weights.weights if weights else {})
+            terms = terms_chart(agent_curves, weights.weights if weights else {})
             if terms["series"]:
                 charts[f"terms-{place}-{number_}"] = terms
     if facts.profiles and facts.profiles.agents:
@@ -45,18 +49,18 @@ def learning_chart(
     curves: Mapping[str, AgentCurves],
     scores: Mapping[str, Score],
     palette: Mapping[str, int],
-) -> dict[str, Any]:
+) -> Json:
     """The metric over training: validation episodes in full, training episodes pale, best baseline dashed."""
     series = []
-    for agent, own in curves.items():
+    for agent, agent_curves in curves.items():
         colour = palette.get(agent, -1)
-        if own.training:
-            series.append(_line(f"{agent}, training", own.training, colour, pale=True))
-        if own.validation:
-            series.append(_line(f"{agent}, validation", own.validation, colour, points=True))
+        if agent_curves.training:
+            series.append(_line(f"{agent}, training", agent_curves.training, colour, pale=True))
+        if agent_curves.validation:
+            series.append(_line(f"{agent}, validation", agent_curves.validation, colour, points=True))
     best = best_baseline(scenario, scores)
     lines = [{"name": f"{best} (test)", "value": scores[best].mean}] if best is not None else []
-    values = [value for one in series for value in one["y"] if value is not None]
+    values = [value for line in series for value in line["y"] if value is not None]
     unit = f" ({scenario.unit})" if scenario.unit not in ("", "1") else ""
     return {
         "x": {"label": "steps"},
@@ -66,14 +70,14 @@ def learning_chart(
     }
 
 
-def terms_chart(curves: AgentCurves, weights: Mapping[str, float | None]) -> dict[str, Any]:
+def terms_chart(curves: AgentCurves, weights: Mapping[str, float | None]) -> Json:
     """What each reward term contributed to an episode's return over training."""
     series = []
     for place, (term, curve) in enumerate(curves.terms.items()):
         weight = weights.get(term, 1.0) if weights else 1.0
         if curve is None or not weight:
             continue
-        scaled = curve.model_copy(update={"mean": _times(curve.mean, weight), "low": None, "high": None})
+        scaled = curve.changed(mean=_times(curve.mean, weight), low=None, high=None)
         series.append(_line(term, scaled, place % COLOURS))
     if curves.returns and len(series) > 1:
         series.append(_line("return", curves.returns, -1, dash=True))
@@ -85,14 +89,12 @@ def terms_chart(curves: AgentCurves, weights: Mapping[str, float | None]) -> dic
     }
 
 
-def profile_chart(facts: ComparisonFile, palette: Mapping[str, int]) -> dict[str, Any]:
+def profile_chart(facts: ComparisonRecord, palette: Mapping[str, int]) -> Json:
     """Share of runs above each normalised score."""
-    profiles = facts.profiles
+    profiles = facts.profiles or Profiles()
     series = []
-    for agent, own in profiles.agents.items() if profiles else ():
-        curve = CurveFacts(
-            steps=profiles.thresholds if profiles else [], mean=own.share, low=own.low, high=own.high
-        )
+    for agent, profile in profiles.agents.items():
+        curve = Curve(steps=profiles.thresholds, mean=profile.share, low=profile.low, high=profile.high)
         colour = palette.get(agent, -1)
         series.append(_line(agent, curve, colour, dash=colour < 0))
     return {
@@ -208,8 +210,8 @@ def _ticks(start: float, stop: float, log: bool) -> list[float]:
     if log:
         decades = range(math.floor(start), math.ceil(stop) + 1)
         steps = (1, 2, 5) if stop - start < 3 else (1,)
-        found = [10.0**decade * step for decade in decades for step in steps]
-        return [value for value in found if start <= math.log10(value) <= stop]
+        ticks = [10.0**decade * step for decade in decades for step in steps]
+        return [value for value in ticks if start <= math.log10(value) <= stop]
     raw = (stop - start) / 5
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw)
@@ -218,8 +220,8 @@ def _ticks(start: float, stop: float, log: bool) -> list[float]:
 
 
 def _line(
-    name: str, curve: CurveFacts, colour: int, *, pale: bool = False, points: bool = False, dash: bool = False
-) -> dict[str, Any]:
+    name: str, curve: Curve, colour: int, *, pale: bool = False, points: bool = False, dash: bool = False
+) -> Json:
     banded = curve.runs > 1 or curve.low is not None
     return {
         "name": name,
@@ -238,5 +240,5 @@ def _short(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def _times(values: Sequence[float | None], weight: float) -> list[float | None]:
-    return [None if value is None else value * weight for value in values]
+def _times(values: Sequence[float | None], weight: float) -> tuple[float | None, ...]:
+    return tuple(None if value is None else value * weight for value in values)

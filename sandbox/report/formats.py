@@ -5,17 +5,21 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.report.charts import central, ranked
 from sandbox.report.data import ReportData
 from sandbox.report.page import verdicts, warnings
 from sandbox.report.words import NONE, number
 
+if TYPE_CHECKING:
+    from sandbox.api.types import Json
+
+
 FORMATS = ("html", "png", "csv", "parquet", "md")
 
 
-def rows(data: ReportData) -> list[dict[str, Any]]:
+def rows(data: ReportData) -> list[Json]:
     """One row for every scenario and agent, best first; every row has the same columns."""
     facts = data.facts
     metrics = dict.fromkeys(
@@ -24,14 +28,14 @@ def rows(data: ReportData) -> list[dict[str, Any]]:
     terms = dict.fromkeys(
         name for scores in facts.scores.values() for score in scores.values() for name in score.reward_terms
     )
-    found = []
+    table = []
     for name, scenario in facts.scenarios.items():
         scores = facts.scores.get(name, {})
         for place, agent in enumerate(ranked(scenario, scores), 1):
             score = scores[agent]
             against = score.against_best_baseline
             low, high = score.ci95 or (None, None)
-            found.append(
+            table.append(
                 {
                     "scenario": name,
                     "agent": agent,
@@ -57,7 +61,7 @@ def rows(data: ReportData) -> list[dict[str, Any]]:
                     **{f"term/{key}": score.reward_terms.get(key) for key in terms},
                 }
             )
-    return found
+    return table
 
 
 def as_csv(data: ReportData) -> bytes:
@@ -91,8 +95,9 @@ def as_markdown(data: ReportData) -> bytes:
     """The verdicts and one table a scenario."""
     facts = data.facts
     lines = [f"# {_cell(facts.title or facts.suite)}", ""]
-    for one in verdicts(facts):
-        lines.append(f"- {_cell(f'{one.where}: {one.text}' if one.where else one.text)}")
+    for sentence in verdicts(facts):
+        where = f"{sentence.where}: " if sentence.where else ""
+        lines.append(f"- {_cell(where + sentence.text)}")
     lines += ["", *(f"> {_cell(note)}" for note in warnings(data)), ""]
     for name, scenario in facts.scenarios.items():
         scores = facts.scores.get(name, {})

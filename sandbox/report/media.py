@@ -7,11 +7,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.api.errors import SandboxError
-from sandbox.api.replay import read_replay
+from sandbox.api.replay import read_replay, to_json
 from sandbox.runs.directory import Run
+
+if TYPE_CHECKING:
+    from sandbox.api.types import Json
+
 
 REPLAYS = "replays"
 """Folder of a run's replays."""
@@ -24,8 +28,8 @@ MAX_FILMS = 48 * 2**20
 MAX_REPLAYS = int(2.5 * 2**20)
 """Bytes of all replays in a page: with all else it stays below 5 MB."""
 
-OWN = ("result.png",)
-"""What the page shows better itself."""
+NOT_EMBEDDED = ("result.png",)
+"""Pictures of what a page draws itself."""
 
 
 @dataclass(frozen=True)
@@ -40,28 +44,30 @@ class Media:
 
 def files(run: Run) -> dict[str, list[Path]]:
     """Pictures, films and replays in a run directory, by kind."""
-    own = sorted(path for path in run.path.iterdir() if path.is_file() and path.name[0] != ".")
+    here = sorted(path for path in run.path.iterdir() if path.is_file() and path.name[0] != ".")
     folder = run.path / REPLAYS
     inner = sorted(folder.iterdir()) if folder.is_dir() else []
     return {
-        "picture": [path for path in own if path.suffix.lower() in PICTURES and path.name not in OWN],
-        "film": [path for path in own if path.suffix.lower() in FILMS],
+        "picture": [
+            path for path in here if path.suffix.lower() in PICTURES and path.name not in NOT_EMBEDDED
+        ],
+        "film": [path for path in here if path.suffix.lower() in FILMS],
         "replay": [
             path for path in inner if path.suffix == ".json" and path.is_file() and path.name[0] != "."
         ],
     }
 
 
-def embed(runs: Sequence[Run]) -> tuple[list[Media], dict[str, Any], list[str]]:
+def embed(runs: Sequence[Run]) -> tuple[list[Media], Json, list[str]]:
     """What is shown of episodes: media, replays by name, and sentences about what did not fit."""
     media: list[Media] = []
-    replays: dict[str, Any] = {}
+    replays: Json = {}
     notes: list[str] = []
     films = taken = 0
     for run in runs:
-        found = files(run)
-        label = f"{run.algorithm}, seed {run.record['seed']}"
-        for path in found["replay"]:
+        by_kind = files(run)
+        label = f"{run.algorithm}, seed {run.record.seed}"
+        for path in by_kind["replay"]:
             size = path.stat().st_size
             if taken + size > MAX_REPLAYS:
                 notes.append(f"The replay {path} is too large for a page; sandbox ui shows it.")
@@ -71,20 +77,20 @@ def embed(runs: Sequence[Run]) -> tuple[list[Media], dict[str, Any], list[str]]:
             except SandboxError as error:
                 notes.append(error.message)
                 continue
-            if any(getattr(one, "video", None) for one in replay.episodes):
+            if any(episode.pictures and episode.pictures.video for episode in replay.episodes):
                 continue  # its film is shown itself
             name = f"replay-{len(replays)}"
-            replays[name] = replay.model_dump(mode="json", exclude_defaults=True)
+            replays[name] = to_json(replay)
             taken += size
             media.append(Media("replay", replay.title or f"{label}: {path.stem}", replay=name))
-        for path in found["film"]:
+        for path in by_kind["film"]:
             size = path.stat().st_size
             if size > MAX_FILM or films + size > MAX_FILMS:
                 notes.append(f"The film {path} is too large for a page.")
                 continue
             films += size
             media.append(Media("film", f"{label}: {path.name}", _address(path, FILMS)))
-        for path in found["picture"]:
+        for path in by_kind["picture"]:
             if path.stat().st_size > MAX_PICTURE:
                 notes.append(f"The picture {path} is too large for a page.")
                 continue

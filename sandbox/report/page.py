@@ -14,18 +14,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files as package_files
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from sandbox.records.comparison import ComparisonRecord, ScenarioFacts, Score
+from sandbox.records.status import AgentKind, CellStatus, Verdict
 from sandbox.report.charts import all_charts, best_baseline, central, colours, intervals, ranked
 from sandbox.report.data import ReportData
-from sandbox.report.files import ComparisonFile, ScenarioFacts, Score
 from sandbox.report.media import embed, script_json
 from sandbox.report.words import NONE, duration, number, plural, signed, verdict
 from sandbox.runs.provenance import packages
 from sandbox.statistics.resampling import MIN_RUNS
 
-STYLES = ("uPlot.min.css", "base.css")
-SCRIPTS = ("uPlot.iife.min.js", "charts.js", "replay.js", "report.js")
+if TYPE_CHECKING:
+    from sandbox.api.types import Json
+
+
+STYLES = ("uPlot.min.css", "base.css", "replay.css")
+SCRIPTS = ("uPlot.iife.min.js", "charts.js", "scene.js", "timeseries.js", "replay.js", "report.js")
 MAX_METRICS = 6
 """Columns of further metrics in a table of scores."""
 
@@ -34,7 +39,7 @@ def html(data: ReportData, with_media: bool = True) -> str:
     """The page.
 
     Args:
-        data: What it tells.
+        data: Its content.
         with_media: Whether pictures, films and replays of the runs are put in.
     """
     from markupsafe import Markup
@@ -75,7 +80,7 @@ def html(data: ReportData, with_media: bool = True) -> str:
             commands=data.commands,
             settings=_settings(facts),
             versions="\n".join(
-                f"{name} {', '.join(found)}" for name, found in sorted(facts.versions.items())
+                f"{name} {', '.join(known)}" for name, known in sorted(facts.versions.items())
             ),
             version=packages().get("sandbox-rl", ""),
             today=time.strftime("%Y-%m-%d"),
@@ -83,9 +88,9 @@ def html(data: ReportData, with_media: bool = True) -> str:
     )
 
 
-def verdicts(facts: ComparisonFile) -> list[Verdict]:
+def verdicts(facts: ComparisonRecord) -> list[Sentence]:
     """For every learned agent and scenario, whether it beat the best classical method."""
-    found = []
+    sentences = []
     for name, scenario in facts.scenarios.items():
         scores = facts.scores.get(name, {})
         best = best_baseline(scenario, scores)
@@ -96,52 +101,53 @@ def verdicts(facts: ComparisonFile) -> list[Verdict]:
             where = f"{name}, {plural(score.runs, 'training run')}"
             if against is None and best is not None:
                 text = _without_test(agent, score, best, scores[best], scenario)
-                found.append(Verdict("unclear", where, text))
+                sentences.append(Sentence("unclear", where, text))
             else:
                 text = verdict(agent, against, scenario.metric, scenario.unit, scenario.episodes)
-                found.append(Verdict(against.verdict if against else "unclear", where, text))
+                sentences.append(Sentence(against.verdict if against else "unclear", where, text))
         running = [cell for cell in facts.cells if cell.scenario == name and cell.status in _UNFINISHED]
         if running and not any(score.kind == "learned" for score in scores.values()):
-            found.append(Verdict("unclear", name, "No training run has been evaluated yet."))
-    if not found:
-        found.append(
-            Verdict("unclear", "", "There are no test results: sandbox run and sandbox eval make them.")
+            sentences.append(Sentence("unclear", name, "No training run has been evaluated yet."))
+    if not sentences:
+        sentences.append(
+            Sentence("unclear", "", "There are no test results: sandbox run and sandbox eval make them.")
         )
-    return found
+    return sentences
 
 
-_UNFINISHED = ("running", "missing", "interrupted", "failed", "dead")
+_UNFINISHED: tuple[CellStatus, ...] = ("running", "missing", "interrupted", "failed", "dead")
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """A sentence of the report: ``kind`` is better, worse or unclear."""
+class Sentence:
+    """A verdict in words, and where it holds."""
 
-    kind: str
+    kind: Verdict
     where: str
     text: str
 
 
 def warnings(data: ReportData) -> list[str]:
     """What a reader must know before trusting the figures."""
-    facts, found = data.facts, []
+    facts = data.facts
+    notes = []
     if facts.exploratory:
-        found.append(
+        notes.append(
             f"Exploratory: fewer than {MIN_RUNS} training runs an agent; other seeds may do otherwise."
         )
     sampled = [name for agents in facts.scores.values() for name, score in agents.items() if score.sampled]
     if sampled:
         names = ", ".join(dict.fromkeys(sampled))
-        found.append(f"{names} sampled: the policy is meant to be stochastic.")
+        notes.append(f"{names} sampled: the policy is meant to be stochastic.")
     failed = [cell for cell in facts.cells if cell.status in ("failed", "dead")]
     if failed:
-        found.append(f"{plural(len(failed), 'run')} failed; see the table of runs.")
+        notes.append(f"{plural(len(failed), 'run')} failed; see the table of runs.")
     mixed = [name for name, versions in facts.versions.items() if len(versions) > 1]
     if mixed:
-        found.append(f"Made with different versions of {', '.join(mixed)}.")
+        notes.append(f"Made with different versions of {', '.join(mixed)}.")
     if data.missing:
-        found.append(f"{plural(len(data.missing), 'run')} could not be read: {data.missing[0]}")
-    return found
+        notes.append(f"{plural(len(data.missing), 'run')} could not be read: {data.missing[0]}")
+    return notes
 
 
 @cache
@@ -167,7 +173,7 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _subtitle(facts: ComparisonFile) -> str:
+def _subtitle(facts: ComparisonRecord) -> str:
     learned = sum(agent.kind == "learned" for agent in facts.agents.values())
     runs = sum(cell.seed is not None for cell in facts.cells)
     parts = [
@@ -193,7 +199,7 @@ def _interval(pair: Any) -> str:
     return NONE if pair is None or pair[0] is None else f"[{number(pair[0])}, {number(pair[1])}]"
 
 
-def _overall(facts: ComparisonFile, palette: Mapping[str, int]) -> dict[str, Any] | None:
+def _overall(facts: ComparisonRecord, palette: Mapping[str, int]) -> Json | None:
     if not facts.overall:
         return None
     rows = sorted(
@@ -203,7 +209,7 @@ def _overall(facts: ComparisonFile, palette: Mapping[str, int]) -> dict[str, Any
     return {"rows": rows, "chart": chart}
 
 
-def _chances(facts: ComparisonFile) -> dict[str, Any] | None:
+def _chances(facts: ComparisonRecord) -> Json | None:
     table = facts.probability_of_improvement
     if not table:
         return None
@@ -226,7 +232,7 @@ def _chances(facts: ComparisonFile) -> dict[str, Any] | None:
     return {"columns": columns, "rows": rows}
 
 
-def _scenario(facts: ComparisonFile, place: int, name: str, charts: Mapping[str, Any]) -> dict[str, Any]:
+def _scenario(facts: ComparisonRecord, place: int, name: str, charts: Mapping[str, Any]) -> Json:
     scenario, scores = facts.scenarios[name], facts.scores.get(name, {})
     palette = colours(facts)
     order = ranked(scenario, scores)
@@ -258,16 +264,17 @@ def _scenario(facts: ComparisonFile, place: int, name: str, charts: Mapping[str,
     }
 
 
-def _rows(agent: str, score: Score, best: str | None) -> list[dict[str, Any]]:
-    """An agent's row and, where validation chose a policy, that one's."""
-    shown = [_row(agent, score, best)]
+def _rows(agent: str, score: Score, best: str | None) -> list[Json]:
+    """An agent's row and, where validation chose a policy, that policy's."""
+    shown = [_row(agent, score, score.kind, best)]
     if score.best is not None and score.best.mean is not None:
-        chosen = Score(kind="chosen", mean=score.best.mean, iqm=score.best.iqm, ci95=score.best.ci95)
-        shown.append(_row(f"{agent}, best on validation", chosen, None) | {"runs": score.runs})
+        chosen = Score(kind=score.kind, mean=score.best.mean, iqm=score.best.iqm, ci95=score.best.ci95)
+        row = _row(f"{agent}, best on validation", chosen, "chosen", None)
+        shown.append(row | {"runs": score.runs})
     return shown
 
 
-def _row(agent: str, score: Score, best: str | None) -> dict[str, Any]:
+def _row(agent: str, score: Score, kind: AgentKind | Literal["chosen"], best: str | None) -> Json:
     against = score.against_best_baseline
     text = "best baseline" if agent == best else NONE
     if against is not None and against.difference is not None:
@@ -277,8 +284,9 @@ def _row(agent: str, score: Score, best: str | None) -> dict[str, Any]:
             text += f", p = {number(against.p_holm)}"
     return {
         "name": agent,
+        "kind": kind,
         "score": score,
-        "runs": score.runs if score.kind == "learned" else None,
+        "runs": score.runs if kind == "learned" else None,
         "value": central(score),
         "against": text,
         "difference": against.difference if against and against.difference is not None else "",
@@ -286,7 +294,7 @@ def _row(agent: str, score: Score, best: str | None) -> dict[str, Any]:
     }
 
 
-def _settings(facts: ComparisonFile) -> list[dict[str, str]]:
+def _settings(facts: ComparisonRecord) -> list[dict[str, str]]:
     return [
         {
             "name": name,

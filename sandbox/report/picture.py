@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sandbox.evaluation.result import EvaluationResult
+from sandbox.records.progress import points
 from sandbox.registry.resolve import missing_modules
 from sandbox.report.charts import central, colours, learning_chart, ranked, spread_out
 from sandbox.report.data import ReportData
 from sandbox.runs.directory import Run, progress
 from sandbox.statistics import bootstrap_mean
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sandbox.api.types import Json
+    from sandbox.records.comparison import ScenarioFacts, Score
 
 _LEARNED, _CLASSICAL, _RANDOM = "#0072b2", "#999999", "#d9d9d9"  # distinct for colour-blind readers too
 _PALETTE = ("#2f6fde", "#d9722b", "#199473", "#a849b3", "#b8890b", "#2a9bc4", "#d14a76", "#6b6f2d")
@@ -53,7 +61,7 @@ def draw_report(data: ReportData) -> bytes:
     palette = colours(facts)
     for (left, right), name in zip(rows, scenarios, strict=True):
         scenario, scores = facts.scenarios[name], facts.scores.get(name, {})
-        _story_curves(left, name, learning_chart(scenario, facts.curves.get(name, {}), scores, palette))
+        _report_curves(left, name, learning_chart(scenario, facts.curves.get(name, {}), scores, palette))
         _scores_panel(right, scenario, scores, palette)
     # What comes from a file is text, not a formula.
     figure.suptitle(plain(facts.title), fontsize=12)
@@ -67,22 +75,22 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _story_curves(axes: Any, name: str, chart: dict[str, Any]) -> None:
-    for one in chart["series"]:
-        colour = _colour(one["colour"])
-        values = [float("nan") if value is None else value for value in one["y"]]
-        style = {"marker": "o", "markersize": 3.5} if one["points"] else {}
+def _report_curves(axes: Axes, name: str, chart: Json) -> None:
+    for series in chart["series"]:
+        colour = _colour(series["colour"])
+        values = [float("nan") if value is None else value for value in series["y"]]
         axes.plot(
-            one["x"],
+            series["x"],
             values,
             color=colour,
-            alpha=0.45 if one["pale"] else 1.0,
-            label=plain(one["name"]),
-            **style,
+            alpha=0.45 if series["pale"] else 1.0,
+            label=plain(series["name"]),
+            marker="o" if series["points"] else None,
+            markersize=3.5,
         )
-        if one["low"]:
-            low, high = (np.array(one[end], float) for end in ("low", "high"))
-            axes.fill_between(one["x"], low, high, color=colour, alpha=0.15, linewidth=0)
+        if series["low"]:
+            low, high = (np.array(series[end], float) for end in ("low", "high"))
+            axes.fill_between(series["x"], low, high, color=colour, alpha=0.15, linewidth=0)
     for line in chart["lines"]:
         axes.axhline(line["value"], color="black", linestyle="--", linewidth=1, label=plain(line["name"]))
     if chart["y"]["log"]:
@@ -95,7 +103,9 @@ def _story_curves(axes: Any, name: str, chart: dict[str, Any]) -> None:
         axes.legend(fontsize=8)
 
 
-def _scores_panel(axes: Any, scenario: Any, scores: Any, palette: Any) -> None:
+def _scores_panel(
+    axes: Axes, scenario: ScenarioFacts, scores: Mapping[str, Score], palette: Mapping[str, int]
+) -> None:
     names = [name for name in ranked(scenario, scores)[::-1] if central(scores[name]) is not None]
     values = [central(scores[name]) or 0.0 for name in names]
     for row, (name, value) in enumerate(zip(names, values, strict=True)):
@@ -117,34 +127,32 @@ def _colour(index: int) -> str:
     return _CLASSICAL if index < 0 else _PALETTE[index % len(_PALETTE)]
 
 
-def _learning_curve(axes: Any, run: Run, evaluation: EvaluationResult) -> None:
+def _learning_curve(axes: Axes, run: Run, evaluation: EvaluationResult) -> None:
     metric = evaluation.metric
-    records = progress(run)
-    training = [(one["steps"], one[metric.name]) for one in records if one.get(metric.name) is not None]
-    key = f"validation/{metric.name}"
-    validation = [(one["steps"], one[key]) for one in records if one.get(key) is not None]
-    if training:
-        axes.plot(*zip(*training, strict=True), color=_LEARNED, alpha=0.45, label="training episodes")
-    if validation:
-        axes.plot(*zip(*validation, strict=True), "o-", color=_LEARNED, label="validation episodes")
+    rows = progress(run)
+    training, validation = (points(rows, name) for name in (metric.name, f"validation/{metric.name}"))
+    if training[0]:
+        axes.plot(*training, color=_LEARNED, alpha=0.45, label="training episodes")
+    if validation[0]:
+        axes.plot(*validation, "o-", color=_LEARNED, label="validation episodes")
     best = evaluation.best_baseline()
     if best is not None:
         axes.axhline(
             evaluation.mean(best), color="black", linestyle="--", linewidth=1, label=f"{best} (test)"
         )
     # A policy that has learned nothing yet can be worse by orders of magnitude.
-    values = [value for _, value in training + validation if value > 0]
+    values = [value for value in (*training[1], *validation[1]) if value > 0]
     if values and max(values) > 20 * min(values):
         axes.set_yscale("log")
     axes.set_xlabel("steps")
     axes.set_ylabel(f"{metric.name} ({metric.unit})")
-    axes.set_title(f"{run.algorithm}, seed {run.record['seed']}", fontsize=10)
+    axes.set_title(f"{run.algorithm}, seed {run.record.seed}", fontsize=10)
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=8)
 
 
-def _bars(axes: Any, evaluation: EvaluationResult) -> None:
+def _bars(axes: Axes, evaluation: EvaluationResult) -> None:
     names = evaluation.ranking()[::-1]
     kinds = {agent.name: agent.baseline for agent in evaluation.agents}
     means = [evaluation.mean(name) for name in names]

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sandbox.report.files import Against
+    from sandbox.records.evaluation import DifferenceRecord
 
 NONE = "–"
 """Stands for a figure that is not known."""
@@ -53,7 +53,7 @@ def plural(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def verdict(agent: str, against: Against | None, metric: str, unit: str, episodes: int) -> str:
+def verdict(agent: str, against: DifferenceRecord | None, metric: str, unit: str, episodes: int) -> str:
     """Whether an agent beat the best classical method.
 
     Args:

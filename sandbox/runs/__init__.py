@@ -1,1 +1,1 @@
-"""The run directory: layout, atomic writes, checksums, checkpoints, locks."""
+"""The run directory: layout, atomic writes, checksums, checkpoints, the lock."""

@@ -3,7 +3,7 @@
 ::
 
     checkpoints/000000012000/
-      manifest.json      the steps, and the SHA-256 sum of every other file; sealed by its own
+      manifest.json      the steps, and the SHA-256 sum of every other file; ends with its own
       policy.json …      the policy of that moment; the folder is an agent's folder
       best/…             the best policy so far on the validation seeds, where there is one
       state/…            what the algorithm needs to go on
@@ -15,21 +15,29 @@ before by hard links: a replay buffer is written in pieces, each once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.api.state import read_state
+from sandbox.records.checkpoint import TrainingState
 from sandbox.runs.atomic import remove_folder, replace_folder
-from sandbox.runs.checksums import BrokenSealError, check_manifest, write_manifest
+from sandbox.runs.checksums import ChecksumError, check_manifest, write_manifest
 
 FOLDER = "checkpoints"
 STATE = "state"
+TRAINING = "training"
+"""Name of the run's own state in a checkpoint; see `sandbox.api.write_state`."""
+
 KEPT = 2
+
+_NAME = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A checkpoint that was found whole.
+    """A checkpoint whose every file is what was written.
 
     Attributes:
         path: Its folder.
@@ -44,6 +52,14 @@ class Checkpoint:
         """The folder of the algorithm's state; None where it gave none."""
         folder = self.path / STATE
         return folder if folder.is_dir() else None
+
+    def training(self) -> TrainingState:
+        """The run's own state.
+
+        Raises:
+            DamagedRunError: If it is missing or not what it should be.
+        """
+        return TrainingState.check(read_state(self.path, TRAINING), self.path / f"{TRAINING}.json")
 
 
 def write_checkpoint(
@@ -63,7 +79,7 @@ def write_checkpoint(
 
     def fill(folder: Path) -> None:
         write(folder)
-        write_manifest(folder, {"steps": steps}, before)
+        write_manifest(folder, steps, before)
 
     path = root / f"{steps:012d}"
     if path.exists():
@@ -74,20 +90,20 @@ def write_checkpoint(
     return path
 
 
-def whole_checkpoints(root: Path, refused: Callable[[Path, str], None]) -> Iterator[Checkpoint]:
+def whole_checkpoints(root: Path, on_damaged: Callable[[Path, str], None]) -> Iterator[Checkpoint]:
     """Checkpoints that are what was written, newest first.
 
     Args:
         root: The folder of the run's checkpoints.
-        refused: Hears of every other one, and why.
+        on_damaged: Called with every other one, and what is wrong with it.
     """
     for path in _folders(root):
         try:
-            steps = check_manifest(path)["steps"]
-        except BrokenSealError as error:
-            refused(path, str(error))
+            manifest = check_manifest(path)
+        except ChecksumError as error:
+            on_damaged(path, str(error))
             continue
-        yield Checkpoint(path, int(steps))
+        yield Checkpoint(path, manifest.steps)
 
 
 def drop_newer(root: Path, steps: int) -> None:
@@ -101,4 +117,4 @@ def _folders(root: Path) -> list[Path]:
     """Every checkpoint's folder, newest first."""
     if not root.is_dir():
         return []
-    return sorted((path for path in root.iterdir() if path.name.isdigit()), reverse=True)
+    return sorted((path for path in root.iterdir() if _NAME.fullmatch(path.name)), reverse=True)

@@ -1,4 +1,4 @@
-"""The run directory: layout, atomic writes, reading back.
+"""The run directory: its layout, and reading it back.
 
 Every file is written beside its place, flushed to the disk and moved in, so that a process that dies
 at any instant leaves each file either whole or absent.
@@ -6,32 +6,28 @@ at any instant leaves each file either whole or absent.
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.api.errors import BrokenFileError, DamagedRunError
-from sandbox.runs.artifacts import (
-    listed_sums,
-    read_artifact,
-)
-from sandbox.runs.checksums import (
-    is_sealed,
-    unchain,
-    unseal,
-)
-from sandbox.runs.process import _alive
+from sandbox.records.base import parse_json, read_bytes
+from sandbox.records.evaluation import EvaluationRecord
+from sandbox.records.progress import ProgressRow, check_row, readable_rows
+from sandbox.records.run import FORMAT, READABLE, RunRecord
+from sandbox.records.status import ShownRunStatus
+from sandbox.runs.checksums import ChecksumError, is_sealed, listed_sums, read_artifact, unchain, unseal
+from sandbox.runs.lock import is_alive
 
-FORMAT = 2
-"""Version of the run directory's layout. Version 1 had no sums and is still read."""
-
-READABLE = (1, 2)
+if TYPE_CHECKING:
+    from sandbox.api.policy import Policy
+    from sandbox.scenarios.resolve import ResolvedScenario
 
 RECORD = "run.json"
 PROGRESS = "progress.jsonl"
+EVALUATION = "evaluation.json"
+EPISODES = "episodes.parquet"
 POLICY = "policy"
 BEST = "policy/best"
 
@@ -46,7 +42,7 @@ class Run:
     """
 
     path: Path
-    record: dict[str, Any] = field(repr=False)
+    record: RunRecord = field(repr=False)
 
     @staticmethod
     def open(path: str | Path) -> Run:
@@ -61,44 +57,34 @@ class Run:
             raise DamagedRunError(
                 f"'{folder}' is not a run directory: it has no {RECORD}.", "See sandbox runs."
             )
+        content = read_bytes(file)
+        sealed = is_sealed(content)
         try:
-            content = file.read_bytes()
-            record = unseal(content) if is_sealed(content) else json.loads(content)
-        except (OSError, ValueError, RecursionError) as error:
+            document = unseal(content, file) if sealed else parse_json(content, file)
+        except ChecksumError as error:
             raise DamagedRunError(f"{file} cannot be read: {error}.") from error
-        if not isinstance(record, dict) or not isinstance(record.get("format"), int):
-            raise DamagedRunError(f"{file} is not the record of a run.")
-        if record["format"] not in READABLE:
-            packages = record.get("packages")
-            maker = packages.get("sandbox-rl") if isinstance(packages, dict) else None
-            raise DamagedRunError(
-                f"'{folder}' has run format {record['format']}, this version reads format {FORMAT}.",
-                f"It was made by sandbox-rl {maker}." if isinstance(maker, str) else "",
-            )
-        if record["format"] > 1 and not is_sealed(content):
+        _require_readable(document, file)
+        if document["format"] > 1 and not sealed:
             raise DamagedRunError(f"{file} is damaged: it does not end with its sum.")
-        complaint = _complaint(record)
-        if complaint:
-            raise DamagedRunError(f"{file} is damaged: {complaint}.")
-        return Run(folder, record)
+        return Run(folder, RunRecord.check(document, file))
 
     @property
     def algorithm(self) -> str:
         """The algorithm as it was asked for."""
-        return str(self.record["algorithm"])
+        return self.record.algorithm
 
     @property
-    def scenario(self) -> Any:
-        """The `sandbox.scenarios.resolve.Problem` that the run was trained on."""
+    def scenario(self) -> ResolvedScenario:
+        """The scenario that the run was trained on."""
         from sandbox.scenarios.resolve import from_record
 
-        return from_record(self.record["scenario"], Path(self.record.get("folder", ".")))
+        return from_record(self.record.scenario.to_json(), Path(self.record.folder))
 
     @property
-    def status(self) -> str:
-        """One of running, done, failed, interrupted; dead for a run whose process is gone."""
-        status = str(self.record["status"])
-        return "dead" if status == "running" and not _alive(self.record.get("process", {})) else status
+    def status(self) -> ShownRunStatus:
+        """Status of the run; ``dead`` if it is recorded as running and its process is gone."""
+        status = self.record.status
+        return "dead" if status == "running" and not is_alive(self.record.process) else status
 
     def policy_folder(self, which: str = "final") -> Path:
         """Where the final or the best-validation policy lies.
@@ -115,113 +101,109 @@ class Run:
         return folder
 
     @property
-    def policy(self) -> Any:
+    def policy(self) -> Policy:
         """The final policy, ready to act."""
         from sandbox.registry.policies import load_policy
 
         return load_policy(self.policy_folder())
 
+    def read(self, name: str) -> bytes:
+        """Content of a file whose sum is listed.
+
+        Raises:
+            DamagedRunError: If it is missing or not what was written.
+        """
+        return read_artifact(self.path, name, unlisted=self.record.format == 1)
+
+    def evaluation(self) -> EvaluationRecord | None:
+        """The test results; None where there are none (yet).
+
+        Raises:
+            DamagedRunError: If the file is damaged.
+        """
+        file = self.path / EVALUATION
+        return EvaluationRecord.parse(self.read(EVALUATION), file) if file.is_file() else None
+
+
+def load(path: str | Path) -> Run:
+    """The run in a directory.
+
+    Raises:
+        DamagedRunError: If it is not one.
+    """
+    return Run.open(path)
+
 
 def runs(root: str | Path) -> Iterator[Run | BrokenFileError]:
     """Every run below a directory, oldest first; a damaged one as the error that says why."""
-    folders = [file.parent for file in Path(root).glob(f"*/*/*/*/{RECORD}")]
-    for folder in sorted(folders, key=lambda path: (path / RECORD).stat().st_mtime):
+    for file in sorted(Path(root).glob(f"*/*/*/*/{RECORD}"), key=_written):
         try:
-            yield Run.open(folder)
+            yield Run.open(file.parent)
         except DamagedRunError as error:
-            yield BrokenFileError(folder, error.message)
+            yield BrokenFileError(file.parent, error.message)
 
 
-def progress(run: Run) -> list[dict[str, Any]]:
+def progress(run: Run) -> list[ProgressRow]:
     """The records of ``progress.jsonl``; an unfinished last line is left out.
 
     Raises:
         DamagedRunError: If a line is not what was written.
     """
     file = run.path / PROGRESS
+    listed = PROGRESS in listed_sums(run.path)
     if not file.is_file():
-        if PROGRESS in listed_sums(run.path):
+        if listed:
             raise DamagedRunError(f"{file} is missing.")
         return []
-    if PROGRESS in listed_sums(run.path):
-        read_artifact(run.path, PROGRESS)
-    records: list[dict[str, Any]] = []
+    content = read_artifact(run.path, PROGRESS) if listed else read_bytes(file)
+    rows: list[ProgressRow] = []
     total = 0
+    for number, line in enumerate(content.split(b"\n")[:-1], 1):
+        where = Path(f"{file}, line {number}")
+        try:
+            if run.record.format == 1:
+                row = parse_json(line, where)
+            else:
+                row, total = unchain(total, line.decode(), where)
+        except (ChecksumError, UnicodeDecodeError) as error:
+            raise DamagedRunError(f"{where} is damaged: {error}.") from error
+        rows.append(check_row(row, where))
+    return rows
+
+
+def new_progress(file: Path, start: int = 0) -> tuple[list[ProgressRow], int]:
+    """Records of a progress file from a byte on, and the byte after the last whole line.
+
+    For a page that shows what can be shown: checksums are not looked at.
+    """
     try:
-        lines = file.read_text(encoding="utf-8").split("\n")[:-1]
-        for line in lines:
-            if run.record["format"] == 1:
-                records.append(json.loads(line))
-                continue
-            record, total = unchain(total, line)
-            records.append(record)
-    except UnicodeDecodeError as error:
-        raise DamagedRunError(f"{file} is damaged: {error}.") from error
-    except ValueError as error:
-        raise DamagedRunError(f"{file}, line {len(records) + 1} is damaged: {error}.") from error
-    return records
+        if not file.is_file():
+            return [], start
+        with file.open("rb") as stream:
+            stream.seek(start)
+            content = stream.read()
+    except OSError:
+        return [], start
+    end = content.rfind(b"\n") + 1
+    return readable_rows(content[:end].splitlines()), start + end
 
 
-def strict(value: Any) -> Any:
-    """``value`` as strict JSON can hold it: NaN and infinities become null, NumPy scalars plain ones."""
-    if isinstance(value, Mapping):
-        return {str(key): strict(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [strict(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _written(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except OSError:  # a link to nothing
+        return 0.0
 
 
-_ENTRIES: dict[str, Any] = {
-    "scenario_id": str,
-    "scenario": dict,
-    "algorithm": str,
-    "seed": int,
-    "status": str,
-    "scenario_hash": str,
-    "scenario_file": str | None,
-    "folder": str,
-    "hyperparameters": dict,
-    "reward": dict,
-    "packages": dict,
-    "process": dict,
-    "steps": int,
-    "steps_done": int,
-    "num_envs": int,
-    "init_from": str | None,
-    "command": list | None,
-    "started": str,
-    "error": str,
-    "seconds": int | float,
-    "train_seconds": int | float,
-    "steps_per_second": int | float,
-    "best": dict | None,
-    "evaluate": int | None,
-    "checkpoint_every": int | float,
-    "resumed": list,
-}
-"""Types of what a record holds; more may be there."""
-
-_REQUIRED = ("scenario", "algorithm", "seed", "status", "scenario_id")
-
-
-def _complaint(record: Mapping[str, Any]) -> str | None:
-    """What is wrong with a record; None where it can be relied on."""
-    for name in _REQUIRED:
-        if name not in record:
-            return f"'{name}' is missing"
-    for name, kind in _ENTRIES.items():
-        value = record.get(name)
-        if name in record and (not isinstance(value, kind) or isinstance(value, bool)):
-            return f"'{name}' is of the wrong type"
-    if not all(isinstance(word, str) for word in record.get("command") or ()):
-        return "'command' holds something that is no text"
-    best = record.get("best")
-    if best is not None and not (
-        type(best.get("steps")) is int and type(best.get("metric", "")) in (int, float, type(None))
-    ):
-        return "'best' must hold steps and metric"
-    return None
+def _require_readable(document: Any, file: Path) -> None:
+    """Refuse a document that is no run's record, or one of another format."""
+    version = document.get("format") if isinstance(document, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise DamagedRunError(f"{file} is not the record of a run.")
+    if version not in READABLE:
+        packages = document.get("packages")
+        maker = packages.get("sandbox-rl") if isinstance(packages, dict) else None
+        raise DamagedRunError(
+            f"'{file.parent}' has run format {str(version)[:20]}, this version reads format {FORMAT}.",
+            f"It was made by sandbox-rl {maker}." if isinstance(maker, str) else "",
+        )

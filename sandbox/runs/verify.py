@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from sandbox.api.errors import DamagedRunError, SandboxError
-from sandbox.api.state import read_state
+from sandbox.records.sums import ABSENT
 from sandbox.registry.policies import check_policy
 from sandbox.runs import checkpoints
-from sandbox.runs.artifacts import ABSENT, listed_sums, read_artifact
-from sandbox.runs.directory import (
-    BEST,
-    POLICY,
-    PROGRESS,
-    Run,
-    progress,
-)
+from sandbox.runs.checksums import listed_sums, read_artifact
+from sandbox.runs.directory import BEST, POLICY, PROGRESS, Run, progress
 
 
 def find_damages(path: Path) -> list[str]:
@@ -29,47 +23,51 @@ def find_damages(path: Path) -> list[str]:
         run = Run.open(path)
     except DamagedRunError as error:
         return [error.message]
-    found: list[str] = []
-
-    def attempt(check: Callable[[], Any]) -> None:
+    damages: list[str] = []
+    for check in _checks(run, damages):
         try:
             check()
         except SandboxError as error:
-            found.append(error.message)
+            damages.append(error.message)
+    if run.record.status == "done" and not (path / POLICY / "policy.json").is_file():
+        damages.append(f"{path / POLICY} is missing, though the run is done.")
+    return list(dict.fromkeys(damages))
 
-    attempt(lambda: progress(run))
+
+def _checks(run: Run, damages: list[str]) -> Iterator[Callable[[], object]]:
+    """Everything of a run that can be read, as calls that raise; damaged checkpoints are added directly."""
+    path = run.path
+    yield partial(progress, run)
+    yield run.evaluation
     try:
         listed = listed_sums(path)
     except DamagedRunError as error:
-        found.append(error.message)
+        damages.append(error.message)
         listed = {}
     for name, sums in listed.items():
-        if ABSENT in sums and not (path / name).exists():
-            continue
-        attempt(lambda name=name: read_artifact(path, name))  # type: ignore[misc]
+        if ABSENT not in sums or (path / name).exists():
+            yield partial(read_artifact, path, name)
     for name in (POLICY, BEST):
         if (path / name).is_dir():
-            attempt(lambda name=name: check_policy(path / name))  # type: ignore[misc]
-    for checkpoint in checkpoints.whole_checkpoints(
-        path / checkpoints.FOLDER, lambda folder, why: found.append(f"{folder} is damaged: {why}.")
-    ):
-        attempt(lambda checkpoint=checkpoint: _check_mark(run, checkpoint))  # type: ignore[misc]
-    if run.record["status"] == "done" and not (path / POLICY / "policy.json").is_file():
-        found.append(f"{path / POLICY} is missing, though the run is done.")
-    return list(dict.fromkeys(found))
+            yield partial(check_policy, path / name)
+
+    def on_damaged(folder: Path, why: str) -> None:
+        damages.append(f"{folder} is damaged: {why}.")
+
+    for checkpoint in checkpoints.whole_checkpoints(path / checkpoints.FOLDER, on_damaged):
+        if checkpoint.state is not None:
+            yield partial(_check_mark, run, checkpoint)
 
 
 def _check_mark(run: Run, checkpoint: checkpoints.Checkpoint) -> None:
     """Make sure that the log reaches as far as it did when a checkpoint was written."""
-    if not (checkpoint.path / "training.json").is_file():
-        return
-    mark = read_state(checkpoint.path, "training")["progress"]
+    mark = checkpoint.training().progress
     file = run.path / PROGRESS
     size = file.stat().st_size if file.is_file() else 0
-    whole = size >= mark["bytes"]
+    whole = size >= mark.bytes
     if whole and size:
         with file.open("rb") as log:
-            head = log.read(mark["bytes"])
+            head = log.read(mark.bytes)
         whole = head.endswith(b"\n") if head else True
     if not whole:
         raise DamagedRunError(f"{file} is damaged: it does not reach as far as {checkpoint.path} says.")

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
+from sandbox.api.errors import InvalidValueError
+from sandbox.records.base import strict
+from sandbox.records.checkpoint import ProgressMark
+from sandbox.records.run import FORMAT, RunRecord
 from sandbox.runs import checkpoints
-from sandbox.runs.artifacts import (
-    add_artifact,
-    listed_sums,
-    unlist,
-    write_sums,
-)
 from sandbox.runs.atomic import (
     remove_folder,
     remove_litter,
@@ -25,43 +20,52 @@ from sandbox.runs.atomic import (
     storage_errors,
     write_atomically,
 )
-from sandbox.runs.checksums import (
-    chain,
-    seal,
-    sum_of,
-)
-from sandbox.runs.directory import FORMAT, PROGRESS, RECORD, Run, strict
-from sandbox.runs.lock import Lease
-from sandbox.runs.process import _this_process
+from sandbox.runs.checksums import add_artifact, listed_sums, seal, sum_of, unlist, write_sums
+from sandbox.runs.directory import PROGRESS, RECORD, Run
+from sandbox.runs.lock import Lock, this_process
+from sandbox.runs.log import ProgressLog
+
+TENSORBOARD = "tensorboard"
 
 
 class RunWriter:
-    """Writes one run directory; the only way in, and one process at a time.
+    """Writes one run directory; made by `create` or `reopen`, closed by `close`.
 
-    Args:
-        root: The directory of all runs.
-        record: First content of ``run.json``; must hold ``scenario_id``, ``algorithm`` and ``seed``.
+    Attributes:
+        path: The run directory.
 
     Raises:
         StorageError: From every method that writes, with the cause and what was kept.
     """
 
-    def __init__(self, root: Path, record: Mapping[str, Any]) -> None:
-        domain, name = str(record["scenario_id"]).split("/")
-        parent = root / domain / name / str(record["algorithm"])
-        self.path = parent / f"{record['seed']}-{secrets.token_hex(4)}"
-        self._record = {**record, "format": FORMAT, "process": _this_process()}
-        self._progress: Any = None
-        self._chain = 0
+    def __init__(self, path: Path, lock: Lock, record: RunRecord) -> None:
+        self.path = path
+        self._lock, self._record = lock, record
+        self._log: ProgressLog | None = None
         self._before: Path | None = None
-        with self._explained():
-            self.path.mkdir(parents=True)
-            self._lease = Lease.take(self.path)
+
+    @staticmethod
+    def create(root: Path, record: RunRecord) -> RunWriter:
+        """Begin a run directory below ``root``, the directory of all runs.
+
+        Raises:
+            InvalidValueError: If its name is not UTF-8, which logs and records must be.
+            StorageError: If it cannot be made.
+        """
+        name = f"{record.seed}-{secrets.token_hex(4)}"
+        path = root.joinpath(*record.scenario_id.split("/"), record.algorithm, name)
+        if strict(str(path)) != str(path):
+            raise InvalidValueError(f"The runs directory '{strict(str(root))}' has a name that is not UTF-8.")
+        with storage_errors(path):
+            path.mkdir(parents=True)
+            writer = RunWriter(path, Lock.take(path), record)
             try:
-                self.update(status="running")
+                writer.update(format=FORMAT, process=this_process(), status="running")
+                writer._log = ProgressLog(path / PROGRESS)
             except BaseException:
-                self.close()
+                writer.close()
                 raise
+        return writer
 
     @staticmethod
     def reopen(path: Path) -> RunWriter:
@@ -74,77 +78,55 @@ class RunWriter:
             DamagedRunError: If it is not a run, or its record is damaged.
             StorageError: If it cannot be written.
         """
-        writer = RunWriter.__new__(RunWriter)
-        writer.path = path
-        writer._progress, writer._chain, writer._before = None, 0, None
         Run.open(path)
         with storage_errors(path):
-            writer._lease = Lease.take(path)
+            lock = Lock.take(path)
             try:
                 record = Run.open(path).record  # again: the last writer may have ended just now
-                writer._record = {**record, "format": FORMAT}
                 remove_litter(path)
             except BaseException:
-                writer.close()
+                lock.release()
                 raise
-        return writer
+        return RunWriter(path, lock, record.changed(format=FORMAT))
 
     @property
-    def record(self) -> dict[str, Any]:
+    def record(self) -> RunRecord:
         """Content of ``run.json`` as this writer has left it."""
         return self._record
 
-    def rewind(self, checkpoint: checkpoints.Checkpoint | None, mark: Mapping[str, int] | None) -> None:
+    def rewind(self, checkpoint: checkpoints.Checkpoint | None, mark: ProgressMark | None) -> None:
         """Take back what was written after a checkpoint, or everything, and go on as this process.
 
         Args:
             checkpoint: Where to go on; None at the beginning.
             mark: What `progress_mark` gave when it was written.
         """
-        length, self._chain = (int(mark["bytes"]), int(mark["sum"])) if mark else (0, 0)
         self._before = checkpoint.path if checkpoint else None
         with self._explained():
-            unlist(self.path, lambda name: name == PROGRESS or name.startswith("tensorboard/"))
-            self._record.pop("error", None)
-            self._record["process"] = _this_process()
-            self.update(status="running")
-            file = self.path / PROGRESS
-            if file.exists():
-                os.truncate(file, min(length, file.stat().st_size))
+            unlist(self.path, lambda name: name == PROGRESS or name.startswith(f"{TENSORBOARD}/"))
+            self._record = self._record.without("error")
+            self.update(process=this_process(), status="running")
+            self._log = ProgressLog(self.path / PROGRESS, mark)
             checkpoints.drop_newer(self.path / checkpoints.FOLDER, checkpoint.steps if checkpoint else -1)
-            if checkpoint is None and (self.path / "tensorboard").is_dir():
-                remove_folder(self.path / "tensorboard")
+            if checkpoint is None and (self.path / TENSORBOARD).is_dir():
+                remove_folder(self.path / TENSORBOARD)
 
-    def update(self, **values: Any) -> None:
+    def update(self, **entries: object) -> None:
         """Change entries of ``run.json``."""
-        self._record.update(values)
+        record = self._record.changed(**entries)
         with self._explained():
-            write_atomically(self.path / RECORD, seal(strict(self._record)))
+            write_atomically(self.path / RECORD, seal(record.to_json()))
+        self._record = record
 
-    def write_json(self, name: str, document: Any) -> None:
-        """Write a JSON file and list its sum; NaN becomes null, which strict readers accept."""
-        text = json.dumps(strict(document), indent=2, ensure_ascii=False, allow_nan=False)
-        with self._explained():
-            add_artifact(self.path, name, f"{text}\n".encode())
-
-    def append_progress(self, record: Mapping[str, Any]) -> None:
+    def append_progress(self, row: Mapping[str, float | None]) -> None:
         """Add a line to ``progress.jsonl``; a reader must ignore an unfinished last line."""
         with self._explained():
-            if self._progress is None:
-                self._progress = (self.path / PROGRESS).open("a", encoding="utf-8")
-            line, self._chain = chain(self._chain, strict(record))
-            self._progress.write(line)
-            self._progress.flush()
-            self._lease.renew()
+            self._progress().append(row)
 
-    def progress_mark(self) -> dict[str, int]:
+    def progress_mark(self) -> ProgressMark:
         """The present end of ``progress.jsonl``, which is on the disk when this returns."""
         with self._explained():
-            if self._progress is None:
-                file = self.path / PROGRESS
-                return {"bytes": file.stat().st_size if file.exists() else 0, "sum": self._chain}
-            os.fsync(self._progress.fileno())
-            return {"bytes": os.fstat(self._progress.fileno()).st_size, "sum": self._chain}
+            return self._progress().mark()
 
     def write_folder(self, name: str, write: Callable[[Path], None]) -> Path:
         """Fill a new folder by ``write`` and move it in; a folder of that name is replaced.
@@ -155,6 +137,11 @@ class RunWriter:
         with self._explained():
             replace_folder(target, write, last=False)
         return target
+
+    def write_file(self, name: str, content: bytes) -> None:
+        """Write a file and list its sum."""
+        with self._explained():
+            add_artifact(self.path, name, content)
 
     def checkpoint(self, steps: int, write: Callable[[Path, Path | None], None]) -> Path:
         """Write a checkpoint, then drop all but the newest ones.
@@ -187,16 +174,16 @@ class RunWriter:
             folder.mkdir()
         return folder
 
-    def end(self, **values: Any) -> None:
+    def end(self, **entries: object) -> None:
         """Note the sums of the logs, which do not grow any more, and how the run ended."""
         self.close_progress()
         with self._explained():
-            files = [self.path / PROGRESS, *(self.path / "tensorboard").glob("*")]
-            found = {
-                path.relative_to(self.path).as_posix(): [sum_of(path)] for path in files if path.is_file()
+            files = [self.path / PROGRESS, *(self.path / TENSORBOARD).glob("*")]
+            sums = {
+                path.relative_to(self.path).as_posix(): (sum_of(path),) for path in files if path.is_file()
             }
-            write_sums(self.path, {**listed_sums(self.path), **found}, last=False)
-        self.update(**values)
+            write_sums(self.path, {**listed_sums(self.path), **sums}, last=False)
+        self.update(**entries)
 
     def discard(self) -> None:
         """Remove the run directory, and the folders above it that it leaves empty."""
@@ -210,18 +197,20 @@ class RunWriter:
 
     def close_progress(self) -> None:
         """Close ``progress.jsonl``; it opens again with the next record."""
-        if self._progress is not None:
-            self._progress.close()
-            self._progress = None
+        if self._log is not None:
+            self._log.close()
 
     def close(self) -> None:
         """Close open files and let others write."""
         try:
             self.close_progress()
         finally:
-            self._lease.release()
+            self._lock.release()
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        with storage_errors(self.path):
-            yield
+    def _progress(self) -> ProgressLog:
+        if self._log is None:
+            raise RuntimeError("a run that was reopened must be rewound before its log goes on")
+        return self._log
+
+    def _explained(self) -> AbstractContextManager[None]:
+        return storage_errors(self.path)

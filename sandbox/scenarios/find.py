@@ -68,9 +68,9 @@ def search_path(search: Sequence[Path] = ()) -> list[Path]:
     folders += [Path(folder) for folder in os.environ.get(SCENARIOS_VARIABLE, "").split(os.pathsep) if folder]
     folders += [Path("scenarios"), _packaged()]
     for domain in registry().domains.working():
-        own = registry().scenario_folder(domain)
-        if own is not None:
-            folders.append(own)
+        shipped = registry().scenario_folder(domain)
+        if shipped is not None:
+            folders.append(shipped)
     return folders
 
 
@@ -81,9 +81,9 @@ def entries_of_files(search: Sequence[Path] = ()) -> list[ScenarioEntry]:
 
 def id_of_file(path: Path, document: Any) -> str:
     """``<folder>/<stem>`` of a file, or what the file itself says."""
-    own = document.get("id") if isinstance(document, dict) else None
-    if isinstance(own, str):
-        return own
+    stated = document.get("id") if isinstance(document, dict) else None
+    if isinstance(stated, str):
+        return stated
     task = document.get("task") if isinstance(document, dict) else None
     domain = task.partition("/")[0] if isinstance(task, str) else path.resolve().parent.name
     return f"{_plain_name(domain, 'scenario')}/{_plain_name(path.stem, 'scenario')}"

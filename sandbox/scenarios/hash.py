@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from sandbox.api.domain import Task
     from sandbox.api.extension import Observation
     from sandbox.api.metric import Metric
+    from sandbox.api.types import Json
 
 
-def add_extensions(
-    content: dict[str, Any], task: Task, metric: Metric, observation: Observation | None
-) -> None:
+def add_extensions(content: Json, task: Task, metric: Metric, observation: Observation | None) -> None:
     """Put into the content of a scenario what extensions have to do with its numbers.
 
     A term of an extension that weighs nothing does not take part: what is installed beside a task must

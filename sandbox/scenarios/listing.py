@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sandbox.scenarios.find import ScenarioEntry, entries_of_files
 from sandbox.scenarios.source import document_of, tasks_without_file
@@ -12,15 +12,19 @@ from sandbox.scenarios.source import document_of, tasks_without_file
 
 def entries(search: Sequence[Path] = ()) -> list[ScenarioEntry]:
     """All scenarios: files on the search path, and tasks that none of them names."""
-    own = []
+    without_file = []
     for domain, task in tasks_without_file(search):
         document = document_of(domain, task)
         name, title, metric = document["task"], document["title"], document["metric"]
-        own.append(ScenarioEntry(name, None, title, name, metric, task.agents))
-    return sorted([*entries_of_files(search), *own], key=lambda entry: entry.id)
+        without_file.append(ScenarioEntry(name, None, title, name, metric, task.agents))
+    return sorted([*entries_of_files(search), *without_file], key=lambda entry: entry.id)
 
 
-def list_scenarios() -> list[dict[str, Any]]:
+if TYPE_CHECKING:
+    from sandbox.api.types import Json
+
+
+def list_scenarios() -> list[Json]:
     """Every readable scenario: ``id``, ``task``, ``title``, ``metric``, ``agents``."""
     return [
         {

@@ -20,15 +20,15 @@ def parse_assignments(pairs: Sequence[str], option: str) -> dict[str, Any]:
         InvalidValueError: For a pair without ``=``, an empty key, a value that is not valid, or bytes that
             are not UTF-8.
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for pair in pairs:
         _require_text(pair, option)
         key, equals, text = pair.partition("=")
         key = key.strip()
         if not equals or not key:
             raise InvalidValueError(f"{option} takes name=value, not '{shorten(pair)}'.")
-        found[key] = _value(text, f"{option} {key}")
-    return found
+        values[key] = _value(text, f"{option} {key}")
+    return values
 
 
 def split_reward(pairs: Sequence[str]) -> tuple[str | None, dict[str, float]]:

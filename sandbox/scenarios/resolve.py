@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.api.domain import Domain, Task
 from sandbox.api.errors import BrokenFileError, InvalidValueError, UnknownNameError
 from sandbox.registry.allowed import require_allowed
+from sandbox.registry.by_path import PREFIX
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import presets_of, require, resolve
 from sandbox.scenarios.overrides import (
@@ -34,10 +36,13 @@ if TYPE_CHECKING:
     from sandbox.api.metric import Metric
     from sandbox.api.reward import RewardSpec
     from sandbox.api.scenario import Scenario
+    from sandbox.api.types import Json
 from sandbox.scenarios.hash import add_extensions, code_names, has_scheme, input_digest, input_fields
 from sandbox.scenarios.paths import absolute_path
 from sandbox.scenarios.source import Source, source_of
 from sandbox.scenarios.validation import validate
+
+_PATH_PACKAGE = re.compile(rf"\b{PREFIX}[0-9a-f]{{8}}")
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class ResolvedScenario:
     Picklable, so that worker processes can rebuild the same environment.
 
     Attributes:
-        scenario: The validated scenario, overrides applied.
+        spec: The validated scenario, overrides applied.
         folder: Where relative paths in the scenario start.
         path: The file it came from.
     """
@@ -55,7 +60,6 @@ class ResolvedScenario:
     spec: Scenario
     folder: Path
     path: Path | None = None
-    input_files: tuple[str, ...] = field(default=())
 
     @cached_property
     def domain(self) -> Domain:
@@ -125,6 +129,7 @@ class ResolvedScenario:
             content["config"].pop(name, None)  # type: ignore[attr-defined]
             content["evaluation_config"].pop(name, None)  # type: ignore[attr-defined]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        text = _PATH_PACKAGE.sub("", text)  # where a plugin lies decides no numbers
         return hashlib.sha256(text.encode()).hexdigest()
 
     def baselines(self) -> list[str]:
@@ -145,8 +150,8 @@ class ResolvedScenario:
         _ = self.config, self.evaluation_config, self.reward, self.observation, self.metric, self.hash
         return self
 
-    def __getstate__(self) -> dict[str, Any]:
-        kept = ("spec", "folder", "path", "input_files")
+    def __getstate__(self) -> Json:
+        kept = ("spec", "folder", "path")
         return {name: self.__dict__[name] for name in kept}
 
     def _input(self, name: str, value: str) -> Path:
@@ -206,9 +211,11 @@ def load_scenario(
     elif weights:
         raw["reward"]["weights"] = {**raw["reward"]["weights"], **weights}
     _apply(raw, assignments, file_scenario)
+    for reference in raw["references"]:  # known values stay those of the metric that the file ranks by
+        reference["metric"] = reference["metric"] or scenario.metric
     changed = validate(type(scenario), raw, f"--set on {scenario.id}")
     # Its error messages speak of --set from here on: the file itself was valid.
-    resolved = ResolvedScenario(changed, source.folder, None, tuple(assignments)).check()
+    resolved = ResolvedScenario(changed, source.folder).check()
     if (resolved.config, resolved.evaluation_config) == (
         file_scenario.config,
         file_scenario.evaluation_config,
@@ -235,7 +242,7 @@ def _wrappers(assignments: Mapping[str, Any]) -> list[str]:
     return [str(item) for item in given] if isinstance(given, list) else []
 
 
-def _apply(raw: dict[str, Any], assignments: Mapping[str, Any], scenario: ResolvedScenario) -> None:
+def _apply(raw: Json, assignments: Mapping[str, Any], scenario: ResolvedScenario) -> None:
     """Put ``--set`` pairs where they belong, refusing keys that nothing knows."""
     fields = set(resolve(scenario.task.config).model_fields)
     files = input_fields(resolve(scenario.task.config))

@@ -67,11 +67,11 @@ def line_of(path: Path, keys: list[str]) -> int | None:
     line = None
     # The keys of a task's config are relative to the document's `config`.
     for start in (keys, ["config", *keys], ["evaluation", "config", *keys]):
-        found, depth = _walk(node, start)
-        if found is not None and depth == len(start):
-            return found
+        place, depth = _walk(node, start)
+        if place is not None and depth == len(start):
+            return place
         if line is None:
-            line = found
+            line = place
     return line
 
 

@@ -51,7 +51,7 @@ def band(
     if start > stop:
         return None
     at = np.linspace(start, stop, points) if stop > start else np.array([start])
-    table = np.stack([np.interp(at, own, values) for own, values in cleaned])
+    table = np.stack([np.interp(at, steps, values) for steps, values in cleaned])
     resampler = Resampler(seed, BAND_RESAMPLES)
     means = resampler.counts(len(table)).astype(np.float64) @ table / len(table)
     low, high = resampler.intervals(means)

@@ -41,7 +41,7 @@ def probabilities_of_improvement(
     names = list(scores)
     strata = {name: [np.asarray(values, np.float64) for values in scores[name]] for name in names}
     pairs = [(a, b) for place, a in enumerate(names) for b in names[place + 1 :]]
-    found: dict[tuple[str, str], tuple[float, Interval]] = {}
+    chances: dict[tuple[str, str], tuple[float, Interval]] = {}
     # Pairs whose scenarios have as many runs are worked on together, as columns of one matrix.
     groups: dict[tuple[tuple[int, int], ...], list[tuple[str, str]]] = {}
     for a, b in pairs:
@@ -57,9 +57,9 @@ def probabilities_of_improvement(
         for (a, b), low, high in zip(group, lows, highs, strict=True):
             share = probability_of_improvement(strata[a], strata[b])
             interval = Interval(max(0.0, float(low)), min(1.0, float(high)))
-            found[a, b] = share, interval
-            found[b, a] = 1 - share, Interval(1 - interval.high, 1 - interval.low)
-    return found
+            chances[a, b] = share, interval
+            chances[b, a] = 1 - share, Interval(1 - interval.high, 1 - interval.low)
+    return chances
 
 
 def difference_p_value(differences: ArrayLike) -> float:

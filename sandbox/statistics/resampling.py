@@ -78,13 +78,13 @@ class Resampler:
     def means(self, values: NDArray[np.float64], stratum: int = 0) -> NDArray[np.float64]:
         """Means of resamples of one stratum, shape ``(resamples,)``; in blocks, whatever its size."""
         rng = np.random.default_rng([self.seed, len(values), stratum, 3])
-        found = np.empty(self.resamples)
+        means = np.empty(self.resamples)
         block = max(1, 1_000_000 // len(values))
         for start in range(0, self.resamples, block):
             rows = min(block, self.resamples - start)
             drawn = rng.integers(0, len(values), (rows, len(values)), dtype=np.int32)
-            found[start : start + rows] = values[drawn].mean(axis=1)
-        return found
+            means[start : start + rows] = values[drawn].mean(axis=1)
+        return means
 
     def interval(self, statistics: NDArray[np.floating]) -> Interval:
         """The percentile interval of a statistic's resamples, shape ``(resamples,)``."""

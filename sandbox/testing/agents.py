@@ -15,6 +15,7 @@ from sandbox.api.algorithm import Algorithm, StopTraining, TrainContext
 from sandbox.api.errors import SandboxError
 from sandbox.api.policy import Policy
 from sandbox.api.processes import one_thread
+from sandbox.api.types import Array, Element, Json, Space, VectorEnvironment
 from sandbox.envs.make import make_training
 from sandbox.envs.models import models_of
 from sandbox.evaluation.agents import Agent, bound
@@ -47,9 +48,6 @@ LESS: Mapping[str, Any] = {
 }
 """Hyperparameters that make a trial short, where an algorithm has them."""
 
-FAVOURITES = ("ppo", "sac", "dqn", "reinforce")
-"""Who is tried first when not all are."""
-
 
 def baseline_beats_random(subject: Subject) -> None:
     """The best baseline is better than random actions by the scenario's metric, on the same seeds."""
@@ -61,17 +59,17 @@ def baseline_beats_random(subject: Subject) -> None:
         raise NotApplicable("no episode ended in the time there was")
     metric = scenario.metric
     sign = 1.0 if metric.better == "higher" else -1.0
-    found: dict[str, float] = {}
+    means: dict[str, float] = {}
     with EpisodeRunner(scenario, num_workers=1) as runner:
         random = _metrics(runner, "random", subject.budget.episodes, subject)
         for name in names:
             # Only as far as it takes to know that one of them is better.
-            found[name] = float(np.mean(_metrics(runner, name, len(random), subject, clocked=False)))
-            if sign * found[name] > sign * np.mean(random):
+            means[name] = float(np.mean(_metrics(runner, name, len(random), subject, clocked=False)))
+            if sign * means[name] > sign * np.mean(random):
                 return
-    best = max(found, key=lambda name: sign * found[name])
+    best = max(means, key=lambda name: sign * means[name])
     raise Violation(
-        f"the best baseline, {best}, has {metric.name} {found[best]:.4g} {metric.unit}, random actions "
+        f"the best baseline, {best}, has {metric.name} {means[best]:.4g} {metric.unit}, random actions "
         f"{np.mean(random):.4g} ({metric.better} is better; the same {len(random)} episodes)"
     )
 
@@ -140,9 +138,15 @@ def _trials(subject: Subject) -> Iterator[tuple[str, _Trial]]:
         raise NotApplicable("no algorithm fits its spaces")
     if not installed:
         raise NotApplicable(f"none of the algorithms that fit is installed ({', '.join(names)})")
-    order = sorted(installed, key=lambda name: (*FAVOURITES, name).index(name))
+    order = sorted(installed, key=lambda name: _generality(registry().algorithm(name)), reverse=True)
     for name in order[: subject.budget.algorithms]:
         yield name, _tried(subject, name)
+
+
+def _generality(algorithm: Algorithm) -> tuple[int, bool]:
+    """How much an algorithm can be trained on; the most general one is tried where only one is."""
+    can = algorithm.capabilities
+    return len(can.observation_spaces) + len(can.action_spaces), can.masks or algorithm.masked_by is not None
 
 
 def _trained(subject: Subject, name: str) -> tuple[Plan, Policy]:
@@ -150,15 +154,15 @@ def _trained(subject: Subject, name: str) -> tuple[Plan, Policy]:
     algorithm: Algorithm = registry().algorithm(name)
     scenario = subject.scenario
     plan = make_plan(scenario, name, steps=STEPS, hp=_less(algorithm), num_envs=_num_envs(subject, algorithm))
-    made: list[Any] = []
+    made: list[VectorEnvironment] = []
 
-    def make_envs(num_envs: int) -> Any:
+    def make_envs(num_envs: int) -> VectorEnvironment:
         made.append(make_training(scenario, num_envs, 0))
         return made[-1]
 
     last: list[Callable[[], Policy]] = []
 
-    def update(steps: int, policy: Callable[[], Policy], *more: Any, **named: Any) -> None:
+    def update(steps: int, policy: Callable[[], Policy], *more: object, **named: object) -> None:
         last[:] = [policy]
 
     offline = plan.algorithm.capabilities.data == "offline"
@@ -182,13 +186,13 @@ def _trained(subject: Subject, name: str) -> tuple[Plan, Policy]:
     return plan, policy
 
 
-def _less(algorithm: Algorithm) -> dict[str, Any]:
+def _less(algorithm: Algorithm) -> Json:
     """Those of the small hyperparameters that the algorithm has and takes, and that are less than its own.
 
     ``n_steps`` is the length of a rollout to one and that of a return to another, whose default of 1 stays.
     """
     model = resolve(algorithm.config)
-    chosen: dict[str, Any] = {}
+    chosen: Json = {}
     for name, value in LESS.items():
         if name in model.model_fields:
             default = model.model_fields[name].default
@@ -217,27 +221,27 @@ def _difference(subject: Subject, plan: Plan, policy: Policy, loaded: Policy) ->
         for observation, mask in samples:
             batch = observation if joint else _batched(observation)
             masks = None if mask is None or not plan.masks else (mask if joint else np.asarray(mask)[None])
-            one, other = (each.act(batch, masks, deterministic) for each in (policy, loaded))
-            if not np.array_equal(one, other):
+            first, second = (each.act(batch, masks, deterministic) for each in (policy, loaded))
+            if not np.array_equal(first, second):
                 kind = "its mode" if deterministic else "a sampled action"
-                return f"saved and loaded, {kind} is {other.tolist()} instead of {one.tolist()}"
-            if not joint and not plan.action_space.contains(_one(one, plan.action_space)):
-                return f"the action {one[0]} is not in {plan.action_space}"
+                return f"saved and loaded, {kind} is {second.tolist()} instead of {first.tolist()}"
+            if not joint and not plan.action_space.contains(_only(first, plan.action_space)):
+                return f"the action {first[0]} is not in {plan.action_space}"
     return None
 
 
-def _batched(observation: Any) -> Any:
+def _batched(observation: Element) -> Element:
     if isinstance(observation, Mapping):
         return {key: _batched(part) for key, part in observation.items()}
     return np.asarray(observation)[None]
 
 
-def _one(actions: Any, space: Any) -> Any:
+def _only(actions: Array, space: Space) -> Element:
     return int(actions[0]) if hasattr(space, "start") and not space.shape else actions[0]
 
 
 @contextmanager
-def _closing(made: list[Any]) -> Iterator[None]:
+def _closing(made: list[VectorEnvironment]) -> Iterator[None]:
     import warnings
 
     try:

@@ -168,36 +168,38 @@ def pettingzoo_checker(subject: Subject) -> None:
 
 def _of_domain(subject: Subject) -> list[str]:
     domain = subject.domain
-    found = []
+    complaints = []
     if not domain.title:
-        found.append("the domain has no title")
+        complaints.append("the domain has no title")
     if domain.default_scenario.partition("/")[0] != domain.name:
-        found.append(f"default_scenario='{domain.default_scenario}' does not begin with '{domain.name}/'")
+        complaints.append(
+            f"default_scenario='{domain.default_scenario}' does not begin with '{domain.name}/'"
+        )
     try:
         source_of(domain.default_scenario)
     except SandboxError as error:
-        found.append(f"default_scenario: {error.message}")
+        complaints.append(f"default_scenario: {error.message}")
     names = [task.name for task in domain.tasks]
     if len(set(names)) != len(names):
-        found.append(f"two tasks have the same name: {', '.join(names)}")
-    return found
+        complaints.append(f"two tasks have the same name: {', '.join(names)}")
+    return complaints
 
 
 def _of_task(task: Any) -> list[str]:
-    found = []
+    complaints = []
     if not isinstance(task.version, int) or task.version < 1:
-        found.append(f"version={task.version!r} is not a whole number from 1")
+        complaints.append(f"version={task.version!r} is not a whole number from 1")
     if not task.title:
-        found.append("the task has no title")
+        complaints.append("the task has no title")
     if not task.metrics:
-        found.append("the task declares no metric")
+        complaints.append("the task declares no metric")
     for what, items in (("metrics", task.metrics), ("baselines", task.baselines)):
         names = [item.name for item in items]
         if len(set(names)) != len(names):
-            found.append(f"two {what} have the same name: {', '.join(names)}")
+            complaints.append(f"two {what} have the same name: {', '.join(names)}")
         if "random" in names:
-            found.append(f"'random' is a name of the core's own and cannot be among the {what}")
-    found += [
+            complaints.append(f"'random' is a name of the core's own and cannot be among the {what}")
+    complaints += [
         f"the metric '{metric.name}' has no unit ('1' for a pure number)"
         for metric in task.metrics
         if not metric.unit
@@ -212,18 +214,18 @@ def _of_task(task: Any) -> list[str]:
         try:
             resolve(reference)
         except SandboxError as error:
-            found.append(f"{what}: {error.message}")
+            complaints.append(f"{what}: {error.message}")
         except Exception as error:
-            found.append(f"{what}='{reference}' raised {type(error).__name__}: {error}")
+            complaints.append(f"{what}='{reference}' raised {type(error).__name__}: {error}")
     unknown = sorted(set(task.expected_failures) - set(CHECK_NAMES))
     if unknown:
-        found.append(f"expected_failures names the unknown check {', '.join(unknown)}")
-    found += [
+        complaints.append(f"expected_failures names the unknown check {', '.join(unknown)}")
+    complaints += [
         f"expected_failures['{name}'] gives no reason"
         for name, why in task.expected_failures.items()
         if not why.strip()
     ]
-    return found
+    return complaints
 
 
 def _is_number(info: Any) -> bool:

@@ -105,7 +105,7 @@ def masks(subject: Subject) -> None:
         try:
             for _, answer in steps(env, choose, SEEDS[1], subject.budget.steps, subject.budget.seconds):
                 step += 1
-                if not np.isfinite(answer.reward):
+                if not np.isfinite(float(answer.reward)):
                     raise Violation(f"a forbidden action gives the reward {answer.reward}")
                 complaint = outside(env.observation_space, answer.observation)
                 if complaint:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import copy
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import SupportsFloat
 
 import numpy as np
 
+from sandbox.api.types import Element, Environment, Info
 from sandbox.evaluation.rollout import RandomPolicy
 
 COMPARED = ("action_mask", "reward_terms", "metrics", "active")
@@ -32,7 +33,7 @@ class Reset:
 class Act:
     """A step with this action."""
 
-    action: Any
+    action: Element
 
 
 @dataclass(slots=True)
@@ -65,11 +66,11 @@ class Trace:
 class Answer:
     """What a reset or a step gave back; a reset has no reward and has not ended."""
 
-    observation: Any
-    reward: Any
-    terminated: Any
-    truncated: Any
-    info: Mapping[str, Any]
+    observation: Element
+    reward: SupportsFloat
+    terminated: bool
+    truncated: bool
+    info: Info
 
     @property
     def over(self) -> bool:
@@ -88,7 +89,7 @@ class Answer:
         return {name: digest(value) for name, value in parts.items()}
 
 
-def perform(env: Any, event: Reset | Act) -> Answer:
+def perform(env: Environment, event: Reset | Act) -> Answer:
     """Do one event."""
     if isinstance(event, Reset):
         observation, info = env.reset(seed=event.seed)
@@ -96,14 +97,14 @@ def perform(env: Any, event: Reset | Act) -> Answer:
     return Answer(*env.step(copy.deepcopy(event.action)))
 
 
-def digest(value: Any) -> bytes:
+def digest(value: object) -> bytes:
     """Sixteen bytes that stand for a nested value of mappings, sequences, arrays and numbers."""
     state = hashlib.blake2b(digest_size=16)
     _feed(state, value)
     return state.digest()
 
 
-def _feed(state: Any, value: Any) -> None:
+def _feed(state: hashlib.blake2b, value: object) -> None:
     if isinstance(value, Mapping):
         for key in sorted(value):
             state.update(f"{key}\0".encode())
@@ -132,15 +133,16 @@ class Chooser:
         masked: Whether masks are heeded.
     """
 
-    def __init__(self, env: Any, seed: int, masked: bool = True) -> None:
-        self._joint = hasattr(env, "row_action_space")
-        space = env.row_action_space if self._joint else env.action_space
+    def __init__(self, env: Environment, seed: int, masked: bool = True) -> None:
+        row_space = getattr(env, "row_action_space", None)
+        self._joint = row_space is not None
+        space = row_space or env.action_space
         self._discrete = hasattr(space, "start") and not space.shape
         self._policy = RandomPolicy(copy.deepcopy(space))  # the environment's own is left alone
         self._policy.reset(1, seed)
         self._masked = masked
 
-    def __call__(self, answer: Answer) -> Any:
+    def __call__(self, answer: Answer) -> Element:
         """An action for the coming step."""
         mask = answer.info.get("action_mask") if self._masked else None
         if mask is not None:
@@ -153,7 +155,7 @@ class Chooser:
 
 
 def steps(
-    env: Any, choose: Any, seed: int | None, limit: int, seconds: float
+    env: Environment, choose: Callable[[Answer], Element], seed: int | None, limit: int, seconds: float
 ) -> Iterator[tuple[Reset | Act, Answer]]:
     """One episode, cut at ``limit`` steps or ``seconds``."""
     start = time.perf_counter()
@@ -168,7 +170,9 @@ def steps(
         yield event, answer
 
 
-def difference(env: Any, trace: Trace, seconds: float, parts: tuple[str, ...] | None = None) -> str | None:
+def difference(
+    env: Environment, trace: Trace, seconds: float, parts: tuple[str, ...] | None = None
+) -> str | None:
     """Do again what a trace tells; where the answers part, or None.
 
     Args:
@@ -186,9 +190,9 @@ def difference(env: Any, trace: Trace, seconds: float, parts: tuple[str, ...] | 
             seed, step = event.seed, 0
         else:
             step += 1
-        found = answer.digests()
-        names = sorted(set(found) | set(expected)) if parts is None else parts
-        parted = [name for name in names if found.get(name) != expected.get(name)]
+        digests = answer.digests()
+        names = sorted(set(digests) | set(expected)) if parts is None else parts
+        parted = [name for name in names if digests.get(name) != expected.get(name)]
         if parted:
             where = f"the reset with seed {seed}" if step == 0 else f"step {step} after reset(seed={seed})"
             return f"{', '.join(parted)} of {where}"
@@ -197,6 +201,6 @@ def difference(env: Any, trace: Trace, seconds: float, parts: tuple[str, ...] | 
     return None
 
 
-def _row(observation: Any) -> Any:
+def _row(observation: Element) -> Element:
     """A batch of one row, as far as counting rows is concerned."""
     return [observation]

@@ -16,9 +16,11 @@ import numpy as np
 
 from sandbox.api.masks import first_allowed, random_allowed
 from sandbox.api.processes import Parent, follow_parent, kill_on_terminate, starting_children
+from sandbox.api.types import Array, Element, Environment, Info, Space, VectorEnvironment
 from sandbox.envs.env_state import restore_counters, wrapper_counters
 from sandbox.envs.infos import final_metrics
 from sandbox.envs.single import EnvFactory
+from sandbox.envs.wrappers import reset_with
 from sandbox.registry.discover import PLUGINS_VARIABLE
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -89,8 +91,7 @@ def vector_agrees(subject: Subject) -> None:
 def vector_memory(subject: Subject) -> None:
     """What the native vector environment gave away does not change with the next step."""
     with subject.vector(NUM_ENVS) as envs:
-        seeded: Any = envs
-        observation, info = seeded.reset(seed=list(range(NUM_ENVS)))
+        observation, info = reset_with(envs, list(range(NUM_ENVS)), None)
         chooser = _RowChooser(envs, seed=3)
         clock = subject.clock()
         for _ in range(50):
@@ -168,7 +169,7 @@ def restores_vector_state(subject: Subject) -> None:
         fresh.close()
 
 
-def _vector_step(envs: Any, actions: Any) -> tuple[Any, Any, Any]:
+def _vector_step(envs: VectorEnvironment, actions: Element) -> tuple[Element, Info, list[bytes]]:
     """Step, and reset what ended where the environment does not do so itself."""
     observation, reward, terminated, truncated, info = envs.step(actions)
     done = np.asarray(terminated) | np.asarray(truncated)
@@ -179,8 +180,10 @@ def _vector_step(envs: Any, actions: Any) -> tuple[Any, Any, Any]:
     return observation, info, digests
 
 
-def _lockstep(envs: Any, singles: list[Any], seeds: list[int], clock: Clock, limit: int) -> None:
-    observation, info = envs.reset(seed=seeds)
+def _lockstep(
+    envs: VectorEnvironment, singles: list[Environment], seeds: list[int], clock: Clock, limit: int
+) -> None:
+    observation, info = reset_with(envs, seeds, None)
     answers = [perform(single, Reset(seed)) for single, seed in zip(singles, seeds, strict=True)]
     choosers = [Chooser(single, seed=20 + row) for row, single in enumerate(singles)]
     running = set(range(len(seeds)))
@@ -189,7 +192,7 @@ def _lockstep(envs: Any, singles: list[Any], seeds: list[int], clock: Clock, lim
             f"reset(seed={seeds[row]})", _pick(observation, row), answers[row].observation, "observation"
         )
         _compare_mask(f"reset(seed={seeds[row]})", info, row, answers[row])
-    actions: list[Any] = [choose(answer) for choose, answer in zip(choosers, answers, strict=True)]
+    actions: list[Element] = [choose(answer) for choose, answer in zip(choosers, answers, strict=True)]
     for step in range(1, limit + 1):
         for row in running:
             actions[row] = choosers[row](answers[row])
@@ -222,7 +225,7 @@ def _lockstep(envs: Any, singles: list[Any], seeds: list[int], clock: Clock, lim
             return
 
 
-def _batched_actions(envs: Any, actions: list[Any], info: Any, running: set[int]) -> Any:
+def _batched_actions(envs: VectorEnvironment, actions: list[Element], info: Info, running: set[int]) -> Array:
     space = _row_space(envs)
     batch = np.array(actions, dtype=space.dtype)
     mask = info.get("action_mask")
@@ -232,7 +235,7 @@ def _batched_actions(envs: Any, actions: list[Any], info: Any, running: set[int]
     return batch
 
 
-def _compare(where: str, ours: Any, theirs: Any, what: str) -> None:
+def _compare(where: str, ours: Element, theirs: Element, what: str) -> None:
     if isinstance(theirs, Mapping):
         for key in theirs:
             _compare(where, ours[key], theirs[key], f"{what}['{key}']")
@@ -247,7 +250,7 @@ def _compare(where: str, ours: Any, theirs: Any, what: str) -> None:
         raise Violation(f"{where}: {what} of the vector environment differs from that of the single one")
 
 
-def _compare_terms(where: str, info: Any, row: int, answer: Answer) -> None:
+def _compare_terms(where: str, info: Info, row: int, answer: Answer) -> None:
     theirs, ours = answer.info.get("reward_terms", {}), info.get("reward_terms", {})
     for name, value in theirs.items():
         if name not in ours:
@@ -255,7 +258,7 @@ def _compare_terms(where: str, info: Any, row: int, answer: Answer) -> None:
         _compare(where, ours[name][row], value, f"reward term '{name}'")
 
 
-def _compare_mask(where: str, info: Any, row: int, answer: Answer) -> None:
+def _compare_mask(where: str, info: Info, row: int, answer: Answer) -> None:
     theirs = answer.info.get("action_mask")
     if theirs is not None:
         if info.get("action_mask") is None:
@@ -266,35 +269,36 @@ def _compare_mask(where: str, info: Any, row: int, answer: Answer) -> None:
 class _RowChooser:
     """Random allowed actions for every row of a vector environment."""
 
-    def __init__(self, envs: Any, seed: int) -> None:
+    def __init__(self, envs: VectorEnvironment, seed: int) -> None:
         self._space, self._row_space = deepcopy(envs.single_action_space), _row_space(envs)
         self._space.seed(seed)
         self._rows = envs.num_envs
         self._rng = np.random.default_rng(seed)
 
-    def __call__(self, observation: Any, info: Mapping[str, Any]) -> Any:
+    def __call__(self, observation: Element, info: Info) -> Array:
         mask = info.get("action_mask")
         if mask is not None:  # of shape (num_envs, n), or (num_envs, agents, n) where there are several
             return random_allowed(self._row_space, np.asarray(mask, bool), self._rng)
         return np.stack([self._space.sample() for _ in range(self._rows)])
 
 
-def _row_space(envs: Any) -> Any:
+def _row_space(envs: VectorEnvironment) -> Space:
     """The action space that a mask belongs to: an agent's where there are several."""
-    return getattr(envs, "row_action_space", envs.single_action_space)
+    space: Space = getattr(envs, "row_action_space", envs.single_action_space)
+    return space
 
 
-def _step(env: Any, action: Any) -> Answer:
+def _step(env: Environment, action: Element) -> Answer:
     return Answer(*env.step(action))
 
 
-def _pick(observation: Any, row: int) -> Any:
+def _pick(observation: Element, row: int) -> Element:
     if isinstance(observation, Mapping):
         return {key: _pick(part, row) for key, part in observation.items()}
     return observation[row]
 
 
-def _share(first: Any, second: Any) -> bool:
+def _share(first: Element, second: Element) -> bool:
     if isinstance(first, Mapping):
         return any(_share(first[key], second[key]) for key in first)
     return (
@@ -307,7 +311,7 @@ def _bare(env: Any) -> Any:
     return getattr(env, "parallel", env).unwrapped
 
 
-def _not_plain(value: Any, path: str = "state") -> str | None:  # noqa: PLR0911 - one per kind
+def _not_plain(value: object, path: str = "state") -> str | None:  # noqa: PLR0911 - one per kind
     """Why a state is not plain data, or None if it is."""
     if isinstance(value, dict):
         for key, part in value.items():

@@ -53,14 +53,14 @@ class Subject:
         """
         from sandbox.api.scenario import Scenario
 
-        found = self._scenario()
-        raw = found.spec.model_dump(mode="json")
+        original = self._scenario()
+        raw = original.spec.model_dump(mode="json")
         small = dict(self.task.small)
         raw["config"] = merged(raw["config"], small)
         raw["evaluation"]["config"] = merged(raw["evaluation"]["config"], small)
         raw |= {"presets": {}, "references": []}
         scenario = validate(Scenario, raw, f"the small instance of {self.name}")
-        return ResolvedScenario(scenario, found.folder).check()
+        return ResolvedScenario(scenario, original.folder).check()
 
     def make(self) -> Any:
         """A fresh environment; a `JointEnv` where the task has several agents."""

@@ -165,7 +165,7 @@ def domains_of(plugin: str) -> list[str]:
 
 @lru_cache(maxsize=8)
 def _subjects_of(plugin: str, level: Level) -> list[Subject]:
-    return [one for name in domains_of(plugin) for one in subjects(registry().domain(name), level)]
+    return [subject for name in domains_of(plugin) for subject in subjects(registry().domain(name), level)]
 
 
 def _outcome(subject: Subject, name: str) -> tuple[Status, str]:  # noqa: PLR0911 - one per status

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import gymnasium as gym
 import numpy as np
-from numpy.typing import NDArray
 
 from sandbox.api.domain import Task
 from sandbox.api.errors import MisfitError, MissingExtraError
 from sandbox.api.masks import mask_size
+from sandbox.api.types import Array, Bools, Element, Environment, Space
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.testing.play import Act, Answer, Chooser, Reset, Trace, steps
 from sandbox.testing.verdicts import Budget, Clock, Violation
@@ -54,9 +54,9 @@ class Survey:
     lengths: list[int] = field(default_factory=list)
     violations: dict[str, str] = field(default_factory=dict)
     missing: str = ""
-    low: dict[str, NDArray[Any]] = field(default_factory=dict)
-    high: dict[str, NDArray[Any]] = field(default_factory=dict)
-    samples: list[tuple[Any, Any]] = field(default_factory=list)
+    low: dict[str, Array] = field(default_factory=dict)
+    high: dict[str, Array] = field(default_factory=dict)
+    samples: list[tuple[Element, Bools | None]] = field(default_factory=list)
 
     def note(self, check: str, message: str) -> None:
         """Keep the first breach that a check is to tell."""
@@ -82,7 +82,7 @@ class Surveyed(Protocol):
     def scenario(self) -> ResolvedScenario: ...
     @property
     def budget(self) -> Budget: ...
-    def make(self) -> Any: ...
+    def make(self) -> Environment: ...
 
 
 def look(subject: Surveyed) -> Survey:
@@ -148,7 +148,7 @@ def said(error: BaseException) -> str:
 class _Watcher:
     """Looks at each answer of one environment."""
 
-    def __init__(self, subject: Surveyed, survey: Survey, env: Any) -> None:
+    def __init__(self, subject: Surveyed, survey: Survey, env: Environment) -> None:
         self.subject, self.survey, self.env = subject, survey, env
         self.joint = subject.task.agents == "parallel"
         self.padded = bool(getattr(env, "padded_actions", False))
@@ -156,7 +156,7 @@ class _Watcher:
         self.metrics = {metric.name for metric in subject.task.metrics}
         self.seed: int | None = None
         self.step = 0
-        self.last: tuple[Any, Any] | None = None
+        self.last: tuple[Element, Element] | None = None
         self.answer: Answer | None = None
 
     def begin(self, seed: int | None) -> None:
@@ -276,13 +276,13 @@ class _Watcher:
             survey.note("masks", f"{self.where}: info holds no action_mask")
             return
         mask = np.asarray(mask)
-        space = self.env.row_action_space if self.joint else self.env.action_space
+        space = getattr(self.env, "row_action_space", self.env.action_space)
         try:
             n = mask_size(space)
         except MisfitError as error:
             survey.note("masks", f"{self.where}: info holds an action_mask, but {str(error).lower()}")
             return
-        wanted = (len(self.env.agents), n) if self.joint else (n,)
+        wanted = (len(getattr(self.env, "agents", ())), n) if self.joint else (n,)
         if mask.dtype != np.bool_:
             survey.note("masks", f"{self.where}: the mask has dtype {mask.dtype}, not bool")
         if mask.shape != wanted:
@@ -313,7 +313,7 @@ class _Watcher:
                 survey.note("metrics", f"{self.where}: the metric '{name}' is {value!r}, not a finite number")
 
 
-def outside(space: gym.Space[Any], observation: Any) -> str | None:  # noqa: PLR0911 - one per reason
+def outside(space: Space, observation: Element) -> str | None:  # noqa: PLR0911 - one per reason
     """Why an observation does not belong to its space, or None if it does."""
     if isinstance(space, gym.spaces.Dict):
         if not isinstance(observation, Mapping) or set(observation) != set(space.spaces):
@@ -343,7 +343,7 @@ def outside(space: gym.Space[Any], observation: Any) -> str | None:  # noqa: PLR
     return f"the observation {_short(observation)} is not in {space}"
 
 
-def leaves(observation: Any, path: str = "") -> list[tuple[str, Any]]:
+def leaves(observation: Element, path: str = "") -> list[tuple[str, Element]]:
     """The arrays and numbers of a nested observation, each with its path."""
     if isinstance(observation, Mapping):
         return [leaf for key in observation for leaf in leaves(observation[key], f"{path}['{key}']")]
@@ -352,7 +352,7 @@ def leaves(observation: Any, path: str = "") -> list[tuple[str, Any]]:
     return [(path, observation)]
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: Element) -> Element:
     if isinstance(value, Mapping):
         return {key: _copied(part) for key, part in value.items()}
     if isinstance(value, tuple):
@@ -360,21 +360,21 @@ def _copied(value: Any) -> Any:
     return None if value is None else np.array(value)
 
 
-def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, Mapping):
-        return all(_equal(one[key], other[key]) for key in other)
-    if isinstance(one, tuple):
-        return all(_equal(a, b) for a, b in zip(one, other, strict=True))
-    return np.array_equal(np.asarray(one), other, equal_nan=np.asarray(one).dtype.kind == "f")
+def _equal(first: Element, second: Element) -> bool:
+    if isinstance(first, Mapping):
+        return all(_equal(first[key], second[key]) for key in second)
+    if isinstance(first, tuple):
+        return all(_equal(a, b) for a, b in zip(first, second, strict=True))
+    return np.array_equal(np.asarray(first), second, equal_nan=np.asarray(first).dtype.kind == "f")
 
 
-def _closed(env: Any, survey: Survey) -> None:
+def _closed(env: Environment, survey: Survey) -> None:
     try:
         env.close()
     except Exception as error:
         survey.note("plays", f"close() raised {said(error)}")
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = " ".join(str(value).split())
     return text if len(text) <= 60 else f"{text[:59]}…"

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.progress import Progress
 from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import validation_seeds
+from sandbox.records.checkpoint import TrainingState
 from sandbox.runs.atomic import link_or_copy, storage_errors
 from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -53,6 +53,10 @@ class Validation:
         writer: The run directory.
         runner: Plays the episodes.
         progress: Is told of every validation.
+
+    Attributes:
+        best: The best policy so far.
+        done: Validations that are done.
     """
 
     def __init__(
@@ -66,13 +70,13 @@ class Validation:
         self.best: Best | None = None
         self._scenario, self._total = scenario, total
         self._writer, self._runner, self._progress = writer, runner, progress
-        self._done = 0
+        self.done = 0
         self.wanted = scenario.spec.evaluation.validations
         """Validations of a whole run."""
 
     def is_due(self, steps: int) -> bool:
         """Whether a validation is due after ``steps`` steps; the last one comes when training has ended."""
-        return self._scheduled(steps) > self._done and steps < self._total
+        return self._scheduled(steps) > self.done and steps < self._total
 
     def play(self, policy: Callable[[], Policy], steps: int) -> Validated:
         """Play a policy; what came of it counts once it is given to `accept`.
@@ -106,7 +110,7 @@ class Validation:
     def accept(self, validated: Validated) -> None:
         """Count a validation, and keep its policy if it is the best so far."""
         new, old = validated.policy, self.best
-        self._done = max(self._done, self._scheduled(new.steps))
+        self.done = max(self.done, self._scheduled(new.steps))
         sign = 1.0 if self._scenario.metric.better == "lower" else -1.0
         if old is None or sign * new.value < sign * old.value or np.isnan(old.value):
             self.best, rejected = new, old
@@ -115,27 +119,19 @@ class Validation:
         if rejected is not None and self.best is not None and rejected.folder != self.best.folder:
             shutil.rmtree(rejected.folder, ignore_errors=True)
 
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint holds of this, beside the best policy's files."""
-        best = self.best
-        return {
-            "validated": self._done,
-            "best": {"steps": best.steps, "value": best.value} if best else None,
-        }
-
-    def restore(self, state: Mapping[str, Any], folder: Path | None) -> None:
+    def restore(self, state: TrainingState, folder: Path) -> None:
         """Go on from a checkpoint.
 
         Args:
-            state: What `state` gave.
-            folder: The best policy in the checkpoint, where there is one.
+            state: The run's state in it.
+            folder: The best policy in it, where there is one.
         """
-        self._done = state["validated"]
-        if state["best"] is not None and folder is not None:
-            kept = self._writer.scratch(f"best-{state['best']['steps']}")
+        self.done = state.validated
+        if state.best is not None:
+            kept = self._writer.scratch(f"best-{state.best.steps}")
             with storage_errors(self._writer.path):
                 share_files(folder, kept)
-            self.best = Best(kept, state["best"]["steps"], state["best"]["value"])
+            self.best = Best(kept, state.best.steps, state.best.value)
 
     def close(self) -> None:
         """Remove the best policy's folder."""

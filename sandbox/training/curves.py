@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from gymnasium.vector import VectorEnv
 
 from sandbox.api.errors import RunFailedError
+from sandbox.api.types import VectorEnvironment
 from sandbox.envs.recorder import EpisodeLog
 from sandbox.envs.remote import EndedEpisode
+from sandbox.records.checkpoint import TrainingState
 from sandbox.runs.writer import RunWriter
 from sandbox.training.clock import TrainingClock
 from sandbox.training.tracking import open_boards
@@ -27,43 +27,35 @@ class RecentEpisodes:
     """Returns, metrics and reward terms of the training episodes that ended last."""
 
     def __init__(self) -> None:
-        self._returns: deque[float] = deque(maxlen=RECENT_EPISODES)
-        self._metrics: deque[dict[str, float]] = deque(maxlen=RECENT_EPISODES)
-        self._terms: deque[dict[str, float]] = deque(maxlen=RECENT_EPISODES)
+        self.returns: deque[float] = deque(maxlen=RECENT_EPISODES)
+        self.metrics: deque[Mapping[str, float]] = deque(maxlen=RECENT_EPISODES)
+        self.terms: deque[Mapping[str, float]] = deque(maxlen=RECENT_EPISODES)
 
-    def record(self, envs: VectorEnv[Any, Any, Any]) -> EpisodeLog:
+    def record(self, envs: VectorEnvironment) -> EpisodeLog:
         """``envs`` with its finished episodes recorded here."""
-        return EpisodeLog(envs, self._returns.append, self._metrics.append, self._terms.append)
+        return EpisodeLog(envs, self.returns.append, self.metrics.append, self.terms.append)
 
     def add(self, episodes: Sequence[EndedEpisode]) -> None:
         """Record episodes that ended in other processes."""
         for episode in episodes:
             if episode["return"] is not None:
-                self._returns.append(episode["return"])
+                self.returns.append(episode["return"])
             if episode["metrics"]:
-                self._metrics.append(dict(episode["metrics"]))
+                self.metrics.append(episode["metrics"])
             if episode["terms"]:
-                self._terms.append(dict(episode["terms"]))
+                self.terms.append(episode["terms"])
 
     def means(self) -> dict[str, float]:
         """``return``, every metric, and every term as ``term/<name>``, averaged over the episodes."""
-        means = {"return": float(np.mean(self._returns))} if self._returns else {}
-        means |= mean_of(self._metrics)
-        return means | {f"term/{name}": value for name, value in mean_of(self._terms).items()}
+        means = {"return": float(np.mean(self.returns))} if self.returns else {}
+        means |= mean_of(self.metrics)
+        return means | {f"term/{name}": value for name, value in mean_of(self.terms).items()}
 
-    def state(self) -> dict[str, Any]:
-        """What `restore` takes, as part of a checkpoint."""
-        return {
-            "returns": [float(value) for value in self._returns],
-            "metrics": [_floats(metrics) for metrics in self._metrics],
-            "terms": [_floats(terms) for terms in self._terms],
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: TrainingState) -> None:
         """Take over the episodes of a checkpoint."""
-        self._returns.extend(state["returns"])
-        self._metrics.extend(state["metrics"])
-        self._terms.extend(state["terms"])
+        self.returns.extend(state.returns)
+        self.metrics.extend(state.metrics)
+        self.terms.extend(state.terms)
 
 
 class Curves:
@@ -72,27 +64,32 @@ class Curves:
     Args:
         writer: The run directory.
         clock: The run's time.
-        past: What `TRAINING` holds of the checkpoint that training goes on from.
+        past: The run's state in the checkpoint that training goes on from.
         on_message: Called with a sentence when a tracker fails.
+
+    Attributes:
+        episodes: The training episodes that ended last.
+        diagnostics: The algorithm's latest figures of its own.
+        logged_steps: Steps of the last record.
     """
 
     def __init__(
         self,
         writer: RunWriter,
         clock: TrainingClock,
-        past: Mapping[str, Any] | None,
+        past: TrainingState | None,
         on_message: Callable[[str], None],
     ) -> None:
         self.episodes = RecentEpisodes()
         self._writer, self._clock = writer, clock
-        self._diagnostics: dict[str, float] = {}
+        self.diagnostics: dict[str, float] = {}
+        self.logged_steps: int | None = None
         self._logged_at = time.perf_counter()
-        self._logged_steps: int | None = None
         if past is not None:
             self.episodes.restore(past)
-            self._diagnostics.update(past["values"])
-            self._logged_steps = past["logged"]
-        next_step = past["steps"] + 1 if past is not None else None
+            self.diagnostics.update(past.values)
+            self.logged_steps = past.logged
+        next_step = past.steps + 1 if past is not None else None
         self._board = open_boards(writer.path, writer.record, next_step, on_message)
 
     @property
@@ -110,7 +107,7 @@ class Curves:
         Raises:
             RunFailedError: If a loss is NaN or infinite, which it would remain.
         """
-        self._diagnostics.update(diagnostics)
+        self.diagnostics.update(diagnostics)
         for name, value in diagnostics.items():
             if "loss" in name and not np.isfinite(value):
                 raise RunFailedError(
@@ -126,24 +123,16 @@ class Curves:
     def log(self, steps: int, figures: Mapping[str, float]) -> None:
         """Write a record of figures and diagnostics, unless these steps have one."""
         self._logged_at = time.perf_counter()
-        if steps != self._logged_steps:
-            self._logged_steps = steps
-            self.write(steps, {**figures, **{_grouped(name): x for name, x in self._diagnostics.items()}})
+        if steps != self.logged_steps:
+            self.logged_steps = steps
+            self.write(steps, {**figures, **{_grouped(name): x for name, x in self.diagnostics.items()}})
 
     def write(self, steps: int, values: Mapping[str, float]) -> None:
         """Write a record."""
-        seconds = round(self._clock.elapsed, 3)
-        self._writer.append_progress({"steps": steps, "seconds": seconds, **values})
+        # A metric may have the name of one of these; it must not take its place.
+        here = {"steps": steps, "seconds": round(self._clock.elapsed, 3)}
+        self._writer.append_progress({**here, **values, **here})
         self._board.add(steps, values)
-
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint holds of this."""
-        return {
-            **self.episodes.state(),
-            "logged": self._logged_steps,
-            "values": _floats(self._diagnostics),
-            "progress": self._writer.progress_mark(),
-        }
 
     def close(self) -> None:
         """Flush and close the boards."""
@@ -154,10 +143,6 @@ def mean_of(records: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Mean of every figure that the latest record has, over those that have it."""
     names = records[-1] if records else ()
     return {name: float(np.mean([record[name] for record in records if name in record])) for name in names}
-
-
-def _floats(values: Mapping[str, float]) -> dict[str, float]:
-    return {name: float(value) for name, value in values.items()}
 
 
 def _grouped(name: str) -> str:

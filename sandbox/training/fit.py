@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.errors import MisfitError
+from sandbox.api.types import Space
 from sandbox.envs.single import EnvFactory
 from sandbox.envs.vector import is_native, native
 from sandbox.registry.discover import registry
@@ -22,18 +23,18 @@ class RowSpaces(NamedTuple):
         masks: Whether action masks are given.
     """
 
-    observation: Any
-    action: Any
+    observation: Space
+    action: Space
     masks: bool
 
 
 def spaces_of(scenario: ResolvedScenario) -> RowSpaces:
     """The spaces of a task; makes an environment to read them."""
     if is_native(scenario):
-        envs: Any = native(scenario, 1, evaluation=False)
+        envs = native(scenario, 1, evaluation=False)
         try:
             if scenario.task.agents == "parallel":
-                rows = envs.unwrapped
+                rows: Any = envs.unwrapped
                 return RowSpaces(rows.row_observation_space, rows.row_action_space, scenario.task.masks)
             return RowSpaces(envs.single_observation_space, envs.single_action_space, scenario.task.masks)
         finally:
@@ -49,7 +50,7 @@ def spaces_of(scenario: ResolvedScenario) -> RowSpaces:
         env.close()
 
 
-def fitting(scenario: ResolvedScenario, observation_space: Any, action_space: Any) -> list[str]:
+def fitting(scenario: ResolvedScenario, observation_space: Space, action_space: Space) -> list[str]:
     """Names of the algorithms that can be trained on a task with nothing else given, installed or not."""
     return [
         algorithm.name
@@ -60,7 +61,7 @@ def fitting(scenario: ResolvedScenario, observation_space: Any, action_space: An
 
 
 def check_fit(
-    scenario: ResolvedScenario, algorithm: Algorithm, observation_space: Any, action_space: Any
+    scenario: ResolvedScenario, algorithm: Algorithm, observation_space: Space, action_space: Space
 ) -> None:
     """Refuse an algorithm that cannot be trained on the task, naming those that can.
 
@@ -79,7 +80,7 @@ def check_fit(
 
 
 def _misfits(
-    scenario: ResolvedScenario, algorithm: Algorithm, observation_space: Any, action_space: Any
+    scenario: ResolvedScenario, algorithm: Algorithm, observation_space: Space, action_space: Space
 ) -> list[str]:
     can = algorithm.capabilities
     misfits = []

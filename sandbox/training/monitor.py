@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
-
-from gymnasium.vector import VectorEnv
+from typing import NoReturn
 
 from sandbox.api.algorithm import WriteState
 from sandbox.api.errors import RunFailedError
 from sandbox.api.policy import Policy
 from sandbox.api.state import write_state
 from sandbox.api.stop_signals import StopSignals
+from sandbox.api.types import VectorEnvironment
 from sandbox.envs.recorder import EpisodeLog
 from sandbox.envs.training_state import capture, restore
 from sandbox.evaluation.progress import Progress
 from sandbox.evaluation.runner import EpisodeRunner
+from sandbox.records.checkpoint import BestSoFar, TrainingState
+from sandbox.runs.checkpoints import STATE, TRAINING
 from sandbox.runs.writer import RunWriter
 from sandbox.training.best import Validated, Validation, share_files
 from sandbox.training.clock import TrainingClock
 from sandbox.training.curves import Curves
-from sandbox.training.plan import CHECKPOINT_EVERY, Plan
+from sandbox.training.plan import Plan
+from sandbox.training.resume import RestorePoint
 from sandbox.training.schedule import CheckpointSchedule
-
-TRAINING = "training"
-"""Name of the run's own state in a checkpoint; see `sandbox.api.write_state`."""
 
 
 class Monitor:
@@ -37,9 +36,7 @@ class Monitor:
         runner: Plays validation episodes.
         progress: Is told how training goes on.
         stop: Requests to stop.
-        every: Seconds between two checkpoints; at every safe point at 0.
-        past: What `TRAINING` holds of the checkpoint that training goes on from.
-        best: Folder of the best policy in that checkpoint.
+        point: The checkpoint that training goes on from.
     """
 
     def __init__(
@@ -49,20 +46,17 @@ class Monitor:
         runner: EpisodeRunner,
         progress: Progress,
         stop: StopSignals,
-        every: float = CHECKPOINT_EVERY,
-        past: Mapping[str, Any] | None = None,
-        best: Path | None = None,
+        point: RestorePoint | None = None,
     ) -> None:
-        self.steps = 0 if past is None else int(past["steps"])
-        self.clock = TrainingClock()
-        if past is not None:
-            self.clock = TrainingClock(past["train_seconds"], past["validation_seconds"])
+        past = point.state if point else None
+        self.steps = past.steps if past else 0
+        self.clock = TrainingClock(past.train_seconds, past.validation_seconds) if past else TrainingClock()
         self.curves = Curves(writer, self.clock, past, progress.message)
         self.validation = Validation(plan.scenario, plan.steps, writer, runner, progress)
-        if past is not None:
-            self.validation.restore(past, best)
+        if point is not None:
+            self.validation.restore(point.state, point.checkpoint.path / "best")
         self._plan, self._writer, self._progress, self._stop = plan, writer, progress, stop
-        self._schedule = CheckpointSchedule(every)
+        self._schedule = CheckpointSchedule(plan.checkpoint_every)
         self._past = past
         self._recorded: list[EpisodeLog] = []
         self._policy: Callable[[], Policy] | None = None
@@ -77,14 +71,14 @@ class Monitor:
         plan = self._plan
         self._progress.start("train", plan.scenario.spec.id, plan.steps, "steps", self.steps)
 
-    def record(self, envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
+    def record(self, envs: VectorEnvironment) -> VectorEnvironment:
         """``envs`` with its finished episodes recorded; restored, if training goes on."""
         log = self.curves.episodes.record(envs)
         index = len(self._recorded)
         self._recorded.append(log)
-        if self._past is not None and index < len(self._past["environments"]):
-            restore(envs, self._past["environments"][index], self._progress.message)
-            log.restore(self._past["sums"][index])
+        if self._past is not None and index < len(self._past.environments):
+            restore(envs, self._past.environments[index], self._progress.message)
+            log.restore(self._past.sums[index])
         return log
 
     def update(
@@ -187,22 +181,29 @@ class Monitor:
                 share_files(best.folder, folder / "best")
             if state is None:
                 return
-            (folder / "state").mkdir()
-            older = before / "state" if before is not None else None
-            state(folder / "state", older if older is not None and older.is_dir() else None)
-            write_state(folder, TRAINING, self._state())
+            (folder / STATE).mkdir()
+            older = before / STATE if before is not None else None
+            state(folder / STATE, older if older is not None and older.is_dir() else None)
+            write_state(folder, TRAINING, self._state().model_dump())
 
         with self._stop.shielded(), self._schedule.writing():
             self._writer.checkpoint(self.steps, write)
         self._saved_at = self.steps
 
-    def _state(self) -> dict[str, Any]:
-        return {
-            "steps": self.steps,
-            "train_seconds": self.clock.train_seconds,
-            "validation_seconds": self.clock.validation_seconds,
-            **self.curves.state(),
-            **self.validation.state(),
-            "environments": [capture(log.env) for log in self._recorded],
-            "sums": [log.sums() for log in self._recorded],
-        }
+    def _state(self) -> TrainingState:
+        episodes, best = self.curves.episodes, self.validation.best
+        return TrainingState(
+            steps=self.steps,
+            train_seconds=self.clock.train_seconds,
+            validation_seconds=self.clock.validation_seconds,
+            validated=self.validation.done,
+            logged=self.curves.logged_steps,
+            values=self.curves.diagnostics,
+            returns=tuple(episodes.returns),
+            metrics=tuple(episodes.metrics),
+            terms=tuple(episodes.terms),
+            best=BestSoFar(steps=best.steps, value=best.value) if best else None,
+            progress=self._writer.progress_mark(),
+            environments=tuple(capture(log.env) for log in self._recorded),
+            sums=tuple(log.sums() for log in self._recorded),
+        )

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
-
 from sandbox.api.algorithm import Algorithm, Need
 from sandbox.api.data import Dataset
 from sandbox.api.errors import InvalidValueError, MisfitError, PluginError
+from sandbox.api.types import Space
 from sandbox.datasets.digest import digest_of
 from sandbox.datasets.fit import require_fit
 from sandbox.datasets.read import read_dataset
@@ -76,7 +75,7 @@ def tasks_with(need: Need) -> list[str]:
 def find_sources(
     scenario: ResolvedScenario,
     algorithm: Algorithm,
-    spaces: tuple[gym.Space[Any], gym.Space[Any]],
+    spaces: tuple[Space, Space],
     data: str | Path | None,
     expert: str | Path | None,
 ) -> Sources:
@@ -122,11 +121,11 @@ def same_data(run: Run) -> str | None:
     Raises:
         InvalidValueError: If the dataset is no longer what it was.
     """
-    known = run.record.get("data")
+    known = run.record.data
     if known is None:
         return None
-    path = Path(known["path"])
-    if not path.exists() or digest_of(path) != known["digest"]:
+    path = Path(known.path)
+    if not path.exists() or digest_of(path) != known.digest:
         raise InvalidValueError(
             f"'{run.path}' cannot be repeated: the dataset {path} is gone or has changed since."
         )

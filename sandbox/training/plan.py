@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.errors import DamagedRunError, InvalidValueError, MisfitError, UnknownNameError
 from sandbox.api.processes import usable_cores
+from sandbox.api.types import Space
 from sandbox.envs.vector import is_native
+from sandbox.records.base import bounded
+from sandbox.records.run import FORMAT, DataRecord, MetricRecord, RunRecord, ScenarioRecord
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import require, resolve
 from sandbox.runs.directory import Run
+from sandbox.runs.provenance import local_time, packages, platform_facts, source_state
 from sandbox.scenarios.overrides import merged, parse_assignments
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.scenarios.validation import validate
@@ -44,6 +50,12 @@ class Plan:
         masks: Whether action masks are given.
         initial: Folder of the policy to start from.
         sources: What it learns from beside its environments.
+        checkpoint_every: Seconds between checkpoints; 0 writes one at every safe point.
+        track: Trackers besides TensorBoard.
+        episodes: Test episodes an agent plays when training is done; None for no evaluation.
+        command: The command line, for the record.
+        cell: The cell of a grid that the run belongs to, for the record.
+        trial: The trial of a search that the run belongs to, for the record.
     """
 
     scenario: ResolvedScenario
@@ -53,11 +65,17 @@ class Plan:
     seed: int
     steps: int
     num_envs: int
-    observation_space: Any
-    action_space: Any
+    observation_space: Space
+    action_space: Space
     masks: bool
-    initial: Path | None
+    initial: Path | None = None
     sources: Sources = field(default_factory=Sources)
+    checkpoint_every: float = CHECKPOINT_EVERY
+    track: tuple[str, ...] = ()
+    episodes: int | None = None
+    command: tuple[str, ...] | None = None
+    cell: str | None = None
+    trial: str | None = None
 
 
 def make_plan(
@@ -71,8 +89,25 @@ def make_plan(
     init_from: str | Path | None = None,
     data: str | Path | None = None,
     expert: str | Path | None = None,
+    checkpoint_every: float = CHECKPOINT_EVERY,
+    track: Sequence[str] = (),
+    episodes: int | None = None,
+    command: Sequence[str] | None = None,
 ) -> Plan:
     """Decide and check everything about a training run.
+
+    Args:
+        scenario: What to train on.
+        algo: Name of the algorithm.
+        seed: Seeds the algorithm and the training episodes.
+        steps: Environment steps; the preset's, then the scenario's number if absent.
+        num_envs: Number of environments; the preset's, then a default by the kind of task if absent.
+        hp: Hyperparameters that differ from the preset.
+        init_from: Run directory (``DIR`` or ``DIR@best``) or policy folder to start from.
+        checkpoint_every: Seconds between checkpoints.
+        track: Trackers besides TensorBoard.
+        episodes: Test episodes an agent plays when training is done; None for no evaluation.
+        command: The command line to record.
 
     Raises:
         SandboxError: If algorithm and task do not fit, a value is out of range, a package is missing.
@@ -93,6 +128,9 @@ def make_plan(
     steps = _positive("steps", steps or (preset.steps if preset else None) or scenario.spec.steps, steps)
     if not 0 <= seed <= MAX_SEED:
         raise InvalidValueError(f"The seed must be between 0 and {MAX_SEED}, not {seed}.")
+    if not 0 <= checkpoint_every < float("inf"):
+        raise InvalidValueError(f"checkpoint_every must be at least 0 seconds, not {checkpoint_every:g}.")
+    _require_recordable(scenario, config)
     count = num_envs or (preset.num_envs if preset else None) or _default_num_envs(scenario, algorithm)
     count = _positive("num_envs", count, num_envs)
     if count > 1 and not uses_many_envs(algorithm):
@@ -102,18 +140,22 @@ def make_plan(
     initial = _initial(init_from)
     sources = find_sources(scenario, algorithm, (observation_space, action_space), data, expert)
     return Plan(
-        scenario,
-        asked.name,
-        algorithm,
-        config,
-        seed,
-        steps,
-        count,
-        observation_space,
-        action_space,
-        masks,
-        initial,
-        sources,
+        scenario=scenario,
+        asked=asked.name,
+        algorithm=algorithm,
+        config=config,
+        seed=seed,
+        steps=steps,
+        num_envs=count,
+        observation_space=observation_space,
+        action_space=action_space,
+        masks=masks,
+        initial=initial,
+        sources=sources,
+        checkpoint_every=checkpoint_every,
+        track=tuple(track),
+        episodes=episodes,
+        command=None if command is None else tuple(command),
     )
 
 
@@ -126,34 +168,83 @@ def repeated(run: Run) -> tuple[ResolvedScenario, dict[str, Any]]:
             task's version has changed.
     """
     record = run.record
-    missing = {"scenario_hash", "steps", "num_envs", "hyperparameters", "init_from"} - set(record)
+    needed = {"scenario_hash", "steps", "num_envs", "hyperparameters", "init_from"}
+    missing = needed - record.model_fields_set
     if missing:
         raise DamagedRunError(
             f"'{run.path}' cannot be repeated: its record lacks {', '.join(sorted(missing))}."
         )
-    scenario: ResolvedScenario = run.scenario
-    if scenario.hash != record["scenario_hash"]:
+    scenario = run.scenario
+    if scenario.hash != record.scenario_hash:
         raise InvalidValueError(
-            f"'{run.path}' cannot be repeated: its scenario had the hash {record['scenario_hash'][:12]}, "
+            f"'{run.path}' cannot be repeated: its scenario had the hash {record.scenario_hash[:12]}, "
             f"which is now {scenario.hash[:12]}.",
             "An input file, a default or the task's version has changed since.",
         )
     return scenario, {
-        "algo": record["algorithm"],
-        "seed": record["seed"],
-        "steps": record["steps"],
-        "num_envs": record["num_envs"],
-        "hp": record["hyperparameters"],
-        "init_from": _policy_of(record["init_from"]),
+        "algo": record.algorithm,
+        "seed": record.seed,
+        "steps": record.steps,
+        "num_envs": record.num_envs,
+        "hp": record.hyperparameters,
+        "init_from": _policy_of(record.init_from),
         "data": same_data(run),
-        "expert": record.get("expert"),
+        "expert": record.expert,
     }
 
 
 def plan_from_run(run: Run) -> Plan:
     """The plan of a run, from its record; raises as `repeated`."""
     scenario, arguments = repeated(run)
-    return make_plan(scenario, **arguments)
+    record = run.record
+    plan = make_plan(
+        scenario,
+        **arguments,
+        checkpoint_every=CHECKPOINT_EVERY if record.checkpoint_every is None else record.checkpoint_every,
+        track=record.track,
+        episodes=record.evaluate,
+        command=record.command,
+    )
+    return replace(plan, cell=record.cell, trial=record.trial)
+
+
+def record_of(plan: Plan) -> RunRecord:
+    """First content of ``run.json`` for a plan."""
+    scenario, dataset = plan.scenario, plan.sources.dataset
+    metric = scenario.metric
+    marks = {"cell": plan.cell, "trial": plan.trial}
+    return RunRecord(
+        scenario_id=scenario.spec.id,
+        scenario=ScenarioRecord.model_validate(scenario.spec.model_dump(mode="json")),
+        scenario_hash=scenario.hash,
+        scenario_file=str(scenario.path.resolve()) if scenario.path else None,
+        folder=str(scenario.folder.resolve()),
+        task_version=scenario.task.version,
+        metric=MetricRecord(name=metric.name, unit=metric.unit, better=metric.better),
+        config=scenario.config.model_dump(mode="json"),
+        reward=scenario.reward.weights,
+        algorithm=plan.asked,
+        trained_by=plan.algorithm.name,
+        algorithm_version=plan.algorithm.version,
+        hyperparameters=plan.config.model_dump(mode="json"),
+        seed=plan.seed,
+        steps=plan.steps,
+        num_envs=plan.num_envs,
+        init_from=str(plan.initial) if plan.initial else None,
+        data=DataRecord(path=str(dataset.path), digest=dataset.digest) if dataset else None,
+        expert=plan.sources.expert_name,
+        started=local_time(),
+        packages=packages(scenario.domain, plan.algorithm),
+        platform=platform_facts(),
+        source=source_state(),
+        command=plan.command,
+        checkpoint_every=plan.checkpoint_every,
+        track=plan.track,
+        evaluate=plan.episodes,
+        **{name: mark for name, mark in marks.items() if mark is not None},
+        format=FORMAT,
+        status="running",
+    )
 
 
 def _policy_of(recorded: str | None) -> str | None:
@@ -178,6 +269,15 @@ def _default_num_envs(scenario: ResolvedScenario, algorithm: Algorithm) -> int:
     if is_native(scenario):
         return min(DEFAULT_NUM_ENVS_NATIVE, scenario.task.max_num_envs)
     return DEFAULT_NUM_ENVS_CHEAP if scenario.task.cheap else usable_cores()
+
+
+def _require_recordable(scenario: ResolvedScenario, config: BaseModel) -> None:
+    """Refuse settings that ``run.json`` cannot hold, before anything starts."""
+    for what, model in ((f"the scenario {scenario.spec.id}", scenario.spec), ("the hyperparameters", config)):
+        try:
+            bounded(model.model_dump(mode="json"))
+        except ValueError as error:
+            raise InvalidValueError(f"In {what}: {error}.") from error
 
 
 def _positive(name: str, value: int, given: int | None) -> int:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sandbox.api.errors import SandboxError
-from sandbox.api.state import read_state
 from sandbox.envs.vector import restorable
+from sandbox.records.checkpoint import TrainingState
 from sandbox.runs.checkpoints import FOLDER, Checkpoint, whole_checkpoints
-from sandbox.runs.provenance import packages
+from sandbox.runs.provenance import differences, packages
 from sandbox.runs.writer import RunWriter
-from sandbox.training.monitor import TRAINING
 from sandbox.training.plan import Plan
 
 
@@ -22,7 +20,7 @@ class RestorePoint:
     """A checkpoint to go on from, and the run's own state in it."""
 
     checkpoint: Checkpoint
-    state: dict[str, Any]
+    state: TrainingState
 
 
 def newest_restore_point(writer: RunWriter, on_message: Callable[[str], None]) -> RestorePoint | None:
@@ -35,7 +33,7 @@ def newest_restore_point(writer: RunWriter, on_message: Callable[[str], None]) -
         if checkpoint.state is None:
             continue
         try:
-            return RestorePoint(checkpoint, read_state(checkpoint.path, TRAINING))
+            return RestorePoint(checkpoint, checkpoint.training())
         except SandboxError as error:
             on_message(f"The checkpoint {checkpoint.path} is left out: {error.message}")
     return None
@@ -44,7 +42,7 @@ def newest_restore_point(writer: RunWriter, on_message: Callable[[str], None]) -
 def is_exact(plan: Plan, writer: RunWriter, on_message: Callable[[str], None]) -> bool:
     """Whether going on gives what would have come without the stop; says why where it does not."""
     exact = True
-    version = writer.record.get("algorithm_version", 1)
+    version = writer.record.algorithm_version or 1
     if version != plan.algorithm.version:
         exact = False
         on_message(
@@ -64,13 +62,12 @@ def is_exact(plan: Plan, writer: RunWriter, on_message: Callable[[str], None]) -
             f"{plan.algorithm.name} restores what it has learned, but not all that it was playing: the "
             "result is not exactly that of a run without a stop."
         )
-    before, now = writer.record.get("packages", {}), packages()
-    for name in sorted({*before, *now}):
-        if before.get(name) != now.get(name):
-            exact = False
-            on_message(
-                f"The run was begun with {name} {before.get(name, '(not installed)')} and goes on with "
-                f"{now.get(name, '(not installed)')}: its numbers may not be exactly those of a run "
-                "without a stop."
-            )
+    now = packages(plan.scenario.domain, plan.algorithm)
+    for name, before, present in differences(writer.record.packages, now):
+        exact = False
+        on_message(
+            f"The run was begun with {name} {before or '(not installed)'} and goes on with "
+            f"{present or '(not installed)'}: its numbers may not be exactly those of a run "
+            "without a stop."
+        )
     return exact

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sandbox.api.errors import MissingExtraError, UnknownNameError
+from sandbox.records.run import RunRecord
 from sandbox.registry.resolve import missing_modules
 from sandbox.runs.atomic import storage_errors
 
@@ -53,7 +54,7 @@ def check_trackers(names: Iterable[str]) -> None:
 
 def open_boards(
     folder: Path,
-    record: Mapping[str, Any],
+    record: RunRecord,
     again_from: int | None = None,
     on_failure: Callable[[str], None] = warnings.warn,
 ) -> Board:
@@ -66,8 +67,8 @@ def open_boards(
         on_failure: Called with a sentence when a tracker fails.
     """
     boards: list[Board] = [TensorBoard(folder / "tensorboard", again_from)]
-    for name in record.get("track") or ():
-        make: Any = MLflow if name == "mlflow" else WandB
+    for name in record.track:
+        make: Callable[[Path, RunRecord], Board] = MLflow if name == "mlflow" else WandB
         boards.append(_Forgiving(name, partial(make, folder, record), on_failure))
     return _Boards(boards)
 
@@ -143,19 +144,19 @@ class MLflow:
 
     _ENDS = {"done": "FINISHED", "failed": "FAILED"}  # noqa: RUF012 - never changed
 
-    def __init__(self, folder: Path, record: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, record: RunRecord) -> None:
         from mlflow.tracking import MlflowClient
 
         self._folder = folder
         self._client: Any = MlflowClient()
-        experiment = self._experiment(str(record["scenario_id"]))
+        experiment = self._experiment(record.scenario_id)
         mark = folder.name
         known = self._client.search_runs([experiment], f"tags.`sandbox.run` = '{mark}'", max_results=1)
         if known:
             self._run = known[0].info.run_id
             self._client.update_run(self._run, status="RUNNING")
             return
-        name = f"{record['algorithm']}, seed {record['seed']}"
+        name = f"{record.algorithm}, seed {record.seed}"
         made = self._client.create_run(experiment, run_name=name, tags={"sandbox.run": mark})
         self._run = made.info.run_id
         for key, value in _settings(record).items():
@@ -188,7 +189,7 @@ class WandB:
     ``WANDB_MODE``, ``WANDB_PROJECT`` and the like say where it goes.
     """
 
-    def __init__(self, folder: Path, record: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, record: RunRecord) -> None:
         import os
 
         import wandb
@@ -196,9 +197,9 @@ class WandB:
         self._folder = folder
         self._run: Any = wandb.init(
             project=os.environ.get("WANDB_PROJECT", PROJECT),
-            id=f"{record['algorithm']}-{folder.name}",
-            name=f"{record['algorithm']}, seed {record['seed']}",
-            group=str(record["scenario_id"]),
+            id=f"{record.algorithm}-{folder.name}",
+            name=f"{record.algorithm}, seed {record.seed}",
+            group=record.scenario_id,
             config=_settings(record),
             dir=str(folder),
             resume="allow",
@@ -266,14 +267,17 @@ class _Forgiving:
         )
 
 
-def _settings(record: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(record: RunRecord) -> dict[str, Any]:
     """What a tracker shows of a run's settings, flat."""
-    flat = {
-        key: record.get(key)
-        for key in ("scenario_id", "scenario_hash", "algorithm", "seed", "steps", "num_envs", "init_from")
+    named = ("scenario_id", "scenario_hash", "algorithm", "seed", "steps", "num_envs", "init_from")
+    flat = {name: getattr(record, name) for name in named}
+    groups: dict[str, Mapping[str, Any]] = {
+        "hyperparameters": record.hyperparameters,
+        "reward": record.reward,
+        "config": record.config,
     }
-    for group in ("hyperparameters", "reward", "config"):
-        flat |= {f"{group}.{key}": value for key, value in (record.get(group) or {}).items()}
+    for group, entries in groups.items():
+        flat |= {f"{group}.{key}": value for key, value in entries.items()}
     return flat
 
 

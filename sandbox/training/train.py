@@ -8,28 +8,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gymnasium.vector import VectorEnv
-
 from sandbox.api.algorithm import RemoteEnvs, Resume, StopTraining, TrainContext
 from sandbox.api.errors import SandboxError
 from sandbox.api.policy import Policy
 from sandbox.api.processes import one_thread
 from sandbox.api.stop_signals import StopSignals, stop_signals_interrupt
+from sandbox.api.types import VectorEnvironment
 from sandbox.envs.make import make_training
 from sandbox.envs.models import models_of
 from sandbox.envs.remote import TrainingEnvs
 from sandbox.envs.vector import restorable
 from sandbox.evaluation.progress import Progress, Silent
 from sandbox.evaluation.runner import EpisodeRunner
+from sandbox.records.run import BestRecord, ResumeRecord
+from sandbox.records.status import RunStatus
 from sandbox.registry.resolve import resolve
 from sandbox.runs.directory import BEST, POLICY, Run
-from sandbox.runs.provenance import packages, platform_facts, source_state
+from sandbox.runs.provenance import local_time
 from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.training.monitor import Monitor
 from sandbox.training.needs import refuse_environments
-from sandbox.training.plan import CHECKPOINT_EVERY, Plan, make_plan
+from sandbox.training.plan import CHECKPOINT_EVERY, Plan, make_plan, record_of
 from sandbox.training.resume import RestorePoint, is_exact, newest_restore_point
 from sandbox.training.tracking import check_trackers
 from sandbox.training.warning_messages import warnings_as_messages
@@ -98,15 +99,15 @@ def train(
         init_from=init_from,
         data=data,
         expert=expert,
+        checkpoint_every=checkpoint_every,
+        track=track,
+        command=command,
     )
     with EpisodeRunner(plan.scenario) as runner:
-        facts = {"command": command, "checkpoint_every": checkpoint_every, "track": list(track)}
-        return train_plan(plan, Path(runs_dir), runner, progress or Silent(), facts)
+        return train_plan(plan, Path(runs_dir), runner, progress or Silent())
 
 
-def train_plan(
-    plan: Plan, root: Path, runner: EpisodeRunner, progress: Progress, facts: Mapping[str, Any] | None = None
-) -> Run:
+def train_plan(plan: Plan, root: Path, runner: EpisodeRunner, progress: Progress) -> Run:
     """Carry out a plan in a new run directory; see `train`.
 
     Args:
@@ -114,9 +115,8 @@ def train_plan(
         root: Where run directories are made.
         runner: Plays validation episodes.
         progress: Is told how training goes on.
-        facts: What else the run's record is to hold, such as ``command``.
     """
-    writer = RunWriter(root, {**_record(plan), **(facts or {})})
+    writer = RunWriter.create(root, record_of(plan))
     return _Training(plan, writer, runner, progress, None).run()
 
 
@@ -135,10 +135,10 @@ def resume_plan(plan: Plan, writer: RunWriter, runner: EpisodeRunner, progress: 
     try:
         point = newest_restore_point(writer, progress.message)
         exact = point is None or is_exact(plan, writer, progress.message)
-        writer.rewind(point.checkpoint if point else None, point.state["progress"] if point else None)
+        writer.rewind(point.checkpoint if point else None, point.state.progress if point else None)
         steps = point.checkpoint.steps if point else 0
-        resumed = [*writer.record.get("resumed", []), {"steps": steps, "time": _now(), "exact": exact}]
-        writer.update(resumed=resumed)
+        entry = ResumeRecord(steps=steps, time=local_time(), exact=exact)
+        writer.update(resumed=(*writer.record.resumed, entry))
     except BaseException:
         writer.close()
         raise
@@ -168,7 +168,9 @@ class _Training:
         path = self._writer.path
         with self._stop:
             try:
-                self._monitor = monitor = self._make_monitor()
+                self._monitor = monitor = Monitor(
+                    self._plan, self._writer, self._runner, self._progress, self._stop, self._point
+                )
                 self._train(monitor)
             except KeyboardInterrupt:
                 raise self._interrupted() from None
@@ -185,20 +187,6 @@ class _Training:
         if self._stop.requested:
             raise KeyboardInterrupt(f"Interrupted when training was done; the run is kept in {path}.")
         return Run.open(path)
-
-    def _make_monitor(self) -> Monitor:
-        point = self._point
-        every = float(self._writer.record.get("checkpoint_every", CHECKPOINT_EVERY))
-        return Monitor(
-            self._plan,
-            self._writer,
-            self._runner,
-            self._progress,
-            self._stop,
-            every,
-            point.state if point else None,
-            point.checkpoint.path / "best" if point else None,
-        )
 
     def _train(self, monitor: Monitor) -> None:
         plan, writer = self._plan, self._writer
@@ -217,12 +205,13 @@ class _Training:
         self._end("done")
         writer.drop_checkpoints()
 
-    def _end(self, status: str, **more: Any) -> None:
+    def _end(self, status: RunStatus, error: str | None = None) -> None:
+        entries = {"error": error} if error is not None else {}
         if self._monitor is not None:
             self._monitor.close()
-            self._writer.end(status=status, **more, **_timings(self._monitor, self._start))
+            self._writer.end(status=status, **entries, **_timings(self._monitor, self._start))
         else:
-            self._writer.update(status=status, **more)
+            self._writer.update(status=status, **entries)
 
     def _interrupted(self) -> KeyboardInterrupt:
         """Keep what there is; the exception that says how to go on."""
@@ -238,7 +227,7 @@ class _Training:
 
     def _failed(self, error: SandboxError) -> None:
         steps = self._monitor.steps if self._monitor is not None else 0
-        if error.exit_code == 2 and steps == 0 and not self._writer.record.get("resumed"):
+        if error.exit_code == 2 and steps == 0 and not self._writer.record.resumed:
             self._writer.discard()  # an impossible request that only the algorithm could find out
             return
         self._record_failure(error)
@@ -256,9 +245,9 @@ class _Training:
 
 def _learn(plan: Plan, monitor: Monitor, point: RestorePoint | None) -> Policy:
     """Run the algorithm; whatever environments it made are closed afterwards."""
-    made: list[VectorEnv[Any, Any, Any]] = []
+    made: list[VectorEnvironment] = []
 
-    def make_envs(num_envs: int) -> VectorEnv[Any, Any, Any]:
+    def make_envs(num_envs: int) -> VectorEnvironment:
         made.append(monitor.record(make_training(plan.scenario, num_envs, plan.seed, plan.sources.expert)))
         return made[-1]
 
@@ -300,40 +289,7 @@ def _resume(plan: Plan, point: RestorePoint | None) -> Resume | None:
     return Resume(point.checkpoint.state, restorable(plan.scenario))
 
 
-def _record(plan: Plan) -> dict[str, Any]:
-    scenario, dataset = plan.scenario, plan.sources.dataset
-    return {
-        "scenario_id": scenario.spec.id,
-        "scenario": scenario.spec.model_dump(mode="json"),
-        "scenario_hash": scenario.hash,
-        "scenario_file": str(scenario.path.resolve()) if scenario.path else None,
-        "folder": str(scenario.folder.resolve()),
-        "task_version": scenario.task.version,
-        "metric": {
-            "name": scenario.metric.name,
-            "unit": scenario.metric.unit,
-            "better": scenario.metric.better,
-        },
-        "config": scenario.config.model_dump(mode="json"),
-        "reward": scenario.reward.weights,
-        "algorithm": plan.asked,
-        "trained_by": plan.algorithm.name,
-        "algorithm_version": plan.algorithm.version,
-        "hyperparameters": plan.config.model_dump(mode="json"),
-        "seed": plan.seed,
-        "steps": plan.steps,
-        "num_envs": plan.num_envs,
-        "init_from": str(plan.initial) if plan.initial else None,
-        "data": {"path": plan.sources.data, "digest": dataset.digest} if dataset else None,
-        "expert": plan.sources.expert_name,
-        "started": _now(),
-        "packages": packages(),
-        "platform": platform_facts(),
-        "source": source_state(),
-    }
-
-
-def _timings(monitor: Monitor, start: float) -> dict[str, Any]:
+def _timings(monitor: Monitor, start: float) -> dict[str, object]:
     best, clock = monitor.validation.best, monitor.clock
     return {
         "steps_done": monitor.steps,
@@ -341,13 +297,9 @@ def _timings(monitor: Monitor, start: float) -> dict[str, Any]:
         "validation_seconds": round(clock.validation_seconds, 3),
         "seconds": round(time.perf_counter() - start, 3),
         "steps_per_second": round(monitor.steps / max(clock.train_seconds, 1e-9), 1),
-        "best": {"steps": best.steps, "metric": best.value} if best else None,
-        "ended": _now(),
+        "best": BestRecord(steps=best.steps, metric=best.value) if best else None,
+        "ended": local_time(),
     }
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 def _copy_files(source: Path, target: Path) -> None:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sandbox.api.errors import InvalidValueError, RunBusyError
+from sandbox.api.errors import InvalidValueError, RunFailedError
 from sandbox.comparison.api import ComparisonResult, run_grid
 from sandbox.comparison.cells import cell_id, make_grid
 from sandbox.comparison.drive import GridCallback
-from sandbox.comparison.lease import take
 from sandbox.comparison.suites import Suite
 from sandbox.launch import Launching, open_launcher
+from sandbox.records.tuning import PresetRecord, TuningRecord
 from sandbox.registry.resolve import resolve
 from sandbox.runs.atomic import storage_errors
+from sandbox.runs.lock import STALE_WORK, Lock
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario, from_record
 from sandbox.training.plan import make_plan
-from sandbox.tuning.document import Search, write_document
+from sandbox.tuning.document import Search, write_record
 from sandbox.tuning.driver import SearchCallback, carry_out_search
 from sandbox.tuning.presets import check_target, write_preset
 from sandbox.tuning.spaces import as_json, space_of
@@ -35,20 +37,24 @@ class TuningResult:
 
     Attributes:
         folder: Where it lies.
-        document: Content of ``tuning.json``; see docs/reference/tuning.md.
+        record: Content of ``tuning.json``; see docs/reference/tuning.md.
         comparison: The winner beside the settings from before, on fresh seeds and test episodes; None
             where that was not asked for.
     """
 
     folder: Path
-    document: Mapping[str, Any]
+    record: TuningRecord
     comparison: ComparisonResult | None
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """`record` as plain values."""
+        return self.record.to_json()
 
     @property
     def hyperparameters(self) -> Mapping[str, Any]:
         """The winner's settings that differ from the algorithm's defaults."""
-        settings: Mapping[str, Any] = self.document["preset"]["hyperparameters"]
-        return settings
+        return self.record.preset.hyperparameters if self.record.preset is not None else {}
 
 
 def tune(
@@ -136,30 +142,28 @@ def tune(
         check_url(storage)
     with storage_errors(root):
         search.folder.mkdir(parents=True, exist_ok=True)
-        lease = take(search.folder)
-    if lease is None:
-        raise RunBusyError(
-            f"Another process works on the search in '{search.folder}'.", "Wait for it, or stop it."
-        )
+        lock = Lock.take(search.folder, STALE_WORK)
     try:
         lower = search.scenario.metric.better == "lower"
         study = open_study(search.folder, search.name, lower=lower, storage=storage, seed=seed, trials=trials)
         launcher = open_launcher(how, str(root / "launch"))
         try:
-            document = carry_out_search(search, study, launcher, callback, command)
+            record = carry_out_search(search, study, launcher, callback, command)
         finally:
             launcher.close()
     finally:
-        lease.release()
-    best = document["preset"]
+        lock.release()
+    best = record.preset
+    if best is None:
+        raise RunFailedError("No trial could be finished.", f"See {search.folder}.")
     if preset is not None:
-        write_preset(search.original.path, Path(preset), algo, best)
+        write_preset(search.original.path, Path(preset), algo, best.to_json())
     compared = None
     if retrain:
         compared = _prove(search, best, retrain, root, how, comparison_callback, command)
-        document = {**document, "comparison": str(compared.folder)}
-        write_document(search.folder, document)
-    return TuningResult(search.folder, document, compared)
+        record = record.changed(comparison=str(compared.folder))
+        write_record(search.folder, record)
+    return TuningResult(search.folder, record, compared)
 
 
 def _decide(
@@ -228,7 +232,7 @@ def tuning_scenario(scenario: ResolvedScenario) -> ResolvedScenario:
 
 def _prove(
     search: Search,
-    best: Mapping[str, Any],
+    best: PresetRecord,
     retrain: int,
     root: Path,
     how: Launching,
@@ -237,7 +241,7 @@ def _prove(
 ) -> ComparisonResult:
     """The winner and the settings from before, on fresh training seeds and the test episodes."""
     before = search.plan.config.model_dump(mode="json")
-    tuned = dict(best["hyperparameters"])  # all others are the algorithm's defaults
+    tuned = best.hyperparameters  # all others are the algorithm's defaults
     full = resolve(search.plan.algorithm.config).model_validate(tuned)
     common = {"algorithm": search.plan.asked, "steps": search.plan.steps, "num_envs": search.plan.num_envs}
     agents = [

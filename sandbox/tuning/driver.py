@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sandbox.api.errors import RunFailedError
-from sandbox.comparison.cells import request_of
+from sandbox.comparison.cells import request_of, training_request
 from sandbox.launch import Job, JobLoop, Launcher
 from sandbox.launch.base import Payload
+from sandbox.records.jobs import TrialJob
+from sandbox.records.tuning import TrialResult, TuningRecord
 from sandbox.runs.atomic import storage_errors, write_atomically
-from sandbox.tuning.document import Search, document_of, write_document
+from sandbox.tuning.document import Search, record_of, write_record
 from sandbox.tuning.pictures import draw_history, draw_importances
 from sandbox.tuning.study import FOLDER, as_parameters, stale, suggest
 from sandbox.tuning.work import FUNCTION, PRUNE, read_values
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
 
 MAX_ERROR = 1000
 """Characters of an error that the study keeps."""
@@ -25,8 +30,8 @@ MAX_ERROR = 1000
 class SearchCallback(Protocol):
     """Is told how a search goes on."""
 
-    def on_update(self, document: Mapping[str, Any], running: int) -> None:
-        """A trial has ended, or a second passed; ``document`` is what ``tuning.json`` will hold."""
+    def on_update(self, record: TuningRecord, running: int) -> None:
+        """A trial has ended, or a second passed; ``record`` is what ``tuning.json`` will hold."""
         ...
 
     def on_message(self, text: str) -> None:
@@ -37,7 +42,7 @@ class SearchCallback(Protocol):
 class SilentSearch:
     """A callback that does nothing."""
 
-    def on_update(self, document: Mapping[str, Any], running: int) -> None:
+    def on_update(self, record: TuningRecord, running: int) -> None:
         return None
 
     def on_message(self, text: str) -> None:
@@ -46,11 +51,11 @@ class SilentSearch:
 
 def carry_out_search(
     search: Search,
-    study: Any,
+    study: Study,
     launcher: Launcher,
     callback: SearchCallback | None = None,
     command: Sequence[str] | None = None,
-) -> dict[str, Any]:
+) -> TuningRecord:
     """Run all trials of a search.
 
     Args:
@@ -61,7 +66,7 @@ def carry_out_search(
         command: The command line to record.
 
     Returns:
-        The search's document, as ``tuning.json`` now holds it.
+        What ``tuning.json`` now holds.
 
     Raises:
         RunFailedError: If no trial could be finished.
@@ -71,33 +76,33 @@ def carry_out_search(
         trials = _Trials(search, study, callback or SilentSearch(), command)
         JobLoop(launcher, trials, "Trials that were finished").run()
     except KeyboardInterrupt:
-        states = [trial["state"] for trial in document_of(search, study, command, whole=False)["trials"]]
+        done = record_of(search, study, command, whole=False).counts.complete
         raise KeyboardInterrupt(
-            f"Interrupted with {states.count('complete')} of {search.trials} trials done. Run the same "
+            f"Interrupted with {done} of {search.trials} trials done. Run the same "
             f"command again to go on; the study is in {search.folder}."
         ) from None
-    document = document_of(search, study, command)
-    if document["preset"] is None:
-        errors = [trial["error"] for trial in document["trials"] if trial["error"]]
+    record = record_of(search, study, command)
+    if record.preset is None:
+        errors = [trial.error for trial in record.trials if trial.error]
         raise RunFailedError(
-            f"No trial of {len(document['trials'])} could be finished.",
+            f"No trial of {len(record.trials)} could be finished.",
             errors[-1] if errors else "See its folder.",
         )
-    _save(search, document)
-    return document
+    _save(search, record)
+    return record
 
 
 class _Trials:
     """The trials that are to run, as jobs; see `sandbox.launch.JobHandler`."""
 
     def __init__(
-        self, search: Search, study: Any, callback: SearchCallback, command: Sequence[str] | None
+        self, search: Search, study: Study, callback: SearchCallback, command: Sequence[str] | None
     ) -> None:
         import optuna
 
         self._search, self._study = search, study
         self._callback, self._command = callback, command
-        self._trials: dict[str, Any] = {}
+        self._trials: dict[str, Trial] = {}
         self._last_step: dict[str, int] = {}
         # Whoever ran a stale trial is gone: its training goes on from the last checkpoint.
         self._stale = deque(
@@ -132,30 +137,26 @@ class _Trials:
         states = [trial.state for trial in self._study.get_trials(deepcopy=False)]
         return sum(state != optuna.trial.TrialState.WAITING for state in states)
 
-    def _job(self, trial: Any) -> Job:
+    def _job(self, trial: Trial) -> Job:
         suggested = suggest(trial, self._search.space)
         plan = self._search.plan
         trial.set_user_attr("hyperparameters", json.dumps(suggested))
         folder = self._folder(trial)
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        request = request_of(self._search.scenario) | {
-            "algorithm": plan.asked,
-            "hyperparameters": {**plan.config.model_dump(mode="json"), **suggested},
-            "steps": plan.steps,
-            "num_envs": plan.num_envs,
-        }
-        payload = {
-            "folder": str(folder.resolve()),
-            "request": request,
-            "seeds": list(self._search.seeds),
-            "episodes": list(self._search.episodes),
-        }
-        job = Job(str(trial.number), FUNCTION, payload)
+        settings = {**plan.config.model_dump(mode="json"), **suggested}
+        request = TrialJob(
+            folder=str(folder.resolve()),
+            scenario=request_of(self._search.scenario),
+            training=training_request(plan).changed(hyperparameters=settings),
+            seeds=self._search.seeds,
+            episodes=self._search.episodes,
+        )
+        job = Job(str(trial.number), FUNCTION, request.to_json())
         self._trials[job.id] = trial
         return job
 
-    def _folder(self, trial: Any) -> Path:
+    def _folder(self, trial: Trial) -> Path:
         return self._search.folder / "trials" / f"{trial.number:05d}"
 
     def on_start(self, job: Job) -> None:
@@ -171,32 +172,36 @@ class _Trials:
         return None
 
     def on_result(self, job: Job, result: Payload) -> None:
-        import optuna
-
-        trial = self._trials.pop(job.id)
-        self._report(job.id, trial)
-        trial.set_user_attr("steps", result.get("steps", 0))
-        trial.set_user_attr("values", json.dumps(result.get("values", [])))
-        if result.get("error"):
-            trial.set_user_attr("error", result["error"][:MAX_ERROR])
-        states = optuna.trial.TrialState
-        if result["status"] == "done":
-            self._study.tell(trial, result["value"])
-        else:
-            self._study.tell(trial, state=states.PRUNED if result["status"] == "pruned" else states.FAIL)
-        write_document(self._search.folder, self._document())
+        self._tell(job, TrialResult.model_validate(result))
 
     def on_given_up(self, job: Job, losses: int, reason: str) -> None:
-        self.on_result(job, {"status": "failed", "error": f"Lost {losses} times: {reason}."})
+        self._tell(job, TrialResult(status="failed", value=None, error=f"Lost {losses} times: {reason}."))
 
     def on_tick(self, running: int, slots: int) -> None:
         self._prune()
-        self._callback.on_update(self._document(), running)
+        self._callback.on_update(self._record(), running)
 
     def on_stopping(self) -> None:
         self._callback.on_message("Stopping: running trials write their checkpoints.")
 
-    def _report(self, job_id: str, trial: Any) -> None:
+    def _tell(self, job: Job, result: TrialResult) -> None:
+        """Tell the study how a trial ended."""
+        import optuna
+
+        trial = self._trials.pop(job.id)
+        self._report(job.id, trial)
+        trial.set_user_attr("steps", result.steps)
+        trial.set_user_attr("values", json.dumps(result.values))
+        if result.error:
+            trial.set_user_attr("error", result.error[:MAX_ERROR])
+        states = optuna.trial.TrialState
+        if result.status == "done":
+            self._study.tell(trial, result.value)
+        else:
+            self._study.tell(trial, state=states.PRUNED if result.status == "pruned" else states.FAIL)
+        write_record(self._search.folder, self._record())
+
+    def _report(self, job_id: str, trial: Trial) -> None:
         """Report the intermediate values to the study that have come since the last look."""
         last = self._last_step.get(job_id, -1)
         for step, value in read_values(self._folder(trial)):
@@ -211,17 +216,17 @@ class _Trials:
             if self._last_step.get(job_id, -1) > before and trial.should_prune():
                 (self._folder(trial) / PRUNE).touch()
 
-    def _document(self) -> dict[str, Any]:
-        return document_of(self._search, self._study, self._command, whole=False)
+    def _record(self) -> TuningRecord:
+        return record_of(self._search, self._study, self._command, whole=False)
 
 
-def _save(search: Search, document: Mapping[str, Any]) -> None:
+def _save(search: Search, record: TuningRecord) -> None:
     """Write ``tuning.json`` and its pictures."""
-    write_document(search.folder, document)
-    metric = f"{document['metric']} ({document['unit']})"
+    write_record(search.folder, record)
+    metric = f"{record.metric} ({record.unit})"
     pictures = {
-        "history.png": draw_history(document["trials"], metric, document["better"]),
-        "importances.png": draw_importances(document["importances"]),
+        "history.png": draw_history(record.trials, metric, record.better),
+        "importances.png": draw_importances(record.importances),
     }
     with storage_errors(search.folder):
         for name, content in pictures.items():

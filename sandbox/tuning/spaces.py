@@ -1,21 +1,25 @@
-"""Search spaces, derived from an algorithm's typed hyperparameters.
+"""Search spaces, from the ranges that an algorithm declares on the fields of its config.
 
-A field that is known by name gets the range that experience recommends; the ranges follow RL Zoo 3
-(Raffin 2020) and Patterson et al. 2024, section 5. Fields that no rule knows are left alone, unless
-nothing at all is known: then every bounded number is searched over two decades around its default.
+A field with a `sandbox.api.Tunable` is searched over its range, others are left alone. Where no field has
+any, every bounded number is searched over two decades around its default.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
+from sandbox.api import Tunable
 from sandbox.api.errors import InvalidValueError, UnknownNameError
+from sandbox.api.tuning import Limit, Plain
 from sandbox.scenarios.overrides import parse_assignments, shorten
+
+Value = Plain | tuple[Plain, ...]
 
 
 @dataclass(frozen=True)
@@ -44,51 +48,16 @@ class Whole:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some values, which may be lists."""
+    """One of several values, which may be tuples."""
 
-    values: tuple[Any, ...]
+    values: tuple[Value, ...]
 
 
 Dimension = Real | Whole | Choice
 Space = dict[str, Dimension]
 
-_RULES: dict[str, Dimension] = {
-    "learning_rate": Real(1e-5, 1e-2, log=True),
-    "learning_rate_schedule": Choice(("constant", "linear")),
-    "value_learning_rate": Real(1e-4, 1e-2, log=True),
-    "gamma": Real(0.9, 0.999, log=True, complement=True),
-    "gae_lambda": Real(0.8, 0.995, log=True, complement=True),
-    "ent_coef": Real(1e-6, 0.1, log=True),
-    "entropy_coef": Real(1e-6, 0.1, log=True),
-    "clip_range": Choice((0.1, 0.2, 0.3)),
-    "n_epochs": Choice((3, 5, 10, 20)),
-    "n_steps": Choice((32, 64, 128, 256, 512, 1024, 2048)),
-    "batch_size": Choice((32, 64, 128, 256, 512, 1024)),
-    "episodes_per_update": Choice((8, 16, 32, 64, 128)),
-    "max_grad_norm": Real(0.3, 10.0, log=True),
-    "net_arch": Choice(((64, 64), (128, 128), (256, 256))),
-    "activation": Choice(("tanh", "relu")),
-    "normalize_observation": Choice((False, True)),
-    "tau": Real(0.001, 0.1, log=True),
-    "train_freq": Choice((1, 2, 4, 8, 16)),
-    "learning_starts": Choice((100, 1_000, 5_000)),
-    "target_update_interval": Whole(100, 20_000, log=True),
-    "exploration_fraction": Real(0.05, 0.5),
-    "exploration_final_eps": Real(0.01, 0.1, log=True),
-    "target_kl": Real(0.003, 0.05, log=True),
-    "delta_std": Real(0.01, 0.3, log=True),
-    "n_delta": Choice((4, 8, 16, 32)),
-}
-
-_OFF_POLICY = ("n_steps", "max_grad_norm")
-"""Names that mean something else, or little, where there is a replay buffer."""
-
-_BY_ALGORITHM: dict[str, dict[str, Dimension]] = {
-    "ars": {"learning_rate": Real(1e-3, 0.1, log=True)},
-    "a2c": {"n_steps": Choice((5, 8, 16, 32, 64, 128))},
-    "dqn": {"learning_rate": Real(1e-5, 5e-3, log=True)},
-    "qr-dqn": {"learning_rate": Real(1e-5, 5e-3, log=True)},
-}
+MIN_ROLLOUT, MIN_WARM_UP = 32, 100
+"""Steps that are searched however small the budget is."""
 
 
 def space_of(
@@ -105,22 +74,22 @@ def space_of(
     Args:
         algorithm: Its name.
         model: The model of its hyperparameters.
-        defaults: What is used where nothing is searched: the scenario's preset.
+        defaults: The settings where nothing is searched: the scenario's preset.
         steps: Training steps of a trial: rollouts and warm-ups longer than a tenth make no sense.
         num_envs: Number of environments.
-        given: Ranges in place of the derived ones: ``name=low:high``, with ``:log``, or ``name=a,b,c``.
+        given: Ranges in place of the declared ones: ``name=low:high``, with ``:log``, or ``name=a,b,c``.
         only: Search these alone.
 
     Raises:
         UnknownNameError: For a name that is no hyperparameter.
         InvalidValueError: For a range that cannot be.
     """
-    space = _derived(algorithm, model, defaults, steps, num_envs)
-    ranges = {name: _parsed(name, str(text)) for name, text in _pairs(given).items()}
-    for name in [*ranges, *only]:
+    space = _declared(model, defaults, steps, num_envs) or _generic(model, defaults)
+    given_ranges = {name: _parsed(name, text) for name, text in _pairs(given).items()}
+    for name in [*given_ranges, *only]:
         if name not in model.model_fields:
             raise UnknownNameError(f"hyperparameter of {algorithm}", name, model.model_fields)
-    space |= ranges
+    space |= given_ranges
     if only:
         missing = [name for name in only if name not in space]
         if missing:
@@ -135,7 +104,7 @@ def space_of(
             "Give ranges: --param name=low:high:log.",
         )
     for name, dimension in space.items():
-        _check(model, defaults, name, dimension)
+        _check(model, name, dimension)
     return space
 
 
@@ -147,44 +116,59 @@ def as_json(space: Space) -> dict[str, Any]:
     }
 
 
-def _derived(algorithm: str, model: type[BaseModel], defaults: BaseModel, steps: int, num_envs: int) -> Space:
-    fields = model.model_fields
-    replay = "buffer_size" in fields
-    rules = {**_RULES, **_BY_ALGORITHM.get(algorithm, {})}
-    space: Space = {}
-    for name, dimension in rules.items():
-        if name not in fields or (replay and name in _OFF_POLICY):
+def tunables(model: type[BaseModel]) -> dict[str, Tunable]:
+    """The range that each field declares, of those that do."""
+    return {
+        name: extra
+        for name, field in model.model_fields.items()
+        for extra in field.metadata
+        if isinstance(extra, Tunable)
+    }
+
+
+def _declared(model: type[BaseModel], defaults: BaseModel, steps: int, num_envs: int) -> Space:
+    ranges = {
+        name: tunable
+        for name, tunable in tunables(model).items()
+        if tunable.unless is None or getattr(defaults, name) != tunable.unless
+    }
+    space = {name: _dimension(tunable) for name, tunable in ranges.items()}
+    limits = {name: tunable.limit for name, tunable in ranges.items()}
+    _keep(space, _named(limits, "rollout"), lambda value: value * num_envs <= max(steps // 10, MIN_ROLLOUT))
+    _keep(space, _named(limits, "warm-up"), lambda value: value <= max(steps // 10, MIN_WARM_UP))
+    rollouts = [_largest(space[name]) for name in _named(limits, "rollout") if name in space]
+    if rollouts:
+        _keep(space, _named(limits, "minibatch"), lambda value: value <= max(rollouts) * num_envs)
+    return space
+
+
+def _dimension(tunable: Tunable) -> Dimension:
+    if tunable.choices:
+        return Choice(tunable.choices)
+    low, high = tunable.low, tunable.high
+    if isinstance(low, int) and isinstance(high, int):
+        return Whole(low, high, tunable.log)
+    assert low is not None
+    assert high is not None
+    return Real(low, high, tunable.log, tunable.complement)
+
+
+def _named(limits: Mapping[str, Limit | None], limit: Limit) -> list[str]:
+    return [name for name, of in limits.items() if of == limit]
+
+
+def _largest(dimension: Dimension) -> float:
+    ends = dimension.values if isinstance(dimension, Choice) else (dimension.high,)
+    return max(value for value in ends if isinstance(value, int | float))
+
+
+def _keep(space: Space, names: list[str], allowed: Callable[[float], bool]) -> None:
+    """Leave out choices that are not allowed, and dimensions that have no two choices left."""
+    for name in names:
+        dimension = space[name]
+        if not isinstance(dimension, Choice):
             continue
-        value = getattr(defaults, name)
-        if name == "ent_coef" and (replay or isinstance(value, str)):
-            continue  # learned while training
-        if name in ("tau", "target_update_interval") and not _worth(name, fields, value):
-            continue
-        if name == "net_arch" and algorithm == "ars":
-            continue
-        space[name] = dimension
-    if algorithm == "ars":
-        for name in ("activation", "learning_rate_schedule"):
-            space.pop(name, None)
-    _shorten(space, "n_steps", lambda value: value * num_envs <= max(steps // 10, 32))
-    _shorten(space, "learning_starts", lambda value: value <= max(steps // 10, 100))
-    longest = max(space["n_steps"].values) if isinstance(space.get("n_steps"), Choice) else None  # type: ignore[union-attr]
-    if longest is not None and not replay:
-        _shorten(space, "batch_size", lambda value: value <= longest * num_envs)
-    return space or _generic(model, defaults)
-
-
-def _worth(name: str, fields: Mapping[str, Any], value: Any) -> bool:
-    """A target network is moved softly (τ) or copied now and then, not both."""
-    copied = "target_update_interval" in fields and name == "tau" and value == 1.0
-    soft = name == "target_update_interval" and value == 1
-    return not (copied or soft)
-
-
-def _shorten(space: Space, name: str, keep: Any) -> None:
-    dimension = space.get(name)
-    if isinstance(dimension, Choice):
-        kept = tuple(value for value in dimension.values if keep(value))
+        kept = tuple(value for value in dimension.values if isinstance(value, int | float) and allowed(value))
         if len(kept) > 1:
             space[name] = Choice(kept)
         else:
@@ -194,9 +178,9 @@ def _shorten(space: Space, name: str, keep: Any) -> None:
 def _generic(model: type[BaseModel], defaults: BaseModel) -> Space:
     """Bounded numbers, over two decades around their defaults."""
     space: Space = {}
-    for name, info in model.model_fields.items():
+    for name, field in model.model_fields.items():
         value = getattr(defaults, name)
-        low, high = _bound(info, ("ge", "gt")), _bound(info, ("le", "lt"))
+        low, high = _bound(field, ("ge", "gt")), _bound(field, ("le", "lt"))
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
             continue
         if low is None or high is None:
@@ -209,8 +193,8 @@ def _generic(model: type[BaseModel], defaults: BaseModel) -> Space:
     return space
 
 
-def _bound(info: Any, names: tuple[str, ...]) -> float | None:
-    for constraint in info.metadata:
+def _bound(field: FieldInfo, names: tuple[str, ...]) -> float | None:
+    for constraint in field.metadata:
         for name in names:
             value = getattr(constraint, name, None)
             if value is not None:
@@ -250,14 +234,14 @@ def _parsed(name: str, text: str) -> Dimension:
     return Choice(values)
 
 
-def _check(model: type[BaseModel], defaults: BaseModel, name: str, dimension: Dimension) -> None:
+def _check(model: type[BaseModel], name: str, dimension: Dimension) -> None:
     """Refuse a range whose ends the algorithm would refuse."""
+    from pydantic import create_model
+
     from sandbox.scenarios.validation import validate
 
     ends = dimension.values if isinstance(dimension, Choice) else (dimension.low, dimension.high)
     field = {name: (model.model_fields[name].annotation, model.model_fields[name])}
-    from pydantic import create_model
-
     alone: Any = create_model(f"{model.__name__}_{name}", **field)  # type: ignore[call-overload]
     for value in ends:
         validate(alone, {name: value}, f"--param {name}")

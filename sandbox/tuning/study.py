@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.api.errors import InvalidValueError, MissingExtraError, StorageError
+from sandbox.api.tuning import Plain
 from sandbox.registry.resolve import missing_modules
-from sandbox.tuning.spaces import Choice, Dimension, Real, Space, Whole
+from sandbox.tuning.spaces import Choice, Dimension, Real, Space, Value, Whole
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+    from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial
+
 
 JOURNAL = "study.journal"
 MIN_TRIALS = 10
-"""Of fewer finished trials it cannot be said which hyperparameters mattered."""
+"""Fewer finished trials do not show which hyperparameters matter."""
 
 FOLDER = "folder"
 """Attribute of a trial: the folder of the driver that asked for it."""
 
 
-def open_study(folder: Path, name: str, *, lower: bool, storage: str | None, seed: int, trials: int) -> Any:
+def open_study(folder: Path, name: str, *, lower: bool, storage: str | None, seed: int, trials: int) -> Study:
     """Open or begin a study.
 
     Args:
@@ -60,7 +67,7 @@ def open_study(folder: Path, name: str, *, lower: bool, storage: str | None, see
         raise StorageError(f"The study in {where} cannot be opened: {error}", "See --storage.") from error
 
 
-def _storage(folder: Path, url: str | None) -> Any:
+def _storage(folder: Path, url: str | None) -> BaseStorage:
     import optuna
     from optuna.storages.journal import JournalFileBackend, JournalStorage
 
@@ -78,34 +85,34 @@ def check_url(url: str) -> None:
         )
 
 
-def _existing(storage: Any, name: str) -> list[Any]:
+def _existing(storage: BaseStorage, name: str) -> list[FrozenTrial]:
     for study in storage.get_all_studies():
         if study.study_name == name:
-            trials: list[Any] = storage.get_all_trials(study._study_id, deepcopy=False)
-            return trials
+            return storage.get_all_trials(study._study_id, deepcopy=False)
     return []
 
 
-def suggest(trial: Any, space: Space) -> dict[str, Any]:
+def suggest(trial: Trial, space: Space) -> dict[str, Value | list[Plain]]:
     """A point of the space, as hyperparameters."""
     return {name: _tidy(_suggest(trial, name, dimension)) for name, dimension in space.items()}
 
 
-def _suggest(trial: Any, name: str, dimension: Dimension) -> Any:
+def _suggest(trial: Trial, name: str, dimension: Dimension) -> Value:
     if isinstance(dimension, Choice):
         labels = [_label(value) for value in dimension.values]
-        return dimension.values[labels.index(trial.suggest_categorical(name, labels))]
-    low, high, log = dimension.low, dimension.high, dimension.log
+        chosen = trial.suggest_categorical(name, labels)
+        return next(value for value, label in zip(dimension.values, labels, strict=True) if label == chosen)
     if isinstance(dimension, Whole):
-        return trial.suggest_int(name, low, high, log=log)
+        return trial.suggest_int(name, dimension.low, dimension.high, log=dimension.log)
+    low, high, log = dimension.low, dimension.high, dimension.log
     if dimension.complement:
         return 1.0 - trial.suggest_float(f"1-{name}", 1.0 - high, 1.0 - low, log=log)
     return trial.suggest_float(name, low, high, log=log)
 
 
-def as_parameters(hyperparameters: Mapping[str, Any], space: Space) -> dict[str, Any]:
+def as_parameters(hyperparameters: Mapping[str, Any], space: Space) -> dict[str, Value]:
     """Hyperparameters as the study names them; only those that lie in the space."""
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Value] = {}
     for name, dimension in space.items():
         value = hyperparameters.get(name)
         if isinstance(dimension, Choice):
@@ -118,10 +125,10 @@ def as_parameters(hyperparameters: Mapping[str, Any], space: Space) -> dict[str,
     return parameters
 
 
-def stale(study: Any, folder: Path) -> list[Any]:
+def stale(study: Study, folder: Path) -> list[FrozenTrial]:
     """Trials of this folder that are marked as running, although the process that ran them is gone.
 
-    The caller holds the lease of the folder, so nobody else can be running them.
+    The caller holds the lock of the folder, so nobody else can be running them.
     """
     import optuna
 
@@ -133,7 +140,7 @@ def stale(study: Any, folder: Path) -> list[Any]:
     ]
 
 
-def best_trial(study: Any) -> Any:
+def best_trial(study: Study) -> FrozenTrial | None:
     """The completed trial with the best value, or None."""
     import optuna
 
@@ -141,11 +148,12 @@ def best_trial(study: Any) -> Any:
     if not done:
         return None
     lower = study.direction == optuna.study.StudyDirection.MINIMIZE
-    return min(done, key=lambda trial: trial.value if lower else -trial.value)
+    sign = 1.0 if lower else -1.0
+    return min(done, key=lambda trial: sign * trial.values[0])
 
 
-def importances(study: Any) -> dict[str, float]:
-    """Share of each hyperparameter in what decides the value (PED-ANOVA); empty while it cannot be told."""
+def importances(study: Study) -> dict[str, float]:
+    """Share of each hyperparameter in what decides the value (PED-ANOVA); empty while that is not known."""
     import optuna
 
     done = sum(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.get_trials(deepcopy=False))
@@ -160,12 +168,12 @@ def importances(study: Any) -> dict[str, float]:
     return {name: float(value) for name, value in shares.items()}
 
 
-def _label(value: Any) -> Any:
+def _label(value: Value) -> Plain:
     """Categories must be plain values: a list stands as its text."""
     return "x".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
-def _tidy(value: Any) -> Any:
+def _tidy(value: Value) -> Value | list[Plain]:
     """Numbers with the digits that matter: a preset is read by people."""
     if isinstance(value, float):
         return float(f"{value:.4g}")

@@ -9,8 +9,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from sandbox.report.files import PROGRESS, read_progress
-from sandbox.runs.directory import RECORD
+from sandbox.runs.directory import EVALUATION, PROGRESS, RECORD, new_progress
 from sandbox.ui.library import Library
 
 LOOK_EVERY = 0.1
@@ -43,7 +42,7 @@ async def stream(library: Library, watched: Mapping[str, int], gone: Event) -> A
     while not gone.is_set():
         for name, folder in folders.items():
             if _size(folder / PROGRESS) > offsets[name]:
-                records, offsets[name] = read_progress(folder / PROGRESS, offsets[name])
+                records, offsets[name] = new_progress(folder / PROGRESS, offsets[name])
                 if records:
                     yield _event("progress", {"id": name, "records": records, "offset": offsets[name]})
             state = _state(folder)
@@ -77,10 +76,10 @@ def _size(file: Path) -> int:
 
 
 def _state(folder: Path) -> tuple[int, ...]:
-    found = []
-    for name in (RECORD, "evaluation.json", "report.html", "replays"):
+    stamps = []
+    for name in (RECORD, EVALUATION, "report.html", "replays"):
         try:
-            found.append((folder / name).stat().st_mtime_ns)
+            stamps.append((folder / name).stat().st_mtime_ns)
         except OSError:
-            found.append(0)
-    return tuple(found)
+            stamps.append(0)
+    return tuple(stamps)

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sandbox.api.errors import DamagedRunError, SandboxError
-from sandbox.report.files import (
-    COMPARISON,
-    PROGRESS,
-    ComparisonFile,
-    EvaluationFile,
-    column,
-    metric_of,
-    read_comparison,
-    read_evaluation,
-    read_progress,
-)
+from sandbox.records.comparison import COMPARISON, ComparisonRecord
+from sandbox.records.evaluation import EvaluationRecord
+from sandbox.records.progress import ProgressRow, column, readable_rows
+from sandbox.report.data import metric_of
 from sandbox.report.media import FILMS, PICTURES, files
-from sandbox.runs.directory import RECORD, Run
+from sandbox.runs.directory import EVALUATION, PROGRESS, RECORD, Run, new_progress
+
+if TYPE_CHECKING:
+    from sandbox.api.types import Json
+
 
 COMPARISONS = "comparisons"
 REPORT = "report.html"
@@ -46,17 +42,17 @@ class Library:
     """
 
     root: Path
-    _known: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = field(default_factory=dict)
+    _known: dict[str, tuple[tuple[int, ...], Json]] = field(default_factory=dict)
 
-    def index(self) -> dict[str, Any]:
+    def index(self) -> Json:
         """Every run and comparison in a line each, newest first."""
         runs = [self._entry(folder) for folder in self._folders("*/*/*/*", RECORD)]
         grids = [self._grid_entry(folder) for folder in self._folders(f"{COMPARISONS}/*", COMPARISON)]
-        runs.sort(key=lambda one: str(one.get("started") or ""), reverse=True)
-        grids.sort(key=lambda one: str(one.get("updated") or ""), reverse=True)
+        runs.sort(key=lambda line: str(line.get("started") or ""), reverse=True)
+        grids.sort(key=lambda line: str(line.get("updated") or ""), reverse=True)
         return {"root": str(self.root), "runs": runs, "grids": grids}
 
-    def run(self, name: str) -> dict[str, Any]:
+    def run(self, name: str) -> Json:
         """All that the page shows of one run, but its replays.
 
         Raises:
@@ -65,24 +61,24 @@ class Library:
         """
         run = self._open(name)
         evaluation, note = _evaluation(run)
-        records, offset = read_progress(run.path / PROGRESS)
+        records, offset = new_progress(run.path / PROGRESS)
         metric, unit, better = metric_of(run, evaluation)
-        found = files(run)
+        shown = files(run)
         return {
             **self._entry(run.path),
             "metric": {"name": metric, "unit": unit, "better": better},
-            "record": {key: value for key, value in run.record.items() if key != "process"},
-            "evaluation": evaluation.model_dump(by_alias=True) if evaluation else None,
+            "record": {key: value for key, value in run.record.to_json().items() if key != "process"},
+            "evaluation": evaluation.model_dump(mode="json", by_alias=True) if evaluation else None,
             "note": note,
             "curves": curves(records),
             "offset": offset,
-            "pictures": [path.name for path in found["picture"]],
-            "films": [path.name for path in found["film"]],
-            "replays": [path.name for path in found["replay"]],
+            "pictures": [path.name for path in shown["picture"]],
+            "films": [path.name for path in shown["film"]],
+            "replays": [path.name for path in shown["replay"]],
             "report": (run.path / REPORT).is_file(),
         }
 
-    def grid(self, name: str) -> dict[str, Any]:
+    def grid(self, name: str) -> Json:
         """A comparison as its file holds it.
 
         Raises:
@@ -92,7 +88,8 @@ class Library:
         folder = self._inside(f"{COMPARISONS}/{name}")
         if "/" in name or not (folder / COMPARISON).is_file():
             raise NotThereError(name)
-        return {"id": name, **read_comparison(folder).model_dump(by_alias=True)}
+        record = ComparisonRecord.read(folder / COMPARISON)
+        return {"id": name, **record.model_dump(mode="json", by_alias=True)}
 
     def run_folder(self, name: str) -> Path:
         """The directory of a run.
@@ -143,14 +140,14 @@ class Library:
 
     def stamps(self) -> dict[str, int]:
         """When the record of every run and comparison was written: tells whether the index has changed."""
-        found: dict[str, int] = {}
+        stamps: dict[str, int] = {}
         for pattern, file in (("*/*/*/*", RECORD), (f"{COMPARISONS}/*", COMPARISON)):
             for folder in self._folders(pattern, file):
                 try:
-                    found[str(folder)] = (folder / file).stat().st_mtime_ns
+                    stamps[str(folder)] = (folder / file).stat().st_mtime_ns
                 except OSError:
                     continue
-        return found
+        return stamps
 
     def _inside(self, name: str) -> Path:
         """A path below the runs directory, links followed.
@@ -172,23 +169,23 @@ class Library:
 
     def _folders(self, pattern: str, file: str) -> list[Path]:
         root = self.root.resolve()
-        found = []
+        folders = []
         for path in root.glob(f"{pattern}/{file}"):
             folder = path.parent
             hidden = any(part[0] == "." for part in folder.relative_to(root).parts)
             if not hidden and folder.resolve().is_relative_to(root):
-                found.append(folder)
-            if len(found) >= MAX_RUNS:
+                folders.append(folder)
+            if len(folders) >= MAX_RUNS:
                 break
-        return found
+        return folders
 
     def _open(self, name: str) -> Run:
         return Run.open(self.run_folder(name))
 
-    def _entry(self, folder: Path) -> dict[str, Any]:
+    def _entry(self, folder: Path) -> Json:
         """A run's line of the index; read again only when its record or evaluation has changed."""
         name = folder.relative_to(self.root.resolve()).as_posix()
-        stamp = tuple(_stamp(folder / file) for file in (RECORD, "evaluation.json"))
+        stamp = tuple(_stamp(folder / file) for file in (RECORD, EVALUATION))
         known = self._known.get(name)
         if known is None or known[0] != stamp:
             known = (stamp, _line(name, folder))
@@ -202,7 +199,7 @@ class Library:
             entry["steps_done"] = _last_step(folder / PROGRESS) or entry["steps_done"]
         return entry
 
-    def _grid_entry(self, folder: Path) -> dict[str, Any]:
+    def _grid_entry(self, folder: Path) -> Json:
         name = folder.name
         stamp = (_stamp(folder / COMPARISON),)
         known = self._known.get(f"{COMPARISONS}/{name}")
@@ -212,19 +209,19 @@ class Library:
         return known[1]
 
 
-def curves(records: list[dict[str, float | None]]) -> dict[str, dict[str, list[float]]]:
+def curves(records: list[ProgressRow]) -> dict[str, dict[str, list[float]]]:
     """Every figure of a progress file over steps."""
     names = dict.fromkeys(name for record in records for name in record if name not in ("steps", "seconds"))
-    found = {}
+    shown = {}
     for name in names:
         steps, values = column(records, name, POINTS)
         if steps:
-            found[name] = {"x": steps, "y": values}
-    return found
+            shown[name] = {"x": steps, "y": values}
+    return shown
 
 
-def _line(name: str, folder: Path) -> dict[str, Any]:
-    line: dict[str, Any] = {"id": name, "status": "damaged", "steps_done": 0, "steps": 0}
+def _line(name: str, folder: Path) -> Json:
+    line: Json = {"id": name, "status": "damaged", "steps_done": 0, "steps": 0}
     domain, scenario, algorithm, _ = name.split("/")
     line |= {"scenario": f"{domain}/{scenario}", "algorithm": algorithm}
     try:
@@ -235,27 +232,28 @@ def _line(name: str, folder: Path) -> dict[str, Any]:
     metric, unit, better = metric_of(run, evaluation)
     row = evaluation.agents.get(run.algorithm) if evaluation else None
     against = row.against_best_baseline if row else None
+    record = run.record
     return line | {
-        "scenario": run.record["scenario_id"],
-        "title": str(run.record["scenario"].get("title", "")),
-        "algorithm": run.algorithm,
-        "seed": run.record["seed"],
-        "status": run.record["status"],
-        "steps": run.record.get("steps", 0),
-        "steps_done": run.record.get("steps_done", 0),
-        "started": run.record.get("started"),
-        "seconds": run.record.get("seconds"),
+        "scenario": record.scenario_id,
+        "title": record.scenario.title,
+        "algorithm": record.algorithm,
+        "seed": record.seed,
+        "status": record.status,
+        "steps": record.steps or 0,
+        "steps_done": record.steps_done,
+        "started": record.started or None,
+        "seconds": record.seconds,
         "metric": {"name": metric, "unit": unit, "better": better},
         "value": row.mean if row else None,
         "verdict": against.verdict if against else None,
         "baseline": against.baseline if against else None,
-        "error": run.record.get("error") or note,
+        "error": record.error or note,
     }
 
 
-def _grid_line(name: str, folder: Path) -> dict[str, Any]:
+def _grid_line(name: str, folder: Path) -> Json:
     try:
-        facts: ComparisonFile = read_comparison(folder)
+        facts = ComparisonRecord.read(folder / COMPARISON)
     except SandboxError as error:
         return {"id": name, "title": name, "status": "damaged", "error": error.message, "done": 0, "cells": 0}
     return {
@@ -270,9 +268,9 @@ def _grid_line(name: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def _evaluation(run: Run) -> tuple[EvaluationFile | None, str | None]:
+def _evaluation(run: Run) -> tuple[EvaluationRecord | None, str | None]:
     try:
-        return read_evaluation(run), None
+        return run.evaluation(), None
     except DamagedRunError as error:
         return None, error.message
 
@@ -287,15 +285,12 @@ def _stamp(file: Path) -> int:
 def _last_step(file: Path) -> int | None:
     """The steps of the last whole line of a progress file."""
     try:
+        if not file.is_file():
+            return None
         with file.open("rb") as stream:
             stream.seek(0, os.SEEK_END)
             stream.seek(max(0, stream.tell() - _TAIL))
-            lines = stream.read().split(b"\n")[:-1]
+            rows = readable_rows(stream.read().split(b"\n")[:-1])
     except OSError:
         return None
-    for line in reversed(lines):
-        try:
-            return int(json.loads(line)["steps"])
-        except (ValueError, KeyError, TypeError, RecursionError):
-            continue
-    return None
+    return int(rows[-1]["steps"] or 0) if rows else None

@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from sandbox.api.errors import InvalidValueError, SandboxError
-from sandbox.runs.directory import strict
+from sandbox.records.base import strict
 from sandbox.runs.provenance import packages
 from sandbox.ui.events import MAX_STREAMS, MAX_WATCHED, stream
 from sandbox.ui.guard import LOOPBACK, REPORT_POLICY, Guard
@@ -27,9 +27,12 @@ from sandbox.ui.library import REPORT, SHOWN, Library, NotThereError
 ASSETS = {
     "uPlot.min.css": ("sandbox.report", "text/css"),
     "base.css": ("sandbox.report", "text/css"),
+    "replay.css": ("sandbox.report", "text/css"),
     "ui.css": ("sandbox.ui", "text/css"),
     "uPlot.iife.min.js": ("sandbox.report", "text/javascript"),
     "charts.js": ("sandbox.report", "text/javascript"),
+    "scene.js": ("sandbox.report", "text/javascript"),
+    "timeseries.js": ("sandbox.report", "text/javascript"),
     "replay.js": ("sandbox.report", "text/javascript"),
     "ui.js": ("sandbox.ui", "text/javascript"),
     "icon.svg": ("sandbox.ui", "image/svg+xml"),
@@ -74,8 +77,8 @@ def _explained(handler: Callable[[_Pages, Request], Any]) -> Callable[[_Pages, R
     @wraps(handler)
     async def answer(self: _Pages, request: Request) -> Response:
         try:
-            found: Response = await handler(self, request)
-            return found
+            response: Response = await handler(self, request)
+            return response
         except NotThereError:
             return JSONResponse({"error": "There is no such thing here."}, 404)
         except SandboxError as error:
@@ -114,21 +117,20 @@ class _Pages:
     @_explained
     async def run(self, request: Request) -> Response:
         """One run."""
-        return _json(await run_in_threadpool(self._library.run, _one(request, "id")))
+        return _json(await run_in_threadpool(self._library.run, _parameter(request, "id")))
 
     @_explained
     async def grid(self, request: Request) -> Response:
         """One comparison."""
-        return _json(await run_in_threadpool(self._library.grid, _one(request, "id")))
+        return _json(await run_in_threadpool(self._library.grid, _parameter(request, "id")))
 
     @_explained
     async def replay(self, request: Request) -> Response:
         """One replay, checked."""
-        from sandbox.api.replay import read_replay
+        from sandbox.api.replay import read_replay, to_json
 
-        path = self._library.replay(_one(request, "id"), _one(request, "name"))
-        replay = await run_in_threadpool(read_replay, path)
-        return Response(replay.model_dump_json(exclude_defaults=True), media_type="application/json")
+        path = self._library.replay(_parameter(request, "id"), _parameter(request, "name"))
+        return JSONResponse(await run_in_threadpool(lambda: to_json(read_replay(path))))
 
     @_explained
     async def events(self, request: Request) -> Response:
@@ -153,7 +155,7 @@ class _Pages:
     @_explained
     async def file(self, request: Request) -> Response:
         """A picture or film of a run."""
-        path = self._library.file(_one(request, "id"), _one(request, "name"))
+        path = self._library.file(_parameter(request, "id"), _parameter(request, "name"))
         return FileResponse(path, media_type=SHOWN[path.suffix.lower()])
 
     @_explained
@@ -179,7 +181,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     allowed: Iterable[str] = (),
-    told: Callable[[str], None] = print,
+    on_open: Callable[[str], None] = print,
 ) -> None:
     """Serve a runs directory until interrupted.
 
@@ -188,7 +190,7 @@ def serve(
         host: Address to listen on.
         port: Port; 0 takes a free one.
         allowed: Host names that are trusted besides those of this machine and ``host``.
-        told: Hears the address, token included, once the port is open.
+        on_open: Called with the address, token included, once the port is open.
 
     Raises:
         InvalidValueError: If the address cannot be listened on.
@@ -217,7 +219,7 @@ def serve(
         lifespan="off",
         ws="none",
     )
-    told(f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else shown}:{number}/?token={token}")
+    on_open(f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else shown}:{number}/?token={token}")
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: Any) -> None:
@@ -231,7 +233,7 @@ def serve(
         listener.close()
 
 
-def _one(request: Request, name: str) -> str:
+def _parameter(request: Request, name: str) -> str:
     value = request.query_params.get(name)
     if value is None or len(value) > 1000:
         raise NotThereError(name)

@@ -51,7 +51,7 @@ def test_only_what_is_missing_is_trained_and_all_is_judged(asked: Asked, first: 
     both = [asked, replace(asked, seed=1)]
     done = trained(both, 1)
     assert done[0].path == first
-    assert [run.record["seed"] for run in done] == [0, 1]
+    assert [run.record.seed for run in done] == [0, 1]
     result = judge(asked, done)
     assert len(result["final"]) == len(result["final_returns"]) == 2
     assert result["better"] == "lower"

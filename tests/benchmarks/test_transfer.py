@@ -50,9 +50,9 @@ def test_four_agents_are_compared_at_equal_steps_and_found_again(
     made = [*runs(tmp_path), *runs(tmp_path / "mixed")]
     records = [run.record for run in made if isinstance(run, Run)]
     assert len(records) == 8
-    assert {record["steps"] for record in records} == {120}
-    assert len({json.dumps(record["hyperparameters"], sort_keys=True) for record in records}) == 1
-    assert sum(record["init_from"] is not None for record in records) == 2
+    assert {record.steps for record in records} == {120}
+    assert len({json.dumps(record.hyperparameters, sort_keys=True) for record in records}) == 1
+    assert sum(record.init_from is not None for record in records) == 2
     assert call(monkeypatch, *words) == 0
     assert json.loads(capsys.readouterr().out) == [result]
     assert len([*runs(tmp_path), *runs(tmp_path / "mixed")]) == 8

@@ -8,14 +8,14 @@ import pytest
 from rich.console import Console
 
 from sandbox.cli.show.progress import LiveProgress, PlainProgress, _Facts
-from sandbox.report.files import Against
+from sandbox.records.evaluation import DifferenceRecord
 from sandbox.report.words import number, verdict, with_unit
 
 DELAY, THROUGHPUT = ("delay", "s"), ("throughput", "vehicles/h")
 
 
-def against(baseline: str, difference: float, ci95: tuple[float, float], word: str) -> Against:
-    return Against(baseline=baseline, difference=difference, ci95=ci95, verdict=word)
+def against(baseline: str, difference: float, ci95: tuple[float, float], word: str) -> DifferenceRecord:
+    return DifferenceRecord(baseline=baseline, difference=difference, ci95=ci95, verdict=word)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_pure_numbers_have_no_unit() -> None:
         ),
     ],
 )
-def test_verdict_says_who_won(metric: tuple[str, str], compared: Against, sentence: str) -> None:
+def test_verdict_says_who_won(metric: tuple[str, str], compared: DifferenceRecord, sentence: str) -> None:
     assert verdict("ppo", compared, *metric, episodes=10) == sentence
 
 

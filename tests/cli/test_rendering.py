@@ -70,7 +70,7 @@ def test_info_lists_what_can_be_drawn(sandbox: Sandbox) -> None:
     forage = sandbox("info", "toy/forage", "--json").document["views"]
     assert [view["name"] for view in forage] == ["episode", "replay"]
     tag = sandbox("info", "toy/tag", "--json").document["views"]
-    assert [view["name"] for view in tag] == ["steps", "empty"]
+    assert [view["name"] for view in tag] == ["steps", "empty", "replay"]
     assert "Views (sandbox render --view NAME)" in sandbox("info", "toy/tag").out
 
 
@@ -80,7 +80,7 @@ def test_info_lists_what_can_be_drawn(sandbox: Sandbox) -> None:
         (("greedy", "--scenario", "toy/forage", "--out", "a.avi"), 2, "must end in .mp4 or .gif or .png"),
         (("greedy", "random", "--scenario", "toy/forage", "--out", "a.gif"), 2, "One film shows one agent"),
         (("optimal", "--scenario", "toy/corridor"), 2, "cannot render its episodes"),
-        (("chase", "--scenario", "toy/tag"), 2, "It offers the views steps, empty"),
+        (("chase", "--scenario", "toy/tag"), 2, "It offers the views steps, empty, replay"),
         (("chase", "--scenario", "toy/tag", "--view", "step"), 2, "Did you mean steps?"),
         (("chase", "--scenario", "toy/tag", "--view", "steps", "--out", "a.png"), 2, "end in .json or .txt"),
         (("chase", "random", "--scenario", "toy/tag", "--view", "empty"), 2, "shows one agent, not 2"),

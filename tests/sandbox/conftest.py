@@ -20,3 +20,10 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     registry.cache_clear()
     yield
     registry.cache_clear()
+
+
+@pytest.fixture
+def ddpg(toys: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the algorithm ``ddpg`` known, a row of the SB3 catalogue that the package does not have."""
+    monkeypatch.setenv("SANDBOX_PLUGINS", f"{TOYS},{TOYS.with_name('ddpg.py')}")
+    registry.cache_clear()

@@ -61,7 +61,7 @@ def evil_zip(path: Path, marker: Path) -> Path:
     return path
 
 
-def test_a_foreign_archive_is_refused_and_its_code_not_run(
+def test_an_archive_of_sb3_is_refused_and_its_code_not_run(
     sandbox: Callable[..., Outcome], tmp_path: Path, marker: Path
 ) -> None:
     evil = evil_zip(tmp_path / "model.zip", marker)

@@ -35,7 +35,7 @@ SB3 = ("stable_baselines3", "sb3_contrib")
 
 ALLOWED = {
     (
-        "sandbox/backends/sb3/foreign.py",
+        "sandbox/backends/sb3/import_sb3.py",
         "load of Stable-Baselines3",
     ): "behind --trust-pickle, and nothing else",
 }
@@ -43,7 +43,7 @@ ALLOWED = {
 
 def breaches(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Line and name of every construct that lets a file decide what is executed."""
-    foreign = sb3_names(tree)
+    imported = sb3_names(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, name.name) for name in node.names if top(name.name) in MODULES)
@@ -52,10 +52,10 @@ def breaches(tree: ast.AST) -> Iterator[tuple[int, str]]:
         elif isinstance(node, ast.Attribute) and node.attr in ATTRIBUTES:
             yield node.lineno, node.attr
         elif isinstance(node, ast.Call):
-            yield from ((node.lineno, what) for what in calls(node, foreign))
+            yield from ((node.lineno, what) for what in calls(node, imported))
 
 
-def calls(node: ast.Call, foreign: set[str]) -> Iterator[str]:
+def calls(node: ast.Call, imported: set[str]) -> Iterator[str]:
     """What is wrong with one call."""
     function = node.func
     keywords = {keyword.arg: keyword.value for keyword in node.keywords}
@@ -77,7 +77,7 @@ def calls(node: ast.Call, foreign: set[str]) -> Iterator[str]:
     if function.attr in ("load", "load_all") and owner in ("torch", "yaml"):
         yield f"{owner}.{function.attr}"
     if function.attr in ("load", "set_parameters") and (
-        owner in foreign or owner in ("model_class", "model")
+        owner in imported or owner in ("model_class", "model")
     ):
         yield "load of Stable-Baselines3"
     if function.attr == "load" and isinstance(function.value, ast.Call):

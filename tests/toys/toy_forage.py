@@ -174,16 +174,41 @@ def make_greedy(env: Any) -> GreedyPolicy:
 
 
 def draw_replay(request: Any) -> None:
-    """Every step's reward as a replay of the inventory viewer, the simplest there is."""
+    """Items and the forager on the grid, and the reward of every step."""
     from sandbox.api.replay import write_replay
 
-    episodes = []
-    for agent in request.agents:
-        for seed in request.seeds:
-            rewards: list[float] = []
-            request.play(agent, seed, lambda env, moment, kept=rewards: kept.append(moment.reward))
-            location = {"name": "grid", "order": rewards}
-            episodes.append(
-                {"agent": agent.name, "seed": seed, "periods": len(rewards), "locations": [location]}
-            )
-    write_replay(request.path, "inventory", "toy/forage", episodes)
+    episodes = [_replay(request, agent, seed) for agent in request.agents for seed in request.seeds]
+    write_replay(request.path, request.scenario, episodes)
+
+
+def _replay(request: Any, agent: Any, seed: int) -> Any:
+    from sandbox.api.replay import Episode, Kind, Rectangles, Scene, StepLog, Things
+
+    log, frames, size = StepLog(request.weights), [], 0
+
+    def watch(env: Any, moment: Any) -> None:
+        nonlocal size
+        log.add(moment)
+        size = env.config.size
+        rows, columns = np.nonzero(env.items)
+        frames.append(
+            {
+                "id": [*(rows * size + columns + 1), 0],
+                "x": [*columns, env.place[1]],
+                "y": [*-rows, -env.place[0]],
+                "kind": [*np.ones(len(rows)), 0],
+            }
+        )
+
+    record = request.play(agent, seed, watch)
+    kinds = [Kind(name="forager", colour="bad"), Kind(name="item", shape="circle", length=0.5)]
+    grid = Rectangles(boxes=[(-0.5, 0.5 - size, size, size)], line="line")
+    return Episode(
+        agent=agent.name,
+        seed=seed,
+        frames=len(frames),
+        metrics=record.metrics,
+        scene=Scene(shapes=[grid], things=[Things.of(frames, kinds)]),
+        series=log.series(),
+        texts=log.texts(),
+    )

@@ -43,11 +43,11 @@ def padded(by_agent: Mapping[str, Space]) -> Space:
     return spaces.Box(low, high, dtype=boxes[0].dtype.type)
 
 
-def cutter(own: Space, row: Space) -> Callable[[Array], Array]:
+def cutter(space: Space, row: Space) -> Callable[[Array], Array]:
     """A function that cuts one agent's part out of a padded observation, as a copy."""
-    if not isinstance(own, spaces.Box) or own.shape == row.shape:
+    if not isinstance(space, spaces.Box) or space.shape == row.shape:
         return np.array
-    part = tuple(slice(size) for size in own.shape)
+    part = tuple(slice(size) for size in space.shape)
     return lambda values: np.array(values[part])
 
 

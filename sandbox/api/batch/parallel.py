@@ -22,6 +22,7 @@ from sandbox.api.batch.state import Restore, keeper_of
 from sandbox.api.batch.types import Array, Config, Core, Info, Space
 from sandbox.api.errors import MissingExtraError
 from sandbox.api.reward import RewardSpec
+from sandbox.api.types import Json
 
 _ROW = np.zeros(1, np.int64)
 
@@ -52,11 +53,12 @@ class BatchedAgents:
         self.observation_spaces, self.action_spaces = rows.observation_spaces, rows.action_spaces
         self._read = action_reader(rows.row_action_space, (1, len(rows.agents)))
         self._cut = {
-            agent: cutter(own, rows.row_observation_space) for agent, own in self.observation_spaces.items()
+            agent: cutter(space, rows.row_observation_space)
+            for agent, space in self.observation_spaces.items()
         }
         self._masked = {
-            agent: slice(int(own.n) if isinstance(own, spaces.Discrete) else None)
-            for agent, own in self.action_spaces.items()
+            agent: slice(int(space.n) if isinstance(space, spaces.Discrete) else None)
+            for agent, space in self.action_spaces.items()
         }
         self._np_random: np.random.Generator | None = None
 
@@ -146,7 +148,7 @@ class BatchedAgents:
         if hasattr(self.core, "close"):
             self.core.close()
 
-    def _by_agent(self, agents: list[str], values: Array) -> dict[str, Any]:
+    def _by_agent(self, agents: list[str], values: Array) -> Json:
         return {agent: values[self.possible_agents.index(agent)] for agent in agents}
 
     def _joint(self, actions: Mapping[str, Any]) -> Array:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from sandbox.api.batch.actions import action_reader
@@ -16,9 +16,10 @@ from sandbox.api.batch.state import Restore, keeper_of
 from sandbox.api.batch.types import Array, Config, Core, Flags, Info
 from sandbox.api.batch.vector import Seeds, seed_rows
 from sandbox.api.reward import RewardSpec
+from sandbox.api.types import Element, VectorEnvironment
 
 
-class BatchedParallelVectorEnv(VectorEnv[Any, Any, Any]):
+class BatchedParallelVectorEnv(VectorEnvironment):
     """A core of ``num_envs`` rows with k agents each; row r with seed s plays the single one's episodes.
 
     The form is that of `sandbox.api.Task.make_vec` for parallel tasks: observations ``(num_envs, k, …)``,
@@ -63,7 +64,7 @@ class BatchedParallelVectorEnv(VectorEnv[Any, Any, Any]):
         self._begin(np.arange(self.num_envs) if mask is None else np.flatnonzero(mask))
         return self._rows.observe(), self._rows.present()
 
-    def step(self, actions: Any) -> tuple[Array, Array, Flags, Flags, Info]:
+    def step(self, actions: Element) -> tuple[Array, Array, Flags, Flags, Info]:
         """One step of all rows and agents; rows whose last agent has left are reset."""
         rows = self._rows
         read = self._read(actions)

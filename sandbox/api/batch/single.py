@@ -14,11 +14,12 @@ from sandbox.api.batch.rows import Rows, row_of
 from sandbox.api.batch.state import Restore, keeper_of
 from sandbox.api.batch.types import Array, Config, Core, Info, Observation
 from sandbox.api.reward import RewardSpec
+from sandbox.api.types import Element, Environment
 
 _ROW = np.zeros(1, np.int64)
 
 
-class BatchedEnv(gym.Env[Any, Any]):
+class BatchedEnv(Environment):
     """A core of one row.
 
     Attributes:
@@ -53,7 +54,7 @@ class BatchedEnv(gym.Env[Any, Any]):
         self._running = True
         return row_of(self.core.observe(), 0), _first_row(self._rows.present())
 
-    def step(self, action: Any) -> tuple[Observation, float, bool, bool, Info]:
+    def step(self, action: Element) -> tuple[Observation, float, bool, bool, Info]:
         """One step.
 
         Raises:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium.utils import seeding
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from sandbox.api.batch.actions import action_reader
@@ -16,11 +16,12 @@ from sandbox.api.batch.state import Restore, keeper_of
 from sandbox.api.batch.types import Array, Config, Core, Flags, Info, Observation
 from sandbox.api.extension import Observer
 from sandbox.api.reward import RewardSpec
+from sandbox.api.types import Element, VectorEnvironment
 
 Seeds = int | Sequence[int | None] | None
 
 
-class BatchedVectorEnv(VectorEnv[Any, Any, Any]):
+class BatchedVectorEnv(VectorEnvironment):
     """A core of ``num_envs`` rows; row r with seed s plays the episodes of `BatchedEnv` with seed s.
 
     An episode that ends is followed by the next in the same step (autoreset mode SAME_STEP).
@@ -63,7 +64,7 @@ class BatchedVectorEnv(VectorEnv[Any, Any, Any]):
         self._begin(np.arange(self.num_envs) if mask is None else np.flatnonzero(mask))
         return self._rows.observe(), self._rows.present()
 
-    def step(self, actions: Any) -> tuple[Observation, Array, Flags, Flags, Info]:
+    def step(self, actions: Element) -> tuple[Observation, Array, Flags, Flags, Info]:
         """One step of all rows; those that ended are reset, their last observation is in ``final_obs``."""
         rows = self._rows
         read = self._read(actions)

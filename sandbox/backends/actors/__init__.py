@@ -1,1 +1,1 @@
-"""A stochastic policy network on flat observations, for the backends that have no such thing of their own."""
+"""A stochastic policy network on flat observations, shared by REINFORCE and RLlib."""

@@ -1,14 +1,14 @@
 """Action distributions π(·|s), one for each kind of action space.
 
 A network gives a row of numbers for every observation; a `Distribution` reads them as parameters.
-Drawing works on NumPy arrays with a generator of its own; probabilities work on tensors, for the
-gradient. Draws are kept in raw form, shape ``(n, k)``, and turned into actions at the last moment.
+Drawing works on NumPy arrays with NumPy's generator; probabilities work on tensors, for the gradient.
+Draws are kept in raw form, shape ``(n, k)``, and converted to actions when the environment is stepped.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Protocol
 
 import gymnasium as gym
 import numpy as np
@@ -18,16 +18,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from sandbox.api.errors import MisfitError
+from sandbox.api.types import Array, Space
 
 FORBIDDEN = -1e8
 """Logit of a masked action: its probability is exactly zero in single precision."""
 
-WIDEST = 1e6
+MAX_WIDTH = 1e6
 """Bounds further apart than this are not taken as a scale."""
 
 
 class Distribution(Protocol):
-    """What the policy needs to know of its action space.
+    """A family of distributions over an action space.
 
     Attributes:
         size: Parameters that the network gives for every row.
@@ -37,13 +38,11 @@ class Distribution(Protocol):
     size: int
     gaussian: bool
 
-    def draw(
-        self, params: NDArray[Any], mask: NDArray[np.bool_] | None, rng: np.random.Generator | None
-    ) -> NDArray[Any]:
+    def draw(self, params: Array, mask: NDArray[np.bool_] | None, rng: np.random.Generator | None) -> Array:
         """Raw draws, shape ``(n, k)``; the mode where there is no generator."""
         ...
 
-    def action(self, raw: NDArray[Any]) -> NDArray[Any]:
+    def action(self, raw: Array) -> Array:
         """Actions within the space, shape ``(n, *action_shape)``."""
         ...
 
@@ -57,14 +56,14 @@ class Distribution(Protocol):
 
 
 class Categorical:
-    """Independent choices: Discrete is one, MultiDiscrete several.
+    """Independent categorical choices: a single one for Discrete, several for MultiDiscrete.
 
-    A mask has one entry for every choice, those of a MultiDiscrete space side by side.
+    A mask has an entry for every value of a choice, those of a MultiDiscrete space side by side.
     """
 
     gaussian = False
 
-    def __init__(self, space: gym.spaces.Discrete[Any] | gym.spaces.MultiDiscrete[Any]) -> None:
+    def __init__(self, space: gym.spaces.Discrete[np.int64] | gym.spaces.MultiDiscrete[np.int64]) -> None:
         self.space = space
         sizes = [space.n] if isinstance(space, gym.spaces.Discrete) else space.nvec.ravel()
         self.sizes = [int(n) for n in sizes]
@@ -72,21 +71,19 @@ class Categorical:
         self._shape: tuple[int, ...] = space.shape or ()
         self._cuts = np.cumsum(self.sizes)[:-1]
 
-    def draw(
-        self, params: NDArray[Any], mask: NDArray[np.bool_] | None, rng: np.random.Generator | None
-    ) -> NDArray[Any]:
+    def draw(self, params: Array, mask: NDArray[np.bool_] | None, rng: np.random.Generator | None) -> Array:
         """By the Gumbel-max trick: argmax of logits plus Gumbel noise is a draw from their softmax."""
-        logits: NDArray[Any] = params if mask is None else np.where(mask, params, FORBIDDEN)
+        logits: Array = params if mask is None else np.where(mask, params, FORBIDDEN)
         if rng is not None:
             logits = logits + rng.gumbel(size=logits.shape)
         if len(self.sizes) == 1:
-            best: NDArray[Any] = logits.argmax(1, keepdims=True)
+            best: Array = logits.argmax(1, keepdims=True)
             return best
         return np.stack([part.argmax(1) for part in np.split(logits, self._cuts, axis=1)], axis=1)
 
-    def action(self, raw: NDArray[Any]) -> NDArray[Any]:
+    def action(self, raw: Array) -> Array:
         """Choices, counted from the space's start."""
-        shaped: NDArray[Any] = raw.reshape(len(raw), *self._shape) + self.space.start
+        shaped: Array = raw.reshape(len(raw), *self._shape) + self.space.start
         return shaped.astype(self.space.dtype, copy=False)
 
     def log_prob(self, params: Tensor, raw: Tensor, mask: Tensor | None) -> Tensor:
@@ -106,7 +103,7 @@ class Categorical:
 
 
 class Bernoulli:
-    """Independent yes-or-no choices: MultiBinary."""
+    """Independent binary choices: MultiBinary."""
 
     gaussian = False
 
@@ -114,19 +111,17 @@ class Bernoulli:
         self.space = space
         self.size = math.prod(space.shape)
 
-    def draw(
-        self, params: NDArray[Any], mask: NDArray[np.bool_] | None, rng: np.random.Generator | None
-    ) -> NDArray[Any]:
-        """Yes where the logit exceeds logistic noise, or zero."""
+    def draw(self, params: Array, mask: NDArray[np.bool_] | None, rng: np.random.Generator | None) -> Array:
+        """1 where the logit exceeds logistic noise, or zero for the mode."""
         threshold = 0.0 if rng is None else rng.logistic(size=params.shape)
         return (params > threshold).astype(np.int8)
 
-    def action(self, raw: NDArray[Any]) -> NDArray[Any]:
+    def action(self, raw: Array) -> Array:
         """Zeros and ones."""
         return raw.reshape(len(raw), *self.space.shape).astype(self.space.dtype, copy=False)
 
     def log_prob(self, params: Tensor, raw: Tensor, mask: Tensor | None) -> Tensor:
-        """Sum of log σ(logit) over yes and log σ(-logit) over no."""
+        """Sum of log σ(logit) over ones and log σ(-logit) over zeros."""
         return -functional.binary_cross_entropy_with_logits(
             params, raw.to(params.dtype), reduction="none"
         ).sum(1)
@@ -140,8 +135,12 @@ class Gaussian:
     """Continuous actions with a standard deviation that does not depend on the state: Box.
 
     Raw draws are in half widths from the middle of the range where an action is bounded on both
-    sides (by no more than `WIDEST`), in the action's own units otherwise. Actions are clipped to the
+    sides (by no more than `MAX_WIDTH`), in the action's units otherwise. Actions are clipped to the
     bounds. The log probability is that of the raw draw: clipping belongs to the environment.
+
+    Attributes:
+        middle: Middle of the range of each action, shape ``(k,)``; 0 where it is not scaled.
+        half_width: Half of its width, shape ``(k,)``; 1 where it is not scaled.
     """
 
     gaussian = True
@@ -151,27 +150,25 @@ class Gaussian:
         self.size = 2 * math.prod(space.shape)
         low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
         scaled = space.bounded_below.ravel() & space.bounded_above.ravel()
-        scaled[scaled] = high[scaled] - low[scaled] <= WIDEST
-        self._middle, self._half = np.zeros(len(low)), np.ones(len(low))
-        self._middle[scaled] = (high[scaled] + low[scaled]) / 2
-        self._half[scaled] = (high[scaled] - low[scaled]) / 2
+        scaled[scaled] = high[scaled] - low[scaled] <= MAX_WIDTH
+        self.middle, self.half_width = np.zeros(len(low)), np.ones(len(low))
+        self.middle[scaled] = (high[scaled] + low[scaled]) / 2
+        self.half_width[scaled] = (high[scaled] - low[scaled]) / 2
         self._low, self._high = low, high
 
-    def draw(
-        self, params: NDArray[Any], mask: NDArray[np.bool_] | None, rng: np.random.Generator | None
-    ) -> NDArray[Any]:
+    def draw(self, params: Array, mask: NDArray[np.bool_] | None, rng: np.random.Generator | None) -> Array:
         """Mean plus noise."""
         mean, log_std = np.split(params, 2, axis=1)
         return mean if rng is None else mean + np.exp(log_std) * rng.standard_normal(mean.shape)
 
-    def action(self, raw: NDArray[Any]) -> NDArray[Any]:
+    def action(self, raw: Array) -> Array:
         """Scaled to the range and clipped to it; rounded where the space holds integers."""
-        scaled = np.clip(self._middle + self._half * raw, self._low, self._high)
+        scaled = np.clip(self.middle + self.half_width * raw, self._low, self._high)
         if self.space.dtype.kind in "iu":
             scaled = np.rint(scaled)
         shaped = scaled.reshape(len(raw), *self.space.shape).astype(self.space.dtype)
         # Rounding to single precision may have left the range.
-        inside: NDArray[Any] = np.clip(shaped, self.space.low, self.space.high)
+        inside: Array = np.clip(shaped, self.space.low, self.space.high)
         return inside
 
     def log_prob(self, params: Tensor, raw: Tensor, mask: Tensor | None) -> Tensor:
@@ -185,11 +182,11 @@ class Gaussian:
         return (params.chunk(2, 1)[1] + 0.5 * math.log(2 * math.pi * math.e)).sum(1)
 
 
-def distribution_for(space: gym.Space[Any]) -> Distribution:
+def distribution_for(space: Space) -> Distribution:
     """The distribution over an action space.
 
     Raises:
-        MisfitError: For a space that none is made for.
+        MisfitError: For a space without a distribution.
     """
     if isinstance(space, gym.spaces.Discrete | gym.spaces.MultiDiscrete):
         return Categorical(space)

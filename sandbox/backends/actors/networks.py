@@ -1,4 +1,4 @@
-"""Fully connected networks: layers side by side, and the one that gives a distribution's parameters."""
+"""Fully connected networks, and the actor, whose outputs are the parameters of a distribution."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Actor(nn.Module):
         outputs: Parameters of the distribution.
         activation: A key of `ACTIVATIONS`.
         log_std: For a Gaussian, the first value of its log standard deviations, which are parameters
-            of their own and the second half of the outputs; None for other distributions.
+            beside the network's and the second half of the outputs; None for other distributions.
     """
 
     def __init__(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api.errors import MisfitError
+from sandbox.api.types import Array, Observation, Space
 
 
-def flat_size(space: gym.Space[Any]) -> int:
+def flat_size(space: Space) -> int:
     """Numbers in a flattened observation.
 
     Raises:
@@ -30,7 +30,7 @@ def flat_size(space: gym.Space[Any]) -> int:
     )
 
 
-def flatten(space: gym.Space[Any], observation: Any) -> NDArray[np.float32]:
+def flatten(space: Space, observation: Observation) -> NDArray[np.float32]:
     """Rows of numbers, as ``gymnasium.spaces.flatten`` makes them, for a whole batch.
 
     Args:
@@ -41,6 +41,7 @@ def flatten(space: gym.Space[Any], observation: Any) -> NDArray[np.float32]:
         Shape ``(n, flat_size(space))``; choices are one-hot.
     """
     if isinstance(space, gym.spaces.Dict):
+        assert isinstance(observation, Mapping)
         parts = [flatten(part, observation[key]) for key, part in space.spaces.items()]
         return np.concatenate(parts, axis=1)
     if isinstance(space, gym.spaces.Discrete):
@@ -52,14 +53,14 @@ def flatten(space: gym.Space[Any], observation: Any) -> NDArray[np.float32]:
     return numbers.reshape(len(numbers), -1)
 
 
-def batch_of_one(observation: Any) -> Any:
-    """An observation as a batch that holds it alone."""
+def as_batch(observation: Observation) -> Observation:
+    """A single observation as a batch of size 1."""
     if isinstance(observation, Mapping):
-        return {key: batch_of_one(part) for key, part in observation.items()}
+        return {key: as_batch(part) for key, part in observation.items()}  # type: ignore[misc]
     return np.asarray(observation)[None]
 
 
-def _one_hot(chosen: NDArray[Any], sizes: NDArray[Any]) -> NDArray[np.float32]:
+def _one_hot(chosen: Array, sizes: Array) -> NDArray[np.float32]:
     """One-hot codes side by side, for choices of shape ``(n, k)`` among ``sizes`` of shape ``(k,)``."""
     ends = np.cumsum(sizes)
     codes = np.zeros((len(chosen), int(ends[-1])), np.float32)
@@ -75,6 +76,13 @@ class Normaliser:
 
     Args:
         size: Numbers in an observation.
+
+    Attributes:
+        mean: Shape ``(size,)``.
+        var: Shape ``(size,)``.
+        count: Number of observations.
+        shift: The mean in single precision.
+        scale: One over the standard deviation, in single precision.
     """
 
     CLIP = 10.0
@@ -82,35 +90,35 @@ class Normaliser:
     def __init__(self, size: int) -> None:
         self._set(np.zeros(size), np.ones(size), 0.0)
 
-    def _set(self, mean: NDArray[Any], var: NDArray[Any], count: float) -> None:
+    def _set(self, mean: Array, var: Array, count: float) -> None:
         self.mean, self.var, self.count = mean, var, count
-        self._shift = mean.astype(np.float32)
-        self._scale = (1.0 / np.sqrt(var + 1e-8)).astype(np.float32)
+        self.shift = mean.astype(np.float32)
+        self.scale = (1.0 / np.sqrt(var + 1e-8)).astype(np.float32)
 
     def __call__(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Rows in units of deviations from the mean, at most `CLIP` of them."""
-        scaled: NDArray[np.float32] = np.clip((rows - self._shift) * self._scale, -self.CLIP, self.CLIP)
+        scaled: NDArray[np.float32] = np.clip((rows - self.shift) * self.scale, -self.CLIP, self.CLIP)
         return scaled
 
-    def update(self, rows: NDArray[Any]) -> None:
-        """Take in a batch of rows, shape ``(n, size)``."""
+    def update(self, rows: Array) -> None:
+        """Add a batch of rows, shape ``(n, size)``."""
         batch = rows.astype(np.float64)
         self.merge(len(rows), batch.mean(0), batch.var(0))
 
-    def merge(self, number: int, mean: NDArray[Any], var: NDArray[Any]) -> None:
-        """Take in a batch of which the number of rows, their mean and their variance are known."""
+    def merge(self, number: int, mean: Array, var: Array) -> None:
+        """Add a batch, given the number of its rows, their mean and their variance."""
         count = self.count + number
         delta = mean - self.mean
         spread = self.var * self.count + var * number
         spread += delta**2 * self.count * number / count
         self._set(self.mean + delta * number / count, spread / count, count)
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """Content of ``normaliser.npz``."""
         return {"mean": self.mean, "var": self.var, "count": np.array(self.count)}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], size: int) -> Normaliser:
+    def from_arrays(cls, arrays: Mapping[str, Array], size: int) -> Normaliser:
         """The normaliser that `arrays` described.
 
         Raises:
@@ -119,7 +127,8 @@ class Normaliser:
         if set(arrays) != {"mean", "var", "count"} or not (
             arrays["mean"].shape == arrays["var"].shape == (size,)
         ):
-            raise MisfitError(f"The saved normaliser is not one for observations of {size} numbers.")
-        made = cls(size)
-        made._set(arrays["mean"].astype(np.float64), arrays["var"].astype(np.float64), float(arrays["count"]))
-        return made
+            raise MisfitError(f"The saved normaliser is not for observations of {size} numbers.")
+        normaliser = cls(size)
+        mean, var = arrays["mean"].astype(np.float64), arrays["var"].astype(np.float64)
+        normaliser._set(mean, var, float(arrays["count"]))
+        return normaliser

@@ -1,27 +1,35 @@
-"""What acts: an actor network with its observation normaliser and its action distribution."""
+"""A policy: an actor network with its observation normaliser and its action distribution."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from sandbox.api.errors import DamagedRunError, MisfitError
 from sandbox.api.spaces import space_from_json, space_to_json
+from sandbox.api.types import Array, Json, Observation, Space
 from sandbox.backends.actors.distributions import distribution_for
+from sandbox.backends.actors.export import ActorModule
 from sandbox.backends.actors.networks import Actor
 from sandbox.backends.actors.observations import Normaliser, flat_size, flatten
-from sandbox.backends.policy_files import PolicyFiles, read_policy, require_fit, require_size, write_policy
+from sandbox.backends.policy_files import (
+    PolicyFiles,
+    read_policy,
+    require_fit,
+    require_size,
+    shapes,
+    write_policy,
+)
 
 P = TypeVar("P", bound="ActorPolicy")
 
 ACTOR = "policy."
-"""What the names of the actor's weights begin with in a saved policy."""
+"""Prefix of the actor's weights in a saved policy."""
 
 
 class ActorPolicy:
@@ -30,7 +38,7 @@ class ActorPolicy:
     Args:
         algorithm: Name of the algorithm whose ``load`` reads it back.
         observation_space: Space of one row.
-        action_space: Likewise.
+        action_space: Space of one row.
         net_arch: Widths of the hidden layers.
         activation: A key of `sandbox.backends.actors.networks.ACTIVATIONS`.
         log_std: First log standard deviation of continuous actions.
@@ -40,7 +48,7 @@ class ActorPolicy:
 
     Attributes:
         actor: Network from flattened, normalised observations to the distribution's parameters; its
-            first weights come from torch's own generator.
+            first weights come from torch's global generator.
         normaliser: Of the observations, or None.
 
     Raises:
@@ -50,8 +58,8 @@ class ActorPolicy:
     def __init__(
         self,
         algorithm: str,
-        observation_space: gym.Space[Any],
-        action_space: gym.Space[Any],
+        observation_space: Space,
+        action_space: Space,
         net_arch: Sequence[int],
         activation: str,
         log_std: float,
@@ -74,8 +82,8 @@ class ActorPolicy:
         self._rng = np.random.default_rng(seed)
 
     def act(
-        self, observation: Any, mask: NDArray[np.bool_] | None = None, deterministic: bool = True
-    ) -> NDArray[Any]:
+        self, observation: Observation, mask: NDArray[np.bool_] | None = None, deterministic: bool = True
+    ) -> Array:
         """Actions for a batch; see `sandbox.api.Policy.act`."""
         rng = self._rng if self.stochastic or not deterministic else None
         raw = self.draw(flatten(self.observation_space, observation), mask, rng)
@@ -86,21 +94,20 @@ class ActorPolicy:
         rows: NDArray[np.float32],
         mask: NDArray[np.bool_] | None,
         rng: np.random.Generator | None,
-    ) -> NDArray[Any]:
+    ) -> Array:
         """Raw draws for flattened observations, shape ``(n, k)``; the mode without a generator."""
         with torch.inference_mode():
             params = self.actor(self.inputs(rows)).numpy()
         return self.distribution.draw(params, mask, rng)
 
     def inputs(self, rows: NDArray[np.float32]) -> torch.Tensor:
-        """What the networks are given for flattened observations."""
+        """Flattened observations as inputs of the networks: normalised, as a tensor."""
         return torch.from_numpy(rows if self.normaliser is None else self.normaliser(rows))
 
     def module(self) -> torch.nn.Module:
         """The policy's mode as one torch module, for `sandbox export`."""
-        from sandbox.backends.actors.export import ActorModule
-
-        return ActorModule(self).eval()
+        module = ActorModule(self.actor, self.observation_space, self.distribution, self.normaliser)
+        return module.eval()
 
     def save(self, directory: Path) -> None:
         """Write ``policy.json``, ``weights.safetensors`` and, if normalised, ``normaliser.npz``.
@@ -115,27 +122,28 @@ class ActorPolicy:
             "net_arch": self.net_arch,
             "activation": self.activation,
             "stochastic": self.stochastic,
-            **self._more(),
+            **self._extra_document(),
         }
         normaliser = None if self.normaliser is None else self.normaliser.arrays()
         write_policy(directory, document, self.tensors(), normaliser)
 
-    def take(self, saved: PolicyFiles, source: Path) -> None:
+    def load_weights(self, saved: PolicyFiles, source: Path) -> None:
         """Start from a saved policy: its weights and its normaliser.
 
         Args:
-            saved: What was read from ``source``.
+            saved: The content of ``source``.
             source: Its folder, for messages.
 
         Raises:
-            MisfitError: If it was made by another algorithm, or with another activation or other
+            MisfitError: If it was trained by another algorithm, or with another activation or other
                 layers, which are named.
         """
-        made_by, activation = saved.document["algorithm"], saved.document.get("activation")
-        if made_by != self.algorithm:
+        trained_by, activation = saved.document["algorithm"], saved.document.get("activation")
+        if trained_by != self.algorithm:
             raise MisfitError(
-                f"The policy in {source} was trained by {made_by}, which {self.algorithm} cannot start from.",
-                f"Continue with --algo {made_by}, or start from a run of {self.algorithm}.",
+                f"The policy in {source} was trained by {trained_by}, "
+                f"which {self.algorithm} cannot start from.",
+                f"Continue with --algo {trained_by}, or start from a run of {self.algorithm}.",
             )
         actor = part(saved, ACTOR)
         require_fit(shapes(self.actor.state_dict()), shapes(actor), source)
@@ -146,9 +154,9 @@ class ActorPolicy:
                 f"Add --hp activation={activation}.",
             )
         self.actor.load_state_dict(actor)
-        self._take_normaliser(saved, source)
+        self._load_normaliser(saved, source)
 
-    def _take_normaliser(self, saved: PolicyFiles, source: Path) -> None:
+    def _load_normaliser(self, saved: PolicyFiles, source: Path) -> None:
         """The weights mean something only together with the inputs that they were trained on."""
         if saved.normaliser is not None:
             size = flat_size(self.observation_space)
@@ -163,17 +171,17 @@ class ActorPolicy:
         """The weights that are saved, by name."""
         return {ACTOR + name: tensor for name, tensor in self.actor.state_dict().items()}
 
-    def _more(self) -> Mapping[str, Any]:
-        """What else ``policy.json`` holds."""
+    def _extra_document(self) -> Json:
+        """Further entries of ``policy.json``."""
         return {}
 
 
-def restored(directory: Path, make: Callable[[PolicyFiles, gym.Space[Any], gym.Space[Any]], P]) -> P:
+def restored(directory: Path, make: Callable[[PolicyFiles, Space, Space], P]) -> P:
     """Read back what `ActorPolicy.save` wrote.
 
     Args:
         directory: The folder.
-        make: Makes the policy, with any weights, from what was read and the two spaces.
+        make: Makes the policy, with any weights, from the content of the folder and the two spaces.
 
     Raises:
         DamagedRunError: If anything is missing, changed or inconsistent.
@@ -184,7 +192,7 @@ def restored(directory: Path, make: Callable[[PolicyFiles, gym.Space[Any], gym.S
         layers = [int(width) for width in saved.document["net_arch"]]
         require_size(saved.tensors, flat_size(spaces[0]), layers, directory)
         policy = make(saved, spaces[0], spaces[1])
-        policy.take(saved, directory)
+        policy.load_weights(saved, directory)
     except (KeyError, ValueError, TypeError, MisfitError) as error:
         raise DamagedRunError(
             f"The policy in {directory} is inconsistent: {error}.", "Use another checkpoint of the run."
@@ -193,10 +201,5 @@ def restored(directory: Path, make: Callable[[PolicyFiles, gym.Space[Any], gym.S
 
 
 def part(saved: PolicyFiles, prefix: str) -> dict[str, torch.Tensor]:
-    """The saved weights whose names begin with a prefix, without it."""
+    """The saved weights whose names begin with a prefix; the prefix is removed."""
     return {name.removeprefix(prefix): t for name, t in saved.tensors.items() if name.startswith(prefix)}
-
-
-def shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
-    """Shape by name."""
-    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}

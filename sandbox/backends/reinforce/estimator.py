@@ -19,8 +19,8 @@ covariance with the score on average: neither changes the expectation for γ = 1
 factor γᵗ weighs later states less, so for γ < 1 these are not the gradient of one discounted return.
 
 A terminated episode is over: nothing follows. A truncated one would have gone on: with a learned
-value, γᵀ V(s_T) stands for what was cut off; without one nothing is known of it and R and G are sums
-of what was seen, so the objective is then the return within the time limit.
+value, γᵀ V(s_T) stands for the rest of the return; without one R and G are sums of the observed rewards,
+so the objective is then the return within the time limit.
 
 Sources: Williams (1992), Machine Learning 8; Sutton & Barto (2018), chapter 13; Schulman et al.
 (2016), arXiv 1506.02438, eqs. 11 and 16; Pardo et al. (2018), arXiv 1712.00378, on time limits.
@@ -29,18 +29,17 @@ Sources: Williams (1992), Machine Learning 8; Sutton & Barto (2018), chapter 13;
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
+
+from sandbox.api.types import Array
 
 if TYPE_CHECKING:
     from sandbox.backends.actors.distributions import Distribution
     from sandbox.backends.reinforce.config import ReinforceConfig
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Episodes:
         rewards: Shape ``(M,)``.
         episode: Which episode a step belongs to, 0 to N - 1; shape ``(M,)``.
         time: How many steps of its episode came before it, shape ``(M,)``.
-        last_observations: What was seen after the last step, shape ``(N, d)``.
+        last_observations: Observation after the last step, shape ``(N, d)``.
         terminated: Whether the process itself ended, shape ``(N,)``; otherwise it was truncated.
     """
 
@@ -83,7 +82,7 @@ class Episodes:
         return np.bincount(self.episode, self.rewards, self.count)
 
     def grid(self, values: Array) -> Array:
-        """Values of all steps as a table, shape ``(longest, N)``, zero after an episode's end."""
+        """Values of all steps as a table, shape ``(max length, N)``, zero after an episode's end."""
         table = np.zeros((int(self.time.max()) + 1, self.count))
         table[self.time, self.episode] = values
         return table
@@ -108,7 +107,7 @@ def returns_to_go(episodes: Episodes, gamma: float, last_values: Array | None = 
     """Gₜ of every step, shape ``(M,)``, bootstrapped at truncation where values are given.
 
     Args:
-        episodes: What was played.
+        episodes: N episodes.
         gamma: Discount.
         last_values: V of the last observations, shape ``(N,)``, or None.
     """
@@ -123,7 +122,7 @@ def gae(episodes: Episodes, gamma: float, lam: float, values: Array, last_values
     """Generalised advantages of every step, shape ``(M,)``; Schulman et al. (2016), eq. 16.
 
     Args:
-        episodes: What was played.
+        episodes: N episodes.
         gamma: Discount.
         lam: λ.
         values: V of every step's observation, shape ``(M,)``.
@@ -144,10 +143,10 @@ def weights(
     """Ψ of every step, shape ``(M,)``, by the table above.
 
     Args:
-        episodes: What was played.
+        episodes: N episodes.
         config: The switches.
         values: V of every step's observation, shape ``(M,)``; given with the baseline only.
-        last_values: V of the last observations, shape ``(N,)``; likewise.
+        last_values: V of the last observations, shape ``(N,)``; given with the baseline only.
     """
     if config.gae:
         assert values is not None

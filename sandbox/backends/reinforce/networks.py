@@ -13,7 +13,7 @@ from sandbox.backends.actors.networks import mlp
 class Critic(nn.Module):
     """The value V(s) of every row, in the reward's units.
 
-    Works in standardised units inside; `rescale` moves these to new targets without changing any
+    The network works in standardised units; `rescale` moves these to new targets without changing any
     output (van Hasselt et al. 2016, Learning values across many orders of magnitude, eqs. 9-10).
     """
 
@@ -35,7 +35,7 @@ class Critic(nn.Module):
 
     @torch.no_grad()
     def rescale(self, targets: Tensor, rate: float = 0.1) -> None:
-        """Move the inner units towards the mean and deviation of ``targets``; all the way at first."""
+        """Move the network's units towards the mean and deviation of ``targets``; all the way at first."""
         rate = rate if self.seen else 1.0
         mean = self.mean + rate * (targets.mean() - self.mean)
         std = self.std + rate * (targets.std(correction=0).clamp(min=1e-3) - self.std)

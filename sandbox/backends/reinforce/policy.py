@@ -1,20 +1,19 @@
-"""The trained policy: acts, saves itself, and is read back without pickle."""
+"""The policy that REINFORCE trains, saved without pickle."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sandbox.api.types import Json, Space
 from sandbox.backends.actors.observations import flat_size
-from sandbox.backends.actors.policy import ActorPolicy, part, restored, shapes
-from sandbox.backends.policy_files import PolicyFiles
+from sandbox.backends.actors.policy import ActorPolicy, part, restored
+from sandbox.backends.policy_files import PolicyFiles, shapes
 from sandbox.backends.reinforce.networks import Critic
 
 if TYPE_CHECKING:
@@ -29,9 +28,9 @@ class ReinforcePolicy(ActorPolicy):
 
     Args:
         observation_space: Space of one row.
-        action_space: Likewise.
+        action_space: Space of one row.
         config: Decides on the networks and the normaliser.
-        seed: Seeds the first weights; the process's own torch generator is left as it was.
+        seed: Seeds the first weights; torch's global generator is left as it was.
 
     Attributes:
         critic: Value network, where the baseline is learned.
@@ -42,8 +41,8 @@ class ReinforcePolicy(ActorPolicy):
 
     def __init__(
         self,
-        observation_space: gym.Space[Any],
-        action_space: gym.Space[Any],
+        observation_space: Space,
+        action_space: Space,
         config: ReinforceConfig,
         seed: int = 0,
     ) -> None:
@@ -65,11 +64,11 @@ class ReinforcePolicy(ActorPolicy):
             size = flat_size(observation_space)
             self.critic = Critic(size, hidden, self.activation) if config.baseline else None
 
-    def values(self, rows: NDArray[np.float32]) -> NDArray[Any]:
+    def values(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """V of flattened observations, shape ``(n,)``; only with a critic."""
         assert self.critic is not None
         with torch.inference_mode():
-            values: NDArray[Any] = self.critic(self.inputs(rows)).numpy().astype(np.float64)
+            values: NDArray[np.float64] = self.critic(self.inputs(rows)).numpy().astype(np.float64)
         return values
 
     def snapshot(self) -> ReinforcePolicy:
@@ -81,12 +80,12 @@ class ReinforcePolicy(ActorPolicy):
         critic = {} if self.critic is None else self.critic.state_dict()
         return super().tensors() | {CRITIC + name: tensor for name, tensor in critic.items()}
 
-    def _more(self) -> Mapping[str, Any]:
+    def _extra_document(self) -> Json:
         return {"value_net_arch": self.value_net_arch}
 
-    def take(self, saved: PolicyFiles, source: Path) -> None:
-        """As `ActorPolicy.take`; also the value network, if it fits."""
-        super().take(saved, source)
+    def load_weights(self, saved: PolicyFiles, source: Path) -> None:
+        """As `ActorPolicy.load_weights`; also the value network, if it fits."""
+        super().load_weights(saved, source)
         critic = part(saved, CRITIC)
         if self.critic is not None and shapes(critic) == shapes(self.critic.state_dict()):
             self.critic.load_state_dict(critic)
@@ -100,9 +99,7 @@ def load(directory: Path) -> ReinforcePolicy:
     """
     from sandbox.backends.reinforce.config import ReinforceConfig
 
-    def make(
-        saved: PolicyFiles, observation_space: gym.Space[Any], action_space: gym.Space[Any]
-    ) -> ReinforcePolicy:
+    def make(saved: PolicyFiles, observation_space: Space, action_space: Space) -> ReinforcePolicy:
         document = saved.document
         config = ReinforceConfig(
             net_arch=document["net_arch"],

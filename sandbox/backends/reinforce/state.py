@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from sandbox.api import DamagedRunError, Resume, read_state, write_state
+from sandbox.api.types import Json
 from sandbox.backends.actors.observations import Normaliser
 from sandbox.backends.reinforce.collect import Collector
 from sandbox.backends.reinforce.policy import ReinforcePolicy
@@ -25,8 +25,8 @@ class Progress:
         optimizer: Of the policy.
         value_optimizer: Of the critic, or None.
         collector: Plays the episodes.
-        draws: Draws actions.
-        order: Shuffles the critic's batches.
+        draws: Generator of the actions.
+        order: Generator that shuffles the critic's batches.
 
     Attributes:
         steps: Environment steps done.
@@ -49,7 +49,7 @@ class Progress:
     def write(self, folder: Path, before: Path | None) -> None:
         """See `sandbox.api.WriteState`."""
         policy, values = self._policy, self._value_optimizer
-        state: dict[str, Any] = {
+        state: Json = {
             "steps": self.steps,
             "actor": packed(policy.actor.state_dict()),
             "critic": None if policy.critic is None else packed(policy.critic.state_dict()),

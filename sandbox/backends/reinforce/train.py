@@ -1,16 +1,13 @@
-"""REINFORCE from top to bottom; the mathematics is in `estimator`, the playing in `collect`."""
+"""REINFORCE from top to bottom; `estimator` has the mathematics, `collect` plays the episodes."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
-from gymnasium.vector import VectorEnv
-from numpy.typing import NDArray
 
 from sandbox.api.algorithm import TrainContext
 from sandbox.api.errors import RunFailedError
+from sandbox.api.types import Array, VectorEnvironment
 from sandbox.backends.policy_files import read_policy
 from sandbox.backends.reinforce.collect import Collector
 from sandbox.backends.reinforce.config import ReinforceConfig
@@ -18,13 +15,11 @@ from sandbox.backends.reinforce.estimator import Episodes, policy_loss, returns_
 from sandbox.backends.reinforce.policy import ReinforcePolicy
 from sandbox.backends.reinforce.state import Progress
 
-Array = NDArray[Any]
-
 ENDLESS = 100_000
 """An episode of more steps, and of more than the training has, is taken to be endless."""
 
 CHUNK = 65_536
-"""Steps that go through the network at once; the gradient is the same for any number."""
+"""Steps of a forward pass; the gradient is the same for any number."""
 
 
 def train(context: TrainContext) -> ReinforcePolicy:
@@ -39,7 +34,7 @@ def train(context: TrainContext) -> ReinforcePolicy:
     config: ReinforceConfig = context.config
     policy = ReinforcePolicy(context.observation_space, context.action_space, config, context.seed)
     if context.initial is not None and context.resume is None:
-        policy.take(read_policy(context.initial), context.initial)
+        policy.load_weights(read_policy(context.initial), context.initial)
     num_envs = min(context.num_envs, config.episodes_per_update)
     envs = context.make_envs(num_envs)
     try:
@@ -53,7 +48,7 @@ def _learn(
     context: TrainContext,
     config: ReinforceConfig,
     policy: ReinforcePolicy,
-    envs: VectorEnv[Any, Any, Any],
+    envs: VectorEnvironment,
     num_envs: int,
 ) -> None:
     draws, order = (np.random.default_rng([context.seed, stream]) for stream in (1, 2))
@@ -78,7 +73,7 @@ def _learn(
         )
         steps += taken
 
-        # 2. Weigh every action by what came of it.
+        # 2. Weight every action by the rewards that followed.
         values = last_values = None
         if policy.critic is not None:
             values = policy.values(episodes.observations)
@@ -102,7 +97,7 @@ def _learn(
             torch.nn.utils.clip_grad_norm_(policy.actor.parameters(), config.max_grad_norm)
         optimizer.step()
 
-        # 4. Fit the values to what was seen, then let the normaliser see it: both are for next time.
+        # 4. Fit the values, then update the normaliser: both are used from the next update on.
         if value_optimizer is not None and values is not None:
             figures |= fit_values(policy, value_optimizer, episodes, targets, config, order)
             figures["explained_variance"] = _explained(targets, values)
@@ -128,8 +123,8 @@ def accumulate_gradient(
     """Add minus the estimate of ∇J to the gradients of the policy's parameters.
 
     Args:
-        policy: The one that played.
-        episodes: What it played.
+        policy: The policy that played.
+        episodes: Its episodes.
         psi: Ψ of every step, shape ``(M,)``.
         entropy_coef: Weight of the entropy bonus.
 
@@ -178,7 +173,8 @@ def fit_values(
     """
     critic = policy.critic
     assert critic is not None
-    inputs, wanted = policy.inputs(episodes.observations), torch.as_tensor(targets, dtype=torch.float32)
+    inputs = policy.inputs(episodes.observations)
+    wanted = torch.as_tensor(targets, dtype=torch.float32)
     critic.rescale(wanted)
     loss_sum = 0.0
     for _ in range(config.value_epochs):

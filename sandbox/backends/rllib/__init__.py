@@ -1,1 +1,1 @@
-"""Algorithms of RLlib: one policy, trained by environments on as many machines as a Ray cluster has."""
+"""Algorithms of RLlib: a policy that learns from environments on all machines of a Ray cluster."""

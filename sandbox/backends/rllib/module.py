@@ -1,4 +1,4 @@
-"""Actor and critic as RLlib trains them."""
+"""Actor and critic in the form that RLlib trains."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ class ActorCritic(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):  # type: i
     """
 
     def setup(self) -> None:
-        """Build the networks; those that only step environments have no critic."""
-        shape = self.model_config
+        """Build the networks; modules that only step environments have no critic."""
+        settings = self.model_config
         size = int(self.observation_space.shape[0])
         distribution = distribution_for(self.action_space)
-        log_std = shape["log_std"] if distribution.gaussian else None
-        self.actor = Actor(size, shape["net_arch"], distribution.size, shape["activation"], log_std)
+        log_std = settings["log_std"] if distribution.gaussian else None
+        self.actor = Actor(size, settings["net_arch"], distribution.size, settings["activation"], log_std)
         if not self.inference_only:
-            self.critic = mlp(size, shape["net_arch"], 1, shape["activation"], last_gain=1.0)
+            self.critic = mlp(size, settings["net_arch"], 1, settings["activation"], last_gain=1.0)
         if isinstance(self.action_space, gym.spaces.MultiDiscrete):
             lengths = [int(n) for n in self.action_space.nvec]
             self.action_dist_cls = TorchMultiCategorical.get_partial_dist_cls(
                 space=self.action_space, input_lens=lengths
             )
 
-    def _forward(self, batch: dict[str, Any], **more: Any) -> dict[str, Any]:
+    def _forward(self, batch: dict[str, Any], **options: object) -> dict[str, Tensor]:
         return {Columns.ACTION_DIST_INPUTS: self.actor(batch[Columns.OBS])}
 
-    def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
+    def compute_values(self, batch: dict[str, Any], embeddings: Tensor | None = None) -> Tensor:
         """V of the observations, shape ``(n,)``."""
         values: Tensor = self.critic(batch[Columns.OBS]).squeeze(-1)
         return values
 
     def get_non_inference_attributes(self) -> list[str]:
-        """What is not sent to those that only step environments."""
+        """Attributes that are not sent to processes that only step environments."""
         return ["critic"]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import gymnasium as gym
-
+from sandbox.api.types import Space
 from sandbox.backends.actors.policy import ActorPolicy, restored
 from sandbox.backends.policy_files import PolicyFiles
 from sandbox.backends.rllib.config import RllibPPOConfig
@@ -14,9 +12,7 @@ from sandbox.backends.rllib.config import RllibPPOConfig
 ALGORITHM = "rllib-ppo"
 
 
-def new_policy(
-    observation_space: gym.Space[Any], action_space: gym.Space[Any], config: RllibPPOConfig
-) -> ActorPolicy:
+def new_policy(observation_space: Space, action_space: Space, config: RllibPPOConfig) -> ActorPolicy:
     """A policy whose weights are still to be learned.
 
     Raises:
@@ -41,9 +37,7 @@ def load(directory: Path) -> ActorPolicy:
         DamagedRunError: If anything is missing, changed or inconsistent.
     """
 
-    def make(
-        saved: PolicyFiles, observation_space: gym.Space[Any], action_space: gym.Space[Any]
-    ) -> ActorPolicy:
+    def make(saved: PolicyFiles, observation_space: Space, action_space: Space) -> ActorPolicy:
         config = RllibPPOConfig(
             net_arch=saved.document["net_arch"],
             activation=saved.document["activation"],

@@ -1,74 +1,87 @@
-"""Plays a batch of environments for RLlib: all rows of a vector environment step at once.
+"""Collects rollouts for RLlib: all rows of a vector environment step at once.
 
-RLlib's own runner expects environments that spend a step on every reset and keeps one Python object a
-row and step. Ours reset in the step that ends an episode and are batched, so this runner plays whole
-arrays and cuts them into RLlib's episodes at the end.
+RLlib's runner expects environments that spend a step on every reset and keeps a Python object for every
+row and step. The sandbox's environments reset in the step that ends an episode and are batched, so this
+runner steps whole arrays and cuts them into RLlib's episodes at the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from gymnasium.vector import VectorEnv
-from numpy.typing import NDArray
 from ray.rllib.core.columns import Columns
 from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 from ray.rllib.env.single_agent_episode import SingleAgentEpisode
 from ray.rllib.env.utils.infinite_lookback_buffer import InfiniteLookbackBuffer
 
+from sandbox.api.types import Array, Json, VectorEnvironment
 from sandbox.backends.actors.observations import Normaliser
-from sandbox.backends.rllib.rows import Rows
+from sandbox.backends.rllib.flat_envs import FlatEnvs
 
-Array = NDArray[Any]
-
-HERE: dict[str, Callable[[int], VectorEnv[Any, Any, Any]]] = {}
-"""Makes the environments of this process, by training; not sent anywhere, as they cannot be."""
+LOCAL_ENVS: dict[str, Callable[[int], VectorEnvironment]] = {}
+"""Makes the environments of this process, by training; functions that cannot be sent to another process."""
 
 
-class RowsEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
-    """One process's share of the environments; number 0 is the process that learns.
+class Report(NamedTuple):
+    """Progress of a runner.
 
-    ``env_config`` holds ``training``, a key of `HERE`; ``make_envs``, see `sandbox.api.algorithm.RemoteEnvs`;
-    ``reward_scale``; and ``normalize``.
+    Attributes:
+        steps: Environment steps.
+        episodes: Episodes that ended; see `sandbox.api.algorithm.RemoteEnvs`.
+        moments: Number, mean and variance of the raw observations, or None without any.
+    """
+
+    steps: int
+    episodes: list[object]
+    moments: tuple[int, Array, Array] | None
+
+
+class BatchedEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
+    """The share of the environments that a process steps; number 0 is the process that learns.
+
+    ``env_config`` holds ``training``, a key of `LOCAL_ENVS`; ``make_envs``, see
+    `sandbox.api.algorithm.RemoteEnvs`; ``reward_scale``; and ``normalize``.
     """
 
     def make_env(self) -> None:
         """Make the vector environment."""
         settings = self.config.env_config
         number = self.config.num_envs_per_env_runner
-        make, here = settings["make_envs"], not self.worker_index
         torch.set_num_threads(1)  # as many processes as cores
-        envs = HERE[settings["training"]](number) if here else make(number, self.worker_index)
-        self.env = Rows(envs, settings["reward_scale"])
+        if self.worker_index == 0:
+            envs = LOCAL_ENVS[settings["training"]](number)
+        else:
+            envs = settings["make_envs"](number, self.worker_index)
+        self.env = FlatEnvs(envs, settings["reward_scale"])
         self.num_envs = self.env.num_envs
         self.normaliser = Normaliser(self.env.size) if settings["normalize"] else None
         self._needs_initial_reset = True
-        self._seen: Array = np.zeros((0, self.env.size), np.float32)
+        self._rows: Array = np.zeros((0, self.env.size), np.float32)
         self._clock = np.zeros(self.num_envs, np.int64)
         self._moments: tuple[int, Array, Array] | None = None
-        self._played = 0
+        self._steps = 0
 
-    def report(self) -> dict[str, Any]:
-        """What happened since the last call: steps, episodes that ended, moments of the observations."""
-        played, self._played = self._played, 0
+    def report(self) -> Report:
+        """Progress since the last call."""
+        steps, self._steps = self._steps, 0
         moments, self._moments = self._moments, None
-        return {"played": played, "ended": self.env.drain(), "moments": moments}
+        return Report(steps, self.env.drain(), moments)
 
-    def normalise_by(self, arrays: dict[str, Array]) -> None:
+    def set_normaliser(self, arrays: dict[str, Array]) -> None:
         """Use these statistics of the observations from now on."""
         self.normaliser = Normaliser.from_arrays(arrays, self.env.size)
 
-    def position(self) -> dict[str, Any]:
-        """Where play stands, so that `go_on` can take it up over restored environments."""
-        return {"seen": self._seen, "clock": self._clock}
+    def position(self) -> Json:
+        """The last observations and the steps of the running episodes; see `resume_from`."""
+        return {"seen": self._rows, "clock": self._clock}
 
-    def go_on(self, position: dict[str, Any]) -> None:
-        """Go on where `position` was taken, without a reset."""
-        self._seen, self._clock = np.array(position["seen"]), np.array(position["clock"])
+    def resume_from(self, position: Json) -> None:
+        """Go on from a `position` over restored environments, without a reset."""
+        self._rows, self._clock = np.array(position["seen"]), np.array(position["clock"])
         self._needs_initial_reset = False
 
     def _sample(
@@ -83,7 +96,7 @@ class RowsEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         """Step every row equally often; see `SingleAgentEnvRunner.sample`."""
         assert num_timesteps is not None, "PPO samples steps"
         if self._needs_initial_reset or force_reset:
-            self._seen, self._needs_initial_reset = self.env.begin(), False
+            self._rows, self._needs_initial_reset = self.env.start(), False
             self._clock[:] = 0
         length = -(-num_timesteps // self.num_envs)
         raw_rows = []
@@ -92,10 +105,10 @@ class RowsEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         }
         lasts: dict[tuple[int, int], Array] = {}
         for time in range(length):
-            raw_rows.append(self._seen)
-            inputs = self._inputs(self._seen)
+            raw_rows.append(self._rows)
+            inputs = self._inputs(self._rows)
             params, actions, logp = self._act(inputs, explore)
-            step = self.env.play(actions)
+            step = self.env.advance(actions)
             ended = step.terminated | step.truncated
             for row in np.flatnonzero(ended).tolist():
                 lasts[time, row] = self._inputs(step.last[row][None])[0]
@@ -103,11 +116,11 @@ class RowsEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
                 kept, (inputs, actions, step.rewards, logp, params, ended, step.terminated), strict=True
             ):
                 kept[name].append(value)
-            self._seen = step.rows
+            self._rows = step.rows
         batch = np.concatenate(raw_rows).astype(np.float64)
         self._moments = (len(batch), batch.mean(0), batch.var(0))
         steps = length * self.num_envs
-        self._played += steps
+        self._steps += steps
         episodes = self._cut({name: np.stack(values, axis=1) for name, values in kept.items()}, lasts)
         self._log_env_steps(metric=self._metrics_num_env_steps_sampled, num_steps=steps)
         self._increase_sampled_metrics(steps, len(lasts))
@@ -130,7 +143,7 @@ class RowsEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
 
     def _cut(self, kept: dict[str, Array], lasts: dict[tuple[int, int], Array]) -> list[SingleAgentEpisode]:
         """RLlib's episodes, from arrays of shape ``(rows, steps, …)``; those that go on are cut off."""
-        following = self._inputs(self._seen)
+        following = self._inputs(self._rows)
         episodes = []
         length = kept["ended"].shape[1]
         for row in range(self.num_envs):

@@ -1,4 +1,4 @@
-"""One RLlib algorithm over a Ray cluster: started, stepped, looked into, ended."""
+"""An RLlib algorithm on a Ray cluster: start, update, access to its parts, shutdown."""
 
 from __future__ import annotations
 
@@ -6,33 +6,42 @@ import logging
 import os
 import secrets
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
 from sandbox.api.algorithm import TrainContext
 from sandbox.api.errors import InvalidValueError, RunFailedError
+from sandbox.api.types import Array, Json
 from sandbox.backends.actors.policy import ActorPolicy
 from sandbox.backends.ray_token import authenticate
 from sandbox.backends.rllib.config import RllibPPOConfig
 from sandbox.registry.discover import PLUGINS_VARIABLE
 
-MODULE = "default_policy"
-"""RLlib's name for the only module that there is."""
+if TYPE_CHECKING:
+    from ray.rllib.algorithms.ppo import PPOConfig
 
-CAN_BE_AWAY = 120.0
+    from sandbox.backends.rllib.runner import BatchedEnvRunner, Report
+
+T = TypeVar("T")
+
+MODULE = "default_policy"
+"""RLlib's name for the only module."""
+
+SAMPLE_TIMEOUT = 120.0
 """Seconds that an update waits for a process that steps environments before going on without it."""
 
 
 class Session:
     """RLlib's PPO, set up for a training context.
 
-    The process that makes it learns; environments step here or, with ``env_runners``, in as many processes
-    of the cluster that ``RAY_ADDRESS`` names, or of one that is started for the session.
+    The process that makes it learns; environments step in it or, with ``env_runners``, in as many processes
+    of the cluster that ``RAY_ADDRESS`` names, or of a cluster that is started for the session.
 
     Args:
-        context: What is trained.
-        policy: Decides on the networks; its weights are the first ones.
+        context: The training.
+        policy: Gives the shape and the first weights of the networks.
 
     Raises:
         InvalidValueError: If the environments cannot be shared out evenly.
@@ -49,10 +58,10 @@ class Session:
                 f"Take a multiple of it: --num-envs {max(1, share) * self._runners}.",
             )
         self._owns_cluster = _connect(self._runners)
-        from sandbox.backends.rllib.runner import HERE
+        from sandbox.backends.rllib.runner import LOCAL_ENVS
 
         self._key = secrets.token_hex(8)
-        HERE[self._key] = context.make_envs
+        LOCAL_ENVS[self._key] = context.make_envs
         try:
             torch.manual_seed(context.seed)
             settings = _settings(context, share, self._key, policy)
@@ -80,73 +89,72 @@ class Session:
         return optimizer
 
     @property
-    def here(self) -> Any:
-        """The runner of this process where it steps the environments itself, else None."""
+    def local_runner(self) -> BatchedEnvRunner | None:
+        """The runner of this process, or None where other processes step the environments."""
         return None if self._runners else self._algorithm.env_runner
 
     def learn(self, learning_rate: float) -> dict[str, float]:
-        """One rollout of all environments and one update.
+        """Collect a rollout from all environments and update the networks.
 
         Returns:
-            The update's losses and other figures.
+            The losses and other diagnostics of the update.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        found = self._algorithm.train()["learners"][MODULE]
+        results = self._algorithm.train()["learners"][MODULE]
         return {
-            "policy_loss": float(found["policy_loss"]),
-            "value_loss": float(found["vf_loss"]),
-            "entropy": float(found["entropy"]),
-            "explained_variance": float(found["vf_explained_var"]),
+            "policy_loss": float(results["policy_loss"]),
+            "value_loss": float(results["vf_loss"]),
+            "entropy": float(results["entropy"]),
+            "explained_variance": float(results["vf_explained_var"]),
             "learning_rate": learning_rate,
         }
 
-    def reports(self) -> list[dict[str, Any]]:
-        """What the processes that step environments have to say; see `RowsEnvRunner.report`."""
-        reports: list[dict[str, Any]] = self._each(lambda runner: runner.report())
-        return reports
+    def reports(self) -> list[Report]:
+        """The progress of every runner; see `BatchedEnvRunner.report`."""
+        return self._foreach_runner(lambda runner: runner.report())
 
-    def normalise_by(self, arrays: dict[str, Any]) -> None:
-        """Use these statistics of the observations everywhere from now on."""
-        self._each(lambda runner: runner.normalise_by(arrays))
+    def set_normaliser(self, arrays: dict[str, Array]) -> None:
+        """Use these statistics of the observations in every runner from now on."""
+        self._foreach_runner(lambda runner: runner.set_normaliser(arrays))
 
     def share_weights(self) -> None:
-        """Bring the weights to all that step environments; RLlib does so itself after an update."""
+        """Send the weights to every runner; RLlib does so itself after an update."""
         self._algorithm.env_runner_group.sync_weights(
             from_worker_or_learner_group=self._algorithm.learner_group, inference_only=True
         )
 
     def close(self) -> None:
-        """End everything that was started."""
+        """Stop the algorithm, and the cluster if it was started for the session."""
         import ray
 
-        from sandbox.backends.rllib.runner import HERE
+        from sandbox.backends.rllib.runner import LOCAL_ENVS
 
-        HERE.pop(self._key, None)
+        LOCAL_ENVS.pop(self._key, None)
         algorithm = getattr(self, "_algorithm", None)
         if algorithm is not None:
             algorithm.stop()
         if self._owns_cluster:
             ray.shutdown()
 
-    def _each(self, what: Any) -> list[Any]:
+    def _foreach_runner(self, function: Callable[[BatchedEnvRunner], T]) -> list[T]:
         group = self._algorithm.env_runner_group
-        found: list[Any] = group.foreach_env_runner(what, local_env_runner=not self._runners)
-        return found
+        results: list[T] = group.foreach_env_runner(function, local_env_runner=not self._runners)
+        return results
 
 
 def _connect(runners: int) -> bool:
-    """Join the cluster, or start one; whether one was started."""
+    """Connect to the cluster or start a local cluster; returns whether this process is to shut it down."""
     address = os.environ.get("RAY_ADDRESS")
-    known: Any = sys.modules.get("ray")
-    if known is not None and known.is_initialized():
+    imported = sys.modules.get("ray")
+    if imported is not None and imported.is_initialized():
         return False
-    authenticate(own=address is None)
+    authenticate(new_cluster=address is None)
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
     import ray
 
     variables = {"OMP_NUM_THREADS": "1", PLUGINS_VARIABLE: os.environ.get(PLUGINS_VARIABLE, "")}
-    options: dict[str, Any] = {
+    options: Json = {
         "logging_level": logging.WARNING,
         "log_to_driver": False,
         "runtime_env": {"env_vars": variables},
@@ -163,22 +171,22 @@ def _connect(runners: int) -> bool:
     return True
 
 
-def _settings(context: TrainContext, share: int, key: str, policy: ActorPolicy) -> Any:
+def _settings(context: TrainContext, share: int, key: str, policy: ActorPolicy) -> PPOConfig:
     """RLlib's configuration."""
     from ray.rllib.algorithms.ppo import PPOConfig
     from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
+    from sandbox.backends.rllib.flat_envs import flat_observations, raw_actions
     from sandbox.backends.rllib.module import ActorCritic
-    from sandbox.backends.rllib.rows import flat_observations, raw_actions
-    from sandbox.backends.rllib.runner import RowsEnvRunner
+    from sandbox.backends.rllib.runner import BatchedEnvRunner
 
     config: RllibPPOConfig = context.config
-    shape = {
+    network = {
         "net_arch": list(config.net_arch),
         "activation": config.activation,
         "log_std": config.log_std_init,
     }
-    playing = {
+    runner = {
         "training": key,
         "make_envs": context.remote_envs.make_envs if context.remote_envs is not None else None,
         "reward_scale": config.reward_scale,
@@ -190,18 +198,18 @@ def _settings(context: TrainContext, share: int, key: str, policy: ActorPolicy) 
         .framework("torch")
         .environment(
             "sandbox",
-            env_config=playing,
+            env_config=runner,
             observation_space=flat_observations(context.observation_space),
             action_space=raw_actions(context.action_space),
             normalize_actions=False,
             clip_actions=False,
         )
         .env_runners(
-            env_runner_cls=RowsEnvRunner,
+            env_runner_cls=BatchedEnvRunner,
             num_env_runners=config.env_runners,
             num_envs_per_env_runner=share,
             rollout_fragment_length=config.n_steps,
-            sample_timeout_s=CAN_BE_AWAY,
+            sample_timeout_s=SAMPLE_TIMEOUT,
         )
         .learners(num_learners=0, num_gpus_per_learner=0)
         .training(
@@ -219,7 +227,7 @@ def _settings(context: TrainContext, share: int, key: str, policy: ActorPolicy) 
             grad_clip=config.max_grad_norm,
             grad_clip_by="global_norm",
         )
-        .rl_module(rl_module_spec=RLModuleSpec(module_class=ActorCritic, model_config=shape))
+        .rl_module(rl_module_spec=RLModuleSpec(module_class=ActorCritic, model_config=network))
         .reporting(min_time_s_per_iteration=0, min_sample_timesteps_per_iteration=0)
         .debugging(seed=context.seed, log_level="ERROR")
     )

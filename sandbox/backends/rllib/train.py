@@ -1,15 +1,16 @@
-"""PPO as RLlib does it, step by step as the rest of the project wants it."""
+"""Training with RLlib's PPO, an update at a time."""
 
 from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sandbox.api import DamagedRunError, Resume, read_state, write_state
 from sandbox.api.algorithm import TrainContext
+from sandbox.api.types import Json
 from sandbox.backends.actors.observations import Normaliser, flat_size
 from sandbox.backends.actors.policy import ActorPolicy
 from sandbox.backends.policy_files import read_policy
@@ -17,6 +18,9 @@ from sandbox.backends.rllib.config import RllibPPOConfig
 from sandbox.backends.rllib.policy import new_policy
 from sandbox.backends.rllib.session import Session
 from sandbox.backends.tensors import generators, load_module, load_optimizer, packed, restore_generators
+
+if TYPE_CHECKING:
+    from sandbox.backends.rllib.runner import Report
 
 NAME = "rllib"
 
@@ -48,11 +52,11 @@ class _Learning:
         if context.resume is not None:
             self._restore(context.resume)
         elif context.initial is not None:
-            policy.take(read_policy(context.initial), context.initial)
+            policy.load_weights(read_policy(context.initial), context.initial)
             session.module.actor.load_state_dict(policy.actor.state_dict())
             session.share_weights()
         if policy.normaliser is not None:
-            session.normalise_by(policy.normaliser.arrays())
+            session.set_normaliser(policy.normaliser.arrays())
 
     def run(self) -> None:
         """Update until the steps are done."""
@@ -62,9 +66,9 @@ class _Learning:
         while self.steps < context.steps:
             figures = self._session.learn(self._rate(config))
             for report in self._session.reports():
-                self._take(report)
+                self._add(report)
             if self._policy.normaliser is not None:
-                self._session.normalise_by(self._policy.normaliser.arrays())
+                self._session.set_normaliser(self._policy.normaliser.arrays())
             more = self.steps < context.steps
             context.update(self.steps, self.policy, figures, self.write if more else None)
 
@@ -77,12 +81,13 @@ class _Learning:
     def write(self, folder: Path, before: Path | None) -> None:
         """See `sandbox.api.WriteState`."""
         session, normaliser = self._session, self._policy.normaliser
-        state: dict[str, Any] = {
+        runner = session.local_runner
+        state: Json = {
             "steps": self.steps,
             "module": packed(session.module.state_dict()),
             "optimizer": packed(session.optimizer.state_dict()),
             "normaliser": None if normaliser is None else normaliser.arrays(),
-            "position": None if session.here is None else session.here.position(),
+            "position": None if runner is None else runner.position(),
             "generators": generators(),
         }
         write_state(folder, NAME, state)
@@ -96,8 +101,9 @@ class _Learning:
                 size = flat_size(self._context.observation_space)
                 arrays = {name: np.asarray(value) for name, value in state["normaliser"].items()}
                 self._policy.normaliser = Normaliser.from_arrays(arrays, size)
-            if resume.environments and session.here is not None and state["position"] is not None:
-                session.here.go_on(state["position"])
+            runner = session.local_runner
+            if resume.environments and runner is not None and state["position"] is not None:
+                runner.resume_from(state["position"])
             self.steps = state["steps"]
             session.share_weights()
             restore_generators(state["generators"])
@@ -105,12 +111,12 @@ class _Learning:
             raise DamagedRunError(f"The training state in {resume.state} does not fit: {error}.") from error
 
     def _rate(self, config: RllibPPOConfig) -> float:
-        left = 1 - self.steps / self._context.steps if config.schedule == "linear" else 1.0
-        return config.learning_rate * left
+        remaining = 1 - self.steps / self._context.steps if config.schedule == "linear" else 1.0
+        return config.learning_rate * remaining
 
-    def _take(self, report: dict[str, Any]) -> None:
-        self.steps += report["played"]
-        if report["ended"] and self._context.remote_envs is not None:
-            self._context.remote_envs.on_episodes(report["ended"])
-        if report["moments"] is not None and self._policy.normaliser is not None:
-            self._policy.normaliser.merge(*report["moments"])
+    def _add(self, report: Report) -> None:
+        self.steps += report.steps
+        if report.episodes and self._context.remote_envs is not None:
+            self._context.remote_envs.on_episodes(report.episodes)
+        if report.moments is not None and self._policy.normaliser is not None:
+            self._policy.normaliser.merge(*report.moments)

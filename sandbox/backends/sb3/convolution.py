@@ -2,32 +2,33 @@
 
 The observation is an array of planes (channels, height, width), alone or in a Dict beside flat parts; the
 action is one of k · height · width. The same small network looks at every cell, so a policy has a few
-hundred weights whatever the grid, and what is learned at one place holds at all.
+hundred weights whatever the grid, and what is learned at a cell applies to all.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
-import gymnasium as gym
 import torch
 from gymnasium import spaces
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
 from sandbox.api.errors import MisfitError
+from sandbox.api.types import Space
 
 CONTEXT = 16
-"""Numbers that all cells are told about the whole."""
+"""Size of the summary of the whole observation that every cell is given."""
 
 SHARPNESS = 20.0
 """Factor of the scores: among hundreds of cells a choice needs differences of about ten, which weights of
 ordinary size and a few hundred optimiser steps would not reach."""
 
 
-def image_and_rest(space: gym.Space[Any]) -> tuple[str | None, list[str]]:
+def image_and_rest(space: Space) -> tuple[str | None, list[str]]:
     """Key of the planes (None where they are the whole observation), and keys of the flat parts.
 
     Raises:
@@ -48,28 +49,34 @@ def image_and_rest(space: gym.Space[Any]) -> tuple[str | None, list[str]]:
     )
 
 
-def require_cells(observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> int:
+def require_cells(observation_space: Space, action_space: Space) -> int:
     """How many actions each cell of the image has.
 
     Raises:
         MisfitError: If actions are not cells of the image.
     """
     key, _ = image_and_rest(observation_space)
-    image: Any = observation_space if key is None else observation_space[key]  # type: ignore[index]
-    cells = int(image.shape[1] * image.shape[2])
-    if not isinstance(action_space, spaces.Discrete) or action_space.n % cells:
+    _, height, width = _shape(observation_space, key)
+    if not isinstance(action_space, spaces.Discrete) or action_space.n % (height * width):
         raise MisfitError(
-            f"convolution needs actions that are cells of the image, k · {image.shape[1]} · {image.shape[2]} "
+            f"convolution needs actions that are cells of the image, k · {height} · {width} "
             f"of them, not {action_space}.",
             "Leave convolution out.",
         )
-    return int(action_space.n // cells)
+    return int(action_space.n // (height * width))
+
+
+def _shape(space: Space, key: str | None) -> tuple[int, ...]:
+    """Shape of the whole observation, or of a part of it."""
+    part: Space = space if key is None else space[key]  # type: ignore[index]
+    assert part.shape is not None
+    return part.shape
 
 
 class CellFeatures(BaseFeaturesExtractor):
     """Scores of all actions, and beside them a summary of the whole for the critic.
 
-    The first layer looks at 3 × 3 cells, later ones at the cell alone; every hidden layer is told a context
+    The first layer looks at 3 × 3 cells, later ones at the cell alone; every hidden layer adds a context
     from the flat parts and the planes' means. A cell's planes also add to its score directly.
 
     Args:
@@ -81,26 +88,26 @@ class CellFeatures(BaseFeaturesExtractor):
 
     def __init__(
         self,
-        observation_space: gym.Space[Any],
+        observation_space: Space,
         channels: tuple[int, ...],
         per_cell: int,
         activation: type[nn.Module],
     ) -> None:
         self.key, self.flat = image_and_rest(observation_space)
-        image: Any = observation_space if self.key is None else observation_space[self.key]  # type: ignore[index]
-        planes, height, width = image.shape
+        planes, height, width = _shape(observation_space, self.key)
         self.actions = per_cell * height * width
         self.summary = 2 * channels[-1] + CONTEXT
         super().__init__(observation_space, self.actions + self.summary)
-        told = planes + sum(observation_space[key].shape[0] for key in self.flat)  # type: ignore[index]
+        inputs = planes + sum(_shape(observation_space, key)[0] for key in self.flat)
         self.context = nn.Sequential(
-            nn.Linear(told, 2 * CONTEXT), activation(), nn.Linear(2 * CONTEXT, CONTEXT), activation()
+            nn.Linear(inputs, 2 * CONTEXT), activation(), nn.Linear(2 * CONTEXT, CONTEXT), activation()
         )
         sizes = (planes, *channels)
         self.layers = nn.ModuleList(
             nn.Conv2d(before, after, 3 if index == 0 else 1, padding=1 if index == 0 else 0)
             for index, (before, after) in enumerate(zip(sizes, channels, strict=False))
         )
+        # From the context to each layer. Saved policies hold the weights under this name.
         self.told = nn.ModuleList(nn.Linear(CONTEXT, size, bias=False) for size in channels)
         self.activation = activation()
         self.score = nn.Conv2d(channels[-1], per_cell, 1, bias=False)
@@ -109,19 +116,24 @@ class CellFeatures(BaseFeaturesExtractor):
         nn.init.zeros_(self.score.weight)
         nn.init.zeros_(self.direct.weight)
 
-    def forward(self, observation: Any) -> Tensor:
+    def forward(self, observation: PyTorchObs) -> Tensor:
         """Scores and summary, shape ``(batch, actions + summary)``."""
-        image = observation if self.key is None else observation[self.key]
-        flat = [] if self.key is None else [observation[key] for key in self.flat]
+        image, flat = self._parts(observation)
         context = self.context(torch.cat([image.mean((2, 3)), *flat], 1))
         hidden = image
-        for layer, told in zip(self.layers, self.told, strict=True):
-            hidden = self.activation(layer(hidden) + told(context)[:, :, None, None])
+        for layer, from_context in zip(self.layers, self.told, strict=True):
+            hidden = self.activation(layer(hidden) + from_context(context)[:, :, None, None])
         scores = SHARPNESS * (self.score(hidden) + self.direct(image)).flatten(1)
         return torch.cat([scores, hidden.mean((2, 3)), hidden.amax((2, 3)), context], 1)
 
+    def _parts(self, observation: PyTorchObs) -> tuple[Tensor, list[Tensor]]:
+        if isinstance(observation, Mapping):
+            assert self.key is not None
+            return observation[self.key], [observation[key] for key in self.flat]
+        return observation, []
 
-class _Part(nn.Module):
+
+class _Columns(nn.Module):
     """A range of columns."""
 
     def __init__(self, first: int, last: int | None) -> None:
@@ -140,8 +152,8 @@ class _Split(nn.Module):
     ) -> None:
         super().__init__()
         self.latent_dim_pi = actions
-        self.policy_net = _Part(0, actions)
-        critic: list[nn.Module] = [_Part(actions, None)]
+        self.policy_net = _Columns(0, actions)
+        critic: list[nn.Module] = [_Columns(actions, None)]
         for before, after in zip((summary, *layers), layers, strict=False):
             critic += [nn.Linear(before, after), activation()]
         self.latent_dim_vf = layers[-1] if layers else summary
@@ -162,26 +174,27 @@ class _Split(nn.Module):
 class CellPolicy(ActorCriticPolicy):
     """PPO's policy on cells."""
 
-    def _build(self, lr_schedule: Any) -> None:
+    def _build(self, lr_schedule: Schedule) -> None:
         _build(self, lr_schedule)
 
 
 class MaskableCellPolicy(MaskableActorCriticPolicy):
     """Maskable PPO's policy on cells."""
 
-    def _build(self, lr_schedule: Any) -> None:
+    def _build(self, lr_schedule: Schedule) -> None:
         _build(self, lr_schedule)
 
 
-def _build(policy: Any, lr_schedule: Any) -> None:
+def _build(policy: ActorCriticPolicy | MaskableActorCriticPolicy, lr_schedule: Schedule) -> None:
     extractor = policy.features_extractor
+    assert isinstance(extractor, CellFeatures)
     layers = tuple(policy.net_arch["vf"] if isinstance(policy.net_arch, dict) else policy.net_arch)
-    policy.mlp_extractor = _Split(extractor.actions, extractor.summary, layers, policy.activation_fn)
+    split = _Split(extractor.actions, extractor.summary, layers, policy.activation_fn)
+    policy.mlp_extractor = split  # type: ignore[assignment]
     policy.action_net = nn.Identity()
-    policy.value_net = nn.Linear(policy.mlp_extractor.latent_dim_vf, 1)
+    policy.value_net = nn.Linear(split.latent_dim_vf, 1)
     policy.optimizer = policy.optimizer_class(
-        policy.parameters(), lr=lr_schedule(1), **policy.optimizer_kwargs
+        policy.parameters(),
+        lr=lr_schedule(1),  # type: ignore[call-arg]
+        **policy.optimizer_kwargs,
     )
-
-
-CLASSES: dict[str, type[Any]] = {"ppo": CellPolicy, "maskable-ppo": MaskableCellPolicy}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,48 +11,40 @@ from gymnasium import spaces
 from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
 from torch import Tensor, nn
 
-from sandbox.api.errors import MisfitError
-from sandbox.backends.sb3.normaliser import Normaliser
+if TYPE_CHECKING:
+    from sandbox.backends.sb3.policy import SB3Policy
 
 
 class SB3Module(nn.Module):
     """Maps observations, as the task gives them, to the actions that the task takes: the policy's mode.
 
     Args:
-        policy: The `sandbox.backends.sb3.policy.SB3Policy` to export.
-
-    Raises:
-        MisfitError: For a recurrent policy, whose state a plain function cannot hold.
+        policy: The policy to export.
     """
 
     low: Tensor
     high: Tensor
 
-    def __init__(self, policy: Any) -> None:
+    def __init__(self, policy: SB3Policy) -> None:
         super().__init__()
-        if policy.algorithm == "recurrent-ppo":
-            raise MisfitError(
-                "A recurrent policy keeps a state between steps and cannot be exported.",
-                "Train a feed-forward one, such as ppo.",
-            )
-        self.policy: Any = policy.policy  # registers the weights
-        self._head: Any = policy._head
+        self.policy = policy.policy  # registers the weights
+        self._head = policy.head
         self._observations, self._actions = policy.observation_space, policy.action_space
-        keys = list(self._observations.spaces) if isinstance(self._observations, spaces.Dict) else [""]
-        self._keys = keys
-        normaliser: Normaliser | None = policy.normaliser
-        self._scaled = [key for key in keys if normaliser is not None and key in normaliser.statistics]
-        for place, key in enumerate(self._scaled):
-            assert normaliser is not None
-            known = normaliser.statistics[key]
-            self.register_buffer(f"mean_{place}", torch.as_tensor(known.mean))
-            self.register_buffer(f"std_{place}", torch.as_tensor(np.sqrt(known.var + normaliser.epsilon)))
+        self._keys = list(self._observations.spaces) if isinstance(self._observations, spaces.Dict) else [""]
+        self._scaled: list[str] = []
+        if (normaliser := policy.normaliser) is not None:
             self._clip = normaliser.clip
-        if isinstance(policy.policy.action_space, spaces.Box):
-            self.register_buffer("low", torch.as_tensor(policy.policy.action_space.low))
-            self.register_buffer("high", torch.as_tensor(policy.policy.action_space.high))
+            self._scaled = [key for key in self._keys if key in normaliser.statistics]
+            for index, key in enumerate(self._scaled):
+                statistics = normaliser.statistics[key]
+                std = np.sqrt(statistics.var + normaliser.epsilon)
+                self.register_buffer(f"mean_{index}", torch.as_tensor(statistics.mean))
+                self.register_buffer(f"std_{index}", torch.as_tensor(std))
+        if isinstance(self.policy.action_space, spaces.Box):
+            self.register_buffer("low", torch.as_tensor(self.policy.action_space.low))
+            self.register_buffer("high", torch.as_tensor(self.policy.action_space.high))
 
-    def forward(self, observation: Any, mask: Tensor | None = None) -> Tensor:
+    def forward(self, observation: Tensor | Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
         """Actions of shape ``(num_envs, *action_shape)``."""
         parts = observation if isinstance(observation, Mapping) else {"": observation}
         ready = {key: self._ready(parts[key], key) for key in self._keys}
@@ -69,12 +61,12 @@ class SB3Module(nn.Module):
 
     def _ready(self, values: Tensor, key: str) -> Tensor:
         """One part of the observation in the form that the network takes."""
-        space = self._observations.spaces[key] if key else self._observations
+        space = self._observations[key] if key else self._observations  # type: ignore[index]
         if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and np.any(space.start):
             values = values - torch.as_tensor(np.asarray(space.start))
         if key in self._scaled:
-            place = self._scaled.index(key)
-            scaled = (values.double() - getattr(self, f"mean_{place}")) / getattr(self, f"std_{place}")
+            index = self._scaled.index(key)
+            scaled = (values.double() - getattr(self, f"mean_{index}")) / getattr(self, f"std_{index}")
             values = scaled.clamp(-self._clip, self._clip).float()
         if (
             isinstance(space, spaces.Box)

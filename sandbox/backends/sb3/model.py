@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -15,19 +14,18 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from sandbox.api.algorithm import TrainContext
 from sandbox.api.errors import InvalidValueError
-from sandbox.backends.sb3.config import Config
-from sandbox.backends.sb3.networks import (
-    ACTOR_CRITIC,
-    OFF_POLICY,
-    Network,
-    extractor_kwargs,
-    model_class,
-    policy_alias,
-)
+from sandbox.backends.sb3.catalogue import SB3Algorithm
+from sandbox.backends.sb3.config.common import Config
+from sandbox.backends.sb3.config.off_policy import OffPolicyConfig
+from sandbox.backends.sb3.config.on_policy import OnPolicyConfig
+from sandbox.backends.sb3.networks import Arguments, Network, extractor_kwargs, model_class, policy_alias
 from sandbox.backends.sb3.spaces import normalisable
 from sandbox.backends.sb3.vec_env import VecEnvAdapter
 
-_HANDLED = frozenset(
+SCHEDULED = ("learning_rate", "clip_range")
+"""Arguments that SB3 takes as a function of the remaining progress as well."""
+
+NOT_ARGUMENTS = frozenset(
     {
         *("learning_rate_schedule", "clip_range_schedule", "normalize_observation", "normalize_reward"),
         *("ent_coef_schedule", "stochastic"),
@@ -37,44 +35,29 @@ _HANDLED = frozenset(
 """Fields that are not arguments of SB3's constructors under the same name."""
 
 
-def build_model(context: TrainContext, env: VecEnvAdapter) -> BaseAlgorithm:
+def build_model(algorithm: SB3Algorithm, context: TrainContext, env: VecEnvAdapter) -> BaseAlgorithm:
     """The SB3 model, ready to learn.
 
     Raises:
         InvalidValueError: If hyperparameters contradict each other or the number of rows.
     """
     config: Config = context.config
-    rows = env.num_envs
-    if config.algorithm == "ars" and rows > 1:
+    if not algorithm.capabilities.vectorised and env.num_envs > 1:
         raise InvalidValueError(
-            f"ars scores whole episodes of one environment and cannot use {rows} rows.", "Use num-envs 1."
+            f"{algorithm.name} scores whole episodes of one environment and cannot use {env.num_envs} rows.",
+            "Use num-envs 1.",
         )
-    arguments = {name: value for name, value in config if name not in _HANDLED} | _fitted_to_budget(
-        config, rows, context.steps
-    )
-    arguments["learning_rate"] = _scheduled(config.learning_rate, config.learning_rate_schedule)
-    if "clip_range" in arguments:
-        arguments["clip_range"] = _scheduled(arguments["clip_range"], getattr(config, "clip_range_schedule"))  # noqa: B009
-    if (std := getattr(config, "action_noise_std", 0.0)) > 0:
-        shape = env.action_space.shape
-        assert shape is not None
-        arguments["action_noise"] = NormalActionNoise(np.zeros(shape), np.full(shape, std))
-    network = Network.of(config)
-    if (
-        getattr(config, "n_steps", 1) > 1
-        and config.algorithm in OFF_POLICY
-        and isinstance(env.observation_space, spaces.Dict)
-    ):
-        raise InvalidValueError("n_steps above 1 is not possible with Dict observations.", "Use n_steps=1.")
+    arguments = _arguments(config, env, context.steps)
+    network = Network.of(algorithm, config)
     with warnings.catch_warnings():
         # What SB3 warns of here is either checked before or of no concern (its advice on devices).
         warnings.simplefilter("ignore", UserWarning)
-        model = model_class(config.algorithm)(
-            policy_alias(config.algorithm, env.observation_space, network),
+        model = model_class(algorithm)(
+            policy_alias(algorithm, env.observation_space, network),
             _normalised(config, env),
             policy_kwargs=network.policy_kwargs()
-            | extractor_kwargs(config.algorithm, env.observation_space, env.action_space, network)
-            | _initial_weights(config),
+            | extractor_kwargs(algorithm, env.observation_space, env.action_space, network)
+            | _initial_weights(algorithm, config),
             seed=context.seed,
             device="cpu",
             verbose=0,
@@ -82,6 +65,19 @@ def build_model(context: TrainContext, env: VecEnvAdapter) -> BaseAlgorithm:
         )
     model.set_logger(Logger(folder=None, output_formats=[]))
     return model
+
+
+def _arguments(config: Config, env: VecEnvAdapter, steps: int) -> Arguments:
+    """Hyperparameters as arguments of SB3's constructor."""
+    arguments = {name: value for name, value in config if name not in NOT_ARGUMENTS}
+    if isinstance(config, OnPolicyConfig):
+        arguments |= _fitted_rollout(config, env.num_envs, steps)
+    if isinstance(config, OffPolicyConfig):
+        arguments |= _off_policy_arguments(config, env, steps)
+    for name in SCHEDULED:
+        if name in arguments:
+            arguments[name] = _scheduled(arguments[name], getattr(config, f"{name}_schedule"))
+    return arguments
 
 
 def _normalised(config: Config, env: VecEnvAdapter) -> VecEnv:
@@ -104,31 +100,41 @@ def _normalised(config: Config, env: VecEnvAdapter) -> VecEnv:
     )
 
 
-def _initial_weights(config: Config) -> dict[str, Any]:
+def _initial_weights(algorithm: SB3Algorithm, config: Config) -> Arguments:
     """Arguments of the policy's constructor that matter only for untrained weights."""
-    if config.algorithm not in ACTOR_CRITIC:
+    if not isinstance(config, OnPolicyConfig):
         return {}
-    kwargs = {"ortho_init": getattr(config, "ortho_init", True)}
-    if config.algorithm != "maskable-ppo":  # it has no continuous actions
-        kwargs["log_std_init"] = getattr(config, "log_std_init", 0.0)
+    kwargs: Arguments = {"ortho_init": config.ortho_init}
+    if "Box" in algorithm.capabilities.action_spaces:
+        kwargs["log_std_init"] = config.log_std_init
     return kwargs
 
 
-def _fitted_to_budget(config: Config, rows: int, steps: int) -> dict[str, Any]:
-    """Rollout and replay sizes that fit the number of rows and of steps.
+def _off_policy_arguments(config: OffPolicyConfig, env: VecEnvAdapter, steps: int) -> Arguments:
+    """Exploration noise, and a replay buffer that fits the number of steps.
 
-    A rollout longer than the whole training would overspend the steps that were asked for; a replay
-    buffer larger than them would reserve memory that is never used, and changes nothing else.
+    A buffer larger than the training would reserve memory that is never used, and changes nothing else.
     """
-    if config.algorithm in OFF_POLICY:
-        capacity = steps + rows * (config.train_freq + 1)  # type: ignore[attr-defined]
-        return {"buffer_size": min(config.buffer_size, capacity)}  # type: ignore[attr-defined]
-    if config.algorithm not in ACTOR_CRITIC:
-        return {}
-    n_steps: int = config.n_steps  # type: ignore[attr-defined]
-    normalised: bool = config.normalize_advantage  # type: ignore[attr-defined]
+    if config.n_steps > 1 and isinstance(env.observation_space, spaces.Dict):
+        raise InvalidValueError("n_steps above 1 is not possible with Dict observations.", "Use n_steps=1.")
+    capacity = steps + env.num_envs * (config.train_freq + 1)
+    arguments: Arguments = {"buffer_size": min(config.buffer_size, capacity)}
+    std: float = getattr(config, "action_noise_std", 0.0)
+    if std > 0:
+        shape = env.action_space.shape
+        assert shape is not None
+        arguments["action_noise"] = NormalActionNoise(np.zeros(shape), np.full(shape, std))
+    return arguments
+
+
+def _fitted_rollout(config: OnPolicyConfig, rows: int, steps: int) -> Arguments:
+    """Sizes of rollout and minibatch that fit the number of rows and of steps.
+
+    A rollout longer than the whole training would overspend the steps that were asked for.
+    """
+    n_steps = config.n_steps
     batch: int | None = getattr(config, "batch_size", None)
-    if normalised and n_steps * rows < 2:
+    if config.normalize_advantage and n_steps * rows < 2:
         raise InvalidValueError(
             "normalize_advantage needs rollouts of at least two transitions, but n_steps × rows is 1.",
             "Raise n_steps or num-envs.",
@@ -139,14 +145,14 @@ def _fitted_to_budget(config: Config, rows: int, steps: int) -> dict[str, Any]:
             f"{n_steps} × {rows} = {n_steps * rows} transitions.",
             "Lower batch_size, or raise n_steps or num-envs.",
         )
-    longest = max(-(-steps // rows), 2 if rows == 1 else 1)
-    if n_steps > longest:
+    max_steps = max(-(-steps // rows), 2 if rows == 1 else 1)
+    if n_steps > max_steps:
         warnings.warn(
             f"A rollout of n_steps={n_steps} on {rows} rows is longer than the training of {steps} steps: "
-            f"n_steps={longest} is used instead.",
+            f"n_steps={max_steps} is used instead.",
             stacklevel=2,
         )
-        n_steps = longest
+        n_steps = max_steps
         batch = None if batch is None else min(batch, n_steps * rows)
     elif batch is not None and n_steps * rows % batch:
         warnings.warn(

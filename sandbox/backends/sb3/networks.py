@@ -1,16 +1,14 @@
-"""Which SB3 class belongs to an algorithm, and its policy network from plain data.
+"""The policy network of an algorithm from plain data.
 
-A policy network is rebuilt from the algorithm's name, the spaces and a `Network`: nothing that is read
+A policy network is rebuilt from its row of the catalogue, the spaces and a `Network`: nothing that is read
 from a file names a class or a function, it only chooses among those listed here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
-import gymnasium as gym
 import torch
 from gymnasium import spaces
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,30 +18,14 @@ from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.torch_layers import CombinedExtractor, FlattenExtractor
 from torch import nn
 
-from sandbox.backends.sb3.config import Activation, Config, Layers
+from sandbox.api.errors import MisfitError
+from sandbox.api.types import Space
+from sandbox.backends.sb3.catalogue import SB3Algorithm
+from sandbox.backends.sb3.config.common import Activation, Config, Layers
+from sandbox.registry.resolve import resolve
 
-MODELS = {
-    "ppo": "stable_baselines3:PPO",
-    "a2c": "stable_baselines3:A2C",
-    "dqn": "stable_baselines3:DQN",
-    "sac": "stable_baselines3:SAC",
-    "td3": "stable_baselines3:TD3",
-    "qr-dqn": "sb3_contrib:QRDQN",
-    "tqc": "sb3_contrib:TQC",
-    "trpo": "sb3_contrib:TRPO",
-    "crossq": "sb3_contrib:CrossQ",
-    "ars": "sb3_contrib:ARS",
-    "recurrent-ppo": "sb3_contrib:RecurrentPPO",
-    "maskable-ppo": "sb3_contrib:MaskablePPO",
-}
-
-ACTOR_CRITIC = frozenset({"ppo", "a2c", "trpo", "recurrent-ppo", "maskable-ppo"})
-"""Policy-gradient algorithms: one network with a policy head and a value head."""
-
-MIN_PICTURE = 36
+MIN_IMAGE = 36
 """Side from which the convolutional network's last layer has an output, pixels."""
-
-OFF_POLICY = frozenset({"dqn", "qr-dqn", "sac", "td3", "tqc", "crossq"})
 
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "tanh": nn.Tanh,
@@ -53,6 +35,9 @@ ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "leaky_relu": nn.LeakyReLU,
     "silu": nn.SiLU,
 }
+
+Arguments = dict[str, Any]
+"""Keyword arguments of an SB3 constructor."""
 
 
 class Network(BaseModel):
@@ -75,16 +60,12 @@ class Network(BaseModel):
     convolution: Layers | None = None
 
     @classmethod
-    def of(cls, config: Config) -> Network:
+    def of(cls, algorithm: SB3Algorithm, config: Config) -> Network:
         """The network that an algorithm's hyperparameters ask for."""
-        values = {name: getattr(config, name, None) for name in cls.model_fields if name != "linear"}
-        if config.algorithm == "ars":
-            values["linear"] = getattr(config, "policy", None) == "linear"
-        if config.activation is None:
-            values["activation"] = default_activation(config.algorithm)
-        return cls(**values)
+        values = {name: getattr(config, name, None) for name in cls.model_fields}
+        return cls(**values | {"activation": config.activation or default_activation(algorithm)})
 
-    def policy_kwargs(self) -> dict[str, Any]:
+    def policy_kwargs(self) -> Arguments:
         """Arguments for the constructor of an SB3 policy."""
         kwargs = self.model_dump(
             exclude_none=True, exclude={"linear", "activation", "net_arch", "convolution"}
@@ -98,45 +79,49 @@ class Network(BaseModel):
         return kwargs
 
 
-def default_activation(algorithm: str) -> Activation:
+def default_activation(algorithm: SB3Algorithm) -> Activation:
     """The nonlinearity that SB3 uses when none is asked for."""
-    return "tanh" if algorithm in ACTOR_CRITIC else "relu"
+    return "tanh" if algorithm.kind == "on-policy" else "relu"
 
 
-def model_class(algorithm: str) -> type[BaseAlgorithm]:
-    """SB3's class of the algorithm with this name."""
-    module, _, name = MODELS[algorithm].partition(":")
-    found: type[BaseAlgorithm] = getattr(import_module(module), name)
-    return found
+def model_class(algorithm: SB3Algorithm) -> type[BaseAlgorithm]:
+    """SB3's class of an algorithm."""
+    model: type[BaseAlgorithm] = resolve(algorithm.model)
+    return model
 
 
 def policy_alias(
-    algorithm: str, observation_space: gym.Space[Any], network: Network
+    algorithm: SB3Algorithm, observation_space: Space, network: Network
 ) -> str | type[BasePolicy]:
-    """SB3's name of the kind of policy, such as ``MlpPolicy``, or the class of our own."""
-    if network.convolution is not None:
-        from sandbox.backends.sb3.convolution import CLASSES
+    """SB3's name of the kind of policy, such as ``MlpPolicy``, or the class of the cell policy.
 
-        return CLASSES[algorithm]
-    if algorithm == "ars":
-        return "LinearPolicy" if network.linear else "MlpPolicy"
+    Raises:
+        MisfitError: If a convolution is asked for and the algorithm has no cell policy.
+    """
+    if network.convolution is not None:
+        if algorithm.cell_policy is None:
+            raise MisfitError(f"{algorithm.name} has no policy for convolution.", "Leave convolution out.")
+        cell_policy: type[BasePolicy] = resolve(algorithm.cell_policy)
+        return cell_policy
+    if network.linear:
+        return "LinearPolicy"
     kind = "MultiInput" if isinstance(observation_space, spaces.Dict) else "Mlp"
-    suffix = "LstmPolicy" if algorithm == "recurrent-ppo" else "Policy"
+    suffix = "LstmPolicy" if algorithm.recurrent else "Policy"
     if convolutional(observation_space) and f"Cnn{suffix}" in model_class(algorithm).policy_aliases:
         kind = "Cnn"
     return f"{kind}{suffix}"
 
 
-def convolutional(observation_space: gym.Space[Any]) -> bool:
-    """Whether observations are pictures that SB3's convolutional network (Mnih et al. 2015) can take."""
+def convolutional(observation_space: Space) -> bool:
+    """Whether observations are images that SB3's convolutional network (Mnih et al. 2015) can take."""
     if not isinstance(observation_space, spaces.Box) or not is_image_space(observation_space):
         return False
     sides = sorted(observation_space.shape)[1:]
-    return min(sides) >= MIN_PICTURE
+    return min(sides) >= MIN_IMAGE
 
 
 class _Flatten(FlattenExtractor):
-    def __init__(self, observation_space: gym.Space[Any]) -> None:
+    def __init__(self, observation_space: Space) -> None:
         super().__init__(observation_space)
         self._features_dim = int(self._features_dim)
 
@@ -148,9 +133,9 @@ class _Combine(CombinedExtractor):
 
 
 def extractor_kwargs(
-    algorithm: str, observation_space: gym.Space[Any], action_space: gym.Space[Any], network: Network
-) -> dict[str, Any]:
-    """SB3's own feature extractors, with a workaround where they fail, or the convolutional one.
+    algorithm: SB3Algorithm, observation_space: Space, action_space: Space, network: Network
+) -> Arguments:
+    """SB3's own feature extractors, with a workaround where they fail, or the extractor of the cell policy.
 
     For MultiDiscrete observations their size is a NumPy integer, which PyTorch's LSTM refuses.
 
@@ -168,30 +153,33 @@ def extractor_kwargs(
                 "activation": ACTIVATIONS[network.activation or default_activation(algorithm)],
             },
         }
-    if algorithm != "recurrent-ppo" or convolutional(observation_space):
+    if not algorithm.recurrent or convolutional(observation_space):
         return {}
     is_dict = isinstance(observation_space, spaces.Dict)
     return {"features_extractor_class": _Combine if is_dict else _Flatten}
 
 
 def build_policy(
-    algorithm: str, observation_space: gym.Space[Any], action_space: gym.Space[Any], network: Network
+    algorithm: SB3Algorithm, observation_space: Space, action_space: Space, network: Network
 ) -> BasePolicy:
     """An untrained policy network for inference, without disturbing the global random generators.
 
     Args:
-        algorithm: A key of `MODELS`.
-        observation_space: As shown to SB3, images channel first.
-        action_space: As shown to SB3.
+        algorithm: Its row of the catalogue.
+        observation_space: In SB3's form, images channel first.
+        action_space: In SB3's form.
         network: What the algorithm and the spaces leave open.
+
+    Raises:
+        MisfitError: If the network cannot be built for the spaces.
     """
+    kwargs = network.policy_kwargs() | extractor_kwargs(algorithm, observation_space, action_space, network)
     alias = policy_alias(algorithm, observation_space, network)
     make: Callable[..., BasePolicy] = (
         model_class(algorithm).policy_aliases[alias] if isinstance(alias, str) else alias
     )
-    schedule = () if algorithm == "ars" else (_no_learning,)
-    kwargs = network.policy_kwargs() | extractor_kwargs(algorithm, observation_space, action_space, network)
-    if algorithm in ACTOR_CRITIC:
+    schedule = () if algorithm.kind == "evolution" else (_no_learning,)
+    if algorithm.kind == "on-policy":
         kwargs["ortho_init"] = False  # takes most of the time, for weights that are to be replaced
     with torch.random.fork_rng(devices=[]):
         policy = make(observation_space, action_space, *schedule, **kwargs)

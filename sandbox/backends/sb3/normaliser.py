@@ -1,12 +1,10 @@
-"""The observation normaliser, frozen: what `VecNormalize` learned, applied and no longer updated."""
+"""The observation normaliser, frozen: the statistics of a `VecNormalize`, applied and no longer updated."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
@@ -14,7 +12,8 @@ from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecNormalize
 
 from sandbox.api.errors import DamagedRunError
-from sandbox.backends.sb3.spaces import Observation
+from sandbox.api.types import Array, Observation, Space
+from sandbox.backends.sb3.spaces import SB3Observation
 
 
 @dataclass(frozen=True)
@@ -23,8 +22,8 @@ class Statistics:
 
     Attributes:
         mean: Of the observation's shape.
-        var: Likewise.
-        count: Observations seen.
+        var: Of the observation's shape.
+        count: Number of observations.
     """
 
     mean: NDArray[np.float64]
@@ -39,7 +38,7 @@ class Normaliser:
     Attributes:
         statistics: By key of a Dict observation; under ``""`` for a plain one.
         epsilon: ε.
-        clip: Largest absolute value that is let through.
+        clip: Largest absolute value of a scaled observation.
     """
 
     statistics: dict[str, Statistics]
@@ -49,22 +48,22 @@ class Normaliser:
     @classmethod
     def of(cls, env: VecNormalize) -> Normaliser:
         """A copy of the statistics that ``env`` holds now."""
-        running = env.obs_rms if isinstance(env.obs_rms, dict) else {"": env.obs_rms}
         statistics = {
-            key: Statistics(rms.mean.copy(), rms.var.copy(), float(rms.count)) for key, rms in running.items()
+            key: Statistics(rms.mean.copy(), rms.var.copy(), float(rms.count))
+            for key, rms in observation_statistics(env).items()
         }
         return cls(statistics, env.epsilon, env.clip_obs)
 
-    def __call__(self, observation: Observation) -> Observation:
+    def __call__(self, observation: Observation) -> SB3Observation:
         """Scale a batch of observations, as float32."""
-        if isinstance(observation, dict):
+        if isinstance(observation, Mapping):
             return {
                 key: self._scale(part, key) if key in self.statistics else part
                 for key, part in observation.items()
             }
         return self._scale(observation, "")
 
-    def _scale(self, values: NDArray[Any], key: str) -> NDArray[np.float32]:
+    def _scale(self, values: Array, key: str) -> NDArray[np.float32]:
         statistics = self.statistics[key]
         scaled = (values - statistics.mean) / np.sqrt(statistics.var + self.epsilon)
         clipped: NDArray[np.float32] = np.clip(scaled, -self.clip, self.clip).astype(np.float32)
@@ -72,14 +71,14 @@ class Normaliser:
 
     def restore(self, env: VecNormalize) -> None:
         """Continue from these statistics in training."""
+        running = observation_statistics(env)
         for key, statistics in self.statistics.items():
-            rms: RunningMeanStd = env.obs_rms[key] if isinstance(env.obs_rms, dict) else env.obs_rms
-            rms.mean, rms.var = statistics.mean.copy(), statistics.var.copy()
-            rms.count = statistics.count
+            running[key].mean, running[key].var = statistics.mean.copy(), statistics.var.copy()
+            running[key].count = statistics.count
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """Plain arrays, as `from_arrays` takes them."""
-        arrays: dict[str, NDArray[Any]] = {"epsilon": np.array(self.epsilon), "clip": np.array(self.clip)}
+        arrays: dict[str, Array] = {"epsilon": np.array(self.epsilon), "clip": np.array(self.clip)}
         for key, statistics in self.statistics.items():
             arrays |= {
                 f"mean:{key}": statistics.mean,
@@ -89,7 +88,7 @@ class Normaliser:
         return arrays
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], observation_space: gym.Space[Any]) -> Normaliser:
+    def from_arrays(cls, arrays: Mapping[str, Array], observation_space: Space) -> Normaliser:
         """The normaliser that `arrays` described.
 
         Raises:
@@ -115,3 +114,11 @@ class Normaliser:
         if not fits or not keys:
             raise DamagedRunError("The saved normaliser does not fit the policy's observation space.")
         return normaliser
+
+
+def observation_statistics(env: VecNormalize) -> dict[str, RunningMeanStd]:
+    """Running statistics of the observations: by key, under ``""`` for a plain space, empty without any."""
+    running = getattr(env, "obs_rms", None)
+    if running is None:
+        return {}
+    return running if isinstance(running, dict) else {"": running}

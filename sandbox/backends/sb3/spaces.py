@@ -1,27 +1,29 @@
-"""The spaces that Stable-Baselines3 is shown, and the way between them and the task's own.
+"""The spaces that Stable-Baselines3 sees, and conversion between them and the task's own.
 
 SB3 wants discrete values that start at zero, and it computes in 32-bit floats. Everything else is
-passed through, so that a run through this adapter is the run that bare SB3 would have done.
+passed through, so that a run through this adapter is the run that plain SB3 would have done.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import Any, cast
 
-import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
-from numpy.typing import NDArray
 from stable_baselines3.common.preprocessing import is_image_space
 
 from sandbox.api.errors import MisfitError
+from sandbox.api.types import Array, Observation, Space
 
-Observation = NDArray[Any] | dict[str, NDArray[Any]]
+SB3Observation = Array | dict[str, Array]
+"""A batch of observations in SB3's form."""
+
+ToSB3 = Callable[[Observation], SB3Observation]
+ToTask = Callable[[Array], Array]
 
 
-def shown_observation_space(space: gym.Space[Any]) -> gym.Space[Any]:
+def sb3_observation_space(space: Space) -> Space:
     """The observation space in the form SB3 takes.
 
     Raises:
@@ -30,7 +32,7 @@ def shown_observation_space(space: gym.Space[Any]) -> gym.Space[Any]:
     if isinstance(space, spaces.Dict):
         if not space.spaces or any(isinstance(part, (spaces.Dict, spaces.Tuple)) for part in space.values()):
             raise MisfitError("Stable-Baselines3 takes no empty or nested Dict observations.")
-        return spaces.Dict([(key, shown_observation_space(part)) for key, part in space.spaces.items()])
+        return spaces.Dict([(key, sb3_observation_space(part)) for key, part in space.spaces.items()])
     if isinstance(space, spaces.Box):
         if space.dtype.kind != "f":
             return deepcopy(space)
@@ -43,7 +45,7 @@ def shown_observation_space(space: gym.Space[Any]) -> gym.Space[Any]:
     raise MisfitError(f"Stable-Baselines3 takes no observations of type {type(space).__name__}.")
 
 
-def shown_action_space(space: gym.Space[Any]) -> gym.Space[Any]:
+def sb3_action_space(space: Space) -> Space:
     """The action space in the form SB3 takes.
 
     Raises:
@@ -65,34 +67,33 @@ def shown_action_space(space: gym.Space[Any]) -> gym.Space[Any]:
     raise MisfitError(f"Stable-Baselines3 takes no actions of type {type(space).__name__}.")
 
 
-def observation_reader(space: gym.Space[Any]) -> Callable[[Any], Any]:
-    """A function that copies a batch of the task's observations into the form SB3 is shown.
+def observation_reader(space: Space) -> ToSB3:
+    """A function that copies a batch of the task's observations into the form SB3 takes.
 
     The copy is needed: SB3 keeps a reference to the last observation, while vector environments may
     write the next one into the same memory.
     """
-    if isinstance(space, spaces.Dict):
-        readers = {key: observation_reader(part) for key, part in space.spaces.items()}
-        return lambda batch: {key: read(batch[key]) for key, read in readers.items()}
-    if isinstance(space, spaces.Box) and space.dtype.kind == "f":
-        return lambda batch: np.array(batch, dtype=np.float32)
-    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and np.any(space.start):
-        start = space.start
-        return lambda batch: np.array(batch) - start
-    dtype = cast("np.dtype[Any]", space.dtype)
-    return lambda batch: np.array(batch, dtype=dtype)
+    if not isinstance(space, spaces.Dict):
+        return _array_reader(space)
+    readers = {key: _array_reader(part) for key, part in space.spaces.items()}
+
+    def read(batch: Observation) -> dict[str, Array]:
+        assert isinstance(batch, Mapping)
+        return {key: read_part(batch[key]) for key, read_part in readers.items()}
+
+    return read
 
 
-def action_writer(space: gym.Space[Any]) -> Callable[[NDArray[Any]], NDArray[Any]]:
+def action_writer(space: Space) -> ToTask:
     """A function that turns a batch of SB3's actions into the task's."""
-    dtype = cast("np.dtype[Any]", space.dtype)
+    dtype = space.dtype
     if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and np.any(space.start):
         start = space.start
         return lambda actions: np.asarray(actions, dtype=dtype) + start
     return lambda actions: np.asarray(actions, dtype=dtype)
 
 
-def normalisable(space: gym.Space[Any]) -> list[str] | bool:
+def normalisable(space: Space) -> list[str] | bool:
     """Which parts of observations can be scaled by running statistics.
 
     Returns:
@@ -103,7 +104,17 @@ def normalisable(space: gym.Space[Any]) -> list[str] | bool:
     return isinstance(space, spaces.Box) and not is_image_space(space)
 
 
-def _from_zero(space: gym.Space[Any]) -> gym.Space[Any]:
+def _array_reader(space: Space) -> Callable[[Observation], Array]:
+    if isinstance(space, spaces.Box) and space.dtype.kind == "f":
+        return lambda batch: np.array(batch, dtype=np.float32)
+    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and np.any(space.start):
+        start = space.start
+        return lambda batch: np.array(batch) - start
+    dtype = space.dtype
+    return lambda batch: np.array(batch, dtype=dtype)
+
+
+def _from_zero(space: Space) -> Space:
     if isinstance(space, spaces.Discrete) and space.start != 0:
         return spaces.Discrete(int(space.n))
     if isinstance(space, spaces.MultiDiscrete) and np.any(space.start):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,28 +13,29 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from sandbox.api.algorithm import TrainContext, WriteState
 from sandbox.api.errors import RunFailedError
-from sandbox.backends.sb3.config import Config
-from sandbox.backends.sb3.initial import explore_by_policy, start_from
+from sandbox.backends.sb3.catalogue import SB3Algorithm
+from sandbox.backends.sb3.config.common import Config
+from sandbox.backends.sb3.fine_tuning import explore_by_policy, start_from
 from sandbox.backends.sb3.model import build_model
-from sandbox.backends.sb3.networks import ACTOR_CRITIC, Network, build_policy
+from sandbox.backends.sb3.networks import Arguments, Network, build_policy
 from sandbox.backends.sb3.normaliser import Normaliser
 from sandbox.backends.sb3.policy import SB3Policy, network_observation_space
-from sandbox.backends.sb3.spaces import shown_action_space
-from sandbox.backends.sb3.state import restore_training, write_training
+from sandbox.backends.sb3.spaces import sb3_action_space
+from sandbox.backends.sb3.state import Training, restore_training, write_training
 from sandbox.backends.sb3.vec_env import VecEnvAdapter
 
 UPDATE_STEPS = 1000
-"""Steps after which progress is told, where iterations are shorter than that."""
+"""Steps after which progress is reported, where iterations are shorter than that."""
 
 UPDATE_SECONDS = 2.0
-"""Progress is told at least this often, also in the middle of a long rollout."""
+"""Progress is reported at least this often, also in the middle of a long rollout."""
 
 
-def train(context: TrainContext) -> SB3Policy:
-    """Train the algorithm that ``context.config`` belongs to.
+def train(algorithm: SB3Algorithm, context: TrainContext) -> SB3Policy:
+    """Train an algorithm of the catalogue; ``context.config`` is of its config model.
 
     SB3 trains in whole rollouts (on-policy), whole update intervals (off-policy) or whole sets of
-    episodes (ARS): the last one is finished, so up to that many steps more than asked for are done.
+    episodes (evolution): the last one is finished, so up to that many steps more than asked for are done.
 
     Returns:
         The final policy.
@@ -52,30 +52,35 @@ def train(context: TrainContext) -> SB3Policy:
         # One thread is the fastest for networks of this size, and results depend on the number.
         torch.set_num_threads(1)
         adapter = VecEnvAdapter(envs, context.masks)
-        model = build_model(context, adapter)
-        callbacks: list[BaseCallback] = [_Progress(context, adapter)]
-        if getattr(context.config, "ent_coef_schedule", "constant") == "linear":
-            callbacks.append(_FallingEntropy(context.config.ent_coef))
-        options: dict[str, Any] = {"log_interval": None, "callback": callbacks}
+        model = build_model(algorithm, context, adapter)
+        training = Training(algorithm, model, adapter)
+        options: Arguments = {"log_interval": None, "callback": _callbacks(training, context)}
         steps = context.steps
         if context.resume is not None:
-            restore_training(model, adapter, context.resume)
+            restore_training(training, context.resume)
             steps -= model.num_timesteps  # SB3 counts from here, and adds what has been done
             options["reset_num_timesteps"] = False
         elif context.initial is not None:
-            start_from(model, context.config, context.initial)
+            start_from(model, algorithm, context.config, context.initial)
         if context.initial is not None:
             explore_by_policy(model)
-        if context.config.algorithm == "maskable-ppo":
+        if algorithm.capabilities.masks:
             options["use_masking"] = context.masks
         _learn(model, steps, options)
-        return snapshot(model, context)
+        return snapshot(algorithm, model, context)
     finally:
         torch.set_num_threads(threads)
         envs.close()
 
 
-def _learn(model: BaseAlgorithm, steps: int, options: dict[str, Any]) -> None:
+def _callbacks(training: Training, context: TrainContext) -> list[BaseCallback]:
+    callbacks: list[BaseCallback] = [_Progress(training, context)]
+    if getattr(context.config, "ent_coef_schedule", "constant") == "linear":
+        callbacks.append(_FallingEntropy(context.config.ent_coef))
+    return callbacks
+
+
+def _learn(model: BaseAlgorithm, steps: int, options: Arguments) -> None:
     try:
         model.learn(steps, **options)
     except ValueError:
@@ -98,14 +103,14 @@ def require_finite(model: BaseAlgorithm) -> None:
         )
 
 
-def snapshot(model: BaseAlgorithm, context: TrainContext) -> SB3Policy:
+def snapshot(algorithm: SB3Algorithm, model: BaseAlgorithm, context: TrainContext) -> SB3Policy:
     """The model's current policy, frozen: it does not change when training goes on."""
     config: Config = context.config
-    network = Network.of(config)
+    network = Network.of(algorithm, config)
     policy = build_policy(
-        config.algorithm,
+        algorithm,
         network_observation_space(context.observation_space),
-        shown_action_space(context.action_space),
+        sb3_action_space(context.action_space),
         network,
     )
     policy.load_state_dict(model.policy.state_dict())
@@ -113,7 +118,7 @@ def snapshot(model: BaseAlgorithm, context: TrainContext) -> SB3Policy:
     if config.normalize_observation and (env := model.get_vec_normalize_env()) is not None:
         normaliser = Normaliser.of(env)
     return SB3Policy(
-        config.algorithm,
+        algorithm,
         context.observation_space,
         context.action_space,
         network,
@@ -124,55 +129,58 @@ def snapshot(model: BaseAlgorithm, context: TrainContext) -> SB3Policy:
 
 
 class _Progress(BaseCallback):
-    """Tells ``context.update`` of the progress, with the full state between rollouts.
+    """Calls ``context.update``, with the full state between rollouts.
 
     SB3 calls `_on_rollout_start` before each rollout, that is after all learning from the one before:
     there, policy, step count and diagnostics belong together, and rollout buffers are empty. Whether
-    diagnostics are told may depend on the clock, whether a safe point is told may not.
+    diagnostics are reported may depend on the clock, whether a safe point is reported may not.
     """
 
-    def __init__(self, context: TrainContext, adapter: VecEnvAdapter) -> None:
+    def __init__(self, training: Training, context: TrainContext) -> None:
         super().__init__()
-        self._context, self._adapter = context, adapter
+        self._training, self._context = training, context
         self._interval = min(UPDATE_STEPS, max(1, context.steps // 100))
-        self._within_rollouts = context.config.algorithm in (ACTOR_CRITIC | {"ars"})
-        self._told_steps = 0
-        self._told_at = time.monotonic()
+        # Off-policy rollouts are a few steps long and need no report within.
+        self._within_rollouts = training.algorithm.kind != "off-policy"
+        self._reported_steps = 0
+        self._reported_at = time.monotonic()
 
     def _on_training_start(self) -> None:
-        self._told_steps = self.model.num_timesteps
+        self._reported_steps = self.model.num_timesteps
 
     def _on_rollout_start(self) -> None:
-        steps = self.model.num_timesteps - self._told_steps
-        worth = steps >= self._interval or (steps > 0 and time.monotonic() - self._told_at >= UPDATE_SECONDS)
-        safe = self._context.config.algorithm != "ars"  # it draws its directions before its rollouts
-        if worth or safe:
-            self._tell(worth, self._write_state if safe else None)
+        steps = self.model.num_timesteps - self._reported_steps
+        due = steps >= self._interval or (steps > 0 and self._seconds_ago() >= UPDATE_SECONDS)
+        safe = self._training.algorithm.resumable
+        if due or safe:
+            self._report(due, self._write_state if safe else None)
 
     def _on_step(self) -> bool:
-        # Off-policy rollouts are a few steps long and need no telling within.
-        if self._within_rollouts and time.monotonic() - self._told_at >= UPDATE_SECONDS:
-            self._tell(True, None)
+        if self._within_rollouts and self._seconds_ago() >= UPDATE_SECONDS:
+            self._report(True, None)
         return True
 
     def _on_training_end(self) -> None:
-        self._tell(True, None)
+        self._report(True, None)
 
-    def _tell(self, in_full: bool, state: WriteState | None) -> None:
+    def _seconds_ago(self) -> float:
+        return time.monotonic() - self._reported_at
+
+    def _report(self, in_full: bool, state: WriteState | None) -> None:
         values = None
         if in_full:
             require_finite(self.model)
             values = diagnostics(self.model)
-            self._told_steps = self.model.num_timesteps
+            self._reported_steps = self.model.num_timesteps
         self._context.update(self.model.num_timesteps, self._snapshot, values, state)
         if in_full:
-            self._told_at = time.monotonic()
+            self._reported_at = time.monotonic()
 
     def _snapshot(self) -> SB3Policy:
-        return snapshot(self.model, self._context)
+        return snapshot(self._training.algorithm, self.model, self._context)
 
     def _write_state(self, folder: Path, before: Path | None) -> None:
-        write_training(self.model, self._adapter, folder, before)
+        write_training(self._training, folder, before)
 
 
 class _FallingEntropy(BaseCallback):

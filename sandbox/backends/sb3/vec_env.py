@@ -16,21 +16,29 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 from sandbox.api.errors import MisfitError, PluginError
+from sandbox.api.types import Array, Info, Json, Observation, VectorEnvironment
 from sandbox.backends.sb3.spaces import (
-    Observation,
+    SB3Observation,
     action_writer,
     observation_reader,
-    shown_action_space,
-    shown_observation_space,
+    sb3_action_space,
+    sb3_observation_space,
 )
+
+Rows = slice | NDArray[np.bool_]
+"""Rows of a batch: a slice, or a boolean array of shape ``(num_envs,)``."""
+
+NO_INFO: Json = {}
+"""The info of rows whose episode goes on."""
 
 
 class VecEnvAdapter(VecEnv):
     """Every row of a Gymnasium vector environment as one of SB3's environments.
 
-    The wrapped environment is not closed by this adapter: whoever made it closes it.
+    The wrapped environment is not closed by this adapter: the caller that made it closes it.
 
     Args:
         envs: In SAME_STEP autoreset mode, or DISABLED, in which case the adapter resets ended rows
@@ -40,26 +48,25 @@ class VecEnvAdapter(VecEnv):
     Attributes:
         active: Shape ``(num_envs,)``, false for rows whose agent has left. Such a row's steps belong to
             no episode, and the step in which the agent comes back ends them, so that no return or
-            advantage is carried across. SB3 has no notion of an absent agent: the padding of these
+            advantage is carried across. SB3 does not know absent agents: the padding of these
             rows still fills its buffers and is learned from like other transitions.
 
     Raises:
         MisfitError: For NEXT_STEP autoreset or spaces that SB3 cannot use.
     """
 
-    def __init__(self, envs: gym.vector.VectorEnv[Any, Any, Any], masks: bool = False) -> None:
+    def __init__(self, envs: VectorEnvironment, masks: bool = False) -> None:
         self.envs = envs
         self._resets_itself = _resets_itself(envs)
         self._masked = masks
         self._masks: NDArray[np.bool_] | None = None
         self._read = observation_reader(envs.single_observation_space)
         self._write = action_writer(envs.single_action_space)
-        self._actions: NDArray[Any] | None = None
-        self._nothing: dict[str, Any] = {}
+        self._actions: Array | None = None
         super().__init__(
             envs.num_envs,
-            shown_observation_space(envs.single_observation_space),
-            shown_action_space(envs.single_action_space),
+            sb3_observation_space(envs.single_observation_space),
+            sb3_action_space(envs.single_action_space),
         )
         self.active = np.ones(self.num_envs, dtype=np.bool_)
         self._all_active = True
@@ -68,7 +75,7 @@ class VecEnvAdapter(VecEnv):
         self._began = np.zeros(self.num_envs, dtype=np.int64)  # value of _steps when the episode began
         self._started = time.perf_counter()
 
-    def reset(self) -> Any:
+    def reset(self) -> VecEnvObs:
         """Start an episode in every row.
 
         Returns:
@@ -81,10 +88,10 @@ class VecEnvAdapter(VecEnv):
         self._take_masks(info, slice(None))
         return self._read(observation)
 
-    def step_async(self, actions: NDArray[Any]) -> None:
+    def step_async(self, actions: Array) -> None:
         self._actions = actions
 
-    def step_wait(self) -> Any:
+    def step_wait(self) -> VecEnvStepReturn:
         """Step every row.
 
         Returns:
@@ -92,17 +99,20 @@ class VecEnvAdapter(VecEnv):
             share one empty info.
         """
         assert self._actions is not None
-        given, rewards, terminated, truncated, info = self.envs.step(self._write(self._actions))
+        task_observation, rewards, terminated, truncated, last_info = self.envs.step(
+            self._write(self._actions)
+        )
+        info: Info = last_info
         dones = np.logical_or(terminated, truncated)
-        # SB3 adds the bootstrapped value to the rewards in place: they must be ours.
+        # A copy, because SB3 adds the bootstrapped value to the rewards in place.
         rewards = np.array(rewards, dtype=np.float32)
         self._returns += rewards
         self._steps += 1
-        infos = [self._nothing] * self.num_envs
-        observation = self._read(given)
+        infos = [NO_INFO] * self.num_envs
+        observation = self._read(task_observation)
         any_done = bool(dones.any())
         if any_done:
-            final = info.get("final_obs") if self._resets_itself else given
+            final = info.get("final_obs") if self._resets_itself else task_observation
             for row in np.flatnonzero(dones & self.active).tolist():
                 infos[row] = self._last_info(row, final, bool(truncated[row] and not terminated[row]))
             self._begin_episodes(dones)
@@ -114,8 +124,8 @@ class VecEnvAdapter(VecEnv):
             dones = self._follow_agents(info, dones)
         return observation, rewards, dones, infos
 
-    def state(self) -> dict[str, Any]:
-        """What is carried from one step to the next; see `restore`."""
+    def state(self) -> Json:
+        """The state that persists between steps; see `restore`."""
         return {
             "returns": self._returns.copy(),
             "steps": self._steps,
@@ -124,23 +134,23 @@ class VecEnvAdapter(VecEnv):
             "masks": None if self._masks is None else self._masks.copy(),
         }
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave, over environments that are as they were then."""
+    def restore(self, state: Json) -> None:
+        """Continue from a `state`, over environments that have been restored to the same moment."""
         self._returns, self._steps, self._began = state["returns"], state["steps"], state["began"]
         self.active, self._masks = state["active"], state["masks"]
         self._all_active = bool(self.active.all())
 
-    def _begin_episodes(self, rows: Any) -> None:
+    def _begin_episodes(self, rows: Rows) -> None:
         self._returns[rows] = 0
         self._began[rows] = self._steps
 
-    def _last_info(self, row: int, final: Any, cut_off: bool) -> dict[str, Any]:
+    def _last_info(self, row: int, final: Observation | None, truncated: bool) -> Json:
         if final is None:
             raise PluginError("The environment ended an episode without info['final_obs'].")
-        last = {key: part[row] for key, part in final.items()} if isinstance(final, dict) else final[row]
+        last = {key: part[row] for key, part in final.items()} if isinstance(final, Mapping) else final[row]
         return {
             "terminal_observation": self._read(last),
-            "TimeLimit.truncated": cut_off,
+            "TimeLimit.truncated": truncated,
             "episode": {
                 "r": float(self._returns[row]),
                 "l": int(self._steps - self._began[row]),
@@ -149,23 +159,24 @@ class VecEnvAdapter(VecEnv):
         }
 
     def _restart(
-        self, observation: Observation, info: dict[str, Any], dones: NDArray[np.bool_]
-    ) -> tuple[Observation, dict[str, Any]]:
+        self, observation: SB3Observation, info: Info, dones: NDArray[np.bool_]
+    ) -> tuple[SB3Observation, Info]:
         """Begin the next episode in ended rows of an environment that does not do so itself."""
         self._take_masks(info, ~dones)
-        fresh, fresh_info = self.envs.reset(options={"reset_mask": dones.copy()})
-        fresh = self._read(fresh)
+        task_observation, first_info = self.envs.reset(options={"reset_mask": dones.copy()})
+        first = self._read(task_observation)
         if isinstance(observation, dict):
             for key, part in observation.items():
-                part[dones] = fresh[key][dones]
+                part[dones] = first[key][dones]
         else:
-            observation[dones] = fresh[dones]
-        self._take_masks(fresh_info, dones)
+            assert not isinstance(first, dict)
+            observation[dones] = first[dones]
+        self._take_masks(first_info, dones)
         active = _flags(info, "active", self.num_envs)
-        active[dones] = _flags(fresh_info, "active", self.num_envs)[dones]
+        active[dones] = _flags(first_info, "active", self.num_envs)[dones]
         return observation, {"active": active}
 
-    def _follow_agents(self, info: dict[str, Any], dones: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def _follow_agents(self, info: Info, dones: NDArray[np.bool_]) -> NDArray[np.bool_]:
         active = _flags(info, "active", self.num_envs)
         returned = active & ~self.active
         self._begin_episodes(~active | returned)
@@ -173,7 +184,7 @@ class VecEnvAdapter(VecEnv):
         self._all_active = bool(active.all())
         return dones | returned
 
-    def _take_masks(self, info: dict[str, Any], rows: Any) -> None:
+    def _take_masks(self, info: Info, rows: Rows) -> None:
         if not self._masked:
             return
         masks = info.get("action_mask")
@@ -191,15 +202,19 @@ class VecEnvAdapter(VecEnv):
         return self._masks.copy()
 
     def env_method(
-        self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any
-    ) -> list[Any]:
-        """Only ``action_masks`` is there to be called, as MaskablePPO does."""
+        self,
+        method_name: str,
+        *method_args: object,
+        indices: VecEnvIndices = None,
+        **method_kwargs: object,
+    ) -> list[Array]:
+        """Call ``action_masks``, as MaskablePPO does; there is no other method."""
         if method_name != "action_masks":
             raise AttributeError(f"environment rows have no method {method_name!r}")
         masks = self.action_masks()
         return [masks[row] for row in self._get_indices(indices)]
 
-    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         rows: Iterable[int] = self._get_indices(indices)
         if attr_name == "render_mode":
             return [None for _ in rows]
@@ -207,11 +222,11 @@ class VecEnvAdapter(VecEnv):
             return [self.action_masks for _ in rows]
         raise AttributeError(f"environment rows have no attribute {attr_name!r}")
 
-    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+    def set_attr(self, attr_name: str, value: object, indices: VecEnvIndices = None) -> None:
         raise AttributeError("environment rows take no attributes")
 
     def env_is_wrapped(
-        self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: Any = None
+        self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
     ) -> list[bool]:
         return [False for _ in self._get_indices(indices)]
 
@@ -220,10 +235,10 @@ class VecEnvAdapter(VecEnv):
         return [None] * self.num_envs
 
     def close(self) -> None:
-        """Do nothing: whoever made the vector environment closes it."""
+        """Do nothing: the caller that made the vector environment closes it."""
 
 
-def _resets_itself(envs: gym.vector.VectorEnv[Any, Any, Any]) -> bool:
+def _resets_itself(envs: VectorEnvironment) -> bool:
     mode = envs.metadata.get("autoreset_mode")
     mode = AutoresetMode(mode) if isinstance(mode, str) else mode
     if mode not in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
@@ -234,7 +249,7 @@ def _resets_itself(envs: gym.vector.VectorEnv[Any, Any, Any]) -> bool:
     return bool(mode is AutoresetMode.SAME_STEP)
 
 
-def _flags(info: dict[str, Any], key: str, rows: int) -> NDArray[np.bool_]:
+def _flags(info: Info, key: str, rows: int) -> NDArray[np.bool_]:
     """``info[key]`` as booleans of shape ``(rows,)``, all true if absent."""
     if key not in info:
         return np.ones(rows, dtype=np.bool_)

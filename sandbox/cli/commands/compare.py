@@ -106,9 +106,9 @@ def compare(
         command=["sandbox", *context.obj],
     )
     if as_json:
-        return dict(compared.document)
+        return compared.document
     show_comparison(compared)
-    return 1 if compared.document["failed"] else None
+    return 1 if compared.record.failed else None
 
 
 def names(text: str | None) -> Sequence[str] | None:
@@ -117,7 +117,7 @@ def names(text: str | None) -> Sequence[str] | None:
 
     if text is None:
         return None
-    found = [name.strip() for name in text.split(",")]
-    if not all(found):
+    listed = [name.strip() for name in text.split(",")]
+    if not all(listed):
         raise InvalidValueError(f"A name is missing in '{text[:80]}'.", "Separate names with single commas.")
-    return found
+    return listed

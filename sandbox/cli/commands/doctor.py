@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.api.processes import usable_cores
 from sandbox.cli.options import AsJson, RunsDir
+
+if TYPE_CHECKING:
+    from sandbox.api.types import Json
 
 
 def doctor(runs_dir: RunsDir = Path("runs"), as_json: AsJson = False) -> dict[str, Any] | None:
@@ -18,17 +21,19 @@ def doctor(runs_dir: RunsDir = Path("runs"), as_json: AsJson = False) -> dict[st
     return None
 
 
-def _examine(runs_dir: Path) -> dict[str, Any]:
+def _examine(runs_dir: Path) -> Json:
     from sandbox.registry.discover import registry
-    from sandbox.runs.provenance import PACKAGES, packages, platform_facts
+    from sandbox.runs.provenance import packages, platform_facts, required
 
-    versions = packages()
     known = registry()
-    findings: dict[str, Any] = {
+    plugins = [*known.domains.working(), *known.algorithms.working()]
+    versions = packages(*plugins)
+    names = sorted({*versions, *(name for plugin in plugins for name in required(plugin))})
+    findings: Json = {
         "platform": platform_facts(),
         "usable_cores": usable_cores(),
         "torch_threads": _torch_threads(versions),
-        "packages": {name: versions.get(name) for name in PACKAGES},
+        "packages": {name: versions.get(name) for name in names},
         "domains": [_needs(plugin) for plugin in known.domains.working()],
         "algorithms": [_needs(plugin) for plugin in known.algorithms.working()],
         "broken_plugins": [
@@ -43,7 +48,7 @@ def _examine(runs_dir: Path) -> dict[str, Any]:
     return findings
 
 
-def _needs(plugin: Any) -> dict[str, Any]:
+def _needs(plugin: Any) -> Json:
     """What a domain or algorithm lacks, and the command that brings it."""
     from sandbox.api.errors import MissingExtraError
     from sandbox.registry.resolve import missing_modules
@@ -53,7 +58,7 @@ def _needs(plugin: Any) -> dict[str, Any]:
     return {"name": plugin.name, "missing": missing, "install": command}
 
 
-def _broken_scenarios() -> list[dict[str, Any]]:
+def _broken_scenarios() -> list[Json]:
     from sandbox.scenarios.listing import entries
 
     return [{"id": entry.id, "error": entry.error} for entry in entries() if entry.error is not None]
@@ -85,7 +90,7 @@ def _unwritable(folder: Path) -> str | None:
     return None
 
 
-def _problems(findings: dict[str, Any]) -> list[str]:
+def _problems(findings: Json) -> list[str]:
     """Everything that keeps something from working, a sentence each."""
     problems = [
         f"{kind} {item['name']} needs {', '.join(item['missing'])}: {item['install']}"
@@ -105,7 +110,7 @@ def _problems(findings: dict[str, Any]) -> list[str]:
     return problems
 
 
-def _show(findings: dict[str, Any]) -> None:
+def _show(findings: Json) -> None:
     from sandbox.cli.show.console import stdout
     from sandbox.cli.show.tables import show, table
 

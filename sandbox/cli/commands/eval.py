@@ -62,16 +62,16 @@ def evaluate(
     from sandbox.cli.show.progress import progress_display
     from sandbox.cli.show.tables import show_verdict
     from sandbox.evaluation.evaluate import evaluate as carry_out
-    from sandbox.outputs.import_sb3 import converted, is_foreign, require_trust
+    from sandbox.outputs.import_sb3 import import_sb3, is_sb3_archive, require_trust
     from sandbox.registry.policies import load_policy
 
-    for agent in filter(is_foreign, agents):
+    for agent in filter(is_sb3_archive, agents):
         require_trust(agent, trust_pickle)
     runs = _runs(agents)
     resolved = scenario_of(agents, scenario, changed(changes, wrap), reward or ())
     with tempfile.TemporaryDirectory(prefix="sandbox-models-") as scratch:
         players = [
-            load_policy(converted(Path(agent), algo, Path(scratch))) if is_foreign(agent) else agent
+            load_policy(import_sb3(Path(agent), algo, Path(scratch))) if is_sb3_archive(agent) else agent
             for agent in agents
         ]
         evaluation = carry_out(

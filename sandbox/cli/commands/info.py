@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sandbox.cli.options import AsJson, Changes, Reward, Scenario, Wrap, changed
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from sandbox.api.reward import RewardSpec
+    from sandbox.api.types import Json
     from sandbox.scenarios.resolve import ResolvedScenario
 
 _BOUNDS = (("ge", "≥ {}"), ("gt", "> {}"), ("le", "≤ {}"), ("lt", "< {}"), ("min_length", "length ≥ {}"))
@@ -44,7 +48,7 @@ def info(
     return None
 
 
-def describe(resolved: ResolvedScenario) -> dict[str, Any]:
+def describe(resolved: ResolvedScenario) -> Json:
     """The scenario as a JSON document; makes its environment to learn the spaces."""
     from sandbox.outputs.render import views
     from sandbox.registry.resolve import presets_of
@@ -68,8 +72,13 @@ def describe(resolved: ResolvedScenario) -> dict[str, Any]:
         "spaces": spaces,
         "metric": resolved.metric.name,
         "metrics": [
-            {"name": one.name, "unit": one.unit, "better": one.better, "description": one.description}
-            for one in task.metrics
+            {
+                "name": metric.name,
+                "unit": metric.unit,
+                "better": metric.better,
+                "description": metric.description,
+            }
+            for metric in task.metrics
         ],
         "reward": {
             "preset": scenario.reward.preset or default,
@@ -80,13 +89,13 @@ def describe(resolved: ResolvedScenario) -> dict[str, Any]:
             "presets": {name: _terms(spec) for name, spec in presets.items()},
         },
         "baselines": [
-            {"name": one.name, "description": one.description, "source": one.source}
-            for one in task.baselines
-            if one.name in resolved.baselines()
+            {"name": baseline.name, "description": baseline.description, "source": baseline.source}
+            for baseline in task.baselines
+            if baseline.name in resolved.baselines()
         ],
         "views": [
-            {"name": one.name, "formats": list(one.formats), "description": one.description}
-            for one in views(resolved, render_modes)
+            {"name": view.name, "formats": list(view.formats), "description": view.description}
+            for view in views(resolved, render_modes)
         ],
         "observe": scenario.observe,
         "observations": [
@@ -94,9 +103,10 @@ def describe(resolved: ResolvedScenario) -> dict[str, Any]:
         ],
         "extensions": [{"name": known.name, "version": known.version} for known in task.extensions],
         "references": [
-            {"metric": scenario.metric, **one.model_dump(exclude_none=True)} for one in scenario.references
+            {"metric": scenario.metric, **reference.model_dump(exclude_none=True)}
+            for reference in scenario.references
         ],
-        "presets": {name: one.model_dump(exclude_none=True) for name, one in scenario.presets.items()},
+        "presets": {name: preset.model_dump(exclude_none=True) for name, preset in scenario.presets.items()},
         "steps": scenario.steps,
         "evaluation": {
             "episodes": scenario.evaluation.episodes,
@@ -109,7 +119,7 @@ def describe(resolved: ResolvedScenario) -> dict[str, Any]:
     }
 
 
-def _environment(scenario: ResolvedScenario) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _environment(scenario: ResolvedScenario) -> tuple[Json, tuple[str, ...]]:
     """Observation and action of every agent in words, and the render modes.
 
     One entry named ``agent`` where there is one.
@@ -120,30 +130,30 @@ def _environment(scenario: ResolvedScenario) -> tuple[dict[str, Any], tuple[str,
     env = make(scenario)
     try:
         if scenario.task.agents == "parallel":
-            found = {
+            by_agent = {
                 agent: (env.observation_space(agent), env.action_space(agent))
                 for agent in env.possible_agents
             }
         else:
-            found = {"agent": (env.observation_space, env.action_space)}
+            by_agent = {"agent": (env.observation_space, env.action_space)}
         modes = tuple(env.metadata.get("render_modes", ()))
     finally:
         env.close()
     spaces = {
         agent: {"observation": in_words(observation), "action": in_words(action)}
-        for agent, (observation, action) in found.items()
+        for agent, (observation, action) in by_agent.items()
     }
     return spaces, modes
 
 
-def _terms(spec: Any) -> list[dict[str, Any]]:
+def _terms(spec: RewardSpec) -> list[Json]:
     return [
         {"name": term.name, "weight": term.weight, "unit": term.unit, "description": term.description}
         for term in spec.terms
     ]
 
 
-def _parameters(scenario: ResolvedScenario) -> list[dict[str, Any]]:
+def _parameters(scenario: ResolvedScenario) -> list[Json]:
     """Every field of the task's config with its value in training and in evaluation."""
     from pydantic_core import to_jsonable_python
 
@@ -164,7 +174,7 @@ def _parameters(scenario: ResolvedScenario) -> list[dict[str, Any]]:
     ]
 
 
-def _allowed(field: Any) -> str:
+def _allowed(field: FieldInfo) -> str:
     """The bounds of a field, or its type where it has none."""
     from typing import get_args
 
@@ -182,7 +192,7 @@ def _allowed(field: Any) -> str:
     return getattr(field.annotation, "__name__", str(field.annotation))
 
 
-def _show(document: dict[str, Any]) -> None:
+def _show(document: Json) -> None:
     from sandbox.cli.show.console import stdout
     from sandbox.cli.show.tables import show, table
     from sandbox.report.words import number
@@ -215,7 +225,7 @@ def _show(document: dict[str, Any]) -> None:
     console.print(f"\nNext: sandbox run {document['scenario']} --algo ALGORITHM")
 
 
-def _sections(document: dict[str, Any], number: Any) -> dict[str, list[tuple[str, ...]]]:
+def _sections(document: Json, number: Callable[[float | None], str]) -> dict[str, list[tuple[str, ...]]]:
     """Table title to header and rows; a section without rows is not shown."""
     reward = document["reward"]
     return {
@@ -281,7 +291,7 @@ def _if_any(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[tuple[
     return [header, *rows] if rows else []
 
 
-def _space_rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
+def _space_rows(document: Json) -> list[tuple[str, ...]]:
     """Agents with the same spaces share a row."""
     alike: dict[tuple[str, str], list[str]] = {}
     for agent, space in document["spaces"].items():
@@ -293,7 +303,7 @@ def _space_rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _weights(terms: list[dict[str, Any]]) -> str:
+def _weights(terms: list[Json]) -> str:
     return ", ".join(f"{t['name']}={t['weight']:g}" for t in terms if t["weight"]) or "none"
 
 
@@ -301,7 +311,7 @@ def _pairs(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in values.items()) or "defaults"
 
 
-def _value(parameter: dict[str, Any]) -> str:
+def _value(parameter: Json) -> str:
     """The value, marked where it is not the default, and evaluation's where that differs."""
     text = str(parameter["value"])
     if parameter["value"] != parameter["default"]:

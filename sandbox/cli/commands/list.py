@@ -10,6 +10,9 @@ from sandbox.cli.options import AsJson
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+
+    from sandbox.api.types import Json
 
 KINDS = ("domains", "scenarios", "algorithms", "baselines", "plugins")
 
@@ -34,32 +37,32 @@ def list_(
         "baselines": sandbox.list_baselines,
         "plugins": sandbox.list_plugins,
     }
-    found = {kind: finders[kind]() for kind in (KINDS if what is None else (what,))}
+    listed = {kind: finders[kind]() for kind in (KINDS if what is None else (what,))}
     if as_json:
-        return found
-    _show(found, everything=what is None)
+        return listed
+    _show(listed, everything=what is None)
     return None
 
 
-def _show(found: dict[str, list[dict[str, Any]]], everything: bool) -> None:
+def _show(listed: dict[str, list[Json]], everything: bool) -> None:
     from sandbox.cli.show.console import stdout
     from sandbox.cli.show.tables import show
 
     console = stdout()
-    for kind, items in found.items():
+    for kind, items in listed.items():
         if kind == "plugins" and everything:
             _summary(console, items)
         elif items:
             show(console, _TABLES[kind](items))
         else:
             console.print(f"There are no {kind}.")
-    if "scenarios" in found:
+    if "scenarios" in listed:
         _unreadable(console)
     if everything:
         console.print("Next: sandbox info SCENARIO, or sandbox run SCENARIO --algo ALGORITHM.")
 
 
-def _domains(items: list[dict[str, Any]]) -> Any:
+def _domains(items: list[Json]) -> Table:
     from sandbox.cli.show.tables import table
 
     shown = table("Domains", "domain", "what it is", "runs by default")
@@ -69,7 +72,7 @@ def _domains(items: list[dict[str, Any]]) -> Any:
     return shown
 
 
-def _scenarios(items: list[dict[str, Any]]) -> Any:
+def _scenarios(items: list[Json]) -> Table:
     from sandbox.cli.show.tables import table
 
     shown = table("Scenarios", "scenario", "what it is", "ranked by", "agents")
@@ -79,7 +82,7 @@ def _scenarios(items: list[dict[str, Any]]) -> Any:
     return shown
 
 
-def _algorithms(items: list[dict[str, Any]]) -> Any:
+def _algorithms(items: list[Json]) -> Table:
     from sandbox.cli.show.tables import table
 
     shown = table("Algorithms", "algorithm", "family", "learns", "backend", "installed")
@@ -90,7 +93,7 @@ def _algorithms(items: list[dict[str, Any]]) -> Any:
     return shown
 
 
-def _baselines(items: list[dict[str, Any]]) -> Any:
+def _baselines(items: list[Json]) -> Table:
     from sandbox.cli.show.tables import table
 
     by_task: dict[str, list[str]] = {}
@@ -102,7 +105,7 @@ def _baselines(items: list[dict[str, Any]]) -> Any:
     return shown
 
 
-def _plugins(items: list[dict[str, Any]]) -> Any:
+def _plugins(items: list[Json]) -> Table:
     from sandbox.cli.show.tables import table
 
     shown = table("Plugins", "plugin", "kind", "comes from", "status")
@@ -121,7 +124,7 @@ _TABLES = {
 }
 
 
-def _summary(console: Console, plugins: list[dict[str, Any]]) -> None:
+def _summary(console: Console, plugins: list[Json]) -> None:
     broken = [plugin for plugin in plugins if plugin["status"] != "ok"]
     for plugin in broken:
         console.print(f"The plugin '{plugin['name']}' is broken: {plugin['error']}", style="red")

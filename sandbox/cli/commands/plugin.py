@@ -84,12 +84,12 @@ def check(
     level: Any = "quick" if quick else "full"
     results = check_outside(plugin, level, seconds, int(memory * 2**30), only or ())
     done = list(results) if as_json else list(_shown(results))
-    failed = [one for one in done if one.status == "failed"]
+    failed = [verdict for verdict in done if verdict.status == "failed"]
     document = Document(
         plugin=plugin,
         passed=not failed,
-        counts={status: sum(one.status == status for one in done) for status in _WORDS},
-        checks=[one.to_json() for one in done],
+        counts={status: sum(verdict.status == status for verdict in done) for status in _WORDS},
+        checks=[verdict.to_json() for verdict in done],
     )
     document.exit_code = 1 if failed else 0
     if not as_json:
@@ -126,8 +126,8 @@ def _verdict(plugin: str, done: list[Result]) -> None:
     from sandbox.cli.show.console import stdout
 
     console = stdout()
-    failed = [one for one in done if one.status == "failed"]
-    passed = sum(one.status == "passed" for one in done)
+    failed = [verdict for verdict in done if verdict.status == "failed"]
+    passed = sum(verdict.status == "passed" for verdict in done)
     if not failed:
         console.print(f"\n{plugin} keeps the contract: {passed} checks passed.", style="green")
         return

@@ -21,7 +21,7 @@ def resume(
     sandbox info says whether it can. What sandbox run began is evaluated as well.
     """
     from sandbox.cli.commands.runs import describe
-    from sandbox.cli.documents import facts, results
+    from sandbox.cli.documents import facts
     from sandbox.cli.show.progress import progress_display
     from sandbox.cli.show.tables import show_trained
     from sandbox.runs.directory import Run
@@ -34,9 +34,10 @@ def resume(
     if is_complete(opened):
         progress.message(f"The run is complete: there is nothing left to do in {run}.")
     trained = carry_out(opened, progress=progress)
-    evaluation = results(trained)
+    evaluation = trained.evaluation()
     if as_json:
-        return facts(trained) if evaluation is None else {**facts(trained), "evaluation": evaluation}
+        results = {} if evaluation is None else {"evaluation": evaluation.to_json()}
+        return {**facts(trained), **results}
     if evaluation is None:
         show_trained(trained, metric)
     else:

@@ -125,7 +125,6 @@ def _as_it_was(folder: Path, given: tuple[Any, ...]) -> tuple[ResolvedScenario, 
             longer what it was: an input file, a default or the task's version has changed.
     """
     from sandbox.api.errors import InvalidValueError
-    from sandbox.cli.documents import results
     from sandbox.runs.directory import Run
     from sandbox.training.plan import repeated
 
@@ -136,7 +135,7 @@ def _as_it_was(folder: Path, given: tuple[Any, ...]) -> tuple[ResolvedScenario, 
         )
     old = Run.open(folder)
     scenario, arguments = repeated(old)
-    evaluation = results(old)
+    evaluation = old.evaluation()
     if evaluation is not None:
-        arguments["episodes"] = evaluation["episodes"]
+        arguments["episodes"] = evaluation.episodes
     return scenario, arguments

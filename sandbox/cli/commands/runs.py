@@ -13,8 +13,10 @@ import typer
 from sandbox.cli.options import AsJson, RunsDir
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sandbox.api.errors import BrokenFileError
     from sandbox.runs.directory import Run
-from sandbox.cli.documents import results
 
 ACTIONS = ("ls", "show", "check", "rm")
 
@@ -55,36 +57,35 @@ def _list(root: Path, as_json: bool) -> dict[str, Any] | None:
 
     if root.exists() and not root.is_dir():
         raise InvalidValueError(f"--runs-dir {root} is a file, not a folder.")
-    found = list(find(root))
+    listed = list(find(root))
     if as_json:
-        return {"runs": [_entry(run) for run in found]}
+        return {"runs": [_entry(run) for run in listed]}
     from sandbox.cli.show.console import stdout
     from sandbox.cli.show.tables import show, table
 
     console = stdout()
-    whole = [run for run in found if not isinstance(run, BrokenFileError)]
-    if not found:
+    whole = [run for run in listed if not isinstance(run, BrokenFileError)]
+    if not listed:
         console.print(f"There are no runs in '{root}'. Make one: sandbox run SCENARIO --algo ALGORITHM.")
     if whole:
         shown = table(f"Runs in {root}, oldest first", "run", "steps", "status", "started")
         for run in whole:
-            started = str(run.record.get("started", ""))[:16].replace("T", " ")
-            steps = run.record.get("steps_done", 0)
-            shown.add_row(str(run.path.relative_to(root)), f"{steps:,}", run.status, started)
+            started = run.record.started[:16].replace("T", " ")
+            shown.add_row(str(run.path.relative_to(root)), f"{run.record.steps_done:,}", run.status, started)
         show(console, shown)
-    for damaged in found:
+    for damaged in listed:
         if isinstance(damaged, BrokenFileError):
             console.print(f"Damaged: {damaged.message}", style="red")
     return None
 
 
-def _entry(run: Any) -> dict[str, Any]:
+def _entry(run: Run | BrokenFileError) -> dict[str, Any]:
     from sandbox.api.errors import BrokenFileError
     from sandbox.cli.documents import facts
 
     if isinstance(run, BrokenFileError):
         return {"run_dir": None, "status": "damaged", "error": run.message}
-    return {**facts(run), "status": run.status, "started": run.record.get("started"), "error": None}
+    return {**facts(run), "status": run.status, "started": run.record.started or None, "error": None}
 
 
 def _check(names: list[str], as_json: bool) -> dict[str, Any] | None:
@@ -97,15 +98,15 @@ def _check(names: list[str], as_json: bool) -> dict[str, Any] | None:
     from sandbox.cli.show.console import stdout
     from sandbox.runs.verify import find_damages
 
-    found = {name: find_damages(Path(name)) for name in dict.fromkeys(names)}
-    damaged = [sentence for sentences in found.values() for sentence in sentences]
+    checked = {name: find_damages(Path(name)) for name in dict.fromkeys(names)}
+    damaged = [sentence for sentences in checked.values() for sentence in sentences]
     if damaged:
         raise DamagedRunError(
             " ".join(damaged), "A stopped run goes on from what is whole: sandbox resume RUN."
         )
     if as_json:
-        return {"checked": list(found), "damages": []}
-    for name in found:
+        return {"checked": list(checked), "damages": []}
+    for name in checked:
         stdout().print(f"Every file of {name} is what was written.", soft_wrap=True)
     return None
 
@@ -115,15 +116,20 @@ def _show(names: list[str], as_json: bool) -> dict[str, Any] | None:
 
     opened = [Run.open(name) for name in names]
     if as_json:
-        return {
-            "runs": [
-                {**run.record, "run_dir": run.path, "status": run.status, "evaluation": results(run)}
-                for run in opened
-            ]
-        }
+        return {"runs": [_document(run) for run in opened]}
     for run in opened:
         describe(run)
     return None
+
+
+def _document(run: Run) -> dict[str, Any]:
+    evaluation = run.evaluation()
+    return {
+        **run.record.to_json(),
+        "run_dir": run.path,
+        "status": run.status,
+        "evaluation": evaluation.to_json() if evaluation is not None else None,
+    }
 
 
 def describe(run: Run) -> None:
@@ -135,19 +141,18 @@ def describe(run: Run) -> None:
     record, console = run.record, stdout()
     shown = table(str(run.path), "", "")
     shown.show_header = False
-    command = record.get("command")
     rows = {
-        "scenario": f"{record['scenario_id']} (hash {str(record.get('scenario_hash'))[:12]})",
-        "algorithm": record["algorithm"],
-        "seed": record["seed"],
-        "status": run.status + (f": {record['error']}" if record.get("error") else ""),
-        "steps": f"{record.get('steps_done', 0):,} of {record.get('steps', 0):,}",
-        "started": record.get("started"),
-        "seconds": record.get("seconds"),
-        "hyperparameters": _pairs(record.get("hyperparameters")),
-        "reward": _pairs(record.get("reward")),
-        "packages": _pairs(record.get("packages")),
-        "command": shlex.join(command) if command else None,
+        "scenario": f"{record.scenario_id} (hash {record.scenario_hash[:12]})",
+        "algorithm": record.algorithm,
+        "seed": record.seed,
+        "status": run.status + (f": {record.error}" if record.error else ""),
+        "steps": f"{record.steps_done:,} of {record.steps or 0:,}",
+        "started": record.started or None,
+        "seconds": record.seconds,
+        "hyperparameters": _pairs(record.hyperparameters),
+        "reward": _pairs(record.reward),
+        "packages": _pairs(record.packages),
+        "command": shlex.join(record.command) if record.command else None,
         "repeat": f"sandbox run --from {run.path}",
         "files": ", ".join(sorted(path.name for path in run.path.iterdir() if path.name[0] != ".")),
     }
@@ -155,21 +160,19 @@ def describe(run: Run) -> None:
         if value is not None:
             shown.add_row(name, str(value))
     show(console, shown)
-    evaluation = results(run)
+    evaluation = run.evaluation()
     if evaluation is None:
         return
-    figures = table(f"Results: {evaluation['metric']} ({evaluation['unit']})", "agent", "mean", "return")
-    for name, agent in evaluation["agents"].items():
-        figures.add_row(name, *(_figure(agent[key], number) for key in ("mean", "return")))
+    figures = table(f"Results: {evaluation.metric} ({evaluation.unit})", "agent", "mean", "return")
+    for name, agent in evaluation.agents.items():
+        figures.add_row(
+            name, *("nan" if value is None else number(value) for value in (agent.mean, agent.ret))
+        )
     show(console, figures)
 
 
-def _figure(value: float | None, number: Any) -> str:
-    return "nan" if value is None else str(number(value))
-
-
-def _pairs(values: Any) -> str | None:
-    return ", ".join(f"{key}={value}" for key, value in values.items()) if isinstance(values, dict) else None
+def _pairs(values: Mapping[str, Any]) -> str | None:
+    return ", ".join(f"{key}={value}" for key, value in values.items()) or None
 
 
 def _remove(names: list[str], yes: bool, as_json: bool) -> dict[str, Any] | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,6 +31,11 @@ from sandbox.cli.options import (
     Wrap,
     changed,
 )
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sandbox.records.tuning import TuningRecord
 
 PLAIN_EVERY = 10.0
 
@@ -108,9 +112,9 @@ def tune(
         command=["sandbox", *context.obj],
     )
     if as_json:
-        comparison = None if tuned.comparison is None else dict(tuned.comparison.document)
+        comparison = None if tuned.comparison is None else tuned.comparison.document
         return {**tuned.document, "comparison": comparison}
-    _show(tuned.document, preset)
+    _show(tuned.record, preset)
     if tuned.comparison is not None:
         show_comparison(tuned.comparison)
     return None
@@ -126,10 +130,11 @@ class _Lines:
         self._written_at = 0.0
         self._line = ""
 
-    def on_update(self, document: Mapping[str, Any], running: int) -> None:
-        line = headline(document, running)
-        ended = sum(document["counts"].values()) - document["counts"]["running"]
-        due = time.monotonic() - self._written_at >= PLAIN_EVERY or ended == document["wanted"]
+    def on_update(self, record: TuningRecord, running: int) -> None:
+        line = headline(record, running)
+        counts = record.counts
+        ended = counts.complete + counts.pruned + counts.failed
+        due = time.monotonic() - self._written_at >= PLAIN_EVERY or ended == record.wanted
         if due and line != self._line:
             self._console.print(line)
             self._written_at, self._line = time.monotonic(), line
@@ -138,55 +143,66 @@ class _Lines:
         self._console.print(text)
 
 
-def headline(document: Mapping[str, Any], running: int) -> str:
+def headline(record: TuningRecord, running: int) -> str:
     """How far a search is, in a line."""
     from sandbox.report.words import with_unit
 
-    counts = document["counts"]
-    parts = [f"{counts['complete']} of {document['wanted']} trials complete"]
-    parts += [f"{counts[state]} {state}" for state in ("pruned", "failed") if counts[state]]
-    if running:
-        parts.append(f"{running} running")
-    if document["best"] is not None:
-        best = with_unit(document["best"]["value"], document["unit"])
-        parts.append(f"best {document['metric']} {best} (trial {document['best']['trial']})")
+    counts = record.counts
+    parts = [f"{counts.complete} of {record.wanted} trials complete"]
+    for count, state in ((counts.pruned, "pruned"), (counts.failed, "failed"), (running, "running")):
+        if count:
+            parts.append(f"{count} {state}")
+    if record.best is not None:
+        best = with_unit(record.best.value, record.unit)
+        parts.append(f"best {record.metric} {best} (trial {record.best.trial})")
     return ", ".join(parts)
 
 
-def _show(document: Mapping[str, Any], preset: Path | None) -> None:
+def _show(record: TuningRecord, preset: Path | None) -> None:
     """The best trials, what mattered, and what was spent."""
     from sandbox.cli.show.console import stdout
-    from sandbox.cli.show.tables import show, table
     from sandbox.report.words import number
 
     console = stdout()
-    sign = 1.0 if document["better"] == "lower" else -1.0
-    done = [one for one in document["trials"] if one["state"] == "complete"]
-    unit = "" if document["unit"] == "1" else f" ({document['unit']})"
-    title = (
-        f"{document['scenario']}, {document['algorithm']}: {document['metric']}{unit} on tuning episodes, "
-        f"{document['better']} is better"
-    )
-    shown = table(title, "trial", "mean over seeds", "settings")
-    for one in sorted(done, key=lambda one: sign * one["value"])[:5]:
-        settings = ", ".join(f"{name}={value}" for name, value in one["hyperparameters"].items())
-        shown.add_row(str(one["number"]), number(one["value"]), settings)
-    show(console, shown)
-    if document["importances"]:
-        told = ", ".join(f"{name} {share:.2f}" for name, share in document["importances"].items())
-        console.print(f"Importance: {told}.")
-    counts, budget = document["counts"], document["budget"]
+    _show_best_trials(console, record)
+    if record.importances:
+        shares = (f"{name} {share or 0.0:.2f}" for name, share in record.importances.items())
+        console.print(f"Importance: {', '.join(shares)}.")
+    counts, budget = record.counts, record.budget
+    total = counts.complete + counts.pruned + counts.failed + counts.running
     console.print(
-        f"Spent: {sum(counts.values())} trials ({counts['complete']} complete, {counts['pruned']} pruned, "
-        f"{counts['failed']} failed), {document['steps_spent']:,} steps; a whole trial is "
-        f"{len(budget['seeds'])} runs of {budget['steps']:,} steps."
+        f"Spent: {total} trials ({counts.complete} complete, {counts.pruned} pruned, "
+        f"{counts.failed} failed), {record.steps_spent:,} steps; a whole trial is "
+        f"{len(budget.seeds)} runs of {budget.steps:,} steps."
     )
-    first = next((one for one in done if one["number"] == 0), None)
-    if first is not None and document["best"] is not None:
+    first = next((trial for trial in record.trials if trial.number == 0), None)
+    if first is not None and first.state == "complete" and record.best is not None:
         console.print(
-            f"On tuning episodes: {number(first['value'])} with the settings from before, "
-            f"{number(document['best']['value'])} with the winner's."
+            f"On tuning episodes: {number(first.value)} with the settings from before, "
+            f"{number(record.best.value)} with the winner's."
         )
     if preset is not None:
-        console.print(f"The winner is the preset of {document['algorithm']} in {preset}", soft_wrap=True)
-    console.print(f"Everything is in {document['folder']}\n", soft_wrap=True)
+        console.print(f"The winner is the preset of {record.algorithm} in {preset}", soft_wrap=True)
+    console.print(f"Everything is in {record.folder}\n", soft_wrap=True)
+
+
+def _show_best_trials(console: Console, record: TuningRecord) -> None:
+    from sandbox.cli.show.tables import show, table
+    from sandbox.report.words import number
+
+    sign = 1.0 if record.better == "lower" else -1.0
+    unit = "" if record.unit == "1" else f" ({record.unit})"
+    title = (
+        f"{record.scenario}, {record.algorithm}: {record.metric}{unit} on tuning episodes, "
+        f"{record.better} is better"
+    )
+    complete = [
+        (sign * trial.value, trial)
+        for trial in record.trials
+        if trial.state == "complete" and trial.value is not None
+    ]
+    shown = table(title, "trial", "mean over seeds", "settings")
+    for _, trial in sorted(complete, key=lambda ranked: ranked[0])[:5]:
+        settings = ", ".join(f"{name}={value}" for name, value in trial.hyperparameters.items())
+        shown.add_row(str(trial.number), number(trial.value), settings)
+    show(console, shown)

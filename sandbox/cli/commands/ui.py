@@ -47,7 +47,7 @@ def ui(
             style="yellow",
         )
 
-    def told(address: str) -> None:
+    def on_ready(address: str) -> None:
         stdout().print(f"{runs_dir} is shown at {address}", soft_wrap=True)
         stdout().print("Ctrl-C ends it.", style="dim")
         if browser:
@@ -55,4 +55,4 @@ def ui(
 
             webbrowser.open(address)
 
-    serve(runs_dir, host, port, allow_host or (), told)
+    serve(runs_dir, host, port, allow_host or (), on_ready)

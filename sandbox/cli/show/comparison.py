@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from sandbox.cli.show.console import stderr, stdout
 from sandbox.cli.show.tables import show, table
-from sandbox.report.words import number, with_unit
+from sandbox.report.words import number, signed, with_unit
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from sandbox.comparison.api import ComparisonResult
+    from sandbox.comparison.cells import Cell
     from sandbox.comparison.drive import GridCallback, State
+    from sandbox.records.base import Interval
+    from sandbox.records.cell import CellRecord
+    from sandbox.records.comparison import ComparisonRecord, ScenarioFacts, Score
+    from sandbox.records.evaluation import DifferenceRecord
+    from sandbox.records.status import CellStatus
 
 PLAIN_EVERY = 10.0
 """Seconds between two lines in a log file."""
@@ -68,7 +76,7 @@ class _Lines:
 class _LiveTable:
     """One row for each scenario and agent, and a headline."""
 
-    def __init__(self, console: Any) -> None:
+    def __init__(self, console: Console) -> None:
         from rich.live import Live
 
         self._live = Live(console=console, refresh_per_second=2, transient=True)
@@ -104,7 +112,12 @@ def headline(state: State) -> str:
     """How far a grid is, in a line."""
     total, done = len(state.cells), state.count("done")
     parts = [f"{done:,} of {total:,} cells done"]
-    for status, word in (("running", "running"), ("busy", "with another driver"), ("failed", "failed")):
+    words: dict[CellStatus, str] = {
+        "running": "running",
+        "busy": "with another driver",
+        "failed": "failed",
+    }
+    for status, word in words.items():
         count = state.count(status)
         if count:
             parts.append(f"{count:,} {word}")
@@ -119,7 +132,7 @@ def headline(state: State) -> str:
 
 def progress_rows(state: State) -> list[tuple[str, ...]]:
     """For each scenario and agent: cells done, running and failed, and the mean value so far."""
-    groups: dict[tuple[str, str], list[Any]] = {}
+    groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in state.cells:
         groups.setdefault((cell.scenario, cell.agent), []).append(cell)
     rows: list[tuple[str, ...]] = []
@@ -127,7 +140,7 @@ def progress_rows(state: State) -> list[tuple[str, ...]]:
         statuses = [state.status[cell.id] for cell in cells]
         shares = [state.share[cell.id] for cell in cells if cell.id in state.share]
         running = statuses.count("running") + statuses.count("busy")
-        known = [value for cell in cells if (value := _value_of(state.records.get(cell.id, {}))) is not None]
+        known = [value for cell in cells if (value := _value_of(state.records.get(cell.id))) is not None]
         rows.append(
             (
                 scenario,
@@ -141,9 +154,8 @@ def progress_rows(state: State) -> list[tuple[str, ...]]:
     return rows
 
 
-def _value_of(record: Mapping[str, Any]) -> float | None:
-    values = ((record.get("results") or {}).get("final") or {}).get("values") or []
-    return sum(values) / len(values) if values and None not in values else None
+def _value_of(record: CellRecord | None) -> float | None:
+    return record.results.final.mean if record is not None and record.results is not None else None
 
 
 def duration(seconds: float) -> str:
@@ -157,54 +169,52 @@ def duration(seconds: float) -> str:
 def show_comparison(compared: ComparisonResult) -> None:
     """Each scenario's agents best first, all scenarios together, and who won, in words."""
     console = stdout()
-    document = compared.document
-    for scenario, facts in document["scenarios"].items():
-        if document["scores"][scenario]:
+    record = compared.record
+    for scenario, facts in record.scenarios.items():
+        if record.scores[scenario]:
             _show_scenario(console, compared, scenario, facts)
-    if len(document["scenarios"]) > 1 and document["overall"]:
-        _show_overall(console, document)
-    for line in verdicts(document):
+    if len(record.scenarios) > 1 and record.overall:
+        _show_overall(console, record)
+    for line in verdicts(record):
         console.print(line, soft_wrap=True)
-    if document["exploratory"]:
+    if record.exploratory:
         console.print("Fewer than five training runs of some agent: exploratory.", style="yellow")
-    clashing = {name: found for name, found in document["versions"].items() if len(found) > 1}
+    clashing = [
+        f"{name} {' and '.join(versions)}" for name, versions in record.versions.items() if len(versions) > 1
+    ]
     if clashing:
-        told = "; ".join(f"{name} {' and '.join(found)}" for name, found in clashing.items())
-        console.print(f"Cells were made with different versions: {told}.", style="yellow")
-    _show_failures(console, document)
+        console.print(f"Cells were made with different versions: {'; '.join(clashing)}.", style="yellow")
+    _show_failures(console, record)
     console.print(f"Everything is in {compared.folder}", soft_wrap=True)
 
 
-def _show_scenario(console: Any, compared: ComparisonResult, scenario: str, facts: Mapping[str, Any]) -> None:
-    unit = "" if facts["unit"] == "1" else f" ({facts['unit']})"
-    title = f"{scenario}: {facts['metric']}{unit}, {facts['better']} is better"
+def _show_scenario(console: Console, compared: ComparisonResult, scenario: str, facts: ScenarioFacts) -> None:
+    unit = "" if facts.unit == "1" else f" ({facts.unit})"
+    title = f"{scenario}: {facts.metric}{unit}, {facts.better} is better"
     shown = table(
         title, "agent", "runs", "IQM [95 % interval]", "score", "best-validation", "against best baseline"
     )
     for name in compared.ranking(scenario):
-        own = compared.scores(scenario)[name]
-        learned = own["kind"] == "learned"
-        runs = f"{own['runs']}" + (f" (+{own['failed']} failed)" if own["failed"] else "")
-        best = own["best"]
+        score = compared.scores(scenario)[name]
+        learned = score.kind == "learned"
+        runs = f"{score.runs}" + (f" (+{score.failed} failed)" if score.failed else "")
         shown.add_row(
             name,
             runs if learned else "-",
-            _span(own["iqm"], own["ci95"]),
-            _figure(own["normalised"]),
-            "" if best is None else _figure(best["iqm"]),
-            _against(own["against_best_baseline"]),
+            _span(score.iqm, score.ci95),
+            _figure(score.normalised),
+            "" if score.best is None else _figure(score.best.iqm),
+            _against(score.against_best_baseline),
             style="bold" if learned else None,
         )
-    for reference in facts["references"]:
-        if reference["metric"] in (None, facts["metric"]):
-            shown.add_row(
-                reference["name"], "", number(reference["value"]), "", "", "known value", style="dim"
-            )
+    for reference in facts.references:
+        if reference.metric in (None, facts.metric):
+            shown.add_row(reference.name, "", number(reference.value), "", "", "known value", style="dim")
     show(console, shown)
 
 
-def _show_overall(console: Any, document: Mapping[str, Any]) -> None:
-    total = len(document["scenarios"])
+def _show_overall(console: Console, record: ComparisonRecord) -> None:
+    total = len(record.scenarios)
     shown = table(
         "All scenarios: normalised score, random = 0, best baseline or optimum = 1",
         "agent",
@@ -213,75 +223,72 @@ def _show_overall(console: Any, document: Mapping[str, Any]) -> None:
         "mean",
         "optimality gap",
     )
-    overall = document["overall"]
-    for name in sorted(overall, key=lambda one: (-overall[one]["scenarios"], -(overall[one]["iqm"] or -1e9))):
-        own = overall[name]
+    ordered = sorted(record.overall.items(), key=lambda agent: (-agent[1].scenarios, -(agent[1].iqm or -1e9)))
+    for name, total_of in ordered:
         shown.add_row(
             name,
-            f"{own['scenarios']} of {total}",
-            _span(own["iqm"], own["iqm_ci95"]),
-            _figure(own["mean"]),
-            _figure(own["optimality_gap"]),
-            style="bold" if own["kind"] == "learned" else None,
+            f"{total_of.scenarios} of {total}",
+            _span(total_of.iqm, total_of.iqm_ci95),
+            _figure(total_of.mean),
+            _figure(total_of.optimality_gap),
+            style="bold" if total_of.kind == "learned" else None,
         )
     show(console, shown)
 
 
-def verdicts(document: Mapping[str, Any]) -> list[str]:
+def verdicts(record: ComparisonRecord) -> list[str]:
     """For every learned agent and scenario, in words, whether it beat the best classical method."""
-    lines = []
-    for scenario, agents in document["scores"].items():
-        facts = document["scenarios"][scenario]
-        for name, own in agents.items():
-            against = own["against_best_baseline"]
-            if own["kind"] == "learned" and against is not None:
-                lines.append(f"{scenario}: {_verdict(name, own, against, facts)}")
-    return lines
+    return [
+        f"{scenario}: {_verdict(name, score, score.against_best_baseline, record.scenarios[scenario])}"
+        for scenario, agents in record.scores.items()
+        for name, score in agents.items()
+        if score.kind == "learned" and score.against_best_baseline is not None
+    ]
 
 
-def _verdict(name: str, own: Mapping[str, Any], against: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
-    difference, (low, high) = against["difference"], against["ci95"]
-    rival = f"the best baseline, {against['baseline']}"
+def _verdict(name: str, score: Score, against: DifferenceRecord, facts: ScenarioFacts) -> str:
+    difference, (low, high) = against.difference, against.ci95
+    rival = f"the best baseline, {against.baseline}"
     if difference is None:
-        return f"{name} cannot be compared with {rival}: {facts['metric']} is not a number."
-    runs = "one run" if own["runs"] == 1 else f"{own['runs']} runs"
-    p = against["p_holm"]
-    basis = f"{runs}, 95 % interval {number(low)} to {number(high)}" + ("" if p is None else f", p = {p:.2g}")
-    size = with_unit(abs(difference), facts["unit"])
+        return f"{name} cannot be compared with {rival}: {facts.metric} is not a number."
+    runs = "one run" if score.runs == 1 else f"{score.runs} runs"
+    p = "" if against.p_holm is None else f", p = {against.p_holm:.2g}"
+    basis = f"{runs}, 95 % interval {number(low)} to {number(high)}{p}"
+    size = with_unit(abs(difference), facts.unit)
     direction = "lower" if difference < 0 else "higher"
-    if against["verdict"] == "unclear":
-        what = f"{facts['metric']} is {size} {direction}"
+    if against.verdict == "unclear":
+        what = f"{facts.metric} is {size} {direction}"
         return f"no clear difference between {name} and {rival}: {what} ({basis})."
-    verb = "beats" if against["verdict"] == "better" else "loses to"
-    return f"{name} {verb} {rival}: its {facts['metric']} is {size} {direction} ({basis})."
+    verb = "beats" if against.verdict == "better" else "loses to"
+    return f"{name} {verb} {rival}: its {facts.metric} is {size} {direction} ({basis})."
 
 
-def _show_failures(console: Any, document: Mapping[str, Any]) -> None:
-    failed = [cell for cell in document["cells"] if cell["status"] == "failed"]
+def _show_failures(console: Console, record: ComparisonRecord) -> None:
+    failed = [cell for cell in record.cells if cell.status == "failed"]
     for cell in failed[:10]:
-        seed = "" if cell["seed"] is None else f", seed {cell['seed']}"
-        console.print(f"Failed: {cell['scenario']}, {cell['agent']}{seed}: {cell['error']}", style="red")
+        seed = "" if cell.seed is None else f", seed {cell.seed}"
+        console.print(f"Failed: {cell.scenario}, {cell.agent}{seed}: {cell.error}", style="red")
     if len(failed) > 10:
         console.print(f"and {len(failed) - 10} more failed cells.", style="red")
     if failed:
         console.print("--retry runs failed cells again.", style="dim")
-    open_ones = len(document["missing"]) - len(failed)
-    if open_ones:
-        console.print(f"{open_ones:,} cells have no result yet: run the same command again.", style="yellow")
+    missing = len(record.missing) - len(failed)
+    if missing:
+        console.print(f"{missing:,} cells have no result yet: run the same command again.", style="yellow")
 
 
-def _span(value: float | None, ends: list[float | None]) -> str:
-    return "nan" if value is None else f"{number(value)} [{_figure(ends[0])}, {_figure(ends[1])}]"
+def _span(value: float | None, ends: Interval | None) -> str:
+    low, high = ends or (None, None)
+    return "nan" if value is None else f"{number(value)} [{_figure(low)}, {_figure(high)}]"
 
 
 def _figure(value: float | None) -> str:
     return "-" if value is None else number(value)
 
 
-def _against(against: Mapping[str, Any] | None) -> str:
+def _against(against: DifferenceRecord | None) -> str:
     if against is None:
         return "best baseline"
-    if against["difference"] is None:
+    if against.difference is None:
         return "-"
-    sign = "+" if against["difference"] > 0 else ""
-    return f"{sign}{number(against['difference'])} {against['verdict']}"
+    return f"{signed(against.difference)} {against.verdict}"

@@ -61,13 +61,13 @@ def stdout_for_documents(as_json: bool) -> Iterator[IO[str]]:
 
 def print_document(document: Mapping[str, Any], stream: IO[str]) -> None:
     """Write strict JSON: no NaN, no infinity (both become null), nothing but plain types."""
-    from sandbox.runs.directory import strict
+    from sandbox.records.base import strict
 
-    text = json.dumps(strict(document), indent=2, ensure_ascii=False, allow_nan=False)
+    plain = strict(document)
     try:
-        stream.write(text + "\n")
+        stream.write(json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     except UnicodeEncodeError:  # a terminal or file that is not UTF-8
-        stream.write(json.dumps(strict(document), indent=2, allow_nan=False) + "\n")
+        stream.write(json.dumps(plain, indent=2, allow_nan=False) + "\n")
     stream.flush()
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox.cli.show.console import printable, stdout
-from sandbox.report.files import Against
 from sandbox.report.words import number, plural, signed, verdict, with_unit
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from sandbox.api.metric import Metric
     from sandbox.evaluation.result import EvaluationResult
+    from sandbox.records.base import Interval
+    from sandbox.records.evaluation import DifferenceRecord
     from sandbox.runs.directory import Run
     from sandbox.scenarios.resolve import ResolvedScenario
 
 
-def table(title: str, *columns: str) -> Any:
+def table(title: str, *columns: str) -> Table:
     """An empty table whose first column is never wrapped."""
     from rich import box
     from rich.table import Table
@@ -34,7 +36,7 @@ def table(title: str, *columns: str) -> Any:
     return shown
 
 
-def show(console: Console, shown: Any) -> None:
+def show(console: Console, shown: Table) -> None:
     """A table with an empty line after it."""
     console.print(shown)
     console.print()
@@ -48,16 +50,16 @@ def show_verdict(evaluation: EvaluationResult, trained: Run | None = None) -> No
     count = len(evaluation.seeds)
     title = f"{evaluation.scenario.spec.id}: {metric.name}{unit}, {metric.better} is better"
     shown = table(title, "agent", "mean [95 % interval]", "against best baseline", "return")
-    summary = evaluation.to_json()["agents"]
+    summary = evaluation.record().agents
     best = evaluation.best_baseline()
     learned = [agent.name for agent in evaluation.agents if agent.baseline is None]
     for name in evaluation.ranking():
-        own = summary[name]
+        result = summary[name]
         shown.add_row(
             name,
-            _interval(own["mean"], own["ci95"]),
-            "best baseline" if name == best else _difference(own["against_best_baseline"]),
-            number(own["return"]),
+            _interval(result.mean, result.ci95),
+            "best baseline" if name == best else _difference(result.against_best_baseline),
+            number(result.ret),
             style="bold" if name in learned else None,
         )
     _references(shown, evaluation.scenario)
@@ -68,38 +70,33 @@ def show_verdict(evaluation: EvaluationResult, trained: Run | None = None) -> No
         console.print(f"{' and '.join(sampling)} sampled: the policy is meant to be stochastic.", style="dim")
     if trained is not None:
         console.print("One training run: exploratory; other seeds may do otherwise.", style="dim")
-        _tell_of_best(console, trained, metric)
+        _print_best(console, trained, metric)
     console.print()
     same = trained is not None and _best_is_last(trained)
     for name in learned[:1] if same else learned:
         console.print(_verdict(name, evaluation))
     if trained is not None:
         console.print()
-        _tell_of_run(console, trained)
+        _print_run(console, trained)
 
 
 def _verdict(agent: str, evaluation: EvaluationResult) -> str:
-    compared, metric = evaluation.compare(agent), evaluation.metric
-    against = None
-    if compared is not None:
-        difference, ci95 = compared.mean, compared.ci95
-        against = Against(
-            baseline=compared.baseline, difference=difference, ci95=ci95, verdict=compared.verdict
-        )
+    difference, metric = evaluation.compare(agent), evaluation.metric
+    against = difference.record() if difference is not None else None
     return verdict(agent, against, metric.name, metric.unit, len(evaluation.seeds))
 
 
 def show_trained(trained: Run, metric: Metric) -> None:
     """What `sandbox train` leaves behind."""
     console = stdout()
-    _tell_of_best(console, trained, metric)
-    _tell_of_run(console, trained)
+    _print_best(console, trained, metric)
+    _print_run(console, trained)
     console.print(f"Next: sandbox eval {trained.path}", soft_wrap=True)
 
 
-def _tell_of_best(console: Any, trained: Run, metric: Metric) -> None:
-    best = trained.record.get("best")
-    if not best:
+def _print_best(console: Console, trained: Run, metric: Metric) -> None:
+    best = trained.record.best
+    if best is None:
         return
     name = trained.algorithm
     if _best_is_last(trained):
@@ -107,29 +104,29 @@ def _tell_of_best(console: Any, trained: Run, metric: Metric) -> None:
             f"The last policy is also the best one on the validation seeds: {name}-best.", style="dim"
         )
         return
-    value = with_unit(best["metric"], metric.unit) if best["metric"] is not None else "unknown"
+    value = with_unit(best.metric, metric.unit) if best.metric is not None else "unknown"
     console.print(
-        f"{name} is the policy at the end of training; {name}-best the one of step {best['steps']:,}, chosen "
+        f"{name} is the policy at the end of training; {name}-best the one of step {best.steps:,}, chosen "
         f"on the validation seeds ({metric.name} there: {value}).",
         style="dim",
     )
 
 
 def _best_is_last(trained: Run) -> bool:
-    best = trained.record.get("best")
-    return best is not None and best["steps"] == trained.record.get("steps_done")
+    best = trained.record.best
+    return best is not None and best.steps == trained.record.steps_done
 
 
-def _tell_of_run(console: Any, trained: Run) -> None:
+def _print_run(console: Console, trained: Run) -> None:
     record = trained.record
     console.print(
-        f"Trained {record['steps_done']:,} steps in {record['train_seconds']:,.0f} s "
-        f"({record['steps_per_second']:,.0f} steps/s), seed {record['seed']}."
+        f"Trained {record.steps_done:,} steps in {record.train_seconds or 0:,.0f} s "
+        f"({record.steps_per_second or 0:,.0f} steps/s), seed {record.seed}."
     )
     console.print(f"Everything is in {trained.path}", soft_wrap=True)
 
 
-def _references(shown: Any, scenario: ResolvedScenario) -> None:
+def _references(shown: Table, scenario: ResolvedScenario) -> None:
     references = [ref for ref in scenario.spec.references if ref.metric in (None, scenario.metric.name)]
     if references:
         shown.add_section()
@@ -138,12 +135,12 @@ def _references(shown: Any, scenario: ResolvedScenario) -> None:
         shown.add_row(reference.name, number(reference.value), note, "", style="dim")
 
 
-def _interval(mean: float, ci95: list[float]) -> str:
+def _interval(mean: float | None, ci95: Interval) -> str:
     return f"{number(mean)} [{number(ci95[0])}, {number(ci95[1])}]"
 
 
-def _difference(against: dict[str, Any] | None) -> str:
+def _difference(against: DifferenceRecord | None) -> str:
     if against is None:
         return "-"
-    low, high = against["ci95"]
-    return f"{signed(against['difference'])} [{signed(low)}, {signed(high)}] {against['verdict']}"
+    low, high = against.ci95
+    return f"{signed(against.difference)} [{signed(low)}, {signed(high)}] {against.verdict}"

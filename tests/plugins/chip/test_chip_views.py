@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,7 +20,6 @@ from sandbox_chip.baselines import greedy_policy
 from sandbox_chip.config import ChipConfig
 from sandbox_chip.env import ChipEnv
 from sandbox_chip.kernels.wirelength import all_bounds, wirelength
-from sandbox_chip.orientation import ORIENTATIONS
 from sandbox_chip.problem import build_problem
 from sandbox_chip.replay import replay
 from sandbox_chip.reward import PRESETS
@@ -59,38 +57,37 @@ def request(path: Path, agents: int = 1, seeds: tuple[int, ...] = (3,), **change
 def test_a_replay_shows_the_placement_macro_by_macro(tmp_path: Path) -> None:
     wanted = request(tmp_path / "replay.json", agents=2, seeds=(3, 4), orientation="any")
     replay(wanted)
-    read_replay(tmp_path / "replay.json")  # the document keeps to its schema
-    document = json.loads((tmp_path / "replay.json").read_text())
-    assert [(each["agent"], each["seed"]) for each in document["episodes"]] == [
+    episodes = read_replay(tmp_path / "replay.json").episodes
+    assert [(each.agent, each.seed) for each in episodes] == [
         ("greedy 0", 3),
         ("greedy 0", 4),
         ("greedy 1", 3),
         ("greedy 1", 4),
     ]
-    shown = document["episodes"][0]
+    shown = episodes[0]
     episode, record = views.play(wanted, wanted.agents[0], 3)
     problem, places = episode.problem, episode.state.places
-    assert (shown["canvas"]["width"], shown["canvas"]["height"]) == (1000, 1000)
-    assert [macro["name"] for macro in shown["macros"]] == [
-        problem.netlist.nodes[node] for node in problem.macros
-    ]
-    assert [frame["macro"] for frame in shown["frames"]] == list(range(problem.num_macros))
-    cell = 1000 / 12
-    for frame, (column, row, k) in zip(shown["frames"], places, strict=True):
-        assert frame["x"] == pytest.approx(column * cell, rel=1e-5)
-        assert frame["y"] == pytest.approx(row * cell, rel=1e-5)
-        assert frame.get("orientation", "N") == ORIENTATIONS[problem.orientations[k]]
-    (lengths,) = shown["series"]
-    assert lengths["values"][-1] == pytest.approx(record.metrics["hpwl"], rel=1e-5)
+    assert shown.scene.shapes[0].boxes == [(0, 0, 1000, 1000)]
+    (macros,) = shown.scene.things
+    assert macros.names == [problem.netlist.nodes[node] for node in problem.macros]
+    last = [np.flatnonzero(macros.ids == macro)[-1] for macro in range(problem.num_macros)]
+    # A macro appears in its frame and keeps its place; turned ones have their turned sides.
+    half_w = problem.arrays.half_w[places[:, 2], np.arange(len(places))]
+    assert macros.x[last] == pytest.approx(places[:, 0] * 1000 / 12, abs=1e-2)
+    assert macros.y[last] == pytest.approx(places[:, 1] * 1000 / 12, abs=1e-2)
+    assert macros.length[last] == pytest.approx(2 * half_w, abs=1e-2)
+    (lengths,) = shown.series
+    assert lengths.values[-1] == pytest.approx(record.metrics["hpwl"], rel=1e-5)
     first = places.copy()
     first[1:, 2] = -1
-    assert lengths["values"][0] == pytest.approx(
+    assert lengths.values[0] == pytest.approx(
         wirelength(problem.arrays, all_bounds(problem.arrays, first)), rel=1e-5
     )
-    (rudy,) = shown["maps"]
-    assert rudy["values"] == pytest.approx(episode.state.rudy.ravel(), rel=1e-5)
-    assert len(shown["nets"]) == problem.netlist.num_nets
-    assert len(shown["pads"]) == (problem.netlist.kind == 1).sum()
+    rudy = next(shape for shape in shown.scene.shapes if shape.layer == "RUDY")
+    peak = episode.state.rudy.max()
+    assert np.array(rudy.values) == pytest.approx(episode.state.rudy.ravel(), abs=peak * 1e-2)
+    circles = next(shape for shape in shown.scene.shapes if shape.kind == "circles")
+    assert len(circles.centres) == (problem.netlist.kind == 1).sum()
 
 
 @pytest.mark.parametrize("view", ["placement", "heat_maps"])

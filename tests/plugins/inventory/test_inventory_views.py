@@ -48,17 +48,15 @@ def test_a_replay_holds_every_day_and_its_cost(render: Render) -> None:
         "replay", ["base-stock"], "lost-sales-l2-p4", "horizon=20", "warmup=0", "penalty=4", suffix="json"
     )
     (episode,) = json.loads(path.read_text())["episodes"]
-    (system,) = episode["locations"]
-    assert episode["periods"] == 20
-    stock, lost = np.array(system["on_hand"]), np.array(system["lost"])
-    cost = episode["series"][0]["values"]
+    shown = {series["name"]: np.array(series["values"]) for series in episode["series"]}
+    assert episode["frames"] == 20
+    stock, lost, demand, cost = (shown[name] for name in ("on hand", "not met at once", "demand", "cost"))
     np.testing.assert_allclose(cost, stock + 4 * lost)  # h = 1, p = 4
     assert np.mean(cost) == pytest.approx(episode["metrics"]["cost"])
-    assert 1 - lost.sum() / np.sum(system["demand"]) == pytest.approx(episode["metrics"]["fill_rate"])
-    # What is on hand and on the way each evening follows from orders and sales.
-    position = stock + np.array(system["pipeline"])
-    sold = np.array(system["demand"]) - lost
-    np.testing.assert_allclose(np.diff(position), np.array(system["order"])[1:] - sold[1:])
+    assert 1 - lost.sum() / demand.sum() == pytest.approx(episode["metrics"]["fill_rate"])
+    # What is on hand and in transit each evening follows from orders and sales.
+    position = stock + shown["in transit"]
+    np.testing.assert_allclose(np.diff(position), shown["order"][1:] - (demand - lost)[1:])
 
 
 @pytest.mark.parametrize(

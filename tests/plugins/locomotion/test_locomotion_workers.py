@@ -62,6 +62,7 @@ def wait_for_workers(envs):
 )
 @pytest.mark.parametrize("scenario", ["locomotion/ant", "locomotion/half-cheetah", "locomotion/hopper"])
 def test_workers_give_the_result_of_threads_bit_for_bit(scenario, fast, monkeypatch):
+    monkeypatch.setattr(executor, "WORKERS_AFTER", float("inf"))
     in_threads, expected = play(scenario, 60, (*TWO_THREADS, *fast))
     monkeypatch.setattr(executor, "WORKERS_AFTER", 0.0)
     with_workers, steps = play(scenario, 60, (*TWO_THREADS, *fast), with_workers=True)

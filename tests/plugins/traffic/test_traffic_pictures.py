@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sandbox.api.replay import check_replay
+from sandbox.api.replay import read_replay
 from sandbox.outputs.render import render
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.env import SignalEnv, make_signal
@@ -105,15 +104,36 @@ def test_views_are_drawn(tmp_path: Path, view: str, suffix: str) -> None:
     assert path.stat().st_size > 10_000
 
 
-def test_a_replay_fits_its_format_and_holds_the_episode(tmp_path: Path) -> None:
+def test_a_replay_holds_the_episode_from_above(tmp_path: Path) -> None:
     path = tmp_path / "replay.json"
     render(["actuated"], "traffic/cologne1", path, view="replay", changes=SHORT)
-    document = json.loads(path.read_text())
-    check_replay(document)
-    (episode,) = document["episodes"]
-    assert document["viewer"] == "intersection"
-    assert episode["seconds_per_frame"] == 5
-    assert len(episode["frames"]) == 20  # 0, 5, … 95 s; after 100 s SUMO has ended
-    assert len(episode["frames"][0]["signals"]) == len(episode["signals"])
-    assert episode["frames"][-1]["vehicles"]
-    assert episode["metrics"]["delay"] > 0
+    (episode,) = read_replay(path).episodes
+    assert episode.clock.unit == "s"
+    assert episode.clock.every == 5
+    assert episode.frames == 20  # 0, 5, … 95 s; after 100 s SUMO has ended
+    assert episode.episode_end is None, "nothing was cut"
+    assert episode.metrics["delay"] > 0
+    assert episode.scene is not None
+    signals, vehicles = episode.scene.things
+    assert signals.counts[0] > 0
+    assert set(signals.value) <= {0, 1, 2, 3}
+    series = {one.name: one.values for one in episode.series}
+    assert vehicles.counts.tolist() == series["on the road"].tolist()
+    assert vehicles.counts[-1] > 0
+    (west, south, width, height) = episode.scene.view
+    inside = (
+        (vehicles.x > west)
+        & (vehicles.x < west + width)
+        & (vehicles.y > south)
+        & (vehicles.y < south + height)
+    )
+    assert inside.any()
+
+
+def test_a_replay_says_that_it_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox_traffic.views.REPLAY_SECONDS", 40)
+    path = tmp_path / "replay.json"
+    render(["actuated"], "traffic/single-intersection", path, view="replay", changes=SHORT)
+    (episode,) = read_replay(path).episodes
+    assert episode.clock.of(episode.frames)[-1] == 40
+    assert episode.episode_end == 100

@@ -68,3 +68,10 @@ def test_agents_as_a_second_axis():
 def test_a_box_has_no_masks():
     with pytest.raises(MisfitError, match="Box have no masks"):
         mask_size(spaces.Box(0, 1, (2,)))
+
+
+def test_a_mask_without_a_batch_gives_one_action():
+    action = first_allowed(spaces.Discrete(3, start=5), np.array([False, True, True]))
+    assert action.shape == ()
+    assert action == 6
+    assert first_allowed(spaces.MultiBinary(2), np.array([1, 0, 0, 1], bool)).tolist() == [0, 1]

@@ -47,7 +47,7 @@ def test_what_exists_is_reused_and_what_is_missing_runs(still: None, tmp_path: P
     assert len(runs_of(tmp_path)) == 4
     assert all(file.stat().st_mtime_ns == stamp for file, stamp in stamps.items())
     assert more.folder != first.folder
-    assert not list(tmp_path.glob("cells/*/lease.json"))
+    assert not list(tmp_path.glob("cells/*/.lock"))
 
 
 def test_figures_are_those_of_the_episodes(still: None, tmp_path: Path) -> None:
@@ -70,9 +70,9 @@ def test_figures_are_those_of_the_episodes(still: None, tmp_path: Path) -> None:
     ]
     assert [len(values) for values in own] == [100, 100]
     score = done.scores("toy/corridor")["right-0.55"]
-    assert score["values"] == pytest.approx([np.mean(values) for values in own])
-    assert score["iqm"] == pytest.approx(np.mean(own))
-    assert score["runs"] == 2
+    assert score.values == pytest.approx([np.mean(values) for values in own])
+    assert score.iqm == pytest.approx(np.mean(own))
+    assert score.runs == 2
 
     random = np.mean([row["metric/steps"] for row in rows if row["agent"] == "random"])
     optimal = 6.0
@@ -80,17 +80,18 @@ def test_figures_are_those_of_the_episodes(still: None, tmp_path: Path) -> None:
         "zero": {"name": "random", "value": random},
         "one": {"name": "optimum", "value": pytest.approx(optimal)},
     }
-    assert score["normalised"] == pytest.approx((np.mean(own) - random) / (optimal - random))
+    assert score.normalised == pytest.approx((np.mean(own) - random) / (optimal - random))
     assert done.ranking("toy/corridor")[-1] in ("right-0.95", "epsilon-right")
     assert done.document["probability_of_improvement"]["right-0.55"]["right-0.95"]["p"] == 1.0
     assert done.document["exploratory"] is True
 
     baseline = {row["seed"]: row["metric/steps"] for row in rows if row["agent"] == "optimal"}
     paired = [row["metric/steps"] - baseline[row["seed"]] for row in rows if row["agent"] == "right-0.95"]
-    against = done.scores("toy/corridor")["right-0.95"]["against_best_baseline"]
-    if against["baseline"] == "optimal":
-        assert against["difference"] == pytest.approx(np.mean(paired))
-    assert against["verdict"] == "worse" or against["p_holm"] >= 0.05
+    against = done.scores("toy/corridor")["right-0.95"].against_best_baseline
+    assert against is not None
+    if against.baseline == "optimal":
+        assert against.difference == pytest.approx(np.mean(paired))
+    assert against.verdict == "worse" or (against.p_holm or 0) >= 0.05
 
 
 def test_a_failed_cell_is_listed_and_runs_again_on_demand_only(still: None, tmp_path: Path) -> None:

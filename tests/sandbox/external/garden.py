@@ -134,12 +134,25 @@ class Mixed(_Garden):
     observation_space = gym.spaces.Box(0.0, 1.0, (1,), np.float32)
     action_space = gym.spaces.Tuple((gym.spaces.Discrete(2), gym.spaces.Box(0.0, 1.0, (1,), np.float32)))
 
+    def _observe(self) -> Any:
+        return np.zeros(1, np.float32)
+
 
 class Words(_Garden):
     """Observes text."""
 
     observation_space = gym.spaces.Text(10)
     action_space = gym.spaces.Discrete(2)
+
+    def _observe(self) -> Any:
+        return "moss"
+
+
+class Stuck(Words):
+    """Never begins."""
+
+    def _observe(self) -> Any:
+        raise RuntimeError("the gate is locked")
 
 
 def shifted(env: Any) -> Any:
@@ -150,3 +163,8 @@ def shifted(env: Any) -> Any:
 def broken(env: Any) -> Any:
     """Not a wrapper."""
     return None
+
+
+def picky(env: Any) -> Any:
+    """A wrapper for other environments."""
+    raise TypeError("only for boxes")

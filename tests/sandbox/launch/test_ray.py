@@ -72,7 +72,7 @@ def test_every_cell_ends_done_exactly_once_although_a_node_dies(cluster: Any, tm
     runs = [json.loads(file.read_text()) for file in tmp_path.glob("toy/*/*/*/run.json")]
     assert sorted(run["seed"] for run in runs) == list(range(14))
     assert {run["status"] for run in runs} == {"done"}
-    assert not list(tmp_path.glob("cells/*/lease.json"))
+    assert not list(tmp_path.glob("cells/*/.lock"))
 
 
 def test_a_cluster_of_this_command_alone_has_a_token_and_gives_the_numbers_of_local_work(

@@ -204,7 +204,7 @@ def test_an_observation_that_is_not_there_or_of_several_agents_is_refused():
 BROKEN = """
 from sandbox.api import Baseline, Extension, Metric, RewardTerm
 
-nowhere = Extension(name="nowhere", task="toy/shelfs")
+nowhere = Extension(name="nowhere", task="toy/no_shelf")
 no_domain = Extension(name="no-domain", task="toys/shelf")
 twice = Extension(name="twice", task="toy/shelf", metrics=(Metric("profit", "1", "lower", from_term="left"),))
 bare = Extension(name="bare", task="toy/shelf", metrics=(Metric("what", "1", "lower"),))
@@ -221,7 +221,7 @@ def test_a_broken_extension_is_listed_and_the_rest_works(monkeypatch, tmp_path):
         weights = as_scenario("toy/shelf").reward.weights
     assert set(weights) == {"sold", "ordered", "placed", "left", "half"}
     errors = {status.name: status.error for status in Registry().statuses() if status.group == "extension"}
-    assert "there is no task 'toy/shelfs'" in errors["nowhere"]
+    assert "there is no task 'toy/no_shelf'" in errors["nowhere"]
     assert "there is no domain 'toys'" in errors["no-domain"]
     assert "the metric 'profit', which the task has already" in errors["twice"]
     assert "does not say from_term or from_info" in errors["bare"]

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sandbox.records.run import FORMAT, RunRecord
 from sandbox.runs.directory import Run
 from sandbox.runs.writer import RunWriter
 
@@ -27,8 +28,7 @@ def make_run(
     error: str | None = None,
 ) -> Run:
     """A run of ``algorithm`` whose test mean is ``mean`` seconds; the best baseline has 25, random 100."""
-    writer = RunWriter(
-        root,
+    record = RunRecord.model_validate(
         {
             "scenario_id": scenario,
             "scenario": {"id": scenario, "title": title, "task": "toy/queue", "metric": "delay"},
@@ -44,8 +44,11 @@ def make_run(
             "init_from": None,
             "command": ["sandbox", "run", scenario, "--algo", algorithm, "--seed", str(seed)],
             "started": f"2026-11-25T10:00:{seed:02d}+0000",
-        },
+            "format": FORMAT,
+            "status": "running",
+        }
     )
+    writer = RunWriter.create(root, record)
     for place in range(1, curve + 1):
         at = steps * place // curve
         value = mean + 80 / place
@@ -70,7 +73,7 @@ def make_run(
     }
     writer.update(status=status, **facts, **({"error": error} if error else {}))
     if evaluated:
-        writer.write_json("evaluation.json", evaluation(algorithm, mean))
+        writer.write_file("evaluation.json", json.dumps(evaluation(algorithm, mean)).encode())
     return Run.open(writer.path)
 
 

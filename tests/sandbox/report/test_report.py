@@ -14,15 +14,13 @@ import pytest
 from report_support import HOSTILE, make_comparison, make_run
 
 from sandbox.api.errors import DamagedRunError, InvalidValueError, StorageError, UnknownNameError
-from sandbox.api.replay import write_replay
+from sandbox.api.replay import Episode, Labels, Scene, Series, write_replay
 from sandbox.report.charts import intervals, terms_chart
 from sandbox.report.data import data_of_runs, read_report_data
-from sandbox.report.files import read_progress
 from sandbox.report.make import make_report
 from sandbox.report.page import html, verdicts
-from sandbox.runs.artifacts import add_artifact
-from sandbox.runs.checksums import seal
-from sandbox.runs.directory import Run
+from sandbox.runs.checksums import add_artifact, seal
+from sandbox.runs.directory import Run, new_progress
 
 
 class _Page(HTMLParser):
@@ -56,7 +54,7 @@ def test_runs_with_the_same_settings_are_one_agent_scored_over_runs(tmp_path: Pa
     runs = [make_run(tmp_path, seed=seed, mean=20.0 + seed) for seed in range(8)]
     score = data_of_runs(runs).facts.scores["toy/queue"]["ppo"]
     assert score.runs == 8
-    assert score.values == [20, 21, 22, 23, 24, 25, 26, 27]
+    assert score.values == (20, 21, 22, 23, 24, 25, 26, 27)
     assert score.iqm == 23.5  # the mean of 22, 23, 24, 25
     assert score.ci95 is not None
     assert 20 < score.ci95[0] < 23.5 < score.ci95[1] < 27
@@ -68,10 +66,9 @@ def test_runs_with_the_same_settings_are_one_agent_scored_over_runs(tmp_path: Pa
 
 def test_other_settings_and_other_scenario_contents_are_kept_apart(tmp_path: Path) -> None:
     first, second = make_run(tmp_path), make_run(tmp_path, seed=1, steps=2000)
-    record = Run.open(second.path).record
+    record = Run.open(second.path).record.changed(scenario_hash="cd" * 32)
     assert set(data_of_runs([first, second]).facts.agents) >= {"ppo", "ppo #2"}
-    record["scenario_hash"] = "cd" * 32
-    (second.path / "run.json").write_bytes(seal(record))
+    (second.path / "run.json").write_bytes(seal(record.to_json()))
     facts = read_report_data([first.path, second.path]).facts
     assert set(facts.scenarios) == {"toy/queue (abababab)", "toy/queue (cdcdcdcd)"}
 
@@ -110,19 +107,24 @@ def test_a_page_is_whole_small_and_asks_for_nothing(tmp_path: Path) -> None:
 
 def test_text_from_outside_stays_text(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a", title=HOSTILE, error=HOSTILE, status="failed")
-    record = Run.open(run.path).record
-    record["algorithm"] = HOSTILE
-    record["packages"] = {HOSTILE: HOSTILE}
-    record["command"] = [HOSTILE]
-    record["hyperparameters"] = {HOSTILE: HOSTILE}
-    (run.path / "run.json").write_bytes(seal(record))
+    record = Run.open(run.path).record.changed(
+        algorithm=HOSTILE,
+        packages={HOSTILE: HOSTILE},
+        command=[HOSTILE],
+        hyperparameters={HOSTILE: HOSTILE},
+    )
+    (run.path / "run.json").write_bytes(seal(record.to_json()))
     evaluation = json.loads((run.path / "evaluation.json").read_text())
     evaluation["agents"] = {HOSTILE: evaluation["agents"]["ppo"], "clever": evaluation["agents"]["clever"]}
     evaluation["unit"] = evaluation["metric"] = HOSTILE
     add_artifact(run.path, "evaluation.json", json.dumps(evaluation).encode())
     (run.path / "replays").mkdir()
-    episode = {"agent": HOSTILE, "seed": 0, "periods": 1, "locations": [{"name": HOSTILE, "order": [1]}]}
-    write_replay(run.path / "replays" / "r.json", "inventory", HOSTILE, [episode], title=HOSTILE)
+    series = [Series(name=HOSTILE, unit=HOSTILE, values=[1])]
+    shapes = [Labels(points=[(0, 0)], texts=[HOSTILE], layer=HOSTILE)]
+    episode = Episode(
+        agent=HOSTILE, seed=0, frames=1, series=series, scene=Scene(shapes=shapes), note=HOSTILE
+    )
+    write_replay(run.path / "replays" / "r.json", HOSTILE, [episode], HOSTILE, {HOSTILE: HOSTILE})
     clean = _Page(html(data_of_runs([make_run(tmp_path / "b")])))
     page = _Page(html(read_report_data([run.path])))
     assert sum(tag == "script" for tag, _ in page.tags) == sum(tag == "script" for tag, _ in clean.tags) == 3
@@ -200,11 +202,11 @@ def test_a_run_of_a_comparison_that_lies_elsewhere_is_left_out(tmp_path: Path) -
 def test_progress_is_read_from_where_reading_ended(tmp_path: Path) -> None:
     file = tmp_path / "progress.jsonl"
     file.write_text('{"steps": 1, "x": 2}\nnonsense\n{"steps": 2, "x": "a"}\n{"steps": 3')
-    records, place = read_progress(file)
+    records, place = new_progress(file)
     assert records == [{"steps": 1, "x": 2}, {"steps": 2, "x": None}]
     with file.open("a") as stream:
         stream.write(', "x": 5}\n')
-    assert read_progress(file, place)[0] == [{"steps": 3, "x": 5}]
+    assert new_progress(file, place)[0] == [{"steps": 3, "x": 5}]
 
 
 def test_intervals_lie_where_the_figures_are() -> None:

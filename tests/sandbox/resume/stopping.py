@@ -108,7 +108,7 @@ def require_same(one: Run, other: Run) -> None:
         mine, theirs = (read_state(path, "training") for path in (a, b))
         for key in ("validated", "best", "returns", "metrics", "terms", "sums", "environments"):
             assert differs(mine[key], theirs[key]) is None, f"{key} differs"
-    assert one.record["best"] == other.record["best"]
+    assert one.record.best == other.record.best
     assert validations(one) == validations(other)
 
 

@@ -10,7 +10,7 @@ import pytest
 from stopping import Heard, interrupted
 
 from sandbox.api.errors import DamagedRunError
-from sandbox.runs.artifacts import read_artifact
+from sandbox.runs.checksums import read_artifact
 from sandbox.runs.directory import Run, progress
 from sandbox.runs.verify import find_damages
 from sandbox.workflow import resume, run
@@ -94,7 +94,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(toys: None, t
     listener = Heard()
     resumed = resume(path, progress=listener)
     assert any(newer.name in text and "sb3.npz is not what was written" in text for text in listener.messages)
-    assert resumed.record["resumed"][0]["steps"] == int(older.name)
+    assert resumed.record.resumed[0].steps == int(older.name)
     assert resumed.status == "done"
 
 
@@ -103,7 +103,7 @@ def artifacts(folder: Path) -> list[Path]:
 
     The event files of a run that was killed have no sum here: TensorBoard's reader checks its own.
     """
-    ended = Run.open(folder).record["status"] == "done"
+    ended = Run.open(folder).record.status == "done"
     return sorted(
         path
         for path in folder.rglob("*")

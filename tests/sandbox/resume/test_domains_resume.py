@@ -50,7 +50,7 @@ def exact(tmp_path: Path, scenario: str, algo: str, hp: dict[str, Any], **settin
     path = interrupted(tmp_path, scenario, algo, at=2, **arguments)
     heard = Heard()
     resumed = go_on(path, heard)
-    assert resumed.record["resumed"][0]["exact"], heard.messages
+    assert resumed.record.resumed[0].exact, heard.messages
     require_same(whole, resumed)
     return resumed
 

@@ -14,7 +14,9 @@ import pytest
 from stopping import Heard, go_on, interrupted, require_same, uninterrupted
 
 from sandbox.api.errors import RunBusyError
+from sandbox.backends.sb3.catalogue import SB3Algorithm, rows
 from sandbox.registry.discover import registry
+from sandbox.registry.resolve import resolve
 from sandbox.runs.directory import Run
 from sandbox.runs.writer import RunWriter
 from sandbox.training.train import train
@@ -53,6 +55,17 @@ CASES: dict[str, tuple[str, int, int, dict[str, Any]]] = {
 """
 
 
+def plain_case(algorithm: SB3Algorithm) -> tuple[str, int, int, dict[str, Any]]:
+    """A case for a row of the catalogue that has none of its own."""
+    fields = resolve(algorithm.config).model_fields
+    small = ROLLOUT if algorithm.kind == "on-policy" else SMALL
+    scenario = "toy/regulator" if "Box" in algorithm.capabilities.action_spaces else "toy/corridor"
+    return scenario, 2, 200, {name: value for name, value in small.items() if name in fields}
+
+
+CASES = {name: plain_case(row) for name, row in rows().items() if row.resumable} | CASES
+
+
 @pytest.mark.parametrize("algo", CASES)
 def test_going_on_gives_what_an_uninterrupted_training_gives(algo: str, toys: None, tmp_path: Path) -> None:
     scenario, num_envs, steps, hp = CASES[algo]
@@ -62,9 +75,18 @@ def test_going_on_gives_what_an_uninterrupted_training_gives(algo: str, toys: No
     assert Run.open(path).status != "done"
     resumed = go_on(path)
     require_same(whole, resumed)
-    (told,) = resumed.record["resumed"]
-    assert told["exact"]
-    assert 0 < told["steps"] < steps
+    (stop,) = resumed.record.resumed
+    assert stop.exact
+    assert 0 < stop.steps < steps
+
+
+def test_an_algorithm_added_in_one_row_goes_on_exactly(ddpg: None, tmp_path: Path) -> None:
+    arguments: dict[str, Any] = {"num_envs": 2, "steps": 80, "changes": SHORT}
+    arguments["hp"] = {**SMALL, "action_noise_std": 0.1, "buffer_size": 50}
+    whole = uninterrupted(tmp_path, "toy/regulator", "ddpg", **arguments)
+    resumed = go_on(interrupted(tmp_path, "toy/regulator", "ddpg", at=2, **arguments))
+    require_same(whole, resumed)
+    assert resumed.record.resumed[0].exact
 
 
 def test_a_fine_tuned_run_stopped_before_it_learned_goes_on_acting_by_its_policy(
@@ -77,9 +99,9 @@ def test_a_fine_tuned_run_stopped_before_it_learned_goes_on_acting_by_its_policy
     path = interrupted(tmp_path, "toy/regulator", "sac", at=1, **arguments)
     resumed = go_on(path)
     require_same(whole, resumed)
-    (told,) = resumed.record["resumed"]
-    assert told["exact"]
-    assert 0 < told["steps"] < 60
+    (stop,) = resumed.record.resumed
+    assert stop.exact
+    assert 0 < stop.steps < 60
 
 
 def test_sigkill_and_a_new_process_give_the_same(toys: None, tmp_path: Path) -> None:
@@ -139,7 +161,7 @@ def test_what_cannot_be_restored_is_said(toys: None, tmp_path: Path) -> None:
     heard = Heard()
     done = go_on(path, heard)
     assert any("toy/stall cannot restore its environments" in text for text in heard.messages)
-    assert done.record["resumed"][0]["exact"] is False
+    assert done.record.resumed[0].exact is False
     assert done.status == "done"
 
 
@@ -148,10 +170,10 @@ def test_other_versions_of_packages_are_told(toys: None, tmp_path: Path) -> None
 
     path = interrupted(tmp_path, "toy/forage", "ppo", at=1, num_envs=2, steps=200, hp=ROLLOUT, changes=SHORT)
     record = Run.open(path).record
-    record["packages"]["torch"] = "1.0"
-    (path / "run.json").write_bytes(seal(record))
+    record = record.changed(packages={**record.packages, "torch": "1.0"})
+    (path / "run.json").write_bytes(seal(record.to_json()))
     heard = Heard()
-    assert go_on(path, heard).record["resumed"][0]["exact"] is False
+    assert go_on(path, heard).record.resumed[0].exact is False
     assert any("torch 1.0" in text for text in heard.messages)
 
 
@@ -196,7 +218,7 @@ def test_a_done_run_is_left_alone_and_a_missing_evaluation_is_made_up(toys: None
 
 
 def test_a_replay_buffer_is_written_once(toys: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.backends.sb3.replay.SMALL", 8)
+    monkeypatch.setattr("sandbox.backends.sb3.replay_buffer.MIN_PIECE", 8)
     hp = {**SMALL, "buffer_size": 64}
     settings: dict[str, Any] = {"num_envs": 1, "steps": 120, "hp": hp}
     changes = ["evaluation.validations=8", "evaluation.validation_episodes=1"]

@@ -76,7 +76,7 @@ def test_a_run_is_found_in_mlflow_with_its_settings_and_curve(
     (found,) = client.search_runs([experiment.experiment_id])
     assert found.info.status == "FINISHED"
     assert found.data.params["seed"] == "3"
-    assert found.data.params["scenario_hash"] == run.record["scenario_hash"]
+    assert found.data.params["scenario_hash"] == run.record.scenario_hash
     assert found.data.tags["sandbox.run"] == run.path.name
     curve = [one for one in progress(run) if "validation/steps" in one]
     history = client.get_metric_history(found.info.run_id, "validation/steps")

@@ -97,9 +97,9 @@ def test_the_best_policy_is_the_one_with_the_best_validation(toys: None, tmp_pat
         one["steps"]: one["validation/cost"] for one in progress(trained) if "validation/cost" in one
     }
     assert len(validated) == 8, "as many validations as the scenario asks for"
-    best = trained.record["best"]
-    assert best["metric"] == min(validated.values())
-    assert validated[best["steps"]] == best["metric"]
+    best = trained.record.best
+    assert best.metric == min(validated.values())
+    assert validated[best.steps] == best.metric
 
 
 def test_the_same_command_gives_the_same_policy_and_another_seed_another(toys: None, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_fine_tuning_starts_from_the_saved_policy(toys: None, tmp_path: Path) ->
     second = train(
         "toy/regulator", "ppo", steps=256, num_envs=16, hp=frozen, init_from=first.path, runs_dir=tmp_path
     )
-    assert second.record["init_from"] == str(first.policy_folder().resolve())
+    assert second.record.init_from == str(first.policy_folder().resolve())
     shape = make_plan(load_scenario("toy/regulator"), "ppo").observation_space.shape
     observation = np.random.default_rng(0).normal(size=(32, *shape)).astype(np.float32)
     np.testing.assert_allclose(
@@ -154,7 +154,7 @@ def test_an_interrupt_ends_training_at_a_safe_point_with_a_checkpoint(toys: None
     interrupted = Run.open(folder)
     assert interrupted.status == "interrupted"
     (checkpoint,) = (folder / "checkpoints").iterdir()
-    assert int(checkpoint.name) == interrupted.record["steps_done"] > 0
+    assert int(checkpoint.name) == interrupted.record.steps_done > 0
     from sandbox.registry.policies import load_policy
 
     load_policy(checkpoint)
@@ -174,7 +174,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_failed(
     (folder,) = tmp_path.glob("toy/stall/a2c/*")
     failed = Run.open(folder)
     assert failed.status == "failed"
-    assert "diverged" in failed.record["error"]
+    assert "diverged" in str(failed.record.error)
 
 
 def test_progress_speaks_of_the_scenarios_metric(toys: None, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def _act(trained: Run, observation: Any) -> Any:
 @pytest.mark.parametrize("name", ["corridor", "regulator", "forage", "tag", "stall"])
 def test_recorded_reward_terms_sum_to_the_recorded_return(toys: None, tmp_path: Path, name: str) -> None:
     run = train(f"toy/{name}", "reinforce", steps=3000, runs_dir=tmp_path)
-    weights = run.record["reward"]
+    weights = run.record.reward
     told = {"": 0, "validation/": 0}
     for record in progress(run):
         for group in told:

@@ -65,8 +65,8 @@ def test_sigterm_ends_training_at_a_safe_point_with_a_checkpoint(slow: None, tmp
     run = only_run(tmp_path)
     assert run.status == "interrupted"
     newest = max((run.path / "checkpoints").iterdir())
-    assert int(newest.name) == run.record["steps_done"] > 0
-    assert run.record["steps_done"] % 20 == 0, "rollouts have 10 steps of 2 environments"
+    assert int(newest.name) == run.record.steps_done > 0
+    assert run.record.steps_done % 20 == 0, "rollouts have 10 steps of 2 environments"
 
 
 def test_a_rollout_that_lasts_too_long_is_cut_and_the_last_checkpoint_kept(
@@ -128,7 +128,7 @@ def test_a_validation_is_interrupted_and_repeated_when_training_goes_on(slow: No
         train("toy/forage", "ppo", runs_dir=tmp_path / "cut", progress=listener, **settings)
     cut = only_run(tmp_path / "cut")
     assert listener.validations == 2
-    assert cut.record["steps_done"] == 256
+    assert cut.record.steps_done == 256
     assert len(validations_of(cut)) == 1, "the interrupted validation is not recorded"
     resumed = resume(cut.path)
     assert validations_of(resumed) == validations_of(whole)

@@ -10,8 +10,8 @@ import optuna
 import pytest
 
 from sandbox.api.errors import InvalidValueError, RunBusyError, RunFailedError
-from sandbox.comparison.lease import take
 from sandbox.launch import Launching
+from sandbox.runs.lock import Lock
 from sandbox.scenarios.resolve import load_scenario
 from sandbox.scenarios.yaml_guard import load_file
 from sandbox.tuning.api import tune, tuning_scenario
@@ -147,8 +147,7 @@ def test_impossible_searches_are_refused_before_anything_is_written(still: None,
 
 def test_two_drivers_do_not_work_on_one_search(still: None, tmp_path: Path) -> None:
     found = search(tmp_path, trials=1)
-    lease = take(found.folder)
-    assert lease is not None
+    lock = Lock.take(found.folder)
     with pytest.raises(RunBusyError):
         search(tmp_path, trials=2)
-    lease.release()
+    lock.release()

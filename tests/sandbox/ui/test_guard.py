@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -21,6 +22,8 @@ from sandbox.ui.events import stream
 from sandbox.ui.guard import PAGE_POLICY
 from sandbox.ui.library import Library, NotThereError
 from sandbox.ui.server import make_app
+
+OLD = Path(__file__).parents[2] / "fixtures" / "replays"
 
 TOKEN = "t" * 43
 
@@ -196,15 +199,19 @@ def test_damaged_files_are_named_and_hide_nothing(inside: TestClient, root: Path
 def test_a_replay_is_checked_before_it_is_shown(inside: TestClient, root: Path) -> None:
     run = next((root / "toy/queue/ppo").iterdir())
     (run / "replays").mkdir()
-    episode = {"agent": HOSTILE, "seed": 0, "periods": 1, "locations": [{"name": "shop", "order": [1]}]}
-    whole = {"viewer": "inventory", "version": 1, "scenario": "x", "episodes": [episode]}
+    series = [{"name": "stock", "values": [1]}]
+    episode = {"agent": HOSTILE, "seed": 0, "frames": 1, "series": series}
+    whole = {"version": 2, "scenario": "x", "episodes": [episode]}
     (run / "replays/good.json").write_text(json.dumps(whole))
-    (run / "replays/bad.json").write_text(json.dumps({**whole, "viewer": "<script>"}))
+    (run / "replays/bad.json").write_text(json.dumps({**whole, "version": "<script>"}))
     name = run.relative_to(root).as_posix()
     good = inside.get("/api/replay", params={"id": name, "name": "good.json"})
     assert good.json()["episodes"][0]["agent"] == HOSTILE
     assert good.headers["content-type"] == "application/json"
     assert inside.get("/api/replay", params={"id": name, "name": "bad.json"}).status_code == 422
+    shutil.copy(OLD / "inventory.json", run / "replays/old.json")
+    old = inside.get("/api/replay", params={"id": name, "name": "old.json"})
+    assert old.json()["version"] == 2
 
 
 def test_news_of_a_run_in_progress_comes_within_a_second(root: Path) -> None:

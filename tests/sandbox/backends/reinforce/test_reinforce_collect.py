@@ -1,4 +1,4 @@
-"""Whole episodes, of one policy, none preferred for being short."""
+"""Whole episodes of a policy, none preferred for being short."""
 
 import gymnasium as gym
 import numpy as np
@@ -39,8 +39,8 @@ def always(action):
     return lambda seen, mask: np.full((len(seen), 1), action)
 
 
-def collector(envs, num_envs, longest=1000):
-    return Collector(envs, num_envs, lambda raw: raw[:, 0], longest)
+def collector(envs, num_envs, max_length=1000):
+    return Collector(envs, num_envs, lambda raw: raw[:, 0], max_length)
 
 
 def test_short_episodes_are_not_preferred():
@@ -93,7 +93,9 @@ def test_environments_that_end_together_are_not_reset_twice():
 
 def test_an_episode_without_end_is_refused_with_a_reason():
     with pytest.raises(MisfitError, match=r"whole episodes.*did not end in 30 steps"):
-        collector(SeededSync(lambda: Dice(lengths=(10**9,)), 2, seed=0), 2, longest=30).collect(always(0), 2)
+        collector(SeededSync(lambda: Dice(lengths=(10**9,)), 2, seed=0), 2, max_length=30).collect(
+            always(0), 2
+        )
 
 
 def tag_rows(num_envs, seed=5):

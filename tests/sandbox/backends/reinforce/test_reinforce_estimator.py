@@ -24,7 +24,7 @@ from sandbox.backends.reinforce.train import accumulate_gradient
 
 def episodes_of(*rewards, terminated=None):
     """Episodes with the given rewards, and steps numbered through as observations and actions."""
-    lengths = [len(one) for one in rewards]
+    lengths = [len(episode) for episode in rewards]
     total = sum(lengths)
     return Episodes(
         observations=np.arange(total, dtype=np.float32)[:, None],
@@ -236,10 +236,10 @@ def test_the_estimate_is_the_formula_of_the_course_written_out():
         scores = torch.cat([p.grad.ravel() for p in policy.actor.parameters()]).numpy()
         written_out = written_out + scores * episode.rewards.sum() / len(batch)
     together = Episodes(
-        observations=np.concatenate([one.observations for one in batch]),
-        actions=np.concatenate([one.actions for one in batch]),
+        observations=np.concatenate([episodes.observations for episodes in batch]),
+        actions=np.concatenate([episodes.actions for episodes in batch]),
         masks=None,
-        rewards=np.concatenate([one.rewards for one in batch]),
+        rewards=np.concatenate([episodes.rewards for episodes in batch]),
         episode=np.repeat(np.arange(5), 2),
         time=np.tile([0, 1], 5),
         last_observations=np.zeros((5, 2), np.float32),
@@ -274,8 +274,8 @@ def test_reward_to_go_and_a_baseline_each_lower_the_variance_of_the_estimate():
         for name, switches in kinds.items():
             known = (values, last) if switches.baseline else (None, None)
             estimates[name].append(gradient_of(policy, batch, weights(batch, switches, *known)))
-    means = {name: np.mean(found, 0) for name, found in estimates.items()}
-    spread = {name: np.var(found, 0).sum() for name, found in estimates.items()}
+    means = {name: np.mean(samples, 0) for name, samples in estimates.items()}
+    spread = {name: np.var(samples, 0).sum() for name, samples in estimates.items()}
     for name, mean in means.items():
         error = np.sqrt(np.var(np.array(estimates[name]) - estimates["plain"], 0) / 200)
         assert (np.abs(mean - means["plain"]) <= 4 * error + 1e-12).all(), name

@@ -53,8 +53,8 @@ def test_a_batch_is_flattened_as_gymnasium_flattens_each_of_its_rows(space):
     flat = flatten(space, batch)
     assert flat.dtype == np.float32
     assert flat.shape == (6, flat_size(space))
-    for row, one in enumerate(gym.vector.utils.iterate(batched, batch)):
-        np.testing.assert_array_equal(flat[row], gym.spaces.flatten(space, one).astype(np.float32))
+    for row, single in enumerate(gym.vector.utils.iterate(batched, batch)):
+        np.testing.assert_array_equal(flat[row], gym.spaces.flatten(space, single).astype(np.float32))
 
 
 @pytest.mark.parametrize("space", ACTION_SPACES, ids=str)
@@ -75,9 +75,9 @@ def test_probabilities_and_entropies_are_those_of_torch():
     choices = torch.stack([torch.randint(0, n, (7,)) for n in (2, 3, 4)], 1)
     ours = distribution_for(gym.spaces.MultiDiscrete([2, 3, 4]))
     theirs = [torch.distributions.Categorical(logits=part) for part in logits.split([2, 3, 4], 1)]
-    expected = sum(one.log_prob(choices[:, i]) for i, one in enumerate(theirs))
+    expected = sum(part.log_prob(choices[:, i]) for i, part in enumerate(theirs))
     torch.testing.assert_close(ours.log_prob(logits, choices, None), expected)
-    torch.testing.assert_close(ours.entropy(logits, None), sum(one.entropy() for one in theirs))
+    torch.testing.assert_close(ours.entropy(logits, None), sum(part.entropy() for part in theirs))
 
     ours, theirs = (
         distribution_for(gym.spaces.MultiBinary(9)),
@@ -189,11 +189,11 @@ def test_a_saved_policy_acts_as_the_one_in_memory(make_envs, tmp_path):
     envs = make_envs(4)
     observation, info = envs.reset(seed=1)
     for deterministic in (True, False):
-        for one in (policy, again):
-            one.reset(4, seed=9)
+        for player in (policy, again):
+            player.reset(4, seed=9)
         for _ in range(5):
             mask = info.get("action_mask")
-            actions = [one.act(observation, mask, deterministic) for one in (policy, again)]
+            actions = [player.act(observation, mask, deterministic) for player in (policy, again)]
             np.testing.assert_array_equal(*actions)
             observation, *_, info = envs.step(actions[0])
     envs.close()
@@ -235,9 +235,9 @@ def test_training_leaves_the_process_wide_generators_alone():
 def test_a_policy_meant_to_be_stochastic_samples_even_where_the_mode_is_asked_for(tmp_path):
     policy = trained(corridor, 300, stochastic=True)
     policy.save(tmp_path)
-    for one in (policy, load(tmp_path)):
-        one.reset(200, seed=0)
-        assert set(one.act(np.ones((200, 1), np.float32), deterministic=True)) == {0, 1}
+    for player in (policy, load(tmp_path)):
+        player.reset(200, seed=0)
+        assert set(player.act(np.ones((200, 1), np.float32), deterministic=True)) == {0, 1}
     plain = trained(corridor, 300)
     assert len(set(plain.act(np.ones((200, 1), np.float32), deterministic=True))) == 1
 

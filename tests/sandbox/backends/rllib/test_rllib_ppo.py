@@ -13,8 +13,8 @@ import pytest
 
 from sandbox.api.errors import DamagedRunError, MissingExtraError
 from sandbox.backends.rllib.config import RllibPPOConfig
+from sandbox.backends.rllib.flat_envs import FlatEnvs, raw_actions
 from sandbox.backends.rllib.policy import load, new_policy
-from sandbox.backends.rllib.rows import Rows, raw_actions
 from sandbox.envs.remote import TrainingEnvs
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import missing_modules, require
@@ -78,19 +78,19 @@ def test_rllib_sees_choices_from_zero_and_numbers_without_bounds() -> None:
     assert box.shape == (2,)
 
 
-def test_environments_elsewhere_have_seeds_of_their_own_and_keep_what_ended(toys: None) -> None:
+def test_remote_environments_have_seeds_of_their_own_and_keep_what_ended(toys: None) -> None:
     make = TrainingEnvs.of(as_scenario("toy/corridor"), seed=3)
     envs = [make(2, worker) for worker in (1, 2, 1)]
     ended = []
-    for one in envs:
-        rows = Rows(one, reward_scale=1.0)
-        rows.begin()
+    for remote in envs:
+        flat = FlatEnvs(remote, reward_scale=1.0)
+        flat.start()
         draws = np.random.default_rng(0)
         for _ in range(300):
-            rows.play(draws.integers(0, 2, 2))
-        ended.append(rows.drain())
-        assert rows.drain() == []
-        rows.close()
+            flat.advance(draws.integers(0, 2, 2))
+        ended.append(flat.drain())
+        assert flat.drain() == []
+        flat.close()
     assert ended[0] == ended[2]
     returns = [entry["return"] for entry in ended[0] if entry["return"] is not None]
     lengths = [entry["metrics"]["steps"] for entry in ended[0] if entry["metrics"]]
@@ -106,8 +106,8 @@ def test_a_run_counts_its_steps_and_episodes_wherever_they_are_played(
 
     hp = {"env_runners": env_runners, "n_steps": 32, "minibatch_size": 64, "n_epochs": 2}
     run = train("toy/corridor", "rllib-ppo", steps=1024, num_envs=8, hp=hp, runs_dir=tmp_path)
-    assert run.record["status"] == "done"
-    assert run.record["steps_done"] == 1024
+    assert run.record.status == "done"
+    assert run.record.steps_done == 1024
     assert any(entry.get("return") is not None for entry in progress(run))
     policy = run.policy
     observation = np.zeros((3, *policy.observation_space.shape), np.float32)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +12,45 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from sandbox.api import Algorithm, Policy, TrainContext
-from sandbox.backends.sb3 import algorithms
+from sandbox.api import Policy, TrainContext
+from sandbox.backends.sb3 import catalogue
+from sandbox.backends.sb3.catalogue import Kind
+from sandbox.registry.resolve import resolve
 
-ALGORITHMS: dict[str, Algorithm] = {
-    value.name: value for value in vars(algorithms).values() if isinstance(value, Algorithm)
-}
+ALGORITHMS = catalogue.rows()
 
-SHORT: dict[str, dict[str, Any]] = {
-    "ppo": {"n_steps": 16, "batch_size": 16, "n_epochs": 2},
-    "maskable-ppo": {"n_steps": 16, "batch_size": 16, "n_epochs": 2},
-    "recurrent-ppo": {"n_steps": 16, "batch_size": 16, "n_epochs": 1, "lstm_hidden_size": 8},
-    "a2c": {},
-    "trpo": {"n_steps": 16, "batch_size": 16},
-    "dqn": {"learning_starts": 8, "batch_size": 8},
-    "qr-dqn": {"learning_starts": 8, "batch_size": 8, "n_quantiles": 5},
-    "sac": {"learning_starts": 8, "batch_size": 8, "net_arch": [16]},
-    "td3": {"learning_starts": 8, "batch_size": 8, "net_arch": [16], "action_noise_std": 0.1},
-    "tqc": {"learning_starts": 8, "batch_size": 8, "net_arch": [16], "n_quantiles": 5},
-    "crossq": {"learning_starts": 8, "batch_size": 8, "net_arch": [16]},
-    "ars": {"n_delta": 2},
+SMALL: dict[Kind, dict[str, Any]] = {
+    "on-policy": {"n_steps": 16, "batch_size": 16, "n_epochs": 2, "lstm_hidden_size": 8},
+    "off-policy": {
+        "learning_starts": 8,
+        "batch_size": 8,
+        "net_arch": [16],
+        "n_quantiles": 5,
+        "action_noise_std": 0.1,
+    },
+    "evolution": {"n_delta": 2},
 }
-"""Hyperparameters with which a few dozen steps include some learning."""
+"""Hyperparameters with which a few dozen steps include some learning, where an algorithm has them."""
+
+
+def of_kind(kind: Kind) -> list[str]:
+    """Names of the algorithms of a kind."""
+    return [name for name, algorithm in ALGORITHMS.items() if algorithm.kind == kind]
+
+
+def short(name: str) -> dict[str, Any]:
+    """Small hyperparameters of an algorithm; a rollout that is shorter by default stays so."""
+    fields = config_of(name).model_fields
+    return {
+        field: value
+        for field, value in SMALL[ALGORITHMS[name].kind].items()
+        if field in fields and not (field == "n_steps" and fields[field].default < value)
+    }
+
+
+def config_of(name: str) -> Any:
+    """The config model of an algorithm."""
+    return resolve(ALGORITHMS[name].config)
 
 
 class Corridor(gym.Env[Any, Any]):
@@ -126,7 +143,7 @@ def vector(
 
 
 class Recorder:
-    """An `update` that keeps what it was told, and can stop training."""
+    """An `update` that keeps what is reported, and can stop training."""
 
     def __init__(self, stop_at: int | None = None) -> None:
         self.steps: list[int] = []
@@ -146,10 +163,15 @@ class Recorder:
             raise StopTraining
 
 
-def resolve(target: Any) -> Any:
-    """What a ``"module:attribute"`` string names."""
-    module, _, name = target.partition(":")
-    return getattr(import_module(module), name)
+def trained(algorithm: str, *arguments: Any, **more: Any) -> Any:
+    """The policy that an algorithm trains in a `context`."""
+    return ALGORITHMS[algorithm].train(context(algorithm, *arguments, **more))
+
+
+def load(folder: Path) -> Any:
+    """A saved policy, read by the algorithm that it names; by PPO where it names none of this backend."""
+    name = json.loads((folder / "policy.json").read_text())["algorithm"]
+    return ALGORITHMS.get(name, catalogue.PPO).load(folder)
 
 
 def context(
@@ -165,14 +187,14 @@ def context(
     initial: Path | None = None,
     envs: Any = None,
 ) -> TrainContext:
-    """What `train` is given, on a vector environment of ``rows`` copies of ``make()``."""
-    config = resolve(ALGORITHMS[algorithm].config)
+    """What `train` is given, on a vector environment of ``rows`` environments."""
+    config = config_of(algorithm)
     example = make()
     return TrainContext(
-        make_envs=lambda copies: envs if envs is not None else vector(make, copies, seed=seed),
+        make_envs=lambda num_envs: envs if envs is not None else vector(make, num_envs, seed=seed),
         observation_space=example.observation_space,
         action_space=example.action_space,
-        config=config(**(SHORT[algorithm] if hyperparameters is None else hyperparameters)),
+        config=config(**(short(algorithm) if hyperparameters is None else hyperparameters)),
         steps=steps,
         seed=seed,
         num_envs=rows,

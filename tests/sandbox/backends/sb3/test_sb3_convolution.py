@@ -9,16 +9,17 @@ import torch
 from gymnasium import spaces
 
 from sandbox.api.errors import MisfitError
-from sandbox.backends.sb3.config import MaskablePpoConfig, RecurrentPpoConfig
+from sandbox.backends.sb3.catalogue import MASKABLE_PPO, PPO
+from sandbox.backends.sb3.config.on_policy import MaskablePpoConfig, RecurrentPpoConfig
 from sandbox.backends.sb3.convolution import CellFeatures
 from sandbox.backends.sb3.networks import Network, build_policy
-from sandbox.backends.sb3.policy import SB3Policy, load
+from sandbox.backends.sb3.policy import SB3Policy
 
 IMAGE = spaces.Dict(
     planes=spaces.Box(0, 1, (2, 4, 5), np.float32), features=spaces.Box(0, 1, (3,), np.float32)
 )
 CELLS = spaces.Discrete(20)
-NETWORK = Network.of(MaskablePpoConfig(convolution=(4, 4), net_arch=(8,)))
+NETWORK = Network.of(MASKABLE_PPO, MaskablePpoConfig(convolution=(4, 4), net_arch=(8,)))
 
 
 def test_scores_follow_the_image_when_it_is_shifted() -> None:
@@ -35,8 +36,8 @@ def test_scores_follow_the_image_when_it_is_shifted() -> None:
 
 
 def test_a_new_policy_is_uniform_over_allowed_cells_and_survives_saving(tmp_path) -> None:
-    network = build_policy("maskable-ppo", IMAGE, CELLS, NETWORK)
-    policy = SB3Policy("maskable-ppo", IMAGE, CELLS, NETWORK, network)
+    network = build_policy(MASKABLE_PPO, IMAGE, CELLS, NETWORK)
+    policy = SB3Policy(MASKABLE_PPO, IMAGE, CELLS, NETWORK, network)
     batch = {
         "planes": np.random.rand(6, 2, 4, 5).astype(np.float32),
         "features": np.zeros((6, 3), np.float32),
@@ -47,7 +48,7 @@ def test_a_new_policy_is_uniform_over_allowed_cells_and_survives_saving(tmp_path
     seen = {int(action) for _ in range(30) for action in policy.act(batch, mask, deterministic=False)}
     assert seen == {3, 7, 9}
     policy.save(tmp_path)
-    again = load(tmp_path)
+    again = MASKABLE_PPO.load(tmp_path)
     assert (again.act(batch, mask) == policy.act(batch, mask)).all()
 
 
@@ -61,7 +62,7 @@ def test_a_new_policy_is_uniform_over_allowed_cells_and_survives_saving(tmp_path
 )
 def test_tasks_without_cells_are_refused(observation: gym.Space, action: gym.Space) -> None:
     with pytest.raises(MisfitError, match="convolution needs"):
-        build_policy("ppo", observation, action, NETWORK)
+        build_policy(PPO, observation, action, NETWORK)
 
 
 def test_no_convolution_with_an_lstm() -> None:

@@ -9,10 +9,8 @@ import pytest
 import sb3_contrib as contrib
 import stable_baselines3 as sb3
 import torch
-from sb3_tasks import Corridor, context
+from sb3_tasks import Corridor, trained
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
-
-from sandbox.backends.sb3.train import train
 
 CASES: list[Any] = [
     ("ppo", sb3.PPO, "CartPole-v1", {"n_steps": 64, "batch_size": 32, "n_epochs": 3}, 512, 2),
@@ -46,7 +44,7 @@ def test_the_weights_are_those_of_bare_sb3(
     def make() -> gym.Env[Any, Any]:
         return gym.make(task)
 
-    policy = train(context(name, make, hyperparameters, steps=steps, rows=rows))
+    policy = trained(name, make, hyperparameters, steps=steps, rows=rows)
     assert_same_weights(policy, bare(algorithm, make, hyperparameters, steps, rows))
 
 
@@ -59,7 +57,7 @@ def test_the_weights_are_the_same_whether_episodes_are_cut_off_or_finish(
         return Corridor(3, truncate)
 
     hyperparameters = {"ppo": {"n_steps": 32, "batch_size": 16}, "dqn": {"learning_starts": 10}}[name]
-    policy = train(context(name, make, hyperparameters, steps=128, rows=2))
+    policy = trained(name, make, hyperparameters, steps=128, rows=2)
     assert_same_weights(policy, bare(algorithm, make, hyperparameters, 128, 2))
 
 
@@ -72,7 +70,7 @@ def test_normalised_training_is_vec_normalize(name: str, algorithm: Any) -> None
     env = VecNormalize(DummyVecEnv([make] * 2), gamma=0.9)
     model = algorithm("MlpPolicy", env, seed=0, device="cpu", gamma=0.9, **hyperparameters).learn(300)
     normalised = {"normalize_observation": True, "normalize_reward": True, "gamma": 0.9}
-    policy = train(context(name, make, hyperparameters | normalised, steps=300, rows=2))
+    policy = trained(name, make, hyperparameters | normalised, steps=300, rows=2)
     assert_same_weights(policy, model)
     assert policy.normaliser is not None
     statistics = policy.normaliser.statistics[""]
@@ -89,7 +87,7 @@ def test_linear_schedules_are_sb3s() -> None:
 
     common: dict[str, Any] = {"n_steps": 64, "batch_size": 32}
     linear = {"learning_rate_schedule": "linear", "clip_range_schedule": "linear"}
-    policy = train(context("ppo", make, common | linear, steps=384, rows=2))
+    policy = trained("ppo", make, common | linear, steps=384, rows=2)
     schedules = {"learning_rate": lambda left: left * 3e-4, "clip_range": lambda left: left * 0.2}
     assert_same_weights(policy, bare(sb3.PPO, make, common | schedules, 384, 2))
 
@@ -104,7 +102,7 @@ def test_the_entropy_bonus_falls_with_the_share_of_the_training_that_remains() -
         return gym.make("CartPole-v1")
 
     common: dict[str, Any] = {"n_steps": 64, "batch_size": 32, "ent_coef": 0.1}
-    policy = train(context("ppo", make, common | {"ent_coef_schedule": "linear"}, steps=384, rows=2))
+    policy = trained("ppo", make, common | {"ent_coef_schedule": "linear"}, steps=384, rows=2)
     assert_same_weights(policy, bare(Falling, make, common, 384, 2))
 
 
@@ -112,6 +110,6 @@ def test_training_twice_with_one_seed_gives_the_same_and_with_another_does_not()
     def make() -> gym.Env[Any, Any]:
         return gym.make("CartPole-v1")
 
-    first, second, other = (train(context("ppo", make, seed=seed)).policy.state_dict() for seed in (3, 3, 4))
+    first, second, other = (trained("ppo", make, seed=seed).policy.state_dict() for seed in (3, 3, 4))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)

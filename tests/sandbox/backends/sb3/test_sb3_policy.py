@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
-from sb3_tasks import ALGORITHMS, SHORT, Corridor, context, example_action_space, resolve
+from sb3_tasks import ALGORITHMS, Corridor, config_of, example_action_space, load, short, trained
 
 from sandbox.api import DamagedRunError, Policy
-from sandbox.backends.sb3.networks import MODELS, Network, build_policy
-from sandbox.backends.sb3.policy import SB3Policy, load, network_observation_space
-from sandbox.backends.sb3.spaces import shown_action_space
-from sandbox.backends.sb3.train import train
+from sandbox.backends.sb3.networks import Network, build_policy
+from sandbox.backends.sb3.policy import SB3Policy, network_observation_space
+from sandbox.backends.sb3.spaces import sb3_action_space
 
 OBSERVATIONS: dict[str, Any] = {
     "box": spaces.Box(-5, 5, (3,)),
@@ -53,15 +52,15 @@ def claimed(action_spaces: list[Any], names: Any) -> list[tuple[str, Any]]:
 
 
 def untrained(algorithm: str, observation_space: Any, action_space: Any, seed: int = 0) -> SB3Policy:
-    config = resolve(ALGORITHMS[algorithm].config)(**SHORT[algorithm])
-    network = Network.of(config)
+    row = ALGORITHMS[algorithm]
+    network = Network.of(row, config_of(algorithm)(**short(algorithm)))
     torch.manual_seed(seed)
     policy = build_policy(
-        algorithm, network_observation_space(observation_space), shown_action_space(action_space), network
+        row, network_observation_space(observation_space), sb3_action_space(action_space), network
     )
-    if algorithm == "ars":  # starts at zero
+    if row.kind == "evolution":  # starts at zero
         torch.nn.init.normal_(policy.action_net[0].weight)
-    return SB3Policy(algorithm, observation_space, action_space, network, policy)
+    return SB3Policy(row, observation_space, action_space, network, policy)
 
 
 def batch(space: Any, rows: int, seed: int = 0) -> Any:
@@ -77,19 +76,19 @@ def assert_acts_alike(first: Policy, second: Policy, observations: Any, rows: in
         first.reset(rows, seed=1)
         second.reset(rows, seed=1)
         for _ in range(3):
-            one = first.act(observations, deterministic=deterministic)
-            assert (one == second.act(observations, deterministic=deterministic)).all()
+            actions = first.act(observations, deterministic=deterministic)
+            assert (actions == second.act(observations, deterministic=deterministic)).all()
 
 
 @pytest.mark.parametrize("normalised", [False, True])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ALGORITHMS)
 def test_a_trained_policy_comes_back_and_acts_the_same(name: str, normalised: bool, tmp_path: Path) -> None:
     action_space = example_action_space(name)
-    hyperparameters = {**SHORT[name], "normalize_observation": normalised}
-    policy = train(context(name, lambda: Corridor(5, action_space=action_space), hyperparameters, steps=32))
+    hyperparameters = {**short(name), "normalize_observation": normalised}
+    policy = trained(name, lambda: Corridor(5, action_space=action_space), hyperparameters, steps=32)
     assert isinstance(policy, Policy)
     policy.save(tmp_path)
-    loaded = resolve(ALGORITHMS[name].load)(tmp_path)
+    loaded = ALGORITHMS[name].plugin.load(tmp_path)
     assert json.loads((tmp_path / "policy.json").read_text())["algorithm"] == name
     assert (tmp_path / "normaliser.npz").exists() is normalised
     assert (loaded.observation_space, loaded.action_space) == (policy.observation_space, policy.action_space)
@@ -121,11 +120,11 @@ def test_every_claimed_observation_space_is_acted_on_saved_and_loaded(
 @pytest.mark.parametrize("name", ["ppo", "dqn", "sac"])
 def test_every_claimed_observation_space_is_trained_on(name: str, observation: str) -> None:
     space, action_space = OBSERVATIONS[observation], example_action_space(name)
-    policy = train(context(name, lambda: Corridor(4, False, action_space, space), steps=32, rows=2))
+    policy = trained(name, lambda: Corridor(4, False, action_space, space), steps=32, rows=2)
     assert policy.act(batch(space, 3)).shape == (3, *action_space.shape)
 
 
-@pytest.mark.parametrize(("name", "action_space"), claimed(ACTIONS, MODELS), ids=str)
+@pytest.mark.parametrize(("name", "action_space"), claimed(ACTIONS, ALGORITHMS), ids=str)
 def test_actions_are_those_of_sb3_and_within_the_space(name: str, action_space: Any) -> None:
     space = OBSERVATIONS["box"]
     policy = untrained(name, space, action_space)
@@ -142,7 +141,7 @@ def test_actions_are_those_of_sb3_and_within_the_space(name: str, action_space: 
             assert actions.shape == (rows, *action_space.shape)
             sampled = policy.act(observations, deterministic=False)
             assert all(action_space.contains(action) for action in [*actions, *sampled])
-            if name == "recurrent-ppo":
+            if ALGORITHMS[name].recurrent:
                 policy.reset(rows)
                 state, starts = None, np.ones(rows, dtype=bool)
 
@@ -198,14 +197,14 @@ def test_acting_does_not_touch_the_global_generators() -> None:
     torch.manual_seed(0)
     before = torch.random.get_rng_state(), np.random.get_state()[1].copy()
     policy.act(batch(OBSERVATIONS["box"], 3), deterministic=False)
-    untrained_again = build_policy("ppo", policy.observation_space, policy.action_space, policy.network)
-    assert untrained_again is not policy.policy
+    another = build_policy(policy.algorithm, policy.observation_space, policy.action_space, policy.network)
+    assert another is not policy.policy
     assert torch.equal(torch.random.get_rng_state(), before[0])
     assert (np.random.get_state()[1] == before[1]).all()
 
 
 @pytest.mark.parametrize("deterministic", [True, False])
-@pytest.mark.parametrize(("name", "action_space"), claimed(ACTIONS[2:], MODELS), ids=str)
+@pytest.mark.parametrize(("name", "action_space"), claimed(ACTIONS[2:], ALGORITHMS), ids=str)
 def test_a_masked_action_is_never_chosen(name: str, action_space: Any, deterministic: bool) -> None:
     task = Corridor(action_space=action_space)
     policy = untrained(name, OBSERVATIONS["box"], action_space)
@@ -271,8 +270,8 @@ def test_a_document_that_was_made_up_is_refused(change: Any, words: str, tmp_pat
 def test_a_normaliser_of_another_shape_is_refused(tmp_path: Path) -> None:
     from sandbox.backends.policy_files import read_policy, write_policy
 
-    hyperparameters = {**SHORT["ppo"], "normalize_observation": True}
-    train(context("ppo", Corridor, hyperparameters)).save(tmp_path)
+    hyperparameters = {**short("ppo"), "normalize_observation": True}
+    trained("ppo", Corridor, hyperparameters).save(tmp_path)
     files = read_policy(tmp_path)
     document = {key: value for key, value in files.document.items() if key != "format"}
     assert files.normaliser is not None

@@ -1,8 +1,9 @@
-"""What training tells, when it stops, what it starts from, and what it never does."""
+"""What training reports, when it stops, what it starts from, and what it never does."""
 
 from __future__ import annotations
 
 import ast
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +13,45 @@ import pytest
 import torch
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
-from sb3_tasks import SHORT, Corridor, Recorder, context, example_action_space, vector
+from sb3_tasks import (
+    ALGORITHMS,
+    Corridor,
+    Recorder,
+    config_of,
+    context,
+    example_action_space,
+    load,
+    of_kind,
+    short,
+    trained,
+    vector,
+)
 
 import sandbox
 from sandbox.api import DamagedRunError, InvalidValueError, MisfitError, RunFailedError, StopTraining
 from sandbox.backends.sb3 import train as module
-from sandbox.backends.sb3.networks import MODELS, OFF_POLICY
-from sandbox.backends.sb3.policy import load
-from sandbox.backends.sb3.train import train
 
 
 def make_for(name: str, length: int = 5) -> Any:
     return lambda: Corridor(length, action_space=example_action_space(name))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ALGORITHMS)
 def test_progress_ends_with_every_step_counted_and_the_learning_described(name: str) -> None:
     update = Recorder()
-    rows = 1 if name == "ars" else 2
+    algorithm = ALGORITHMS[name]
+    rows = 2 if algorithm.capabilities.vectorised else 1
     envs = vector(make_for(name), rows)
-    train(context(name, make_for(name), steps=64, rows=rows, update=update, envs=envs))
+    trained(name, make_for(name), steps=64, rows=rows, update=update, envs=envs)
     taken = sum(len(env.taken) for env in envs.envs)
-    assert update.steps == sorted(set(update.steps)) or name == "ars"
+    assert update.steps == sorted(set(update.steps)) or not algorithm.resumable
     assert update.steps[-1] == taken
-    if name == "ars":  # whole sets of 2 · n_delta episodes of 5 steps
-        assert taken == 80
-    else:
-        assert taken == (70 if name == "a2c" else 64)  # A2C's rollouts are 5 steps long
+    iteration = {
+        "on-policy": rows * config_of(name)(**short(name)).n_steps if algorithm.kind == "on-policy" else 0,
+        "off-policy": rows,
+        "evolution": 2 * 2 * 5,  # whole sets of 2 · n_delta episodes of 5 steps
+    }[algorithm.kind]
+    assert taken == math.ceil(64 / iteration) * iteration
     assert update.values[-1]["rollout/ep_rew_mean"] == 5
     assert update.values[-1]["rollout/ep_len_mean"] == 5
     assert update.values[-1]["train/learning_rate"] > 0
@@ -47,26 +60,26 @@ def test_progress_ends_with_every_step_counted_and_the_learning_described(name: 
 
 
 @pytest.mark.parametrize("name", ["ppo", "dqn", "ars"])
-def test_long_training_is_told_of_in_about_a_hundred_updates_at_least(name: str) -> None:
+def test_long_training_is_reported_in_about_a_hundred_updates_at_least(name: str) -> None:
     update = Recorder()
-    train(context(name, make_for(name), steps=1600, update=update))
+    trained(name, make_for(name), steps=1600, update=update)
     assert len(update.steps) >= 60
     assert max(np.diff(update.steps)) <= 40
 
 
-def test_a_long_rollout_is_told_of_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_rollout_is_reported_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "UPDATE_SECONDS", 0.0)
     update = Recorder()
-    train(context("ppo", Corridor, {"n_steps": 32, "batch_size": 32, "n_epochs": 1}, steps=64, update=update))
+    trained("ppo", Corridor, {"n_steps": 32, "batch_size": 32, "n_epochs": 1}, steps=64, update=update)
     assert 5 in update.steps
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ALGORITHMS)
 def test_stopping_passes_through_and_closes_the_environment(name: str) -> None:
     update, envs = Recorder(stop_at=20), vector(make_for(name), 1)
     threads = torch.get_num_threads()
     with pytest.raises(StopTraining):
-        train(context(name, make_for(name), steps=10_000, update=update, envs=envs))
+        trained(name, make_for(name), steps=10_000, update=update, envs=envs)
     assert envs.closed
     assert 20 <= update.steps[-1] <= 120
     assert torch.get_num_threads() == threads
@@ -79,7 +92,7 @@ def test_a_failing_environment_is_closed_and_its_error_kept() -> None:
 
     envs = vector(Failing, 1)
     with pytest.raises(RuntimeError, match="the simulator died"):
-        train(context("ppo", Failing, envs=envs))
+        trained("ppo", Failing, envs=envs)
     assert envs.closed
 
 
@@ -95,19 +108,19 @@ def test_a_training_that_diverges_is_reported_in_a_sentence(name: str) -> None:
 
     envs = vector(make, 1)
     with pytest.raises(RunFailedError, match=r"Training diverged: after [0-9]+ steps"):
-        train(context(name, make, steps=400, envs=envs))
+        trained(name, make, steps=400, envs=envs)
     assert envs.closed
 
 
 def test_ars_refuses_more_than_one_row() -> None:
     with pytest.raises(InvalidValueError, match="cannot use 2 rows"):
-        train(context("ars", Corridor, rows=2))
+        trained("ars", Corridor, rows=2)
 
 
 def test_the_policy_that_an_update_gives_does_not_change_afterwards() -> None:
     update = Recorder()
     update.keep_policies = True
-    final = train(context("ppo", make_for("ppo"), steps=64, update=update))
+    final = trained("ppo", make_for("ppo"), steps=64, update=update)
     weights = [policy.policy.action_net.weight for policy in update.policies]  # type: ignore[attr-defined]
     assert not torch.equal(weights[0], weights[-1])
     assert torch.equal(weights[-1], final.policy.action_net.weight)
@@ -119,7 +132,7 @@ def test_looking_at_the_policy_does_not_change_the_training(name: str) -> None:
     curious.keep_policies = True
     weights = []
     for update in (quiet, curious):
-        policy = train(context(name, make_for(name), steps=64, update=update))
+        policy = trained(name, make_for(name), steps=64, update=update)
         for seen in update.policies:
             seen.act(np.zeros((2, 1), np.float32), deterministic=False)
         weights.append(policy.policy.state_dict())
@@ -136,7 +149,7 @@ def test_maskable_ppo_never_takes_a_forbidden_action_in_training(
         return Corridor(4, True, action_space, masked=True)
 
     envs = vector(make, 3, mode)
-    policy = train(context("maskable-ppo", make, steps=96, rows=3, masks=True, envs=envs))
+    policy = trained("maskable-ppo", make, steps=96, rows=3, masks=True, envs=envs)
     assert sum(len(env.taken) for env in envs.envs) == 96
     assert sum(env.forbidden_taken for env in envs.envs) == 0
     env = make()
@@ -156,50 +169,53 @@ def test_a_task_with_masks_can_be_trained_on_by_algorithms_without(name: str) ->
         return Corridor(4, action_space=spaces.Discrete(3), masked=name != "maskable-ppo")
 
     envs = vector(make, 2)
-    train(context(name, make, rows=2, masks=name != "maskable-ppo", envs=envs))
+    trained(name, make, rows=2, masks=name != "maskable-ppo", envs=envs)
     assert sum(len(env.taken) for env in envs.envs) >= 64
+
+
+def quiet(name: str) -> dict[str, Any]:
+    """No exploration noise, and a bound on steps whose size does not follow the learning rate."""
+    fields = config_of(name).model_fields
+    noise = {"action_noise_std": 0.0} if "action_noise_std" in fields else {}
+    return noise | ({"target_kl": 1e-30} if "cg_max_steps" in fields else {})
 
 
 def assert_started_from(name: str, initial: Path, hyperparameters: dict[str, Any], expected: Any) -> None:
     """Training with a vanishing learning rate keeps what it started from."""
-    still = {"learning_rate": 1e-30} | ({"action_noise_std": 0.0} if name == "td3" else {})
-    make = make_for("ppo") if name not in ("sac", "td3", "tqc", "crossq") else make_for(name)
-    policy = train(context(name, make, {**hyperparameters, **still}, initial=initial))
+    still = {"learning_rate": 1e-30} | quiet(name)
+    policy = trained(name, make_for(name), {**hyperparameters, **still}, initial=initial)
     for key, value in policy.policy.state_dict().items():
         if key.endswith(("ra_mean", "ra_var", "steps")):
             continue  # CrossQ's batch statistics go on, whatever the learning rate
         assert torch.allclose(value, expected[key], atol=1e-6), key
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ALGORITHMS)
 def test_every_algorithm_starts_from_its_own_policy(name: str, tmp_path: Path) -> None:
-    policy = train(context(name, make_for(name), seed=1))
+    policy = trained(name, make_for(name), seed=1)
     policy.save(tmp_path)
     expected = policy.policy.state_dict()
-    for online, target in [("q_net", "q_net_target"), ("quantile_net", "quantile_net_target"),
-                           ("critic", "critic_target"), ("actor", "actor_target")]:  # fmt: skip
-        for key in list(expected):
-            if key.startswith(f"{target}."):
-                expected[key] = expected[f"{online}.{key.removeprefix(f'{target}.')}"]
-    hyperparameters = SHORT[name]
-    if name == "trpo":  # its actor's step does not depend on the learning rate
-        hyperparameters = {**hyperparameters, "target_kl": 1e-30}
-    assert_started_from(name, tmp_path, hyperparameters, expected)
+    for network in ALGORITHMS[name].target_networks:
+        for key in [key for key in expected if key.startswith(f"{network}_target.")]:
+            expected[key] = expected[key.replace(f"{network}_target.", f"{network}.", 1)]
+    assert_started_from(name, tmp_path, short(name), expected)
 
 
-@pytest.mark.parametrize("name", sorted(OFF_POLICY - {"dqn", "qr-dqn"}))
+@pytest.mark.parametrize(
+    "name", [name for name in of_kind("off-policy") if "Box" in ALGORITHMS[name].capabilities.action_spaces]
+)
 def test_fine_tuning_acts_by_the_policy_it_starts_from_and_not_at_random(name: str, tmp_path: Path) -> None:
     make = make_for(name)
-    first = train(context(name, make, seed=1))
+    first = trained(name, make, seed=1)
     # An actor that is sure: what it samples is its mode.
-    if name != "td3":
+    if hasattr(first.policy.actor, "log_std"):
         with torch.no_grad():
             first.policy.actor.log_std.weight.zero_()
             first.policy.actor.log_std.bias.fill_(-20)
     first.save(tmp_path)
     envs = vector(make, 1)
-    waiting = SHORT[name] | {"learning_starts": 64} | ({"action_noise_std": 0.0} if name == "td3" else {})
-    train(context(name, make, waiting, steps=20, initial=tmp_path, envs=envs))
+    waiting = short(name) | {"learning_starts": 64} | quiet(name)
+    trained(name, make, waiting, steps=20, initial=tmp_path, envs=envs)
     observations = np.arange(20, dtype=np.float32)[:, None] % 5
     first.reset(20)
     wanted = first.act(observations)
@@ -209,17 +225,16 @@ def test_fine_tuning_acts_by_the_policy_it_starts_from_and_not_at_random(name: s
 
 @pytest.mark.parametrize("name", ["a2c", "trpo", "maskable-ppo"])
 def test_policy_gradient_algorithms_start_from_each_other(name: str, tmp_path: Path) -> None:
-    policy = train(context("ppo", make_for("ppo")))
+    policy = trained("ppo", make_for("ppo"))
     policy.save(tmp_path)
-    extra = {"target_kl": 1e-30} if name == "trpo" else {}
-    assert_started_from(name, tmp_path, SHORT[name] | extra, policy.policy.state_dict())
+    assert_started_from(name, tmp_path, short(name), policy.policy.state_dict())
 
 
 def test_the_normaliser_goes_on_from_the_saved_one(tmp_path: Path) -> None:
-    normalised = {**SHORT["ppo"], "normalize_observation": True}
-    first = train(context("ppo", make_for("ppo"), normalised, steps=64))
+    normalised = {**short("ppo"), "normalize_observation": True}
+    first = trained("ppo", make_for("ppo"), normalised, steps=64)
     first.save(tmp_path)
-    second = train(context("ppo", make_for("ppo"), normalised, steps=32, initial=tmp_path))
+    second = trained("ppo", make_for("ppo"), normalised, steps=32, initial=tmp_path)
     assert first.normaliser is not None
     assert second.normaliser is not None
     counts = [policy.normaliser.statistics[""].count for policy in (first, second)]  # type: ignore[union-attr]
@@ -249,7 +264,7 @@ def test_the_normaliser_goes_on_from_the_saved_one(tmp_path: Path) -> None:
         ),
         (
             "dqn",
-            {},
+            {"net_arch": [64, 64]},
             Corridor,
             r"q_net.q_net.0.weight: 64 × 1 is needed, but the saved policy has no such layer",
         ),
@@ -260,26 +275,26 @@ def test_the_normaliser_goes_on_from_the_saved_one(tmp_path: Path) -> None:
 def test_a_policy_that_does_not_fit_is_refused_naming_what_differs(
     name: str, hyperparameters: dict[str, Any], make: Any, words: str, tmp_path: Path
 ) -> None:
-    train(context("ppo", Corridor)).save(tmp_path)
+    trained("ppo", Corridor).save(tmp_path)
     envs = vector(make, 1)
     with pytest.raises(MisfitError, match=words):
-        train(context(name, make, {**SHORT[name], **hyperparameters}, initial=tmp_path, envs=envs))
+        trained(name, make, {**short(name), **hyperparameters}, initial=tmp_path, envs=envs)
     assert envs.closed
     assert not any(env.taken for env in envs.envs)
 
 
 def test_a_normalised_policy_is_not_continued_without_its_normaliser(tmp_path: Path) -> None:
-    train(context("ppo", Corridor, {**SHORT["ppo"], "normalize_observation": True})).save(tmp_path)
+    trained("ppo", Corridor, {**short("ppo"), "normalize_observation": True}).save(tmp_path)
     with pytest.raises(MisfitError, match="normalised observations") as error:
-        train(context("a2c", Corridor, initial=tmp_path))
+        trained("a2c", Corridor, initial=tmp_path)
     assert error.value.hint == "Use --hp normalize_observation=true."
 
 
 def test_a_damaged_policy_is_not_started_from(tmp_path: Path) -> None:
-    train(context("ppo", Corridor)).save(tmp_path)
+    trained("ppo", Corridor).save(tmp_path)
     (tmp_path / "weights.safetensors").write_bytes(b"")
     with pytest.raises(DamagedRunError, match="SHA-256"):
-        train(context("ppo", Corridor, initial=tmp_path))
+        trained("ppo", Corridor, initial=tmp_path)
 
 
 def test_ppo_learns_to_balance_a_pole_for_a_while(tmp_path: Path) -> None:
@@ -288,7 +303,7 @@ def test_ppo_learns_to_balance_a_pole_for_a_while(tmp_path: Path) -> None:
 
     hyperparameters = {"n_steps": 32, "batch_size": 256, "n_epochs": 20, "gae_lambda": 0.8, "gamma": 0.98,
                        "learning_rate": 1e-3, "learning_rate_schedule": "linear"}  # fmt: skip
-    train(context("ppo", make, hyperparameters, steps=20_000, rows=8)).save(tmp_path)
+    trained("ppo", make, hyperparameters, steps=20_000, rows=8).save(tmp_path)
     policy, env = load(tmp_path), make()
     returns = []
     for seed in range(5):
@@ -331,7 +346,7 @@ def test_off_policy_algorithms_reserve_no_more_memory_than_the_training_fills() 
     from sandbox.backends.sb3.model import build_model
     from sandbox.backends.sb3.vec_env import VecEnvAdapter
 
-    for name in OFF_POLICY:
+    for name in of_kind("off-policy"):
         given = context(name, make_for(name), {}, steps=1000)
-        model = build_model(given, VecEnvAdapter(vector(make_for(name), 2)))
+        model = build_model(ALGORITHMS[name], given, VecEnvAdapter(vector(make_for(name), 2)))
         assert 500 <= model.replay_buffer.buffer_size <= 510  # type: ignore[attr-defined]

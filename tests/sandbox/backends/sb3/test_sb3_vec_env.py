@@ -27,7 +27,9 @@ def play(envs: Any, actions: list[Any], masks: bool = False) -> list[Any]:
 
 @pytest.mark.parametrize("mode", [SAME, DISABLED])
 @pytest.mark.parametrize("truncate", [False, True])
-def test_the_last_observation_and_the_kind_of_end_are_told_apart(mode: AutoresetMode, truncate: bool) -> None:
+def test_the_last_observation_and_the_kind_of_end_are_distinguished(
+    mode: AutoresetMode, truncate: bool
+) -> None:
     steps = play(vector(lambda: Corridor(2, truncate), 2, mode), [[0, 0]] * 3)
     observation, reward, done, infos = steps[1]
     assert done.tolist() == [True, True]
@@ -278,9 +280,9 @@ def test_every_step_is_that_of_sb3s_own_vector_environment() -> None:
     for _ in range(200):
         actions = generator.integers(2, size=3)
         mine, other = ours.step(actions), theirs.step(actions)
-        for one, two in zip(mine[:3], other[:3], strict=True):
-            assert one.dtype == two.dtype
-            assert (one == two).all()
+        for value, expected in zip(mine[:3], other[:3], strict=True):
+            assert value.dtype == expected.dtype
+            assert (value == expected).all()
         for row in np.flatnonzero(mine[2]):
             assert (mine[3][row]["terminal_observation"] == other[3][row]["terminal_observation"]).all()
             assert mine[3][row]["TimeLimit.truncated"] == other[3][row]["TimeLimit.truncated"]

@@ -1,0 +1,1 @@
+"""Hyperparameters of every algorithm, typed and bounded; those of a kind share a module."""
