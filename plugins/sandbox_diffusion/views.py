@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api import Moment, ViewAgent, ViewRequest
+from sandbox.api.replay import Clock, Episode, PictureLog, StepLog, write_replay
 from sandbox_diffusion.pictures import tiled
 from sandbox_diffusion.quality import pixels
 
@@ -21,8 +20,6 @@ SHOWN = 32
 
 FOLLOWED = 6
 """Images that are shown after every step."""
-
-FRAMES_PER_SECOND = 5.0
 
 
 def samples(request: ViewRequest) -> None:
@@ -47,25 +44,36 @@ def steps(request: ViewRequest) -> None:
 
 
 def replay(request: ViewRequest) -> None:
-    """A picture of all images after every step."""
-    from sandbox.api.replay import write_replay
+    """A picture of all images after every step, and the terms of the reward."""
+    episodes = [_replay(request, agent, seed) for agent in request.agents for seed in request.seeds]
+    write_replay(request.path, request.scenario, episodes)
 
-    episodes = []
-    for agent in request.agents:
-        for seed in request.seeds:
-            history, record = _history(request, agent, seed)
-            frames = [_png(tiled(images[:SHOWN], min(len(images), 8), 6)) for images in history]
-            episodes.append(
-                {
-                    "agent": agent.name,
-                    "seed": seed,
-                    "metrics": dict(record.metrics),
-                    "fps": FRAMES_PER_SECOND,
-                    "images": frames,
-                    "mime": "image/png",
-                }
-            )
-    write_replay(request.path, "frames", "diffusion", episodes)
+
+def _replay(request: ViewRequest, agent: ViewAgent, seed: int) -> Episode:
+    log, pictures = StepLog(request.weights), PictureLog()
+
+    def watch(env: Any, moment: Moment) -> None:
+        log.add(moment)
+        if pictures.wants(moment.step):
+            images = _images(env)[:SHOWN]
+            pictures.add(moment.step, tiled(images, min(len(images), 8), 5))
+
+    record = request.play(agent, seed, watch)
+    return Episode(
+        agent=agent.name,
+        seed=seed,
+        frames=len(pictures.steps),
+        clock=Clock(unit="step", every=1),
+        metrics=record.metrics,
+        pictures=pictures.pictures,
+        series=log.series(pictures.steps),
+    )
+
+
+def _images(env: Any) -> Array:
+    """The images of an environment as they are now, pixels from 0 to 1."""
+    process = env.core.process
+    return pixels(process.images).reshape(-1, *process.shape)
 
 
 def _history(request: ViewRequest, agent: ViewAgent, seed: int) -> tuple[list[Array], Any]:
@@ -73,8 +81,7 @@ def _history(request: ViewRequest, agent: ViewAgent, seed: int) -> tuple[list[Ar
     history: list[Array] = []
 
     def watch(env: Any, moment: Moment) -> None:
-        process = env.core.process
-        history.append(pixels(process.images).reshape(-1, *process.shape))
+        history.append(_images(env))
 
     record = request.play(agent, seed, watch)
     return history, record
@@ -100,11 +107,3 @@ def _figure(request: ViewRequest, drawn: Sequence[tuple[str, Array]], columns: i
         axes.set_axis_off()
         axes.set_title(caption, fontsize=8, loc="left")
     figure.savefig(request.path)
-
-
-def _png(picture: Array) -> str:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(picture).quantize(64).save(buffer, "PNG", optimize=True)
-    return base64.b64encode(buffer.getvalue()).decode()
