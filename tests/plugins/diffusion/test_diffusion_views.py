@@ -56,7 +56,16 @@ def test_the_plugin_is_cheap_to_import() -> None:
 
 
 def test_a_whole_run_from_the_command_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "sandbox.cli.main", "run", "diffusion/eight", "--algo", "ddpo-is", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "sandbox.cli.main",
+        "run",
+        "diffusion/eight",
+        "--algo",
+        "ddpo-is",
+        "--json",
+    ]
     command += ["--steps", "640", "--num-envs", "2", "--episodes", "2", "--runs-dir", str(tmp_path)]
     for change in ("config.images=16", "config.steps=5", "evaluation.config={}", "evaluation.validations=1"):
         command += ["--set", change]
