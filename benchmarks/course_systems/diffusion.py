@@ -262,9 +262,9 @@ def _evaluation_envs(scenario: ResolvedScenario) -> Any:
 def _row(name: str, rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     """Means over seeds, and the worst of what is to be reached."""
     row: dict[str, Any] = {"agent": name, "images": int(rows[0]["images"]), "seeds": len(rows)}
-    row |= {metric: statistics.fmean(one[metric] for one in rows) for metric in (*METRICS, "cpu")}
-    row["least_judged"] = min(one["judged"] for one in rows)
-    row["least_diversity"] = min(one["diversity"] for one in rows)
+    row |= {metric: statistics.fmean(curve[metric] for curve in rows) for metric in (*METRICS, "cpu")}
+    row["least_judged"] = min(curve["judged"] for curve in rows)
+    row["least_diversity"] = min(curve["diversity"] for curve in rows)
     return row
 
 

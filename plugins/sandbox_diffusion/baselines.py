@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox.api.types import Array
 from sandbox_diffusion.config import DenoisingConfig
 from sandbox_diffusion.goals import make_goal
 from sandbox_diffusion.process import LIMIT
 from sandbox_diffusion.quality import pixels
-
-Array = NDArray[Any]
 
 
 class Pretrained:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from sandbox.api.types import Array
 
 DATA = Path(__file__).parent / "data"
 """Folder of the weights that ship."""

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from numpy.typing import NDArray
 
 from sandbox.api import batched
+from sandbox.api.types import Array, Bools, Json
 from sandbox_diffusion.config import DenoisingConfig, SetConfig
 from sandbox_diffusion.pictures import tiled
 from sandbox_diffusion.process import LIMIT, NOISE_LIMIT, Process
 from sandbox_diffusion.quality import distances, features, frechet, judged, make_reference, pixels
 from sandbox_diffusion.reward import Transition
-
-Array = NDArray[Any]
 
 CELL = 12
 """Screen pixels a side of a pixel, in pictures of one image."""
@@ -50,7 +47,7 @@ class SingleImage:
         """What is seen now."""
         return self.process.observe()
 
-    def ends(self) -> tuple[Any, Any]:
+    def ends(self) -> tuple[Bools, bool]:
         """An image is finished after its last step."""
         return self.process.finished, False
 
@@ -67,11 +64,11 @@ class SingleImage:
         """The image as it is now."""
         return tiled(pixels(self.process.images[[row]]).reshape(1, *self.process.shape), 1, CELL)
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> Json:
         """All that changes."""
         return self.process.get_state()
 
-    def set_state(self, state: Mapping[str, Any]) -> None:
+    def set_state(self, state: Json) -> None:
         """Go back to a state."""
         self.process.set_state(state)
 
@@ -113,7 +110,7 @@ class ImageSet:
         """What every agent sees."""
         return self.process.observe().reshape(*self._shape, -1)
 
-    def ends(self) -> tuple[Any, Any]:
+    def ends(self) -> tuple[Bools, bool]:
         """All images are finished after the last step."""
         return self.process.finished.reshape(self._shape), False
 
@@ -134,11 +131,11 @@ class ImageSet:
         images = pixels(self.process.images[self._of(row)]).reshape(-1, *self.process.shape)
         return tiled(images, -(-len(images) // 4) if len(images) < 16 else 8, 4)
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> Json:
         """All that changes."""
         return self.process.get_state()
 
-    def set_state(self, state: Mapping[str, Any]) -> None:
+    def set_state(self, state: Json) -> None:
         """Go back to a state."""
         self.process.set_state(state)
 

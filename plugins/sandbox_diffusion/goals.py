@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib import import_module
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sandbox.api import InvalidValueError, MisfitError
+from sandbox.api.types import Array
 from sandbox_diffusion.config import DenoisingConfig
 
-Array = NDArray[Any]
 Goal = Callable[[Array], Array]
 Shape = tuple[int, int, int]
 

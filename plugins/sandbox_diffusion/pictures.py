@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from sandbox.api.types import Array
 
 
 def tiled(images: Array, columns: int, cell: int, gap: int = 2) -> NDArray[np.uint8]:

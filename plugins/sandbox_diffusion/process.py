@@ -10,19 +10,15 @@ step is part of the action, and a policy that is the pre-trained model draws it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api import MisfitError
+from sandbox.api.types import Array, Bools, Json
 from sandbox_diffusion.config import DenoisingConfig
 from sandbox_diffusion.goals import make_goal
 from sandbox_diffusion.quality import pixels
 from sandbox_diffusion.reward import Transition
-
-Array = NDArray[Any]
 
 LIMIT = 6.0
 """Pixels of noisy images are kept within ±6, which standard noise leaves once in 5·10⁸ pixels."""
@@ -63,9 +59,9 @@ class Process:
         return self.images.shape[1]
 
     @property
-    def finished(self) -> NDArray[np.bool_]:
+    def finished(self) -> Bools:
         """Which images have taken all steps."""
-        done: NDArray[np.bool_] = self.clock >= self.num_steps
+        done: Bools = self.clock >= self.num_steps
         return done
 
     def begin(self, rows: Array, rng: np.random.Generator) -> None:
@@ -110,11 +106,11 @@ class Process:
         share = (self.clock / self.num_steps).astype(np.float32)
         return np.concatenate([self.images, share[:, None]], axis=1)
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> Json:
         """All that changes."""
         return {name: getattr(self, name).copy() for name in ("images", "clock", "kl", "goal")}
 
-    def set_state(self, state: Mapping[str, Any]) -> None:
+    def set_state(self, state: Json) -> None:
         """Go back to a state."""
         for name in ("images", "clock", "kl", "goal"):
             setattr(self, name, np.array(state[name]))

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sandbox.api.types import Array
 from sandbox_diffusion.config import DenoisingConfig
 from sandbox_diffusion.digits import load_digits
 from sandbox_diffusion.goals import DIGIT_SHAPE, Shape, make_goal, softmax
-
-Array = NDArray[Any]
 
 REFERENCE_IMAGES = 512
 """Images of the pre-trained model that others are compared with, always the same."""

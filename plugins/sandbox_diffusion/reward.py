@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-from numpy.typing import NDArray
 
 from sandbox.api import Rewards, RewardTerm
-
-Array = NDArray[Any]
+from sandbox.api.types import Array
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,10 @@ DDIM's update (Song et al. 2021, arXiv 2010.02502, eq. 12 and 16) for levels ᾱ
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from sandbox.api.types import Array
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sandbox.api import Moment, ViewAgent, ViewRequest
 from sandbox.api.replay import Clock, Episode, PictureLog, StepLog, write_replay
+from sandbox.api.types import Array
 from sandbox_diffusion.pictures import tiled
 from sandbox_diffusion.quality import pixels
-
-Array = NDArray[Any]
 
 SHOWN = 32
 """Images of an episode that are shown, at most."""
@@ -89,8 +87,8 @@ def _history(request: ViewRequest, agent: ViewAgent, seed: int) -> tuple[list[Ar
 
 def _caption(agent: ViewAgent, seed: int, record: Any) -> str:
     names = ("judged", "frechet", "diversity", "kl")
-    told = [f"{name} {record.metrics[name]:.3g}" for name in names if name in record.metrics]
-    return f"{agent.name}, seed {seed}\n{', '.join(told)}"
+    figures = [f"{name} {record.metrics[name]:.3g}" for name in names if name in record.metrics]
+    return f"{agent.name}, seed {seed}\n{', '.join(figures)}"
 
 
 def _figure(request: ViewRequest, drawn: Sequence[tuple[str, Array]], columns: int) -> None:

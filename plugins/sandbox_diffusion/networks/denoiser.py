@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sandbox.api.types import Array
 from sandbox_diffusion.schedule import Schedule
 
 Prediction = Literal["epsilon", "sample", "v_prediction"]
@@ -86,7 +87,7 @@ class Denoiser(nn.Module):
             return keep * image - spread * predicted, spread * image + keep * predicted
         return (image - spread * predicted) / keep, predicted
 
-    def _constant(self, name: str, values: NDArray[Any]) -> None:
+    def _constant(self, name: str, values: Array) -> None:
         self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(values)), persistent=False)
 
 

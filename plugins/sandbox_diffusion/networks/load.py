@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from sandbox.api import BrokenFileError, InvalidValueError, MisfitError, MissingExtraError
+from sandbox.api.types import Array
 from sandbox_diffusion.digits import DATA
 from sandbox_diffusion.networks.denoiser import Denoiser, Prediction, ReferenceMeans
 from sandbox_diffusion.networks.layers import DigitDenoiser, JudgeClassifier, RewardClassifier
@@ -100,12 +100,12 @@ def judge_classifier() -> JudgeClassifier:
     return net
 
 
-def log_odds(net: nn.Module, images: NDArray[Any], features: bool = False) -> NDArray[Any]:
+def log_odds(net: nn.Module, images: Array, features: bool = False) -> Array:
     """What a classifier (or its features) makes of images ``(n, 64)``; shape ``(n, 10)`` (or ``(n, 16)``)."""
     with torch.inference_mode():
         rows = torch.from_numpy(np.ascontiguousarray(images, np.float32))
         result: Any = net.features(rows) if features else net(rows)  # type: ignore[operator]
-    array: NDArray[Any] = result.numpy().astype(np.float64)
+    array: Array = result.numpy().astype(np.float64)
     return array
 
 

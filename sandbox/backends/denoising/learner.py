@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from sandbox.api import Interaction, RunFailedError, TrainContext, driven
 from sandbox.api.errors import MisfitError
+from sandbox.api.types import Array, Json
 from sandbox.backends.denoising.losses import (
     Batch,
     fit_importance,
@@ -24,7 +24,6 @@ from sandbox.backends.denoising.policy import DenoiserPolicy, split, take_weight
 from sandbox.backends.policy_files import read_policy
 from sandbox.backends.tensors import load_module, load_optimizer, packed
 
-Array = NDArray[Any]
 Fit = Callable[..., dict[str, float]]
 
 
@@ -103,7 +102,7 @@ class DenoiserLearner:
         """The policy of this moment."""
         return self._policy.snapshot()
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> Json:
         """Weights, optimiser, generators, and what the environments showed last."""
         return {
             "network": packed(self._denoiser.network.state_dict()),
@@ -114,7 +113,7 @@ class DenoiserLearner:
             "images": self._images,
         }
 
-    def set_state(self, state: Mapping[str, Any]) -> None:
+    def set_state(self, state: Json) -> None:
         """Go on from a state."""
         load_module(self._denoiser.network, state["network"])
         load_optimizer(self._optimizer, state["optimizer"])

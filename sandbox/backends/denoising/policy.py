@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,10 +15,10 @@ from torch import Tensor, nn
 from sandbox.api.errors import DamagedRunError, MisfitError
 from sandbox.api.spaces import space_from_json, space_to_json
 from sandbox.api.task_models import TaskModels
+from sandbox.api.types import Array, Bools, Space
 from sandbox.backends.denoising.model import Denoiser, denoiser_of
 from sandbox.backends.policy_files import PolicyFiles, read_policy, require_fit, write_policy
 
-Array = NDArray[Any]
 ALGORITHMS = ("ddpo-is", "ddpo-sf", "rwr")
 
 
@@ -42,8 +41,8 @@ class DenoiserPolicy:
     def __init__(
         self,
         algorithm: str,
-        observation_space: gym.Space[Any],
-        action_space: gym.Space[Any],
+        observation_space: Space,
+        action_space: Space,
         stochastic: bool = True,
     ) -> None:
         shapes = observation_space.shape, action_space.shape
@@ -75,9 +74,7 @@ class DenoiserPolicy:
         """Restart the generator."""
         self.generator = np.random.default_rng(seed)
 
-    def act(
-        self, observation: Any, mask: NDArray[np.bool_] | None = None, deterministic: bool = True
-    ) -> NDArray[Any]:
+    def act(self, observation: Any, mask: Bools | None = None, deterministic: bool = True) -> Array:
         """The next images; see `sandbox.api.Policy.act`.
 
         Raises:
