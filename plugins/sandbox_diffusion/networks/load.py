@@ -155,23 +155,25 @@ def _diffusers(weights: Path) -> tuple[nn.Module, tuple[int, ...], Any]:
             folder ``scheduler`` beside it. No pickle is read.
     """
     try:
-        from diffusers import DDPMScheduler, UNet2DModel
+        diffusers: Any = import_module("diffusers")
     except ImportError as error:
         raise MissingExtraError("A model of diffusers", ["diffusers"], "diffusion") from error
     folder = weights.parent
     try:
-        network = UNet2DModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+        network = diffusers.UNet2DModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
         scheduler = folder.parent / "scheduler"
         if (scheduler / "scheduler_config.json").is_file():
             # The process is told by the levels alone; which sampler the pipeline prefers does not matter.
             document = json.loads((scheduler / "scheduler_config.json").read_text(encoding="utf-8"))
-            process = DDPMScheduler.from_config(document)
+            process = diffusers.DDPMScheduler.from_config(document)
         else:
-            process = DDPMScheduler()
+            process = diffusers.DDPMScheduler()
     except (OSError, ValueError, TypeError, RuntimeError, KeyError, NotImplementedError) as error:
         raise BrokenFileError(weights, f"cannot be read as a UNet2DModel of diffusers: {error}") from error
     size = network.config.sample_size
     if network.config.class_embed_type is not None or network.config.num_class_embeds is not None:
         raise BrokenFileError(weights, "is a model with classes; only unconditional ones are taken")
+    if network.config.out_channels != network.config.in_channels:
+        raise BrokenFileError(weights, "predicts variances as well, which is not supported")
     height, width = (size, size) if isinstance(size, int) else (size or (0, 0))
     return network, (int(network.config.in_channels), int(height), int(width)), process
