@@ -284,7 +284,7 @@ class _RowChooser:
 
 def _row_space(envs: VectorEnvironment) -> Space:
     """The action space that a mask belongs to: an agent's where there are several."""
-    space: Space = getattr(envs, "row_action_space", envs.single_action_space)
+    space: Space = getattr(envs.unwrapped, "row_action_space", envs.single_action_space)
     return space
 
 
