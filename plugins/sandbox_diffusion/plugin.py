@@ -100,7 +100,7 @@ domain = Domain(
     title="Training diffusion models by reward",
     tasks=(IMAGES, IMAGE),
     default_scenario="diffusion/eight",
-    requires=("torch", "safetensors", "sklearn", "pettingzoo", "supersuit"),
+    requires=("torch", "safetensors", "sklearn", "pettingzoo"),
     extra="diffusion",
     sources=(DDPO, DDIM, DIGITS),
 )
