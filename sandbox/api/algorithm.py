@@ -21,7 +21,7 @@ Family = Literal[
     "policy-gradient", "value-based", "actor-critic", "model-based", "planning", "imitation", "offline"
 ]
 
-Need = Literal["dataset", "expert", "model", "dynamics", "gradient"]
+Need = Literal["dataset", "expert", "model", "dynamics", "gradient", "pretrained"]
 """What an algorithm may need beside an environment; see `Capabilities.needs`."""
 
 
@@ -48,6 +48,7 @@ class Capabilities:
             - ``"model"``: the task's finite model, `TrainContext.models.finite <TaskModels.finite>`.
             - ``"dynamics"``: the task's dynamics as array operations, `TaskModels.dynamics`.
             - ``"gradient"``: the same, and differentiable.
+            - ``"pretrained"``: the model that the task fine-tunes, `TaskModels.pretrained`.
         accepts: What of these it also uses where it is given; a dataset or an expert that is neither
             needed nor accepted is refused.
         search: Whether it searches with the rules of a game (`Task.game <Task>`); a task without them is

@@ -91,6 +91,8 @@ class Task:
             the first rendered image of an episode is taken.
         inputs: What the files of a scenario hold and what of it is used, ``(config) -> Sequence[InputPart]``,
             for a task that reads files; ``sandbox info`` shows it.
+        pretrained: ``(config) -> model``: a new copy of the model that policies of the task begin as, where
+            the task is to fine-tune one. Its form is agreed by the task and the algorithms that need it.
         small: Parameters of a small instance whose episodes are short, for the contract suite.
         expected_failures: Checks of the contract suite that the task cannot pass, each with the reason.
         extensions: What others have added; set by the registry.
@@ -127,6 +129,7 @@ class Task:
     tables: str | Callable[[Any], Sequence[InfoTable]] | None = None
     picture: str | Callable[[Any, Path], None] | None = None
     inputs: str | Callable[[Any], Sequence[InputPart]] | None = None
+    pretrained: str | Callable[..., Any] | None = None
     small: Mapping[str, Any] = field(default_factory=dict, hash=False)
     expected_failures: Mapping[str, str] = field(default_factory=dict, hash=False)
     extensions: tuple[Extension, ...] = ()

@@ -28,6 +28,7 @@ class TaskModels:
     reward: RewardSpec
     make_finite: Callable[[Any, RewardSpec], FiniteModel] | None = None
     make_dynamics: Callable[[Any], Dynamics] | None = None
+    make_pretrained: Callable[[Any], Any] | None = None
 
     @cached_property
     def finite(self) -> FiniteModel:
@@ -51,3 +52,14 @@ class TaskModels:
         if self.make_dynamics is None:
             raise MisfitError(f"The task {self.task} offers no dynamics.")
         return self.make_dynamics(self.config)
+
+    @property
+    def pretrained(self) -> Any:
+        """A new copy of the model that the task fine-tunes.
+
+        Raises:
+            MisfitError: If the task has none.
+        """
+        if self.make_pretrained is None:
+            raise MisfitError(f"The task {self.task} has no pre-trained model.")
+        return self.make_pretrained(self.config)

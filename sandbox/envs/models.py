@@ -8,7 +8,7 @@ from sandbox.scenarios.resolve import ResolvedScenario
 
 
 def models_of(scenario: ResolvedScenario) -> TaskModels:
-    """The task's finite model and dynamics with the scenario's training parameters and weights."""
+    """What the task offers of models, with the scenario's training parameters and weights."""
     task = scenario.task
     return TaskModels(
         scenario.spec.task,
@@ -16,4 +16,5 @@ def models_of(scenario: ResolvedScenario) -> TaskModels:
         scenario.reward,
         None if task.finite_model is None else resolve(task.finite_model),
         None if task.dynamics is None else resolve(task.dynamics),
+        None if task.pretrained is None else resolve(task.pretrained),
     )

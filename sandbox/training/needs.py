@@ -56,12 +56,14 @@ def missing_models(scenario: ResolvedScenario, algorithm: Algorithm) -> list[str
         missing.append("it needs the task's dynamics as array operations, and the task offers none")
     elif "gradient" in needs and not models_of(scenario).dynamics.differentiable:
         missing.append("it needs gradients, and the task's dynamics have none with these parameters")
+    if "pretrained" in needs and task.pretrained is None:
+        missing.append("it fine-tunes a pre-trained model, and the task has none")
     return missing
 
 
 def tasks_with(need: Need) -> list[str]:
     """Full names of the tasks that offer a model."""
-    field = "finite_model" if need == "model" else "dynamics"
+    field = {"model": "finite_model", "pretrained": "pretrained"}.get(need, "dynamics")
     return [
         f"{domain.name}/{task.name}"
         for domain in registry().domains.working()

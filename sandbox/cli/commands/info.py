@@ -29,6 +29,7 @@ RESUME = {
 MODELS = {
     "finite_model": "its finite model, for exact solvers",
     "dynamics": "its dynamics as array operations, for planning and gradients",
+    "pretrained": "a pre-trained model, for algorithms that fine-tune",
 }
 """What a task may tell of itself; see `sandbox.api.TaskModels`."""
 
@@ -104,7 +105,7 @@ def describe(resolved: ResolvedScenario) -> Json:
         "agents": task.agents,
         "masks": task.masks,
         "resume": task.resume,
-        "models": [name for name in ("finite_model", "dynamics") if getattr(task, name) is not None],
+        "models": [name for name in MODELS if getattr(task, name) is not None],
         "spaces": spaces,
         "metric": resolved.metric.name,
         "metrics": [
