@@ -32,12 +32,19 @@ from sandbox.scenarios.overrides import (
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from sandbox.api.extension import Observation
+    from sandbox.api.extension import Extension, Observation
     from sandbox.api.metric import Metric
     from sandbox.api.reward import RewardSpec
     from sandbox.api.scenario import Scenario
     from sandbox.api.types import Json
-from sandbox.scenarios.hash import add_extensions, code_names, has_scheme, input_digest, input_fields
+from sandbox.scenarios.hash import (
+    add_extensions,
+    code_names,
+    has_scheme,
+    input_digest,
+    input_fields,
+    taking_part,
+)
 from sandbox.scenarios.paths import absolute_path
 from sandbox.scenarios.source import Source, source_of
 from sandbox.scenarios.validation import validate
@@ -107,6 +114,11 @@ class ResolvedScenario:
             if metric.name == self.spec.metric:
                 return metric
         raise UnknownNameError("metric", self.spec.metric, [metric.name for metric in self.task.metrics])
+
+    @cached_property
+    def extensions(self) -> tuple[Extension, ...]:
+        """The extensions of the task that have to do with the scenario's numbers."""
+        return taking_part(self.task, self.reward.weights, self.metric, self.observation)
 
     @cached_property
     def hash(self) -> str:
