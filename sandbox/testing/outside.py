@@ -32,6 +32,7 @@ def check_outside(
     seconds: float = SECONDS,
     memory: int = MEMORY,
     only: Sequence[str] = (),
+    lock: bool = False,
 ) -> Iterator[Result]:
     """Run every check of the contract on a plugin.
 
@@ -41,6 +42,7 @@ def check_outside(
         seconds: Wall time after which the process and all that it started is killed.
         memory: Address space of each process, bytes.
         only: Names of the checks to run; all if absent.
+        lock: Whether the plugin's lock file is written first.
 
     Yields:
         The result of each check as it ends. Where the process dies or runs out of time, the check that
@@ -54,7 +56,7 @@ def check_outside(
             raise UnknownNameError("check", name, CHECKS)
     reader, writer = os.pipe()
     asked: dict[str, Any] = {"plugin": plugin, "level": level, "memory": memory, "cpu": int(seconds) + 10}
-    asked["only"] = list(only)
+    asked |= {"only": list(only), "lock": lock}
     arguments = [str(writer), json.dumps(asked), Parent.current().argument]
     process = subprocess.Popen(
         [sys.executable, "-m", "sandbox.testing.worker", *arguments],

@@ -11,19 +11,20 @@ from typing import Any, Literal
 
 from sandbox.api.errors import PluginError, SandboxError
 from sandbox.registry.discover import add_plugins, registry
-from sandbox.testing import agents, declaration, episodes, several
+from sandbox.testing import agents, causes, declaration, episodes, lock, several
 from sandbox.testing.subjects import Subject, all_subjects, subjects
 from sandbox.testing.survey import said
-from sandbox.testing.verdicts import Level, NotApplicable, Violation
+from sandbox.testing.verdicts import Level, NotApplicable, Violation, take_cuts
 
 Status = Literal["passed", "failed", "expected", "stale", "skipped"]
 
-CHECKS: Mapping[str, Callable[[Subject], None]] = {
+CHECKS: Mapping[str, Callable[[Subject], str | None]] = {
     "declaration": declaration.declaration,
     "parameters": declaration.parameters,
     "scenarios": declaration.scenarios,
     "cheap-import": declaration.cheap_import,
     "plays": episodes.plays,
+    "coverage": causes.coverage,
     "ends": episodes.ends,
     "reward": episodes.reward,
     "terms": episodes.terms,
@@ -38,6 +39,11 @@ CHECKS: Mapping[str, Callable[[Subject], None]] = {
     "global-generators": episodes.global_generators,
     "truncation": episodes.truncation,
     "presets": episodes.presets,
+    "reward-varies": causes.reward_varies,
+    "parameters-matter": causes.parameters_matter,
+    "outer-events": causes.outer_events,
+    "played-scenarios": causes.played_scenarios,
+    "locked": lock.locked,
     "gymnasium": declaration.gymnasium_checker,
     "pettingzoo": declaration.pettingzoo_checker,
     "independent-copies": several.independent_copies,
@@ -46,6 +52,7 @@ CHECKS: Mapping[str, Callable[[Subject], None]] = {
     "vector-memory": several.vector_memory,
     "restores-state": several.restores_state,
     "restores-vector-state": several.restores_vector_state,
+    "baselines-only-look": causes.baselines_only_look,
     "baseline-beats-random": agents.baseline_beats_random,
     "trains": agents.trains,
     "policies-survive": agents.policies_survive,
@@ -68,7 +75,8 @@ class Result:
         check: Name of the check.
         status: ``passed``, ``failed``, ``expected`` (it failed, as the plugin says it would), ``stale``
             (it passed, though the plugin says that it would not) or ``skipped``.
-        message: What is wrong, why it was skipped, or the plugin's reason.
+        message: What is wrong, why it was skipped, the plugin's reason, or of a check that passed what it
+            saw, and what it could not look at in the time there was.
         seconds: Time it took.
     """
 
@@ -177,7 +185,8 @@ def _outcome(subject: Subject, name: str) -> tuple[Status, str]:  # noqa: PLR091
             return "skipped", subject.survey.missing
         if name not in WITHOUT_PLAY and subject.survey.crashed and name not in subject.survey.violations:
             return "skipped", "the environment cannot be played: see the check 'plays'"
-        CHECKS[name](subject)
+        take_cuts()
+        note = "; ".join(filter(None, [CHECKS[name](subject), *take_cuts()]))
     except NotApplicable as skip:
         return "skipped", str(skip)
     except Violation as violation:
@@ -186,4 +195,6 @@ def _outcome(subject: Subject, name: str) -> tuple[Status, str]:  # noqa: PLR091
         return ("expected", reason) if reason else ("failed", error.message.rstrip("."))
     except Exception as error:
         return ("expected", reason) if reason else ("failed", f"the plugin raised {said(error)}")
-    return ("stale", f"it passes: take it out of expected_failures ({reason})") if reason else ("passed", "")
+    return (
+        ("stale", f"it passes: take it out of expected_failures ({reason})") if reason else ("passed", note)
+    )

@@ -5,11 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    pass
-
+from typing import Literal
 
 Level = Literal["quick", "full"]
 
@@ -20,6 +16,22 @@ class Violation(Exception):  # noqa: N818 - what a check finds, not a fault of t
 
 class NotApplicable(Exception):  # noqa: N818 - likewise
     """The check has nothing to say about this subject; the message says why."""
+
+
+_cuts: list[str] = []
+
+
+def cut(what: str) -> None:
+    """Say of the running check that it did not look at all that it should have: time was up."""
+    if what not in _cuts:
+        _cuts.append(what)
+
+
+def take_cuts() -> list[str]:
+    """What was cut short since the last call."""
+    taken = list(_cuts)
+    _cuts.clear()
+    return taken
 
 
 @dataclass(frozen=True, slots=True)

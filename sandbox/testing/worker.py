@@ -31,11 +31,15 @@ def main(arguments: list[str]) -> int:
 
 def _run(asked: dict[str, Any], stream: Any) -> None:
     from sandbox.registry.discover import registry
+    from sandbox.testing.lock import write_lock
     from sandbox.testing.subjects import subjects
     from sandbox.testing.suite import CHECKS, domains_of, run_check
 
     for name in domains_of(asked["plugin"]):
-        for subject in subjects(registry().domain(name), asked["level"]):
+        chosen = subjects(registry().domain(name), asked["level"])
+        if asked["lock"]:
+            write_lock(chosen)
+        for subject in chosen:
             for check in asked["only"] or CHECKS:
                 _tell(stream, begin=[subject.name, check])
                 _tell(stream, result=run_check(subject, check).to_json())
