@@ -102,7 +102,7 @@ def parameters_matter(subject: Subject) -> str:
         elif not _has_effect(subject, name, trace):
             silent.append(name)
     sources = _sources(subject.domain.name)  # without any, nothing can be said of what is read
-    unread = [name for name in silent if sources and _mentions(sources, name) < 2]
+    unread = [name for name in silent if sources and not _is_read(sources, name)]
     if unread:
         raise Violation(
             f"config.{', config.'.join(unread)} has no effect, and nothing in the plugin reads it"
@@ -178,7 +178,8 @@ def _acted(subject: Subject, env: Environment, name: str) -> Iterator[tuple[Rese
     """A part of an episode as a baseline plays it."""
     joint = subject.task.agents == "parallel"
     space = getattr(env, "row_action_space", None) or env.action_space
-    policy = policy_of(subject.scenario, Agent(name, baseline=name), getattr(env, "parallel", env), space)
+    inner = getattr(env, "parallel", env).unwrapped  # what baselines may read
+    policy = policy_of(subject.scenario, Agent(name, baseline=name), inner, space)
     begun = False
 
     def choose(answer: Answer) -> Element:
@@ -215,9 +216,9 @@ def _extreme(subject: Subject, kind: str) -> list[Answer]:
         return [answer for _, answer in steps(env, choose, SEEDS[0], STEPS, 2 * subject.budget.seconds)]
 
 
-def _mentions(sources: str, name: str) -> int:
-    """How often a name stands in sources; its declaration is the first."""
-    return len(re.findall(rf"\b{re.escape(name)}\b", sources))
+def _is_read(sources: str, name: str) -> bool:
+    """Whether sources use a name as an attribute, a key or an argument; its declaration is none of these."""
+    return re.search(rf"\.{name}\b|[\"']{name}[\"']|\b{name}\s*[=,)]", sources) is not None
 
 
 def _size(action: Element) -> float:
