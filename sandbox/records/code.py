@@ -36,16 +36,16 @@ def differences(before: Code, now: Code) -> list[str]:
     if not before:
         return ["which code made it was not recorded"] if now else []
     then, present = ({part.name: part for part in code} for code in (before, now))
-    told = []
+    words = []
     for name in sorted(then.keys() | present.keys()):
         old, new = then.get(name), present.get(name)
         if old is None or new is None:
-            told.append(f"{name} ({'added' if old is None else 'left out'})")
+            words.append(f"{name} ({'added' if old is None else 'left out'})")
         elif (old.distribution, old.version) != (new.distribution, new.version):
-            told.append(f"{name} ({_edition(old)} then, {_edition(new)} now)")
+            words.append(f"{name} ({_edition(old)} then, {_edition(new)} now)")
         elif old.digest != new.digest:
-            told.append(f"{name} (its sources were changed)")
-    return told
+            words.append(f"{name} (its sources were changed)")
+    return words
 
 
 def _edition(part: CodeRecord) -> str:

@@ -31,14 +31,14 @@ def coverage(subject: Subject) -> str:
     survey = subject.survey
     if not survey.trace.steps:
         raise NotApplicable("no step was played")
-    told = [f"{survey.trace.steps:,} steps, {survey.ended} episodes to their end"]
+    facts = [f"{survey.trace.steps:,} steps, {survey.ended} episodes to their end"]
     if survey.ended:
-        told.append(f"{survey.terminated} terminated, {survey.ended - survey.terminated} truncated")
+        facts.append(f"{survey.terminated} terminated, {survey.ended - survey.terminated} truncated")
     if subject.task.masks:
-        told.append(f"{survey.forbidding:,} masks that forbade something")
+        facts.append(f"{survey.forbidding:,} masks that forbade something")
     still = [name for name, (low, high) in survey.terms.items() if low == high]
-    told.append(f"terms that never varied: {', '.join(still)}" if still else "every term varied")
-    return "; ".join(told)
+    facts.append(f"terms that never varied: {', '.join(still)}" if still else "every term varied")
+    return "; ".join(facts)
 
 
 def baselines_only_look(subject: Subject) -> None:

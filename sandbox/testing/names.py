@@ -42,3 +42,14 @@ CHECK_NAMES = (
     "policies-survive",
 )
 """In the order of `sandbox.testing.suite.CHECKS`, which a test holds equal to these."""
+
+ALGORITHM_CHECK_NAMES = (
+    "spaces-trained",
+    "same-again",
+    "saved-policy",
+    "masks-honoured",
+    "resumes-exactly",
+    "dataset-not-stepped",
+    "nan-refused",
+)
+"""In the order of `sandbox.testing.algorithms.ALGORITHM_CHECKS`, which a test holds equal to these."""

@@ -58,7 +58,8 @@ def new(
 
 def check(
     plugin: Annotated[
-        str, typer.Argument(metavar="NAME|PATH", help="An installed domain, or the path of a plugin.")
+        str,
+        typer.Argument(metavar="NAME|PATH", help="A domain or algorithm, or the path of a plugin."),
     ],
     quick: Annotated[
         bool, typer.Option("--quick", help="Short rollouts and one algorithm instead of all that fit.")
