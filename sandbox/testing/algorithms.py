@@ -44,6 +44,9 @@ STEPS = 192
 LONGER = 4
 """Times as many steps to be stopped in the middle of."""
 
+LONGEST = 40
+"""The same for those that have only one safe point in that time."""
+
 ROWS = 16
 
 
@@ -162,6 +165,10 @@ def resumes_exactly(trial: Trial) -> str:
     plan = replace(trial.plan(*trial.first()), steps=LONGER * STEPS)
     counter = _SafePoints(plan.algorithm)
     whole = _acts(trial.train(replace(plan, algorithm=counter.algorithm)), plan)
+    if counter.seen < 2:  # its iterations are long
+        plan = replace(plan, steps=LONGEST * STEPS)
+        counter = _SafePoints(plan.algorithm)
+        whole = _acts(trial.train(replace(plan, algorithm=counter.algorithm)), plan)
     if counter.seen < 2:
         raise Violation(
             f"claims exact_resume, but calls update with a state {counter.seen} times in {plan.steps:,} steps"

@@ -102,7 +102,7 @@ def parameters_matter(subject: Subject) -> str:
         elif not _has_effect(subject, name, trace):
             silent.append(name)
     sources = _sources(subject.domain.name)  # without any, nothing can be said of what is read
-    unread = [name for name in silent if sources and not _is_read(sources, name)]
+    unread = [name for name in silent if _is_only_declared(sources, name)]
     if unread:
         raise Violation(
             f"config.{', config.'.join(unread)} has no effect, and nothing in the plugin reads it"
@@ -216,9 +216,14 @@ def _extreme(subject: Subject, kind: str) -> list[Answer]:
         return [answer for _, answer in steps(env, choose, SEEDS[0], STEPS, 2 * subject.budget.seconds)]
 
 
-def _is_read(sources: str, name: str) -> bool:
-    """Whether sources use a name as an attribute, a key or an argument; its declaration is none of these."""
-    return re.search(rf"\.{name}\b|[\"']{name}[\"']|\b{name}\s*[=,)]", sources) is not None
+def _is_only_declared(sources: str, name: str) -> bool:
+    """Whether sources declare a field and never use its name as an attribute, a key or an argument.
+
+    A config that the core declares, as of environments made elsewhere, is read by the core.
+    """
+    if re.search(rf"^\s+{name}\s*:", sources, re.MULTILINE) is None:
+        return False
+    return not re.search(rf"\.{name}\b|[\"']{name}[\"']|\b{name}\s*[=,)]", sources)
 
 
 def _size(action: Element) -> float:
