@@ -234,7 +234,20 @@ def contract_suite() -> str:
     """Every check of the contract suite and the promise that it stands for."""
     from sandbox.testing.suite import CHECKS
 
-    promises = [(f"`{name}`", " ".join(inspect.getdoc(check).split())) for name, check in CHECKS.items()]  # type: ignore[union-attr]
+    return _promises(CHECKS)
+
+
+def algorithm_suite() -> str:
+    """Every check of the suite for algorithms and the promise that it stands for."""
+    from sandbox.testing.algorithms import ALGORITHM_CHECKS
+
+    return _promises(ALGORITHM_CHECKS)
+
+
+def _promises(checks: Mapping[str, Any]) -> str:
+    promises = [
+        (f"`{name}`", " ".join((inspect.getdoc(check) or "").split())) for name, check in checks.items()
+    ]
     return table(("check", "promise"), promises)
 
 
@@ -367,6 +380,7 @@ REGIONS: dict[str, Callable[[], str]] = {
     "python-api": python_api,
     "contract": contract,
     "contract-suite": contract_suite,
+    "algorithm-suite": algorithm_suite,
     "errors": errors,
     "packages": packages,
 }

@@ -54,7 +54,8 @@ class Capabilities:
         search: Whether it searches with the rules of a game (`Task.game <Task>`); a task without them is
             refused.
         exact_resume: Whether going on from its saved state gives, over restored environments, what a run
-            without a stop gives. Where it does not, the run says so.
+            without a stop gives. Claimed by who has tested it, as ``sandbox plugin check NAME`` does; where
+            it is not claimed, a resumed run says so, and a stopped cell of a comparison starts again.
     """
 
     observation_spaces: frozenset[str]
@@ -63,7 +64,7 @@ class Capabilities:
     agents: frozenset[str] = frozenset({"single", "parallel"})
     vectorised: bool = True
     data: Literal["online", "offline"] = "online"
-    exact_resume: bool = True
+    exact_resume: bool = False
     needs: frozenset[Need] = frozenset()
     accepts: frozenset[Need] = frozenset()
     search: bool = False

@@ -15,6 +15,7 @@ from sandbox.api.files import open_regular
 from sandbox.comparison.artifacts import check_target
 from sandbox.comparison.cells import Cell, Grid, make_grid, take_shard
 from sandbox.comparison.drive import GridCallback, State, drive, survey
+from sandbox.comparison.other_code import other_code, unrecorded, with_unrecorded
 from sandbox.comparison.records import cell_folder
 from sandbox.comparison.suites import Suite, find_suite, load_suite
 from sandbox.comparison.summary import summarise
@@ -155,6 +156,7 @@ def run_grid(
     command: Sequence[str] | None = None,
 ) -> ComparisonResult:
     """Bring a grid to its end; see `compare`."""
+    grid = with_unrecorded(root, grid)
     mine = take_shard(grid.cells, shard)
     if artifacts is not None:
         check_target(artifacts)
@@ -201,7 +203,9 @@ def _write(
 ) -> ComparisonRecord:
     """Summarise all cells, also those of other shards, and write what there is."""
     state = _everything(root, grid, known)
-    record = summarise(grid, root, state, command)
+    record = summarise(grid, root, state, command).changed(
+        other_code=other_code(root, grid), unrecorded_code=unrecorded(grid)
+    )
     with storage_errors(root):
         write_atomically(folder / COMPARISON, record.encode())
         if episodes:
@@ -349,4 +353,5 @@ def _grid_cell(cell: Cell) -> GridCell:
         steps=training.steps if training is not None else None,
         num_envs=training.num_envs if training is not None else None,
         scenario_hash=cell.request.scenario.hash,
+        settings=cell.settings,
     )

@@ -12,10 +12,12 @@ from typing import Any
 
 from sandbox.api.errors import InvalidValueError, MisfitError, UnknownNameError
 from sandbox.comparison.suites import Suite, SuiteAgent, SuiteScenario
+from sandbox.records.code import Code
 from sandbox.records.comparison import AgentFacts
 from sandbox.records.jobs import CellRequest, ScenarioRequest, TrainingRequest
 from sandbox.records.status import AgentKind
 from sandbox.registry.discover import PLUGINS_VARIABLE
+from sandbox.runs.code import code_of, digest_of_code
 from sandbox.runs.guard import GRID, folder_below
 from sandbox.scenarios.resolve import ResolvedScenario, load_scenario
 from sandbox.training.plan import Plan, make_plan
@@ -26,7 +28,8 @@ class Cell:
     """One training run and its evaluation, or one baseline on the test episodes.
 
     Attributes:
-        id: SHA-256 over all that decides its numbers.
+        id: SHA-256 over all that decides its numbers: the settings and the code.
+        settings: SHA-256 over the settings alone.
         scenario: Id of the scenario in the grid.
         agent: Name of the agent in the grid.
         kind: Whether it trains.
@@ -40,6 +43,8 @@ class Cell:
     kind: AgentKind
     seed: int | None
     request: CellRequest = field(repr=False)
+    settings: str = field(repr=False)
+    code: Code = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -179,6 +184,7 @@ def _learned_cells(
     if plan.algorithm.capabilities.data == "offline":
         raise MisfitError(f"{agent.algorithm} learns from a dataset and cannot be compared by training.")
     hyperparameters = plan.config.model_dump(mode="json")
+    code = code_of(scenario, plan.algorithm)
     cells = []
     for seed in suite.seed_list:
         content = {
@@ -191,9 +197,11 @@ def _learned_cells(
             "num_envs": plan.num_envs,
         }
         request = CellRequest(
-            scenario=request_of(scenario), training=training_request(plan).changed(seed=seed)
+            scenario=request_of(scenario),
+            training=training_request(plan).changed(seed=seed),
+            code=digest_of_code(code),
         )
-        cells.append(Cell(cell_id(content), scenario.spec.id, agent.label, "learned", seed, request))
+        cells.append(_cell(content, scenario.spec.id, agent.label, "learned", seed, request, code))
     return cells
 
 
@@ -208,9 +216,23 @@ def _baseline_cells(scenario: ResolvedScenario, wanted: str | tuple[str, ...]) -
     cells = []
     for name in dict.fromkeys([*names, "random"]):
         content = {"scenario": scenario.hash, "task_version": scenario.task.version, "baseline": name}
-        request = CellRequest(scenario=request_of(scenario), baseline=name)
-        cells.append(Cell(cell_id(content), scenario.spec.id, name, "baseline", None, request))
+        code = code_of(scenario, baseline=name)
+        request = CellRequest(scenario=request_of(scenario), baseline=name, code=digest_of_code(code))
+        cells.append(_cell(content, scenario.spec.id, name, "baseline", None, request, code))
     return cells
+
+
+def _cell(
+    content: Mapping[str, Any],
+    scenario: str,
+    agent: str,
+    kind: AgentKind,
+    seed: int | None,
+    request: CellRequest,
+    code: Code,
+) -> Cell:
+    made = {**content, "code": request.code}
+    return Cell(cell_id(made), scenario, agent, kind, seed, request, cell_id(content), code)
 
 
 def request_of(scenario: ResolvedScenario) -> ScenarioRequest:

@@ -25,10 +25,12 @@ from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.launch.base import OnProgress, Payload
 from sandbox.records.cell import FORMAT, CellRecord, CellResults, EpisodesRecord
+from sandbox.records.code import Code
 from sandbox.records.jobs import CellJob, CellRequest, JobResult, JobShare, ScenarioRequest, TrainingRequest
 from sandbox.records.status import JobStatus
 from sandbox.registry.discover import use_plugins
 from sandbox.runs.atomic import storage_errors, write_atomically
+from sandbox.runs.code import code_of, digest_of_code
 from sandbox.runs.directory import EPISODES, Run
 from sandbox.runs.lock import STALE_WORK, Lock
 from sandbox.runs.provenance import local_time, packages
@@ -92,7 +94,8 @@ def _attempt(job: CellJob, root: Path, attempts: int, lock: Lock, on_progress: O
     record = _begun(job, attempts)
     try:
         scenario = scenario_of(job.request.scenario)
-        record = record.changed(packages=packages(scenario.domain))
+        code = _require_code(scenario, job.request)
+        record = record.changed(packages=packages(scenario.domain), code=code)
         if job.request.training is not None:
             run = _trained(root, job.cell, scenario, job.request.training, on_progress)
             record = record.changed(
@@ -127,6 +130,18 @@ def _attempt(job: CellJob, root: Path, attempts: int, lock: Lock, on_progress: O
     if job.artifacts is not None:
         copy_cell(root, job.cell, record.run_dir, job.artifacts)
     return record.status
+
+
+def _require_code(scenario: ResolvedScenario, request: CellRequest) -> Code:
+    """The code of this process for a cell; refused if it differs from that where the request was made."""
+    algorithm = _plan(scenario, request.training).algorithm if request.training is not None else None
+    code = code_of(scenario, algorithm, request.baseline or "")
+    if request.code and digest_of_code(code) != request.code:
+        raise DamagedRunError(
+            f"The code of {', '.join(part.name for part in code)} is not that of where the grid was made.",
+            "Have the same on every machine, and leave it as it is while a grid is being computed.",
+        )
+    return code
 
 
 def _begun(job: CellJob, attempts: int) -> CellRecord:

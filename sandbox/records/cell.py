@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from sandbox.records.base import Count, Figure, Number, Record, Text, Whole
+from sandbox.records.code import Code
 from sandbox.records.status import AgentKind, CellOutcome
 from sandbox.records.sums import FileName
 
@@ -58,6 +59,7 @@ class CellRecord(Record):
     seed: Whole | None = None
     attempts: Count = 0
     packages: dict[Text, Text] = {}
+    code: Code = ()
     started: Text = ""
     run_dir: FileName | None = None
     train_seconds: Figure = None

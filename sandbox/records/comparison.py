@@ -208,6 +208,20 @@ class MissingCell(Record):
     status: CellStatus
 
 
+class OtherCode(Record):
+    """Earlier cells with the settings of this comparison that were made by other code, and do not count.
+
+    Attributes:
+        cells: How many.
+        differs: What differs, in words.
+    """
+
+    scenario: Text
+    agent: Text
+    cells: Count
+    differs: tuple[Text, ...] = ()
+
+
 class ComparisonRecord(Record):
     """Content of ``comparison.json``; docs/reference/comparison.md explains every entry."""
 
@@ -237,6 +251,8 @@ class ComparisonRecord(Record):
     curves: dict[Text, dict[Text, AgentCurves]] = {}
     missing: tuple[MissingCell, ...] = ()
     failed: Count = 0
+    other_code: tuple[OtherCode, ...] = ()
+    unrecorded_code: Count = 0
 
 
 class GridCell(Record):
@@ -252,6 +268,7 @@ class GridCell(Record):
     steps: Count | None
     num_envs: Count | None
     scenario_hash: Text
+    settings: Text = ""
 
 
 class GridRecord(Record):

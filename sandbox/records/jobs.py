@@ -33,11 +33,16 @@ class TrainingRequest(Record):
 
 
 class CellRequest(Record):
-    """A cell: a training run and its test episodes, or a baseline on them."""
+    """A cell: a training run and its test episodes, or a baseline on them.
+
+    Attributes:
+        code: Digest of the code where the request was made; another one there is refused.
+    """
 
     scenario: ScenarioRequest
     training: TrainingRequest | None = None
     baseline: Text | None = None
+    code: Text = ""
 
 
 class CellJob(Record):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from sandbox.records.base import Count, Figure, Number, OpenRecord, Plain, Text, Whole
+from sandbox.records.code import Code
 from sandbox.records.status import Better, RunStatus
 
 FORMAT = 2
@@ -100,6 +101,7 @@ class RunRecord(OpenRecord):
     expert: Text | None = None
     started: Text = ""
     packages: dict[Text, Text] = {}
+    code: Code = ()
     platform: Plain | None = None
     source: Plain | None = None
     command: tuple[Text, ...] | None = None

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -66,6 +67,7 @@ class Plugins:
         self._loaded: dict[str, Any] = {}
         self._errors: dict[str, str] = {}
         self._unlisted: set[str] = set()
+        self._same: dict[str, list[str]] = {}
 
     @property
     def kind(self) -> Kind:
@@ -78,6 +80,8 @@ class Plugins:
         taken = self._sources.get(name)
         if taken is None:
             self._sources[name] = source
+        elif taken != source and source.module_file() and taken.file() == source.module_file():
+            self._same.setdefault(source.distribution, []).append(name)  # what is installed, by its path
         elif taken != source:
             self.reject(
                 name,
@@ -91,15 +95,23 @@ class Plugins:
             self._sources[name] = source
             self._unlisted.add(name)
 
+    def add_builtin(self, name: str, module: str, load: Callable[[], Any]) -> None:
+        """Offer something of the core's own, made by ``load``, that listings leave out."""
+        self.add_unlisted(name, _Source(module, "sandbox-rl", "", load))
+
     def reject(self, name: str, source: _Source, reason: str) -> None:
         """List a plugin as broken without ever offering it."""
         self._rejected.append(
             PluginStatus(name, self.kind, source.distribution, source.version, "broken", reason)
         )
 
-    def names(self) -> list[str]:
-        """Names of all plugins that may work; broken ones are found out when loaded."""
-        return sorted(set(self._sources) - self._unlisted)
+    def names(self, listed: bool = True) -> list[str]:
+        """Names of all plugins that may work; broken ones are found out when loaded.
+
+        Args:
+            listed: Whether those of the core that listings leave out are left out.
+        """
+        return sorted(set(self._sources) - self._unlisted) if listed else sorted(self._sources)
 
     def get(self, name: str) -> Any:
         """The plugin called ``name``.
@@ -200,6 +212,14 @@ class _Source:
         module = sys.modules.get(self.target.partition(":")[0])
         return getattr(module, "__package__", None) or ""
 
+    def file(self) -> Path | None:
+        """The file that would define the plugin, which is not loaded for it."""
+        try:
+            spec = find_spec(self.target.partition(":")[0])
+        except (ImportError, ValueError):
+            return None
+        return Path(spec.origin).resolve() if spec is not None and spec.origin else None
+
     def module_file(self) -> Path | None:
         """The file that defines the plugin."""
         module = sys.modules.get(self.target.partition(":")[0])
@@ -276,7 +296,8 @@ class Registry:
             for status in plugins._rejected:
                 if status.distribution == target:
                     raise PluginError(f"The plugin '{target}' is broken: {status.error}")
-            offered.append([name for name in plugins.names() if plugins.source(name).distribution == target])
+            from_there = [name for name in plugins.names() if plugins.source(name).distribution == target]
+            offered.append([*from_there, *plugins._same.get(target, [])])
         return offered[0], offered[1]
 
     def statuses(self) -> list[PluginStatus]:

@@ -159,22 +159,35 @@ def _title(scenarios: Mapping[str, ScenarioFacts], agents: Mapping[str, AgentFac
 
 
 def _by_scenario(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Runs of one scenario with the same content hash belong together; others get a name of their own."""
-    groups: dict[tuple[str, str], list[Run]] = {}
+    """Runs of one scenario with the same content hash and the same code of the domain belong together.
+
+    Others get a name of their own.
+    """
+    groups: dict[tuple[str, str, str], list[Run]] = {}
     for run in runs:
-        groups.setdefault((run.record.scenario_id, run.record.scenario_hash), []).append(run)
-    names = [key[0] for key in groups]
-    return {
-        name if names.count(name) == 1 else f"{name} ({hashed[:8]})": group
-        for (name, hashed), group in groups.items()
-    }
+        key = (run.record.scenario_id, run.record.scenario_hash, _domain_code(run))
+        groups.setdefault(key, []).append(run)
+    hashes = [key[:2] for key in groups]
+    names = [name for name, _ in set(hashes)]
+    named = {}
+    for (name, hashed, code), group in groups.items():
+        marks = [hashed[:8]] if names.count(name) > 1 else []
+        marks += [f"code {code[:8] or 'unknown'}"] if hashes.count((name, hashed)) > 1 else []
+        named[f"{name} ({', '.join(marks)})" if marks else name] = group
+    return named
+
+
+def _domain_code(run: Run) -> str:
+    """Digest of the domain's sources; empty where it was not recorded."""
+    return next((part.digest or "" for part in run.record.code if part.name.startswith("domain ")), "")
 
 
 def _by_agent(runs: Sequence[Run]) -> dict[str, list[Run]]:
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         record = run.record
-        settings = json.dumps([record.hyperparameters, record.steps, record.init_from], sort_keys=True)
+        decisive = [record.hyperparameters, record.steps, record.init_from]
+        settings = json.dumps([*decisive, *(part.to_json() for part in record.code)], sort_keys=True)
         groups.setdefault((run.algorithm, settings), []).append(run)
     named: dict[str, list[Run]] = {}
     for (algorithm, _), group in groups.items():

@@ -50,15 +50,15 @@ def required(plugin: Domain | Algorithm) -> frozenset[str]:
     modules in ``requires``, and for a domain of the core those of its extra. The core's other requirements
     do not compute, and are left out.
     """
-    names = {_distribution_of(module) or module for module in plugin.requires}
+    names = {distribution_of(module) or module for module in plugin.requires}
     known = registry().domains if isinstance(plugin, Domain) else registry().algorithms
     offered_by = known.source(plugin.name).distribution if plugin.name in known.names() else CORE
-    if _canonical(offered_by) != CORE:
+    if canonical(offered_by) != CORE:
         if installed_version(offered_by) is not None:  # a plugin given by path has no distribution
             names |= {offered_by, *_requirements(offered_by)}
     elif isinstance(plugin, Domain) and plugin.extra is not None:
         names |= set(_requirements(CORE, plugin.extra))
-    return frozenset(_canonical(name) for name in names) - {CORE}
+    return frozenset(canonical(name) for name in names) - {CORE}
 
 
 def differences(
@@ -105,7 +105,7 @@ def _selected(name: str, stated: Iterable[str], extra: str | None) -> Iterator[s
         marked = _EXTRA.search(requirement["marker"] or "")
         if (marked[1] if marked else None) != extra:
             continue
-        if _canonical(requirement["name"]) != _canonical(name):
+        if canonical(requirement["name"]) != canonical(name):
             yield requirement["name"]
             continue
         for inner in (requirement["extras"] or "").split(","):  # an extra that consists of others
@@ -113,7 +113,7 @@ def _selected(name: str, stated: Iterable[str], extra: str | None) -> Iterator[s
 
 
 @cache
-def _distribution_of(module: str) -> str | None:
+def distribution_of(module: str) -> str | None:
     """The distribution that holds an importable module; None if that cannot be told.
 
     Most have the module's name. For others the lists of files beside the module are searched as bytes:
@@ -134,7 +134,7 @@ def _distribution_of(module: str) -> str | None:
     return None
 
 
-def _canonical(name: str) -> str:
+def canonical(name: str) -> str:
     """A distribution's name as indexes compare it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 

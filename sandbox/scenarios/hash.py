@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from sandbox.api.domain import Task
-    from sandbox.api.extension import Observation
+    from sandbox.api.extension import Extension, Observation
     from sandbox.api.metric import Metric
     from sandbox.api.types import Json
 
@@ -29,18 +29,31 @@ def add_extensions(content: Json, task: Task, metric: Metric, observation: Obser
         metric: What ranks agents.
         observation: What is observed in place of the environment's own observation.
     """
-    used = {}
+    weights = content["reward"]
+    used = {
+        extension.name: extension.version for extension in taking_part(task, weights, metric, observation)
+    }
     for extension in task.extensions:
-        names = {term.name for term in terms_of(extension)}
-        weighty = {name for name in names if content["reward"].get(name)}
-        for name in names - weighty:
-            content["reward"].pop(name, None)
-        if weighty or metric in extension.metrics or observation in extension.observations:
-            used[extension.name] = extension.version
+        for term in terms_of(extension):
+            if not weights.get(term.name):
+                weights.pop(term.name, None)
     if observation is not None:
         content["observe"] = observation.name
     if used:
         content["extensions"] = used
+
+
+def taking_part(
+    task: Task, weights: Mapping[str, float], metric: Metric, observation: Observation | None
+) -> tuple[Extension, ...]:
+    """The extensions of a task that have to do with a scenario's numbers."""
+    return tuple(
+        extension
+        for extension in task.extensions
+        if metric in extension.metrics
+        or observation in extension.observations
+        or any(weights.get(term.name) for term in terms_of(extension))
+    )
 
 
 def code_names(model: type[BaseModel], values: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -32,7 +32,7 @@ from sandbox.scenarios.overrides import (
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from sandbox.api.extension import Observation
+    from sandbox.api.extension import Extension, Observation
     from sandbox.api.metric import Metric
     from sandbox.api.policy import Baseline
     from sandbox.api.reward import RewardSpec
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 from sandbox.scenarios.changes import apply, apply_stated
 from sandbox.scenarios.files import Digest, input_digest, input_fields, located, named_files
 from sandbox.scenarios.find import search_path
-from sandbox.scenarios.hash import add_extensions, code_names
+from sandbox.scenarios.hash import add_extensions, code_names, taking_part
 from sandbox.scenarios.paths import absolute_path
 from sandbox.scenarios.source import Source, source_of
 from sandbox.scenarios.validation import validate
@@ -111,6 +111,11 @@ class ResolvedScenario:
             if metric.name == self.spec.metric:
                 return metric
         raise UnknownNameError("metric", self.spec.metric, [metric.name for metric in self.task.metrics])
+
+    @cached_property
+    def extensions(self) -> tuple[Extension, ...]:
+        """The extensions of the task that have to do with the scenario's numbers."""
+        return taking_part(self.task, self.reward.weights, self.metric, self.observation)
 
     @cached_property
     def hash(self) -> str:

@@ -16,7 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sandbox.testing.suite import CHECKS, Case, Result, contract_cases, run_check, run_subject
+    from sandbox.testing.suite import CHECKS, Case, contract_cases, run_check, run_subject
+    from sandbox.testing.verdicts import Result
 
 __all__ = ["CHECKS", "Case", "Result", "contract_cases", "run_check", "run_subject"]
 

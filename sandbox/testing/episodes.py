@@ -24,6 +24,12 @@ def plays(subject: Subject) -> None:
     subject.survey.tell("plays")
 
 
+def _require_steps(subject: Subject) -> None:
+    """Nothing seen is nothing proved."""
+    if not subject.survey.trace.steps:
+        raise NotApplicable("no step was played in the time there was")
+
+
 def ends(subject: Subject) -> None:
     """Episodes end, and say so with booleans."""
     subject.survey.tell("ends")
@@ -37,6 +43,7 @@ def ends(subject: Subject) -> None:
 def observations(subject: Subject) -> None:
     """Every observation is finite and in its space, shape and dtype included."""
     subject.survey.tell("observations")
+    _require_steps(subject)
 
 
 def no_constant_observation(subject: Subject) -> None:
@@ -74,11 +81,13 @@ def no_constant_observation(subject: Subject) -> None:
 def reward(subject: Subject) -> None:
     """Every reward is a finite number."""
     subject.survey.tell("reward")
+    _require_steps(subject)
 
 
 def terms(subject: Subject) -> None:
     """``info["reward_terms"]`` holds every term of the reward, and weight · term sums to it."""
     subject.survey.tell("terms")
+    _require_steps(subject)
 
 
 def metrics(subject: Subject) -> None:
@@ -91,6 +100,7 @@ def metrics(subject: Subject) -> None:
 def memory(subject: Subject) -> None:
     """An observation that was given away does not change afterwards."""
     subject.survey.tell("memory")
+    _require_steps(subject)
 
 
 def masks(subject: Subject) -> None:
@@ -100,6 +110,10 @@ def masks(subject: Subject) -> None:
     subject.survey.tell("masks")
     if not subject.task.masks:
         raise NotApplicable("the task has no masks")
+    if not subject.survey.forbidding:
+        raise NotApplicable(
+            f"no mask forbade anything in {subject.survey.trace.steps:,} random steps: see Task.small"
+        )
     with subject.env() as env:
         choose, step = Chooser(env, seed=1, masked=False), 0
         try:

@@ -8,6 +8,7 @@ CHECK_NAMES = (
     "scenarios",
     "cheap-import",
     "plays",
+    "coverage",
     "ends",
     "reward",
     "terms",
@@ -22,6 +23,11 @@ CHECK_NAMES = (
     "global-generators",
     "truncation",
     "presets",
+    "reward-varies",
+    "parameters-matter",
+    "outer-events",
+    "played-scenarios",
+    "locked",
     "gymnasium",
     "pettingzoo",
     "independent-copies",
@@ -32,8 +38,20 @@ CHECK_NAMES = (
     "restores-vector-state",
     "game-rules",
     "by-hand",
+    "baselines-only-look",
     "baseline-beats-random",
     "trains",
     "policies-survive",
 )
 """In the order of `sandbox.testing.suite.CHECKS`, which a test holds equal to these."""
+
+ALGORITHM_CHECK_NAMES = (
+    "spaces-trained",
+    "same-again",
+    "saved-policy",
+    "masks-honoured",
+    "resumes-exactly",
+    "dataset-not-stepped",
+    "nan-refused",
+)
+"""In the order of `sandbox.testing.algorithms.ALGORITHM_CHECKS`, which a test holds equal to these."""

@@ -19,8 +19,8 @@ from typing import IO, Any
 
 from sandbox.api.errors import PluginError, SandboxError, UnknownNameError
 from sandbox.api.processes import Parent
-from sandbox.testing.suite import CHECKS, Result
-from sandbox.testing.verdicts import Level
+from sandbox.testing.names import ALGORITHM_CHECK_NAMES, CHECK_NAMES
+from sandbox.testing.verdicts import Level, Result
 
 SECONDS = 600
 MEMORY = 6 * 2**30
@@ -32,15 +32,17 @@ def check_outside(
     seconds: float = SECONDS,
     memory: int = MEMORY,
     only: Sequence[str] = (),
+    lock: bool = False,
 ) -> Iterator[Result]:
     """Run every check of the contract on a plugin.
 
     Args:
-        plugin: Name of an installed domain, or the path of a plugin.
+        plugin: Name of an installed domain or algorithm, or the path of a plugin.
         level: How thorough to be.
         seconds: Wall time after which the process and all that it started is killed.
         memory: Address space of each process, bytes.
         only: Names of the checks to run; all if absent.
+        lock: Whether the plugin's lock file is written first.
 
     Yields:
         The result of each check as it ends. Where the process dies or runs out of time, the check that
@@ -50,11 +52,11 @@ def check_outside(
         SandboxError: If the plugin is unknown or cannot be loaded, or a check is unknown.
     """
     for name in only:
-        if name not in CHECKS:
-            raise UnknownNameError("check", name, CHECKS)
+        if name not in (*CHECK_NAMES, *ALGORITHM_CHECK_NAMES):
+            raise UnknownNameError("check", name, (*CHECK_NAMES, *ALGORITHM_CHECK_NAMES))
     reader, writer = os.pipe()
     asked: dict[str, Any] = {"plugin": plugin, "level": level, "memory": memory, "cpu": int(seconds) + 10}
-    asked["only"] = list(only)
+    asked |= {"only": list(only), "lock": lock}
     arguments = [str(writer), json.dumps(asked), Parent.current().argument]
     process = subprocess.Popen(
         [sys.executable, "-m", "sandbox.testing.worker", *arguments],

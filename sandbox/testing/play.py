@@ -17,6 +17,7 @@ import numpy as np
 
 from sandbox.api.types import Element, Environment, Info
 from sandbox.evaluation.rollout import RandomPolicy
+from sandbox.testing.verdicts import cut
 
 COMPARED = ("action_mask", "reward_terms", "metrics", "active")
 """What of the info takes part in a comparison."""
@@ -178,13 +179,13 @@ def difference(
     Args:
         env: Where to do it.
         trace: What to do and what to expect.
-        seconds: Stops, satisfied, after this long.
+        seconds: Stops, satisfied, after this long, and says so.
         parts: What is compared; everything if absent.
     """
     start = time.perf_counter()
     seed: int | None = None
     step = 0
-    for event, expected in zip(trace.events, trace.digests, strict=True):
+    for number, (event, expected) in enumerate(zip(trace.events, trace.digests, strict=True), 1):
         answer = perform(env, event)
         if isinstance(event, Reset):
             seed, step = event.seed, 0
@@ -197,6 +198,8 @@ def difference(
             where = f"the reset with seed {seed}" if step == 0 else f"step {step} after reset(seed={seed})"
             return f"{', '.join(parted)} of {where}"
         if time.perf_counter() - start > seconds:
+            if number < len(trace.events):
+                cut(f"cut short after {number:,} of {len(trace.events):,} steps and resets: time was up")
             break
     return None
 

@@ -5,25 +5,24 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from sandbox.api.errors import PluginError, SandboxError
 from sandbox.registry.discover import add_plugins, registry
-from sandbox.testing import agents, declaration, episodes, hand, several
+from sandbox.testing import agents, causes, declaration, episodes, hand, lock, several
 from sandbox.testing.subjects import Subject, all_subjects, subjects
 from sandbox.testing.survey import said
-from sandbox.testing.verdicts import Level, NotApplicable, Violation
+from sandbox.testing.verdicts import Level, NotApplicable, Result, Status, Violation, take_cuts
 
-Status = Literal["passed", "failed", "expected", "stale", "skipped"]
-
-CHECKS: Mapping[str, Callable[[Subject], None]] = {
+CHECKS: Mapping[str, Callable[[Subject], str | None]] = {
     "declaration": declaration.declaration,
     "parameters": declaration.parameters,
     "scenarios": declaration.scenarios,
     "cheap-import": declaration.cheap_import,
     "plays": episodes.plays,
+    "coverage": causes.coverage,
     "ends": episodes.ends,
     "reward": episodes.reward,
     "terms": episodes.terms,
@@ -38,6 +37,11 @@ CHECKS: Mapping[str, Callable[[Subject], None]] = {
     "global-generators": episodes.global_generators,
     "truncation": episodes.truncation,
     "presets": episodes.presets,
+    "reward-varies": causes.reward_varies,
+    "parameters-matter": causes.parameters_matter,
+    "outer-events": causes.outer_events,
+    "played-scenarios": causes.played_scenarios,
+    "locked": lock.locked,
     "gymnasium": declaration.gymnasium_checker,
     "pettingzoo": declaration.pettingzoo_checker,
     "independent-copies": several.independent_copies,
@@ -48,6 +52,7 @@ CHECKS: Mapping[str, Callable[[Subject], None]] = {
     "restores-vector-state": several.restores_vector_state,
     "game-rules": hand.game_rules,
     "by-hand": hand.by_hand,
+    "baselines-only-look": causes.baselines_only_look,
     "baseline-beats-random": agents.baseline_beats_random,
     "trains": agents.trains,
     "policies-survive": agents.policies_survive,
@@ -59,30 +64,6 @@ WITHOUT_PLAY = {"declaration", "parameters", "scenarios", "cheap-import", "plays
 
 UNPLAYED = WITHOUT_PLAY - {"plays"}
 """Checks that make no environment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of one check on one task.
-
-    Attributes:
-        task: Full name of the task.
-        check: Name of the check.
-        status: ``passed``, ``failed``, ``expected`` (it failed, as the plugin says it would), ``stale``
-            (it passed, though the plugin says that it would not) or ``skipped``.
-        message: What is wrong, why it was skipped, or the plugin's reason.
-        seconds: Time it took.
-    """
-
-    task: str
-    check: str
-    status: Status
-    message: str
-    seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        """As a plain document."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -144,30 +125,32 @@ def contract_cases(plugin: str | None = None, level: Level = "quick") -> list[An
     ]
 
 
-def domains_of(plugin: str) -> list[str]:
-    """Names of the domains that a plugin offers, given by the name of a domain or by path.
+def offers(plugin: str) -> tuple[list[str], list[str]]:
+    """Names of the domains and of the algorithms that a plugin offers, given by a name or by path.
 
     Raises:
-        SandboxError: If the plugin is unknown, broken, or offers no domain.
+        SandboxError: If the plugin is unknown, broken, or offers neither.
     """
     if plugin in registry().domains.names():
         registry().domain(plugin)
-        return [plugin]
+        return [plugin], []
+    if plugin in registry().algorithms.names():
+        registry().algorithm(plugin)
+        return [], [plugin]
     if os.sep not in plugin and ":" not in plugin and not plugin.endswith(".py"):
         registry().domain(plugin)  # says what is wrong with the name
     add_plugins([plugin])
     domains, algorithms = registry().offered_by(plugin)
     for name in domains:
         registry().domain(name)
-    if not domains:
-        what = f"the algorithm {', '.join(algorithms)}" if algorithms else "nothing"
-        raise PluginError(f"The plugin '{plugin}' offers {what}, and the contract suite is for domains.")
-    return domains
+    if not domains and not algorithms:
+        raise PluginError(f"The plugin '{plugin}' offers neither a domain nor an algorithm.")
+    return domains, algorithms
 
 
 @lru_cache(maxsize=8)
 def _subjects_of(plugin: str, level: Level) -> list[Subject]:
-    return [subject for name in domains_of(plugin) for subject in subjects(registry().domain(name), level)]
+    return [subject for name in offers(plugin)[0] for subject in subjects(registry().domain(name), level)]
 
 
 def _outcome(subject: Subject, name: str) -> tuple[Status, str]:  # noqa: PLR0911 - one per status
@@ -179,7 +162,8 @@ def _outcome(subject: Subject, name: str) -> tuple[Status, str]:  # noqa: PLR091
             return "skipped", subject.survey.missing
         if name not in WITHOUT_PLAY and subject.survey.crashed and name not in subject.survey.violations:
             return "skipped", "the environment cannot be played: see the check 'plays'"
-        CHECKS[name](subject)
+        take_cuts()
+        note = "; ".join(filter(None, [CHECKS[name](subject), *take_cuts()]))
     except NotApplicable as skip:
         return "skipped", str(skip)
     except Violation as violation:
@@ -188,4 +172,6 @@ def _outcome(subject: Subject, name: str) -> tuple[Status, str]:  # noqa: PLR091
         return ("expected", reason) if reason else ("failed", error.message.rstrip("."))
     except Exception as error:
         return ("expected", reason) if reason else ("failed", f"the plugin raised {said(error)}")
-    return ("stale", f"it passes: take it out of expected_failures ({reason})") if reason else ("passed", "")
+    return (
+        ("stale", f"it passes: take it out of expected_failures ({reason})") if reason else ("passed", note)
+    )

@@ -42,6 +42,9 @@ class Survey:
         first: Events of its first episode, the reset included.
         ended: Episodes that came to their end.
         lengths: Their steps.
+        terminated: Episodes that ended by terminating.
+        forbidding: Masks that forbade something.
+        terms: Least and greatest value of each reward term.
         violations: The first breach of each promise, by the name of the check that tells it.
         missing: What is not installed that the task needs.
         low, high: Least and greatest value of each number of an observation, by its path.
@@ -52,6 +55,9 @@ class Survey:
     first: int = 0
     ended: int = 0
     lengths: list[int] = field(default_factory=list)
+    terminated: int = 0
+    forbidding: int = 0
+    terms: dict[str, tuple[float, float]] = field(default_factory=dict)
     violations: dict[str, str] = field(default_factory=dict)
     missing: str = ""
     low: dict[str, Array] = field(default_factory=dict)
@@ -190,6 +196,7 @@ class _Watcher:
         self.answer = answer
         if answer.over:
             self.survey.ended += 1
+            self.survey.terminated += bool(answer.terminated)
             self.survey.lengths.append(self.step)
 
     def _observation(self, answer: Answer) -> None:
@@ -242,6 +249,10 @@ class _Watcher:
         if unfit:
             survey.note("terms", f"{self.where}: the term '{unfit[0]}' is {terms[unfit[0]]}")
             return
+        for name, value in values.items():
+            if value.size:
+                low, high = survey.terms.get(name, (np.inf, -np.inf))
+                survey.terms[name] = min(low, float(value.min())), max(high, float(value.max()))
         total = self.subject.scenario.reward.total(values)
         size = sum(
             np.abs(weight * values[name]) for name, weight in self.subject.scenario.reward.weights.items()
@@ -282,6 +293,7 @@ class _Watcher:
         except MisfitError as error:
             survey.note("masks", f"{self.where}: info holds an action_mask, but {str(error).lower()}")
             return
+        survey.forbidding += not mask.all()
         wanted = (len(getattr(self.env, "agents", ())), n) if self.joint else (n,)
         if mask.dtype != np.bool_:
             survey.note("masks", f"{self.where}: the mask has dtype {mask.dtype}, not bool")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    pass
-
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 Level = Literal["quick", "full"]
+Status = Literal["passed", "failed", "expected", "stale", "skipped"]
 
 
 class Violation(Exception):  # noqa: N818 - what a check finds, not a fault of the suite
@@ -20,6 +17,47 @@ class Violation(Exception):  # noqa: N818 - what a check finds, not a fault of t
 
 class NotApplicable(Exception):  # noqa: N818 - likewise
     """The check has nothing to say about this subject; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one check on one task.
+
+    Attributes:
+        task: Full name of the task.
+        check: Name of the check.
+        status: ``passed``, ``failed``, ``expected`` (it failed, as the plugin says it would), ``stale``
+            (it passed, though the plugin says that it would not) or ``skipped``.
+        message: What is wrong, why it was skipped, the plugin's reason, or of a check that passed what it
+            saw, and what it could not look at in the time there was.
+        seconds: Time it took.
+    """
+
+    task: str
+    check: str
+    status: Status
+    message: str
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As a plain document."""
+        return asdict(self)
+
+
+_cuts: list[str] = []
+
+
+def cut(what: str) -> None:
+    """Say of the running check that it did not look at all that it should have: time was up."""
+    if what not in _cuts:
+        _cuts.append(what)
+
+
+def take_cuts() -> list[str]:
+    """What was cut short since the last call."""
+    taken = list(_cuts)
+    _cuts.clear()
+    return taken
 
 
 @dataclass(frozen=True, slots=True)

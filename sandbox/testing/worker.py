@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from sandbox.api.errors import SandboxError
@@ -31,14 +32,30 @@ def main(arguments: list[str]) -> int:
 
 def _run(asked: dict[str, Any], stream: Any) -> None:
     from sandbox.registry.discover import registry
+    from sandbox.testing.lock import write_lock
     from sandbox.testing.subjects import subjects
-    from sandbox.testing.suite import CHECKS, domains_of, run_check
+    from sandbox.testing.suite import CHECKS, offers, run_check
 
-    for name in domains_of(asked["plugin"]):
-        for subject in subjects(registry().domain(name), asked["level"]):
-            for check in asked["only"] or CHECKS:
+    domains, algorithms = offers(asked["plugin"])
+    for name in domains:
+        chosen = subjects(registry().domain(name), asked["level"])
+        if asked["lock"]:
+            write_lock(chosen)
+        for subject in chosen:
+            for check in _chosen(CHECKS, asked):
                 _tell(stream, begin=[subject.name, check])
                 _tell(stream, result=run_check(subject, check).to_json())
+    if algorithms:
+        from sandbox.testing.algorithms import ALGORITHM_CHECKS, check_algorithm
+
+        for name in algorithms:
+            for check in _chosen(ALGORITHM_CHECKS, asked):
+                _tell(stream, begin=[f"algorithm {name}", check])
+                _tell(stream, result=check_algorithm(name, check).to_json())
+
+
+def _chosen(checks: Iterable[str], asked: dict[str, Any]) -> list[str]:
+    return [check for check in checks if not asked["only"] or check in asked["only"]]
 
 
 def _tell(stream: Any, **message: Any) -> None:

@@ -18,6 +18,7 @@ from sandbox.records.base import bounded
 from sandbox.records.run import FORMAT, DataRecord, MetricRecord, RunRecord, ScenarioRecord
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import require, resolve
+from sandbox.runs.code import code_of
 from sandbox.runs.directory import Run
 from sandbox.runs.provenance import local_time, packages, platform_facts, source_state
 from sandbox.scenarios.overrides import merged, parse_assignments
@@ -235,6 +236,7 @@ def record_of(plan: Plan) -> RunRecord:
         expert=plan.sources.expert_name,
         started=local_time(),
         packages=packages(scenario.domain, plan.algorithm),
+        code=code_of(scenario, plan.algorithm),
         platform=platform_facts(),
         source=source_state(),
         command=plan.command,

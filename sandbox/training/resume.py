@@ -8,8 +8,10 @@ from pathlib import Path
 
 from sandbox.api.errors import SandboxError
 from sandbox.envs.vector import restorable
+from sandbox.records import code
 from sandbox.records.checkpoint import TrainingState
 from sandbox.runs.checkpoints import FOLDER, Checkpoint, whole_checkpoints
+from sandbox.runs.code import code_of
 from sandbox.runs.provenance import differences, packages
 from sandbox.runs.writer import RunWriter
 from sandbox.training.plan import Plan
@@ -63,6 +65,13 @@ def is_exact(plan: Plan, writer: RunWriter, on_message: Callable[[str], None]) -
             "result is not exactly that of a run without a stop."
         )
     now = packages(plan.scenario.domain, plan.algorithm)
+    made_by = code.differences(writer.record.code, code_of(plan.scenario, plan.algorithm))
+    if made_by:
+        exact = False
+        on_message(
+            f"The run goes on with other code: {'; '.join(made_by)}. The result is not that of a run "
+            "without a stop."
+        )
     for name, before, present in differences(writer.record.packages, now):
         exact = False
         on_message(

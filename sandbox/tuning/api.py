@@ -14,9 +14,11 @@ from sandbox.comparison.cells import cell_id, make_grid
 from sandbox.comparison.drive import GridCallback
 from sandbox.comparison.suites import Suite
 from sandbox.launch import Launching, open_launcher
+from sandbox.records.code import Code
 from sandbox.records.tuning import PresetRecord, TuningRecord
 from sandbox.registry.resolve import resolve
 from sandbox.runs.atomic import storage_errors
+from sandbox.runs.code import code_of, digest_of_code
 from sandbox.runs.guard import SEARCH, folder_below
 from sandbox.runs.lock import STALE_WORK, Lock
 from sandbox.scenarios.given import as_scenario
@@ -199,7 +201,8 @@ def _decide(
         "seeds": seeds,
         "episodes": count,
     }
-    name = f"{scenario.spec.id.replace('/', '-')}-{plan.asked}-{cell_id(content)[:8]}"
+    head = f"{scenario.spec.id.replace('/', '-')}-{plan.asked}"
+    name = _name(root / "tuning", head, content, code_of(scenario, plan.algorithm))
     return Search(
         scenario,
         original,
@@ -211,6 +214,14 @@ def _decide(
         name,
         trials,
     )
+
+
+def _name(folder: Path, head: str, content: Mapping[str, Any], code: Code) -> str:
+    """The search's name: the same for the same question and the same code."""
+    old = f"{head}-{cell_id(content)[:8]}"
+    if (folder / old).is_dir():  # of version 0.1, which did not record the code
+        return old
+    return f"{head}-{cell_id({**content, 'code': digest_of_code(code)})[:8]}"
 
 
 def tuning_scenario(scenario: ResolvedScenario) -> ResolvedScenario:

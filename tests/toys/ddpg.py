@@ -24,7 +24,7 @@ DDPG = SB3Algorithm(
     title="Deep deterministic policy gradient: off-policy with a deterministic actor and one critic.",
     source="Lillicrap et al. 2015, arXiv 1509.02971",
     family="actor-critic",
-    capabilities=Capabilities(frozenset({"Box"}), frozenset({"Box"})),
+    capabilities=Capabilities(frozenset({"Box"}), frozenset({"Box"}), exact_resume=True),
     model="stable_baselines3:DDPG",
     config=DdpgConfig,
     kind="off-policy",

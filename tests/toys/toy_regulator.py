@@ -141,7 +141,9 @@ class RegulatorEnv(gym.Env[Any, Any]):
         self.steps += 1
         truncated = self.steps >= self.config.horizon
         info: dict[str, Any] = {"reward_terms": {name: float(x) for name, x in breakdown.terms.items()}}
+        info["exogenous"] = {"noise": self.noise[self.steps - 1]}
         if truncated:
+            info["denominators"] = {"cost": self.steps, "effort": self.steps}
             state, effort = self.costs / self.steps
             info["metrics"] = {"cost": float(state + 0.1 * effort), "effort": float(effort)}
         return self.position.astype(np.float32), float(breakdown.total), False, truncated, info

@@ -12,6 +12,7 @@ alphazero = Algorithm(
         masks=True,
         agents=frozenset({"parallel"}),
         search=True,
+        exact_resume=True,
     ),
     config="sandbox.backends.alphazero.config:AlphaZeroConfig",
     train="sandbox.backends.alphazero.train:train",

@@ -10,7 +10,6 @@ rllib_ppo = Algorithm(
         observation_spaces=frozenset({"Box", "Discrete", "MultiDiscrete", "MultiBinary", "Dict"}),
         action_spaces=frozenset({"Discrete", "MultiDiscrete", "Box"}),
         agents=frozenset({"single"}),
-        exact_resume=False,
     ),
     config="sandbox.backends.rllib.config:RllibPPOConfig",
     train="sandbox.backends.rllib.train:train",

@@ -58,7 +58,8 @@ def new(
 
 def check(
     plugin: Annotated[
-        str, typer.Argument(metavar="NAME|PATH", help="An installed domain, or the path of a plugin.")
+        str,
+        typer.Argument(metavar="NAME|PATH", help="A domain or algorithm, or the path of a plugin."),
     ],
     quick: Annotated[
         bool, typer.Option("--quick", help="Short rollouts and one algorithm instead of all that fit.")
@@ -66,6 +67,10 @@ def check(
     only: Annotated[
         list[str] | None, typer.Option(metavar="CHECK", help="Run this check only. Repeatable.")
     ] = None,
+    lock: Annotated[
+        bool,
+        typer.Option("--lock", help="First write contract-lock.json: an episode of each task."),
+    ] = False,
     seconds: Annotated[
         float,
         typer.Option("--time", min=1, max=86_400, metavar="S", help="Time limit of it all, s."),
@@ -82,7 +87,7 @@ def check(
     from sandbox.testing.outside import check_outside
 
     level: Any = "quick" if quick else "full"
-    results = check_outside(plugin, level, seconds, int(memory * 2**30), only or ())
+    results = check_outside(plugin, level, seconds, int(memory * 2**30), only or (), lock)
     done = list(results) if as_json else list(_shown(results))
     failed = [verdict for verdict in done if verdict.status == "failed"]
     document = Document(

@@ -184,6 +184,18 @@ def show_comparison(compared: ComparisonResult) -> None:
     ]
     if clashing:
         console.print(f"Cells were made with different versions: {'; '.join(clashing)}.", style="yellow")
+    if record.unrecorded_code:
+        console.print(
+            f"{record.unrecorded_code} cells are of version 0.1, which recorded no code.",
+            style="yellow",
+        )
+    for other in record.other_code:
+        console.print(
+            f"{other.scenario}, {other.agent}: {other.cells} earlier cells were made by other code and do "
+            f"not count: {'; '.join(other.differs)}.",
+            style="yellow",
+            soft_wrap=True,
+        )
     _show_failures(console, record)
     console.print(f"Everything is in {compared.folder}", soft_wrap=True)
 

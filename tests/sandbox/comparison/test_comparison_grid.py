@@ -19,8 +19,12 @@ from grids import TOYS, trivial
 
 from sandbox.api.errors import InvalidValueError
 from sandbox.comparison.api import ComparisonResult, compare
+from sandbox.comparison.cells import make_grid
+from sandbox.comparison.records import read_cell
 from sandbox.comparison.suites import Suite
+from sandbox.comparison.work import run_cell
 from sandbox.launch import Launching
+from sandbox.records.jobs import CellJob
 
 HERE = Launching("inline")
 ONE = Launching(workers=1)
@@ -134,6 +138,19 @@ def test_a_damaged_cell_is_made_again(still: None, tmp_path: Path) -> None:
     file.write_text(file.read_text()[:40])
     assert run(trivial(seeds=1), tmp_path).complete
     assert len(runs_of(tmp_path)) == 1, "its training was finished and is kept"
+
+
+def test_a_worker_with_other_code_refuses_the_cell(still: None, tmp_path: Path) -> None:
+    grid = make_grid(trivial(seeds=1), "compare")
+    (cell,) = [cell for cell in grid.cells if cell.kind == "learned"]
+    request = cell.request.changed(code="0" * 64)
+    job = CellJob(root=str(tmp_path), cell=cell.id, kind=cell.kind, request=request)
+    assert run_cell(job.to_json(), lambda values: None) == {"status": "failed"}
+    record = read_cell(tmp_path, cell.id)
+    assert record is not None
+    assert record.error is not None
+    assert "is not that of where the grid was made" in record.error
+    assert runs_of(tmp_path) == []
 
 
 def test_a_comparison_is_read_back(still: None, tmp_path: Path) -> None:

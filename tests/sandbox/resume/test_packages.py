@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,10 +12,13 @@ from pathlib import Path
 import pytest
 from stopping import Heard, go_on, interrupted
 
+from sandbox.api import Capabilities
 from sandbox.registry.discover import registry
 from sandbox.runs import provenance
+from sandbox.runs.code import code_of, forget_code
 from sandbox.runs.directory import Run
 from sandbox.runs.provenance import CORE, differences, packages, required
+from sandbox.scenarios.resolve import load_scenario
 
 KIOSK = Path(__file__).parents[2] / "fixtures" / "kiosk"
 ENTRY = "[sandbox.domains]\nkiosk = kiosk_plugin.plugin:domain\n"
@@ -27,8 +31,9 @@ def forget() -> None:
     """As a new process would: nothing of what is installed is known."""
     importlib.invalidate_caches()
     registry.cache_clear()
-    for cached in (provenance.installed_version, provenance._requirements, provenance._distribution_of):
+    for cached in (provenance.installed_version, provenance._requirements, provenance.distribution_of):
         cached.cache_clear()
+    forget_code()
 
 
 @pytest.fixture
@@ -57,7 +62,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         forget()
 
     monkeypatch.syspath_prepend(str(site))
-    monkeypatch.syspath_prepend(str(KIOSK))
+    shutil.copytree(KIOSK, tmp_path / "kiosk")
+    monkeypatch.syspath_prepend(str(tmp_path / "kiosk"))
     monkeypatch.setenv("SANDBOX_PLUGINS", "")
     monkeypatch.delenv("SANDBOX_SCENARIOS", raising=False)
     yield write
@@ -108,6 +114,36 @@ def test_resume_is_exact_where_only_something_else_is_another(kiosk: Install, tm
     assert not [text for text in heard.messages if "was begun with" in text]
 
 
+def test_resume_says_that_the_plugins_sources_were_changed(kiosk: Install, tmp_path: Path) -> None:
+    stop = {"num_envs": 8, "steps": 512, "hp": ["n_steps=16", "batch_size=64"], "changes": SHORT}
+    path = interrupted(tmp_path, "kiosk/day", "ppo", at=1, **stop)
+    parts = {part.name: part for part in Run.open(path).record.code}
+    assert parts["domain kiosk"].distribution == "third-party-kiosk"
+    assert parts["domain kiosk"].version == "3.1.4"
+    assert parts["algorithm maskable-ppo"].digest is not None
+    assert parts["coin-engine"].version == "1.0"
+    file = tmp_path / "kiosk" / "kiosk_plugin" / "kiosk.py"
+    file.write_text(file.read_text().replace("[0.2, 0.5, 0.9]", "[0.3, 0.5, 0.9]"))
+    forget()
+    heard = Heard()
+    assert go_on(path, heard).record.resumed[0].exact is False
+    (said,) = [text for text in heard.messages if "other code" in text]
+    assert said.startswith("The run goes on with other code: domain kiosk (its sources were changed).")
+
+
+def test_what_lies_beside_the_sources_is_no_code(kiosk: Install, tmp_path: Path) -> None:
+    scenario = load_scenario("kiosk/day")
+    before, package = code_of(scenario), tmp_path / "kiosk" / "kiosk_plugin"
+    (package / "tests").mkdir()
+    (package / "tests" / "checks.py").write_text("1 / 0")
+    (package / "notes.md").write_text("more customers on Fridays")
+    forget()
+    assert code_of(scenario) == before
+    (package / "helpers.py").write_text("")
+    forget()
+    assert code_of(scenario) != before
+
+
 def test_a_required_module_leads_to_its_distribution_whatever_that_is_called(install: Install) -> None:
     install("other-name-than-its-module", "4.2", module="oddly_named")
     domain = dataclasses.replace(registry().domain("inventory"), requires=("oddly_named", "yaml", "no_such"))
@@ -137,6 +173,13 @@ def test_an_algorithm_needs_its_library() -> None:
     assert {"torch", "stable-baselines3"} <= required(registry().algorithm("ppo"))
     assert "sb3-contrib" in required(registry().algorithm("trpo"))
     assert "stable-baselines3" not in required(registry().algorithm("reinforce"))
+
+
+def test_exact_resume_is_claimed_by_those_that_keep_it_and_not_by_default() -> None:
+    assert not Capabilities(frozenset({"Box"}), frozenset({"Box"})).exact_resume
+    claimed = {known.name for known in registry().algorithms.working() if known.capabilities.exact_resume}
+    assert {"ppo", "maskable-ppo", "dqn", "sac", "td3", "reinforce"} <= claimed
+    assert "rllib-ppo" not in claimed, "its environments live elsewhere and begin anew"
 
 
 def test_records_of_version_01_are_compared_by_what_is_still_needed() -> None:

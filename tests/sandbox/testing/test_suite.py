@@ -114,7 +114,7 @@ def subject_of(make, **changes):
         rewards={"place": SPEC},
         default_reward="place",
         metrics=(Metric("place", "1", "higher"),),
-        baselines=(Baseline("right", lambda env: PushRight()),),
+        baselines=changes.pop("baselines", (Baseline("right", lambda env: PushRight()),)),
         cheap=True,
         **changes,
     )
