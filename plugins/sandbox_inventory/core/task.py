@@ -52,6 +52,7 @@ def inventory_task(
     agents: Literal["single", "parallel"] = "single",
     default_reward: str = "cost",
     views: tuple[View, ...] = (),
+    finite_model: bool = False,
     expected_failures: Mapping[str, str] | None = None,
 ) -> Task:
     """A task of this package.
@@ -68,6 +69,7 @@ def inventory_task(
         agents: ``"parallel"`` for one agent an order.
         default_reward: The preset used when a scenario names none.
         views: Views beyond trajectories and replay.
+        finite_model: Whether the family's ``finite`` module has the function ``finite_model``.
         expected_failures: Checks of the contract suite that the task cannot pass, each with the reason.
     """
     module = f"sandbox_inventory.{family}.model"
@@ -88,5 +90,6 @@ def inventory_task(
         baselines=baselines,
         sources=sources,
         views=(TRAJECTORIES, REPLAY, *views),
+        finite_model=f"sandbox_inventory.{family}.finite:finite_model" if finite_model else None,
         expected_failures=expected_failures or {},
     )

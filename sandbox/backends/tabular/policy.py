@@ -14,6 +14,8 @@ from sandbox.api.types import Array
 from sandbox.backends.policy_files import read_policy, write_policy
 from sandbox.backends.tabular.states import Floats, StateTable, keys
 
+LOWEST = float(np.finfo(np.float64).min)
+
 
 class TablePolicy:
     """Takes the action with the largest value; the first of equal ones.
@@ -52,8 +54,10 @@ class TablePolicy:
             if len(self._table)
             else np.zeros((len(rows), len(self.actions)))
         )
-        if mask is not None and mask.shape == values.shape:
-            values = np.where(mask, values, -np.inf)
+        # The mask of a MultiDiscrete space is of its parts, not of whole actions: then the table knows them.
+        if mask is not None and self.actions.ndim == 1:
+            # A state that is new may allow what its nearest does not.
+            values = np.where(mask, np.maximum(values, LOWEST), -np.inf)
         chosen = values.argmax(axis=1)
         if not deterministic and self.epsilon > 0:
             drawn = np.where(np.isfinite(values), self._rng.random(values.shape), -1.0).argmax(axis=1)
@@ -64,7 +68,7 @@ class TablePolicy:
     def save(self, directory: Path) -> None:
         """Write the table."""
         tensors = {
-            "states": torch.from_numpy(self._table.array().reshape(len(self._table), -1)),
+            "states": torch.from_numpy(np.array(self._table.array())),
             "values": torch.from_numpy(np.array(self.values)),
             "actions": torch.from_numpy(np.array(self.actions)),
         }
@@ -79,12 +83,15 @@ def load(directory: Path) -> TablePolicy:
     """
     files = read_policy(directory)
     try:
-        states, values, actions = (files.tensors[name].numpy() for name in ("states", "values", "actions"))
+        states, values = (files.tensors[name].double().numpy() for name in ("states", "values"))
+        actions = files.tensors["actions"].numpy()
         epsilon = float(files.document["epsilon"])
         whole = (
             states.ndim == values.ndim == 2
             and values.shape == (len(states), len(actions))
             and len(actions) > 0
+            and bool(np.isfinite(states).all() and np.isfinite(actions).all() and (values < np.inf).all())
+            and len(np.unique(states, axis=0)) == len(states)
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedRunError(f"The policy in {directory} is no table of values: {error}.") from error

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sandbox.api import Interaction, TrainContext, driven
 from sandbox.api.data import Transitions
 from sandbox.backends.tabular.policy import TablePolicy
-from sandbox.backends.tabular.states import Indices, StateTable, keys
+from sandbox.backends.tabular.states import Indices, StateTable, grown, keys
 
 
 class TableLearner:
@@ -34,6 +34,7 @@ class TableLearner:
         space: Any = context.action_space
         self.num_actions, self.start = int(space.n), int(space.start)
         self.states = StateTable(most=self.config.max_states)
+        # Rows beyond the number of states are spare.
         self.q = np.empty((0, self.num_actions))
         self.visits = np.empty((0, self.num_actions), np.int64)
         self.allowed = np.empty((0, self.num_actions), np.bool_)
@@ -50,7 +51,7 @@ class TableLearner:
     def iterate(self) -> tuple[int, Mapping[str, float]]:
         """Step every row once and learn from it."""
         active, state = self.play.active, self._index(self.play.observation, self.play.mask)
-        action = self.choose(state)
+        action = self.choose(state, self.play.mask)
         step = self.play.step(action + self.start)
         following = self._index(step.next_observation, None)
         error = self.learn(active, state, action, following, step)
@@ -69,14 +70,14 @@ class TableLearner:
         """Update the rows that took part, one after the other; the mean absolute error."""
         errors = [
             self.update(int(state[row]), int(action[row]), self.target(step, row, int(following[row])))
-            for row in np.flatnonzero(active)
+            for row in np.flatnonzero(active).tolist()
         ]
         return float(np.mean(np.abs(errors))) if errors else 0.0
 
     def target(self, step: Transitions, row: int, following: int) -> float:
         """What Q is moved towards."""
-        reward = float(step.reward[row])
-        return reward if step.terminated[row] else reward + self.config.gamma * self.best(following)
+        following_value = 0.0 if step.terminated[row] else self.best(following)
+        return float(step.reward[row] + self.config.gamma * following_value)
 
     def update(self, state: int, action: int, target: float) -> float:
         """Move one entry; the error before."""
@@ -90,9 +91,9 @@ class TableLearner:
         """The largest value among the actions that are known to be allowed."""
         return float(self.q[state][self.allowed[state]].max())
 
-    def choose(self, state: Indices) -> Indices:
+    def choose(self, state: Indices, mask: NDArray[np.bool_] | None) -> Indices:
         """ε-greedy actions among those that are allowed, ties broken at random."""
-        allowed = self.allowed[state]
+        allowed = self.allowed[state] if mask is None else mask
         values = np.where(allowed, self.q[state], -np.inf)
         tied = values == values.max(axis=1, keepdims=True)
         explores = self.rng.random(len(state)) < self.epsilon
@@ -102,19 +103,19 @@ class TableLearner:
 
     def policy(self) -> TablePolicy:
         """The greedy policy of this moment."""
-        values = np.where(self.allowed, self.q, -np.inf)
+        count = len(self.states)
+        values = np.where(self.allowed[:count], self.q[:count], -np.inf)
         actions = np.arange(self.start, self.start + self.num_actions)
-        return TablePolicy(
-            self.name, self.states.array().reshape(len(self.states), -1), values, actions, self.epsilon
-        )
+        return TablePolicy(self.name, self.states.array(), values, actions, self.epsilon)
 
     def get_state(self) -> dict[str, Any]:
         """Tables, counters and generator."""
+        count = len(self.states)
         return {
-            "states": self.states.array(),
-            "q": self.q.copy(),
-            "visits": self.visits.copy(),
-            "allowed": self.allowed.copy(),
+            "states": self.states.array().copy(),
+            "q": self.q[:count].copy(),
+            "visits": self.visits[:count].copy(),
+            "allowed": self.allowed[:count].copy(),
             "steps": self.steps,
             "rng": self.rng.bit_generator.state,
             "play": self.play.get_state(),
@@ -131,14 +132,13 @@ class TableLearner:
     def _index(self, observation: Any, mask: NDArray[np.bool_] | None) -> Indices:
         """Numbers of the states, with rows of the tables for new ones; what a mask allows is remembered."""
         numbers = self.states.index(keys(observation))
-        new = len(self.states) - len(self.q)
-        if new:
-            shape = (new, self.num_actions)
-            self.q = _grown(self.q, np.full(shape, self.config.initial_value))
-            self.visits = _grown(self.visits, np.zeros(shape, np.int64))
-            self.allowed = _grown(self.allowed, np.ones(shape, np.bool_))
+        count = len(self.states)
+        self.q = grown(self.q, count, self.config.initial_value)
+        self.visits = grown(self.visits, count, 0)
+        self.allowed = grown(self.allowed, count, True)
         if mask is not None:
-            self.allowed[numbers[mask.any(axis=1)]] = mask[mask.any(axis=1)]
+            some = mask.any(axis=1)  # none in the rows of absent agents
+            self.allowed[numbers[some]] = mask[some]
         return numbers
 
 
@@ -150,11 +150,12 @@ class Sarsa(TableLearner):
     def __init__(self, context: TrainContext) -> None:
         super().__init__(context)
         self.coming: Indices | None = None
+        self.counted: Indices = np.empty(0, np.int64)
 
-    def choose(self, state: Indices) -> Indices:
-        """The action that the last update counted on; a new one where an episode begins."""
+    def choose(self, state: Indices, mask: NDArray[np.bool_] | None) -> Indices:
+        """The action that the last update counted on, if there was one."""
         coming, self.coming = self.coming, None
-        return super().choose(state) if coming is None else coming
+        return super().choose(state, mask) if coming is None else coming
 
     def learn(
         self,
@@ -166,18 +167,15 @@ class Sarsa(TableLearner):
     ) -> float:
         """Choose what is played next; where an episode was cut off, what would have been."""
         now = self._index(self.play.observation, self.play.mask)
-        chosen = super().choose(now)
-        self.coming = chosen
+        self.coming = super().choose(now, self.play.mask)
         ended = step.terminated | step.truncated
-        self._counted = np.where(ended, super().choose(following), chosen)
+        self.counted = np.where(ended, super().choose(following, None), self.coming)
         return super().learn(active, state, action, following, step)
 
     def target(self, step: Transitions, row: int, following: int) -> float:
         """Of the action that is played next."""
-        reward = float(step.reward[row])
-        if step.terminated[row]:
-            return reward
-        return reward + self.config.gamma * float(self.q[following, self._counted[row]])
+        following_value = 0.0 if step.terminated[row] else self.q[following, self.counted[row]]
+        return float(step.reward[row] + self.config.gamma * following_value)
 
     def get_state(self) -> dict[str, Any]:
         """Likewise, with the action that is to be played."""
@@ -187,8 +185,7 @@ class Sarsa(TableLearner):
         """Go on; environments that are new begin episodes, in which nothing was chosen yet."""
         super().set_state(state)
         coming = state["coming"]
-        resumed = self.play.resumed
-        self.coming = np.array(coming) if coming is not None and resumed else None
+        self.coming = np.array(coming) if coming is not None and self.play.resumed else None
 
 
 class DynaQ(TableLearner):
@@ -211,7 +208,7 @@ class DynaQ(TableLearner):
     ) -> float:
         """Learn from the step, put it into the model, and learn from the model."""
         error = super().learn(active, state, action, following, step)
-        for row in np.flatnonzero(active):
+        for row in np.flatnonzero(active).tolist():
             outcome = (float(step.reward[row]), int(following[row]), bool(step.terminated[row]))
             self._remember((int(state[row]), int(action[row])), outcome, 1)
         for _ in range(self.config.planning_steps * int(active.sum())):
@@ -252,11 +249,6 @@ class DynaQ(TableLearner):
             if place < 0:
                 return outcome
         raise AssertionError("counts are positive")
-
-
-def _grown(table: Any, rows: Any) -> Any:
-    """The table with more rows; doubling is not worth it, new states become rare soon."""
-    return np.concatenate([table, rows])
 
 
 train_q_learning = driven(TableLearner)
