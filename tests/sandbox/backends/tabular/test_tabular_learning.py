@@ -58,11 +58,11 @@ def test_the_shelf_is_learned_almost_to_its_optimum(train, config, share):
 
 def steps_until_optimal(planning_steps, seed):
     """Steps in the environment after which the greedy way is a shortest one."""
-    found = []
+    reached = []
 
     def update(steps, policy, values=None, state=None):
         if steps % 25 == 0 and len(walked(policy(), Grid(cliff=False))) == 6:
-            found.append(steps)
+            reached.append(steps)
             raise StopTraining
 
     config = DynaConfig(**EXPLORING, learning_rate=1, learning_rate_exponent=0, planning_steps=planning_steps)
@@ -75,7 +75,7 @@ def steps_until_optimal(planning_steps, seed):
             update=update,
             seed=seed,
         )
-    return found[0]
+    return reached[0]
 
 
 def test_a_learned_model_saves_steps():

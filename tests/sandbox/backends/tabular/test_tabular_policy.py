@@ -94,7 +94,7 @@ def test_too_many_states_are_refused_in_a_sentence():
 
 
 def test_parts_of_a_dictionary_are_one_key_whatever_their_order():
-    one, two = np.array([[1.0], [2.0]]), np.array([3, 4])
+    first, second = np.array([[1.0], [2.0]]), np.array([3, 4])
     expected = [[1.0, 3.0], [2.0, 4.0]]
-    assert keys({"a": one, "b": two}).tolist() == keys({"b": two, "a": one}).tolist() == expected
+    assert keys({"a": first, "b": second}).tolist() == keys({"b": second, "a": first}).tolist() == expected
     assert keys(np.array([[-0.0]])).tobytes() == keys(np.array([[0.0]])).tobytes()
