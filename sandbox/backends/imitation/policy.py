@@ -79,7 +79,7 @@ class Clone:
             self.optimizer.step()
             if self.policy.actor.log_std is not None:
                 self.policy.actor.log_std.data.clamp_(min=MIN_LOG_STD)
-            total += float(loss)
+            total += float(loss.detach())
         if not np.isfinite(total):
             raise RunFailedError("The loss is no longer a finite number.", "Lower learning_rate.")
         return total / updates
@@ -175,7 +175,7 @@ def imitation_loss(policy: ActorPolicy, labels: Labels, chosen: NDArray[np.int64
     For continuous actions the mean is fitted by least squares and the deviation to what is left, apart
     from each other: otherwise an ever smaller deviation would make the steps of the mean ever larger.
     """
-    params = policy.actor(policy.inputs(labels.rows[chosen]))
+    params: torch.Tensor = policy.actor(policy.inputs(labels.rows[chosen]))
     raw = torch.from_numpy(labels.raw[chosen])
     if policy.distribution.gaussian:
         mean, log_std = params.chunk(2, 1)
