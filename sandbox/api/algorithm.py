@@ -48,6 +48,10 @@ class Capabilities:
             - ``"model"``: the task's finite model, `TrainContext.models.finite <TaskModels.finite>`.
             - ``"dynamics"``: the task's dynamics as array operations, `TaskModels.dynamics`.
             - ``"gradient"``: the same, and differentiable.
+        on_policy: Whether it learns only of the policy that is playing, from that policy's own steps; False
+            if it learns from whatever was played; None where nothing is played, or for plugins that do not
+            say.
+        learns_model: Whether it learns a model of the task. What needs a model is model-based as well.
         accepts: What of these it also uses where it is given; a dataset or an expert that is neither
             needed nor accepted is refused.
         exact_resume: Whether going on from its saved state gives, over restored environments, what a run
@@ -63,6 +67,19 @@ class Capabilities:
     exact_resume: bool = True
     needs: frozenset[Need] = frozenset()
     accepts: frozenset[Need] = frozenset()
+    on_policy: bool | None = None
+    learns_model: bool = False
+
+    @property
+    def model_based(self) -> bool:
+        """Whether it plans with a model, given or learned."""
+        return self.learns_model or bool(self.needs & {"model", "dynamics", "gradient"})
+
+    @property
+    def learning(self) -> str:
+        """How it learns, for example ``online, off-policy, model-free``."""
+        policy = {True: ["on-policy"], False: ["off-policy"], None: []}[self.on_policy]
+        return ", ".join([self.data, *policy, "model-based" if self.model_based else "model-free"])
 
     def uses(self, need: Need) -> bool:
         """Whether it needs or accepts something."""

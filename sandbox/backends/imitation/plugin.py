@@ -10,7 +10,12 @@ bc = Algorithm(
     family="imitation",
     backend="sandbox",
     capabilities=Capabilities(
-        _OBSERVATIONS, _ACTIONS, masks=True, data="offline", needs=frozenset({"dataset"})
+        _OBSERVATIONS,
+        _ACTIONS,
+        masks=True,
+        data="offline",
+        needs=frozenset({"dataset"}),
+        on_policy=False,
     ),
     config="sandbox.backends.imitation.config:CloningConfig",
     train="sandbox.backends.imitation.cloning:train",
@@ -24,7 +29,9 @@ dagger = Algorithm(
     name="dagger",
     family="imitation",
     backend="sandbox",
-    capabilities=Capabilities(_OBSERVATIONS, _ACTIONS, masks=True, needs=frozenset({"expert"})),
+    capabilities=Capabilities(
+        _OBSERVATIONS, _ACTIONS, masks=True, needs=frozenset({"expert"}), on_policy=False
+    ),
     config="sandbox.backends.imitation.config:DaggerConfig",
     train="sandbox.backends.imitation.dagger:train",
     load="sandbox.backends.imitation.policy:load",

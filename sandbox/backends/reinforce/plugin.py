@@ -10,6 +10,7 @@ reinforce = Algorithm(
         observation_spaces=frozenset({"Box", "Discrete", "MultiDiscrete", "MultiBinary", "Dict"}),
         action_spaces=frozenset({"Discrete", "MultiDiscrete", "MultiBinary", "Box"}),
         masks=True,
+        on_policy=True,
     ),
     config="sandbox.backends.reinforce.config:ReinforceConfig",
     train="sandbox.backends.reinforce.train:train",

@@ -11,6 +11,7 @@ rllib_ppo = Algorithm(
         action_spaces=frozenset({"Discrete", "MultiDiscrete", "Box"}),
         agents=frozenset({"single"}),
         exact_resume=False,
+        on_policy=True,
     ),
     config="sandbox.backends.rllib.config:RllibPPOConfig",
     train="sandbox.backends.rllib.train:train",

@@ -149,9 +149,9 @@ def test_the_loss_of_a_uniform_policy_is_the_logarithm_of_the_number_of_actions(
     with torch.no_grad():
         policy.actor.net[-1].weight.zero_()
     labels = Labels(np.ones((3, 2), np.float32), np.array([[0], [1], [2]]))
-    assert float(imitation_loss(policy, labels, np.arange(3))) == pytest.approx(np.log(4))
+    assert imitation_loss(policy, labels, np.arange(3)).item() == pytest.approx(np.log(4))
     masked = Labels(labels.rows, labels.raw, np.tile([True, True, True, False], (3, 1)))
-    assert float(imitation_loss(policy, masked, np.arange(3))) == pytest.approx(np.log(3))
+    assert imitation_loss(policy, masked, np.arange(3)).item() == pytest.approx(np.log(3))
 
 
 def test_a_saved_policy_acts_alike_and_a_damaged_one_is_refused(tmp_path):
