@@ -169,6 +169,8 @@ def algorithms() -> str:
         can = algorithm.capabilities
         facts = [
             ("family", algorithm.family),
+            ("learns", can.learning),
+            ("needs", ", ".join(sorted(can.needs)) or "an environment"),
             ("backend", f"{algorithm.backend} (extra `{algorithm.extra}`)"),
             ("actions", ", ".join(sorted(can.action_spaces))),
             ("observations", ", ".join(sorted(can.observation_spaces))),
@@ -188,13 +190,14 @@ def algorithm_overview() -> str:
         (
             f"[{one.name}](#{slug(one.name)})",
             one.family,
+            one.capabilities.learning,
             one.backend,
             ", ".join(sorted(one.capabilities.action_spaces)),
             _masks(one),
         )
         for one in _shipped("algorithms")
     ]
-    return table(("algorithm", "family", "backend", "action spaces", "masks"), rows)
+    return table(("algorithm", "family", "learns", "backend", "action spaces", "masks"), rows)
 
 
 def _masks(algorithm: Any) -> str:

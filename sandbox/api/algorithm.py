@@ -53,6 +53,10 @@ class Capabilities:
             needed nor accepted is refused.
         search: Whether it searches with the rules of a game (`Task.game <Task>`); a task without them is
             refused.
+        on_policy: Whether it learns only of the policy that is playing, from that policy's own steps; False
+            if it learns from whatever was played; None where nothing is played, or for plugins that do not
+            say.
+        learns_model: Whether it learns a model of the task. What needs a model, or searches, is model-based as well.
         exact_resume: Whether going on from its saved state gives, over restored environments, what a run
             without a stop gives. Claimed by who has tested it, as ``sandbox plugin check NAME`` does; where
             it is not claimed, a resumed run says so, and a stopped cell of a comparison starts again.
@@ -68,6 +72,19 @@ class Capabilities:
     needs: frozenset[Need] = frozenset()
     accepts: frozenset[Need] = frozenset()
     search: bool = False
+    on_policy: bool | None = None
+    learns_model: bool = False
+
+    @property
+    def model_based(self) -> bool:
+        """Whether it plans with a model, given or learned."""
+        return self.learns_model or self.search or bool(self.needs & {"model", "dynamics", "gradient"})
+
+    @property
+    def learning(self) -> str:
+        """How it learns, for example ``online, off-policy, model-free``."""
+        policy = {True: ["on-policy"], False: ["off-policy"], None: []}[self.on_policy]
+        return ", ".join([self.data, *policy, "model-based" if self.model_based else "model-free"])
 
     def uses(self, need: Need) -> bool:
         """Whether it needs or accepts something."""

@@ -40,8 +40,14 @@ class Interaction:
         self.observation: Element = None
         self.info: Json = {}
         # Restored environments are in the middle of their episodes and must not be reset.
-        if context.resume is None or not context.resume.environments:
+        if not self.resumed:
             self.restart()
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the environments were restored in the middle of their episodes."""
+        resume = self._context.resume
+        return resume is not None and resume.environments
 
     @property
     def rows(self) -> int:
@@ -95,8 +101,7 @@ class Interaction:
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `get_state` gave, where the environments are as they were then."""
-        resume = self._context.resume
-        if resume is not None and resume.environments:
+        if self.resumed:
             self.observation, self.info = state["observation"], dict(state["info"])
 
 

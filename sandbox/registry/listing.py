@@ -27,7 +27,9 @@ def list_domains() -> list[Json]:
 
 
 def list_algorithms() -> list[Json]:
-    """Every working algorithm: ``name``, ``family``, ``backend``, ``available``, ``data``, ``needs``."""
+    """Every working algorithm: ``name``, ``family``, ``backend``, ``available``, ``data``, ``on_policy``,
+    ``model_based``, ``learning`` (these three in words), ``needs``.
+    """
     return [
         {
             "name": algorithm.name,
@@ -35,6 +37,9 @@ def list_algorithms() -> list[Json]:
             "backend": algorithm.backend,
             "available": not missing_modules(algorithm.requires),
             "data": algorithm.capabilities.data,
+            "on_policy": algorithm.capabilities.on_policy,
+            "model_based": algorithm.capabilities.model_based,
+            "learning": algorithm.capabilities.learning,
             "needs": sorted(algorithm.capabilities.needs),
         }
         for algorithm in registry().algorithms.working()

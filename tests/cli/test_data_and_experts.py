@@ -61,4 +61,10 @@ def test_listings_say_who_needs_what(learners):
     }
     assert (algorithms["count"]["data"], algorithms["count"]["needs"]) == ("offline", ["dataset"])
     assert (algorithms["ppo"]["data"], algorithms["ppo"]["needs"]) == ("online", [])
+    assert algorithms["sarsa"]["learning"] == "online, on-policy, model-free"
+    assert algorithms["dyna-q"]["learning"] == "online, off-policy, model-based"
+    assert algorithms["policy-iteration"]["learning"] == "offline, model-based"
+    assert algorithms["descend"]["model_based"], "what follows a gradient through the dynamics needs them"
+    assert (algorithms["sac"]["on_policy"], algorithms["solve"]["on_policy"]) == (False, None)
+    assert "online, off-policy, model-free, needs expert" in learners("list", "algorithms").out
     assert learners("info", "toy/shelf", "--json").document["models"] == ["finite_model"]

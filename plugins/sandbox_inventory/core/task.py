@@ -54,6 +54,7 @@ def inventory_task(
     default_reward: str = "cost",
     bound: bool = False,
     views: tuple[View, ...] = (),
+    finite_model: bool = False,
     expected_failures: Mapping[str, str] | None = None,
 ) -> Task:
     """A task of this package.
@@ -72,6 +73,7 @@ def inventory_task(
         default_reward: The preset used when a scenario names none.
         bound: Whether the family's module ``bound`` has a function of that name, for `Task.bound`.
         views: Views beyond trajectories and replay.
+        finite_model: Whether the family's ``finite`` module has the function ``finite_model``.
         expected_failures: Checks of the contract suite that the task cannot pass, each with the reason.
     """
     module = f"sandbox_inventory.{family}.model"
@@ -93,5 +95,6 @@ def inventory_task(
         bound=f"sandbox_inventory.{family}.bound:bound" if bound else None,
         sources=sources,
         views=(TRAJECTORIES, REPLAY, *views),
+        finite_model=f"sandbox_inventory.{family}.finite:finite_model" if finite_model else None,
         expected_failures=expected_failures or {},
     )

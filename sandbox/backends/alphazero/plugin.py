@@ -12,6 +12,7 @@ alphazero = Algorithm(
         masks=True,
         agents=frozenset({"parallel"}),
         search=True,
+        on_policy=False,
         exact_resume=True,
     ),
     config="sandbox.backends.alphazero.config:AlphaZeroConfig",

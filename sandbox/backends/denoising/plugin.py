@@ -8,6 +8,7 @@ _CAPABILITIES = Capabilities(
     observation_spaces=frozenset({"Box"}),
     action_spaces=frozenset({"Box"}),
     needs=frozenset({"pretrained"}),
+    on_policy=True,
     exact_resume=True,
 )
 _DDPO = "Black et al. (2023), Training diffusion models with reinforcement learning, arXiv 2305.13301"

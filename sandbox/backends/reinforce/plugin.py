@@ -11,6 +11,7 @@ reinforce = Algorithm(
         action_spaces=frozenset({"Discrete", "MultiDiscrete", "MultiBinary", "Box"}),
         masks=True,
         exact_resume=True,
+        on_policy=True,
     ),
     config="sandbox.backends.reinforce.config:ReinforceConfig",
     train="sandbox.backends.reinforce.train:train",

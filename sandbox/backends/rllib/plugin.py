@@ -10,6 +10,7 @@ rllib_ppo = Algorithm(
         observation_spaces=frozenset({"Box", "Discrete", "MultiDiscrete", "MultiBinary", "Dict"}),
         action_spaces=frozenset({"Discrete", "MultiDiscrete", "Box"}),
         agents=frozenset({"single"}),
+        on_policy=True,
     ),
     config="sandbox.backends.rllib.config:RllibPPOConfig",
     train="sandbox.backends.rllib.train:train",

@@ -119,7 +119,7 @@ def _algorithms(items: list[Json]) -> Table:
 
     shown = table("Algorithms", "algorithm", "family", "learns", "backend", "installed")
     for item in items:
-        learns = item["data"] + "".join(f", needs {need}" for need in item["needs"])
+        learns = item["learning"] + "".join(f", needs {need}" for need in item["needs"])
         installed = "yes" if item["available"] else "no"
         shown.add_row(item["name"], item["family"], learns, item["backend"], installed)
     return shown

@@ -34,6 +34,9 @@ def describe_algorithm(algorithm: Algorithm) -> Json:
         "masked_by": algorithm.masked_by,
         "vectorised": can.vectorised,
         "data": can.data,
+        "on_policy": can.on_policy,
+        "model_based": can.model_based,
+        "learning": can.learning,
         "needs": sorted(can.needs),
         "accepts": sorted(can.accepts),
         "exact_resume": can.exact_resume,
@@ -94,7 +97,8 @@ def _facts(document: Json) -> dict[str, str]:
         installed = f'no: pip install "sandbox-rl[{document["extra"]}]"'
     needs = [*document["needs"], *(f"{name} (optional)" for name in document["accepts"])]
     return {
-        "family": f"{document['family']}, {document['data']}",
+        "family": document["family"],
+        "learns": document["learning"],
         "backend": document["backend"],
         "installed": installed,
         "actions": ", ".join(document["action_spaces"]),

@@ -1,0 +1,196 @@
+"""What the families of learning cost and reach, on tasks whose optimum is known.
+
+    python -m benchmarks.families tables [--seeds 3] [--steps 64000]
+    python -m benchmarks.families imitation [--seeds 3]
+
+``tables``: Q-learning, SARSA and Dyna-Q on lost sales (Poisson demand of mean 5, lead time 1, penalty 4). The
+gap is the exact average cost of the greedy policy over that of the optimum, in percent, which value
+iteration and policy iteration give; the median over the seeds.
+
+``imitation``: behavioural cloning and DAgger on a walk on a rope (`benchmarks.tightrope`) with the same
+number of labels and of updates, for walks of 16 to 256 steps. The excess cost is the mean number of steps
+off the rope.
+
+Prints one JSON document; Markdown tables on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.tightrope import Tightrope, demonstrations, excess_cost
+from sandbox.api import TrainContext
+from sandbox.registry.discover import registry
+from sandbox.registry.resolve import resolve
+
+NUM_ENVS = 16
+ROUNDS = 8
+SETTINGS = {
+    "gamma": 0.9,
+    "initial_value": -40,  # of paying 4 a period for ever
+    "learning_rate_exponent": 0.8,
+    "epsilon_start": 0.3,
+    "epsilon_final": 0.1,
+}
+HORIZONS = [16, 32, 64, 128, 256]
+LABELS = 1024
+UPDATES = 2000
+WALKS = 500
+
+
+def main() -> int:
+    """Measure what is asked for, tell."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("what", choices=sorted(TABLES))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=64_000)
+    options = parser.parse_args()
+    document, lines = TABLES[options.what](options)
+    print("\n".join(lines), file=sys.stderr)
+    print(json.dumps(document, indent=2))
+    return 0
+
+
+def tables(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    """Gaps of learned tables after ever more steps, beside the rounds of the exact solvers."""
+    points = [options.steps // 2**power for power in reversed(range(ROUNDS))]
+    best, rounds = _solved()
+    document: dict[str, Any] = {"optimum": best, "rounds": rounds, "steps": points, "gaps": {}}
+    for name in ("q-learning", "sarsa", "dyna-q"):
+        runs = [_gaps(name, seed, points, best) for seed in range(options.seeds)]
+        document["gaps"][name] = runs
+    lines = [f"| steps | {' | '.join(document['gaps'])} |", f"| ---: |{' ---: |' * len(document['gaps'])}"]
+    for place, steps in enumerate(points):
+        medians = [statistics.median(run[place] for run in runs) for runs in document["gaps"].values()]
+        lines.append(f"| {steps:,} | {' | '.join(f'{gap:.2f} %' for gap in medians)} |")
+    return document, lines
+
+
+def imitation(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    """Excess cost against the length of a walk, and its slope in logarithms."""
+    costs = {
+        name: [[_excess(name, horizon, seed) for seed in range(options.seeds)] for horizon in HORIZONS]
+        for name in ("bc", "dagger")
+    }
+    means = {name: [statistics.fmean(runs) for runs in rows] for name, rows in costs.items()}
+    slopes = {
+        name: float(np.polyfit(np.log(HORIZONS), np.log(values), 1)[0]) for name, values in means.items()
+    }
+    document = {"labels": LABELS, "horizons": HORIZONS, "costs": costs, "means": means, "slopes": slopes}
+    lines = [f"| steps of a walk | {' | '.join(map(str, HORIZONS))} | slope |", "| --- |" + " ---: |" * 6]
+    for name, values in means.items():
+        lines.append(f"| {name} | {' | '.join(f'{value:.2f}' for value in values)} | {slopes[name]:.2f} |")
+    return document, lines
+
+
+def _excess(name: str, horizon: int, seed: int) -> float:
+    """Mean steps off the rope of what an algorithm makes of `LABELS` labels and `UPDATES` updates."""
+    algorithm = registry().algorithms.get(name)
+    rounds = 8
+    settings = {"steps_per_iteration": LABELS // rounds, "updates_per_iteration": UPDATES // rounds}
+    envs = Tightrope(horizon, 4, seed)
+    context = TrainContext(
+        make_envs=lambda num_envs: envs,
+        observation_space=envs.single_observation_space,
+        action_space=envs.single_action_space,
+        config=resolve(algorithm.config)(**(settings if name == "dagger" else {})),
+        steps=LABELS if name == "dagger" else UPDATES,
+        seed=seed,
+        num_envs=4,
+        update=lambda steps, policy, values=None, state=None: None,
+        dataset=demonstrations(horizon, LABELS, seed) if name == "bc" else None,
+        expert="balanced" if name == "dagger" else None,
+    )
+    return excess_cost(resolve(algorithm.train)(context), horizon, WALKS, seed=1_000 + seed)
+
+
+def _lost_sales() -> tuple[Any, Any]:
+    from sandbox_inventory.core.demand.families import Demand
+    from sandbox_inventory.lost_sales.config import LostSalesConfig
+    from sandbox_inventory.lost_sales.model import REWARDS
+
+    demand = Demand(kind="poisson", mean=5)
+    config = LostSalesConfig(lead_time=1, penalty=4, demand=demand, max_order=10, horizon=200)
+    return config, REWARDS["cost"]
+
+
+def _solved() -> tuple[float, dict[str, list[float]]]:
+    """The optimal average cost, and the cost that each round of the exact solvers reports."""
+    from sandbox.backends.tabular.planning import begin, improve, sweep
+    from sandbox_inventory.lost_sales.finite import finite_model
+
+    config, reward = _lost_sales()
+    model = finite_model(config, reward)
+    rounds: dict[str, list[float]] = {}
+    for name, better in (("policy-iteration", improve), ("value-iteration", sweep)):
+        solution = begin(model)
+        rounds[name] = []
+        while not solution.done:
+            solution = better(model, solution, 1e-9)
+            rounds[name].append(-solution.figures["gain"])
+    return rounds["policy-iteration"][-1], rounds
+
+
+def _gaps(name: str, seed: int, points: list[int], best: float) -> list[float]:
+    """Percent over the optimum at each number of steps."""
+    from sandbox_inventory.lost_sales.model import make_vec
+
+    config, reward = _lost_sales()
+    algorithm = registry().algorithms.get(name)
+    gaps: list[float] = []
+
+    def update(steps: int, policy: Any, values: Any = None, state: Any = None) -> None:
+        if len(gaps) < len(points) and steps >= points[len(gaps)]:
+            gaps.append(100 * (_cost(policy()) / best - 1))
+
+    def make_envs(num_envs: int) -> Any:
+        envs = make_vec(config, reward, num_envs)
+        envs.reset(seed=1000 * seed)
+        return envs
+
+    probe = make_envs(1)
+    train: Callable[[TrainContext], Any] = resolve(algorithm.train)
+    train(
+        TrainContext(
+            make_envs=make_envs,
+            observation_space=probe.single_observation_space,
+            action_space=probe.single_action_space,
+            config=resolve(algorithm.config)(**SETTINGS),
+            steps=points[-1],
+            seed=seed,
+            num_envs=NUM_ENVS,
+            update=update,
+        )
+    )
+    return gaps
+
+
+def _cost(policy: Any) -> float:
+    """Exact average cost a period over the states that a policy can reach."""
+    from sandbox_inventory.core.solvers.markov_chain import average_cost
+    from sandbox_inventory.lost_sales.model import LostSales
+
+    config, reward = _lost_sales()
+    model = LostSales(config)
+
+    def choose(state: Any) -> Any:
+        return policy.act((model.observe(state) / model.scale).astype(np.float32))
+
+    return average_cost(model, choose, reward)
+
+
+TABLES: dict[str, Callable[[argparse.Namespace], tuple[dict[str, Any], list[str]]]] = {
+    "tables": tables,
+    "imitation": imitation,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

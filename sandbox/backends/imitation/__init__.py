@@ -1,0 +1,1 @@
+"""Learning what an expert does: from its records (`cloning`), or by asking it (`dagger`)."""

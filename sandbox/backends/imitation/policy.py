@@ -1,0 +1,186 @@
+"""The policy that imitates, and how it is fitted to labels."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sandbox.api import TrainContext
+from sandbox.api.errors import RunFailedError
+from sandbox.api.types import Array, Space
+from sandbox.backends.actors.distributions import Categorical, Distribution, Gaussian
+from sandbox.backends.actors.policy import ActorPolicy, restored
+from sandbox.backends.imitation.config import CloningConfig
+from sandbox.backends.policy_files import PolicyFiles, read_policy
+from sandbox.backends.tensors import load_module, load_optimizer, packed
+
+MIN_LOG_STD = -5.0
+"""A deterministic expert leaves no deviation; it is held above this, in half widths of the range."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """Labelled observations.
+
+    Attributes:
+        rows: Flattened observations, shape ``(n, size)``.
+        raw: The expert's actions as raw draws, shape ``(n, k)``; see `Distribution.draw`.
+        mask: Allowed actions, shape ``(n, m)``, or None.
+    """
+
+    rows: NDArray[np.float32]
+    raw: Array
+    mask: NDArray[np.bool_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Clone:
+    """A policy that is fitted to labels.
+
+    Args:
+        name: The algorithm.
+        context: Of the training.
+
+    Attributes:
+        policy: The one that learns.
+        rng: Draws the batches, and whatever else the algorithm draws.
+    """
+
+    def __init__(self, name: str, context: TrainContext) -> None:
+        config: CloningConfig = context.config
+        self.config = config
+        self.policy = make_policy(
+            name, context.observation_space, context.action_space, config, seed=context.seed
+        )
+        self.started = context.initial is not None
+        if context.initial is not None and context.resume is None:
+            self.policy.load_weights(read_policy(context.initial), context.initial)
+        self.rng = np.random.default_rng(context.seed)
+        self.optimizer = torch.optim.AdamW(
+            self.policy.actor.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        )
+
+    def fit(self, labels: Labels, updates: int) -> float:
+        """So many updates on batches drawn from the labels; the mean loss."""
+        total = 0.0
+        for _ in range(updates):
+            chosen = self.rng.integers(len(labels), size=min(self.config.batch_size, len(labels)))
+            loss = imitation_loss(self.policy, labels, chosen)
+            self.optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            if self.policy.actor.log_std is not None:
+                self.policy.actor.log_std.data.clamp_(min=MIN_LOG_STD)
+            total += float(loss.detach())
+        if not np.isfinite(total):
+            raise RunFailedError("The loss is no longer a finite number.", "Lower learning_rate.")
+        return total / updates
+
+    def get_state(self) -> dict[str, Any]:
+        """Weights, optimiser, normaliser and generator."""
+        normaliser = self.policy.normaliser
+        return {
+            "actor": packed(self.policy.actor.state_dict()),
+            "optimizer": packed(self.optimizer.state_dict()),
+            "normaliser": None if normaliser is None else normaliser.arrays(),
+            "rng": self.rng.bit_generator.state,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` gave."""
+        load_module(self.policy.actor, state["actor"])
+        load_optimizer(self.optimizer, state["optimizer"])
+        if self.policy.normaliser is not None:
+            arrays = state["normaliser"]
+            self.policy.normaliser = type(self.policy.normaliser).from_arrays(arrays, len(arrays["mean"]))
+        self.rng.bit_generator.state = state["rng"]
+
+    def snapshot(self) -> ActorPolicy:
+        """A copy that further training does not change."""
+        return copy.deepcopy(self.policy)
+
+
+def make_policy(
+    name: str, observation_space: Space, action_space: Space, config: CloningConfig, seed: int = 0
+) -> ActorPolicy:
+    """A new policy; torch's global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return ActorPolicy(
+            name,
+            observation_space,
+            action_space,
+            config.net_arch,
+            config.activation,
+            log_std=0.0,
+            normalize=config.normalize_observation,
+            stochastic=False,
+            seed=seed,
+        )
+
+
+def load(directory: Path) -> ActorPolicy:
+    """Read back what `ActorPolicy.save` wrote.
+
+    Raises:
+        DamagedRunError: If anything is missing, changed or inconsistent.
+    """
+
+    def make(saved: PolicyFiles, observation_space: Space, action_space: Space) -> ActorPolicy:
+        document = saved.document
+        config = CloningConfig(
+            net_arch=document["net_arch"],
+            activation=document["activation"],
+            normalize_observation=saved.normaliser is not None,
+        )
+        return make_policy(document["algorithm"], observation_space, action_space, config)
+
+    return restored(directory, make)
+
+
+def raw_actions(distribution: Distribution, actions: Array) -> Array:
+    """The raw draws that stand for actions; the inverse of `Distribution.action` within the bounds."""
+    flat: Array = np.asarray(actions).reshape(len(actions), -1)
+    if isinstance(distribution, Categorical):
+        start = np.asarray(distribution.space.start).reshape(1, -1)
+        return np.asarray(flat - start, np.int64)
+    if isinstance(distribution, Gaussian):
+        return np.asarray((flat - distribution.middle) / distribution.half_width, np.float32)
+    return flat
+
+
+def permitting(
+    distribution: Distribution, mask: NDArray[np.bool_] | None, raw: Array
+) -> NDArray[np.bool_] | None:
+    """The mask, with what the expert did allowed in any case: a label of no likelihood teaches nothing."""
+    if mask is None or not isinstance(distribution, Categorical):
+        return mask
+    starts = np.cumsum([0, *distribution.sizes[:-1]])
+    allowed = np.array(mask, np.bool_)
+    np.put_along_axis(allowed, raw.astype(np.int64) + starts, True, axis=1)
+    return allowed
+
+
+def imitation_loss(policy: ActorPolicy, labels: Labels, chosen: NDArray[np.int64]) -> torch.Tensor:
+    """Minus the mean log-likelihood of labels.
+
+    For continuous actions the mean is fitted by least squares and the deviation to what is left, apart
+    from each other: otherwise an ever smaller deviation would make the steps of the mean ever larger.
+    """
+    params: torch.Tensor = policy.actor(policy.inputs(labels.rows[chosen]))
+    raw = torch.from_numpy(labels.raw[chosen])
+    if policy.distribution.gaussian:
+        mean, log_std = params.chunk(2, 1)
+        error = (raw - mean) ** 2
+        spread = log_std + 0.5 * error.detach() * torch.exp(-2 * log_std)
+        return (0.5 * error + spread).sum(1).mean()
+    mask = None if labels.mask is None else torch.from_numpy(labels.mask[chosen])
+    return -policy.distribution.log_prob(params, raw, mask).mean()

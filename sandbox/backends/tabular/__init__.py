@@ -1,0 +1,1 @@
+"""Value functions in tables: the two ideas exactly (`planning`), and learned (`temporal_difference`)."""
