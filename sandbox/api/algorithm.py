@@ -56,7 +56,8 @@ class Capabilities:
         on_policy: Whether it learns only of the policy that is playing, from that policy's own steps; False
             if it learns from whatever was played; None where nothing is played, or for plugins that do not
             say.
-        learns_model: Whether it learns a model of the task. What needs a model, or searches, is model-based as well.
+        learns_model: Whether it learns a model of the task. What needs a model, or searches, is model-based
+            as well.
         exact_resume: Whether going on from its saved state gives, over restored environments, what a run
             without a stop gives. Claimed by who has tested it, as ``sandbox plugin check NAME`` does; where
             it is not claimed, a resumed run says so, and a stopped cell of a comparison starts again.

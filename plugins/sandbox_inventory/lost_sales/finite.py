@@ -21,7 +21,7 @@ def finite_model(config: LostSalesConfig, reward: RewardSpec) -> FiniteModel:
     """States (x, q₁, …, q_{L-1}), actions 0, 1, … units; the mean reward of a period is to be maximised.
 
     Orders and stock have the bounds of the exact solver, which no optimal policy exceeds; with a fixed cost
-    they are those of the action space.
+    or limited orders, for which none are known, orders have those of the action space and stock a wide one.
 
     Raises:
         InvalidValueError: For demand without probabilities on the integers, for rewarded costs, for an
@@ -31,8 +31,10 @@ def finite_model(config: LostSalesConfig, reward: RewardSpec) -> FiniteModel:
     costs = Costs.weighted(config, reward.weights)
     if not float(config.initial_stock).is_integer():
         raise InvalidValueError(f"initial_stock is {config.initial_stock:g}; states have whole units.")
-    max_order, max_stock = table_bounds(config, costs, mass)
-    max_order = min(max_order, int(system.orders.max_quantity[0]))
+    limit = float(system.orders.max_quantity[0])
+    max_order, max_stock = table_bounds(config, costs, mass, limit)
+    if max_order >= limit:  # stock is built up ahead where orders are limited: there is no bound in advance
+        max_stock *= 2
     max_stock = max(max_stock, int(config.initial_stock))
     shape = (max_stock + 1, *[max_order + 1] * system.pipeline_length)
     entries = float(np.prod(shape, dtype=float)) * (max_order + 1) * (max_stock + 1)

@@ -37,7 +37,7 @@ def reaching(model: FiniteModel, permitted: Flags, chosen: Indices | None = None
     possible = (model.probabilities > 0) & permitted[:, :, None]
     reached, first = ~live(model), np.full(model.num_states, -1)
     while True:
-        hits = (possible & reached[model.successors]).any(axis=2)
+        hits: NDArray[np.bool_] = np.any(possible & reached[model.successors], axis=2)
         new = hits.any(axis=1) & ~reached
         if not new.any():
             return first
