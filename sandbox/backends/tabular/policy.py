@@ -39,6 +39,11 @@ class TablePolicy:
         self._table = StateTable(states)
         self._rng = np.random.default_rng()
 
+    @property
+    def states(self) -> Floats:
+        """Keys of the states, shape ``(S, D)``."""
+        return self._table.array()
+
     def reset(self, num_envs: int, seed: int | None = None) -> None:
         """Seed the generator of random actions."""
         self._rng = np.random.default_rng(seed)
@@ -68,7 +73,7 @@ class TablePolicy:
     def save(self, directory: Path) -> None:
         """Write the table."""
         tensors = {
-            "states": torch.from_numpy(np.array(self._table.array())),
+            "states": torch.from_numpy(np.array(self.states)),
             "values": torch.from_numpy(np.array(self.values)),
             "actions": torch.from_numpy(np.array(self.actions)),
         }

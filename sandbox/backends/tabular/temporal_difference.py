@@ -12,6 +12,7 @@ A terminal s' has no value. A truncated episode has not ended there: its last st
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 
 from sandbox.api import Interaction, TrainContext, driven
 from sandbox.api.data import Transitions
-from sandbox.backends.tabular.policy import TablePolicy
+from sandbox.api.errors import MisfitError
+from sandbox.backends.tabular.policy import TablePolicy, load
 from sandbox.backends.tabular.states import Indices, StateTable, grown, keys
 
 
@@ -40,6 +42,22 @@ class TableLearner:
         self.allowed = np.empty((0, self.num_actions), np.bool_)
         self.steps = 0
         self.play = Interaction(context)
+        if context.initial is not None and context.resume is None:
+            self._start_from(load(context.initial), context.initial)
+
+    def _start_from(self, policy: TablePolicy, source: Path) -> None:
+        """Begin with the states and values of a saved table; every step size is that of a first update."""
+        width, states = keys(self.play.observation).shape[1], policy.states
+        actions = np.arange(self.start, self.start + self.num_actions)
+        if not np.array_equal(policy.actions, actions) or (len(states) and states.shape[1] != width):
+            raise MisfitError(
+                f"The table in {source} has other actions or observations than this task.",
+                "Start from a run of the same task, or afresh.",
+            )
+        self.states = StateTable(states, self.config.max_states)
+        self.allowed = np.isfinite(policy.values)
+        self.q = np.where(self.allowed, policy.values, self.config.initial_value)
+        self.visits = np.zeros(self.q.shape, np.int64)
 
     @property
     def epsilon(self) -> float:

@@ -55,7 +55,7 @@ def test_a_stopped_run_goes_on_to_the_same_table(tmp_path, monkeypatch, algorith
     resumed = resume(stopped.path)
     assert resumed.record.steps_done == whole.record.steps_done
     np.testing.assert_array_equal(resumed.policy.values, whole.policy.values)
-    np.testing.assert_array_equal(resumed.policy._table.array(), whole.policy._table.array())
+    np.testing.assert_array_equal(resumed.policy.states, whole.policy.states)
 
 
 @pytest.mark.parametrize("algorithm", ["value-iteration", "policy-iteration"])
@@ -72,3 +72,19 @@ def test_exact_and_learned_tables_are_run_and_evaluated():
     assert run.record.steps_done < 10
     table = sandbox.evaluate([run, "fill"], "toy/shelf", episodes=20)
     assert np.mean(table.values("policy-iteration")) > np.mean(table.values("fill"))
+
+
+def test_learning_goes_on_from_a_saved_table():
+    solved = sandbox.train("toy/shelf", "policy-iteration", steps=100)
+    frozen = {"learning_rate": 1e-12, "gamma": 0.95}
+    tuned = train("toy/shelf", "q-learning", init_from=solved.path, steps=200, num_envs=2, hp=frozen)
+    finite = np.isfinite(solved.policy.values)
+    np.testing.assert_allclose(tuned.policy.values[finite], solved.policy.values[finite])
+
+
+def test_a_table_of_another_task_is_no_start_and_a_solver_takes_none():
+    solved = sandbox.train("toy/shelf", "policy-iteration", steps=100)
+    with pytest.raises(MisfitError, match="other actions or observations"):
+        train("toy/shelf", "sarsa", init_from=solved.path, changes=["config.capacity=7"], steps=100)
+    with pytest.raises(MisfitError, match="starts from no policy"):
+        train("toy/shelf", "value-iteration", init_from=solved.path)

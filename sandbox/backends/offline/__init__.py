@@ -1,0 +1,1 @@
+"""Reinforcement learning from recorded episodes alone."""
