@@ -13,6 +13,7 @@ cql = Algorithm(
         data="offline",
         needs=frozenset({"dataset"}),
         on_policy=False,
+        exact_resume=True,
     ),
     config="sandbox.backends.offline.config:CQLConfig",
     train="sandbox.backends.offline.cql:train",
