@@ -137,6 +137,14 @@ EXPECTED_FAILURES = {
     "the short episodes of the contract suite",
 }
 
+BASELINES_OF_NETWORKS = tuple(baseline for baseline in BASELINES if baseline.name != "sumo-delay-based")
+"""SUMO 1.28 may end with a segmentation fault where several signals change to its delay_based controller."""
+
+SUMO_ACTS = {
+    "baselines-only-look": "`fixed-time` and SUMO's own controllers are SUMO left alone: they hand the "
+    "signals over to it, and the actions that are told are the phases that it shows",
+}
+
 VIEWS = (
     View(
         "time-space",
@@ -180,8 +188,8 @@ def _task(name: str, title: str, agents: Literal["single", "parallel"], make: st
         agents=agents,
         masks=True,
         small={"duration": 300},
-        expected_failures=EXPECTED_FAILURES if agents == "single" else {},
-        baselines=BASELINES,
+        expected_failures={**SUMO_ACTS, **(EXPECTED_FAILURES if agents == "single" else {})},
+        baselines=BASELINES if agents == "single" else BASELINES_OF_NETWORKS,
         views=VIEWS,
         sources=SOURCES,
     )

@@ -6,17 +6,19 @@ A suite is looked for as ``suites/<name>.yaml`` in the folders that hold scenari
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from sandbox.api.errors import BrokenFileError, InvalidValueError, SandboxError, UnknownNameError
 from sandbox.api.scenario import SEED_LIMIT
-from sandbox.api.types import Json
 from sandbox.scenarios.find import search_path
 from sandbox.scenarios.overrides import shorten
 from sandbox.scenarios.validation import validate
 from sandbox.scenarios.yaml_guard import load_file
+
+if TYPE_CHECKING:
+    from sandbox.api.types import Json
 
 FOLDER = "suites"
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"

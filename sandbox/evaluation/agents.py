@@ -38,7 +38,13 @@ class Agent:
     policy: Any = field(default=None, compare=False, repr=False)
 
 
-def policy_of(scenario: ResolvedScenario, agent: Agent, env: Any, action_space: Any) -> Policy:
+def policy_of(
+    scenario: ResolvedScenario,
+    agent: Agent,
+    env: Any,
+    action_space: Any,
+    observation_space: Any = None,
+) -> Policy:
     """What an agent plays with.
 
     Args:
@@ -46,6 +52,8 @@ def policy_of(scenario: ResolvedScenario, agent: Agent, env: Any, action_space: 
         agent: The agent.
         env: The task's own environment, which baselines may read.
         action_space: Space of one row's action.
+        observation_space: Space of one row's observation as policies see it; not compared with what a
+            policy was trained on if absent.
 
     Raises:
         UnknownNameError: For a baseline that the task does not have.
@@ -54,7 +62,7 @@ def policy_of(scenario: ResolvedScenario, agent: Agent, env: Any, action_space: 
     if agent.policy is not None:
         return bound(as_policy(agent.policy), scenario, env)
     if agent.folder is not None:
-        require_same_spaces(agent.folder, agent.name, scenario, env, action_space)
+        require_same_spaces(agent.folder, agent.name, scenario, action_space, observation_space)
         return bound(load_policy(agent.folder), scenario, env)
     if agent.baseline == "random":
         return RandomPolicy(action_space)
@@ -80,4 +88,5 @@ def native_policy(scenario: ResolvedScenario, agent: Agent, envs: Any) -> Policy
     A row of the policy is an environment, or an agent of one.
     """
     space = getattr(envs.unwrapped, "row_action_space", envs.single_action_space)
-    return policy_of(scenario, agent, envs.unwrapped, space)
+    seen = getattr(envs.unwrapped, "row_observation_space", envs.single_observation_space)
+    return policy_of(scenario, agent, envs.unwrapped, space, seen)

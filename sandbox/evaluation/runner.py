@@ -191,7 +191,9 @@ class _EpisodePlayer:
             return cached[1]
         bare = getattr(self._env, "parallel", self._env)
         space = getattr(self._env, "row_action_space", self._env.action_space)
-        policy = policy_of(self._scenario, agent, bare.unwrapped, space)
+        # An environment of several agents has a space of rows, or none that holds for all of them.
+        seen = getattr(self._env, "row_observation_space", getattr(self._env, "observation_space", None))
+        policy = policy_of(self._scenario, agent, bare.unwrapped, space, seen)
         self._policies[agent] = (stamp, policy)
         return policy
 

@@ -15,7 +15,11 @@ from sandbox.scenarios.resolve import ResolvedScenario
 
 
 def require_same_spaces(
-    folder: Path, name: str, scenario: ResolvedScenario, env: Any, action_space: Space
+    folder: Path,
+    name: str,
+    scenario: ResolvedScenario,
+    action_space: Space,
+    observation_space: Space | None = None,
 ) -> None:
     """Refuse a policy for actions or observations of other sizes; bounds may differ.
 
@@ -23,16 +27,16 @@ def require_same_spaces(
         folder: Where the policy is saved.
         name: Of the agent.
         scenario: What is to be played.
-        env: The task's own environment.
         action_space: Space of one row's action.
+        observation_space: Space of one row's observation; not compared if absent.
 
     Raises:
         MisfitError: With what differs.
     """
     document = json.loads((folder / "policy.json").read_text(encoding="utf-8"))
-    for part, space in (("action", action_space), ("observation", _observation_space(env))):
+    for part, space in (("action", action_space), ("observation", observation_space)):
         described = document.get(f"{part}_space")
-        if space is None or not isinstance(described, dict):
+        if not isinstance(space, gym.Space) or not isinstance(described, dict):
             continue
         trained = space_from_json(described)
         if _sizes(trained) != _sizes(space):
@@ -41,15 +45,6 @@ def require_same_spaces(
                 f"{_difference(trained, space)}.",
                 "Name a run of this scenario, or use --set to make its spaces those of the run's scenario.",
             )
-
-
-def _observation_space(env: Any) -> Space | None:
-    """Space of one row's observation; None for an environment of several agents without one for all."""
-    for name in ("row_observation_space", "single_observation_space", "observation_space"):
-        space = getattr(env, name, None)
-        if isinstance(space, gym.Space):
-            return space
-    return None
 
 
 def _sizes(space: Space) -> Any:

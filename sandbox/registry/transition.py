@@ -44,7 +44,8 @@ def _class(task: Task) -> Any:
     for spec in presets_of(task)[0].values():
         for term in spec.terms:
             names = list(inspect.signature(term.fn).parameters)
-            if names and (taken := _hints(term.fn).get(names[0])) is not None:
+            function = term.fn if inspect.isroutine(term.fn) else type(term.fn).__call__
+            if names and (taken := _hints(function).get(names[0])) is not None:
                 return taken
     return None
 

@@ -28,7 +28,7 @@ from sandbox.testing.subjects import Subject
 from sandbox.testing.survey import said
 from sandbox.testing.verdicts import NotApplicable, Violation, cut
 from sandbox.training.fit import fitting, spaces_of
-from sandbox.training.needs import refuse_environments
+from sandbox.training.needs import refuse_environments, uses_many_envs
 from sandbox.training.plan import Plan, make_plan
 
 STEPS = 64
@@ -212,7 +212,7 @@ def less_of(algorithm: Algorithm, small: Mapping[str, Any]) -> Json:
 
 
 def _num_envs(subject: Subject, algorithm: Algorithm) -> int:
-    return 2 if algorithm.capabilities.vectorised and (subject.task.cheap or subject.task.make_vec) else 1
+    return 2 if uses_many_envs(algorithm) and (subject.task.cheap or subject.task.make_vec) else 1
 
 
 def _difference(subject: Subject, plan: Plan, policy: Policy, loaded: Policy) -> str | None:

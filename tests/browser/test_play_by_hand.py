@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from conftest import serving, window
 
+pytest.importorskip("selenium")
 pytest.importorskip("numba")
 pytest.importorskip("torch")
 

@@ -20,6 +20,7 @@ def learners(sandbox, monkeypatch):
 
 
 def test_what_an_agent_did_is_recorded_learned_from_and_compared(learners):
+    pytest.importorskip("minari")
     made = learners("record", "toy/shelf", "--agent", "fill", "--episodes", 60, "--json", "-q").document
     done = learners(
         "run", "toy/shelf", "--algo", "count", "--data", made["folder"], "--episodes", 5, "--json", "-q"

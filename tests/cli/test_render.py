@@ -182,7 +182,7 @@ def test_baselines_that_are_done_say_nothing_of_how_long_training_takes() -> Non
     from sandbox.records.cell import CellRecord
 
     def cell(name: str, kind: str) -> Cell:
-        return Cell(name, "toy/x", name, kind, None, None)  # type: ignore[arg-type]
+        return Cell(name, "toy/x", name, kind, None, None, "", None)  # type: ignore[arg-type]
 
     def took(name: str, seconds: float) -> CellRecord:
         record = CellRecord(format=1, id=name, kind="baseline", scenario="toy/x", status="failed")

@@ -89,6 +89,7 @@ def test_what_keeps_a_plugin_from_loading_is_told_by_check_list_and_doctor(name:
 
 def test_an_unknown_plugin_or_check_is_answered_with_the_nearest_name() -> None:
     code, document, _ = sandbox("plugin", "check", "trafic")
-    assert (code, document["error"]["hint"]) == (2, "Did you mean traffic?")
+    assert code == 2
+    assert document["error"]["hint"].startswith("Did you mean traffic?")
     code, document, _ = sandbox("plugin", "check", "traffic", "--only", "metric")
     assert (code, document["error"]["hint"]) == (2, "Did you mean metrics?")

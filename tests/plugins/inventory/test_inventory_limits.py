@@ -105,7 +105,7 @@ def test_single_index_is_the_best_of_all_its_parameters(lead_time: int, expedite
 def test_unlike_items_have_levels_of_their_own() -> None:
     changes = ("means=[1, 4]", "item_costs=[2, 10]", "max_order=16")
     optimal, rule = costs("joint-replenishment", "optimal", "can-order", changes=changes)
-    assert optimal == pytest.approx(20.07, abs=5e-3)
+    assert optimal == pytest.approx(20.036, abs=5e-3)  # 2,000 simulated episodes: 20.04 [20.04, 20.05]
     assert optimal <= rule < 1.01 * optimal  # 24.34 with a single set of levels
 
 

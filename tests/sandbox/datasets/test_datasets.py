@@ -71,6 +71,7 @@ def test_an_archive_comes_back_as_it_was_written(tmp_path):
 
 @pytest.mark.usefixtures("toys")
 def test_what_sandbox_records_is_read_with_its_masks_and_its_maker(tmp_path):
+    pytest.importorskip("minari")
     made = record("toy/forage", "greedy", 4, root=tmp_path)
     data = read_dataset(made.path)
     assert data.num_episodes == 4
@@ -84,6 +85,7 @@ def test_what_sandbox_records_is_read_with_its_masks_and_its_maker(tmp_path):
 
 @pytest.mark.usefixtures("toys")
 def test_observations_in_parts_are_read_in_parts(tmp_path):
+    pytest.importorskip("minari")
     made = record("toy/stall", "optimal", 2, root=tmp_path)
     env = sandbox.make("toy/stall")
     data = read_dataset(made.path)
@@ -168,6 +170,7 @@ def test_damaged_and_foreign_files_are_refused_without_running_anything(tmp_path
 
 @pytest.mark.usefixtures("toys")
 def test_a_minari_file_that_is_cut_off_is_refused(tmp_path):
+    pytest.importorskip("minari")
     made = record("toy/shelf", "fill", 2, root=tmp_path)
     file = made.path / "data" / "main_data.hdf5"
     file.write_bytes(file.read_bytes()[:2_000])

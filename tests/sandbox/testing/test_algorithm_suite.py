@@ -57,6 +57,7 @@ def test_each_fault_is_found(faulty: None, name: str, check: str, message: str) 
 
 
 def test_an_algorithm_from_a_dataset_is_given_one(faulty: None) -> None:
+    pytest.importorskip("minari")
     assert check_algorithm("count", "dataset-not-stepped").status == "passed"
     assert check_algorithm("ask", "same-again").status == "skipped"
 

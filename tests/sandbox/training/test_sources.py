@@ -39,6 +39,7 @@ def optimal_values(model):
 
 
 def test_counting_what_an_expert_did_gives_the_expert_back_without_a_step(monkeypatch):
+    pytest.importorskip("minari")
     made = record("toy/shelf", "fill", 60)
     scenario = as_scenario("toy/shelf")
 
@@ -145,6 +146,7 @@ def test_agents_of_one_game_are_labelled_each():
 
 
 def test_a_run_that_learned_from_data_and_an_expert_says_so_and_is_repeated():
+    pytest.importorskip("minari")
     made = record("toy/shelf", "fill", 3)
     run = sandbox.train("toy/shelf", "ask", data=made.path, expert="every-third", steps=100)
     written = json.loads((run.path / "run.json").read_text())

@@ -50,6 +50,7 @@ def agreement(run, baseline, scenario):
 
 
 def test_what_was_recorded_is_done_again():
+    pytest.importorskip("minari")
     made = record("toy/shelf", "fill", 40)
     run = train("toy/shelf", "bc", data=made.path, steps=800, hp={"learning_rate": 0.01})
     assert agreement(run, "fill", "toy/shelf") == 0
@@ -84,6 +85,7 @@ SETTINGS = {
 
 @pytest.mark.parametrize(("name", "learner"), [("bc", Cloning), ("dagger", Dagger)])
 def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, monkeypatch, name, learner):
+    pytest.importorskip("minari")
     settings = dict(SETTINGS[name])
     if name == "bc":
         settings["data"] = record("toy/shelf", "fill", 10).path

@@ -45,6 +45,7 @@ def values(model, actions):
 
 
 def test_random_records_are_enough_for_almost_the_optimum(monkeypatch):
+    pytest.importorskip("minari")
     made = record("toy/shelf", "random", 60)
 
     def refuse(*_):
@@ -131,6 +132,7 @@ def test_masked_actions_count_neither_as_next_nor_in_the_penalty():
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, monkeypatch):
+    pytest.importorskip("minari")
     settings = {"data": record("toy/shelf", "random", 5).path, "steps": 300}
     whole = sandbox.train("toy/shelf", "cql", runs_dir=tmp_path / "whole", **settings)
     iterate, calls = ConservativeQ.iterate, []

@@ -102,6 +102,9 @@ def test_capabilities_are_those_of_the_sb3_class(name: str) -> None:
     every = [spaces.Box(-1, 1, (2,)), spaces.Discrete(3), spaces.MultiDiscrete([2, 3]), spaces.MultiBinary(2)]
     for space in every:
         claimed = type(space).__name__ in ALGORITHMS[name].capabilities.action_spaces
+        if ALGORITHMS[name].recurrent and isinstance(space, spaces.MultiBinary):
+            assert not claimed  # accepted by the class, but its first rollout fails
+            continue
         make = model_class(ALGORITHMS[name])
         policy = "MlpLstmPolicy" if ALGORITHMS[name].recurrent else "MlpPolicy"
         try:
