@@ -258,6 +258,7 @@ def test_a_netlist_that_unpacks_to_gigabytes_is_refused_as_it_is_read(
     from sandbox_chip.formats.text import lines_of_words
 
     monkeypatch.setattr(text, "MAX_BYTES", 17 * MB)
+    monkeypatch.setattr(text, "MAX_LINE", 4 * MB)
     for name, line in (("lines", b"# a comment\n"), ("line", b"x")):
         file = tmp_path / f"{name}.nets.gz"
         with gzip.open(file, "wb") as stream:
