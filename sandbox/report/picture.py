@@ -37,7 +37,8 @@ def draw_result(run: Run, evaluation: EvaluationResult) -> bytes | None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4.2), dpi=120, layout="constrained")
+    height = max(4.2, 1.2 + 0.22 * len(evaluation.agents))  # every agent has a line of its own
+    figure = Figure(figsize=(10, height), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, width_ratios=[1.1, 1])
     _learning_curve(left, run, evaluation)
@@ -165,11 +166,14 @@ def _bars(axes: Axes, evaluation: EvaluationResult) -> None:
         _LEARNED if kinds[name] is None else _RANDOM if kinds[name] == "random" else _CLASSICAL
         for name in names
     ]
-    axes.barh(names, means, xerr=errors, color=colours, capsize=3)
-    for row, mean in enumerate(means):
+    axes.barh(names, means, xerr=errors, color=colours, capsize=2, error_kw={"linewidth": 1})
+    axes.tick_params(axis="y", labelsize=8)
+    for row, (mean, error) in enumerate(zip(means, errors[1], strict=True)):
+        place = (max(mean + error, 0.0), row)  # behind the interval, where nothing covers it
         axes.annotate(
-            f"{mean:.3g}", (0, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8
+            f"{mean:.3g}", place, xytext=(4, 0), textcoords="offset points", va="center", fontsize=8
         )
+    axes.margins(x=0.12)
     metric = evaluation.metric
     axes.set_xlabel(f"{metric.name} ({metric.unit}), {metric.better} is better")
     axes.set_title(f"{len(evaluation.seeds)} test episodes, mean and 95 % interval", fontsize=10)
