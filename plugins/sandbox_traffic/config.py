@@ -12,6 +12,9 @@ from sandbox_traffic.sumo.options import OPTION_VALUE, SUMO_OPTIONS
 GENERATED = "generated:"
 """Scheme of generated networks and their demand."""
 
+SUMO_RL = "sumo-rl:"
+"""Scheme of the networks that the installed sumo-rl package contains, RESCO's maps among them."""
+
 CONFIGURATION = ".sumocfg"
 """Ending of a configuration of SUMO."""
 
@@ -195,3 +198,8 @@ class SignalConfig(BaseModel):
     def configured(self) -> bool:
         """Whether ``net`` is a configuration of SUMO."""
         return self.net.endswith(CONFIGURATION)
+
+
+def has_own_network(config: SignalConfig) -> bool:
+    """Whether the network is the user's own; the others have neither ramp meters nor dual rings."""
+    return not config.net.startswith((GENERATED, SUMO_RL))

@@ -60,6 +60,7 @@ BASELINES = (
         "sandbox_traffic.baselines.sumo_program:sumo_nema",
         "SUMO's own dual-ring controller where the network's program is of type NEMA; else as fixed-time",
         "SUMO 1.28, Simulation/NEMA",
+        offered="sandbox_traffic.config:has_own_network",
     ),
     Baseline(
         "max-pressure",
@@ -114,6 +115,7 @@ BASELINES = (
         "sandbox_traffic.baselines.metering:alinea",
         "ramp meters by the occupancy where the ramp merges; actuated at other signals",
         "Papageorgiou, Hadj-Salem and Blosseville 1991, Transportation Research Record 1320",
+        offered="sandbox_traffic.config:has_own_network",
     ),
     Baseline(
         "sotl",

@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.api import BrokenFileError, InvalidValueError, MissingExtraError
-from sandbox_traffic.config import GENERATED, SignalConfig
+from sandbox_traffic.config import GENERATED, SUMO_RL, SignalConfig
 from sandbox_traffic.network.flows import MAX_VEHICLES, departing
 from sandbox_traffic.sumo.configuration import Configuration, read_configuration
 from sandbox_traffic.sumo.demand_scan import DemandScan, scan_demand
 from sandbox_traffic.sumo.safety import check_routes_file
-
-SUMO_RL = "sumo-rl:"
-"""Scheme of the networks that the installed sumo-rl package contains, RESCO's maps among them."""
 
 
 @dataclass(frozen=True, slots=True)
