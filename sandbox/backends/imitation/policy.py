@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,12 @@ from numpy.typing import NDArray
 
 from sandbox.api import TrainContext
 from sandbox.api.errors import RunFailedError
-from sandbox.api.types import Array, Space
+from sandbox.api.types import Array
 from sandbox.backends.actors.distributions import Categorical, Distribution, Gaussian
-from sandbox.backends.actors.policy import ActorPolicy, restored
+from sandbox.backends.actors.plain import make_policy
+from sandbox.backends.actors.policy import ActorPolicy
 from sandbox.backends.imitation.config import CloningConfig
-from sandbox.backends.policy_files import PolicyFiles, read_policy
+from sandbox.backends.policy_files import read_policy
 from sandbox.backends.tensors import load_module, load_optimizer, packed
 
 MIN_LOG_STD = -5.0
@@ -106,44 +106,6 @@ class Clone:
     def snapshot(self) -> ActorPolicy:
         """A copy that further training does not change."""
         return copy.deepcopy(self.policy)
-
-
-def make_policy(
-    name: str, observation_space: Space, action_space: Space, config: CloningConfig, seed: int = 0
-) -> ActorPolicy:
-    """A new policy; torch's global generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return ActorPolicy(
-            name,
-            observation_space,
-            action_space,
-            config.net_arch,
-            config.activation,
-            log_std=0.0,
-            normalize=config.normalize_observation,
-            stochastic=False,
-            seed=seed,
-        )
-
-
-def load(directory: Path) -> ActorPolicy:
-    """Read back what `ActorPolicy.save` wrote.
-
-    Raises:
-        DamagedRunError: If anything is missing, changed or inconsistent.
-    """
-
-    def make(saved: PolicyFiles, observation_space: Space, action_space: Space) -> ActorPolicy:
-        document = saved.document
-        config = CloningConfig(
-            net_arch=document["net_arch"],
-            activation=document["activation"],
-            normalize_observation=saved.normaliser is not None,
-        )
-        return make_policy(document["algorithm"], observation_space, action_space, config)
-
-    return restored(directory, make)
 
 
 def raw_actions(distribution: Distribution, actions: Array) -> Array:

@@ -23,9 +23,9 @@ from sandbox.api.data import Dataset
 from sandbox.api.errors import RunFailedError
 from sandbox.backends.actors.distributions import FORBIDDEN
 from sandbox.backends.actors.observations import Normaliser, flatten
+from sandbox.backends.actors.plain import make_policy
 from sandbox.backends.actors.policy import ActorPolicy
 from sandbox.backends.offline.config import CQLConfig
-from sandbox.backends.offline.policy import make_policy
 from sandbox.backends.policy_files import read_policy
 from sandbox.backends.tensors import load_module, load_optimizer, packed
 

@@ -17,7 +17,7 @@ cql = Algorithm(
     ),
     config="sandbox.backends.offline.config:CQLConfig",
     train="sandbox.backends.offline.cql:train",
-    load="sandbox.backends.offline.policy:load",
+    load="sandbox.backends.actors.plain:load",
     requires=("torch", "safetensors"),
     extra="torch",
     description="Conservative Q-learning: double Q-learning on records, low values for what was never done.",

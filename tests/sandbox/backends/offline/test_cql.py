@@ -12,9 +12,9 @@ import torch
 import sandbox
 from sandbox.api import Dataset, TrainContext
 from sandbox.api.errors import InvalidValueError
+from sandbox.backends.actors.plain import load
 from sandbox.backends.offline.config import CQLConfig
 from sandbox.backends.offline.cql import ConservativeQ
-from sandbox.backends.offline.policy import load
 from sandbox.envs.models import models_of
 from sandbox.outputs.record import record
 from sandbox.registry.discover import registry

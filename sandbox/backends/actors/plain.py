@@ -1,23 +1,47 @@
-"""A policy that takes the action with the largest Q of a network."""
+"""Policies of one network, made from what a config says of it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import torch
 
 from sandbox.api.types import Space
 from sandbox.backends.actors.policy import ActorPolicy, restored
-from sandbox.backends.offline.config import CQLConfig
 from sandbox.backends.policy_files import PolicyFiles
 
 
-def make_policy(
-    name: str, observation_space: Space, action_space: Space, config: CQLConfig, seed: int = 0
-) -> ActorPolicy:
-    """A new policy, whose network gives Q of every action; torch's global generator is left as it was.
+class NetworkConfig(Protocol):
+    """The part of an algorithm's config that its network depends on."""
 
-    Taken as logits, these make it a Boltzmann policy where actions are sampled; its mode is the argmax of Q.
+    @property
+    def net_arch(self) -> list[int]: ...
+
+    @property
+    def activation(self) -> str: ...
+
+    @property
+    def normalize_observation(self) -> bool: ...
+
+
+class _Saved(NamedTuple):
+    net_arch: list[int]
+    activation: str
+    normalize_observation: bool
+
+
+def make_policy(
+    name: str, observation_space: Space, action_space: Space, config: NetworkConfig, seed: int = 0
+) -> ActorPolicy:
+    """A new policy; torch's global generator is left as it was.
+
+    Args:
+        name: The algorithm whose ``load`` reads it back.
+        observation_space: Space of one row.
+        action_space: Space of one row's action.
+        config: What the network is like.
+        seed: Draws the first weights, and sampled actions.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -43,11 +67,8 @@ def load(directory: Path) -> ActorPolicy:
 
     def make(saved: PolicyFiles, observation_space: Space, action_space: Space) -> ActorPolicy:
         document = saved.document
-        config = CQLConfig(
-            net_arch=document["net_arch"],
-            activation=document["activation"],
-            normalize_observation=saved.normaliser is not None,
-        )
+        layers = [int(width) for width in document["net_arch"]]
+        config = _Saved(layers, document["activation"], saved.normaliser is not None)
         return make_policy(document["algorithm"], observation_space, action_space, config)
 
     return restored(directory, make)
