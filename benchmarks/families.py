@@ -2,6 +2,7 @@
 
     python -m benchmarks.families tables [--seeds 3] [--steps 64000]
     python -m benchmarks.families imitation [--seeds 3]
+    python -m benchmarks.families offline [--seeds 3]
 
 ``tables``: Q-learning, SARSA and Dyna-Q on lost sales (Poisson demand of mean 5, lead time 1, penalty 4). The
 gap is the exact average cost of the greedy policy over that of the optimum, in percent, which value
@@ -10,6 +11,10 @@ iteration and policy iteration give; the median over the seeds.
 ``imitation``: behavioural cloning and DAgger on a walk on a rope (`benchmarks.tightrope`) with the same
 number of labels and of updates, for walks of 16 to 256 steps. The excess cost is the mean number of steps
 off the rope.
+
+``offline``: behavioural cloning and conservative Q-learning on the same lost sales from records alone: those
+of random orders, and those of the best base-stock rule that orders at random in a fifth of the periods. The
+gap is that of ``tables``.
 
 Prints one JSON document; Markdown tables on stderr.
 """
@@ -26,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.tightrope import Tightrope, demonstrations, excess_cost
-from sandbox.api import TrainContext
+from sandbox.api import Dataset, TrainContext
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
 
@@ -43,6 +48,20 @@ HORIZONS = [16, 32, 64, 128, 256]
 LABELS = 1024
 UPDATES = 2000
 WALKS = 500
+RECORDED = 60
+"""Episodes of 200 periods in a dataset."""
+
+EXPLORED = {"random": 1.0, "base-stock": 0.2}
+"""Share of random orders in each kind of records."""
+
+LEARNERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "bc": ("bc", {}),
+    **{
+        f"cql, α = {alpha:g}": ("cql", {"alpha": alpha, "gamma": 0.9, "learning_rate": 1e-3})
+        for alpha in (0.0, 0.05, 0.5, 2.0)
+    },
+}
+OFFLINE_UPDATES = 3_000
 
 
 def main() -> int:
@@ -88,6 +107,105 @@ def imitation(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     for name, values in means.items():
         lines.append(f"| {name} | {' | '.join(f'{value:.2f}' for value in values)} | {slopes[name]:.2f} |")
     return document, lines
+
+
+def offline(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    """Gaps of policies that never met the environment, by what was recorded."""
+    best, _ = _solved()
+    level = _best_level()
+    document: dict[str, Any] = {"optimum": best, "base-stock": level, "recorded": {}, "gaps": {}}
+    lines = [f"| | {' | '.join(EXPLORED)} |", "| --- |" + " ---: |" * len(EXPLORED)]
+    for label in LEARNERS:
+        document["gaps"][label] = {kind: [] for kind in EXPLORED}
+    for kind, explored in EXPLORED.items():
+        recorded = []
+        for seed in range(options.seeds):
+            dataset = _records(level, explored, seed)
+            recorded.append(100 * (-float(dataset.rewards.mean()) / best - 1))
+            for label, (name, settings) in LEARNERS.items():
+                policy = _from_records(name, settings, dataset, seed)
+                document["gaps"][label][kind].append(100 * (_cost(policy) / best - 1))
+        document["recorded"][kind] = recorded
+    rows = {"as recorded": document["recorded"], **document["gaps"]}
+    for label, gaps in rows.items():
+        cells = (f"{statistics.median(runs):.1f} % (worst {max(runs):.1f})" for runs in gaps.values())
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return document, lines
+
+
+def _best_level() -> int:
+    """The base-stock level with the least exact cost."""
+    from sandbox_inventory.lost_sales.model import LostSales
+
+    model = LostSales(_lost_sales()[0])
+    return min(range(1, 30), key=lambda level: _cost(_BaseStock(level, model.scale)))
+
+
+class _BaseStock:
+    """Orders up to a level, at most what can be ordered."""
+
+    def __init__(self, level: int, scale: Any) -> None:
+        self.level, self.scale = level, scale
+
+    def act(self, observation: Any) -> Any:
+        position = np.rint(np.asarray(observation, np.float64) * self.scale).sum(axis=1)
+        return np.clip(self.level - position, 0, 10).astype(np.int64)
+
+
+def _records(level: int, explored: float, seed: int) -> Dataset:
+    """Episodes of a base-stock rule that orders at random in a share of the periods."""
+    from sandbox_inventory.lost_sales.model import LostSales, make_vec
+
+    config, reward = _lost_sales()
+    envs, rng = make_vec(config, reward, RECORDED), np.random.default_rng(seed)
+    rule = _BaseStock(level, LostSales(config).scale)
+    observation, _ = envs.reset(seed=10_000 + RECORDED * seed)
+    seen, actions, rewards = [np.array(observation)], [], []
+    for _ in range(config.horizon):
+        order = rule.act(observation)
+        at_random = rng.random(RECORDED) < explored
+        order = np.where(at_random, rng.integers(11, size=RECORDED), order)
+        observation, earned, _, truncated, info = envs.step(order)
+        last = np.array(observation)
+        for row in np.flatnonzero(truncated):
+            last[row] = info["final_obs"][row]
+        seen.append(last)
+        actions.append(order)
+        rewards.append(np.array(earned, np.float64))
+    envs.close()
+    cut = np.zeros((RECORDED, config.horizon), np.bool_)
+    cut[:, -1] = True
+    return Dataset(
+        observations=np.stack(seen, axis=1).reshape(-1, *seen[0].shape[1:]),
+        actions=np.stack(actions, axis=1).reshape(-1),
+        rewards=np.stack(rewards, axis=1).reshape(-1),
+        terminated=np.zeros(cut.size, np.bool_),
+        truncated=cut.reshape(-1),
+        lengths=np.full(RECORDED, config.horizon),
+    )
+
+
+def _from_records(name: str, settings: dict[str, Any], dataset: Dataset, seed: int) -> Any:
+    from sandbox_inventory.lost_sales.model import make_vec
+
+    algorithm = registry().algorithms.get(name)
+    probe = make_vec(*_lost_sales(), 1)
+
+    def make_envs(num_envs: int) -> Any:
+        raise AssertionError("an environment was asked for in training")
+
+    context = TrainContext(
+        make_envs=make_envs,
+        observation_space=probe.single_observation_space,
+        action_space=probe.single_action_space,
+        config=resolve(algorithm.config)(**settings),
+        steps=OFFLINE_UPDATES,
+        seed=seed,
+        num_envs=1,
+        update=lambda steps, policy, values=None, state=None: None,
+        dataset=dataset,
+    )
+    return resolve(algorithm.train)(context)
 
 
 def _excess(name: str, horizon: int, seed: int) -> float:
@@ -189,6 +307,7 @@ def _cost(policy: Any) -> float:
 TABLES: dict[str, Callable[[argparse.Namespace], tuple[dict[str, Any], list[str]]]] = {
     "tables": tables,
     "imitation": imitation,
+    "offline": offline,
 }
 
 
