@@ -22,7 +22,9 @@ Prints one JSON document; Markdown tables on stderr.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
+import math
 import statistics
 import sys
 from collections.abc import Callable
@@ -32,6 +34,7 @@ import numpy as np
 
 from benchmarks.tightrope import Tightrope, demonstrations, excess_cost
 from sandbox.api import Dataset, TrainContext
+from sandbox.api.errors import InvalidValueError
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
 
@@ -124,13 +127,24 @@ def offline(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
             recorded.append(100 * (-float(dataset.rewards.mean()) / best - 1))
             for label, (name, settings) in LEARNERS.items():
                 policy = _from_records(name, settings, dataset, seed)
-                document["gaps"][label][kind].append(100 * (_cost(policy) / best - 1))
+                document["gaps"][label][kind].append(_gap(policy, best))
         document["recorded"][kind] = recorded
-    rows = {"as recorded": document["recorded"], **document["gaps"]}
+    rows = {"as recorded": document["recorded"], **copy.deepcopy(document["gaps"])}
     for label, gaps in rows.items():
         cells = (f"{statistics.median(runs):.1f} % (worst {max(runs):.1f})" for runs in gaps.values())
         lines.append(f"| {label} | {' | '.join(cells)} |")
+    for gaps in document["gaps"].values():  # JSON has no infinity
+        for kind, runs in gaps.items():
+            gaps[kind] = [gap if math.isfinite(gap) else None for gap in runs]
     return document, lines
+
+
+def _gap(policy: Any, best: float) -> float:
+    """Percent over the optimum; infinite where stock grows for ever, so that no average exists."""
+    try:
+        return 100 * (_cost(policy) / best - 1)
+    except InvalidValueError:  # more states than the solver takes: nothing holds the stock down
+        return float("inf")
 
 
 def _best_level() -> int:

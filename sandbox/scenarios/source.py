@@ -12,7 +12,7 @@ from sandbox.api.errors import SandboxError, UnknownNameError
 from sandbox.external.names import is_external, module_of, scenario_document
 from sandbox.registry.allowed import require_allowed
 from sandbox.registry.discover import registry
-from sandbox.scenarios.find import entries_of_files, find, id_of_file
+from sandbox.scenarios.find import ScenarioEntry, entries_of_files, find, id_of_file
 from sandbox.scenarios.yaml_guard import load_file
 
 
@@ -62,9 +62,9 @@ def source_of(name: str, search: Sequence[Path] = (), wrap: Sequence[str] = ()) 
     return Source(id_of_file(path, document), document, path.parent, path)
 
 
-def tasks_without_file(search: Sequence[Path] = ()) -> list[tuple[Domain, Task]]:
-    """Tasks that no scenario file names; each is a scenario of its own name."""
-    named = {entry.task for entry in entries_of_files(search)}
+def tasks_without_file(files: Sequence[ScenarioEntry]) -> list[tuple[Domain, Task]]:
+    """Tasks that none of the scenario files names; each is a scenario of its own name."""
+    named = {entry.task for entry in files}
     return [
         (domain, task)
         for domain in registry().domains.working()
@@ -89,7 +89,7 @@ def _of_task(name: str) -> Source | None:
     except SandboxError:
         return None
     wanted = name if task_name else domain.default_scenario
-    for known, task in tasks_without_file():
+    for known, task in tasks_without_file(entries_of_files()):
         if known.name == domain.name and f"{domain.name}/{task.name}" == wanted:
             return Source(wanted, document_of(domain, task), Path.cwd(), None)
     return None

@@ -73,7 +73,7 @@ def test_refusals_of_the_operating_system_are_sentences(
     def refuse(*_: object) -> None:
         raise OSError(code, os.strerror(code), "somewhere")
 
-    monkeypatch.setattr("sandbox.scenarios.listing.list_scenarios", refuse)
+    monkeypatch.setattr("sandbox.scenarios.listing.entries", refuse)
     outcome = sandbox("list")
     assert outcome.code == 1
     assert outcome.err.startswith("Error: somewhere: ")
@@ -85,7 +85,7 @@ def bug(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("sandbox.scenarios.listing.list_scenarios", fail)
+    monkeypatch.setattr("sandbox.scenarios.listing.entries", fail)
 
 
 @pytest.mark.usefixtures("bug")

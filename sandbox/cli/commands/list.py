@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from sandbox.api.types import Json
+    from sandbox.scenarios.find import ScenarioEntry
 
 KINDS = ("domains", "scenarios", "suites", "algorithms", "baselines", "plugins")
 ALL = tuple(kind for kind in KINDS if kind != "suites")
@@ -36,21 +37,20 @@ def list_(
     """Show what there is to run, and to run it with."""
     import sandbox
     from sandbox.api.errors import UnknownNameError
+    from sandbox.scenarios.listing import entries, readable
 
     if what is not None and what not in KINDS:
         raise UnknownNameError("kind of thing", what, KINDS)
-    finders = {
-        "domains": sandbox.list_domains,
-        "scenarios": sandbox.list_scenarios,
-        "suites": sandbox.list_suites,
-        "algorithms": sandbox.list_algorithms,
-        "baselines": sandbox.list_baselines,
-        "plugins": sandbox.list_plugins,
-    }
-    listed = {kind: _with(finders[kind](), words or ()) for kind in (ALL if what is None else (what,))}
+    kinds = ALL if what is None else (what,)
+    files = entries() if "scenarios" in kinds else []
+    listed = {}
+    for kind in kinds:  # found by name, so that only what is asked for is imported
+        items = readable(files) if kind == "scenarios" else getattr(sandbox, f"list_{kind}")()
+        listed[kind] = _with(items, words or ())
     if as_json:
         return listed
-    _show(listed, everything=what is None, words=words or ())
+    unreadable = [] if words else [entry for entry in files if entry.error is not None]
+    _show(listed, unreadable, everything=what is None, words=words or ())
     return None
 
 
@@ -64,7 +64,12 @@ def _with(items: list[Json], words: Sequence[str]) -> list[Json]:
     ]
 
 
-def _show(listed: dict[str, list[Json]], everything: bool, words: Sequence[str]) -> None:
+def _show(
+    listed: dict[str, list[Json]],
+    unreadable: Sequence[ScenarioEntry],
+    everything: bool,
+    words: Sequence[str],
+) -> None:
     from sandbox.cli.show.console import stdout
     from sandbox.cli.show.tables import show
 
@@ -77,8 +82,8 @@ def _show(listed: dict[str, list[Json]], everything: bool, words: Sequence[str])
             show(console, _TABLES[kind](items))
         else:
             console.print(f"There are no {kind}{among}.")
-    if "scenarios" in listed and not words:
-        _unreadable(console)
+    for entry in unreadable:
+        console.print(f"The scenario {entry.id} cannot be used: {entry.error}", style="red")
     if everything:
         console.print("Next: sandbox info SCENARIO, or sandbox run SCENARIO --algo ALGORITHM.")
 
@@ -161,11 +166,3 @@ def _summary(console: Console, plugins: list[Json]) -> None:
     broken = [plugin for plugin in plugins if plugin["status"] != "ok"]
     for plugin in broken:
         console.print(f"The plugin '{plugin['name']}' is broken: {plugin['error']}", style="red")
-
-
-def _unreadable(console: Console) -> None:
-    from sandbox.scenarios.listing import entries
-
-    for entry in entries():
-        if entry.error is not None:
-            console.print(f"The scenario {entry.id} cannot be used: {entry.error}", style="red")
