@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from calls import Outcome
 
 Sandbox = Callable[..., Outcome]
@@ -59,10 +60,14 @@ def test_info_of_an_algorithm_shows_hyperparameters_with_bounds_and_searched_ran
     assert "arXiv 1707.06347" in text
 
 
-def test_changes_of_a_scenario_do_not_go_with_an_algorithm(sandbox: Sandbox) -> None:
-    refused = sandbox("info", "ppo", "--set", "config.demand=2")
+@pytest.mark.parametrize("option", ["--set config.demand=2", "--reward queue", "--picture start.png"])
+def test_options_of_a_scenario_do_not_go_with_an_algorithm(
+    option: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    refused = sandbox("info", "ppo", *option.split())
     assert refused.code == 2
     assert "'ppo' is an algorithm" in refused.err
+    assert not list(tmp_path.iterdir())
 
 
 def test_latest_is_the_run_that_was_started_last_wherever_it_lies(sandbox: Sandbox, tmp_path: Path) -> None:

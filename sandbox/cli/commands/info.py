@@ -54,7 +54,8 @@ def info(
 
     known = registry()
     if scenario in known.algorithms.names() and scenario not in known.domains.names():
-        return _algorithm(scenario, [*(changes or ()), *(wrap or ()), *(reward or ())], as_json)
+        drawn = [f"--picture {picture}"] if picture is not None else []
+        return _algorithm(scenario, [*(changes or ()), *(wrap or ()), *(reward or ()), *drawn], as_json)
     resolved = load_scenario(scenario, changed(changes, wrap), reward or ())
     document = describe(resolved)
     if picture is not None:
@@ -75,7 +76,7 @@ def _algorithm(name: str, settings: list[str], as_json: bool) -> dict[str, Any] 
 
     if settings:
         raise InvalidValueError(
-            f"'{name}' is an algorithm: '{settings[0]}' changes a scenario.",
+            f"'{name}' is an algorithm: '{settings[0]}' goes with a scenario.",
             "Hyperparameters are given to run, train, compare and tune: --hp NAME=VALUE.",
         )
     document = describe_algorithm(registry().algorithm(name))
