@@ -97,7 +97,7 @@ def scenarios() -> str:
 
 def tasks() -> str:
     """Every task: parameters, reward terms, metrics and baselines."""
-    from sandbox.cli.commands.info import RESUME
+    from sandbox.cli.show.scenario import RESUME
 
     parts = []
     for domain in _shipped("domains"):
