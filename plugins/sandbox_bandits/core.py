@@ -198,7 +198,7 @@ class Restaurants(Gaussian):
 
 
 class Contextual(Gaussian):
-    """Arm a pays N(θₐ·x, noise²); x is seen before the pull, uniform on the unit sphere; θₐ is N(centre, spread²).
+    """Arm a pays N(θₐ·x, noise²); x is seen before the pull. θₐ is N(centre, spread²), x is of length 1.
 
     What is believed of an arm is the ridge regression of what it paid, at x; how unsure that is √(xᵀA⁻¹x),
     A = I + Σ x xᵀ over its pulls. The context ends the observation.

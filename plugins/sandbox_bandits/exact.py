@@ -1,8 +1,8 @@
 """A bandit is a Markov decision process in what is known of it (Bellman 1956).
 
 With chances drawn from 0 to 1, all alike likely, an arm that paid s times in n pulls pays next with
-probability (1 + s) / (2 + n): Laplace's rule of succession. So the counts are all that matters of the past, and how much
-exploration is worth its price can be computed.
+probability (1 + s) / (2 + n): Laplace's rule of succession. So the counts are all that matters of the
+past, and how much exploration is worth its price can be computed.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ def make_plan(
         if num_envs:
             raise MisfitError(f"{algorithm.name} uses one environment, not {num_envs}.", "Use --num-envs 1.")
         count = 1
-    initial = _initial(init_from)
+    initial = _initial(init_from, algorithm)
     sources = find_sources(scenario, algorithm, (observation_space, action_space), data, expert)
     return Plan(
         scenario=scenario,
@@ -307,9 +307,11 @@ def _positive(name: str, value: int, given: int | None) -> int:
     return value
 
 
-def _initial(init_from: str | Path | None) -> Path | None:
+def _initial(init_from: str | Path | None, algorithm: Algorithm) -> Path | None:
     if init_from is None:
         return None
+    if not algorithm.capabilities.from_policy:
+        raise MisfitError(f"{algorithm.name} starts from no policy.", "Leave --init-from out.")
     path, at, which = str(init_from).rpartition("@")
     if not at or which not in ("best", "final"):
         path, which = str(init_from), "final"

@@ -176,10 +176,6 @@ def table(model: FiniteModel, solution: Solution, tolerance: float) -> Floats:
 def _solve(context: TrainContext, name: str, better: Round) -> TablePolicy:
     models, tolerance = context.models, context.config.tolerance
     assert models is not None, "an algorithm that needs a model is given the task's models"
-    if context.initial is not None:
-        raise MisfitError(
-            f"{name} starts from no policy: it solves the task's model exactly.", "Leave --init-from out."
-        )
     model = models.finite
     states, alive = _distinguishable(model), live(model)
     steps, solution = 0, begin(model)
