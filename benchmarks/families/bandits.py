@@ -1,6 +1,6 @@
 """Regret of the classical ways to explore, beside the slope of Lai and Robbins and another implementation.
 
-    python -m benchmarks.families bandits [--seeds 200] [--out FOLDER]
+    python -m benchmarks.families bandits [--seeds 200] [--mabwiser-seeds 60] [--out FOLDER]
 
 Five Bernoulli arms of .5 to .7: the regret after 200, 2,000 and 20,000 pulls, and what the agents of mabwiser
 have on the same arms, where it is installed. Then two arms of unknown chances and 20 pulls, where the best
@@ -22,7 +22,6 @@ PULLS = (200, 2_000, 20_000)
 MEANS = (0.5, 0.55, 0.6, 0.65, 0.7)
 CHECKED = 2_000
 """Pulls after which regret is compared with mabwiser's."""
-MABWISER_SEEDS = 60
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
 
@@ -30,19 +29,19 @@ def main(arguments: list[str]) -> int:
     """Measure, draw, print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=200)
+    parser.add_argument("--mabwiser-seeds", type=int, default=60)
     parser.add_argument("--out", type=Path, default=IMAGES, help="folder of the picture")
     chosen = parser.parse_args(arguments)
     curves = {name: _regret(name, chosen.seeds) for name in _agents()}
     draw(curves, chosen.out / "bandits-regret.png")
-    return show(*tables(curves, chosen.seeds))
+    return show(*tables(curves, _mabwiser(chosen.mabwiser_seeds)))
 
 
-def tables(curves: dict[str, Any], seeds: int) -> tuple[dict[str, Any], list[str]]:
+def tables(curves: dict[str, Any], others: dict[str, dict[str, float]]) -> tuple[dict[str, Any], list[str]]:
     """Means and standard deviations over the episodes."""
     from sandbox_bandits.bound import slope
 
-    others = _mabwiser()
-    bound = slope(MEANS)
+    bound, seeds = slope(MEANS), next(iter(curves.values())).shape[1]
     document: dict[str, Any] = {"means": MEANS, "seeds": seeds, "slope": bound, "regret": {}}
     document |= {"mabwiser": others, "two arms": _two_arms()}
     header = " | ".join(f"{pulls:,} pulls" for pulls in PULLS)
@@ -114,7 +113,7 @@ def _two_arms() -> dict[str, float]:
     return exact | dict(sorted(played.items(), key=lambda entry: -entry[1]))
 
 
-def _mabwiser() -> dict[str, dict[str, float]]:
+def _mabwiser(seeds: int) -> dict[str, dict[str, float]]:
     """Regret of mabwiser's agents on the same arms; nothing where it is not installed."""
     try:
         from mabwiser.mab import MAB, LearningPolicy
@@ -129,7 +128,7 @@ def _mabwiser() -> dict[str, dict[str, float]]:
     arms, result = list(range(len(MEANS))), {}
     for name, policy in policies.items():
         regrets = []
-        for seed in range(MABWISER_SEEDS):
+        for seed in range(seeds):
             rng = np.random.default_rng([seed, 1])
             means, luck, agent = rng.permutation(MEANS), rng.random(CHECKED), MAB(arms, policy, seed=seed)
             pulled = arms[:] if name != "thompson" else arms[:1]

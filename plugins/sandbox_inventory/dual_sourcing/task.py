@@ -42,4 +42,5 @@ DUAL_SOURCING = inventory_task(
     ),
     sources=(GIJSBRECHTS,),
     views=(ORDER_MAP,),
+    finite_model=True,
 )
