@@ -31,8 +31,8 @@ def test_two_and_three_pulls_by_hand() -> None:
     # One pull: 1/2. Two: 1/2 + 1/2 · 2/3 (stay after a success) + 1/2 · 1/2 (leave after a failure).
     assert value(1) == pytest.approx(1 / 2)
     assert value(2) == pytest.approx(1 / 2 + 1 / 2 * 2 / 3 + 1 / 2 * 1 / 2)
-    # Three: after a success stay: 2/3 (1 + 3/4) + 1/3 · 1/2; after a failure the other arm, which is fresh:
-    # 1/2 (1 + 2/3) + 1/2 · 1/2, for both are then at one failure each, or the first arm's 1/3 is worse.
+    # Three: after a success stay, 2/3 (1 + 3/4) + 1/3 · 1/2; after a failure take the other arm,
+    # 1/2 (1 + 2/3) + 1/2 · 1/3, for after another failure both pay with 1/3.
     stay = 2 / 3 * (1 + 3 / 4) + 1 / 3 * 1 / 2
     leave = 1 / 2 * (1 + 2 / 3) + 1 / 2 * 1 / 3
     assert value(3) == pytest.approx(1 / 2 + stay / 2 + leave / 2)
