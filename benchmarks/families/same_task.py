@@ -143,7 +143,7 @@ def cell(name: str, seed: int, best: float, seconds: float) -> dict[str, Any]:
     gaps: list[float | None] = []
 
     def note(samples: int, policy: Any) -> None:
-        value = gap(policy, best)
+        value = gap(_Whole(policy) if family.continuous else policy, best)
         points.append(samples)
         gaps.append(value if math.isfinite(value) else None)
 
@@ -200,6 +200,19 @@ def _train(name: str, family: Family, seed: int, steps: int, update: Any, datase
             expert="optimal" if family.expert else None,
         )
     )
+
+
+class _Whole:
+    """The whole quantities that the continuous actions of a policy order."""
+
+    def __init__(self, policy: Any) -> None:
+        from sandbox_inventory.lost_sales.model import LostSales
+
+        self._policy = policy
+        self._orders = LostSales(lost_sales()[0].model_copy(update={"orders": "continuous"})).orders
+
+    def act(self, observation: Any) -> Any:
+        return np.rint(self._orders.quantities(self._policy.act(observation))).astype(np.int64)
 
 
 class _Optimum:
