@@ -43,8 +43,8 @@ def solved() -> tuple[float, dict[str, list[float]]]:
     return rounds["policy-iteration"][-1], rounds
 
 
-def average_cost_of(policy: Any) -> float:
-    """Exact average cost a period over the states that a policy can reach."""
+def average_cost_of(policy: Any, max_stock: float = np.inf) -> float:
+    """Exact average cost a period over the states that a policy can reach, stock held at ``max_stock``."""
     from sandbox_inventory.core.solvers.markov_chain import average_cost
     from sandbox_inventory.lost_sales.model import LostSales
 
@@ -54,13 +54,13 @@ def average_cost_of(policy: Any) -> float:
     def choose(state: Any) -> Any:
         return policy.act((model.observe(state) / model.scale).astype(np.float32))
 
-    return average_cost(model, choose, reward)
+    return average_cost(model, choose, reward, max_value=max_stock)
 
 
-def gap(policy: Any, best: float) -> float:
+def gap(policy: Any, best: float, max_stock: float = np.inf) -> float:
     """Percent over the optimum; infinite where stock grows for ever, so that no average exists."""
     try:
-        return 100 * (average_cost_of(policy) / best - 1)
+        return 100 * (average_cost_of(policy, max_stock) / best - 1)
     except InvalidValueError:  # more states than the solver takes: nothing holds the stock down
         return float("inf")
 

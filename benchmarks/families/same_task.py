@@ -28,6 +28,9 @@ from sandbox.registry.resolve import resolve
 
 STORE = Path("runs") / "same-task"
 GAMMA = 0.9
+MAX_STOCK = 100.0
+"""Units at which stock is held when a policy is measured, 20 periods of demand: a policy may order without
+end in states that it hardly ever meets, and would have no average cost otherwise."""
 CLOSE = 1.0
 """Percent."""
 TABLES = {
@@ -137,13 +140,13 @@ def _first_close(run: dict[str, Any]) -> float:
 
 
 def cell(name: str, seed: int, best: float, seconds: float) -> dict[str, Any]:
-    """One run: its gap at each number of samples, None where stock has no bound."""
+    """One run: its gap at each number of samples, None where there is none."""
     family, begun = FAMILIES[name], time.perf_counter()
     points: list[int] = []
     gaps: list[float | None] = []
 
     def note(samples: int, policy: Any) -> None:
-        value = gap(_Whole(policy) if family.continuous else policy, best)
+        value = gap(_Whole(policy) if family.continuous else policy, best, MAX_STOCK)
         points.append(samples)
         gaps.append(value if math.isfinite(value) else None)
 
