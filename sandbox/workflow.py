@@ -11,6 +11,7 @@ from sandbox.api.errors import SandboxError
 from sandbox.api.stop_signals import stop_signals_interrupt
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.evaluate import play_all
+from sandbox.evaluation.kept import KeptEpisodes, store_beside
 from sandbox.evaluation.named_agents import baseline_agents, learned_agent
 from sandbox.evaluation.progress import Progress, Silent
 from sandbox.evaluation.result import EvaluationResult
@@ -44,6 +45,7 @@ def run(
     data: str | Path | None = None,
     expert: str | Path | None = None,
     episodes: int | None = None,
+    fresh: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
     track: Sequence[str] = (),
     progress: Progress | None = None,
@@ -51,7 +53,8 @@ def run(
 ) -> tuple[Run, EvaluationResult]:
     """Train an algorithm and compare it with the scenario's baselines on the test seeds.
 
-    Takes what `sandbox.training.train.train` takes, and ``episodes``, the test episodes an agent plays.
+    Takes what `sandbox.training.train.train` takes, and ``episodes``, the test episodes an agent plays,
+    and ``fresh``: whether baselines are played although their episodes are kept below ``runs_dir``.
     The final policy appears under the algorithm's name, the best-validation one as ``<name>-best``.
     Writes ``episodes.parquet``, ``evaluation.json``, ``result.png`` and ``report.html`` to the run directory.
 
@@ -77,7 +80,8 @@ def run(
         episodes=len(seeds),
         command=command,
     )
-    with EpisodeRunner(resolved) as runner:
+    kept = KeptEpisodes(Path(runs_dir), resolved, fresh=fresh)
+    with EpisodeRunner(resolved, kept=kept) as runner:
         trained = train_plan(plan, Path(runs_dir), runner, progress)
         return trained, evaluate_run(trained, resolved, runner, seeds, progress)
 
@@ -111,7 +115,8 @@ def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
     if is_complete(opened):
         return opened
     plan = plan_from_run(opened)
-    with EpisodeRunner(plan.scenario) as runner:
+    kept = store_beside(opened, plan.scenario)
+    with EpisodeRunner(plan.scenario, kept=kept) as runner:
         writer = RunWriter.reopen(path)
         if writer.record.status == "done":
             writer.drop_checkpoints()

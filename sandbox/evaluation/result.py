@@ -63,6 +63,7 @@ class EvaluationResult:
         episodes: Every episode of every agent.
         agents: Who played, in the order given.
         seconds: Wall time.
+        kept: How many of the episodes were not played, since the same had been played before.
     """
 
     scenario: ResolvedScenario
@@ -70,6 +71,7 @@ class EvaluationResult:
     episodes: tuple[Episode, ...]
     agents: tuple[Agent, ...]
     seconds: float
+    kept: int = 0
 
     @property
     def metric(self) -> Metric:
@@ -126,6 +128,7 @@ class EvaluationResult:
             episodes=len(self.seeds),
             seeds=self.seeds,
             seconds=round(self.seconds, 3),
+            kept_episodes=self.kept,
             best_baseline=self.best_baseline(),
             bound=self.bound(),
             agents={agent.name: self._agent(agent.name) for agent in self.agents},

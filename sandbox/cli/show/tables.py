@@ -66,6 +66,11 @@ def show_verdict(evaluation: EvaluationResult, trained: Run | None = None) -> No
     _bound(shown, evaluation)
     show(console, shown)
     console.print(f"{plural(count, 'test episode')} an agent, the same ones for all.", style="dim")
+    if evaluation.kept:
+        console.print(
+            f"{plural(evaluation.kept, 'episode')} of baselines kept from before; --fresh plays them again.",
+            style="dim",
+        )
     sampling = [agent.name for agent in evaluation.agents if not agent.deterministic]
     if sampling:
         console.print(f"{' and '.join(sampling)} sampled: the policy is meant to be stochastic.", style="dim")
