@@ -14,6 +14,7 @@ from sandbox.api import InvalidValueError, RewardSpec
 from sandbox_traffic.batch import SignalBatch, as_phases, draw_seed
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.copying import reduce_by_replay
+from sandbox_traffic.metrics import denominators
 from sandbox_traffic.network.roads import require_one_signal
 from sandbox_traffic.sumo.interface import NO_VEHICLES, Vehicles
 
@@ -80,6 +81,8 @@ class _SingleBatch:
             signal_metrics = self.batch.signal_metrics()
             for index, info in enumerate(infos):
                 info["metrics"] = dict(simulation.metrics)
+                if simulation.trips is not None:
+                    info["denominators"] = denominators(simulation.trips)
                 info["signal_metrics"] = {
                     name: float(values[0, index]) for name, values in signal_metrics.items()
                 }

@@ -53,6 +53,7 @@ class InventoryEnv(gym.Env[Array, Any]):
         flow = self.last_flow = self.sim.step(np.asarray(action)[None])
         breakdown = self.reward_spec(flow)
         info: Info = {"reward_terms": {name: float(values[0]) for name, values in breakdown.terms.items()}}
+        info |= self.sim.outer_events(flow)
         ended, finite = self.sim.ended, self.model.finite
         if ended:
             info["metrics"] = {name: float(values[0]) for name, values in self.sim.metrics().items()}

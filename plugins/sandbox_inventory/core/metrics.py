@@ -78,6 +78,11 @@ class EpisodeMetrics:
             "bullwhip": self._bullwhip(periods),
         }
 
+    def denominators(self) -> dict[str, Array]:
+        """What means are over, by metric, shape ``(num_envs,)`` each: counted periods, all demand."""
+        periods = np.full(self._num_envs, float(self._periods))
+        return {"cost": periods, "profit": periods, "fill_rate": self._sums["demand"].copy()}
+
     def _bullwhip(self, periods: int) -> Array:
         if self._orders is None or self._orders_squared is None:
             return np.ones(self._num_envs)
