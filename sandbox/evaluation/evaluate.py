@@ -19,6 +19,7 @@ from sandbox.evaluation.result import EvaluationResult
 from sandbox.evaluation.rollout import Episode
 from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import evaluation_seeds
+from sandbox.records.progress import metric_figure
 from sandbox.runs.directory import Run
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -98,7 +99,7 @@ def _reporter(progress: Progress, metric: Metric) -> Callable[[Episode], None]:
         played += 1
         values = {"return": episode.ret}
         if metric.name in episode.metrics:
-            values[metric.name] = episode.metrics[metric.name]
+            values[metric_figure(metric.name)] = episode.metrics[metric.name]
         progress.advance("evaluate", played, values)
 
     return report

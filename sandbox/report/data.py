@@ -23,7 +23,7 @@ from sandbox.records.comparison import (
     Score,
 )
 from sandbox.records.evaluation import AgentResult, EvaluationRecord
-from sandbox.records.progress import ProgressRow, column
+from sandbox.records.progress import ProgressRow, column, metric_figure, validation_figure
 from sandbox.records.status import Better
 from sandbox.runs.directory import PROGRESS, RECORD, Run, new_progress
 from sandbox.runs.guard import GRID, RUN, folder_below, require_plain
@@ -310,8 +310,8 @@ def _curves(runs: Sequence[Run], metric: str) -> AgentCurves:
     logs = [new_progress(run.path / PROGRESS)[0] for run in runs]
     terms = dict.fromkeys(name for log in logs for row in log for name in row if name.startswith("term/"))
     return AgentCurves(
-        training=_curve(logs, metric),
-        validation=_curve(logs, f"validation/{metric}"),
+        training=_curve(logs, metric_figure(metric)),
+        validation=_curve(logs, validation_figure(metric)),
         returns=_curve(logs, "return"),
         terms={name.removeprefix("term/"): _curve(logs, name) for name in terms},
     )

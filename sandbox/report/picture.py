@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sandbox.evaluation.result import EvaluationResult
-from sandbox.records.progress import points
+from sandbox.records.progress import metric_figure, points, validation_figure
 from sandbox.registry.resolve import missing_modules
 from sandbox.report.charts import central, colours, learning_chart, ranked, spread_out
 from sandbox.report.data import ReportData
@@ -131,7 +131,9 @@ def _colour(index: int) -> str:
 def _learning_curve(axes: Axes, run: Run, evaluation: EvaluationResult) -> None:
     metric = evaluation.metric
     rows = progress(run)
-    training, validation = (points(rows, name) for name in (metric.name, f"validation/{metric.name}"))
+    training, validation = (
+        points(rows, name) for name in (metric_figure(metric.name), validation_figure(metric.name))
+    )
     if training[0]:
         axes.plot(*training, color=_LEARNED, alpha=0.45, label="training episodes")
     if validation[0]:

@@ -11,7 +11,7 @@ from sandbox.api.errors import DamagedRunError, SandboxError
 from sandbox.api.files import open_regular
 from sandbox.records.comparison import COMPARISON, ComparisonRecord
 from sandbox.records.evaluation import EvaluationRecord
-from sandbox.records.progress import ProgressRow, column, readable_rows
+from sandbox.records.progress import AXES, ProgressRow, column, readable_rows
 from sandbox.report.data import metric_of
 from sandbox.report.media import FILMS, PICTURES, files
 from sandbox.runs.directory import EVALUATION, PROGRESS, RECORD, Run, new_progress
@@ -212,7 +212,7 @@ class Library:
 
 def curves(records: list[ProgressRow]) -> dict[str, dict[str, list[float]]]:
     """Every figure of a progress file over steps."""
-    names = dict.fromkeys(name for record in records for name in record if name not in ("steps", "seconds"))
+    names = dict.fromkeys(name for record in records for name in record if name not in AXES)
     shown = {}
     for name in names:
         steps, values = column(records, name, POINTS)

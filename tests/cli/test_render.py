@@ -98,7 +98,7 @@ def test_plain_progress_writes_one_line_every_five_seconds() -> None:
     for second in range(1, 12):
         now = 100.0 + second
         progress.advance(
-            "train", 50 * second, {"steps_per_second": 50.0, "return": -2.0, "delay": 16.5, "z": 1.0}
+            "train", 50 * second, {"steps_per_second": 50.0, "return": -2.0, "metric/delay": 16.5, "z": 1.0}
         )
     progress.finish("train")
     assert lines == [
@@ -134,7 +134,7 @@ def test_live_progress_fits_eighty_columns_with_all_its_facts() -> None:
     console = Console(file=out, force_terminal=True, width=80, color_system=None)
     progress = LiveProgress(console, _Facts("delay", "s"))
     progress.start("train", "traffic/single-intersection", 100_000, "steps")
-    progress.advance("train", 45_000, {"steps_per_second": 3912.0, "return": -123.4, "delay": 16.52})
+    progress.advance("train", 45_000, {"steps_per_second": 3912.0, "return": -123.4, "metric/delay": 16.52})
     progress.start("validate", "3 validation episodes", 3, "episodes")
     progress.finish("validate")
     progress.finish("train")

@@ -191,7 +191,7 @@
     for (const run of runs) for (const name of Object.keys(run.curves)) names.add(name);
     return [...names].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
   }
-  const rank = (name) => name === "return" ? 0 : name.startsWith("validation/") ? 1 : !name.includes("/") ? 2 : name.startsWith("term/") ? 3 : 4;
+  const rank = (name) => name === "return" ? 0 : name.startsWith("validation/") ? 1 : name.startsWith("metric/") ? 2 : name.startsWith("term/") ? 3 : 4;
   const label = (run, many) => many ? `${run.scenario === state.commonScenario ? "" : `${run.scenario} `}${shortName(run)}` : "";
 
   function metricChart(runs) {
@@ -200,8 +200,9 @@
     runs.forEach((run) => {
       const metric = run.metric.name, colour = colourOf(run.id);
       const name = (what) => many ? `${label(run, many)}, ${what}` : what;
-      if (run.curves[metric]) series.push({ name: name("training"), ...run.curves[metric], colour, pale: true });
-      const validation = run.curves[`validation/${metric}`];
+      const training = run.curves[`metric/${metric}`];
+      if (training) series.push({ name: name("training"), ...training, colour, pale: true });
+      const validation = run.curves[`validation/metric/${metric}`];
       if (validation) series.push({ name: name("validation"), ...validation, colour, points: true });
     });
     const first = runs[0];

@@ -203,10 +203,10 @@ def test_progress_is_read_from_where_reading_ended(tmp_path: Path) -> None:
     file = tmp_path / "progress.jsonl"
     file.write_text('{"steps": 1, "x": 2}\nnonsense\n{"steps": 2, "x": "a"}\n{"steps": 3')
     records, place = new_progress(file)
-    assert records == [{"steps": 1, "x": 2}, {"steps": 2, "x": None}]
+    assert records == [{"steps": 1, "metric/x": 2}, {"steps": 2, "metric/x": None}]
     with file.open("a") as stream:
         stream.write(', "x": 5}\n')
-    assert new_progress(file, place)[0] == [{"steps": 3, "x": 5}]
+    assert new_progress(file, place)[0] == [{"steps": 3, "metric/x": 5}]
 
 
 def test_intervals_lie_where_the_figures_are() -> None:
