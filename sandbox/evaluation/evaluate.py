@@ -73,7 +73,9 @@ def play_all(
     """Play every agent on every seed and check that what came back can be ranked."""
     start = time.perf_counter()
     total = len(agents) * len(seeds)
-    progress.start("evaluate", f"{len(agents)} agents on {len(seeds)} test episodes", total, "episodes")
+    names = [agent.name for agent in agents]
+    who = ", ".join(names[:3]) + (f" and {len(names) - 3} others" if len(names) > 3 else "")
+    progress.start("evaluate", f"{who} on {len(seeds)} test episodes", total, "episodes")
     try:
         with one_thread():
             episodes = runner.play(agents, seeds, on_episode=_reporter(progress, scenario.metric))

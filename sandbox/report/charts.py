@@ -106,11 +106,11 @@ def profile_chart(facts: ComparisonRecord, palette: Mapping[str, int]) -> Json:
 
 
 def best_baseline(scenario: ScenarioFacts, scores: Mapping[str, Score]) -> str | None:
-    """The classical method with the best mean; the random agent is none."""
+    """The classical method with the best mean. Neither the random agent nor a proven optimum is one."""
     known = {
         name: score.mean
         for name, score in scores.items()
-        if score.kind == "baseline" and name != "random" and score.mean is not None
+        if score.kind == "baseline" and name not in ("random", scenario.optimum) and score.mean is not None
     }
     if not known:
         return None

@@ -103,8 +103,10 @@ def verdicts(facts: ComparisonRecord) -> list[Sentence]:
                 text = _without_test(agent, score, best, scores[best], scenario)
                 sentences.append(Sentence("unclear", where, text))
             else:
-                text = verdict(agent, against, scenario.metric, scenario.unit, scenario.episodes)
-                text += distance(score.mean, scenario.bound, scenario.better)
+                text = verdict(
+                    agent, against, scenario.metric, scenario.unit, scenario.episodes, beats=score.beats
+                )
+                text += distance(score.mean, scenario.limit, scenario.bound, scenario.better)
                 sentences.append(Sentence(against.verdict if against else "unclear", where, text))
         running = [cell for cell in facts.cells if cell.scenario == name and cell.status in _UNFINISHED]
         if running and not any(score.kind == "learned" for score in scores.values()):

@@ -6,7 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sandbox.records.evaluation import BoundRecord, DifferenceRecord
+    from collections.abc import Sequence
+
+    from sandbox.records.evaluation import BoundRecord, DifferenceRecord, LimitRecord
     from sandbox.records.status import Better
 
 NONE = "–"
@@ -54,7 +56,33 @@ def plural(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def verdict(agent: str, against: DifferenceRecord | None, metric: str, unit: str, episodes: int) -> str:
+def percent(value: float | None) -> str:
+    """A share of a hundred with the digits that matter: ``12 %``, ``0.35 %``, ``1,040 %``."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    size = abs(value)
+    digits = 0 if size >= 10 else 1 if size >= 1 else 2
+    return f"{value:,.{digits}f} %"
+
+
+RULE = (
+    "A difference is called clear where there are at least 5 test episodes, the 95 % interval of the paired "
+    "difference excludes zero and, where several agents are compared at once, its p-value after Holm's "
+    "correction is below 0.05."
+)
+"""When an agent is better or worse than a baseline, and when that stays open."""
+
+
+def verdict(
+    agent: str,
+    against: DifferenceRecord | None,
+    metric: str,
+    unit: str,
+    episodes: int,
+    *,
+    beats: Sequence[str] = (),
+    basis: str = "",
+) -> str:
     """Whether an agent beat the best classical method.
 
     Args:
@@ -63,29 +91,56 @@ def verdict(agent: str, against: DifferenceRecord | None, metric: str, unit: str
         metric: Name of the ranking metric.
         unit: The metric's unit.
         episodes: Test episodes an agent played.
+        beats: Classical methods that it is clearly better than.
+        basis: What the figures rest on besides the episodes, such as ``5 runs``.
     """
-    from sandbox.evaluation.result import MIN_EPISODES
-
     if against is None:
         return f"{agent}: there is no classical method to compare with."
-    low, high = against.ci95
     best = f"the best baseline, {against.baseline}"
     if against.difference is None or math.isnan(against.difference):
         return f"{agent} cannot be compared with {best}: {metric} is not a number."
-    span = f"95 % interval {signed(low)} to {signed(high)}"
+    share = f" ({percent(abs(against.percent))})" if against.percent is not None else ""
+    size = (
+        f"{with_unit(abs(against.difference), unit)}{share} {'lower' if against.difference < 0 else 'higher'}"
+    )
     if against.verdict not in ("better", "worse"):
-        if against.unit == "episodes" and episodes < MIN_EPISODES:
-            why = f"{plural(episodes, 'test episode')} are too few for a verdict"
-        else:
-            why = f"{span}, which includes zero" if _holds_zero(low, high) else span
-        return (
-            f"No clear difference between {agent} and {best}: the difference in {metric} is "
-            f"{signed(against.difference)} ({why}).{more(against)}"
-        )
-    direction = "lower" if against.difference < 0 else "higher"
+        return _unclear(agent, best, against, f"{metric} is {size}", episodes, basis) + more(against)
     verb = "beats" if against.verdict == "better" else "loses to"
-    size = with_unit(abs(against.difference), unit)
-    return f"{agent} {verb} {best}: its {metric} is {size} {direction} ({span})."
+    others = [name for name in beats if name != against.baseline]
+    also = f" It beats {listed(others)}." if others and against.verdict == "worse" else ""
+    return f"{agent} {verb} {best}: its {metric} is {size} ({_basis(against, basis)}).{also}"
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """``a``, ``a and b``, ``a, b and c``, ``a, b, c, d and 3 more``."""
+    shown = list(names[:most]) + ([f"{len(names) - most} more"] if len(names) > most else [])
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _unclear(agent: str, best: str, against: DifferenceRecord, what: str, episodes: int, basis: str) -> str:
+    """Why a difference is not clear: too few episodes, an interval that holds zero, or many comparisons."""
+    from sandbox.evaluation.result import MIN_EPISODES
+
+    low, high = against.ci95
+    if episodes < MIN_EPISODES and against.unit == "episodes":
+        few = plural(episodes, "test episode")
+        return f"No verdict on {agent} and {best}: its {what}, and {few} are too few to tell."
+    if low is None or high is None or low <= 0 <= high:
+        return (
+            f"No clear difference between {agent} and {best}: its {what} ({_basis(against, basis)}, which "
+            f"includes zero)."
+        )
+    return (
+        f"Not certain for {agent} against {best}: its {what} ({_basis(against, basis)}), but p is not below "
+        f"0.05 after Holm's correction for all agents compared."
+    )
+
+
+def _basis(against: DifferenceRecord, basis: str) -> str:
+    low, high = against.ci95
+    p = f"p = {against.p_holm:.2g}" if against.p_holm is not None else ""
+    span = f"95 % interval {signed(low)} to {signed(high)}"
+    return ", ".join(filter(None, (basis, p, span)))
 
 
 MOST_NEEDED = 100_000
@@ -104,15 +159,21 @@ def more(against: DifferenceRecord) -> str:
     return f" About {asked} would tell, if the difference is as measured."
 
 
-def distance(mean: float | None, bound: BoundRecord | None, better: Better) -> str:
-    """How far an agent may be from the best possible, as a sentence with a space before it; else empty.
+def distance(mean: float | None, limit: LimitRecord | None, bound: BoundRecord | None, better: Better) -> str:
+    """How far an agent is from the best possible, as a sentence with a space before it; else empty.
 
     Args:
         mean: The agent's mean of the ranking metric.
+        limit: What agents are measured by.
         bound: What no agent can be better than.
         better: Which direction is better.
     """
-    if bound is None or mean is None or math.isnan(mean):
+    if mean is None or math.isnan(mean):
+        return ""
+    if limit is not None and limit.kind == "optimum":
+        gap = limit.gap(mean, better)
+        return "" if gap is None else f" It is {_off(gap)} the optimum ({limit.name}, {number(limit.value)})."
+    if bound is None:
         return ""
     side = "lower" if better == "lower" else "upper"
     return (
@@ -121,5 +182,10 @@ def distance(mean: float | None, bound: BoundRecord | None, better: Better) -> s
     )
 
 
-def _holds_zero(low: float | None, high: float | None) -> bool:
-    return low is not None and high is not None and low <= 0 <= high
+def _off(gap: float) -> str:
+    return f"{percent(gap)} worse than" if gap >= 0 else f"by chance {percent(-gap)} better than"
+
+
+def gap_heading(limit: LimitRecord | None) -> str:
+    """Head of a table's column of gaps: what they are percentages of."""
+    return "% worse" if limit is None else f"% worse than {limit.kind}"

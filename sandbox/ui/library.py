@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.api.errors import DamagedRunError, SandboxError
-from sandbox.api.files import open_regular
 from sandbox.records.comparison import COMPARISON, ComparisonRecord
 from sandbox.records.evaluation import EvaluationRecord
-from sandbox.records.progress import AXES, ProgressRow, column, readable_rows
+from sandbox.records.progress import AXES, ProgressRow, column
 from sandbox.report.data import metric_of
 from sandbox.report.media import FILMS, PICTURES, files
 from sandbox.runs.directory import EVALUATION, PROGRESS, RECORD, Run, new_progress
@@ -25,9 +23,11 @@ REPORT = "report.html"
 SHOWN = {**PICTURES, **FILMS}
 """Suffixes of files that are handed out, with their media types; reports apart."""
 
+_PASSING = ("running", "evaluating")
+"""Statuses that change without a file being written: the run's process may have gone."""
+
 MAX_RUNS = 5000
 POINTS = 600
-_TAIL = 1 << 15
 
 
 class NotThereError(Exception):
@@ -192,12 +192,12 @@ class Library:
             known = (stamp, _line(name, folder))
             self._known[name] = known
         entry = dict(known[1])
-        if entry["status"] == "running":
+        if entry["status"] in _PASSING:
             try:
-                entry["status"] = Run.open(folder).status  # its process may have gone since
+                run = Run.open(folder)
+                entry["status"], entry["steps_done"] = run.state, run.steps_so_far
             except DamagedRunError:
                 entry["status"] = "damaged"
-            entry["steps_done"] = _last_step(folder / PROGRESS) or entry["steps_done"]
         return entry
 
     def _grid_entry(self, folder: Path) -> Json:
@@ -239,9 +239,9 @@ def _line(name: str, folder: Path) -> Json:
         "title": record.scenario.title,
         "algorithm": record.algorithm,
         "seed": record.seed,
-        "status": record.status,
+        "status": run.state,
         "steps": record.steps or 0,
-        "steps_done": record.steps_done,
+        "steps_done": run.steps_so_far,
         "started": record.started or None,
         "seconds": record.seconds,
         "metric": {"name": metric, "unit": unit, "better": better},
@@ -288,15 +288,3 @@ def _stamp(file: Path) -> int:
         return file.stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _last_step(file: Path) -> int | None:
-    """The steps of the last whole line of a progress file."""
-    try:
-        with open_regular(file, links=False) as stream:
-            stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, stream.tell() - _TAIL))
-            rows = readable_rows(stream.read().split(b"\n")[:-1])
-    except OSError:
-        return None
-    return int(rows[-1]["steps"] or 0) if rows else None

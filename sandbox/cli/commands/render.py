@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sandbox.cli.options import AsJson, Changes, Quiet, Wrap, _count, _seed, changed, run_name, scenario_name
+from sandbox.runs.names import split_policy
 
 if TYPE_CHECKING:
     from sandbox.scenarios.resolve import ResolvedScenario
@@ -19,7 +20,7 @@ def render(
         typer.Argument(
             parser=run_name,
             metavar="AGENT...",
-            help="Run directories (DIR, DIR@best, latest), names of baselines, or random.",
+            help="Runs (DIR, DIR@best, DIR@STEP, latest), names of baselines, or random.",
         ),
     ],
     scenario: Annotated[
@@ -85,7 +86,7 @@ def _default_out(scenario: ResolvedScenario, agents: list[str], view: str) -> Pa
     from sandbox.outputs.render import default_format
 
     suffix = default_format(scenario, view)
-    folder = Path(agents[0].removesuffix("@best").removesuffix("@final"))
+    folder = Path(split_policy(agents[0])[0])
     if len(agents) == 1 and folder.is_dir():
         return folder / f"{view}.{suffix}"
     name = scenario.spec.id.partition("/")[2]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from report_support import HOSTILE, make_comparison, make_run
+from report_support import HOSTILE, evaluation, make_comparison, make_run
 
 from sandbox.api.errors import DamagedRunError, InvalidValueError, StorageError, UnknownNameError
 from sandbox.api.replay import Episode, Labels, Scene, Series, write_replay
@@ -70,7 +70,25 @@ def test_other_settings_and_other_scenario_contents_are_kept_apart(tmp_path: Pat
     assert set(data_of_runs([first, second]).facts.agents) >= {"ppo", "ppo #2"}
     (second.path / "run.json").write_bytes(seal(record.to_json()))
     facts = read_report_data([first.path, second.path]).facts
-    assert set(facts.scenarios) == {"toy/queue (abababab)", "toy/queue (cdcdcdcd)"}
+    assert set(facts.scenarios) == {"toy/queue (hash abababab)", "toy/queue (hash cdcdcdcd)"}
+
+
+def test_only_runs_of_the_same_problem_are_ranked_together_and_groups_say_what_differs(
+    tmp_path: Path,
+) -> None:
+    runs = [make_run(tmp_path, seed=seed) for seed in range(3)]
+    other = runs[1].record.changed(scenario_hash="cd" * 32, reward={"queue": -1.0, "change": -2.0})
+    (runs[1].path / "run.json").write_bytes(seal(other.to_json()))
+    shorter = {**evaluation("ppo", 19.0), "episodes": 3, "seeds": [0, 1, 2]}
+    add_artifact(runs[2].path, "evaluation.json", json.dumps(shorter).encode())
+    facts = read_report_data([run.path for run in runs]).facts
+    assert list(facts.scenarios) == [
+        "toy/queue (reward.queue -0.5, test episodes 10)",
+        "toy/queue (reward.queue -1, test episodes 10)",
+        "toy/queue (reward.queue -0.5, test episodes 3)",
+    ]
+    assert [facts.scenarios[name].episodes for name in facts.scenarios] == [10, 10, 3]
+    assert all(list(scores).count("clever") == 1 for scores in facts.scores.values())
 
 
 def test_what_the_reward_was_made_of_is_weighted(tmp_path: Path) -> None:
