@@ -10,8 +10,10 @@ from sandbox.api.errors import DamagedRunError, SandboxError
 from sandbox.records.comparison import COMPARISON, ComparisonRecord
 from sandbox.records.evaluation import EvaluationRecord
 from sandbox.records.progress import AXES, ProgressRow, column
+from sandbox.records.settings import settings_of
 from sandbox.report.data import metric_of
 from sandbox.report.media import FILMS, PICTURES, files
+from sandbox.report.problems import problem_of, settings_of_problem
 from sandbox.runs.directory import EVALUATION, PROGRESS, RECORD, Run, new_progress
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class Library:
             "evaluation": evaluation.model_dump(mode="json", by_alias=True) if evaluation else None,
             "note": note,
             "curves": curves(records),
+            "clock": clock(records),
             "offset": offset,
             "pictures": [path.name for path in shown["picture"]],
             "films": [path.name for path in shown["film"]],
@@ -221,6 +224,17 @@ def curves(records: list[ProgressRow]) -> dict[str, dict[str, list[float]]]:
     return shown
 
 
+def clock(records: list[ProgressRow]) -> dict[str, list[float]]:
+    """Seconds since training began, over steps."""
+    known = sorted(
+        (steps, seconds)
+        for row in records
+        if (steps := row["steps"]) is not None and (seconds := row.get("seconds")) is not None
+    )
+    thin = known[:: max(1, len(known) // POINTS)] + known[-1:]
+    return {"x": [steps for steps, _ in thin], "y": [value for _, value in thin]}
+
+
 def _line(name: str, folder: Path) -> Json:
     line: Json = {"id": name, "status": "damaged", "steps_done": 0, "steps": 0}
     domain, scenario, algorithm, _ = name.split("/")
@@ -246,6 +260,11 @@ def _line(name: str, folder: Path) -> Json:
         "seconds": record.seconds,
         "metric": {"name": metric, "unit": unit, "better": better},
         "value": row.mean if row else None,
+        "gap": row.gap if row else None,
+        "metrics": dict(row.metrics) if row else {},
+        "settings": settings_of(record),
+        "problem": problem_of(run, evaluation).key,
+        "tested": settings_of_problem(run, evaluation),
         "verdict": against.verdict if against else None,
         "baseline": against.baseline if against else None,
         "error": record.error or note,

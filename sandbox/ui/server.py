@@ -37,6 +37,8 @@ ASSETS = {
     "scene.js": ("sandbox.report", "text/javascript"),
     "timeseries.js": ("sandbox.report", "text/javascript"),
     "replay.js": ("sandbox.report", "text/javascript"),
+    "curves.js": ("sandbox.ui", "text/javascript"),
+    "tables.js": ("sandbox.ui", "text/javascript"),
     "play.js": ("sandbox.ui", "text/javascript"),
     "ui.js": ("sandbox.ui", "text/javascript"),
     "icon.svg": ("sandbox.ui", "image/svg+xml"),
