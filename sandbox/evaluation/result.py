@@ -22,11 +22,9 @@ from sandbox.records.evaluation import (
     LimitRecord,
 )
 from sandbox.records.status import Verdict
+from sandbox.records.words import MIN_EPISODES
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.statistics import Needed, bootstrap_mean, needed, paired_difference
-
-MIN_EPISODES = 5
-"""A bootstrap over fewer episodes is far too narrow to be called a 95 % interval or to carry a verdict."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +176,28 @@ class EvaluationResult:
             bound=self.bound(),
             agents={agent.name: self._agent(agent.name) for agent in self.agents},
         )
+
+    def __str__(self) -> str:
+        """The verdict table, and a sentence for every learned agent."""
+        from sandbox.evaluation.shown import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        """The same for notebooks."""
+        from sandbox.evaluation.shown import as_html
+
+        return as_html(self)
+
+    def to_pandas(self) -> Any:
+        """Every episode as a row of a ``pandas.DataFrame``: agent, seed, return, metrics, terms.
+
+        Raises:
+            MissingExtraError: Without pandas.
+        """
+        from sandbox.evaluation.shown import as_frame
+
+        return as_frame(self)
 
     def to_json(self) -> dict[str, Any]:
         """`record` as plain values."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sandbox.records.comparison import AgentCurves, ComparisonRecord, Curve, Profiles, ScenarioFacts, Score
-from sandbox.report.words import number
+from sandbox.records.words import number
 
 if TYPE_CHECKING:
     from sandbox.api.types import Json

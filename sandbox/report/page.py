@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox.records.comparison import ComparisonRecord, ScenarioFacts, Score
 from sandbox.records.status import AgentKind, CellStatus, Verdict
+from sandbox.records.words import NONE, RULE, distance, duration, number, percent, plural, signed, verdict
 from sandbox.report.charts import all_charts, best_baseline, central, colours, intervals, ranked
 from sandbox.report.data import ReportData
 from sandbox.report.media import embed, script_json
-from sandbox.report.words import NONE, RULE, distance, duration, number, percent, plural, signed, verdict
 from sandbox.runs.provenance import packages
 from sandbox.statistics.resampling import MIN_RUNS
 

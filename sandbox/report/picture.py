@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sandbox.evaluation.result import MIN_EPISODES, EvaluationResult
+from sandbox.evaluation.result import EvaluationResult
 from sandbox.records.progress import metric_figure, points, validation_figure
+from sandbox.records.words import MIN_EPISODES
 from sandbox.registry.resolve import missing_modules
 from sandbox.report.charts import central, colours, learning_chart, ranked, spread_out
 from sandbox.report.data import ReportData

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from sandbox.cli.show.progress import LiveProgress, PlainProgress, _Facts
 from sandbox.records.evaluation import DifferenceRecord, LimitRecord
-from sandbox.report.words import distance, number, verdict, with_unit
+from sandbox.records.words import distance, number, verdict, with_unit
 
 DELAY, THROUGHPUT = ("delay", "s"), ("throughput", "vehicles/h")
 

@@ -142,7 +142,7 @@ def describe(run: Run) -> None:
     """Print what is in a run directory, and its results."""
     from sandbox.cli.show.console import stdout
     from sandbox.cli.show.tables import show, table
-    from sandbox.report.words import number
+    from sandbox.records.words import number
 
     record, console = run.record, stdout()
     shown = table(str(run.path), "", "")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.cli.show.console import stderr, stdout
 from sandbox.cli.show.tables import WIDE_TABLE, gap_text, print_gap, show, standing, table
-from sandbox.report.words import RULE, distance, number, verdict
+from sandbox.records.words import RULE, distance, number, verdict
 
 if TYPE_CHECKING:
     from rich.console import Console

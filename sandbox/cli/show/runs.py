@@ -76,7 +76,7 @@ def _metric(runs: Sequence[Run]) -> str:
 
 
 def _result(run: Run) -> tuple[str, str]:
-    from sandbox.report.words import number
+    from sandbox.records.words import number
 
     _, row = _tested(run)
     if row is None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox.cli.show.console import printable, stdout
-from sandbox.report.words import RULE, distance, number, percent, plural, signed, verdict, with_unit
+from sandbox.records.words import (
+    MIN_EPISODES,
+    RULE,
+    distance,
+    number,
+    percent,
+    plural,
+    signed,
+    verdict,
+    with_unit,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,8 +70,6 @@ def show_verdict(evaluation: EvaluationResult, trained: Run | None = None) -> No
 
 def _verdict_table(console: Console, evaluation: EvaluationResult, trained: Run | None) -> list[str]:
     """Print the table and its notes; the learned agents that deserve a sentence."""
-    from sandbox.evaluation.result import MIN_EPISODES
-
     metric = evaluation.metric
     unit = "" if metric.unit == "1" else f" ({metric.unit})"
     count = len(evaluation.seeds)

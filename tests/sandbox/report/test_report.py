@@ -19,6 +19,7 @@ from sandbox.report.charts import intervals, terms_chart
 from sandbox.report.data import data_of_runs, read_report_data
 from sandbox.report.make import make_report
 from sandbox.report.page import html, verdicts
+from sandbox.report.picture import far_off
 from sandbox.runs.checksums import add_artifact, seal
 from sandbox.runs.directory import Run, new_progress
 
@@ -89,6 +90,13 @@ def test_only_runs_of_the_same_problem_are_ranked_together_and_groups_say_what_d
     ]
     assert [facts.scenarios[name].episodes for name in facts.scenarios] == [10, 10, 3]
     assert all(list(scores).count("clever") == 1 for scores in facts.scores.values())
+
+
+def test_agents_that_are_far_worse_than_the_rules_are_shown_apart() -> None:
+    means = {"optimal": 4.7, "capped": 4.8, "constant": 5.3, "ppo": 5.5, "random": 4700.0}
+    assert far_off(means, "lower", {"ppo", "random"}) == ["random"]
+    assert far_off({name: -mean for name, mean in means.items()}, "higher", {"ppo", "random"}) == ["random"]
+    assert far_off({"fixed": 30.0, "random": 90.0}, "lower", {"random"}) == [], "one rule gives no scale"
 
 
 def test_what_the_reward_was_made_of_is_weighted(tmp_path: Path) -> None:

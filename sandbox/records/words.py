@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from sandbox.records.evaluation import BoundRecord, DifferenceRecord, LimitRecord
     from sandbox.records.status import Better
 
+MIN_EPISODES = 5
+"""A bootstrap over fewer episodes is far too narrow to be called a 95 % interval or to carry a verdict."""
+
 NONE = "–"
 """Stands for a figure that is not known."""
 
@@ -119,8 +122,6 @@ def listed(names: Sequence[str], most: int = 4) -> str:
 
 def _unclear(agent: str, best: str, against: DifferenceRecord, what: str, episodes: int, basis: str) -> str:
     """Why a difference is not clear: too few episodes, an interval that holds zero, or many comparisons."""
-    from sandbox.evaluation.result import MIN_EPISODES
-
     low, high = against.ci95
     if episodes < MIN_EPISODES and against.unit == "episodes":
         few = plural(episodes, "test episode")
