@@ -159,10 +159,9 @@ const sandboxCharts = (() => {
     }
 
     tell(u) {
-      const hovered = u.cursor.idx !== null && u.cursor.idx !== undefined;
       for (const { at, value } of this.entries) {
-        const index = hovered ? nearest(u.data, at, u.cursor.idx) : null;
-        const known = index === null ? null : u.data[at][index];
+        const index = u.cursor.idxs ? u.cursor.idxs[at] : null;
+        const known = index === null || index === undefined ? null : u.data[at][index];
         value.textContent = known === null || known === undefined ? "" : figure(known);
       }
     }
