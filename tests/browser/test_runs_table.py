@@ -105,10 +105,11 @@ def test_hovering_tells_the_value_of_the_point_that_it_marks(three: Any) -> None
         ];
         const axis = { label: '' };
         const chart = new sandboxCharts.Chart(host, { x: axis, y: axis, series, lines: [] });
-        const at = chart.plot.valToPos(6, 'x');
-        chart.plot.setCursor({ left: at, top: 40 });
-        requestAnimationFrame(() => done([chart.plot.cursor.idxs[2],
-          [...host.querySelectorAll('.legend .value')].map((value) => value.textContent)]));
+        requestAnimationFrame(() => {  // which is when the axes are there
+          chart.plot.setCursor({ left: chart.plot.valToPos(6, 'x'), top: 40 });
+          requestAnimationFrame(() => done([chart.plot.cursor.idxs[2],
+            [...host.querySelectorAll('.legend .value')].map((value) => value.textContent)]));
+        });
         """
     )
     marked, values = told
