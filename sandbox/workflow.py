@@ -22,6 +22,7 @@ from sandbox.report.media import REPLAYS
 from sandbox.runs.atomic import storage_errors
 from sandbox.runs.checksums import add_artifact
 from sandbox.runs.directory import EPISODES, EVALUATION, Run
+from sandbox.runs.lock import this_process
 from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -109,16 +110,21 @@ def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
         RunFailedError: If training fails (again).
         KeyboardInterrupt: After an interrupt, once a checkpoint is written.
     """
+    return resume_and_test(run, progress or Silent())[0]
+
+
+def resume_and_test(run: str | Path | Run, progress: Progress) -> tuple[Run, EvaluationResult | None]:
+    """What `resume` does; also the evaluation, where it was made now."""
     path = Path(run.path if isinstance(run, Run) else run)
-    progress = progress or Silent()
     opened = Run.open(path)
     if is_complete(opened):
-        return opened
+        return opened, None
     plan = plan_from_run(opened)
     kept = store_beside(opened, plan.scenario)
     with EpisodeRunner(plan.scenario, kept=kept) as runner:
         writer = RunWriter.reopen(path)
         if writer.record.status == "done":
+            writer.update(process=this_process())  # which is now the one that evaluates
             writer.drop_checkpoints()
             writer.close()
             trained = Run.open(path)
@@ -126,8 +132,8 @@ def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
             trained = resume_plan(plan, writer, runner, progress)
         if plan.episodes is not None:
             seeds = evaluation_seeds(plan.scenario, plan.episodes)
-            evaluate_run(trained, plan.scenario, runner, seeds, progress)
-    return trained
+            return trained, evaluate_run(trained, plan.scenario, runner, seeds, progress)
+    return trained, None
 
 
 def is_complete(run: Run) -> bool:

@@ -20,6 +20,7 @@ from sandbox.evaluation.result import EvaluationResult
 from sandbox.evaluation.rollout import Episode
 from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import evaluation_seeds
+from sandbox.records.progress import metric_figure
 from sandbox.runs.directory import Run
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -78,7 +79,9 @@ def play_all(
     """Play every agent on every seed and check that what came back can be ranked."""
     start, before = time.perf_counter(), runner.taken_over
     total = len(agents) * len(seeds)
-    progress.start("evaluate", f"{len(agents)} agents on {len(seeds)} test episodes", total, "episodes")
+    names = [agent.name for agent in agents]
+    who = ", ".join(names[:3]) + (f" and {len(names) - 3} others" if len(names) > 3 else "")
+    progress.start("evaluate", f"{who} on {len(seeds)} test episodes", total, "episodes")
     try:
         with one_thread():
             episodes = runner.play(agents, seeds, on_episode=_reporter(progress, scenario.metric))
@@ -105,7 +108,7 @@ def _reporter(progress: Progress, metric: Metric) -> Callable[[Episode], None]:
         played += 1
         values = {"return": episode.ret}
         if metric.name in episode.metrics:
-            values[metric.name] = episode.metrics[metric.name]
+            values[metric_figure(metric.name)] = episode.metrics[metric.name]
         progress.advance("evaluate", played, values)
 
     return report

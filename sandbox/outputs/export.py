@@ -31,6 +31,7 @@ from sandbox.registry.policies import load_policy
 from sandbox.registry.resolve import missing_modules
 from sandbox.runs.atomic import storage_errors
 from sandbox.runs.directory import Run
+from sandbox.runs.names import split_policy
 from sandbox.scenarios.resolve import ResolvedScenario
 
 FORMATS = ("onnx",)
@@ -101,9 +102,8 @@ def export(
     if episodes < 1:
         raise InvalidValueError(f"At least one episode must be compared on, not {episodes}.")
     opened, which = _opened(run)
-    target = (
-        Path(out) if out is not None else opened.path / ("policy.onnx" if which == "final" else "best.onnx")
-    )
+    file = "policy.onnx" if which == "final" else f"{which}.onnx"
+    target = Path(out) if out is not None else opened.path / file
     policy: Any = load_policy(opened.policy_folder(which))
     make = getattr(policy, "module", None)
     if make is None:
@@ -136,8 +136,8 @@ def export(
 def _opened(run: str | Path | Run) -> tuple[Run, str]:
     if isinstance(run, Run):
         return run, "final"
-    path, at, which = str(run).rpartition("@")
-    if at and which in ("best", "final"):
+    path, which = split_policy(str(run))
+    if which:
         return Run.open(path), which
     return Run.open(run), "final"
 

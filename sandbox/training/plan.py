@@ -20,6 +20,7 @@ from sandbox.registry.discover import registry
 from sandbox.registry.resolve import require, resolve
 from sandbox.runs.code import code_of
 from sandbox.runs.directory import Run
+from sandbox.runs.names import split_policy
 from sandbox.runs.provenance import local_time, packages, platform_facts, source_state
 from sandbox.scenarios.overrides import merged, parse_assignments
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -310,9 +311,8 @@ def _positive(name: str, value: int, given: int | None) -> int:
 def _initial(init_from: str | Path | None) -> Path | None:
     if init_from is None:
         return None
-    path, at, which = str(init_from).rpartition("@")
-    if not at or which not in ("best", "final"):
-        path, which = str(init_from), "final"
+    path, which = split_policy(str(init_from))
+    which = which or "final"
     if (Path(path) / "policy.json").is_file():  # a policy that belongs to no run
         return Path(path).resolve()
     return Run.open(path).policy_folder(which).resolve()

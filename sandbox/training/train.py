@@ -181,6 +181,8 @@ class _Training:
                 self._record_failure(error)
                 raise
             finally:
+                self._progress.finish("validate")  # a live line of what was stopped must not stay
+                self._progress.finish("train")
                 if self._monitor is not None:
                     self._monitor.close()
                 self._writer.close()

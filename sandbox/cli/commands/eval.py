@@ -23,6 +23,7 @@ from sandbox.cli.options import (
     run_name,
     scenario_name,
 )
+from sandbox.runs.names import split_policy
 
 if TYPE_CHECKING:
     from sandbox.runs.directory import Run
@@ -35,7 +36,7 @@ def evaluate(
         typer.Argument(
             parser=run_name,
             metavar="AGENT...",
-            help="Run directories (DIR, DIR@best, latest), names of baselines, random, or MODEL.zip of SB3.",
+            help="Runs (DIR, DIR@best, DIR@STEP, latest), names of baselines, random, or MODEL.zip of SB3.",
         ),
     ],
     scenario: Annotated[
@@ -103,7 +104,7 @@ def _runs(agents: list[str]) -> list[Run]:
     """The runs among the agents, each once."""
     from sandbox.runs.directory import Run
 
-    folders = (agent.removesuffix("@best").removesuffix("@final") for agent in agents)
+    folders = (split_policy(agent)[0] for agent in agents)
     return [Run.open(folder) for folder in dict.fromkeys(folders) if Path(folder).is_dir()]
 
 

@@ -27,7 +27,7 @@ def show_scenario(document: Json) -> None:
     """Print what the command ``info`` knows of a scenario."""
     from sandbox.cli.show.console import stdout
     from sandbox.cli.show.tables import show, table
-    from sandbox.report.words import number
+    from sandbox.records.words import number
 
     console = stdout()
     console.print(f"{document['scenario']}: {document['title']}", style="bold")
