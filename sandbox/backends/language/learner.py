@@ -1,0 +1,132 @@
+"""What the four algorithms share: networks, optimiser, generators, and their state."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sandbox.api import Interaction, RunFailedError, TrainContext
+from sandbox.api.types import Json
+from sandbox.backends.language.model import CausalModel, model_of, token_log_probs
+from sandbox.backends.language.policy import LanguagePolicy, take_weights
+from sandbox.backends.language.writing import Written, tensor, write
+from sandbox.backends.policy_files import read_policy
+from sandbox.backends.tensors import load_module, load_optimizer, packed
+
+
+class LanguageLearner:
+    """The task's pre-trained model, to be fine-tuned; the rest of a `sandbox.api.Learner` is `iterate`.
+
+    Args:
+        context: Of the training.
+        algorithm: Its name.
+        online: Whether it writes texts in environments.
+
+    Attributes:
+        model: What is trained.
+        reference: The model before, for the KL.
+        trained: All modules with weights that change, by name.
+
+    Raises:
+        MisfitError: If the task has no language model, or a policy to start from is another network's.
+    """
+
+    def __init__(self, context: TrainContext, algorithm: str, online: bool = True) -> None:
+        self.context = context
+        self.config: Any = context.config
+        spaces = context.observation_space, context.action_space
+        self._policy = LanguagePolicy(algorithm, *spaces, self.config.stochastic)
+        self.model: CausalModel = model_of(context.models)
+        self.reference: CausalModel = copy.copy(self.model)
+        self.reference.network = copy.deepcopy(self.model.network).requires_grad_(False)
+        self.model.network.requires_grad_(True)
+        self._policy.model = self.model
+        if context.initial is not None and context.resume is None:
+            take_weights(self.model.network, read_policy(context.initial).tensors, context.initial)
+        self.trained: dict[str, nn.Module] = {"network": self.model.network}
+        self._policy.reset(0, context.seed)
+        self.order = np.random.default_rng([context.seed, 1])
+        self._texts = 0
+        self.interaction = Interaction(context) if online else None
+        if self.interaction is not None:
+            self._policy.bind(self.interaction.envs.unwrapped, context.models)
+
+    def start(self) -> None:
+        """Make the optimiser, once all that is trained is there."""
+        weights = [weight for module in self.trained.values() for weight in module.parameters()]
+        self.optimizer = torch.optim.AdamW(
+            weights, self.config.learning_rate, weight_decay=self.config.weight_decay
+        )
+
+    def write(self) -> tuple[int, Written, dict[str, float]]:
+        """A text of every row: steps taken, the texts, and figures of them."""
+        assert self.interaction is not None
+        steps, written = write(self.interaction, self._policy, self.model.blank)
+        self._texts += len(written.windows)
+        reference = self.known(self.reference, tensor(written.windows))
+        ratio = (written.log_probs - reference.double().numpy()) * written.places
+        return steps, written, {
+            "texts": float(self._texts),
+            "mean_return": float(written.returns.mean()),
+            "kl": float(ratio.sum(axis=1).mean()),
+            "mean_length": float(written.places.sum(axis=1).mean()),
+        }
+
+    def known(self, model: CausalModel, windows: Tensor) -> Tensor:
+        """Log-probabilities of tokens without their gradient, ``(n, W)``."""
+        with torch.no_grad():
+            return token_log_probs(model, windows)
+
+    def step(self, loss: Tensor) -> float:
+        """A step of the optimiser along a loss; the gradient's norm before clipping."""
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        weights = [weight for module in self.trained.values() for weight in module.parameters()]
+        norm = float(nn.utils.clip_grad_norm_(weights, self.config.max_grad_norm))
+        self.optimizer.step()
+        return norm
+
+    def minibatches(self, count: int) -> tuple[Tensor, ...]:
+        """Numbers 0 to ``count`` − 1 in random order, in groups of ``batch_size``."""
+        return torch.split(torch.from_numpy(self.order.permutation(count)), self.config.batch_size)
+
+    def checked(self, figures: Mapping[str, float]) -> Mapping[str, float]:
+        """The figures, if all are finite.
+
+        Raises:
+            RunFailedError: Otherwise.
+        """
+        if not np.isfinite(list(figures.values())).all():
+            raise RunFailedError("The loss is no longer a finite number.", "Lower learning_rate.")
+        return figures
+
+    def policy(self) -> LanguagePolicy:
+        """The policy of this moment."""
+        return self._policy.snapshot()
+
+    def get_state(self) -> Json:
+        """Weights, optimiser, generators, and what the environments showed last."""
+        return {
+            "trained": {name: packed(module.state_dict()) for name, module in self.trained.items()},
+            "optimizer": packed(self.optimizer.state_dict()),
+            "draws": self._policy.generator.bit_generator.state,
+            "order": self.order.bit_generator.state,
+            "interaction": None if self.interaction is None else self.interaction.get_state(),
+            "texts": self._texts,
+        }
+
+    def set_state(self, state: Json) -> None:
+        """Go on from a state."""
+        for name, module in self.trained.items():
+            load_module(module, state["trained"][name])
+        load_optimizer(self.optimizer, state["optimizer"])
+        self._policy.generator.bit_generator.state = state["draws"]
+        self.order.bit_generator.state = state["order"]
+        if self.interaction is not None:
+            self.interaction.set_state(state["interaction"])
+        self._texts = state["texts"]
