@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sandbox_language.config import LanguageConfig
+from sandbox_language.config import WEIGHTS, LanguageConfig
 from sandbox_language.grammar import draw_sentence, is_sentence
 from sandbox_language.networks.load import DATA, material
 from sandbox_language.networks.reward_model import FILE, accuracy, fit, pretrained_texts, write_weights
@@ -67,6 +67,7 @@ def write_model(out: Path) -> None:
     pretrain(network, tokens, rng)
     out.mkdir(parents=True, exist_ok=True)
     network.half().save_pretrained(out)
+    (out / WEIGHTS).chmod(0o644)
     tokenizer.save(str(out / "tokenizer.json"))
 
 

@@ -168,6 +168,7 @@ def write_weights(net: nn.Module, path: Path, dtype: torch.dtype = torch.float32
 
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     save_file({name: value.to(dtype).clone() for name, value in net.state_dict().items()}, temporary)
+    temporary.chmod(0o644)
     temporary.replace(path)
 
 

@@ -13,6 +13,9 @@ class LanguageConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     learning_rate: float = Field(1e-3, gt=0.0, le=1.0, description="of AdamW")
+    anneal: bool = Field(
+        True, description="the learning rate falls linearly to 0 over the training, so that its noise ends as well"
+    )
     weight_decay: float = Field(0.0, ge=0.0, le=1.0, description="of AdamW")
     max_grad_norm: float = Field(1.0, gt=0.0, le=1e6, description="the gradient's norm is clipped to it")
     batch_size: int = Field(64, ge=1, le=1_000_000, description="texts of a gradient step (pairs in dpo)")

@@ -41,6 +41,7 @@ class Dpo(LanguageLearner):
             self._total(self.model, texts[rows], places[rows]) - before[rows]
             for texts, places, before in zip(self._texts_of, self._places, self._before, strict=True)
         )
+        self.count(1)
         loss = direct_preference(chosen, rejected, self.config.beta).mean()
         norm = self.step(loss)
         return 1, self.checked(

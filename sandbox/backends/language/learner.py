@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sandbox.api import Interaction, RunFailedError, TrainContext
+from sandbox.api import Interaction, MisfitError, RunFailedError, TrainContext
 from sandbox.api.types import Json
 from sandbox.backends.language.model import CausalModel, model_of, token_log_probs
 from sandbox.backends.language.policy import LanguagePolicy, take_weights
@@ -51,10 +51,10 @@ class LanguageLearner:
         self.trained: dict[str, nn.Module] = {"network": self.model.network}
         self._policy.reset(0, context.seed)
         self.order = np.random.default_rng([context.seed, 1])
-        self._texts = 0
+        self._texts = self._steps = 0
         self.interaction = Interaction(context) if online else None
         if self.interaction is not None:
-            self._policy.bind(self.interaction.envs.unwrapped, context.models)
+            self._policy.bind(task_envs(self.interaction.envs), context.models)
 
     def start(self) -> None:
         """Make the optimiser, once all that is trained is there."""
@@ -68,6 +68,7 @@ class LanguageLearner:
         assert self.interaction is not None
         steps, written = write(self.interaction, self._policy, self.model.blank)
         self._texts += len(written.windows)
+        self.count(steps)
         reference = self.known(self.reference, tensor(written.windows))
         ratio = (written.log_probs - reference.double().numpy()) * written.places
         return steps, written, {
@@ -76,6 +77,14 @@ class LanguageLearner:
             "kl": float(ratio.sum(axis=1).mean()),
             "mean_length": float(written.places.sum(axis=1).mean()),
         }
+
+    def count(self, steps: int) -> None:
+        """Note steps that were taken; the learning rate falls with them."""
+        if self.config.anneal:
+            left = max(1.0 - self._steps / self.context.steps, 0.0)
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.config.learning_rate * left
+        self._steps += steps
 
     def known(self, model: CausalModel, windows: Tensor) -> Tensor:
         """Log-probabilities of tokens without their gradient, ``(n, W)``."""
@@ -118,6 +127,7 @@ class LanguageLearner:
             "order": self.order.bit_generator.state,
             "interaction": None if self.interaction is None else self.interaction.get_state(),
             "texts": self._texts,
+            "steps": self._steps,
         }
 
     def set_state(self, state: Json) -> None:
@@ -129,4 +139,20 @@ class LanguageLearner:
         self.order.bit_generator.state = state["order"]
         if self.interaction is not None:
             self.interaction.set_state(state["interaction"])
-        self._texts = state["texts"]
+        self._texts, self._steps = state["texts"], state["steps"]
+
+
+def task_envs(envs: Any) -> Any:
+    """The task's own vector environment below all wrappers, whose core is told probabilities.
+
+    Raises:
+        MisfitError: If there is none: the reward's KL would be wrong without a word.
+    """
+    bare = envs.unwrapped
+    bare = getattr(bare, "joint_envs", bare).unwrapped
+    if not hasattr(getattr(bare, "core", None), "declare"):
+        raise MisfitError(
+            "The environments take no log-probabilities of tokens, which the KL penalty needs.",
+            "Take a task of the domain language as it is, without wrappers of another kind.",
+        )
+    return bare
