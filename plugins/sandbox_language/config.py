@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sandbox.api import InputFile
 
 WEIGHTS = "model.safetensors"
-PAIRS = 500
+PAIRS = 2000
 """Pairs that the reward model which ships was fitted to."""
 
 

@@ -36,4 +36,4 @@ _KL = RewardTerm(
     source="Ziegler et al. 2019, arXiv 1909.08593, eq. 2",
 )
 
-REWARDS = Rewards([_SCORE, _KL], presets={"near": {"kl": -0.6}, "loose": {"kl": -0.1}}, default="score")
+REWARDS = Rewards([_SCORE, _KL], presets={"near": {"kl": -0.4}, "loose": {"kl": -0.1}}, default="score")

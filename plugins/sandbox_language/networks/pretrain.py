@@ -1,8 +1,8 @@
 """Makes the files that ship: the language model, its tokeniser, and the reward model.
 
-    python -m sandbox_language.networks.pretrain [--out FOLDER]
+    python -m sandbox_language.networks.pretrain [--out FOLDER] [--reward-only]
 
-The language model reads sentences of `sandbox_language.grammar`, the reward model pairs of them. It takes half a minute
+The language model reads sentences of `sandbox_language.grammar`, the reward model pairs of them. It takes a minute
 on one core. Another processor or version of torch gives slightly other weights, which is why the files ship.
 """
 
@@ -32,11 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train and write."""
     parser = argparse.ArgumentParser(prog="python -m sandbox_language.networks.pretrain")
     parser.add_argument("--out", type=Path, default=DATA)
-    out: Path = parser.parse_args(arguments).out
+    parser.add_argument("--reward-only", action="store_true", help="leave the language model as it is")
+    given = parser.parse_args(arguments)
+    out: Path = given.out
     torch.set_num_threads(1)
     begun = time.process_time()
-    write_model(out)
-    print(f"language model: {time.process_time() - begun:.0f} s of CPU", flush=True)
+    if not given.reward_only:
+        write_model(out)
+        print(f"language model: {time.process_time() - begun:.0f} s of CPU", flush=True)
     config = LanguageConfig(model="" if out == DATA else str(out))
     shared, begun = material(config), time.process_time()
     reward = fit(shared, shared.pairs)

@@ -81,7 +81,7 @@ def test_the_kl_of_who_declares_nothing_is_the_surprisal_of_the_reference() -> N
         observation, reward, _, _, info = env.step(token)
     assert info["metrics"]["kl"] == pytest.approx(-known, rel=1e-5)
     assert info["metrics"]["perplexity"] == pytest.approx(math.exp(-known / 8), rel=1e-5)
-    assert reward == pytest.approx(info["reward_terms"]["score"] - 0.6 * info["reward_terms"]["kl"])
+    assert reward == pytest.approx(info["reward_terms"]["score"] - 0.4 * info["reward_terms"]["kl"])
 
 
 def test_a_declared_probability_counts_for_the_coming_step_alone() -> None:
@@ -100,7 +100,7 @@ def test_a_declared_probability_counts_for_the_coming_step_alone() -> None:
 def test_the_pretrained_model_has_no_divergence_from_itself_and_writes_sentences() -> None:
     envs = several_envs(2, texts=64)
     metrics = play(envs, pretrained(envs))
-    assert metrics["kl"] == pytest.approx([0.0, 0.0], abs=1e-9)
+    assert metrics["kl"] == pytest.approx([0.0, 0.0], abs=1e-5)
     assert metrics["sentences"].mean() > 0.9
     assert abs(metrics["true_reward"].mean()) < 0.6
     # Values are scaled to mean 0 and standard deviation 1 over its texts: 128 of them, four standard errors.
@@ -111,7 +111,7 @@ def test_the_best_of_eight_earns_more_at_its_known_divergence() -> None:
     envs = several_envs(2, texts=32)
     before, after = play(envs, pretrained(envs)), play(envs, best_of_8(envs))
     # log 8 − 7/8, beside which the chosen texts' ratios are those of the model itself.
-    assert after["kl"] == pytest.approx([math.log(8) - 7 / 8] * 2, abs=1e-6)
+    assert after["kl"] == pytest.approx([math.log(8) - 7 / 8] * 2, abs=1e-5)
     assert after["score"].mean() > before["score"].mean() + 0.7
     assert after["true_reward"].mean() > before["true_reward"].mean() + 0.7
 
@@ -119,7 +119,7 @@ def test_the_best_of_eight_earns_more_at_its_known_divergence() -> None:
 def test_the_best_of_one_is_the_model_itself() -> None:
     envs = text_envs(6)
     metrics = play(envs, BestOf(envs, 1))
-    assert metrics["kl"] == pytest.approx([0.0] * 6, abs=1e-6)
+    assert metrics["kl"] == pytest.approx([0.0] * 6, abs=1e-5)
 
 
 def test_texts_of_an_episode_share_the_prompt_and_are_measured_together() -> None:

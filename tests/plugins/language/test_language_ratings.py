@@ -81,4 +81,4 @@ def test_comparisons_share_a_prompt_and_held_out_ones_are_others() -> None:
         > rating(f"{pair.prompt} {pair.rejected}".split(), HELD_OUT)
         for pair in rated_comparisons(400, seed=1)
     ]
-    assert 0.85 < np.mean(means) < 1.0
+    assert 0.8 < np.mean(means) < 0.95
