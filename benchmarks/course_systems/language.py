@@ -5,8 +5,8 @@
 Parts:
 
 - ``best-of-n``: the best of 1 to 64 texts by the reward model, with their KL, log n − (n − 1)/n.
-- ``penalty``: grpo with several weights of the KL penalty, over training: what the reward model gives, and what
-  people's held-out ratings say.
+- ``penalty``: grpo with several weights of the KL penalty, over training: what the reward model gives, and
+  what people's held-out ratings say.
 - ``algorithms``: rlhf-ppo, rejection-sampling and dpo beside grpo.
 
 Prints one JSON document, Markdown tables on stderr, and writes pictures to ``--out``.
@@ -114,7 +114,7 @@ def best_of_n(count: int, sizes: Sequence[int]) -> Table:
     prompts = rng.integers(len(shared.prompts), size=count)
     windows = np.repeat(shared.prompts[prompts], most, axis=0)
     limits = np.repeat(shared.starts[prompts] + config.tokens, most)
-    texts, drawn = shared.model.complete(windows, limits, rng)
+    texts, _ = shared.model.complete(windows, limits, rng)
     values = reward_model(config).values(texts).reshape(count, most)
     words = [shared.model.model.text(text).split() for text in texts]
     rated = np.array([rating(text, HELD_OUT) for text in words]).reshape(count, most)
@@ -124,8 +124,7 @@ def best_of_n(count: int, sizes: Sequence[int]) -> Table:
         # Every prompt's texts are cut into groups of n, the best of each is taken.
         best = values.reshape(count, -1, size).argmax(axis=2)[..., None]
         score, value, right = (
-            np.take_along_axis(part.reshape(count, -1, size), best, 2)
-            for part in (values, rated, sentence)
+            np.take_along_axis(part.reshape(count, -1, size), best, 2) for part in (values, rated, sentence)
         )
         table.append(
             {
@@ -150,7 +149,9 @@ def trainings(variants: Sequence[Variant], seeds: int, steps: int) -> Table:
             curve = learn(variant, seed, variant.steps or steps)
             curves.append(curve)
             last = {name: round(curve[-1][name], 3) for name in METRICS}
-            print(f"{variant.name}, seed {seed}: {last}, {curve[-1]['cpu']:.0f} s", file=sys.stderr, flush=True)
+            print(
+                f"{variant.name}, seed {seed}: {last}, {curve[-1]['cpu']:.0f} s", file=sys.stderr, flush=True
+            )
         table += [_row(variant, rows) for rows in zip(*curves, strict=True)]
     return table
 
@@ -225,7 +226,9 @@ def draw_overoptimisation(table: Table, path: Path) -> None:
     for place, (name, title) in zip(figure.subplots(1, 4), titles.items(), strict=True):
         for agent in dict.fromkeys(row["agent"] for row in table):
             rows = [row for row in table if row["agent"] == agent]
-            place.plot([row["steps"] for row in rows], [row[name] for row in rows], marker="o", ms=3, label=agent)
+            place.plot(
+                [row["steps"] for row in rows], [row[name] for row in rows], marker="o", ms=3, label=agent
+            )
         place.set_title(title, fontsize=10)
         place.set_xlabel("tokens", fontsize=9)
         place.spines[["top", "right"]].set_visible(False)

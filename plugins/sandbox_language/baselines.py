@@ -45,8 +45,9 @@ class Pretrained:
 class BestOf(Pretrained):
     """Draws n texts, and writes the one that the reward model likes most.
 
-    It declares the pre-trained model's probabilities, and at the last token log n − (n − 1) / n more: the KL of the best
-    of n, where no two are alike (Stiennon et al. 2020, appendix G.3). Where some are alike it is less.
+    It declares the pre-trained model's probabilities, and at the last token log n − (n − 1) / n more: the KL
+    of the best of n, where no two are alike (Stiennon et al. 2020, appendix G.3). Where some are alike it is
+    less.
 
     Args:
         env: Where it will play.

@@ -21,12 +21,14 @@ class LanguageConfig(BaseModel):
 
     model: Annotated[str, InputFile()] = Field(
         "",
-        description="pre-trained model: nothing for the one that ships, or the folder of a causal language model "
+        description="pre-trained model: nothing for the one that ships, or the folder of a causal "
+        "language model "
         "of transformers (config.json, model.safetensors, tokenizer.json)",
     )
     preferences: Annotated[str, InputFile()] = Field(
         "",
-        description="pairs of texts that people compared: nothing for those made of VADER's ratings, or a file of "
+        description="pairs of texts that people compared: nothing for those made of VADER's ratings, or "
+        "a file of "
         "JSON lines with prompt, chosen and rejected",
     )
     pairs: int = Field(

@@ -3,8 +3,8 @@
     the hotel | was not very good and we really loved it .
     our train | seemed extremely sad and the staff was nice .
 
-An opening (the prompt) is a determiner and a noun. Words of a class follow Zipf's law in an order of their own,
-so that most are rare, as in any language.
+An opening (the prompt) is a determiner and a noun. Words of a class follow Zipf's law in an order of their
+own, so that most are rare, as in any language.
 """
 
 from __future__ import annotations

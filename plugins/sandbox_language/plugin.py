@@ -8,23 +8,32 @@ TRUE = Metric(
     "true_reward",
     "points",
     "higher",
-    "what people think of the text, −4 to 4, by ratings that no reward model has seen; 0 for what is no sentence. "
+    "what people think of the text, −4 to 4, by ratings that no reward model has seen; 0 for what is no "
+    "sentence. "
     "With preferences of your own: a second reward model's value, fitted to held-out comparisons",
 )
 RATING = Metric("rating", "points", "higher", "the same, sentence or not: the mean of its rated words")
-SCORE = Metric("score", "1", "higher", "value of the reward model, in standard deviations of the model's texts")
+SCORE = Metric(
+    "score", "1", "higher", "value of the reward model, in standard deviations of the model's texts"
+)
 KL = Metric(
     "kl",
     "nats",
     "lower",
-    "distance from the pre-trained model: sum over tokens of the log-ratio of probabilities, in expectation the KL "
+    "distance from the pre-trained model: sum over tokens of the log-ratio of probabilities, in "
+    "expectation the KL "
     "divergence; −log π₀ for agents that do not say with which probability they draw",
 )
 SENTENCES = Metric(
-    "sentences", "1", "higher", "share of texts that are sentences of the corpus's grammar; else that end by themselves"
+    "sentences",
+    "1",
+    "higher",
+    "share of texts that are sentences of the corpus's grammar; else that end by themselves",
 )
 PERPLEXITY = Metric("perplexity", "1", "lower", "of the texts under the pre-trained model, per token")
-DISTINCT_1 = Metric("distinct_1", "1", "higher", "different tokens as a share of all, over the episode's texts")
+DISTINCT_1 = Metric(
+    "distinct_1", "1", "higher", "different tokens as a share of all, over the episode's texts"
+)
 DISTINCT_2 = Metric("distinct_2", "1", "higher", "the same of pairs of neighbouring tokens")
 LENGTH = Metric("length", "tokens", "higher", "mean tokens of a text, without its prompt")
 METRICS = (TRUE, SCORE, KL, RATING, SENTENCES, PERPLEXITY, DISTINCT_1, DISTINCT_2, LENGTH)
@@ -45,7 +54,9 @@ BASELINES = (
     ),
     Baseline("best-of-64", "sandbox_language.baselines:best_of_64", f"{_BEST_OF}; n = 64"),
 )
-TEXTS_VIEW = View("texts", "sandbox_language.views:texts", "some texts of every agent with what they are worth")
+TEXTS_VIEW = View(
+    "texts", "sandbox_language.views:texts", "some texts of every agent with what they are worth"
+)
 REPLAY = View("replay", "sandbox_language.views:replay", "the writing for the web page", ("json",))
 
 CHRISTIANO = "Christiano et al. 2017, Deep reinforcement learning from human preferences, arXiv 1706.03741"

@@ -4,13 +4,13 @@
     action  aₜ = the next token
     reward  the reward model's value at the last token, and at each the log-ratio to the pre-trained model
 
-A text ends with the model's end token, or after ``config.tokens`` tokens. Nothing is drawn but the prompt: tokens are
-the agent's.
+A text ends with the model's end token, or after ``config.tokens`` tokens. Nothing is drawn but the prompt:
+tokens are the agent's.
 
-**Who knows the KL.** The environment knows the pre-trained model, and not the agent. log π₀(aₜ | sₜ) is computed here; an
-agent that draws says with which log-probability it did (`Writing.declare`), before the step. KL is the mean
-of log π − log π₀ over what π draws. For an agent that declares nothing log π is taken as 0, which is right for one
-that has no choice.
+**Who knows the KL.** The environment knows the pre-trained model, and not the agent. log π₀(aₜ | sₜ) is
+computed here; an agent that draws says with which log-probability it did (`Writing.declare`), before the
+step. KL is the mean of log π − log π₀ over what π draws. For an agent that declares nothing log π is taken
+as 0, which is right for one that has no choice.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from sandbox_language.ratings import HELD_OUT, rating
 def held_out_ratings(writing: Writing, rows: Array) -> tuple[Array, Array]:
     """Of finished texts: their held-out rating, and whether each is a sentence; both ``(n,)``.
 
-    With a model or preferences of the user's own, ratings are those of a second reward model, fitted to the comparisons
-    that the first has not seen, and a sentence is a text that ends by itself.
+    With a model or preferences of the user's own, ratings are those of a second reward model, fitted to the
+    comparisons that the first has not seen, and a sentence is a text that ends by itself.
     """
     if writing.config.ships:
         texts = [writing.text(row).split() for row in rows.tolist()]

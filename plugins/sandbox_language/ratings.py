@@ -1,10 +1,10 @@
 """What people think of words, and of sentences made of them.
 
-VADER's lexicon (Hutto & Gilbert 2014; MIT licence) holds ten ratings a word, from −4 (extremely negative) to 4, by
-people who were checked for care. A sentence is rated by VADER's rules, which were found by asking people as
-well: a word of degree moves the word after it by 0.293 (a second and third word on by 95 and 90 % of it), and a
-negation within three words before turns it into −0.74 of its value. What is reported is the mean over the rated
-words; VADER sums them and squeezes the sum.
+VADER's lexicon (Hutto & Gilbert 2014; MIT licence) holds ten ratings a word, from −4 (extremely negative) to
+4, by people who were checked for care. A sentence is rated by VADER's rules, which were found by asking
+people as well: a word of degree moves the word after it by 0.293 (a second and third word on by 95 and 90 %
+of it), and a negation within three words before turns it into −0.74 of its value. What is reported is the
+mean over the rated words; VADER sums them and squeezes the sum.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ class Transition:
     Attributes:
         score: After the last token what the reward model gives for the text, 0 before; in standard deviations
             of the pre-trained model's texts, whose mean is 0.
-        kl: log π(token) − log π₀(token), π₀ being the pre-trained model. π(token) is what the agent said that it
-            drew the token with, and 1 for an agent that says nothing, as if it were certain of it.
+        kl: log π(token) − log π₀(token), π₀ being the pre-trained model. π(token) is what the agent said
+            that it drew the token with, and 1 for an agent that says nothing, as if it were certain of it.
     """
 
     score: Array

@@ -49,7 +49,8 @@ def _block(request: ViewRequest, agent: ViewAgent, seed: int) -> list[tuple[str,
 
     record = request.play(agent, seed, watch)
     figures = ", ".join(
-        f"{name} {record.metrics[name]:.3g}" for name in ("true_reward", "score", "kl", "sentences", "distinct_2")
+        f"{name} {record.metrics[name]:.3g}"
+        for name in ("true_reward", "score", "kl", "sentences", "distinct_2")
     )
     return [("score", "rating", f"»{agent.name}, seed {seed}: {figures}"), *last, ("", "", "")]
 
@@ -58,7 +59,11 @@ def _lines(writing: Writing) -> list[tuple[str, str, str]]:
     rows = np.arange(min(len(writing.windows), SHOWN))
     rated, sentence = held_out_ratings(writing, rows)
     return [
-        (f"{writing.score[row]:5.2f}", f"{rated[row]:5.2f}", writing.text(row) + ("" if sentence[row] else "  ✗"))
+        (
+            f"{writing.score[row]:5.2f}",
+            f"{rated[row]:5.2f}",
+            writing.text(row) + ("" if sentence[row] else "  ✗"),
+        )
         for row in rows
     ]
 
@@ -83,6 +88,8 @@ def _replay(request: ViewRequest, agent: ViewAgent, seed: int) -> Episode:
         clock=Clock(unit="tokens", every=1),
         metrics=record.metrics,
         series=[*log.series(), Series(name="KL so far", unit="nats", values=np.array(divergence))],
-        texts=[Texts(name=f"text {number + 1}", values=list(column)) for number, column in enumerate(columns)],
+        texts=[
+            Texts(name=f"text {number + 1}", values=list(column)) for number, column in enumerate(columns)
+        ],
         opens_at="end",
     )

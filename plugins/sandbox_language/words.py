@@ -5,15 +5,20 @@ Adjectives and verbs are words that people have rated, taken from VADER's lexico
 
 from __future__ import annotations
 
+
+def _split(words: str) -> tuple[str, ...]:
+    return tuple(words.split())
+
+
 DETERMINERS = ("the", "my", "our", "this")
 
-NOUNS = tuple(
+NOUNS = _split(
     """
     hotel room film book dinner staff street garden museum train station market bakery song concert
     teacher lesson city house kitchen window coffee soup bread waiter driver journey ticket actor story
     ending camera phone screen battery bag jacket bicycle bridge beach lake village weather morning evening
     library office neighbour
-    """.split()
+    """
 )
 
 WHO = ("we", "everyone", "people", "guests", "visitors")
@@ -22,7 +27,7 @@ LINKS = ("was", "seemed", "looked", "felt")
 
 DEGREES = ("very", "really", "extremely", "incredibly", "slightly", "somewhat")
 
-ADJECTIVES = tuple(
+ADJECTIVES = _split(
     """
     good great nice happy beautiful wonderful perfect lovely amazing excellent awesome fantastic brilliant
     charming cheerful clean clever comfortable cool creative cute delightful elegant enjoyable entertaining
@@ -43,16 +48,16 @@ ADJECTIVES = tuple(
     selfish shameful shocking sick silly sore sorry strange stupid suspicious tense threatening
     tragic troubled uncomfortable unhappy unpleasant unwelcome upset useless vicious violent vile weak
     weird wicked worried worthless
-    """.split()
+    """
 )
 
-VERBS = tuple(
+VERBS = _split(
     """
     loved liked enjoyed admired adored appreciated praised recommended respected celebrated cherished
     thanked supported applauded
     hated disliked despised feared rejected avoided criticized regretted doubted ignored ruined blamed
     mocked dreaded resented
-    """.split()
+    """
 )
 
 LITTLE = ("not", "and", "it", ".")

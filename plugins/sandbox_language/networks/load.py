@@ -118,7 +118,9 @@ def read_network(weights: Path) -> Any:
             dtype=torch.float32,
         )
     except Exception as error:  # transformers raises many kinds, those of its configs' checks included
-        raise BrokenFileError(weights.parent, f"cannot be read as a causal language model: {error}") from error
+        raise BrokenFileError(
+            weights.parent, f"cannot be read as a causal language model: {error}"
+        ) from error
     for module in network.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0

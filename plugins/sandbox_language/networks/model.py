@@ -19,8 +19,8 @@ Windows = NDArray[np.int64]
 class LanguageModel:
     """A model of transformers with its tokeniser.
 
-    A window holds a text from its beginning, filled up with `blank`: shape ``(n, window)``. As attention looks
-    back only, what fills it changes nothing before it.
+    A window holds a text from its beginning, filled up with `blank`: shape ``(n, window)``. As attention
+    looks back only, what fills it changes nothing before it.
 
     Args:
         network: Any causal language model; dropout is off.
@@ -58,7 +58,8 @@ class LanguageModel:
         return self._pairs()
 
     def log_probs(self, windows: Tensor) -> Tensor:
-        """Log-probabilities of the token after each place, shape ``(n, L, V)``, L the longest text's length."""
+        """Log-probabilities of the token after each place, shape ``(n, L, V)``, L the longest text's
+        length."""
         tokens = self.shown(windows)
         logits: Tensor = self.network(input_ids=tokens, use_cache=False).logits
         return torch.log_softmax(logits.float(), dim=-1)

@@ -2,8 +2,9 @@
 
     python -m sandbox_language.networks.pretrain [--out FOLDER] [--reward-only]
 
-The language model reads sentences of `sandbox_language.grammar`, the reward model pairs of them. It takes a minute
-on one core. Another processor or version of torch gives slightly other weights, which is why the files ship.
+The language model reads sentences of `sandbox_language.grammar`, the reward model pairs of them. It takes a
+minute on one core. Another processor or version of torch gives slightly other weights, which is why the
+files ship.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def write_model(out: Path) -> None:
         )
     )  # fmt: skip
     rng = np.random.default_rng(0)
-    texts = [tokenizer.encode(" ".join(draw_sentence(rng))).ids + [1] for _ in range(SENTENCES)]
+    texts = [[*tokenizer.encode(" ".join(draw_sentence(rng))).ids, 1] for _ in range(SENTENCES)]
     tokens = torch.full((SENTENCES, max(map(len, texts))), -100)
     for row, text in enumerate(texts):
         tokens[row, : len(text)] = torch.tensor(text)

@@ -1,10 +1,10 @@
 """A reward model: what people would say of a text, fitted to pairs of which they preferred one.
 
 With r the model's value, Bradley & Terry (1952) give the chance that the chosen text is preferred as
-σ(r(chosen) − r(rejected)); its negative logarithm is the loss (Christiano et al. 2017, eq. 1; Stiennon et al. 2020).
-The model begins as the language model, with a linear layer on what it makes of the last token. Afterwards values
-are moved and scaled to mean 0 and standard deviation 1 over texts of the language model, so that the weight of a KL
-penalty means the same everywhere.
+σ(r(chosen) − r(rejected)); its negative logarithm is the loss (Christiano et al. 2017, eq. 1; Stiennon et
+al. 2020). The model begins as the language model, with a linear layer on what it makes of the last token.
+Afterwards values are moved and scaled to mean 0 and standard deviation 1 over texts of the language model,
+so that the weight of a KL penalty means the same everywhere.
 """
 
 from __future__ import annotations
@@ -115,7 +115,8 @@ def accuracy(model: RewardModel, pairs: Pairs) -> float:
 def reward_model(config: LanguageConfig) -> RewardModel:
     """The reward model of a task: the one that ships, or one fitted at first use and kept.
 
-    Kept ones lie below ``$SANDBOX_CACHE``, or the user's cache folder, under a name made of all they depend on.
+    Kept ones lie below ``$SANDBOX_CACHE``, or the user's cache folder, under a name made of all they depend
+    on.
     """
     return _cached(config, judge=False)
 

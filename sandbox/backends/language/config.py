@@ -14,14 +14,16 @@ class LanguageConfig(BaseModel):
 
     learning_rate: float = Field(1e-3, gt=0.0, le=1.0, description="of AdamW")
     anneal: bool = Field(
-        True, description="the learning rate falls linearly to 0 over the training, so that its noise ends as well"
+        True,
+        description="the learning rate falls linearly to 0 over the training, so that its noise ends as well",
     )
     weight_decay: float = Field(0.0, ge=0.0, le=1.0, description="of AdamW")
     max_grad_norm: float = Field(1.0, gt=0.0, le=1e6, description="the gradient's norm is clipped to it")
     batch_size: int = Field(64, ge=1, le=1_000_000, description="texts of a gradient step (pairs in dpo)")
     stochastic: bool = Field(
         True,
-        description="tokens are drawn even where the policy's mode is asked for: always the likeliest token gives "
+        description="tokens are drawn even where the policy's mode is asked for: always the likeliest "
+        "token gives "
         "the same text again and again",
     )
 
@@ -35,7 +37,8 @@ class GrpoConfig(LanguageConfig):
         0.0,
         ge=0.0,
         le=1e6,
-        description="β, weight of the KL from the pre-trained model in the loss, by the estimator of GRPO (k3); "
+        description="β, weight of the KL from the pre-trained model in the loss, by the estimator of "
+        "GRPO (k3); "
         "beside whatever weight the reward's term kl has",
     )
     loss_type: Literal["grpo", "bnpo", "dr_grpo"] = Field(
@@ -54,9 +57,15 @@ class PpoConfig(LanguageConfig):
     """rlhf-ppo."""
 
     epochs: int = Field(2, ge=1, le=1000, description="passes over a batch of texts")
-    clip_range: float = Field(0.2, gt=0.0, le=1.0, description="ratios of probabilities are clipped to 1 ± this")
-    gae_lambda: float = Field(0.95, ge=0.0, le=1.0, description="λ of generalised advantage estimation; γ is 1")
-    value_coef: float = Field(0.5, ge=0.0, le=1e6, description="weight of the value's squared error in the loss")
+    clip_range: float = Field(
+        0.2, gt=0.0, le=1.0, description="ratios of probabilities are clipped to 1 ± this"
+    )
+    gae_lambda: float = Field(
+        0.95, ge=0.0, le=1.0, description="λ of generalised advantage estimation; γ is 1"
+    )
+    value_coef: float = Field(
+        0.5, ge=0.0, le=1e6, description="weight of the value's squared error in the loss"
+    )
 
 
 class RejectionConfig(LanguageConfig):

@@ -1,4 +1,5 @@
-"""Direct preference optimisation (Rafailov et al. 2023): from pairs alone, without a reward model or a text of its own."""
+"""Direct preference optimisation (Rafailov et al. 2023): from pairs alone, without a reward model or a text
+of its own."""
 
 from __future__ import annotations
 

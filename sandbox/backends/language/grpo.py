@@ -1,7 +1,7 @@
 """Group relative policy optimisation (Shao et al. 2024): texts of a prompt are compared with one another.
 
-A token's advantage is what its text earns from it on, against the mean over the texts of the same prompt. Where only the
-last token earns anything, it is the text's reward against that mean, as in the paper.
+A token's advantage is what its text earns from it on, against the mean over the texts of the same prompt.
+Where only the last token earns anything, it is the text's reward against that mean, as in the paper.
 """
 
 from __future__ import annotations

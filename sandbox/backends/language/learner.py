@@ -71,12 +71,16 @@ class LanguageLearner:
         self.count(steps)
         reference = self.known(self.reference, tensor(written.windows))
         ratio = (written.log_probs - reference.double().numpy()) * written.places
-        return steps, written, {
-            "texts": float(self._texts),
-            "mean_return": float(written.returns.mean()),
-            "kl": float(ratio.sum(axis=1).mean()),
-            "mean_length": float(written.places.sum(axis=1).mean()),
-        }
+        return (
+            steps,
+            written,
+            {
+                "texts": float(self._texts),
+                "mean_return": float(written.returns.mean()),
+                "kl": float(ratio.sum(axis=1).mean()),
+                "mean_length": float(written.places.sum(axis=1).mean()),
+            },
+        )
 
     def count(self, steps: int) -> None:
         """Note steps that were taken; the learning rate falls with them."""

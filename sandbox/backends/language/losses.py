@@ -1,6 +1,7 @@
 """The losses, as functions of log-probabilities of tokens, ``(n, W)``, and of the places that count.
 
-With ρ = π(token) / π'(token), π' the weights that drew the texts, π₀ the pre-trained model and A the advantage:
+With ρ = π(token) / π'(token), π' the weights that drew the texts, π₀ the pre-trained model and A the
+advantage:
 
     grpo, rlhf-ppo   −min(ρ A, clip(ρ, 1 ± ε) A)                      Schulman et al. 2017; Shao et al. 2024
     grpo, β > 0      + β (π₀/π − log(π₀/π) − 1)                       Shao et al. 2024, eq. 4; Schulman's k3

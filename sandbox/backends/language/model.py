@@ -34,8 +34,8 @@ class PreferencePairs(Protocol):
 class CausalModel(Protocol):
     """A language model; `sandbox.api.Task.pretrained`.
 
-    A task's observation is a window: prompt and tokens so far, filled up with ``blank``, ``(W,)``; its action is the
-    next token.
+    A task's observation is a window: prompt and tokens so far, filled up with ``blank``, ``(W,)``; its
+    action is the next token.
 
     Attributes:
         network: The part that is trained; its ``state_dict`` is what is saved.
@@ -76,7 +76,8 @@ def model_of(models: TaskModels | None) -> CausalModel:
 
 
 def token_log_probs(model: CausalModel, windows: Tensor) -> Tensor:
-    """Log-probability of every token given those before it, 0 for the first and for blanks; shape ``(n, W)``."""
+    """Log-probability of every token given those before it, 0 for the first and for blanks; shape ``(n,
+    W)``."""
     ahead = model.log_probs(windows)
     longest = ahead.shape[1]
     tokens = windows[:, 1:longest]

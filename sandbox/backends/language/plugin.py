@@ -49,7 +49,8 @@ grpo = _algorithm(
     "grpo",
     "GrpoConfig",
     "policy-gradient",
-    "Group relative policy optimisation of a pre-trained language model: each text against others of its prompt.",
+    "Group relative policy optimisation of a pre-trained language model: each text against others of "
+    "its prompt.",
     "Shao et al. (2024), DeepSeekMath, arXiv 2402.03300",
     "Liu et al. (2025), Understanding R1-Zero-like training, arXiv 2503.20783 (dr_grpo)",
 )
@@ -58,7 +59,8 @@ rlhf_ppo = _algorithm(
     "ppo",
     "PpoConfig",
     "policy-gradient",
-    "PPO that begins as a pre-trained language model, with a value network of its own: RLHF as it was published.",
+    "PPO that begins as a pre-trained language model, with a value network of its own: RLHF as it was "
+    "published.",
     "Ziegler et al. (2019), Fine-tuning language models from human preferences, arXiv 1909.08593",
     "Ouyang et al. (2022), Training language models to follow instructions, arXiv 2203.02155",
 )

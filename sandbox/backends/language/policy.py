@@ -23,8 +23,8 @@ from sandbox.backends.policy_files import PolicyFiles, read_policy, require_fit,
 class LanguagePolicy:
     """The distribution of the next token; implements `sandbox.api.Policy`.
 
-    What is saved are weights. The network is made by the task when the policy is bound to it. An environment whose core
-    has a method ``declare`` is told the log-probability of every token that is drawn.
+    What is saved are weights. The network is made by the task when the policy is bound to it. An environment
+    whose core has a method ``declare`` is told the log-probability of every token that is drawn.
 
     Args:
         algorithm: Name of the algorithm that trains it.

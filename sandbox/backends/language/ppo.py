@@ -1,7 +1,8 @@
 """PPO as it is used on language models (Ziegler et al. 2019; Stiennon et al. 2020; Ouyang et al. 2022).
 
-It begins as the pre-trained model. The value has a network of its own, which begins as the same model with a linear
-layer, so that its errors do not move the policy. Rewards, the KL's penalty among them, are the environment's.
+It begins as the pre-trained model. The value has a network of its own, which begins as the same model with a
+linear layer, so that its errors do not move the policy. Rewards, the KL's penalty among them, are the
+environment's.
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ class Ppo(LanguageLearner):
 
 
 def estimated_advantages(written: Written, values: Array, gae_lambda: float) -> Array:
-    """Generalised advantage estimates (Schulman et al. 2016) with γ = 1; shape ``(n, W)``, 0 where no token is.
+    """Generalised advantage estimates (Schulman et al. 2016) with γ = 1; shape ``(n, W)``, 0 where no token
+    is.
 
     Args:
         written: The texts.

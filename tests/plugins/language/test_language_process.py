@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from language_support import several_env, several_envs, text_env, text_envs, tokens_of, play
+from language_support import play, several_env, several_envs, text_env, text_envs, tokens_of
 
 from sandbox.api import InvalidValueError
 from sandbox_language.baselines import BestOf, best_of_8, pretrained

@@ -13,6 +13,11 @@ from sandbox_language.words import ADJECTIVES, VERBS, WORDS
 ALL = range(10)
 
 
+def words(text: str) -> list[str]:
+    """The words of a text."""
+    return text.split()
+
+
 def test_every_adjective_and_verb_has_ten_ratings_and_no_other_word_has() -> None:
     assert set(ratings()) == {*ADJECTIVES, *VERBS}
     assert {len(given) for given in ratings().values()} == {10}
@@ -29,36 +34,36 @@ def test_a_words_rating_is_the_mean_of_the_lexicon() -> None:
 
 
 def test_degrees_and_negations_move_ratings_as_vader_has_it() -> None:
-    assert valences("the hotel was great .".split(), ALL) == pytest.approx([3.1])
-    assert valences("the hotel was very great .".split(), ALL) == pytest.approx([3.1 + 0.293])
-    assert valences("the hotel was slightly great .".split(), ALL) == pytest.approx([3.1 - 0.293])
-    assert valences("the hotel was not great .".split(), ALL) == pytest.approx([-0.74 * 3.1])
-    assert valences("the hotel was not very great .".split(), ALL) == pytest.approx([-0.74 * 3.393])
-    assert rating("the hotel was great and we hated it .".split(), ALL) == pytest.approx((3.1 - 3.2) / 2)
-    assert rating("the hotel .".split(), ALL) == 0.0
+    assert valences(words("the hotel was great ."), ALL) == pytest.approx([3.1])
+    assert valences(words("the hotel was very great ."), ALL) == pytest.approx([3.1 + 0.293])
+    assert valences(words("the hotel was slightly great ."), ALL) == pytest.approx([3.1 - 0.293])
+    assert valences(words("the hotel was not great ."), ALL) == pytest.approx([-0.74 * 3.1])
+    assert valences(words("the hotel was not very great ."), ALL) == pytest.approx([-0.74 * 3.393])
+    assert rating(words("the hotel was great and we hated it ."), ALL) == pytest.approx((3.1 - 3.2) / 2)
+    assert rating(words("the hotel ."), ALL) == 0.0
 
 
 def test_sentences_are_rated_as_by_vaders_own_code() -> None:
     analyser = pytest.importorskip("vaderSentiment.vaderSentiment").SentimentIntensityAnalyzer()
     rng = np.random.default_rng(0)
     for _ in range(300):
-        words = draw_sentence(rng)
-        total = sum(valences(words, ALL))
+        drawn = draw_sentence(rng)
+        total = sum(valences(drawn, ALL))
         squeezed = total / np.sqrt(total**2 + 15)
         # The lexicon's means are rounded to one digit.
-        assert analyser.polarity_scores(" ".join(words))["compound"] == pytest.approx(squeezed, abs=2e-3)
+        assert analyser.polarity_scores(" ".join(drawn))["compound"] == pytest.approx(squeezed, abs=2e-3)
 
 
 def test_what_the_grammar_writes_is_a_sentence_and_no_part_of_it_is() -> None:
     rng = np.random.default_rng(1)
     for _ in range(200):
-        words = draw_sentence(rng)
-        assert is_sentence(words)
-        assert len(words) <= 16
-        assert not any(is_sentence(words[:count]) for count in range(len(words)))
-        assert not is_sentence([*words, "."])
-    assert not is_sentence("the hotel was great great .".split())
-    assert not is_sentence("great hotel was nice .".split())
+        drawn = draw_sentence(rng)
+        assert is_sentence(drawn)
+        assert len(drawn) <= 16
+        assert not any(is_sentence(drawn[:count]) for count in range(len(drawn)))
+        assert not is_sentence([*drawn, "."])
+    assert not is_sentence(words("the hotel was great great ."))
+    assert not is_sentence(words("great hotel was nice ."))
 
 
 def test_words_of_a_class_follow_zipfs_law() -> None:

@@ -32,7 +32,10 @@ def batch(rewards: list[list[float]], prompts: list[int], lengths: list[int]) ->
 
 
 def test_clipping_by_hand() -> None:
-    now, before = torch.tensor([[math.log(0.6), math.log(0.6)]]), torch.tensor([[math.log(0.4), math.log(0.4)]])
+    now, before = (
+        torch.tensor([[math.log(0.6), math.log(0.6)]]),
+        torch.tensor([[math.log(0.4), math.log(0.4)]]),
+    )
     # ρ = 1.5: a good token's ratio counts as 1.2, a bad one's in full.
     loss = clipped(now, before, torch.tensor([[2.0, -2.0]]), 0.2)
     torch.testing.assert_close(loss, torch.tensor([[-2.4, 3.0]]))
@@ -87,14 +90,13 @@ def trls_trainer(log_probs: torch.Tensor, loss_type: str, beta: float) -> Any:
     """What TRL's loss needs of its trainer, with these log-probabilities of tokens."""
     from collections import defaultdict
 
-    gathered = SimpleNamespace(
-        gather=lambda value: value, reduce=lambda value, **_: value, num_processes=1
-    )
+    gathered = SimpleNamespace(gather=lambda value: value, reduce=lambda value, **_: value, num_processes=1)
     return SimpleNamespace(
         _get_per_token_logps_and_entropies=lambda *_, **__: (log_probs, torch.zeros_like(log_probs), None),
         aux_loss_enabled=False, top_entropy_quantile=1.0, off_policy_mask_threshold=None,
         importance_sampling_level="token", beta=beta, epsilon_low=0.2, epsilon_high=0.2, loss_type=loss_type,
-        use_vllm=False, _entropy_bonus_enabled=False, model=SimpleNamespace(training=True), current_gradient_accumulation_steps=1.0,
+        use_vllm=False, _entropy_bonus_enabled=False,
+        model=SimpleNamespace(training=True), current_gradient_accumulation_steps=1.0,
         max_completion_length=6, accelerator=gathered,
         args=SimpleNamespace(use_bias_correction_kl=False, delta=None),
         _metrics={"train": defaultdict(list)},
@@ -124,8 +126,6 @@ def test_estimated_advantages_by_hand() -> None:
 
 
 def test_the_best_texts_of_every_prompt_are_kept() -> None:
-    written = batch(
-        [[0, 3.0], [0, 9.0], [0, 1.0], [0, 2.0]], prompts=[1, 2, 1, 1], lengths=[1, 1, 1, 1]
-    )
+    written = batch([[0, 3.0], [0, 9.0], [0, 1.0], [0, 2.0]], prompts=[1, 2, 1, 1], lengths=[1, 1, 1, 1])
     assert best(written, 0.1).tolist() == [0, 1]
     assert best(written, 0.67).tolist() == [0, 3, 1]
