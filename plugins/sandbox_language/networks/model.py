@@ -58,8 +58,7 @@ class LanguageModel:
         return self._pairs()
 
     def log_probs(self, windows: Tensor) -> Tensor:
-        """Log-probabilities of the token after each place, shape ``(n, L, V)``, L the longest text's
-        length."""
+        """Log-probabilities of the token after each place, ``(n, L, V)``, L the longest text's length."""
         tokens = self.shown(windows)
         logits: Tensor = self.network(input_ids=tokens, use_cache=False).logits
         return torch.log_softmax(logits.float(), dim=-1)
@@ -77,7 +76,7 @@ class LanguageModel:
 
     def text(self, window: Array) -> str:
         """A window in words, without what marks its beginning and end."""
-        tokens = [int(token) for token in window if token != self.blank]
+        tokens = [int(token) for token in window if token not in (self.blank, self.end)]
         text: str = self.tokenizer.decode(tokens, skip_special_tokens=True)
         return text
 

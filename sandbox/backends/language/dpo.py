@@ -1,5 +1,4 @@
-"""Direct preference optimisation (Rafailov et al. 2023): from pairs alone, without a reward model or a text
-of its own."""
+"""Direct preference optimisation (Rafailov et al. 2023): from pairs alone, without a reward model."""
 
 from __future__ import annotations
 

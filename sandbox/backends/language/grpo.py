@@ -11,7 +11,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from sandbox.api import TrainContext, driven
-from sandbox.api.errors import MisfitError
 from sandbox.api.types import Array
 from sandbox.backends.language.learner import LanguageLearner
 from sandbox.backends.language.losses import clipped, k3, reduced
@@ -58,30 +57,24 @@ class Grpo(LanguageLearner):
 def group_advantages(written: Written, scale: str) -> Array:
     """Advantages of tokens, shape ``(n, W)``, 0 where there is none.
 
+    Texts whose prompt no other has are compared with all texts of the batch.
+
     Args:
         written: The texts.
         scale: See `sandbox.backends.language.config.GrpoConfig.scale_rewards`.
-
-    Raises:
-        MisfitError: If no two texts have the same prompt.
     """
     group = written.groups()
-    sizes = np.bincount(group)
-    if sizes.max() < 2:
-        raise MisfitError(
-            "grpo compares texts of the same prompt, and no two have one.",
-            "Take a task with several texts a prompt (language/reviews), or more environments (--num-envs).",
-        )
+    everyone = np.arange(len(group))
     earned = to_go(written.rewards)
     advantages = np.zeros(earned.shape)
-    for number in range(len(sizes)):
+    for number in range(int(group.max()) + 1):
         rows = np.flatnonzero(group == number)
+        others = rows if len(rows) > 1 else everyone
         # A text that has ended earns nothing more: its place takes part in the mean of the others.
-        advantages[rows] = earned[rows] - earned[rows].mean(axis=0)
-        if scale == "group":
-            advantages[rows] /= written.returns[rows].std(ddof=1) + 1e-4 if len(rows) > 1 else 1.0
-    if scale == "batch":
-        advantages /= written.returns.std(ddof=1) + 1e-4
+        advantages[rows] = earned[rows] - earned[others].mean(axis=0)
+        if scale != "none" and len(everyone) > 1:
+            spread = written.returns[others if scale == "group" else everyone].std(ddof=1)
+            advantages[rows] /= spread + 1e-4
     return np.asarray(advantages * written.places)
 
 

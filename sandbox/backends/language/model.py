@@ -76,8 +76,7 @@ def model_of(models: TaskModels | None) -> CausalModel:
 
 
 def token_log_probs(model: CausalModel, windows: Tensor) -> Tensor:
-    """Log-probability of every token given those before it, 0 for the first and for blanks; shape ``(n,
-    W)``."""
+    """Log-probability of every token given those before it, 0 for the first and for blanks, ``(n, W)``."""
     ahead = model.log_probs(windows)
     longest = ahead.shape[1]
     tokens = windows[:, 1:longest]

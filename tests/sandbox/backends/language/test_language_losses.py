@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from sandbox.api import MisfitError
 from sandbox.backends.language.grpo import group_advantages
 from sandbox.backends.language.losses import clipped, direct_preference, k3, reduced
 from sandbox.backends.language.ppo import estimated_advantages
@@ -106,15 +105,18 @@ def trls_trainer(log_probs: torch.Tensor, loss_type: str, beta: float) -> Any:
 def test_advantages_are_against_the_texts_of_the_same_prompt() -> None:
     written = batch([[0, 0, 3.0], [0, 1.0, 0], [0, 0, 5.0]], prompts=[1, 1, 2], lengths=[2, 1, 2])
     advantages = group_advantages(written, "none")
+    # Prompt 2 has one text, compared with all: means over the three are (3 + 1 + 5) / 3 and (3 + 0 + 5) / 3.
     # Prompt 1: texts earn 3 and 1 in all. At the second place the other text has ended and earns nothing.
-    np.testing.assert_allclose(advantages, [[0, 1.0, 1.5], [0, -1.0, 0], [0, 0, 0]])
+    np.testing.assert_allclose(advantages, [[0, 1.0, 1.5], [0, -1.0, 0], [0, 2.0, 7 / 3]])
     scaled = group_advantages(written, "group")
     np.testing.assert_allclose(scaled[0, 1], 1.0 / (math.sqrt(2) + 1e-4))
 
 
-def test_texts_that_nobody_can_be_compared_with_are_refused() -> None:
-    with pytest.raises(MisfitError, match="no two have one"):
-        group_advantages(batch([[0, 1.0], [0, 1.0]], prompts=[1, 2], lengths=[1, 1]), "none")
+def test_texts_whose_prompt_nobody_shares_are_compared_with_all() -> None:
+    advantages = group_advantages(batch([[0, 1.0], [0, 4.0]], prompts=[1, 2], lengths=[1, 1]), "none")
+    np.testing.assert_allclose(advantages, [[0, -1.5], [0, 1.5]])
+    alone = group_advantages(batch([[0, 1.0]], prompts=[1], lengths=[1]), "group")
+    np.testing.assert_allclose(alone, [[0, 0]])
 
 
 def test_estimated_advantages_by_hand() -> None:

@@ -19,6 +19,7 @@ from sandbox.training.plan import Plan, make_plan
 
 SMALL = ["config.texts=8", "config.tokens=5", "evaluation.config={}", "evaluation.validations=0"]
 ONLINE = ["grpo", "rlhf-ppo", "rejection-sampling"]
+ENVS = dict.fromkeys(ONLINE, 2) | {"dpo": 1}
 STEPS = dict.fromkeys(ONLINE, 300) | {"dpo": 6}
 
 
@@ -26,7 +27,9 @@ def trained(algorithm: str, folder: Path, **settings: Any) -> Any:
     """A finished run."""
     scenario = load_scenario("language/reviews", SMALL)
     steps = STEPS[algorithm]
-    return sandbox.train(scenario, algorithm, steps=steps, num_envs=2, runs_dir=folder, **settings)
+    return sandbox.train(
+        scenario, algorithm, steps=steps, num_envs=ENVS[algorithm], runs_dir=folder, **settings
+    )
 
 
 def test_a_saved_policy_draws_the_same_tokens(tmp_path: Path) -> None:
@@ -71,7 +74,9 @@ def test_a_policy_goes_on_from_another_ones_weights(tmp_path: Path) -> None:
 @pytest.mark.parametrize("algorithm", [*ONLINE, "dpo"])
 def test_a_stopped_training_goes_on_bit_by_bit(algorithm: str, tmp_path: Path) -> None:
     steps = 400 if algorithm != "dpo" else 6
-    plan = make_plan(load_scenario("language/reviews", SMALL), algorithm, steps=steps, num_envs=2)
+    plan = make_plan(
+        load_scenario("language/reviews", SMALL), algorithm, steps=steps, num_envs=ENVS[algorithm]
+    )
     whole = learned(plan)
     with pytest.raises(KeyboardInterrupt):
         learned(plan, stop=tmp_path)
