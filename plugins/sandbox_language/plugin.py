@@ -66,8 +66,7 @@ GAO = "Gao et al. 2023, Scaling laws for reward model overoptimization, arXiv 22
 VADER = "Hutto & Gilbert 2014, VADER, ICWSM: ten human ratings a word, MIT licence"
 SOURCES = (CHRISTIANO, STIENNON, OUYANG, GAO, VADER)
 
-FAILURES = {
-    "no-constant-observation": "every text begins with the token that marks the beginning",
+DECLARES = {
     "baselines-only-look": "agents declare to the environment with which probability they draw, which is what "
     "makes the term kl: the same tokens from an agent that declares nothing have another",
 }
@@ -92,7 +91,7 @@ TEXTS = Task(
     pretrained="sandbox_language.networks.load:make_model",
     sources=SOURCES,
     small={"texts": 3, "tokens": 5},
-    expected_failures=FAILURES,
+    expected_failures=DECLARES,
 )
 
 TEXT = Task(
@@ -113,7 +112,10 @@ TEXT = Task(
     pretrained="sandbox_language.networks.load:make_model",
     sources=SOURCES,
     small={"tokens": 5},
-    expected_failures=FAILURES,
+    expected_failures={
+        **DECLARES,
+        "no-constant-observation": "every text begins with the token that marks the beginning",
+    },
 )
 
 domain = Domain(
