@@ -56,7 +56,7 @@ iql = _algorithm(
     "value-based",
     "IQLConfig",
     "off_policy:train_iql",
-    "Independent Q-learning: agents have values of their own and take the others for part of the environment.",
+    "Independent Q-learning: each agent has its own values and takes the others for part of the environment.",
     (
         "Tan (1993), Multi-agent reinforcement learning: independent vs. cooperative agents, ICML",
         "van Hasselt et al. (2016), Deep reinforcement learning with double Q-learning, arXiv 1509.06461",
