@@ -152,7 +152,7 @@ class JointInteraction:
             present=present,
             terminated=self._apart(step.terminated) & present,
             truncated=self._apart(step.truncated) & present,
-            over=ended.all(axis=1),
+            over=np.asarray(ended.all(axis=1), np.bool_),
             next_observation=self._apart(np.asarray(step.next_observation)),
             mask=mask,
             next_mask=self._next_mask(ended),
