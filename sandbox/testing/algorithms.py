@@ -340,9 +340,9 @@ def _require_own(actions: Array, plan: Plan) -> None:
         Violation: With the first that is not.
     """
     agents = agents_of(plan.scenario, plan.algorithm)
-    own = [plan.action_space] if agents is None else agents.action_spaces
+    spaces = [plan.action_space] if agents is None else agents.action_spaces
     for number, row in enumerate(actions):
-        space = own[number % len(own)]
+        space = spaces[number % len(spaces)]
         part = row[tuple(slice(size) for size in space.shape)] if agents and space.shape else row
         if not space.contains(_element(part, plan)):
             raise Violation(f"the action {part} is not in {space}")

@@ -41,12 +41,12 @@ class Layout:
         self.columns = [_columns(observation_space, space) for space in agents.observation_spaces]
         self.available = agents.available(action_space)
         self._parts = [_columns(action_space, space) for space in agents.action_spaces]
-        self._own = [distribution_for(space) for space in agents.action_spaces]
+        self._each = [distribution_for(space) for space in agents.action_spaces]
         self._alike = all(space == action_space for space in agents.action_spaces)
         half = self.outputs // 2
         self.params = [
-            np.concatenate((part, part + half)) if self.distribution.gaussian else np.arange(own.size)
-            for part, own in zip(self._parts, self._own, strict=True)
+            np.concatenate((part, part + half)) if self.distribution.gaussian else np.arange(each.size)
+            for part, each in zip(self._parts, self._each, strict=True)
         ]
 
     def __len__(self) -> int:
@@ -56,8 +56,8 @@ class Layout:
     def keep(self) -> Bools:
         """Which of the P parameters are an agent's own, shape ``(k, P)``."""
         keep = np.zeros((len(self), self.outputs), np.bool_)
-        for agent, own in enumerate(self.params):
-            keep[agent, own] = True
+        for agent, params in enumerate(self.params):
+            keep[agent, params] = True
         return keep
 
     def flat(self, observation: Array) -> NDArray[np.float32]:
@@ -80,8 +80,8 @@ class Layout:
         if self._alike or self.available is not None:
             return self.distribution.action(raw.reshape(n * k, -1)).reshape(n, k, *shape)
         padded = np.zeros((n, k, int(np.prod(shape))), self.action_space.dtype)
-        for agent, (part, own) in enumerate(zip(self._parts, self._own, strict=True)):
-            padded[:, agent, part] = own.action(raw[:, agent, part]).reshape(n, -1)
+        for agent, (part, each) in enumerate(zip(self._parts, self._each, strict=True)):
+            padded[:, agent, part] = each.action(raw[:, agent, part]).reshape(n, -1)
         return padded.reshape(n, k, *shape)
 
 
@@ -90,9 +90,9 @@ def own_part(space: Space) -> tuple[slice, ...]:
     return tuple(slice(size) for size in space.shape) if isinstance(space, gym.spaces.Box) else ()
 
 
-def _columns(padded: Space, own: Space) -> Index:
+def _columns(padded: Space, space: Space) -> Index:
     """Which entries of the flattened padded space are of an agent's own one."""
     if isinstance(padded, gym.spaces.Box):
         places = np.arange(int(np.prod(padded.shape))).reshape(padded.shape)
-        return places[own_part(own)].ravel()
-    return np.arange(flat_size(own))
+        return places[own_part(space)].ravel()
+    return np.arange(flat_size(space))

@@ -41,17 +41,17 @@ class AgentNetworks(nn.Module):
     ) -> None:
         super().__init__()
         self.shared, self.agent_id, self.outputs = shared, shared and agent_id, sizes[1]
-        self._columns = [torch.as_tensor(own) for own in columns]
-        self._outputs = [torch.as_tensor(own) for own in outputs]
+        self._columns = [torch.as_tensor(places) for places in columns]
+        self._outputs = [torch.as_tensor(places) for places in outputs]
         keep = torch.zeros(len(columns), sizes[1])
-        for agent, own in enumerate(self._outputs):
-            keep[agent, own] = 1.0
+        for agent, places in enumerate(self._outputs):
+            keep[agent, places] = 1.0
         self.register_buffer("keep", keep, persistent=False)
         ids = len(columns) if self.agent_id else 0
         shapes = (
             [(sizes[0] + ids, sizes[1])]
             if shared
-            else [(len(own), len(out)) for own, out in zip(columns, outputs, strict=True)]
+            else [(len(seen), len(out)) for seen, out in zip(columns, outputs, strict=True)]
         )
         self.nets = nn.ModuleList(mlp(width, hidden, out, activation, last_gain) for width, out in shapes)
 

@@ -49,7 +49,7 @@ class Actors(nn.Module):
         super().__init__()
         gaussian = layout.distribution.gaussian
         half = layout.outputs // 2
-        outputs = [own[: len(own) // 2] for own in layout.params] if gaussian else layout.params
+        outputs = [params[: len(params) // 2] for params in layout.params] if gaussian else layout.params
         size = half if gaussian else layout.outputs
         self.nets = AgentNetworks(
             layout.columns,
@@ -281,8 +281,8 @@ def _require_weights(saved: PolicyFiles, layout: Layout, config: NetworkConfig, 
         return
     for agent, columns in enumerate(layout.columns):
         prefix = f"nets.nets.{agent}."
-        own = {name: tensor for name, tensor in actors.items() if name.startswith(prefix)}
-        require_size(own, len(columns), config.net_arch, source)
+        weights = {name: tensor for name, tensor in actors.items() if name.startswith(prefix)}
+        require_size(weights, len(columns), config.net_arch, source)
 
 
 def _part(saved: PolicyFiles, prefix: str) -> dict[str, Tensor]:
