@@ -178,7 +178,8 @@ def environments_apart(trial: Trial) -> None:
     for start in range(0, ROWS, k):
         policy.reset(k, seed=0)
         alone = np.asarray(policy.act(_rows(plan)[start : start + k], None, True))
-        if not np.array_equal(alone, together[start : start + k]):
+        # Products of matrices of other sizes round otherwise.
+        if not np.allclose(alone, together[start : start + k], rtol=1e-4, atol=1e-5):
             raise Violation(
                 f"the agents of environment {start // k} do {together[start : start + k].tolist()} beside "
                 f"others and {alone.tolist()} alone"

@@ -58,7 +58,7 @@ class AgentNetworks(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Padded outputs are zero."""
         if self.shared:
-            return self.of_shared(inputs, torch.eye(len(self.keep)).expand(len(inputs), -1, -1)) * self.keep
+            return self.of_shared(inputs, torch.eye(len(self.keep)).expand(inputs.shape[0], -1, -1)) * self.keep
         return torch.stack([self.of_agent(agent, inputs[:, agent]) for agent in range(len(self.nets))], 1)
 
     def of_shared(self, inputs: Tensor, ids: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ class AgentNetworks(nn.Module):
     def of_agent(self, agent: int, inputs: Tensor) -> Tensor:
         """One agent's padded outputs, shape ``(n, outputs)``, of its padded inputs ``(n, D)``."""
         if self.shared:
-            identity = torch.eye(len(self.keep))[agent].expand(len(inputs), -1)
+            identity = torch.eye(len(self.keep))[agent].expand(inputs.shape[0], -1)
             return self.of_shared(inputs, identity) * self.keep[agent]
         out: Tensor = self.nets[agent](inputs[:, self._columns[agent]])
         if out.shape[1] == self.outputs:

@@ -10,6 +10,7 @@ from sandbox.api import Agents, DamagedRunError, MisfitError
 from sandbox.backends.multi_agent.config import NetworkConfig
 from sandbox.backends.multi_agent.layout import Layout
 from sandbox.backends.multi_agent.policy import JointPolicy, load
+from sandbox.outputs.export import export
 from sandbox.testing.algorithms import check_algorithm
 
 ALGORITHMS = ["ippo", "mappo", "iql-marl", "vdn", "qmix"]
@@ -119,7 +120,7 @@ def test_every_agent_is_exported_on_its_own_observation(tmp_path, shared):
     run = sandbox.train(
         "toy/tag", "ippo", steps=96, num_envs=2, hp={**SMALL, "n_steps": 16, "share_parameters": shared}
     )
-    made = sandbox.export(run, out=tmp_path / "files", episodes=1)
+    made = export(run, out=tmp_path / "files", episodes=1)
     assert sorted(file.name for file in made.path.iterdir()) == ["jumper.onnx", "runner.onnx", "walker.onnx"]
     shapes = {name: each.inputs["observation"][0] for name, each in made.networks.items()}
     assert shapes == {"walker": (None, 2), "runner": (None, 3), "jumper": (None, 5)}
