@@ -47,7 +47,7 @@ _HOMES = {
     "StorageError": "errors",
     "UnknownNameError": "errors",
     "Interaction": "interaction",
-    "Agents": "joint",
+    "Agents": "agents",
     "JointInteraction": "joint",
     "JointStep": "joint",
     "Extension": "extension",
@@ -173,6 +173,7 @@ __all__ = [  # written out, so that type checkers see what is exported
 ]
 
 if TYPE_CHECKING:
+    from sandbox.api.agents import Agents
     from sandbox.api.algorithm import Algorithm, Capabilities, Resume, StopTraining, TrainContext
     from sandbox.api.batch import BatchedCore, ParallelCore, batched
     from sandbox.api.bound import Bound
@@ -197,7 +198,7 @@ if TYPE_CHECKING:
     from sandbox.api.external import gymnasium_task, pettingzoo_task
     from sandbox.api.finite_model import FiniteModel
     from sandbox.api.interaction import Interaction
-    from sandbox.api.joint import Agents, JointInteraction, JointStep
+    from sandbox.api.joint import JointInteraction, JointStep
     from sandbox.api.learner import Learner, driven
     from sandbox.api.masks import first_allowed, is_allowed, mask_size, only_first, random_allowed
     from sandbox.api.metric import Metric

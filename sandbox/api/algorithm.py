@@ -12,8 +12,8 @@ from sandbox.api.version import API_VERSION
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from sandbox.api.agents import Agents
     from sandbox.api.data import Dataset
-    from sandbox.api.joint import Agents
     from sandbox.api.policy import Policy
     from sandbox.api.task_models import TaskModels
     from sandbox.api.types import Space, VectorEnvironment

@@ -1,4 +1,4 @@
-"""The agents of a parallel task apart: who they are, and steps with an axis of agents."""
+"""The environments of a parallel task with the agents apart: steps with an axis of agents."""
 
 from __future__ import annotations
 
@@ -7,44 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
 
 from sandbox.api.algorithm import TrainContext
 from sandbox.api.errors import PluginError
 from sandbox.api.interaction import Interaction
-from sandbox.api.masks import mask_size
-from sandbox.api.types import Array, Bools, Floats, Json, Space
-
-
-@dataclass(frozen=True, slots=True)
-class Agents:
-    """The k agents of a task, in the order of the rows of every environment.
-
-    Attributes:
-        names: Of all agents that there can be.
-        observation_spaces: Each agent's own, before padding.
-        action_spaces: Likewise.
-    """
-
-    names: tuple[str, ...]
-    observation_spaces: tuple[Space, ...]
-    action_spaces: tuple[Space, ...]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    @property
-    def all_discrete(self) -> bool:
-        """Whether every agent chooses among numbered actions."""
-        return all(isinstance(space, spaces.Discrete) for space in self.action_spaces)
-
-    def available(self, row_space: Space) -> Bools | None:
-        """Which entries of a padded mask are an agent's own actions, shape ``(k, m)``; None for Boxes."""
-        if any(isinstance(space, spaces.Box) for space in self.action_spaces):
-            return None
-        sizes = np.array([mask_size(space) for space in self.action_spaces])
-        available: Bools = np.arange(mask_size(row_space)) < sizes[:, None]
-        return available
+from sandbox.api.types import Array, Bools, Floats, Json
 
 
 @dataclass(frozen=True, slots=True, eq=False)

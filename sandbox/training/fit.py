@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from gymnasium import spaces
 
+from sandbox.api.agents import Agents
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.errors import MisfitError
-from sandbox.api.joint import Agents
 from sandbox.api.types import Space
 from sandbox.envs.single import EnvFactory, make_single
 from sandbox.envs.vector import is_native, native

@@ -12,13 +12,15 @@ from torch import Tensor, nn
 
 from sandbox.api.masks import mask_size
 from sandbox.api.types import Array, Bools, Space
-from sandbox.backends.actors.distributions import Distribution, distribution_for
+from sandbox.backends.actors.distributions import distribution_for
 from sandbox.backends.actors.export import ActorModule
-from sandbox.backends.multi_agent.layout import own_part
+from sandbox.backends.multi_agent.actors import Actors
+from sandbox.backends.multi_agent.layout import Layout, own_part
+from sandbox.backends.multi_agent.normaliser import JointNormaliser
 
 if TYPE_CHECKING:
     from sandbox.backends.actors.observations import Normaliser
-    from sandbox.backends.multi_agent.policy import Actors, JointPolicy
+    from sandbox.backends.multi_agent.config import NetworkConfig
 
 
 @dataclass(frozen=True)
@@ -96,27 +98,36 @@ class OneAgent(nn.Module):
         return out.index_select(1, self.params)
 
 
-def parts_of(policy: JointPolicy) -> Sequence[AgentPart]:
+def parts_of(
+    layout: Layout, config: NetworkConfig, actors: Actors, normaliser: JointNormaliser | None
+) -> Sequence[AgentPart]:
     """A part for every agent, or one for all where they share a network that does not tell them apart."""
-    agents, config = policy.agents, policy.config
+    agents = layout.agents
     alike = len({*map(str, agents.observation_spaces)}) == len({*map(str, agents.action_spaces)}) == 1
     if config.share_parameters and not config.agent_id and alike:
-        return [_part(policy, 0, "all", slice(None))]
+        return [_part(layout, actors, normaliser, 0, ("all", slice(None)))]
     k = len(agents)
-    return [_part(policy, agent, name, slice(agent, None, k)) for agent, name in enumerate(agents.names)]
+    return [
+        _part(layout, actors, normaliser, agent, (name, slice(agent, None, k)))
+        for agent, name in enumerate(agents.names)
+    ]
 
 
-def _part(policy: JointPolicy, agent: int, name: str, rows: slice) -> AgentPart:
-    layout, normaliser = policy.layout, policy.normaliser
-    seen, done = policy.agents.observation_spaces[agent], policy.agents.action_spaces[agent]
-    distribution: Distribution = distribution_for(done)
+def _part(
+    layout: Layout,
+    actors: Actors,
+    normaliser: JointNormaliser | None,
+    agent: int,
+    place: tuple[str, slice],
+) -> AgentPart:
+    seen, done = layout.agents.observation_spaces[agent], layout.agents.action_spaces[agent]
     network = OneAgent(
-        policy.actors,
+        actors,
         agent,
         layout.columns[agent],
         layout.inputs,
         np.asarray(layout.params[agent]),
         None if normaliser is None else normaliser.of(agent),
     )
-    module = ActorModule(network, seen, distribution, None).eval()
-    return AgentPart(name, rows, module, seen, done)
+    module = ActorModule(network, seen, distribution_for(done), None).eval()
+    return AgentPart(*place, module, seen, done)

@@ -6,7 +6,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.api.joint import Agents
+from sandbox.api.agents import Agents
 from sandbox.api.types import Array, Bools, Space
 from sandbox.backends.actors.distributions import distribution_for
 from sandbox.backends.actors.observations import flat_size, flatten

@@ -58,7 +58,9 @@ class AgentNetworks(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Padded outputs are zero."""
         if self.shared:
-            return self.of_shared(inputs, torch.eye(len(self.keep)).expand(inputs.shape[0], -1, -1)) * self.keep
+            return (
+                self.of_shared(inputs, torch.eye(len(self.keep)).expand(inputs.shape[0], -1, -1)) * self.keep
+            )
         return torch.stack([self.of_agent(agent, inputs[:, agent]) for agent in range(len(self.nets))], 1)
 
     def of_shared(self, inputs: Tensor, ids: Tensor) -> Tensor:

@@ -12,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sandbox.api.agents import Agents
 from sandbox.api.errors import DamagedRunError, MisfitError
-from sandbox.api.joint import Agents
 from sandbox.api.spaces import space_from_json, space_to_json
 from sandbox.api.types import Array, Bools, Json
+from sandbox.backends.multi_agent.actors import Actors
+from sandbox.backends.multi_agent.export import AgentPart, parts_of
 from sandbox.backends.multi_agent.layout import Layout
-from sandbox.backends.multi_agent.networks import AgentNetworks
 from sandbox.backends.multi_agent.normaliser import JointNormaliser
 from sandbox.backends.policy_files import (
     PolicyFiles,
@@ -30,46 +31,9 @@ from sandbox.backends.policy_files import (
 
 if TYPE_CHECKING:
     from sandbox.backends.multi_agent.config import NetworkConfig
-    from sandbox.backends.multi_agent.export import AgentPart
 
 ACTORS = "agents."
 """Prefix of the acting networks' weights; what else was learned (critics, mixers) has its own."""
-
-
-class Actors(nn.Module):
-    """Parameters of every agent's distribution, or its utilities; ``(n, k, D) -> (n, k, P)``.
-
-    Args:
-        layout: Of the agents.
-        config: Of the networks.
-        log_std: First log standard deviation of continuous actions; None for others.
-    """
-
-    def __init__(self, layout: Layout, config: NetworkConfig, log_std: float | None) -> None:
-        super().__init__()
-        gaussian = layout.distribution.gaussian
-        half = layout.outputs // 2
-        outputs = [params[: len(params) // 2] for params in layout.params] if gaussian else layout.params
-        size = half if gaussian else layout.outputs
-        self.nets = AgentNetworks(
-            layout.columns,
-            outputs,
-            (layout.inputs, size),
-            config.net_arch,
-            config.activation,
-            config.share_parameters,
-            config.agent_id,
-            last_gain=0.01,
-        )
-        groups = 1 if config.share_parameters else len(layout)
-        self.log_std = nn.Parameter(torch.full((groups, half), float(log_std or 0))) if gaussian else None
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Padded parameters are zero."""
-        out: Tensor = self.nets(inputs)
-        if self.log_std is None:
-            return out
-        return torch.cat((out, (self.log_std * self.nets.keep).expand_as(out)), -1)
 
 
 class JointPolicy:
@@ -167,9 +131,7 @@ class JointPolicy:
 
     def networks(self) -> Sequence[AgentPart]:
         """What `sandbox export` writes: a part for every agent, or for all where they act alike."""
-        from sandbox.backends.multi_agent.export import parts_of
-
-        return parts_of(self)
+        return parts_of(self.layout, self.config, self.actors, self.normaliser)
 
     def save(self, directory: Path) -> None:
         """Write ``policy.json``, ``weights.safetensors`` and, if normalised, ``normaliser.npz``.
