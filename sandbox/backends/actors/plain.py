@@ -38,6 +38,7 @@ def make_policy(
     config: NetworkConfig,
     seed: int = 0,
     bounded: bool = False,
+    stochastic: bool = False,
 ) -> ActorPolicy:
     """A new policy; torch's global generator is left as it was.
 
@@ -48,6 +49,7 @@ def make_policy(
         config: What the network is like.
         seed: Draws the first weights, and sampled actions.
         bounded: As `ActorPolicy` takes it.
+        stochastic: As `ActorPolicy` takes it.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -59,7 +61,7 @@ def make_policy(
             config.activation,
             log_std=0.0,
             normalize=config.normalize_observation,
-            stochastic=False,
+            stochastic=stochastic,
             seed=seed,
             bounded=bounded,
         )
@@ -77,6 +79,13 @@ def load(directory: Path) -> ActorPolicy:
         layers = [int(width) for width in document["net_arch"]]
         config = _Saved(layers, document["activation"], saved.normaliser is not None)
         bounded = bool(document.get("bounded", False))
-        return make_policy(document["algorithm"], observation_space, action_space, config, bounded=bounded)
+        return make_policy(
+            document["algorithm"],
+            observation_space,
+            action_space,
+            config,
+            bounded=bounded,
+            stochastic=bool(document.get("stochastic", False)),
+        )
 
     return restored(directory, make)

@@ -113,3 +113,35 @@ class DecisionTransformerConfig(BaseModel):
         if self.width % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide width ({self.width})")
         return self
+
+
+class LSPIConfig(BaseModel):
+    """Settings of least-squares policy iteration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    gamma: Annotated[float, Tunable(0.9, 0.999, log=True, complement=True)] = Field(
+        0.97, ge=0, lt=1, description="discount factor per step"
+    )
+    features: Annotated[int, Tunable(choices=(16, 32, 64, 128))] = Field(
+        32, ge=1, le=2048, description="random features of an observation; each action weighs all of them"
+    )
+    ridge: Annotated[float, Tunable(1e-3, 1.0, log=True)] = Field(
+        1e-2, gt=0, le=1e6, description="pull of an action's value to that of the behaviour; large: no preference"
+    )
+    iterations: int = Field(20, ge=1, le=10_000, description="rounds at most; fewer if the policy is stable")
+
+    @property
+    def net_arch(self) -> list[int]:
+        """Of the policy's network."""
+        return [self.features]
+
+    @property
+    def activation(self) -> str:
+        """Of the policy's network."""
+        return "tanh"
+
+    @property
+    def normalize_observation(self) -> bool:
+        """Of the policy."""
+        return True

@@ -140,7 +140,9 @@ def _allowed(q: torch.Tensor, mask: torch.Tensor | None, places: torch.Tensor) -
 
 
 def _learner(context: TrainContext) -> ConservativeQ | ConservativeActorCritic:
-    return (ConservativeActorCritic if isinstance(context.action_space, spaces.Box) else ConservativeQ)(context)
+    return (ConservativeActorCritic if isinstance(context.action_space, spaces.Box) else ConservativeQ)(
+        context
+    )
 
 
 train = driven(_learner)

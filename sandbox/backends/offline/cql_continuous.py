@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from sandbox.api import TrainContext
+from sandbox.backends.actors.labels import MIN_LOG_STD
 from sandbox.backends.actors.observations import flat_size
-from sandbox.backends.imitation.policy import MIN_LOG_STD
 from sandbox.backends.offline.config import CQLConfig
 from sandbox.backends.offline.critics import TwinQ, squared_error
 from sandbox.backends.offline.learner import RecordLearner, step

@@ -44,7 +44,7 @@ class TwinQ(nn.Module):
 
 
 def squared_error(values: Tensor, goal: Tensor) -> Tensor:
-    """Half the squared distance of each network's values, shape ``(2, n)``, from the goal; summed over both."""
+    """Half the mean squared distance from the goal, summed over both networks; values of shape ``(2, n)``."""
     return 0.5 * ((values - goal) ** 2).mean(1).sum()
 
 

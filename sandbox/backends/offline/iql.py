@@ -17,10 +17,10 @@ from torch import Tensor
 
 from sandbox.api import TrainContext, driven
 from sandbox.backends.actors.distributions import Categorical
+from sandbox.backends.actors.labels import MIN_LOG_STD, permitting
 from sandbox.backends.actors.networks import mlp
 from sandbox.backends.actors.observations import flat_size
 from sandbox.backends.actors.policy import ActorPolicy
-from sandbox.backends.imitation.policy import MIN_LOG_STD, permitting
 from sandbox.backends.offline.config import IQLConfig
 from sandbox.backends.offline.critics import TwinQ, squared_error
 from sandbox.backends.offline.learner import RecordLearner, step

@@ -82,3 +82,16 @@ decision_transformer = Algorithm(
         "arXiv 2106.01345",
     ),
 )
+lspi = Algorithm(
+    name="lspi",
+    family="offline",
+    backend="sandbox",
+    capabilities=_offline(frozenset({"Discrete"})),
+    config="sandbox.backends.offline.config:LSPIConfig",
+    train="sandbox.backends.offline.lspi:train",
+    load="sandbox.backends.actors.plain:load",
+    requires=("torch", "safetensors"),
+    extra="torch",
+    description="Least-squares policy iteration: exact linear values of recorded steps, in seconds.",
+    sources=("Lagoudakis & Parr (2003), Least-squares policy iteration, JMLR 4",),
+)

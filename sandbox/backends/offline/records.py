@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sandbox.api.data import Dataset
 from sandbox.api.errors import MisfitError
 from sandbox.api.types import Array, Space
-from sandbox.backends.actors.distributions import Categorical, Distribution, Gaussian
+from sandbox.backends.actors.distributions import Distribution, Gaussian
+from sandbox.backends.actors.labels import raw_actions
 from sandbox.backends.actors.observations import flatten
 from sandbox.backends.actors.policy import ActorPolicy
 
@@ -67,12 +68,15 @@ class Records:
         steps = dataset.batch(slice(None))
         self._policy = policy
         space = policy.observation_space
-        self._rows, self._following = flatten(space, steps.observation), flatten(space, steps.next_observation)
+        self._rows, self._following = (
+            flatten(space, steps.observation),
+            flatten(space, steps.next_observation),
+        )
         if policy.normaliser is not None and fit_normaliser:
             policy.normaliser.update(self._rows)
         deviation = float(steps.reward.std()) if normalize_reward else 1.0
         self.unit = deviation if deviation > 0 else 1.0
-        self._action = torch.from_numpy(raw_actions(policy.distribution, steps.action))
+        self._action = torch.from_numpy(recorded_actions(policy.distribution, steps.action))
         self._reward = torch.from_numpy((steps.reward / self.unit).astype(np.float32))
         self._goes_on = torch.from_numpy((~steps.terminated).astype(np.float32))
         self._mask, self._next_mask = (
@@ -97,14 +101,11 @@ class Records:
         )
 
 
-def raw_actions(distribution: Distribution, actions: Array) -> Array:
+def recorded_actions(distribution: Distribution, actions: Array) -> Array:
     """Recorded actions as `Batch.action` holds them."""
-    flat: Array = np.asarray(actions).reshape(len(actions), -1)
-    if isinstance(distribution, Categorical):
-        return np.asarray(flat - np.asarray(distribution.space.start).reshape(1, -1), np.int64)
-    assert isinstance(distribution, Gaussian)
-    raw = np.asarray((flat - distribution.middle) / distribution.half_width, np.float32)
-    return np.clip(raw, -MAX_ACTION, MAX_ACTION) if distribution.is_scaled else raw
+    raw = raw_actions(distribution, actions)
+    inside = isinstance(distribution, Gaussian) and distribution.is_scaled
+    return np.clip(raw, -MAX_ACTION, MAX_ACTION) if inside else raw
 
 
 def require_bounded(name: str, space: Space) -> None:

@@ -23,11 +23,11 @@ from sandbox.api import TrainContext, driven
 from sandbox.api.data import Dataset
 from sandbox.api.errors import RunFailedError
 from sandbox.backends.actors.distributions import Categorical, distribution_for
+from sandbox.backends.actors.labels import MIN_LOG_STD
 from sandbox.backends.actors.observations import Normaliser, flat_size, flatten
-from sandbox.backends.imitation.policy import MIN_LOG_STD
 from sandbox.backends.offline.config import DecisionTransformerConfig
 from sandbox.backends.offline.critics import allowed
-from sandbox.backends.offline.records import raw_actions
+from sandbox.backends.offline.records import recorded_actions
 from sandbox.backends.offline.transformer_policy import Shape, TransformerPolicy
 from sandbox.backends.policy_files import read_policy
 from sandbox.backends.tensors import load_module, load_optimizer, packed
@@ -63,7 +63,7 @@ class DecisionTransformer:
         self._rows = flatten(policy.observation_space, steps.observation)
         if fit_normaliser:
             policy.normaliser.update(self._rows)
-        self._raw = raw_actions(policy.distribution, steps.action)
+        self._raw = recorded_actions(policy.distribution, steps.action)
         self._codes = policy.encode(self._raw)
         self._to_go = (returns_to_go(dataset) / policy.scale).astype(np.float32)
         self._reward = (dataset.rewards / policy.reward_scale).astype(np.float32)

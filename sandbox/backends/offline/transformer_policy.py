@@ -49,7 +49,9 @@ class Shape:
 
 
 class Transformer(nn.Module):
-    """Causal attention over (return-to-go, observation, action) of the last steps (Chen et al. 2021, algorithm 1).
+    """Causal attention over (return-to-go, observation, action) of the last steps.
+
+    Chen et al. (2021), algorithm 1; a head for rewards is added.
 
     Args:
         shape: What it is like.
@@ -185,7 +187,9 @@ class TransformerPolicy:
     def encode(self, raw: Array) -> NDArray[np.float32]:
         """Raw draws as inputs of the network: one-hot choices, or actions held within (-1, 1)."""
         if isinstance(self.distribution, Categorical):
-            codes: NDArray[np.float32] = np.eye(self.shape.actions, dtype=np.float32)[raw[:, 0].astype(np.int64)]
+            codes: NDArray[np.float32] = np.eye(self.shape.actions, dtype=np.float32)[
+                raw[:, 0].astype(np.int64)
+            ]
             return codes
         assert isinstance(self.distribution, Gaussian)
         numbers: NDArray[np.float32] = raw.astype(np.float32)
@@ -256,7 +260,9 @@ def _require_size(shape: Shape, space: Space, saved: PolicyFiles) -> None:
         "of_observation.weight": (shape.width, flat_size(space)),
         "head.weight": (shape.actions, shape.width),
     }
-    count = 1 + max((int(name.split(".")[2]) for name in held if name.startswith("blocks.layers.")), default=-1)
+    count = 1 + max(
+        (int(name.split(".")[2]) for name in held if name.startswith("blocks.layers.")), default=-1
+    )
     if any(held.get(name) != size for name, size in expected.items()) or count != shape.layers:
         raise ValueError("its description differs from its weights")
     if not 1 <= shape.context <= 256 or shape.inputs != flat_size(space):
