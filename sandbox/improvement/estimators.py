@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from sandbox.statistics.linear_q import (
-    Choose,
     Features,
     Reals,
     Steps,
@@ -56,6 +55,19 @@ class Estimate:
     def upper(self, level: float) -> float:
         """One-sided upper bound."""
         return self.mean + float(stats.norm.ppf(level)) * self.error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decisions:
+    """What a deterministic policy without memory does at the logged steps.
+
+    Attributes:
+        now: Its actions at ``Steps.seen``, in the form of ``Steps.action``.
+        then: Its actions at ``Steps.following``.
+    """
+
+    now: NDArray[np.generic]
+    then: NDArray[np.generic]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,12 +119,12 @@ def explained(log: Log) -> tuple[float, float]:
     return float(difference.mean()), 3 * float(difference.std(ddof=1)) / np.sqrt(len(difference))
 
 
-def fitted_q(log: Log, choose: Choose, draws: int, seed: int) -> tuple[Estimate, Estimate, Reals]:
+def fitted_q(log: Log, decisions: Decisions, draws: int, seed: int) -> tuple[Estimate, Estimate, Reals]:
     """Fitted Q evaluation with a bootstrap over episodes (Hao et al. 2021).
 
     Args:
         log: What was logged.
-        choose: The policy.
+        decisions: Of the policy.
         draws: Of the bootstrap.
         seed: Of the draws.
 
@@ -122,12 +134,11 @@ def fitted_q(log: Log, choose: Choose, draws: int, seed: int) -> tuple[Estimate,
     """
     steps, features = log.steps, log.features
     prior = without_preference(features, steps, log.values)
-    then = features.of_pairs(steps.following, choose(steps.following, steps.next_mask))
+    then = features.of_pairs(steps.following, decisions.then)
     blocks = block_of(steps, MAX_BLOCKS)
     sums = system(features.of_pairs(steps.seen, steps.action), then, steps, log.gamma, blocks)
     first = steps.first
-    mask = None if steps.mask is None else steps.mask[first]
-    begins = features.of_pairs(steps.seen[first], choose(steps.seen[first], mask))
+    begins = features.of_pairs(steps.seen[first], decisions.now[first])
     number = len(sums.right)
     sizes = np.bincount(blocks[first], minlength=number).astype(np.float64)
     begin = np.stack([np.bincount(blocks[first], column, number) for column in begins.T], 1)
@@ -151,10 +162,10 @@ def fitted_q(log: Log, choose: Choose, draws: int, seed: int) -> tuple[Estimate,
     )
 
 
-def ratios(log: Log, choose: Choose) -> Reals:
-    """Product of π(a|s)/b(a|s) up to and with each step, for a deterministic policy; shape ``(N,)``."""
+def ratios(log: Log, decisions: Decisions) -> Reals:
+    """Product of π(a|s)/b(a|s) up to and with each step, for discrete actions; shape ``(N,)``."""
     steps = log.steps
-    agrees = choose(steps.seen, steps.mask) == steps.action
+    agrees = decisions.now == steps.action
     each = np.where(agrees, 1 / log.probability, 0.0)
     product = np.empty(len(steps))
     for first, last in zip(steps.first, steps.last, strict=True):
@@ -173,7 +184,7 @@ def importance_sampling(log: Log, ratio: Reals) -> Estimate:
     return _over_episodes(values, _effective(ratio[last]))
 
 
-def weighted_doubly_robust(log: Log, choose: Choose, theta: Reals, ratio: Reals) -> Estimate:
+def weighted_doubly_robust(log: Log, decisions: Decisions, theta: Reals, ratio: Reals) -> Estimate:
     """Weighted doubly robust (Thomas & Brunskill 2016, equation 10): fitted Q, corrected where weights reach.
 
     Σ γ^t (w_t (r_t - Q(s_t, a_t)) + w_{t-1} V(s_t)), with w_t the ratios divided by their mean over episodes
@@ -186,12 +197,12 @@ def weighted_doubly_robust(log: Log, choose: Choose, theta: Reals, ratio: Reals)
     inner[first] = False
     before[inner] = weight[np.flatnonzero(inner) - 1]
     q = features.of_pairs(steps.seen, steps.action) @ theta
-    v = features.of_pairs(steps.seen, choose(steps.seen, steps.mask)) @ theta
+    v = features.of_pairs(steps.seen, decisions.now) @ theta
     values = np.bincount(
         steps.episode, log.gamma**time * (weight * (steps.reward - q) + before * v), len(first)
     )
     last = steps.last
-    tail = features.of_pairs(steps.following[last], choose(steps.following[last], _rows(steps.next_mask, last)))
+    tail = features.of_pairs(steps.following[last], decisions.then[last])
     values += log.gamma ** (time[last] + 1) * weight[last] * (tail @ theta) * steps.goes_on[last]
     return _over_episodes(values, _effective(ratio[last]))
 
@@ -224,10 +235,6 @@ def _self_normalised(ratio: Reals, time: NDArray[np.int64]) -> Reals:
 
 def _time(steps: Steps) -> NDArray[np.int64]:
     return np.arange(len(steps)) - steps.first[steps.episode]
-
-
-def _rows(mask: NDArray[np.bool_] | None, rows: NDArray[np.int64]) -> NDArray[np.bool_] | None:
-    return None if mask is None else mask[rows]
 
 
 def _effective(weight: Reals) -> float:

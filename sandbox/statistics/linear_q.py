@@ -129,9 +129,7 @@ class Features:
         rows, columns = np.triu_indices(inputs.shape[1])
         products = inputs[:, rows] * inputs[:, columns]
         weights, shift = self._of_pair
-        return np.concatenate(
-            [np.ones((len(z), 1)), inputs, products, np.tanh(inputs @ weights + shift)], 1
-        )
+        return np.concatenate([np.ones((len(z), 1)), inputs, products, np.tanh(inputs @ weights + shift)], 1)
 
 
 def by_choice(values: Reals, action: NDArray[np.generic], count: int) -> Reals:

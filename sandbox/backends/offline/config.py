@@ -127,7 +127,10 @@ class LSPIConfig(BaseModel):
         32, ge=1, le=2048, description="random features of an observation; each action weighs all of them"
     )
     ridge: Annotated[float, Tunable(1e-3, 1.0, log=True)] = Field(
-        1e-2, gt=0, le=1e6, description="pull of an action's value to that of the behaviour; large: no preference"
+        1e-2,
+        gt=0,
+        le=1e6,
+        description="pull of an action's value to the state's; large: no preference",
     )
     iterations: int = Field(20, ge=1, le=10_000, description="rounds at most; fewer if the policy is stable")
 
