@@ -177,7 +177,7 @@ def importance_sampling(log: Log, ratio: Reals) -> Estimate:
     """Per-decision importance sampling (Precup et al. 2000): E Σ γ^t ρ_{0:t} r_t, unbiased."""
     steps = log.steps
     discount = log.gamma ** _time(steps)
-    values = np.bincount(steps.episode, discount * ratio * steps.reward)
+    values = _sums(steps.episode, discount * ratio * steps.reward)
     last = steps.last
     tail = log.features.of_seen(steps.following[last]) @ log.values * steps.goes_on[last]
     values += log.gamma * discount[last] * ratio[last] * tail
@@ -198,9 +198,7 @@ def weighted_doubly_robust(log: Log, decisions: Decisions, theta: Reals, ratio: 
     before[inner] = weight[np.flatnonzero(inner) - 1]
     q = features.of_pairs(steps.seen, steps.action) @ theta
     v = features.of_pairs(steps.seen, decisions.now) @ theta
-    values = np.bincount(
-        steps.episode, log.gamma**time * (weight * (steps.reward - q) + before * v), len(first)
-    )
+    values = _sums(steps.episode, log.gamma**time * (weight * (steps.reward - q) + before * v))
     last = steps.last
     tail = features.of_pairs(steps.following[last], decisions.then[last])
     values += log.gamma ** (time[last] + 1) * weight[last] * (tail @ theta) * steps.goes_on[last]
@@ -212,7 +210,7 @@ def weighted_importance_sampling(log: Log, ratio: Reals) -> Estimate:
     steps = log.steps
     time, last = _time(steps), steps.last
     weight = _self_normalised(ratio, time)
-    values = np.bincount(steps.episode, log.gamma**time * weight * steps.reward)
+    values = _sums(steps.episode, log.gamma**time * weight * steps.reward)
     tail = log.features.of_seen(steps.following[last]) @ log.values * steps.goes_on[last]
     values += log.gamma ** (time[last] + 1) * weight[last] * tail
     return _over_episodes(values, _effective(ratio[last]))
@@ -230,11 +228,17 @@ def _self_normalised(ratio: Reals, time: NDArray[np.int64]) -> Reals:
     filled = np.where(np.isnan(table), final[:, None], table)
     mean = filled.mean(0)
     weights: Reals = np.where(mean > 0, filled / np.where(mean > 0, mean, 1.0), 0.0)
-    return weights[number, time]
+    chosen: Reals = weights[number, time]
+    return chosen
+
+
+def _sums(episode: NDArray[np.int64], values: Reals) -> Reals:
+    return np.bincount(episode, values).astype(np.float64)
 
 
 def _time(steps: Steps) -> NDArray[np.int64]:
-    return np.arange(len(steps)) - steps.first[steps.episode]
+    passed: NDArray[np.int64] = np.arange(len(steps)) - steps.first[steps.episode]
+    return passed
 
 
 def _effective(weight: Reals) -> float:

@@ -215,7 +215,7 @@ def without_preference(features: FeatureMap, steps: Steps, values: Reals) -> Rea
     pairs = features.of_pairs(steps.seen, steps.action)
     square = pairs.T @ pairs
     square[np.diag_indices_from(square)] += 1e-6 * np.trace(square) / len(square)
-    return np.linalg.solve(square, pairs.T @ target)
+    return np.asarray(np.linalg.solve(square, pairs.T @ target), np.float64)
 
 
 Choose: TypeAlias = Callable[[Reals, Masks | None], NDArray[np.generic]]
@@ -229,6 +229,7 @@ def greedy(features: FeatureMap, theta: Reals) -> Choose:
         values = features.of_seen(seen) @ theta.reshape(features.count, features.size).T
         if mask is not None:
             values = np.where(mask, values, -np.inf)
-        return values.argmax(1).astype(np.int64)
+        best: Whole = values.argmax(1).astype(np.int64)
+        return best
 
     return choose
