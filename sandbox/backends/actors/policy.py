@@ -32,6 +32,10 @@ ACTOR = "policy."
 """Prefix of the actor's weights in a saved policy."""
 
 
+KIN = frozenset({"bc", "dagger", "iql", "cql", "lspi", "reinforce"})
+"""Algorithms whose policies are such an actor and nothing else, so that others can start from them."""
+
+
 class ActorPolicy:
     """A stochastic policy π(a|s); implements `sandbox.api.Policy`.
 
@@ -144,7 +148,7 @@ class ActorPolicy:
                 layers, which are named.
         """
         trained_by, activation = saved.document["algorithm"], saved.document.get("activation")
-        if trained_by != self.algorithm:
+        if trained_by != self.algorithm and trained_by not in KIN:
             raise MisfitError(
                 f"The policy in {source} was trained by {trained_by}, "
                 f"which {self.algorithm} cannot start from.",
@@ -152,6 +156,12 @@ class ActorPolicy:
             )
         actor = part(saved, ACTOR)
         require_fit(shapes(self.actor.state_dict()), shapes(actor), source)
+        if bool(saved.document.get("bounded", False)) != self.bounded:
+            raise MisfitError(
+                f"The policy in {source} holds its actions within the bounds in another way than "
+                f"{self.algorithm} does, which cannot start from it.",
+                f"Continue with --algo {trained_by}.",
+            )
         if activation != self.activation:
             raise MisfitError(
                 f"The policy in {source} has the activation {activation}, the one to be trained "
