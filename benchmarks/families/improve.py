@@ -2,16 +2,18 @@
 
     python -m benchmarks.families improve [--datasets 200] [--spoiled 100]
 
-Logs of two tasks, each by a behaviour drawn at random: lost sales (a base-stock rule of level 7 to 16 that orders
-at random in 15 to 60 % of the periods; 40, 80 or 160 episodes of 100 periods) and CartPole (a tilt rule with
-random pushes in 20 to 60 % of the steps; 60, 120 or 240 episodes). The simulator plays what is deployed and the
-behaviour afterwards, for judgement alone. Spoiled logs are sound ones with one fault.
+Logs of two tasks, each by a behaviour drawn at random. Lost sales: a base-stock rule of level 7 to 16
+that orders at random in 15 to 60 % of the periods; 40, 80 or 160 episodes of 100 periods. CartPole: a
+tilt rule with random pushes in 20 to 60 % of the steps; 60, 120 or 240 episodes of at most 200 steps.
+The simulator plays what is deployed and the behaviour afterwards, for judgement alone. Spoiled logs are
+sound ones with one fault.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,8 +34,11 @@ from sandbox.improvement.judge import Verdict, judge
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
 
-CANDIDATES: dict[str, dict[str, Any]] = {"lspi": {}, "lspi, cautious": {"ridge": 0.1}}
-PERIODS, JUDGED = 100, 300
+CANDIDATES: dict[str, dict[str, Any]] = {
+    "lspi": {"features": 12},
+    "lspi, cautious": {"features": 12, "ridge": 0.1},
+}
+PERIODS, JUDGED = 100, 200
 FEATURES = 16
 
 Act = Callable[[Any], Any]
@@ -46,7 +51,8 @@ class Task:
     Attributes:
         gamma: Discount factor.
         spaces: Of observations and actions.
-        behaviour: ``(seed) -> (act, share, episodes)``: a rule, its share of random actions, and how much is logged.
+        behaviour: ``(seed) -> (act, share, episodes)``: a rule, its share of random actions, and how many
+            episodes are logged.
         play: ``(act, share, episodes, seed) -> Dataset``.
         reference: What random play shows.
     """
@@ -69,13 +75,17 @@ def main(arguments: list[str]) -> int:
 def measure(chosen: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     """Shares of harm, improvement and refusal."""
     document: dict[str, Any] = {}
+    columns = "logs | refused | deployed | worse, of these | worse, of all | better, of all | median gain"
     lines = [
-        "| task | logs | refused | deployed | of these worse | worse, of all | improved, of all | median gain |",
+        f"| task | {columns} |",
         "| --- |" + " ---: |" * 7,
     ]
     tasks = {"lost sales": lost_sales_task(), "CartPole": cart_pole_task()}
     for name, task in tasks.items():
-        rows = [outcome(task, seed) for seed in range(chosen.datasets)]
+        rows = []
+        for seed in range(chosen.datasets):
+            rows.append(outcome(task, seed))
+            print(name, seed, rows[-1], file=sys.stderr, flush=True)
         document[name] = rows
         lines.append(_line(name, rows))
     lines += ["", "| fault | logs | refused |", "| --- | ---: | ---: |"]
