@@ -116,7 +116,8 @@ def explained(log: Log) -> tuple[float, float]:
     """
     start = log.features.of_seen(log.steps.seen[log.steps.first]) @ log.values
     difference = start - log.returns
-    return float(difference.mean()), 3 * float(difference.std(ddof=1)) / np.sqrt(len(difference))
+    error = float(difference.std(ddof=1)) / len(difference) ** 0.5
+    return float(difference.mean()), 3 * error
 
 
 def fitted_q(log: Log, decisions: Decisions, draws: int, seed: int) -> tuple[Estimate, Estimate, Reals]:
@@ -247,4 +248,4 @@ def _effective(weight: Reals) -> float:
 
 
 def _over_episodes(values: Reals, effective: float | None = None) -> Estimate:
-    return Estimate(float(values.mean()), float(values.std(ddof=1)) / np.sqrt(len(values)), effective)
+    return Estimate(float(values.mean()), float(values.std(ddof=1)) / len(values) ** 0.5, effective)

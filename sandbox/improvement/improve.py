@@ -150,7 +150,7 @@ def improve(
     progress, root = progress or Silent(), Path(runs_dir)
     if not 0 < gamma < 1 or not 0.5 <= level < 1:
         raise InvalidValueError(
-            f"gamma must be between 0 and 1, the level from 0.5 to 1: {gamma:g}, {level:g}."
+            f"gamma must lie between 0 and 1 and the level in 0.5 to 1; given are {gamma:g} and {level:g}."
         )
     scenario = _without_validation(scenario)
     spaces = spaces_of(scenario)[:2]
