@@ -35,8 +35,9 @@ from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
 
 CANDIDATES: dict[str, dict[str, Any]] = {
-    "lspi": {"features": 12},
-    "lspi, cautious": {"features": 12, "ridge": 0.1},
+    "one round": {"features": 12, "iterations": 1},
+    "two rounds": {"features": 12, "iterations": 2},
+    "ten rounds": {"features": 12, "iterations": 10},
 }
 PERIODS, JUDGED = 100, 200
 FEATURES = 16

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import gymnasium as gym
 import numpy as np
@@ -37,7 +37,16 @@ from sandbox.training.fit import spaces_of
 from sandbox.training.plan import make_plan
 from sandbox.training.train import train_plan
 
-DISCRETE, CONTINUOUS = ("lspi", "iql", "cql"), ("iql", "td3-bc")
+Candidates: TypeAlias = Mapping[str, tuple[str, Mapping[str, Any]]]
+"""By label: the algorithm, and hyperparameters that differ from the preset."""
+
+DISCRETE: Candidates = {
+    "lspi, one round": ("lspi", {"iterations": 1}),
+    "lspi": ("lspi", {}),
+    "iql": ("iql", {}),
+    "cql": ("cql", {}),
+}
+CONTINUOUS: Candidates = {"iql": ("iql", {}), "td3-bc": ("td3-bc", {})}
 """Candidates where none are named."""
 
 CLONE = "bc"
@@ -118,7 +127,6 @@ def improve(
     mapping: str | Path | None = None,
     algos: Sequence[str] = (),
     updates: int = UPDATES,
-    hp: Mapping[str, Any] | None = None,
     gamma: float = GAMMA,
     level: float = LEVEL,
     seed: int = 0,
@@ -136,7 +144,6 @@ def improve(
         mapping: Which columns of a table are which part of a step.
         algos: Offline algorithms; some that fit the actions, if empty.
         updates: Of each.
-        hp: Hyperparameters that differ from the preset, by algorithm.
         gamma: Discount factor of the candidates and of all estimates.
         level: Of the lower bounds.
         seed: Of the split, the candidates and the bootstrap.
@@ -157,7 +164,7 @@ def improve(
     dataset = read_dataset(Path(data).resolve(), None if mapping is None else Path(mapping).resolve())
     require_fit(dataset, *spaces, scenario.spec.id)
     require_sound(dataset, spaces[1], spaces[0], reference_of(scenario, dataset))
-    names = _algorithms(algos, spaces[1])
+    candidates = _candidates(algos, spaces[1])
     learned_from, held_out = split(dataset, seed)
     folder = root / scenario.spec.id / "improve" / f"{dataset.digest[:8]}-{secrets.token_hex(4)}"
     part = _written(learned_from, folder)
@@ -168,8 +175,8 @@ def improve(
             plan = make_plan(scenario, name, seed=seed, steps=updates, hp=more, data=part, command=command)
             return train_plan(plan, root, runner, progress)
 
-        for name in names:
-            runs[name] = train(name, _settings(name, gamma, (hp or {}).get(name, {})))
+        for label, (name, settings) in candidates.items():
+            runs[label] = train(name, _settings(name, gamma, settings))
         log = log_of(steps_of(held_out, spaces[1]), np.asarray(held_out.probabilities), gamma, FEATURES, seed)
         decided = {
             name: decisions_of(load_policy(run.path / "policy"), held_out, spaces[1])
@@ -227,9 +234,9 @@ def _without_validation(scenario: ResolvedScenario) -> ResolvedScenario:
     return replace(scenario, spec=scenario.spec.model_copy(update={"evaluation": evaluation}))
 
 
-def _algorithms(names: Sequence[str], action_space: Space) -> list[str]:
+def _candidates(names: Sequence[str], action_space: Space) -> Candidates:
     if not names:
-        return list(DISCRETE if isinstance(action_space, gym.spaces.Discrete) else CONTINUOUS)
+        return DISCRETE if isinstance(action_space, gym.spaces.Discrete) else CONTINUOUS
     for name in names:
         known = registry().algorithm(name)
         if known.capabilities.data != "offline" or "dataset" not in known.capabilities.needs:
@@ -242,7 +249,7 @@ def _algorithms(names: Sequence[str], action_space: Space) -> list[str]:
                 f"{name} acts by what it remembers of an episode, and only policies of what is seen now are "
                 "judged from logs."
             )
-    return list(dict.fromkeys(names))
+    return {name: (name, {}) for name in names}
 
 
 def _settings(name: str, gamma: float, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -267,6 +274,7 @@ def _judged(judged: Judgement) -> Json:
     return {
         "estimates": {name: _estimate(each) for name, each in judged.estimates.items()},
         "difference": {**_estimate(judged.difference), "lower_bound": judged.lower},
+        "unseen": judged.unseen,
         "accepted": judged.accepted,
         "reason": judged.reason,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sandbox.improvement.chains import MAX_FAR, chained
 from sandbox.improvement.estimators import (
     Decisions,
     Estimate,
@@ -33,6 +34,7 @@ class Judgement:
         estimates: Of its return by method; importance sampling needs discrete actions.
         difference: Of its return from the behaviour's, by fitted Q.
         lower: Lower bound of the difference, at the level that many candidates leave.
+        unseen: Share of its steps, in episodes put together from the log, that the log shows nothing near.
         accepted: Whether it may be deployed.
         reason: Why, or why not.
     """
@@ -40,6 +42,7 @@ class Judgement:
     estimates: Mapping[str, Estimate]
     difference: Estimate
     lower: float
+    unseen: float
     accepted: bool
     reason: str
 
@@ -86,7 +89,8 @@ def _judged(
     log: Log, decisions: Decisions, logged: Estimate, trusted: bool, level: float, seed: int
 ) -> Judgement:
     value, difference, theta = fitted_q(log, decisions, DRAWS, seed)
-    estimates = {"fitted_q": value}
+    chain, unseen = chained(log, decisions, seed)
+    estimates = {"fitted_q": value, "chained": chain}
     if log.steps.count:
         ratio = ratios(log, decisions)
         estimates["doubly_robust"] = weighted_doubly_robust(log, decisions, theta, ratio)
@@ -102,8 +106,11 @@ def _judged(
         reason = "the values do not give the behaviour's own return back"
     elif lower <= 0:
         reason = "its lower bound does not pass the behaviour"
+    elif unseen > MAX_FAR:
+        reason = f"it does in {100 * unseen:.0f} % of its steps what the log shows nothing of"
     elif against:
         reason = f"{against[0].replace('_', ' ')} says that it is worse"
     else:
-        return Judgement(estimates, difference, lower, True, "its lower bound passes the behaviour")
-    return Judgement(estimates, difference, lower, False, reason)
+        passed = "its lower bound passes the behaviour"
+        return Judgement(estimates, difference, lower, unseen, True, passed)
+    return Judgement(estimates, difference, lower, unseen, False, reason)

@@ -28,6 +28,7 @@ def test_a_log_with_exploration_gives_a_run_that_eval_opens(sandbox, log):
     assert document["episodes"] == {"train": 30, "held_out": 30}
     assert set(document["candidates"]["lspi"]["estimates"]) == {
         "fitted_q",
+        "chained",
         "doubly_robust",
         "weighted_importance_sampling",
         "importance_sampling",
@@ -68,7 +69,7 @@ def test_qualities_keep_probabilities_and_say_what_they_are(sandbox, log):
     assert (expert.facts["quality"], expert.facts["score"]) == ("expert", 1.0)
     assert (expert.probabilities == 1).all()
     everywhere = read_dataset(log("--quality", "random", "--name", "toy/random-v0", episodes=3))
-    assert everywhere.probabilities.max() < 1
+    assert everywhere.probabilities.min() < 0.5
     done = sandbox("record", "toy/shelf", "--agent", "fill", "--episodes", 3, "--quality", "good", "-q")
     assert done.code == 2
     assert "Unknown quality 'good'" in done.words

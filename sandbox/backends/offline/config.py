@@ -132,7 +132,9 @@ class LSPIConfig(BaseModel):
         le=1e6,
         description="pull of an action's value to the state's; large: no preference",
     )
-    iterations: int = Field(20, ge=1, le=10_000, description="rounds at most; fewer if the policy is stable")
+    iterations: int = Field(
+        20, ge=1, le=10_000, description="rounds at most, the first for the behaviour; fewer if stable"
+    )
 
     @property
     def net_arch(self) -> list[int]:

@@ -2,7 +2,8 @@
 
     θ ← solution of  Σ φ(s, a) (φ(s, a) - γ φ(s', argmax Q(s', ·)))ᵀ θ = Σ φ(s, a) r
 
-until the policy no longer changes. φ is a random hidden layer, with weights for every action; the
+until the policy no longer changes. The first round values the behaviour itself, so that a single round is
+one step of policy improvement, which needs no value of what was not done (Brandfonbrener et al. 2021). φ is a random hidden layer, with weights for every action; the
 policy is a network of that one layer. A ridge pulls the values of all actions to the behaviour's own
 value of the state, so an action about which the records say little gets no preference.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -100,16 +102,16 @@ class LeastSquares:
         """Evaluate the policy by least squares and take what is best by these values."""
         steps, config = self._steps, self.config
         features = HiddenLayer(self.learned.actor, steps.count)
-        prior = without_preference(features, steps, state_values(features, steps, config.gamma))
-        before = greedy(features, prior if self.theta is None else self.theta)
-        chosen = before(steps.following, steps.next_mask)
-        sums = system(
-            features.of_pairs(steps.seen, steps.action),
-            features.of_pairs(steps.following, chosen),
-            steps,
-            config.gamma,
-            np.zeros(len(steps), np.int64),
-        )
+        values = state_values(features, steps, config.gamma)
+        prior = without_preference(features, steps, values)
+        now, nothing = features.of_pairs(steps.seen, steps.action), np.zeros(len(steps), np.int64)
+        if self.theta is None:  # the behaviour's own values: r + γ V(s') with V of the behaviour
+            later = config.gamma * steps.goes_on * (features.of_seen(steps.following) @ values)
+            sums = system(now, np.zeros_like(now), replace(steps, reward=steps.reward + later), 0.0, nothing)
+            chosen = np.full(len(steps), -1)
+        else:
+            chosen = greedy(features, self.theta)(steps.following, steps.next_mask)
+            sums = system(now, features.of_pairs(steps.following, chosen), steps, config.gamma, nothing)
         self.theta = sums.solve(np.ones(1), prior, config.ridge)
         changed = greedy(features, self.theta)(steps.following, steps.next_mask) != chosen
         self._show(features.size)

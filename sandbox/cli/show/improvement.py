@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from sandbox.improvement.estimators import Estimate
     from sandbox.improvement.improve import Improvement
 
-METHODS = ("fitted_q", "doubly_robust", "weighted_importance_sampling", "importance_sampling")
-SHORT = ("fitted Q", "doubly robust", "weighted IS", "per-decision IS")
+METHODS = ("fitted_q", "chained", "doubly_robust", "weighted_importance_sampling", "importance_sampling")
+SHORT = ("fitted Q", "chained", "doubly robust", "weighted IS", "per-decision IS")
 
 
 def show_improvement(console: Console, made: Improvement) -> None:
@@ -22,7 +22,7 @@ def show_improvement(console: Console, made: Improvement) -> None:
     verdict = made.verdict
     title = f"{made.scenario}: discounted return (γ {made.gamma:g}) by {made.episodes[1]} held-out episodes"
     shown = table(title, "policy", *SHORT, "above behaviour", "lower bound")
-    shown.add_row("behaviour, as recorded", _interval(verdict.behaviour), "", "", "", "", "")
+    shown.add_row("behaviour, as recorded", _interval(verdict.behaviour), *[""] * (len(METHODS) + 1))
     for name, judged in verdict.candidates.items():
         estimates = [judged.estimates.get(method) for method in METHODS]
         cells = ["–" if each is None else _interval(each) for each in estimates]
