@@ -18,6 +18,7 @@ from sandbox.cli.commands import (
     compare,
     doctor,
     export,
+    improve,
     info,
     play,
     plugin,
@@ -89,6 +90,7 @@ app.command("tune")(tune.tune)
 app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("record")(record.record)
+app.command("improve")(improve.improve)
 app.command("runs")(runs.runs)
 app.command("ui")(ui.ui)
 app.command("doctor")(doctor.doctor)
