@@ -238,6 +238,10 @@ class VersusEnv(GameCore, gym.Env[Array, np.int64]):
         self.match.set_state(state["match"])
         self.np_random.bit_generator.state = state["generator"]
 
+    def redraw(self, seed: int) -> None:
+        """Draw the opponent's coming choices again, as far as they are drawn."""
+        self.np_random = np.random.default_rng(seed)
+
     def _own(self, values: Array) -> Array:
         """The column of the agent's seat."""
         column: Array = values[np.arange(len(values)), self.match.seats.astype(np.int64)]

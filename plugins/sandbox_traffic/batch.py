@@ -44,6 +44,7 @@ class SignalBatch:
         actions: Phases requested since the episodes began, shape ``(num_envs, signals)`` each.
         program: The kind of program that SUMO runs at the signals, empty where requests decide.
         program_from: Decisions before it took over.
+        redrawn: Decisions before later drivers were drawn again, and the seed of that.
     """
 
     def __init__(self, config: SignalConfig, reward: RewardSpec, num_envs: int = 1) -> None:
@@ -54,6 +55,7 @@ class SignalBatch:
         self.observer = Observer(self.network, OBSERVATIONS[config.observation])
         self.seeds: list[int] = []
         self.actions: list[NDArray[np.int64]] = []
+        self.redrawn: list[tuple[int, int]] = []
         self._reward = reward
         self._values = np.zeros((num_envs, self.network.spec.size))
         self.simulations = [SignalSimulation(self.network, row) for row in self._values]
@@ -77,6 +79,7 @@ class SignalBatch:
         """Begin the episode of each simulation's seed."""
         self.seeds, self.actions = [int(seed) for seed in seeds], []
         self.program, self.program_from = "", 0
+        self.redrawn = []
         for simulation, seed in zip(self.simulations, self.seeds, strict=True):
             simulation.reset_async(seed)
         for simulation in self.simulations:
@@ -118,14 +121,25 @@ class SignalBatch:
         self.actions.append(phases)
         return np.array([not simulation.running for simulation in self.simulations])
 
+    def redraw(self, seed: int) -> None:
+        """Draw the drivers again who depart from now on.
+
+        Raises:
+            RuntimeError: If no episode is running.
+        """
+        for index, simulation in enumerate(self.simulations):
+            simulation.redraw(seed + index)
+        self.redrawn.append((len(self.actions), int(seed)))
+
     def get_state(self) -> dict[str, Any]:
-        """The present episodes as their seeds, their actions and who decides."""
+        """The present episodes as their seeds, their actions, who decides, and drivers drawn again."""
         shape = (len(self.actions), len(self.simulations), len(self.network.signals))
         return {
             "seeds": list(self.seeds),
             "actions": np.array(self.actions, dtype=np.int64).reshape(shape),
             "program": self.program,
             "program_from": self.program_from,
+            "redrawn": [list(moment) for moment in self.redrawn],
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -133,7 +147,10 @@ class SignalBatch:
         if not state["seeds"]:
             return
         self.reset(state["seeds"])
+        redrawn = {int(number): int(seed) for number, seed in state.get("redrawn", ())}
         for number in range(len(state["actions"]) + 1):
+            if number in redrawn:
+                self.redraw(redrawn[number])
             if state["program"] and number == state["program_from"]:
                 self.follow(state["program"])
             if number < len(state["actions"]):

@@ -164,6 +164,19 @@ class SignalEnv(gym.Env[Observation, np.int64]):
         self.np_random.bit_generator.state = state["np_random"]
         self.batch.set_state(state)
 
+    def redraw(self, seed: int) -> None:
+        """Draw the drivers again who depart from now on; see `sandbox_traffic.sumo.interface`."""
+        self.batch.redraw(seed)
+
+    @property
+    def observation_names(self) -> list[str]:
+        """What the entries of the observation are."""
+        return self.batch.observer.names(0)
+
+    def action_text(self, action: Any, row: int = 0) -> str:
+        """The requested phase."""
+        return f"phase {int(action)}"
+
     def __reduce__(self) -> Any:
         """Copies and pickles play on from the same moment; see `sandbox_traffic.copying`."""
         return reduce_by_replay(self, self._arguments)
@@ -259,6 +272,19 @@ class SignalsEnv(ParallelEnv):  # type: ignore[misc]
         self.np_random.bit_generator.state = state["np_random"]
         self.batch.set_state(state)
         self.agents = list(self.possible_agents) if self.batch.running else []
+
+    def redraw(self, seed: int) -> None:
+        """Draw the drivers again who depart from now on; see `sandbox_traffic.sumo.interface`."""
+        self.batch.redraw(seed)
+
+    @property
+    def observation_names(self) -> dict[str, list[str]]:
+        """What the entries of each agent's observation are."""
+        return {name: self.batch.observer.names(index) for index, name in enumerate(self.possible_agents)}
+
+    def action_text(self, action: Any, row: int = 0) -> str:
+        """The requested phase."""
+        return f"phase {int(action)}"
 
     def __reduce__(self) -> Any:
         """Copies and pickles play on from the same moment; see `sandbox_traffic.copying`."""

@@ -158,6 +158,12 @@ class SignalSimulation:
             self.trips = self._simulator().trips()
             self.metrics = episode_metrics(self.trips, self.begin, self.end)
 
+    def redraw(self, seed: int) -> None:
+        """Draw the drivers again who depart from now on; see `Simulation.redraw`."""
+        simulator = self._simulator()
+        simulator.redraw(seed)
+        simulator.values(self.values)
+
     def vehicles(self) -> Vehicles:
         """All vehicles and pedestrians now; none once the episode has ended."""
         return self._simulator().vehicles() if self.running else NO_VEHICLES

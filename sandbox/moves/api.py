@@ -23,10 +23,12 @@ from sandbox.moves.asking import askable
 from sandbox.moves.choose import Decision, Kinds, decisions, ranked, to_screen
 from sandbox.moves.drive import carry_out
 from sandbox.moves.estimate import Plan, Worth, plan, worth
+from sandbox.moves.films import film
+from sandbox.moves.page import PAGE, page
 from sandbox.moves.report import Candidate, finds
 from sandbox.moves.settings import CHEAP, Settings, digest
 from sandbox.moves.stage import Stage
-from sandbox.moves.work import request_of_agent, scan_file
+from sandbox.moves.work import read_scan, request_of_agent, scan_file
 from sandbox.records.moves import FORMAT, BranchesRecord, Find, Measure, MovesJob, MovesRecord, ScanRecord
 from sandbox.runs.atomic import storage_errors, write_atomically
 from sandbox.runs.directory import Run
@@ -116,7 +118,7 @@ def _prepare(
     seeds = evaluation_seeds(resolved, settings.episodes)
     asked, refused = askable(resolved, others, seeds[0], strict=bool(against))
     agents = [player, *asked]
-    name = f"moves-{digest(resolved, agents, measure, settings)}"
+    name = f"moves-{digest(resolved, agents, measure, settings.window)}"
     if player.folder is not None and Path(agent_folder(agent)).is_dir():
         folder = folder_below(Path(agent_folder(agent)), "moves", name, what="run directory")
     else:
@@ -172,7 +174,6 @@ class _Search:
             best, worst = finds(candidates, fresh, kinds, stage)
         finally:
             stage.close()
-        best, worst = self._filmed(best, candidates), self._filmed(worst, candidates)
         record = MovesRecord(
             format=FORMAT,
             scenario=self.scenario.spec.id,
@@ -192,8 +193,8 @@ class _Search:
             screened=len(screened),
             candidates=len(candidates),
             futures=self.settings.futures if redrawn else 1,
-            best=best,
-            worst=worst,
+            best=self._filmed(best, progress),
+            worst=self._filmed(worst, progress),
             branches=sum(len(each.plan.point().branches) for each in [*screened, *fresh]),
             seconds=round(time.perf_counter() - start, 3),
             seed=self.settings.seed,
@@ -201,6 +202,7 @@ class _Search:
             command=tuple(command) if command is not None else None,
         )
         with storage_errors(self.folder):
+            write_atomically(self.folder / PAGE, page(record, self.folder).encode(), last=False)
             write_atomically(self.folder / MOVES, record.encode(indent=2))
         return Moves(record, self.folder)
 
@@ -249,8 +251,7 @@ class _Search:
         futures: list[int | None] = [None]
         if redrawn:
             moment = decision.moment
-            entropy = [self.settings.seed, stream, decision.seed, moment.step, moment.row]
-            futures = [int(seed) for seed in np.random.SeedSequence(entropy).generate_state(count)]
+            futures = [*self._futures(decision.seed, moment.step, moment.row, stream, count)]
         return plan(decision, futures, self.agents[0].name, classical)
 
     def _candidates(self, screened: Sequence[Worth], kinds: Kinds, redrawn: bool) -> list[Candidate]:
@@ -265,5 +266,21 @@ class _Search:
                 candidates.append(Candidate(fresh, value, column, worst))
         return candidates
 
-    def _filmed(self, chosen: Sequence[Find], candidates: Sequence[Candidate]) -> tuple[Find, ...]:
-        return tuple(chosen)
+    def _filmed(self, chosen: Sequence[Find], progress: Progress) -> tuple[Find, ...]:
+        """The entries with the films of the first of them, as many as were asked for."""
+        filmed = list(chosen)
+        wanted = filmed[: self.settings.films]
+        progress.start("render", f"films of {len(wanted)} decisions", len(wanted), "films")
+        for place, find in enumerate(wanted):
+            file = self.folder / f"film-{find.id}.json"
+            actions = read_scan(self.folder, find.seed).actions
+            future = self._futures(find.seed, find.step, find.row, FRESH, 1)[0] if find.fresh > 1 else None
+            if film(self.scenario, self.agents[0], find, actions, future, file):
+                filmed[place] = find.changed(replay=file.name)
+            progress.advance("render", place + 1, {})
+        progress.finish("render")
+        return tuple(filmed)
+
+    def _futures(self, seed: int, step: int, row: int, stream: int, count: int) -> list[int]:
+        entropy = [self.settings.seed, stream, seed, step, row]
+        return [int(future) for future in np.random.SeedSequence(entropy).generate_state(count)]

@@ -34,11 +34,10 @@ def askable(
     """
     stage = Stage(scenario)
     try:
-        refused = {
-            agent.name: reason for agent in agents if (reason := _reason(scenario, stage, agent, seed))
-        }
+        reasons = {agent.name: _reason(scenario, stage, agent, seed) for agent in agents}
     finally:
         stage.close()
+    refused = {name: reason for name, reason in reasons.items() if reason}
     left = [agent for agent in agents if agent.name not in refused]
     if refused and (strict or not left):
         name, reason = next(iter(refused.items()))
@@ -77,4 +76,4 @@ def same_state(first: Any, second: Any) -> bool:
     if isinstance(first, np.ndarray) or isinstance(second, np.ndarray):
         a, b = np.asarray(first), np.asarray(second)
         return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
-    return bool(first == second) or (first != first and second != second)
+    return bool(np.array_equal(first, second, equal_nan=isinstance(first, float)))

@@ -42,7 +42,7 @@ class Brancher:
     ) -> None:
         self._scenario, self._stage = scenario, stage
         self._measure, self._window = measure, window
-        self._agents = {agent.name: agent for agent in agents}
+        self.agents = {agent.name: agent for agent in agents}
         self._policies: dict[str, Policy] = {}
         self._restorable = scenario.task.resume == "state"
         fits = stage.redraws and NativeBrancher.fits(scenario)
@@ -66,7 +66,7 @@ class Brancher:
         for place, branch in enumerate(point.branches):
             if place in results:
                 continue
-            agent, policy = self._agents[branch.follow], self._policy(branch.follow)
+            agent, policy = self.agents[branch.follow], self._policy(branch.follow)
             if saved is not None and self.memoryless(branch.follow):
                 if not untouched:
                     self._stage.restore(saved)
@@ -89,7 +89,7 @@ class Brancher:
             return results
         for name in dict.fromkeys(branch.follow for branch in point.branches):
             places = [place for place, branch in enumerate(point.branches) if branch.follow == name]
-            agent = self._agents[name]
+            agent = self.agents[name]
             if self.memoryless(name) and self._native.memoryless(agent):
                 played = self._native.play(state["env"], agent, [point.branches[place] for place in places])
                 results |= dict(zip(places, played, strict=True))
@@ -97,7 +97,7 @@ class Brancher:
 
     def memoryless(self, name: str) -> bool:
         """Whether an agent's action depends on the present alone."""
-        agent = self._agents[name]
+        agent = self.agents[name]
         if any(known.memoryless and known.name == agent.baseline for known in self._scenario.task.baselines):
             return True
         return bool(getattr(self._policy(name), "memoryless", agent.folder is not None))
@@ -106,7 +106,7 @@ class Brancher:
         if name not in self._policies:
             stage = self._stage
             self._policies[name] = policy_of(
-                self._scenario, self._agents[name], stage.bare, stage.space, stage.seen
+                self._scenario, self.agents[name], stage.bare, stage.space, stage.seen
             )
         return self._policies[name]
 

@@ -15,7 +15,7 @@ from sandbox.moves.actions import key
 from sandbox.records.moves import Kind, Moment, ScanRecord
 
 SIMILAR = 0.5
-"""Observations are similar if they differ by less than this many standard deviations, as a root mean square."""
+"""Observations are similar if they differ by fewer standard deviations, as a root mean square."""
 
 
 @dataclass(frozen=True)

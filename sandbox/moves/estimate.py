@@ -13,7 +13,7 @@ from sandbox.moves.actions import alternatives
 from sandbox.moves.branching import terms_of
 from sandbox.moves.choose import Decision
 from sandbox.records.moves import Branch, BranchesOf, BranchResult, MoveVerdict
-from sandbox.statistics import difference_p_value, holm, t_interval
+from sandbox.statistics import difference_p_value, t_interval
 
 ALPHA = 0.05
 """Chance of a false find among all candidates together."""
@@ -120,47 +120,35 @@ def interval(differences: Array, candidates: int) -> tuple[float, float]:
     return t_interval(differences, 1 - ALPHA / max(candidates, 1))
 
 
-def p_value(evidence: Worth, column: int, *, worst: bool) -> float:
-    """Two-sided p-value that a decision is what it was chosen for; NaN for a single future.
+def p_value(evidence: Worth, column: int, candidates: int, *, worst: bool) -> float:
+    """Two-sided p-value that a decision is what it was chosen for, corrected for all candidates.
 
     A good decision must be better than every classical action: the largest of their p-values (an
     intersection-union test, Berger 1982). A bad one must be worse than the one that was chosen with it.
+    Student's test, but never below 2^(1 − n), that of the sign test if all n differences have one sign: where
+    all are equal, as in a game, the former knows no doubt. Bonferroni's correction, so that it agrees with
+    `interval`. NaN for a single future.
     """
-    if len(evidence.differences) == 1:
+    differences = evidence.differences
+    if len(differences) == 1:
         return float("nan")
-    if worst:
-        return difference_p_value(evidence.differences[:, column])
-    means = evidence.differences.mean(axis=0)
-    if (means > 0).all() or (means < 0).all():
-        return max(difference_p_value(evidence.differences[:, each]) for each in range(len(means)))
-    return 1.0
+    columns = [column] if worst else range(differences.shape[1])
+    means = differences[:, list(columns)].mean(axis=0)
+    if not ((means > 0).all() or (means < 0).all()):
+        return 1.0
+    floor = 2.0 ** (1 - len(differences))
+    p = max(max(difference_p_value(differences[:, each]), floor) for each in columns)
+    return min(1.0, p * candidates)
 
 
-def verdicts(worths: Sequence[Worth], columns: Sequence[int], worst: Sequence[bool]) -> list[MoveVerdict]:
-    """The verdict on every candidate, p-values corrected for all of them."""
-    corrected = corrected_p_values(worths, columns, worst)
-    return [
-        _verdict(evidence, column, bad, p)
-        for evidence, column, bad, p in zip(worths, columns, worst, corrected, strict=True)
-    ]
-
-
-def corrected_p_values(worths: Sequence[Worth], columns: Sequence[int], worst: Sequence[bool]) -> list[float]:
-    """p-values of all candidates by Holm's method."""
-    pairs = zip(worths, columns, worst, strict=True)
-    corrected: list[float] = holm(
-        [p_value(evidence, column, worst=bad) for evidence, column, bad in pairs]
-    ).tolist()
-    return corrected
-
-
-def _verdict(evidence: Worth, column: int, bad: bool, p: float) -> MoveVerdict:
+def verdict(evidence: Worth, column: int, p: float, *, worst: bool) -> MoveVerdict:
+    """What a corrected p-value and the sign of the difference say of a candidate."""
     if np.isnan(p):
         return "exact"
     if p >= ALPHA:
         return "unclear"
     positive = float(evidence.differences[:, column].mean()) > 0
-    return "confirmed" if positive != bad else "refuted"
+    return "confirmed" if positive != worst else "refuted"
 
 
 def _values(results: Sequence[BranchResult]) -> Array:

@@ -16,7 +16,7 @@ from sandbox.records.moves import Branch, BranchResult, Measure
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.resolve import ResolvedScenario
 
-MAX_ROWS = 1024
+MAX_ROWS = 4096
 """Branches at once."""
 
 

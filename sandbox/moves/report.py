@@ -10,7 +10,7 @@ import numpy as np
 
 from sandbox.moves.actions import in_words
 from sandbox.moves.choose import Kinds
-from sandbox.moves.estimate import Plan, Worth, corrected_p_values, interval, verdicts
+from sandbox.moves.estimate import Plan, Worth, interval, p_value, verdict
 from sandbox.moves.stage import Stage
 from sandbox.records.moves import Alternative, Find, FollowUp, Moment
 
@@ -36,11 +36,9 @@ def finds(
     candidates: Sequence[Candidate], fresh: Sequence[Worth], kinds: Kinds, stage: Stage
 ) -> tuple[list[Find], list[Find]]:
     """The two lists: best and worst, each in the order of the novelty × advantage that chose them."""
-    columns = [candidate.column for candidate in candidates]
-    bad = [candidate.worst for candidate in candidates]
-    p_values, said = corrected_p_values(fresh, columns, bad), verdicts(fresh, columns, bad)
     lists: tuple[list[Find], list[Find]] = ([], [])
-    for candidate, evidence, p, verdict in zip(candidates, fresh, p_values, said, strict=True):
+    for candidate, evidence in zip(candidates, fresh, strict=True):
+        p = p_value(evidence, candidate.column, len(candidates), worst=candidate.worst)
         decision, moment = candidate.plan.decision, candidate.plan.decision.moment
         differences = evidence.differences[:, candidate.column]
         lists[candidate.worst].append(
@@ -58,9 +56,9 @@ def finds(
                 screened=candidate.screened,
                 advantage=float(differences.mean()),
                 ci95=interval(differences, len(candidates)),
-                p_holm=p,
+                p=p,
                 fresh=len(differences),
-                verdict=verdict,
+                verdict=verdict(evidence, candidate.column, p, worst=candidate.worst),
                 terms={
                     name: float(values[:, candidate.column].mean()) for name, values in evidence.terms.items()
                 },

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from sandbox.api.errors import InvalidValueError
 from sandbox.evaluation.agents import Agent
@@ -69,8 +69,11 @@ class Settings:
         return "return" if self.window is not None or two_players else "metric"
 
 
-def digest(scenario: ResolvedScenario, agents: Sequence[Agent], measure: Measure, settings: Settings) -> str:
-    """Eight characters for all that decides which branches are played and what they come to."""
+def digest(scenario: ResolvedScenario, agents: Sequence[Agent], measure: Measure, window: int | None) -> str:
+    """Eight characters for all that decides what a branch comes to.
+
+    How many are played does not: whoever asks for more gets those that have been played from their files.
+    """
     players = []
     for agent in agents:
         content = hashlib.sha256()
@@ -78,6 +81,5 @@ def digest(scenario: ResolvedScenario, agents: Sequence[Agent], measure: Measure
             if file.is_file():
                 content.update(file.name.encode() + file.read_bytes())
         players.append([agent.name, agent.baseline, agent.deterministic, content.hexdigest()])
-    given = {name: value for name, value in asdict(settings).items() if name != "films"}
-    text = json.dumps([scenario.hash, players, measure, given], sort_keys=True)
+    text = json.dumps([scenario.hash, players, measure, window])
     return hashlib.sha256(text.encode()).hexdigest()[:8]

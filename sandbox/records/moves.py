@@ -17,7 +17,7 @@ Measure = Literal["metric", "return"]
 """What a branch is measured by: the scenario's metric at the end, or the return until branches end."""
 
 MoveVerdict = Literal["confirmed", "refuted", "unclear", "exact"]
-"""``exact`` where nothing is left to chance after the decision, so that one branch of each action says all."""
+"""``exact`` where chance is not drawn again, so that one branch of each action says all."""
 
 
 class AgentRequest(Record):
@@ -170,7 +170,7 @@ class Find(Record):
         screened: Advantage over the best classical action in the branches that chose it.
         advantage: The same on fresh branches that did not; of the alternative that was best in choosing.
         ci95: Its interval at the level 1 − 0.05/m for m candidates.
-        p_holm: Two-sided, corrected for all candidates; null where it is exact.
+        p: Two-sided, corrected for all candidates; null where it is exact.
         fresh: Fresh futures, each played once with every action.
         terms: Mean difference of the summed reward terms.
         alternatives: Every classical action.
@@ -191,7 +191,7 @@ class Find(Record):
     screened: Figure
     advantage: Figure
     ci95: Interval
-    p_holm: Figure
+    p: Figure
     fresh: Count
     verdict: MoveVerdict
     terms: dict[Text, Figure] = {}

@@ -246,7 +246,8 @@ def observation_names(model: Model, size: int) -> list[str]:
     state = model.initial_state(1)
     for name in getattr(model, "layout", ()):
         length = state[name].reshape(1, -1).shape[1]
-        names += [name] if length == 1 else [f"{name} {place + 1}" for place in range(length)]
+        parts = [name] if length == 1 else [f"{name} {place + 1}" for place in range(length)]
+        names += [f"{part} / mean demand" for part in parts]
     names += [f"entry {place}" for place in range(len(names), model.observation_size)]
     names += [f"context {place + 1}" for place in range(size - len(names) - int(model.finite))]
     return [*names, *(["time"] if model.finite else [])]

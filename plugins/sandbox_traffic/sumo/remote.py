@@ -56,6 +56,10 @@ class RemoteSimulation:
         """Simulate to time ``until``; answered by `values`."""
         self._running().send(("advance", switches, until))
 
+    def redraw(self, seed: int) -> None:
+        """Draw later drivers again; answered by `values`."""
+        self._running().send(("redraw", seed))
+
     def values(self, out: NDArray[np.float64]) -> None:
         """Receive the answer to `begin` or `advance`."""
         self._running().receive_values(out)

@@ -63,9 +63,7 @@ def moves(
     ] = None,
     measure: Annotated[
         str | None,
-        typer.Option(
-            metavar="metric|return", help="What branches are measured by; with --window the return."
-        ),
+        typer.Option(metavar="metric|return", help="What a branch is measured by; with --window the return."),
     ] = None,
     films: Annotated[
         int, typer.Option(min=0, metavar="N", help="Candidates of each list to film; 0 for none.")

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from sandbox.cli.show.console import stdout
 from sandbox.cli.show.tables import show, table
-from sandbox.report.words import duration, number, plural, signed
+from sandbox.moves.page import PAGE
+from sandbox.moves.words import meaning, summary
+from sandbox.report.words import number, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from sandbox.moves.api import Moves
-    from sandbox.records.moves import Find, MovesRecord
+    from sandbox.records.moves import Find
 
 MAX_ENTRIES = 4
 """Entries of an observation that a table shows: the first ones that are not zero."""
@@ -36,32 +38,7 @@ def show_moves(moves: Moves) -> None:
     console.print(meaning(record))
     for name, reason in record.refused.items():
         console.print(f"{name} was not asked: {reason}.")
-    console.print(f"Kept in {moves.folder}", soft_wrap=True)
-
-
-def summary(record: MovesRecord) -> str:
-    """How much was looked through."""
-    share = record.different / record.decisions if record.decisions else 0.0
-    return (
-        f"{record.scenario}: in {record.different:,} of {plural(record.decisions, 'decision')} ({share:.1%}) "
-        f"of {plural(len(record.seeds), 'test episode')}, {record.agent} did what none of "
-        f"{plural(len(record.against), 'method')} would have done. {plural(record.screened, 'decision')} "
-        f"screened, {plural(record.candidates, 'candidate')} tested, {record.branches:,} branches in "
-        f"{duration(record.seconds)}."
-    )
-
-
-def meaning(record: MovesRecord) -> str:
-    """What an interval is over."""
-    if not record.redrawn:
-        return (
-            "Nothing is left to chance after a decision, or it cannot be drawn again: differences are those "
-            "of the episode as its seed has it, and have no interval."
-        )
-    return (
-        f"Intervals are over fresh futures from the identical state, the same for both actions, at the level "
-        f"1 - 0.05/{record.candidates}: all hold at once with 95 %. They speak of that state alone."
-    )
+    console.print(f"Page {moves.folder / PAGE}", soft_wrap=True)
 
 
 def _table(title: str, finds: Sequence[Find]) -> Table:
@@ -78,7 +55,7 @@ def _table(title: str, finds: Sequence[Find]) -> Table:
             find.text if find.agent is None else f"{find.agent}: {find.text}",
             others,
             f"{signed(find.advantage)}{span}",
-            number(find.p_holm),
+            number(find.p),
             find.verdict,
             f"{find.kind.episodes} of {find.kind.of} episodes",
         )

@@ -1,0 +1,226 @@
+"""How far `sandbox moves` can be believed: ``python -m benchmarks.moves [PART...]``.
+
+- ``exact``: advantages estimated from branches against exact ones, on lost sales with a finite model.
+- ``placebo``: whole searches in which both actions are the same, on a cheap task.
+- ``replay``: the same action from the same state twice, on SUMO: to the last bit.
+- ``cologne1``, ``ingolstadt1``: finds of a controller that is no rule of the others.
+- ``connect-four``: finds of a search whose network gave the move less than 5 %, asked of the solver.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from sandbox.evaluation.agents import Agent
+from sandbox.evaluation.seeds import evaluation_seeds
+from sandbox.moves.branching import Brancher
+from sandbox.moves.choose import Decision, decisions, to_screen
+from sandbox.moves.estimate import Plan, interval, worth
+from sandbox.moves.scan import scan
+from sandbox.moves.stage import Stage
+from sandbox.records.moves import ScanRecord
+from sandbox.scenarios.given import as_scenario
+from sandbox.scenarios.resolve import ResolvedScenario
+
+Array = np.ndarray[Any, Any]
+
+EXACT = ("config.orders=discrete", "evaluation.config.horizon=400", "evaluation.config.warmup=0")
+
+
+def exact(window: int = 60, futures: int = 10_000, count: int = 60) -> dict[str, Any]:
+    """Estimated against exact advantages of one rule's order over another's, on three instances.
+
+    Orders of capped-base-stock against those of three other rules, in states that the former meets and with
+    orders that the finite model has. The exact optimum goes on after both, and once capped-base-stock
+    itself. Exact: Q of the finite model, by relative value iteration.
+    """
+    rows = []
+    for name in ("lost-sales-l2-p4", "lost-sales-l2-p9", "lost-sales-l2-p19"):
+        scenario = as_scenario(f"inventory/{name}", EXACT)
+        start = time.perf_counter()
+        for follow in ("optimal", "capped-base-stock"):
+            estimated, true = _advantages(scenario, follow, window, futures, count)
+            told = np.abs(true) > 1e-9
+            rows.append(
+                {
+                    "scenario": scenario.spec.id,
+                    "follow_up": follow,
+                    "decisions": int(told.sum()),
+                    "sign_right": float((np.sign(estimated) == np.sign(true))[told].mean()),
+                    "rank_correlation": float(spearmanr(estimated, true).statistic),
+                    "largest_error": float(np.abs(estimated - true).max()),
+                    "spread_of_exact": float(true.std()),
+                    "futures": futures,
+                    "seconds": round(time.perf_counter() - start, 1),
+                }
+            )
+    return {"exact": rows}
+
+
+def _advantages(
+    scenario: ResolvedScenario, follow: str, window: int, futures: int, count: int
+) -> tuple[Array, Array]:
+    rules = ("capped-base-stock", "constant-order", "myopic", "base-stock")
+    agents = [Agent(name, baseline=name) for name in dict.fromkeys((*rules, follow))]
+    stage = Stage(scenario)
+    brancher = Brancher(scenario, stage, agents, "return", window)
+    quality, index = _exact_quality(scenario, agents[-1] if follow == "optimal" else agents[0])
+    estimated, true = [], []
+    for rule in agents[1 : len(rules)]:
+        scans = {
+            seed: scan(scenario, stage, [agents[0], rule], seed) for seed in evaluation_seeds(scenario, 4)
+        }
+        most = quality.shape[1]
+        pool = [
+            each
+            for each in decisions(list(scans.values()))
+            if each.moment.step < 400 - window
+            and max(int(each.moment.action), int(each.moment.advice[rule.name])) < most  # type: ignore[arg-type]
+        ]
+        for decision in to_screen(pool, stage.space, count // (len(rules) - 1), seed=0):
+            moment, other = decision.moment, decision.moment.advice[rule.name]
+            seeds = np.random.SeedSequence([7, decision.seed, moment.step]).generate_state(futures).tolist()
+            pair = Plan(decision, (moment.action, other), ((rule.name,),), tuple(seeds), follow)
+            played = worth(pair, brancher.play(pair.point(), scans[decision.seed].actions))
+            estimated.append(float(played.differences.mean()))
+            q = quality[index(np.array([moment.observation]))[0]]
+            true.append(float(q[int(moment.action)] - q[int(other)]))  # type: ignore[arg-type]
+    stage.close()
+    return np.array(estimated), np.array(true)
+
+
+def _exact_quality(scenario: ResolvedScenario, agent: Agent) -> tuple[Array, Callable[[Array], Array]]:
+    """Q of every state and action if an agent goes on, and the index of an observation's state."""
+    from sandbox.envs.models import models_of
+    from sandbox.evaluation.agents import native_policy
+
+    model = models_of(scenario).finite
+    states = np.arange(model.num_states)
+    orders = None
+    if agent.name != "optimal":
+        from sandbox.envs.vector import native
+
+        envs: Any = native(scenario, len(states), evaluation=True)
+        envs.reset(seed=0)
+        policy = native_policy(scenario, agent, envs)
+        simulation = envs.unwrapped.sim
+        seen = np.rint(np.asarray(model.observe(states), np.float64) * simulation.model.scale)
+        simulation.state["stock"][:] = seen[:, 0]
+        simulation.state["pipeline"][:] = seen[:, 1:]
+        orders = np.minimum(np.asarray(policy.act(None)), model.num_actions - 1)
+    values = np.zeros(model.num_states)
+    for _ in range(5000):
+        quality = model.action_values(values)
+        new = quality.max(1) if orders is None else quality[states, orders]
+        change = new - values
+        values = 0.5 * (new + values)
+        values -= values[0]
+        if np.ptp(change) < 1e-10:
+            break
+    return model.action_values(values), model.state_index
+
+
+def placebo(trials: int = 200, candidates: int = 10, futures: int = 24) -> dict[str, Any]:
+    """Whole searches in which both actions are the agent's own, with futures that are not shared.
+
+    Any find is false. With shared futures the differences are zero to the last bit, which would test
+    nothing; so the two branches of a pair get different ones.
+    """
+    scenario = as_scenario("inventory/lost-sales-l2-p9", EXACT)
+    agent = Agent("base-stock", baseline="base-stock")
+    stage = Stage(scenario)
+    record = _every_decision(scan(scenario, stage, [agent, agent], evaluation_seeds(scenario, 1)[0]), stage)
+    pool = decisions([record])
+    brancher = Brancher(scenario, stage, [agent], "return", 40)
+    false_finds = tested = false_candidates = 0
+    start = time.perf_counter()
+    for trial in range(trials):
+        rng = np.random.default_rng([11, trial])
+        screened = rng.choice(len(pool) - 60, 30, replace=False)
+        scores = [(_difference(brancher, pool[i], record, rng, 4).mean(), i) for i in screened]
+        scores.sort(reverse=True)
+        false = 0
+        for _, i in scores[:candidates]:
+            fresh = _difference(brancher, pool[i], record, rng, futures)
+            low, high = interval(fresh, candidates)
+            false += not low <= 0 <= high
+        tested += candidates
+        false_candidates += false
+        false_finds += false > 0
+    stage.close()
+    return {
+        "placebo": {
+            "trials": trials,
+            "searches_with_a_false_find": false_finds / trials,
+            "candidates": tested,
+            "false_candidates": false_candidates / tested,
+            "seconds": round(time.perf_counter() - start, 1),
+        }
+    }
+
+
+def _every_decision(record: ScanRecord, stage: Stage) -> ScanRecord:
+    """An episode in which every decision counts as one that the agent alone takes."""
+    from sandbox.moves.scan import sketch
+    from sandbox.records.moves import Moment
+
+    moments = []
+    stage.reset(record.seed)
+    for step, action in enumerate(record.actions):
+        row = action[0]  # type: ignore[index]
+        moments.append(
+            Moment(
+                step=step,
+                observation=sketch(stage.observation, 0),
+                action=row,
+                advice={"itself": row},
+                novelty=1.0,
+            )
+        )
+        stage.step(np.asarray(action, stage.space.dtype))
+    return record.changed(moments=tuple(moments))
+
+
+def _difference(
+    brancher: Brancher, decision: Decision, record: ScanRecord, rng: np.random.Generator, futures: int
+) -> Array:
+    """Differences between two sets of futures of the same action."""
+    seeds = [int(seed) for seed in rng.integers(2**31, size=2 * futures)]
+    one = Plan(decision, (decision.moment.action,), (), tuple(seeds), brancher_follow(brancher))
+    results = brancher.play(one.point(), record.actions)
+    values = np.array([result.value for result in results], float)
+    return values[:futures] - values[futures:]
+
+
+def brancher_follow(brancher: Brancher) -> str:
+    """Name of the first agent that may go on."""
+    return next(iter(brancher.agents))
+
+
+PARTS: dict[str, Callable[[], dict[str, Any]]] = {"exact": exact, "placebo": placebo}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make the figures of the parts that are named, all if none is."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all")
+    parser.add_argument("--out", type=Path, help="also write them to this JSON file")
+    given = parser.parse_args(arguments)
+    results: dict[str, Any] = {}
+    for name in given.parts or PARTS:
+        results |= PARTS[name]()
+        print(json.dumps({name: results[name]}, indent=2), flush=True)
+    if given.out:
+        given.out.write_text(json.dumps(results, indent=2))
+
+
+if __name__ == "__main__":
+    main()
