@@ -2,17 +2,19 @@
 
 - ``exact``: advantages estimated from branches against exact ones, on lost sales with a finite model.
 - ``placebo``: whole searches in which both actions are the same, on a cheap task.
-- ``replay``: the same action from the same state twice, on SUMO: to the last bit.
-- ``cologne1``, ``ingolstadt1``: finds of a controller that is no rule of the others.
-- ``connect-four``: finds of a search whose network gave the move less than 5 %, asked of the solver.
+- ``cologne1``, ``ingolstadt1``: searches on SUMO, and what a branch costs there.
+- ``connect-four`` (needs ``--policy``): moves to which the searching agent's network gave less than 5 %,
+  asked of the solver.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,13 @@ from scipy.stats import spearmanr
 
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.seeds import evaluation_seeds
+from sandbox.moves.api import find_moves
 from sandbox.moves.branching import Brancher
 from sandbox.moves.choose import Decision, decisions, to_screen
-from sandbox.moves.estimate import Plan, interval, worth
+from sandbox.moves.estimate import Plan, interval, plan, worth
 from sandbox.moves.scan import scan
-from sandbox.moves.stage import Stage
+from sandbox.moves.settings import Settings
+from sandbox.moves.stage import Stage, replay
 from sandbox.records.moves import ScanRecord
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -204,18 +208,115 @@ def _difference(
     return values[:futures] - values[futures:]
 
 
-PARTS: dict[str, Callable[[], dict[str, Any]]] = {"exact": exact, "placebo": placebo}
+def traffic(name: str, finds: int = 22, fresh: int = 16) -> dict[str, Any]:
+    """A search on a network of one signal: the reward's one-step greedy rule against two other rules.
+
+    Window of two minutes. Counts confirmed decisions of both lists, and branches a minute.
+    """
+    settings = Settings(episodes=10, screen=300, futures=3, finds=finds, fresh=fresh, window=24, films=0)
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        record = find_moves(
+            "greedy-delay",
+            f"traffic/{name}",
+            against=["max-pressure", "max-wave"],
+            settings=settings,
+            runs_dir=folder,
+        ).record
+        seconds = time.perf_counter() - start
+    return {
+        name: {
+            "decisions": record.decisions,
+            "different": record.different,
+            "candidates": record.candidates,
+            "confirmed_good": sum(find.verdict == "confirmed" for find in record.best),
+            "confirmed_bad": sum(find.verdict == "confirmed" for find in record.worst),
+            "refuted": sum(find.verdict == "refuted" for find in (*record.best, *record.worst)),
+            "branches": record.branches,
+            "seconds_for_1000_branches": round(1000 * seconds / record.branches, 1),
+        }
+    }
+
+
+PRIOR = 0.05
+"""Moves to which the network gave less are surprises to itself."""
+
+
+def connect_four(policy: Path, games: int = 20, futures: int = 4, tested: int = 20) -> dict[str, Any]:
+    """Moves of a search that its own network hardly thought of, tested by branches and by the solver.
+
+    Args:
+        policy: Folder of an AlphaZero policy for Connect Four.
+        games: Test games to look through.
+        futures: Futures of each decision: draws of the opponent's search.
+        tested: Decisions at most.
+    """
+    from sandbox_games.solver.perfect import solver_of
+
+    scenario = as_scenario("games/connect-four")
+    agents = [
+        Agent("alphazero", folder=policy),
+        *(Agent(n, baseline=n) for n in ("alpha-beta-4", "mcts-100")),
+    ]
+    stage, solver = Stage(scenario), solver_of("connect-four")
+    scans = {seed: scan(scenario, stage, agents, seed) for seed in evaluation_seeds(scenario, games)}
+    pool = decisions(list(scans.values()))
+    surprising = [each for each in pool if each.moment.prior is not None and each.moment.prior < PRIOR]
+    brancher = Brancher(scenario, stage, agents, "return")
+    rows = []
+    for decision in surprising[:tested]:
+        moment, actions = decision.moment, scans[decision.seed].actions
+        seeds = np.random.SeedSequence([5, decision.seed, moment.step]).generate_state(futures).tolist()
+        played = worth(drawn := plan(decision, seeds, "alphazero"), brancher.play(drawn.point(), actions))
+        replay(stage, decision.seed, actions[: moment.step], ())
+        position = stage.bare.match.positions[0]
+        values = [int(solver.move_score(position, int(action), strict=False)) for action in drawn.actions]  # type: ignore[arg-type]
+        rows.append(
+            {
+                "decision": decision.id,
+                "stones": int(np.count_nonzero(position[:-2])),
+                "prior": moment.prior,
+                "advantage": played.advantage,
+                "solver": {"own": values[0], "classical": values[1:], "best": int(solver.result(position))},
+            }
+        )
+        print(json.dumps(rows[-1]), flush=True)
+    stage.close()
+    return {
+        "connect-four": {
+            "games": games,
+            "decisions": sum(record.decisions for record in scans.values()),
+            "different": len(pool),
+            "prior_below_5_percent": len(surprising),
+            "tested": len(rows),
+            "keeps_the_result": sum(row["solver"]["own"] == row["solver"]["best"] for row in rows),
+            "better_than_every_classical_move": sum(
+                row["solver"]["own"] > max(row["solver"]["classical"]) for row in rows
+            ),
+            "rows": rows,
+        }
+    }
+
+
+PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "exact": exact,
+    "placebo": placebo,
+    "cologne1": partial(traffic, "cologne1"),
+    "ingolstadt1": partial(traffic, "ingolstadt1"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make the figures of the parts that are named, all if none is."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, "connect-four", []], help="default: all")
+    parser.add_argument("--policy", type=Path, help="AlphaZero policy for connect-four, which needs one")
     parser.add_argument("--out", type=Path, help="also write them to this JSON file")
     given = parser.parse_args(arguments)
     results: dict[str, Any] = {}
-    for name in given.parts or PARTS:
-        results |= PARTS[name]()
+    parts = {**PARTS, **({"connect-four": lambda: connect_four(given.policy)} if given.policy else {})}
+    for name in given.parts or parts:
+        results |= parts[name]()
         print(json.dumps({name: results[name]}, indent=2), flush=True)
     if given.out:
         given.out.write_text(json.dumps(results, indent=2))

@@ -14,7 +14,7 @@ from sandbox.api.view import Moment, ViewAgent, ViewRequest
 from sandbox.evaluation.agents import Agent, policy_of
 from sandbox.evaluation.rollout import Episode
 from sandbox.moves.stage import Stage
-from sandbox.outputs.render import REPLAY, _make, _view
+from sandbox.outputs.render import REPLAY, make_env, view_of
 from sandbox.records.moves import Find
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -55,7 +55,7 @@ def film(
     }
     play = partial(_play, scenario, agent, find, actions, future, first)
     request = ViewRequest(
-        make_env=partial(_make, scenario),
+        make_env=partial(make_env, scenario),
         agents=[ViewAgent(name, _nobody, agent.deterministic) for name in first],
         seeds=[find.seed],
         path=file,
@@ -64,7 +64,7 @@ def film(
         weights=scenario.reward.weights,
     )
     try:
-        resolve(_view(scenario, REPLAY).draw)(request)
+        resolve(view_of(scenario, REPLAY).draw)(request)
     except Exception:  # views are written for whole episodes; the figures stand without a film
         file.unlink(missing_ok=True)
     return file.is_file()
