@@ -121,9 +121,7 @@ def test_decisions_to_screen_take_every_pair_of_actions_in_turn() -> None:
     assert 99 in {each.moment.step for each in to_screen(pool, gym.spaces.Discrete(9), 2, seed=0)}
 
 
-def test_branches_of_one_future_are_equal_to_the_last_bit_and_rows_like_single_ones() -> (
-    None
-):
+def test_branches_of_one_future_are_equal_to_the_last_bit_and_rows_like_single_ones() -> None:
     scenario = lost_sales()
     stage = Stage(scenario)
     record = scan(scenario, stage, AGENTS, 0)
