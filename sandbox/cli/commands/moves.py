@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,8 +22,12 @@ from sandbox.cli.options import (
     scenario_name,
 )
 
+if TYPE_CHECKING:
+    from sandbox.records.moves import Measure
+
 
 def moves(
+    context: typer.Context,
     agent: Annotated[
         str,
         typer.Argument(
@@ -80,7 +84,6 @@ def moves(
     runs_dir: RunsDir = Path("runs"),
     as_json: AsJson = False,
     quiet: Quiet = False,
-    context: typer.Context = None,  # type: ignore[assignment]
 ) -> dict[str, Any] | None:
     """Find decisions that no classical method takes, and prove what they are worth."""
     from sandbox.api.errors import UnknownNameError
@@ -90,23 +93,24 @@ def moves(
     from sandbox.moves.api import find_moves
     from sandbox.moves.settings import Settings
 
-    if measure not in (None, "metric", "return"):
-        raise UnknownNameError("measure", measure, ["metric", "return"])
+    measures: dict[str, Measure] = {"metric": "metric", "return": "return"}
+    if measure is not None and measure not in measures:
+        raise UnknownNameError("measure", measure, list(measures))
     result = find_moves(
         agent,
         scenario,
         against=against or (),
         changes=changed(changes, wrap),
         settings=Settings(
-            episodes,
-            screen,
-            futures,
-            finds,
-            fresh,
-            window,
-            measure,
-            seed,
-            films,  # type: ignore[arg-type]
+            episodes=episodes,
+            screen=screen,
+            futures=futures,
+            finds=finds,
+            fresh=fresh,
+            window=window,
+            measure=None if measure is None else measures[measure],
+            seed=seed,
+            films=films,
         ),
         runs_dir=runs_dir,
         launching=Launching(launcher, workers, ray_address, cores),
