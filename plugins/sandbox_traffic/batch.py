@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
@@ -15,7 +16,7 @@ from sandbox_traffic.metrics import SignalMetrics
 from sandbox_traffic.network.signal_network import load_network
 from sandbox_traffic.observations import OBSERVATIONS, Observer
 from sandbox_traffic.reward import Transition
-from sandbox_traffic.simulation import SignalSimulation
+from sandbox_traffic.simulation import Held, SignalSimulation
 from sandbox_traffic.state import NetworkState, read_state
 from sandbox_traffic.sumo_programs import sumo_programs
 
@@ -24,6 +25,21 @@ EMISSION_TERMS = ("co2", "fuel")
 
 SEED_LIMIT = 2**31
 """Seeds of episodes are below this: SUMO takes signed 32-bit seeds."""
+
+
+@dataclass(frozen=True)
+class HeldBatch:
+    """A moment of all simulations; see `SignalBatch.hold`."""
+
+    simulations: list[Held]
+    seeds: list[int]
+    actions: list[NDArray[np.int64]]
+    redrawn: list[tuple[int, int]]
+
+    def release(self) -> None:
+        """End the processes that keep it."""
+        for simulation in self.simulations:
+            simulation.release()
 
 
 class SignalBatch:
@@ -130,6 +146,23 @@ class SignalBatch:
         for index, simulation in enumerate(self.simulations):
             simulation.redraw(seed + index)
         self.redrawn.append((len(self.actions), int(seed)))
+
+    def hold(self) -> HeldBatch:
+        """Keep the present moment for `go_on`: branches from it take no replay.
+
+        The episodes must not be played to their end afterwards, and SUMO must not run the signals.
+        """
+        kept = [simulation.hold() for simulation in self.simulations]
+        return HeldBatch(kept, list(self.seeds), list(self.actions), list(self.redrawn))
+
+    def go_on(self, held: HeldBatch) -> None:
+        """Go on from a moment that was kept; metrics of signals then count from there."""
+        for simulation, kept in zip(self.simulations, held.simulations, strict=True):
+            simulation.go_on(kept)
+        self.seeds, self.actions, self.redrawn = list(held.seeds), list(held.actions), list(held.redrawn)
+        self.program, self.program_from = "", 0
+        self._state = self._previous = self._read_state()
+        self._signal_metrics.reset()
 
     def get_state(self) -> dict[str, Any]:
         """The present episodes as their seeds, their actions, who decides, and drivers drawn again."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
 from sandbox.api import InvalidValueError, RewardSpec
-from sandbox_traffic.batch import SignalBatch, as_phases, draw_seed
+from sandbox_traffic.batch import HeldBatch, SignalBatch, as_phases, draw_seed
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.copying import reduce_by_replay
 from sandbox_traffic.network.roads import require_one_signal
@@ -168,6 +168,14 @@ class SignalEnv(gym.Env[Observation, np.int64]):
         """Draw the drivers again who depart from now on; see `sandbox_traffic.sumo.interface`."""
         self.batch.redraw(seed)
 
+    def hold(self) -> HeldBatch:
+        """Keep the present moment; see `SignalBatch.hold`."""
+        return self.batch.hold()
+
+    def go_on(self, held: HeldBatch) -> None:
+        """Go on from a moment that was kept."""
+        self.batch.go_on(held)
+
     @property
     def observation_names(self) -> list[str]:
         """What the entries of the observation are."""
@@ -276,6 +284,15 @@ class SignalsEnv(ParallelEnv):  # type: ignore[misc]
     def redraw(self, seed: int) -> None:
         """Draw the drivers again who depart from now on; see `sandbox_traffic.sumo.interface`."""
         self.batch.redraw(seed)
+
+    def hold(self) -> HeldBatch:
+        """Keep the present moment; see `SignalBatch.hold`."""
+        return self.batch.hold()
+
+    def go_on(self, held: HeldBatch) -> None:
+        """Go on from a moment that was kept."""
+        self.batch.go_on(held)
+        self.agents = list(self.possible_agents)
 
     @property
     def observation_names(self) -> dict[str, list[str]]:

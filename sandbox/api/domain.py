@@ -84,6 +84,8 @@ class Task:
               false where some parameters forbid it. Without it a decision has one future.
             - ``observation_names`` (by agent in a parallel task) and ``action_text(action, row)``: what is
               seen and done, in the domain's words.
+            - ``hold()`` and ``go_on(held)``: keep a moment in a way that is faster than a state, for
+              branches that end before the episode does; ``held.release()`` gives it up.
 
             The native vector environment may have ``branch(state, seeds) -> (observations, infos)``: row i
             plays on from a state of the single environment as that does after ``redraw(seeds[i])``.

@@ -61,7 +61,8 @@ class Brancher:
         untouched = False
         if self._restorable and any(self.memoryless(branch.follow) for branch in point.branches):
             replay(self._stage, point.seed, prefix, ())
-            saved, untouched = self._stage.save(), True
+            ends = self._window is None or point.step + self._window >= len(actions)
+            saved, untouched = self._stage.save(hold=not ends), True
             results = self._natively(point, saved.state)
         for place, branch in enumerate(point.branches):
             if place in results:

@@ -26,6 +26,7 @@ class _Saved:
     layers: list[Json]
     observation: Element
     info: Info
+    held: Any = None
 
 
 class Stage:
@@ -57,6 +58,7 @@ class Stage:
         self.observation: Element = None
         self.info: Info = {}
         self.over = True
+        self._held: Any = None
 
     @property
     def mask(self) -> Array | None:
@@ -105,18 +107,29 @@ class Stage:
         """What a policy does now, an action for every row, in the type of the action space."""
         return np.asarray(policy.act(self.observation, self.mask, deterministic), self.space.dtype)
 
-    def save(self) -> Any:
+    def save(self, hold: bool = False) -> Any:
         """The present decision, for `restore`.
+
+        Args:
+            hold: Whether the episode will not be played to its end: then an environment that has ``hold`` and
+                ``go_on`` may keep the moment itself. It is kept until the next call.
 
         Raises:
             PluginError: If the task claims to save its state and does not.
         """
         layers = wrapper_counters(self.env)
-        return _Saved(get_state(self.bare), layers, deepcopy(self.observation), dict(self.info))
+        state, observation = get_state(self.bare), deepcopy(self.observation)
+        self._release()
+        if hold and callable(getattr(self.bare, "hold", None)):
+            self._held = self.bare.hold()
+        return _Saved(state, layers, observation, dict(self.info), self._held)
 
     def restore(self, saved: Any) -> None:
         """Go back to a decision of any earlier episode."""
-        set_state(self.bare, saved.state)
+        if saved.held is not None:
+            self.bare.go_on(saved.held)
+        else:
+            set_state(self.bare, saved.state)
         restore_counters(self.env, saved.layers)
         self.observation, self.info, self.over = deepcopy(saved.observation), dict(saved.info), False
 
@@ -141,7 +154,13 @@ class Stage:
 
     def close(self) -> None:
         """Close the environment."""
+        self._release()
         self.env.close()
+
+    def _release(self) -> None:
+        if self._held is not None:
+            self._held.release()
+            self._held = None
 
     def _see(self, observation: Element) -> None:
         self.observation = observation if self._joint else _batched(observation)
