@@ -25,12 +25,12 @@ from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.moves.api import find_moves
 from sandbox.moves.branching import Brancher
-from sandbox.moves.choose import Decision, decisions, to_screen
-from sandbox.moves.estimate import Plan, interval, plan, worth
+from sandbox.moves.choose import decisions, to_screen
+from sandbox.moves.estimate import interval, plan, worth
+from sandbox.moves.native import NativeBrancher
 from sandbox.moves.scan import scan
 from sandbox.moves.settings import Settings
 from sandbox.moves.stage import Stage, replay
-from sandbox.records.moves import ScanRecord
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
 
@@ -39,7 +39,7 @@ Array = np.ndarray[Any, Any]
 EXACT = ("config.orders=discrete", "evaluation.config.horizon=400", "evaluation.config.warmup=0")
 
 
-def exact(window: int = 60, futures: int = 6_000, count: int = 48) -> dict[str, Any]:
+def exact(window: int = 60, futures: int = 4_000, count: int = 48) -> dict[str, Any]:
     """Estimated against exact advantages of one rule's order over another's, on three instances.
 
     Orders of capped-base-stock against those of three other rules, in states that the former meets and with
@@ -76,7 +76,7 @@ def _advantages(
     rules = ("capped-base-stock", "constant-order", "myopic", "base-stock")
     agents = [Agent(name, baseline=name) for name in dict.fromkeys((*rules, follow))]
     stage = Stage(scenario)
-    brancher = Brancher(scenario, stage, agents, "return", window)
+    native, going_on = NativeBrancher(scenario, "return", window), Agent(follow, baseline=follow)
     quality, index = _exact_quality(scenario, agents[-1] if follow == "optimal" else agents[0])
     estimated, true = [], []
     for rule in agents[1 : len(rules)]:
@@ -93,9 +93,13 @@ def _advantages(
         for decision in to_screen(pool, stage.space, count // (len(rules) - 1), seed=0):
             moment, other = decision.moment, decision.moment.advice[rule.name]
             seeds = np.random.SeedSequence([7, decision.seed, moment.step]).generate_state(futures).tolist()
-            pair = Plan(decision, (moment.action, other), ((rule.name,),), tuple(seeds), follow)
-            played = worth(pair, brancher.play(pair.point(), scans[decision.seed].actions))
-            estimated.append(float(played.differences.mean()))
+            replay(stage, decision.seed, scans[decision.seed].actions[: moment.step], ())
+            state = stage.save().state["env"]
+            values = [
+                native.rollout(state, going_on, np.full(futures, int(action)), seeds)[0]  # type: ignore[arg-type]
+                for action in (moment.action, other)
+            ]
+            estimated.append(float((values[0] - values[1]).mean()))
             q = quality[index(np.array([moment.observation]))[0]]
             true.append(float(q[int(moment.action)] - q[int(other)]))  # type: ignore[arg-type]
     stage.close()
@@ -133,7 +137,7 @@ def _exact_quality(scenario: ResolvedScenario, agent: Agent) -> tuple[Array, Cal
     return model.action_values(values), model.state_index
 
 
-def placebo(trials: int = 200, candidates: int = 10, futures: int = 24) -> dict[str, Any]:
+def placebo(trials: int = 200, candidates: int = 6, futures: int = 24) -> dict[str, Any]:
     """Whole searches in which both actions are the agent's own, with futures that are not shared.
 
     Any find is false. With shared futures the differences are zero to the last bit, which would test
@@ -142,19 +146,30 @@ def placebo(trials: int = 200, candidates: int = 10, futures: int = 24) -> dict[
     scenario = as_scenario("inventory/lost-sales-l2-p9", EXACT)
     agent = Agent("base-stock", baseline="base-stock")
     stage = Stage(scenario)
-    record = _every_decision(scan(scenario, stage, [agent, agent], evaluation_seeds(scenario, 1)[0]), stage)
-    pool = decisions([record])
-    brancher = Brancher(scenario, stage, [agent], "return", 40)
+    record = scan(scenario, stage, [agent, agent], evaluation_seeds(scenario, 1)[0])
+    native = NativeBrancher(scenario, "return", 40)
+    states: list[Any] = []
+    stage.reset(record.seed)
+    for action in record.actions[:300]:
+        states.append((stage.save().state["env"], action[0]))  # type: ignore[index]
+        stage.step(np.asarray(action, stage.space.dtype))
+
+    def differences(place: int, count: int, rng: np.random.Generator) -> Array:
+        state, action = states[place]
+        seeds = rng.integers(2**31, size=2 * count).tolist()
+        values = native.rollout(state, agent, np.full(2 * count, action), seeds)[0]
+        return values[:count] - values[count:]
+
     false_finds = tested = false_candidates = 0
     start = time.perf_counter()
     for trial in range(trials):
         rng = np.random.default_rng([11, trial])
-        screened = rng.choice(len(pool) - 60, 30, replace=False)
-        scores = [(_difference(brancher, pool[i], record, rng, 4).mean(), i) for i in screened]
+        screened = rng.choice(len(states), 3 * candidates, replace=False).tolist()
+        scores = [(differences(place, 4, rng).mean(), place) for place in screened]
         scores.sort(reverse=True)
         false = 0
-        for _, i in scores[:candidates]:
-            fresh = _difference(brancher, pool[i], record, rng, futures)
+        for _, place in scores[:candidates]:
+            fresh = differences(place, futures, rng)
             low, high = interval(fresh, candidates)
             false += not low <= 0 <= high
         tested += candidates
@@ -172,40 +187,6 @@ def placebo(trials: int = 200, candidates: int = 10, futures: int = 24) -> dict[
             "seconds": round(time.perf_counter() - start, 1),
         }
     }
-
-
-def _every_decision(record: ScanRecord, stage: Stage) -> ScanRecord:
-    """An episode in which every decision counts as one that the agent alone takes."""
-    from sandbox.moves.scan import sketch
-    from sandbox.records.moves import Moment
-
-    moments = []
-    stage.reset(record.seed)
-    for step, action in enumerate(record.actions):
-        row = action[0]  # type: ignore[index]
-        moments.append(
-            Moment(
-                step=step,
-                observation=sketch(stage.observation, 0),
-                action=row,
-                advice={"itself": row},
-                novelty=1.0,
-            )
-        )
-        stage.step(np.asarray(action, stage.space.dtype))
-    return record.changed(moments=tuple(moments))
-
-
-def _difference(
-    brancher: Brancher, decision: Decision, record: ScanRecord, rng: np.random.Generator, futures: int
-) -> Array:
-    """Differences between two sets of futures of the same action."""
-    seeds = [int(seed) for seed in rng.integers(2**31, size=2 * futures)]
-    name = next(iter(brancher.agents))
-    played = Plan(decision, (decision.moment.action,), (), tuple(seeds), name)
-    results = brancher.play(played.point(), record.actions)
-    values = np.array([result.value for result in results], float)
-    return values[:futures] - values[futures:]
 
 
 def traffic(name: str, finds: int = 22, fresh: int = 16) -> dict[str, Any]:

@@ -75,12 +75,38 @@ class NativeBrancher:
         return self._made[agent.name, rows]
 
     def _play(self, state: Json, agent: Agent, branches: Sequence[Branch]) -> list[BranchResult]:
-        rows = len(branches)
+        dtype = self._pair(agent, len(branches))[0].single_action_space.dtype
+        first = np.stack([np.asarray(branch.action, dtype) for branch in branches])
+        futures = [int(branch.future or 0) for branch in branches]
+        values, lengths, sums = self.rollout(state, agent, first, futures)
+        return [
+            BranchResult(
+                value=float(values[row]),
+                steps=int(lengths[row]),
+                terms={name: float(each[row]) for name, each in sums.items()},
+            )
+            for row in range(len(branches))
+        ]
+
+    def rollout(
+        self, state: Json, agent: Agent, first: Array, futures: Sequence[int]
+    ) -> tuple[Array, Array, dict[str, Array]]:
+        """Branches as arrays.
+
+        Args:
+            state: Of the single environment.
+            agent: Who goes on.
+            first: First action of every branch, shape ``(n, *action_shape)``.
+            futures: Seed of every branch's future.
+
+        Returns:
+            Values, numbers of steps, and sums of reward terms, shape ``(n,)`` each.
+        """
+        rows = len(futures)
         envs, policy = self._pair(agent, rows)
         bare: Any = envs.unwrapped
-        observation, info = bare.branch(state, [branch.future for branch in branches])
-        policy.reset(rows, branches[0].future)
-        first = np.stack([np.asarray(branch.action, envs.single_action_space.dtype) for branch in branches])
+        observation, info = bare.branch(state, list(futures))
+        policy.reset(rows, futures[0])
         totals, lengths, running = np.zeros(rows), np.zeros(rows, int), np.ones(rows, np.bool_)
         metrics: list[dict[str, float]] = [{} for _ in range(rows)]
         sums: dict[str, Array] = {}
@@ -96,14 +122,8 @@ class NativeBrancher:
             for row in np.flatnonzero(done & running).tolist():
                 metrics[row] = final_metrics(info, row)
             running &= ~done
-        return [
-            BranchResult(
-                value=float(totals[row]) if self._measure == "return" else self._metric(metrics[row]),
-                steps=int(lengths[row]),
-                terms={name: float(values[row]) for name, values in sums.items()},
-            )
-            for row in range(rows)
-        ]
+        values = totals if self._measure == "return" else np.array([*map(self._metric, metrics)])
+        return values, lengths, sums
 
     def _metric(self, metrics: dict[str, float]) -> float:
         value = metrics.get(self._scenario.metric.name, float("nan"))
