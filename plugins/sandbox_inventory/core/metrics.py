@@ -112,3 +112,10 @@ class EpisodeMetrics:
         self._terms = {name: np.array(values) for name, values in saved["terms"].items()}
         self._orders = np.array(saved["orders"]) if "orders" in saved else None
         self._orders_squared = np.array(saved["orders_squared"]) if "orders_squared" in saved else None
+
+
+def repeated(state: Any, num_envs: int) -> Any:
+    """Nested dicts whose arrays have one row, with that row ``num_envs`` times."""
+    if isinstance(state, dict):
+        return {name: repeated(part, num_envs) for name, part in state.items()}
+    return np.repeat(state, num_envs, axis=0) if isinstance(state, np.ndarray) else state

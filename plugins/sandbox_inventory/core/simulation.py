@@ -11,7 +11,7 @@ from gymnasium.utils import seeding
 from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.compiled import kernels
 from sandbox_inventory.core.demand.paths import DemandPaths
-from sandbox_inventory.core.metrics import EpisodeMetrics
+from sandbox_inventory.core.metrics import EpisodeMetrics, repeated
 from sandbox_inventory.core.model import Flow, Model, State
 
 NAMES_OF_VERSION_0_1 = {
@@ -134,6 +134,18 @@ class Simulation:
         }
         self._metrics.set_state(saved["tally"])
         self.demand_paths.set_state(saved)
+
+    def branch(self, saved: dict[str, Any], rngs: Sequence[np.random.Generator]) -> None:
+        """Go on in every environment from the state of a simulation of one, each with its own demand.
+
+        Args:
+            saved: What `get_state` of a simulation of one environment returned.
+            rngs: A generator for each environment.
+        """
+        self.time = int(saved["time"])
+        self.state = repeated(saved["state"], self.num_envs)
+        self._metrics.set_state(repeated(saved["tally"], self.num_envs))
+        self.demand_paths.redraw(self.time, rngs)
 
 
 def demand_of_episodes(model: Model, seeds: Sequence[int]) -> list[Array]:
