@@ -56,6 +56,8 @@ def missing_models(scenario: ResolvedScenario, algorithm: Algorithm) -> list[str
         missing.append("it needs the task's dynamics as array operations, and the task offers none")
     elif "gradient" in needs and not models_of(scenario).dynamics.differentiable:
         missing.append("it needs gradients, and the task's dynamics have none with these parameters")
+    if "simulator" in needs and task.simulator is None:
+        missing.append("it plans with a simulator of the task, and the task offers none")
     if "pretrained" in needs and task.pretrained is None:
         missing.append("it fine-tunes a pre-trained model, and the task has none")
     return missing
@@ -63,7 +65,7 @@ def missing_models(scenario: ResolvedScenario, algorithm: Algorithm) -> list[str
 
 def tasks_with(need: Need) -> list[str]:
     """Full names of the tasks that offer a model."""
-    field = {"model": "finite_model", "pretrained": "pretrained"}.get(need, "dynamics")
+    field = {"model": "finite_model", "pretrained": "pretrained", "simulator": "simulator"}.get(need, "dynamics")
     return [
         f"{domain.name}/{task.name}"
         for domain in registry().domains.working()

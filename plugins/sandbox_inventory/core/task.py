@@ -6,6 +6,7 @@ To add a metric, declare it in `METRICS` and compute it in `sandbox_inventory.co
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from sandbox.api import Baseline, Metric, Task, View
@@ -91,10 +92,11 @@ def inventory_task(
         agents=agents,
         cheap=True,
         resume="state",
-        baselines=baselines,
+        baselines=tuple(replace(rule, memoryless=True) for rule in baselines),
         bound=f"sandbox_inventory.{family}.bound:bound" if bound else None,
         sources=sources,
         views=(TRAJECTORIES, REPLAY, *views),
+        simulator=f"{module}:simulator" if agents == "single" else None,
         finite_model=f"sandbox_inventory.{family}.finite:finite_model" if finite_model else None,
         expected_failures=expected_failures or {},
     )

@@ -1,0 +1,76 @@
+"""Hyperparameters of methods that look ahead."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sandbox.api import Tunable
+
+
+class SearchConfig(BaseModel):
+    """Settings of a search among sequences of continuous actions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    method: Annotated[Literal["cem", "mppi"], Tunable(choices=("cem", "mppi"))] = Field(
+        "mppi", description="cem: refit to the best; mppi: average all, weighted by their returns"
+    )
+    horizon: Annotated[int, Field(ge=1, le=1_000), Tunable(choices=(8, 16, 32))] = Field(
+        16, description="steps that are looked ahead"
+    )
+    candidates: Annotated[int, Field(ge=2, le=100_000), Tunable(choices=(32, 64, 128))] = Field(
+        64, description="sequences that are tried in an iteration"
+    )
+    iterations: Annotated[int, Field(ge=1, le=100), Tunable(choices=(1, 2, 4))] = Field(
+        2, description="rounds of trying and refitting before every action"
+    )
+    elites: Annotated[float, Field(gt=0, le=1), Tunable(0.05, 0.3)] = Field(
+        0.1, description="share of the sequences that cem refits to"
+    )
+    temperature: Annotated[float, Field(gt=0, le=1_000), Tunable(0.05, 1.0, log=True)] = Field(
+        0.2, description="λ of mppi, in standard deviations of the sequences' returns"
+    )
+    spread: Annotated[float, Field(gt=0, le=10), Tunable(0.1, 1.0, log=True)] = Field(
+        0.5, description="first σ of the noise, in half ranges of each action"
+    )
+    correlation: Annotated[float, Field(ge=0, lt=1), Tunable(choices=(0.0, 0.5, 0.8))] = Field(
+        0.5, description="of the noise from one step to the next"
+    )
+    momentum: Annotated[float, Field(ge=0, lt=1), Tunable(choices=(0.0, 0.1, 0.3))] = Field(
+        0.1, description="share of mean and σ that stays when cem refits"
+    )
+    gamma: Annotated[float, Field(ge=0, le=1), Tunable(0.9, 0.999, log=True, complement=True)] = Field(
+        1.0, description="discount factor per step within the horizon"
+    )
+
+
+class PlanningConfig(SearchConfig):
+    """Settings of planning with the task's own simulator."""
+
+    scenarios: Annotated[int, Field(ge=1, le=10_000), Tunable(choices=(1, 8, 32))] = Field(
+        1, description="futures that a sequence's return is averaged over; 1 where chance plays no part"
+    )
+
+
+class RolloutConfig(BaseModel):
+    """Settings of one-step look-ahead over a baseline."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    horizon: Annotated[int, Field(ge=1, le=100_000), Tunable(choices=(8, 16, 32, 64))] = Field(
+        32, description="steps: the action that is tried, then the baseline"
+    )
+    scenarios: Annotated[int, Field(ge=2, le=100_000), Tunable(choices=(16, 64, 256))] = Field(
+        64, description="futures, the same for every action, that a return is averaged over"
+    )
+    gamma: Annotated[float, Field(ge=0, le=1), Tunable(0.9, 0.999, log=True, complement=True)] = Field(
+        1.0, description="discount factor per step within the horizon"
+    )
+    confidence: Annotated[float, Field(ge=0, le=10), Tunable(choices=(0.0, 1.0, 2.0))] = Field(
+        1.0, description="standard errors by which an action must be better than the baseline's"
+    )
+    width: int | None = Field(
+        None, ge=1, le=100_000, description="largest distance from the baseline's action; all actions if absent"
+    )

@@ -1,0 +1,54 @@
+"""What the registry loads: cheap, without torch."""
+
+from sandbox.api.algorithm import Algorithm, Capabilities
+
+_OBSERVATIONS = frozenset({"Box", "Discrete", "MultiDiscrete", "MultiBinary", "Dict"})
+_ONE = frozenset({"single"})
+
+planning = Algorithm(
+    name="planning",
+    family="planning",
+    backend="sandbox",
+    capabilities=Capabilities(
+        _OBSERVATIONS,
+        frozenset({"Box"}),
+        agents=_ONE,
+        data="offline",
+        needs=frozenset({"simulator"}),
+    ),
+    config="sandbox.backends.models.config:PlanningConfig",
+    train="sandbox.backends.models.planning:train",
+    load="sandbox.backends.models.planning:load",
+    requires=("torch", "safetensors"),
+    extra="torch",
+    description="Searches with the task's simulator before every action (CEM or MPPI); learns nothing.",
+    sources=(
+        "Williams et al. (2017), Information theoretic MPC for model-based reinforcement learning, ICRA",
+        "Chua et al. (2018), Deep reinforcement learning in a handful of trials, arXiv 1805.12114",
+        "Pinneri et al. (2020), Sample-efficient cross-entropy method for real-time planning, "
+        "arXiv 2008.06389",
+    ),
+)
+rollout = Algorithm(
+    name="rollout",
+    family="planning",
+    backend="sandbox",
+    capabilities=Capabilities(
+        _OBSERVATIONS,
+        frozenset({"Discrete", "MultiDiscrete"}),
+        masks=True,
+        agents=_ONE,
+        data="offline",
+        needs=frozenset({"simulator", "expert"}),
+    ),
+    config="sandbox.backends.models.config:RolloutConfig",
+    train="sandbox.backends.models.rollout:train",
+    load="sandbox.backends.models.rollout:load",
+    requires=("torch", "safetensors"),
+    extra="torch",
+    description="One-step look-ahead over a baseline, with the task's simulator; learns nothing.",
+    sources=(
+        "Bertsekas (2019), Reinforcement Learning and Optimal Control, section 2.4",
+        "Tesauro & Galperin (1996), On-line policy improvement using Monte-Carlo search, NIPS 9",
+    ),
+)
