@@ -41,5 +41,6 @@ DUAL_SOURCING = inventory_task(
         ),
     ),
     sources=(GIJSBRECHTS,),
+    dynamics=True,
     views=(ORDER_MAP,),
 )

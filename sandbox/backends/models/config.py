@@ -74,3 +74,47 @@ class RolloutConfig(BaseModel):
     width: int | None = Field(
         None, ge=1, le=100_000, description="largest distance from the baseline's action; all actions if absent"
     )
+
+Layer = Annotated[int, Field(ge=1, le=8192)]
+
+
+class ModelConfig(BaseModel):
+    """Settings of a learned model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    members: Annotated[int, Field(ge=1, le=100), Tunable(choices=(3, 5, 7))] = Field(
+        5, description="networks of the ensemble"
+    )
+    net_arch: Annotated[list[Layer], Tunable(choices=((64, 64), (128, 128), (200, 200)))] = Field(
+        [128, 128], max_length=16, description="hidden layers of each network"
+    )
+    learning_rate: Annotated[float, Tunable(1e-4, 1e-2, log=True)] = Field(
+        1e-3, gt=0, le=10, description="step size of AdamW"
+    )
+    weight_decay: Annotated[float, Tunable(1e-6, 1e-3, log=True)] = Field(
+        1e-5, ge=0, le=1, description="decoupled decay of the weights"
+    )
+    batch_size: int = Field(128, ge=1, le=1_000_000, description="steps of an update of a network")
+    max_epochs: int = Field(40, ge=1, le=100_000, description="passes over the steps when it is fitted")
+    patience: int = Field(
+        4, ge=1, le=1_000, description="epochs without a smaller error on held-out steps until it stops"
+    )
+    holdout: float = Field(0.1, gt=0, lt=1, description="share of the steps that is held out")
+    random_steps: Annotated[int, Field(ge=2, le=100_000_000), Tunable(choices=(200, 500, 1000))] = Field(
+        400, description="steps with random actions before the first fit"
+    )
+    steps_per_fit: Annotated[int, Field(ge=1, le=100_000_000), Tunable(choices=(100, 200, 400))] = Field(
+        200, description="steps between two fits"
+    )
+
+
+class PetsConfig(ModelConfig, SearchConfig):
+    """Settings of PETS."""
+
+    method: Annotated[Literal["cem", "mppi"], Tunable(choices=("cem", "mppi"))] = Field(
+        "cem", description="cem: refit to the best; mppi: average all, weighted by their returns"
+    )
+    iterations: Annotated[int, Field(ge=1, le=100), Tunable(choices=(2, 3, 4))] = Field(
+        3, description="rounds of trying and refitting before every action"
+    )

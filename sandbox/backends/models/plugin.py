@@ -52,3 +52,26 @@ rollout = Algorithm(
         "Tesauro & Galperin (1996), On-line policy improvement using Monte-Carlo search, NIPS 9",
     ),
 )
+pets = Algorithm(
+    name="pets",
+    family="model-based",
+    backend="sandbox",
+    capabilities=Capabilities(
+        _OBSERVATIONS,
+        frozenset({"Box"}),
+        agents=_ONE,
+        on_policy=False,
+        learns_model=True,
+        exact_resume=True,
+    ),
+    config="sandbox.backends.models.config:PetsConfig",
+    train="sandbox.backends.models.pets:train",
+    load="sandbox.backends.models.pets:load",
+    requires=("torch", "safetensors"),
+    extra="torch",
+    description="Learns an ensemble of probabilistic networks and plans in it before every action.",
+    sources=(
+        "Chua et al. (2018), Deep reinforcement learning in a handful of trials using probabilistic dynamics "
+        "models, arXiv 1805.12114",
+    ),
+)

@@ -54,9 +54,17 @@ class TrajectorySearch:
         self.reset(0, np.random.default_rng(0))
 
     def reset(self, rows: int, rng: np.random.Generator) -> None:
-        """Forget all plans."""
-        self._mean: Floats = np.tile(self._middle, (rows, self.config.horizon, 1))
+        """Forget all plans.
+
+        Attributes that are set: ``plans``, the means that the next search begins with, in the actions' units,
+        shape ``(rows, horizon, k)``.
+        """
+        self.plans: Floats = np.tile(self._middle, (rows, self.config.horizon, 1))
         self._rng = rng
+
+    def forget(self, rows: NDArray[np.bool_]) -> None:
+        """Forget the plans of rows whose episode has ended."""
+        self.plans[rows] = self._middle
 
     def plan(self, evaluate: Evaluate) -> NDArray[Any]:
         """Search from the last plans, and take the first action of each.
@@ -67,11 +75,11 @@ class TrajectorySearch:
         Returns:
             Actions, shape ``(rows, *action_shape)``.
         """
-        mean, spread = self._mean, np.full_like(self._mean, self.config.spread) * self._half
+        mean, spread = self.plans, np.full_like(self.plans, self.config.spread) * self._half
         for _ in range(self.config.iterations):
             sequences = self._draw(mean, spread)
             mean, spread = self._refit(sequences, evaluate(sequences), mean, spread)
-        self._mean = np.concatenate([mean[:, 1:], mean[:, -1:]], axis=1)
+        self.plans = np.concatenate([mean[:, 1:], mean[:, -1:]], axis=1)
         actions = mean[:, 0].reshape(len(mean), *self.space.shape).astype(self.space.dtype)
         inside: NDArray[Any] = np.clip(actions, self.space.low, self.space.high)
         return inside
