@@ -58,9 +58,22 @@ def missing_models(scenario: ResolvedScenario, algorithm: Algorithm) -> list[str
         missing.append("it needs gradients, and the task's dynamics have none with these parameters")
     if "simulator" in needs and task.simulator is None:
         missing.append("it plans with a simulator of the task, and the task offers none")
+    elif "simulator" in needs:
+        require_simulator(scenario)
     if "pretrained" in needs and task.pretrained is None:
         missing.append("it fine-tunes a pre-trained model, and the task has none")
     return missing
+
+
+def require_simulator(scenario: ResolvedScenario) -> None:
+    """Make a copy of the task, once.
+
+    Raises:
+        InvalidValueError: If nobody can look ahead with these parameters.
+    """
+    copies: Any = models_of(scenario).simulator(1)
+    if hasattr(copies, "close"):
+        copies.close()
 
 
 def tasks_with(need: Need) -> list[str]:
@@ -109,7 +122,20 @@ def find_sources(
     if data is not None:
         dataset = read_dataset(Path(data).resolve())
         require_fit(dataset, *spaces, scenario.spec.id)
-    return Sources(dataset, None if expert is None else find_expert(expert, scenario))
+    known = None if expert is None else find_expert(expert, scenario)
+    if known is not None and "simulator" in algorithm.capabilities.needs:
+        _require_base(known, algorithm, scenario)
+    return Sources(dataset, known)
+
+
+def _require_base(expert: Expert, algorithm: Algorithm, scenario: ResolvedScenario) -> None:
+    """An expert that is asked in copies of the task is a baseline that can be asked from any state."""
+    if expert.agent.baseline is None or not expert.memoryless:
+        able = [baseline.name for baseline in scenario.task.baselines if baseline.memoryless]
+        raise MisfitError(
+            f"{algorithm.name} goes on with a baseline from any state, which '{expert.given}' cannot.",
+            f"Add --expert NAME with one of: {', '.join(able)}." if able else "",
+        )
 
 
 def uses_many_envs(algorithm: Algorithm) -> bool:

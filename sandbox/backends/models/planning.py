@@ -116,19 +116,13 @@ def read_settings(directory: Path) -> tuple[Mapping[str, Any], Space]:
 
 
 def require_no_start(context: TrainContext, name: str) -> None:
-    """Refuse what a planner has no use for, and what cannot be looked ahead in.
+    """Refuse a policy to start from.
 
     Raises:
-        MisfitError: If there is a policy to start from, or the task offers no simulator.
-        InvalidValueError: If nobody can look ahead with these parameters.
+        MisfitError: If there is one.
     """
     if context.initial is not None:
         raise MisfitError(f"{name} starts from no policy: it learns nothing.", "Leave --init-from out.")
-    assert context.models is not None, "an algorithm that plans is given the task's models"
-    copies = context.models.simulator(1)
-    close = getattr(copies, "close", None)
-    if close is not None:
-        close()
 
 
 def _box(space: Space) -> Box:
