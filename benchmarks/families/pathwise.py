@@ -28,10 +28,15 @@ from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.given import as_scenario
 
-LOST_SALES = [f"inventory/lost-sales-l{lead}-p{penalty}" for lead in (1, 2, 3, 4) for penalty in (4, 9, 19, 39)]
+LOST_SALES = [
+    f"inventory/lost-sales-l{lead}-p{penalty}" for lead in (1, 2, 3, 4) for penalty in (4, 9, 19, 39)
+]
 DUAL_SOURCING = [f"inventory/dual-sourcing-l{lead}-c{price}" for lead in (2, 3, 4) for price in (105, 110)]
 CHANGES = {
-    f"inventory/dual-sourcing-l4-c{price}": (f"inventory/dual-sourcing-l3-c{price}", "config.regular_lead_time=4")
+    f"inventory/dual-sourcing-l4-c{price}": (
+        f"inventory/dual-sourcing-l3-c{price}",
+        "config.regular_lead_time=4",
+    )
     for price in (105, 110)
 }
 """Instances that are no scenario: the one that they are made from, and what is changed."""

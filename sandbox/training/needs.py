@@ -78,7 +78,9 @@ def require_simulator(scenario: ResolvedScenario) -> None:
 
 def tasks_with(need: Need) -> list[str]:
     """Full names of the tasks that offer a model."""
-    field = {"model": "finite_model", "pretrained": "pretrained", "simulator": "simulator"}.get(need, "dynamics")
+    field = {"model": "finite_model", "pretrained": "pretrained", "simulator": "simulator"}.get(
+        need, "dynamics"
+    )
     return [
         f"{domain.name}/{task.name}"
         for domain in registry().domains.working()

@@ -1,7 +1,7 @@
 """Models as array operations of any library, for gradients through them; see `sandbox.api.Dynamics`.
 
-Orders are not rounded here, as rounding has no gradient; the environment rounds what a policy then orders. With
-whole demand nothing is lost by that: the cost of an order is linear between whole quantities, so that no
+Orders are not rounded here, as rounding has no gradient; the environment rounds what a policy then orders.
+With whole demand nothing is lost by that: the cost of an order is linear between whole quantities, so that no
 fraction of a unit is better than both neighbours.
 """
 
@@ -28,9 +28,7 @@ class DifferentiableModel(Model, Protocol):
         """As `Model.observe`."""
         ...
 
-    def play(
-        self, state: State, quantities: Array, demand: Array, xp: ModuleType = np
-    ) -> tuple[State, Flow]:
+    def play(self, state: State, quantities: Array, demand: Array, xp: ModuleType = np) -> tuple[State, Flow]:
         """As `Model.step`, by quantities instead of actions."""
         ...
 

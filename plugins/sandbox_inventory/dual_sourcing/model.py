@@ -67,9 +67,7 @@ class DualSourcing:
         """Order (expedited, regular), demand, cost, and the receipt of the next period."""
         return self.play(state, self.orders.quantities(action), demand)
 
-    def play(
-        self, state: State, quantities: Array, demand: Array, xp: ModuleType = np
-    ) -> tuple[State, Flow]:
+    def play(self, state: State, quantities: Array, demand: Array, xp: ModuleType = np) -> tuple[State, Flow]:
         """`step` by quantities ``(num_envs, 2)``, in the array operations of any library."""
         config, demanded = self.config, demand[:, 0]
         expedited, regular = quantities[:, 0], quantities[:, 1]

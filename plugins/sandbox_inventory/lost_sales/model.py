@@ -72,9 +72,7 @@ class LostSales:
         """Order, demand, cost, and the receipt of the next period."""
         return self.play(state, self.orders.quantities(action), demand)
 
-    def play(
-        self, state: State, quantity: Array, demand: Array, xp: ModuleType = np
-    ) -> tuple[State, Flow]:
+    def play(self, state: State, quantity: Array, demand: Array, xp: ModuleType = np) -> tuple[State, Flow]:
         """`step` by quantities, in the array operations of any library; ``quantity`` is ``(num_envs,)``."""
         config, demanded = self.config, demand[:, 0]
         stock, pipeline = state["stock"], state["pipeline"]

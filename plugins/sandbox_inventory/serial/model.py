@@ -89,9 +89,7 @@ class Serial:
         """Orders and shipments, demand, cost, and the receipts of the next period."""
         return self.play(state, self.orders.quantities(action), demand)
 
-    def play(
-        self, state: State, quantities: Array, demand: Array, xp: ModuleType = np
-    ) -> tuple[State, Flow]:
+    def play(self, state: State, quantities: Array, demand: Array, xp: ModuleType = np) -> tuple[State, Flow]:
         """`step` by quantities ``(num_envs, stages)``, in the array operations of any library."""
         config, demanded, stages = self.config, demand[:, 0], self.stages
         stock, in_transit, shipped, late = self._ship(state, quantities, xp)
@@ -140,7 +138,9 @@ class Serial:
                 stock[stage] = stock[stage] + shipped[stage]
         nothing = 0.0 * late
         added = [
-            xp.stack([shipped[stage] if slot + 1 == lead_time else nothing for slot in range(self.slots)], axis=1)
+            xp.stack(
+                [shipped[stage] if slot + 1 == lead_time else nothing for slot in range(self.slots)], axis=1
+            )
             for stage, lead_time in enumerate(self.config.lead_times)
         ]
         in_transit = state["in_transit"] + xp.stack(added, axis=1)

@@ -72,8 +72,12 @@ class RolloutConfig(BaseModel):
         1.0, description="standard errors by which an action must be better than the baseline's"
     )
     width: int | None = Field(
-        None, ge=1, le=100_000, description="largest distance from the baseline's action; all actions if absent"
+        None,
+        ge=1,
+        le=100_000,
+        description="largest distance from the baseline's action; all actions if absent",
     )
+
 
 Layer = Annotated[int, Field(ge=1, le=8192)]
 
@@ -117,4 +121,35 @@ class PetsConfig(ModelConfig, SearchConfig):
     )
     iterations: Annotated[int, Field(ge=1, le=100), Tunable(choices=(2, 3, 4))] = Field(
         3, description="rounds of trying and refitting before every action"
+    )
+
+
+class MbpoConfig(ModelConfig):
+    """Settings of MBPO."""
+
+    rollouts: Annotated[int, Field(ge=1, le=10_000_000), Tunable(choices=(2_000, 10_000, 40_000))] = Field(
+        10_000, description="observations from which the policy plays in the model after each fit"
+    )
+    rollout_length: Annotated[int, Field(ge=1, le=1_000), Tunable(choices=(1, 3, 5))] = Field(
+        1, description="steps of a rollout in the model"
+    )
+    kept_fits: int = Field(5, ge=1, le=1_000, description="fits whose rollouts are learned from")
+    real_share: Annotated[float, Field(ge=0, le=1), Tunable(choices=(0.05, 0.2, 0.5))] = Field(
+        0.05, description="share of a batch that was played in the environment, at least one step"
+    )
+    updates_per_step: Annotated[float, Field(gt=0, le=1_000), Tunable(choices=(1.0, 5.0, 10.0, 20.0))] = (
+        Field(10.0, description="updates of actor and critics for every step in the environment")
+    )
+    batch_of_policy: int = Field(256, ge=2, le=1_000_000, description="steps of an update of the policy")
+    policy_learning_rate: Annotated[float, Field(gt=0, le=10), Tunable(1e-4, 3e-3, log=True)] = Field(
+        1e-3, description="step size of Adam, of actor, critics and temperature"
+    )
+    policy_arch: Annotated[list[Layer], Tunable(choices=((64, 64), (128, 128), (256, 256)))] = Field(
+        [128, 128], max_length=16, description="hidden layers of actor and critics"
+    )
+    gamma: Annotated[float, Field(ge=0, le=1), Tunable(0.9, 0.999, log=True, complement=True)] = Field(
+        0.99, description="discount factor per step"
+    )
+    target_rate: Annotated[float, Field(gt=0, le=1), Tunable(0.001, 0.05, log=True)] = Field(
+        0.005, description="share by which the target networks follow, every update"
     )

@@ -4,8 +4,8 @@ Every member gives a normal distribution of the change of the observation and of
 
     Δ, r ~ N(μ(s, a), diag σ²(s, a)),   loss = ½ Σ ((y - μ)² / σ² + log σ²)
 
-fitted to its own share of the steps, with a part held out; training of a member stops when its error there
-no longer falls. σ is what chance does, the disagreement of the members what is not known yet (Chua et al.
+fitted to its own share of the steps, with a part held out; training stops when the likelihood there
+no longer rises, and every member keeps the weights that were best. σ is what chance does, the disagreement of the members what is not known yet (Chua et al.
 2018). Where episodes end by themselves a further output learns when.
 """
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,13 +23,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sandbox.api.errors import RunFailedError
+from sandbox.backends.models.config import ModelConfig
+
 Floats32 = NDArray[np.float32]
 
 MARGIN = 0.5
 """Predicted observations stay within the range of those that were met and this share of it on both sides."""
 
 MIN_GAIN = 0.01
-"""Relative gain of the error on held-out steps that counts as one."""
+"""Gain of the log-likelihood of held-out steps, in nats, that counts as one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +103,7 @@ class Ensemble(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         widths = [size + action_size, *hidden, 2 * self.outputs + 1]
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             drawn = torch.randn(members, before, after, generator=generator) / math.sqrt(before)
             self.weights.append(nn.Parameter(drawn))
             self.biases.append(nn.Parameter(torch.zeros(members, 1, after)))
@@ -216,11 +220,16 @@ def fit(
     held = min(1_000, max(1, int(holdout * len(steps))))
     test, own = order[:held], order[held:]
     inputs = torch.from_numpy(np.concatenate([steps.observation, steps.action], axis=1))
-    targets, ended = torch.from_numpy(targets_of(steps)), torch.from_numpy(steps.terminated.astype(np.float32))
+    targets, ended = (
+        torch.from_numpy(targets_of(steps)),
+        torch.from_numpy(steps.terminated.astype(np.float32)),
+    )
     bags = own[rng.integers(len(own), size=(ensemble.members, len(own)))]
     optimizer = torch.optim.AdamW(ensemble.parameters(), learning_rate, weight_decay=weight_decay)
     per_member = [*ensemble.weights, *ensemble.biases]
-    best, best_error = [part.detach().clone() for part in per_member], _held_out(ensemble, inputs, targets, test)
+    held_out = (inputs[test], targets[test], ended[test])
+    best = [part.detach().clone() for part in per_member]
+    best_loss, best_error = _held_out(ensemble, *held_out)
     since, epochs = 0, 0
     while since < patience and epochs < max_epochs:
         bags = rng.permuted(bags, axis=1)
@@ -231,11 +240,13 @@ def fit(
             optimizer.zero_grad()
             (loss.sum() + 0.01 * spread).backward()
             optimizer.step()
-        error = _held_out(ensemble, inputs, targets, test)
-        better = error < best_error * (1 - MIN_GAIN)
+        loss, error = _held_out(ensemble, *held_out)
+        better = loss < best_loss - MIN_GAIN
         for kept, part in zip(best, per_member, strict=True):
             kept[better] = part.detach()[better]
-        best_error = torch.where(better, error, best_error)
+        best_loss, best_error = (
+            torch.where(better, now, before) for now, before in ((loss, best_loss), (error, best_error))
+        )
         since, epochs = (0 if bool(better.any()) else since + 1), epochs + 1
     with torch.no_grad():
         for kept, part in zip(best, per_member, strict=True):
@@ -243,9 +254,32 @@ def fit(
     return {"model_error": float(best_error.mean()), "epochs": float(epochs)}
 
 
+def fit_model(
+    ensemble: Ensemble, steps: Steps, config: ModelConfig, rng: np.random.Generator
+) -> dict[str, float]:
+    """`fit` with the settings of a config.
+
+    Raises:
+        RunFailedError: If the networks have come to give numbers that are not finite.
+    """
+    figures = fit(
+        ensemble,
+        steps,
+        rng,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        batch_size=config.batch_size,
+        max_epochs=config.max_epochs,
+        patience=config.patience,
+        holdout=config.holdout,
+    )
+    if not np.isfinite(figures["model_error"]):
+        raise RunFailedError("The model's error is no longer a finite number.", "Lower learning_rate.")
+    return figures
+
+
 @torch.no_grad()
-def _held_out(ensemble: Ensemble, inputs: Tensor, targets: Tensor, test: NDArray[np.int64]) -> Tensor:
-    """Squared error of every member on the steps that are held out, ``(E,)``."""
-    shape = (ensemble.members, len(test), -1)
-    seen, wanted = inputs[test].expand(shape), targets[test].expand(shape)
-    return ensemble.losses(seen, wanted, torch.zeros(shape[:2]))[1]
+def _held_out(ensemble: Ensemble, inputs: Tensor, targets: Tensor, ended: Tensor) -> tuple[Tensor, Tensor]:
+    """Loss and squared error of every member on the steps that are held out, ``(E,)`` each."""
+    shape = (ensemble.members, len(inputs), -1)
+    return ensemble.losses(inputs.expand(shape), targets.expand(shape), ended.expand(shape[:2]))

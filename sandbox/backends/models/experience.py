@@ -14,6 +14,9 @@ from sandbox.api.types import Array, Space
 from sandbox.backends.actors.observations import flatten
 from sandbox.backends.models.ensemble import Steps, joined
 
+MAX_PARTS = 64
+"""Arrays that steps are spread over before they are put together."""
+
 
 def bounded_box(space: Space, name: str) -> Box:
     """The action space, if its actions have bounds.
@@ -82,6 +85,22 @@ class Experience:
         """Every step, in the order in which they were played."""
         self._parts = [joined(self._parts)]
         return self._parts[0]
+
+    def take(self, rows: NDArray[np.int64]) -> Steps:
+        """Steps by their numbers."""
+        if len(self._parts) > MAX_PARTS:
+            self.all()
+        ends = np.cumsum([len(part) for part in self._parts])
+        if len(self._parts) == 1:
+            return self._parts[0].take(rows)
+        place = np.searchsorted(ends, rows, side="right")
+        starts = ends - [len(part) for part in self._parts]
+        return joined(
+            [
+                self._parts[number].take(rows[place == number] - starts[number])
+                for number in np.unique(place).tolist()
+            ]
+        )
 
     def get_state(self) -> dict[str, Any]:
         """The steps as arrays."""

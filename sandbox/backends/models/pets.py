@@ -23,7 +23,7 @@ from sandbox.api.spaces import space_from_json, space_to_json
 from sandbox.api.types import Array, Space
 from sandbox.backends.actors.observations import flat_size, flatten
 from sandbox.backends.models.config import PetsConfig
-from sandbox.backends.models.ensemble import Ensemble, fit
+from sandbox.backends.models.ensemble import Ensemble, fit_model
 from sandbox.backends.models.experience import ActionScale, Experience, bounded_box
 from sandbox.backends.models.trajectories import Floats, TrajectorySearch
 from sandbox.backends.policy_files import read_policy, require_fit, shapes, write_policy
@@ -202,28 +202,6 @@ class Pets:
         self.play.set_state(state["play"])
         self.rng.bit_generator.state = state["rng"]
         self.steps, self.fitted = int(state["steps"]), bool(state["fitted"])
-
-
-def fit_model(ensemble: Ensemble, steps: Any, config: Any, rng: np.random.Generator) -> dict[str, float]:
-    """`fit` with the settings of a config.
-
-    Raises:
-        RunFailedError: If the networks have come to give numbers that are not finite.
-    """
-    figures = fit(
-        ensemble,
-        steps,
-        rng,
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-        batch_size=config.batch_size,
-        max_epochs=config.max_epochs,
-        patience=config.patience,
-        holdout=config.holdout,
-    )
-    if not np.isfinite(figures["model_error"]):
-        raise RunFailedError("The model's error is no longer a finite number.", "Lower learning_rate.")
-    return figures
 
 
 train = driven(Pets)

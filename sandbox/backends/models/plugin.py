@@ -75,3 +75,26 @@ pets = Algorithm(
         "models, arXiv 1805.12114",
     ),
 )
+mbpo = Algorithm(
+    name="mbpo",
+    family="model-based",
+    backend="sandbox",
+    capabilities=Capabilities(
+        _OBSERVATIONS,
+        frozenset({"Box"}),
+        agents=_ONE,
+        on_policy=False,
+        learns_model=True,
+        exact_resume=True,
+    ),
+    config="sandbox.backends.models.config:MbpoConfig",
+    train="sandbox.backends.models.mbpo:train",
+    load="sandbox.backends.models.mbpo:load",
+    requires=("torch", "safetensors"),
+    extra="torch",
+    description="Soft actor-critic on short rollouts in a learned ensemble of networks.",
+    sources=(
+        "Janner et al. (2019), When to trust your model: model-based policy optimization, arXiv 1906.08253",
+        "Haarnoja et al. (2018), Soft actor-critic algorithms and applications, arXiv 1812.05905",
+    ),
+)

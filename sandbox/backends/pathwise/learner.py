@@ -2,8 +2,8 @@
 
     ∇J(θ) = E ∇_θ Σ_t r(s_t, π_θ(s_t), w_t),   s_{t+1} = f(s_t, π_θ(s_t), w_t)
 
-The noise w is drawn before, so a path is a function of θ and its gradient is found by the chain rule through f
-and r. No value function, no score function and no noise in the actions: hence the small variance.
+The noise w is drawn before, so a path is a function of θ and its gradient is found by the chain rule through
+f and r. No value function, no score function and no noise in the actions: hence the small variance.
 
 Paths are cut into segments. Actions are learned from over ``segment`` steps; ``tail`` further steps are
 played by the policy as it is, because what an action costs shows later (an order arrives after its lead
@@ -59,7 +59,8 @@ class Pathwise:
         distribution = self.learned.distribution
         assert isinstance(distribution, Gaussian), "its action space is a Box"
         self.middle, self.half = (
-            torch.from_numpy(part.astype(np.float32)) for part in (distribution.middle, distribution.half_width)
+            torch.from_numpy(part.astype(np.float32))
+            for part in (distribution.middle, distribution.half_width)
         )
         space: Any = context.action_space
         self.low, self.high = (torch.from_numpy(bound.ravel()) for bound in (space.low, space.high))

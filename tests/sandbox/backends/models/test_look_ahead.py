@@ -25,7 +25,7 @@ def _folders(monkeypatch, tmp_path_factory):
 
 
 def test_what_chance_will_decide_is_not_known_to_the_planner():
-    """Same stock, other demand to come, same plan; the present demand of the episode is drawn ahead in both."""
+    """Same stock, other demand to come, which both have drawn ahead: the same plan."""
     scenario = as_scenario(LOST_SALES, DISCRETE)
     actions = []
     for seed in (1, 2):
@@ -65,7 +65,9 @@ def test_copies_of_a_stream_meet_the_same_chance():
 
 def test_one_step_of_look_ahead_closes_most_of_the_gap_of_base_stock_and_beats_no_optimum():
     scenario = as_scenario(LOST_SALES, [*DISCRETE, "evaluation.episodes=24"])
-    run = sandbox.train(scenario, "rollout", expert="base-stock", hp={"horizon": 16, "scenarios": 32, "width": 4})
+    run = sandbox.train(
+        scenario, "rollout", expert="base-stock", hp={"horizon": 16, "scenarios": 32, "width": 4}
+    )
     table = sandbox.evaluate([run, "base-stock", "optimal"], scenario)
     rollout, base, best = (np.asarray(table.values(name)) for name in ("rollout", "base-stock", "optimal"))
     closed = (base - rollout).mean() / (base - best).mean()
