@@ -4,9 +4,10 @@ Every member gives a normal distribution of the change of the observation and of
 
     Δ, r ~ N(μ(s, a), diag σ²(s, a)),   loss = ½ Σ ((y - μ)² / σ² + log σ²)
 
-fitted to its own share of the steps, with a part held out; training stops when the likelihood there
-no longer rises, and every member keeps the weights that were best. σ is what chance does, the disagreement of the members what is not known yet (Chua et al.
-2018). Where episodes end by themselves a further output learns when.
+fitted to its own share of the steps, with a part held out: every member keeps the weights with the largest
+likelihood there, and training stops when none finds better ones. σ is what chance does, the disagreement of
+the members what is not known yet (Chua et al. 2018). Where episodes end by themselves a further output learns
+when.
 """
 
 from __future__ import annotations
