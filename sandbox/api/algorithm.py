@@ -22,8 +22,11 @@ Family = Literal[
     "policy-gradient", "value-based", "actor-critic", "model-based", "planning", "imitation", "offline"
 ]
 
-Need = Literal["dataset", "expert", "model", "dynamics", "gradient", "pretrained"]
+Need = Literal["dataset", "expert", "model", "dynamics", "gradient", "simulator", "pretrained"]
 """What an algorithm may need beside an environment; see `Capabilities.needs`."""
+
+MODELS: frozenset[Need] = frozenset({"model", "dynamics", "gradient", "simulator"})
+"""What of these is a model of the task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Capabilities:
             - ``"model"``: the task's finite model, `TrainContext.models.finite <TaskModels.finite>`.
             - ``"dynamics"``: the task's dynamics as array operations, `TaskModels.dynamics`.
             - ``"gradient"``: the same, and differentiable.
+            - ``"simulator"``: copies of the task to look ahead in, `TaskModels.simulator`.
             - ``"pretrained"``: the model that the task fine-tunes, `TaskModels.pretrained`.
         accepts: What of these it also uses where it is given; a dataset or an expert that is neither
             needed nor accepted is refused.
@@ -84,7 +88,7 @@ class Capabilities:
     @property
     def model_based(self) -> bool:
         """Whether it plans with a model, given or learned."""
-        return self.learns_model or self.search or bool(self.needs & {"model", "dynamics", "gradient"})
+        return self.learns_model or self.search or bool(self.needs & MODELS)
 
     @property
     def learning(self) -> str:

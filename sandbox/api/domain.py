@@ -99,6 +99,8 @@ class Task:
         finite_model: ``(config, reward) -> FiniteModel`` where states and actions are few enough to be
             written down; raises `InvalidValueError` for parameters with which they are not.
         dynamics: ``(config) -> Dynamics`` where the dynamics are written as array operations.
+        simulator: ``(config, reward, num_envs) -> Simulator``: copies of the task for planners; raises
+            `InvalidValueError` for parameters with which nobody can look ahead.
         tables: What was made of a scenario's parameters and files, ``(config) -> Sequence[InfoTable]``, for
             ``sandbox info``.
         picture: ``(config, path)`` draws the same to a PNG file, for ``sandbox info --picture``; if absent,
@@ -140,6 +142,7 @@ class Task:
     transition: str | type | None = None
     finite_model: str | Callable[..., Any] | None = None
     dynamics: str | Callable[..., Any] | None = None
+    simulator: str | Callable[..., Any] | None = None
     tables: str | Callable[[Any], Sequence[InfoTable]] | None = None
     picture: str | Callable[[Any, Path], None] | None = None
     inputs: str | Callable[[Any], Sequence[InputPart]] | None = None

@@ -47,5 +47,6 @@ DUAL_SOURCING = inventory_task(
         ),
     ),
     sources=(GIJSBRECHTS,),
+    dynamics=True,
     views=(ORDER_MAP,),
 )

@@ -28,6 +28,7 @@ FUTURES = {
 MODELS = {
     "finite_model": "its finite model, for exact solvers",
     "dynamics": "its dynamics as array operations, for planning and gradients",
+    "simulator": "copies of itself, for planners that look ahead",
     "pretrained": "a pre-trained model, for algorithms that fine-tune",
 }
 """What a task may tell of itself; see `sandbox.api.TaskModels`."""

@@ -36,7 +36,7 @@ class DemandPaths:
         self, demands: Sequence[Demand], horizon: int, num_envs: int, traces: Array | None = None
     ) -> None:
         self._items, self._horizon, self._num_envs, self._traces = len(demands), horizon, num_envs, traces
-        self._groups = _grouped(demands)
+        self._groups = grouped(demands)
         # With one family, the uniform numbers of all environments are turned into demand in one call.
         self._inverted = traces is None and len(self._groups) == 1 and self._groups[0][0].inverted
         self.redraws = traces is None and all(demand.independent for demand in demands)
@@ -181,7 +181,7 @@ class DemandPaths:
             rng.bit_generator.state = state
 
 
-def _grouped(demands: Sequence[Demand]) -> list[tuple[Demand, list[int]]]:
+def grouped(demands: Sequence[Demand]) -> list[tuple[Demand, list[int]]]:
     """Each distinct demand with the items that have it: they are drawn together, as one array."""
     groups: list[tuple[Demand, list[int]]] = []
     for item, demand in enumerate(demands):
