@@ -65,6 +65,10 @@ class Capabilities:
         on_policy: Whether it learns only of the policy that is playing, from that policy's own steps; False
             if it learns from whatever was played; None where nothing is played, or for plugins that do not
             say.
+        rounds: Whether an update is a round of an exact solver: few, so that each has a record of its own in
+            ``progress.jsonl`` and the first ones a line on the terminal.
+        from_policy: Whether it can start from a policy (``--init-from``); refused before anything starts
+            where it cannot.
         learns_model: Whether it learns a model of the task. What needs a model, or searches, is model-based
             as well.
         exact_resume: Whether going on from its saved state gives, over restored environments, what a run
@@ -84,6 +88,8 @@ class Capabilities:
     search: bool = False
     on_policy: bool | None = None
     learns_model: bool = False
+    rounds: bool = False
+    from_policy: bool = True
 
     @property
     def model_based(self) -> bool:

@@ -145,7 +145,7 @@ def make_plan(
         if num_envs:
             raise MisfitError(f"{algorithm.name} uses one environment, not {num_envs}.", "Use --num-envs 1.")
         count = 1
-    initial = _initial(init_from)
+    initial = _initial(init_from, algorithm)
     sources = find_sources(scenario, algorithm, (observation_space, action_space), data, expert)
     return Plan(
         scenario=scenario,
@@ -334,9 +334,11 @@ def _positive(name: str, value: int, given: int | None) -> int:
     return value
 
 
-def _initial(init_from: str | Path | None) -> Path | None:
+def _initial(init_from: str | Path | None, algorithm: Algorithm) -> Path | None:
     if init_from is None:
         return None
+    if not algorithm.capabilities.from_policy:
+        raise MisfitError(f"{algorithm.name} starts from no policy.", "Leave --init-from out.")
     path, which = split_policy(str(init_from))
     which = which or "final"
     if (Path(path) / "policy.json").is_file():  # a policy that belongs to no run
