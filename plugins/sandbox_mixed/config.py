@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from sandbox.api import InputFile
+
 if TYPE_CHECKING:
     from sandbox_mixed.car_following import Idm
     from sandbox_mixed.safety import GapFilter
@@ -111,4 +113,40 @@ class RingConfig(ControlConfig):
             first, last = self.without
             if not low <= first < last <= high or last - first >= high - low:
                 raise ValueError("without must lie inside length and leave some of it")
+        return self
+
+
+class PlatoonConfig(ControlConfig):
+    """A single lane on which a leader follows a speed trace."""
+
+    max_acceleration: float = Field(1.5, gt=0, le=5, description="bound of the action |a|, m/s²")
+    sees: Annotated[str, Field(pattern="^(local|local-and-mean)$")] = Field(
+        "local-and-mean",
+        description="observation: speed, speed difference and gap, or also the mean of the own speed over 38 s",
+    )
+    trace: Annotated[str, InputFile()] = Field(
+        "", description="CSV file with the columns time (s) and speed (m/s); nothing for generated traces"
+    )
+    part: tuple[float, float] = Field(
+        (0.0, 1.0), description="from … to … of the file, as shares: episodes begin at random within it"
+    )
+    platoon: int = Field(10, ge=1, le=500, description="human drivers behind the automated vehicle")
+    automated: int = Field(
+        1, ge=1, le=50, description="automated vehicles: the first follows the leader, the others are spread"
+    )
+    horizon: float = Field(300.0, ge=10, le=36000, description="of an episode, s")
+    wide_gap: float = Field(
+        3.0, gt=0, le=100, description="time gap above which the gap of an automated vehicle is too wide, s"
+    )
+    standing_gap: float = Field(
+        15.0, gt=0, le=1000, description="part of the widest permitted gap that does not grow with speed, m"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> PlatoonConfig:
+        first, last = self.part
+        if not 0.0 <= first < last <= 1.0:
+            raise ValueError("part must be two shares in ascending order, within 0 to 1")
+        if self.automated > self.platoon:
+            raise ValueError("there must be a human driver for every automated vehicle")
         return self

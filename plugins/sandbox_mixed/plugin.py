@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.api import Baseline, Domain, Metric, Task, View
+from sandbox.api import Baseline, Command, Domain, Metric, Task, View
 
 WU = "Wu, Kreidieh, Parvate, Vinitsky & Bayen 2017, Flow, arXiv 1710.05465"
 STERN = "Stern et al. 2018, Transportation Research C 89, 205-221"
@@ -75,12 +75,42 @@ RING = Task(
     small={"vehicles": 6, "length": (60.0, 75.0), "bunching": 5.0, "warmup": 5.0, "horizon": 20.0, "measured": 10.0},
 )
 
+PLATOON = Task(
+    name="platoon",
+    version=1,
+    title="An automated vehicle and a platoon behind a leader with a recorded speed",
+    config="sandbox_mixed.config:PlatoonConfig",
+    make="sandbox_mixed.platoon.core:make",
+    make_vec="sandbox_mixed.platoon.core:make_vec",
+    rewards="sandbox_mixed.platoon.reward:REWARDS",
+    default_reward="frugal",
+    transition="sandbox_mixed.platoon.reward:Interval",
+    metrics=(
+        FUEL_USED,
+        Metric("throughput", "veh/h", "higher", "mean speed by mean spacing of the vehicles behind the leader"),
+        Metric("speed", "m/s", "higher", "mean speed of the vehicles behind the leader"),
+        Metric("spacing", "m", "lower", "mean spacing of the vehicles, leader to last"),
+        Metric("widest_gap", "m", "lower", "widest gap of an automated vehicle"),
+        MIN_GAP,
+        COLLISIONS,
+        INTERVENED,
+    ),
+    cheap=True,
+    resume="state",
+    baselines=CONTROLLERS,
+    sources=(STERN, IDM, FUEL, "Lichtlé et al. 2022, Deploying traffic smoothing cruise controllers, ICRA"),
+    small={"platoon": 3, "horizon": 20.0},
+)
+
 domain = Domain(
     name="mixed-autonomy",
     title="Automated vehicles among human drivers",
-    tasks=(RING,),
+    tasks=(RING, PLATOON),
     default_scenario="mixed-autonomy/ring",
     requires=("numba",),
+    commands=(
+        Command("trace", "sandbox_mixed.platoon.command:trace", "write a stop-and-go speed trace for a leader"),
+    ),
     extra="mixed",
     sources=(WU, STERN, IDM, FUEL),
 )

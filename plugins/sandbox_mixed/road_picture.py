@@ -58,3 +58,20 @@ def draw_ring(
                 float(speed[i])
             )
     return picture.astype(np.uint8)
+
+
+def draw_lane(position: Floats, speed: Floats, automated: Integers, vehicle_length: float) -> Picture:
+    """A single lane from above, as long as its vehicles and the leader at the right end; see `draw_ring`."""
+    height, width = 120, 2 * SIZE
+    span = max(float(position[-1] - position[0]) * 1.05 + 2 * vehicle_length, 120.0)
+    x = position[-1] + vehicle_length - (width - np.arange(width) - 0.5) * span / width
+    picture = np.empty((height, width, 3))
+    picture[:] = BACKGROUND
+    picture[44:76] = ROAD
+    for i, front in enumerate(position):
+        along = (x < front) & (x > front - vehicle_length)
+        along[min(int(np.searchsorted(x, front - vehicle_length / 2)), width - 1)] = True
+        picture[50:70, along] = speed_colour(float(speed[i]), 25.0)
+        if i in automated:
+            picture[46:50, along] = picture[70:74, along] = AUTOMATED
+    return picture.astype(np.uint8)
