@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -149,4 +149,31 @@ class PlatoonConfig(ControlConfig):
             raise ValueError("part must be two shares in ascending order, within 0 to 1")
         if self.automated > self.platoon:
             raise ValueError("there must be a human driver for every automated vehicle")
+        return self
+
+
+class SumoConfig(ControlConfig):
+    """Traffic on SUMO: the ring, or one of Flow's benchmark networks."""
+
+    network: Literal["ring", "figure-eight", "merge", "bottleneck"] = Field("ring", description="what is driven")
+    vehicles: int = Field(22, ge=2, le=500, description="vehicles on the ring")
+    length: tuple[float, float] = Field((220.0, 270.0), description="of the ring, least and greatest, m")
+    bunching: float = Field(40.0, ge=0, le=1e5, description="part of the ring that is empty at first, m")
+    share: float = Field(0.1, ge=0, le=1, description="automated share of the inflow (merge, bottleneck)")
+    flow: float = Field(
+        2000.0, gt=0, le=10000, description="inflow of the highway or bottleneck, veh/h; Flow's: 2000, 2500"
+    )
+    ramp_flow: float = Field(100.0, ge=0, le=3000, description="inflow of the merge's ramp, veh/h")
+    warmup: float = Field(75.0, ge=0, le=3600, description="human driving on the ring before control, s")
+    horizon: float = Field(300.0, ge=1, le=36000, description="time under control, s; Flow's: 150, 750, 750")
+    measured: float = Field(300.0, ge=1, le=36000, description="last part of the horizon that metrics are of, s")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SumoConfig:
+        if not self.length[0] <= self.length[1] <= 1e4:
+            raise ValueError("length must be two lengths in ascending order, at most 10 km")
+        if self.length[0] - self.bunching <= self.vehicles * self.driver.length:
+            raise ValueError("the vehicles have no room: lower bunching")
+        if self.measured > self.horizon:
+            raise ValueError("measured cannot be longer than horizon")
         return self

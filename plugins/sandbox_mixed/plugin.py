@@ -5,6 +5,7 @@ from __future__ import annotations
 from sandbox.api import Baseline, Command, Domain, Metric, Task, View
 
 WU = "Wu, Kreidieh, Parvate, Vinitsky & Bayen 2017, Flow, arXiv 1710.05465"
+FLOW = "Vinitsky et al. 2018, Benchmarks for reinforcement learning in mixed-autonomy traffic, CoRL"
 STERN = "Stern et al. 2018, Transportation Research C 89, 205-221"
 IDM = "Treiber, Hennecke & Helbing 2000, Physical Review E 62, 1805"
 FUEL = "Lee et al. 2021, arXiv 2104.11267: simplified fuel model of a midsize SUV, version 3.1"
@@ -102,10 +103,35 @@ PLATOON = Task(
     small={"platoon": 3, "horizon": 20.0},
 )
 
+SUMO = Task(
+    name="sumo",
+    version=1,
+    title="The ring, and Flow's figure-eight, merge and bottleneck, on SUMO",
+    config="sandbox_mixed.config:SumoConfig",
+    make="sandbox_mixed.sumo.core:make",
+    rewards="sandbox_mixed.sumo.reward:REWARDS",
+    default_reward="speed",
+    transition="sandbox_mixed.sumo.reward:Interval",
+    metrics=(
+        SPEED,
+        SPREAD,
+        Metric("outflow", "veh/h", "higher", "vehicles that left the network in the measured part"),
+        Metric("backlog", "veh", "lower", "vehicles that wait to enter at the end"),
+        COLLISIONS,
+        INTERVENED,
+        Metric("length", "m", "higher", "length of the ring, for reading the others; 0 elsewhere"),
+    ),
+    max_num_envs=2,
+    resume="state",
+    baselines=CONTROLLERS,
+    sources=(WU, FLOW, STERN, IDM),
+    small={"vehicles": 6, "length": (60.0, 75.0), "bunching": 5.0, "warmup": 2.0, "horizon": 20.0, "measured": 10.0},
+)
+
 domain = Domain(
     name="mixed-autonomy",
     title="Automated vehicles among human drivers",
-    tasks=(RING, PLATOON),
+    tasks=(RING, PLATOON, SUMO),
     default_scenario="mixed-autonomy/ring",
     requires=("numba",),
     commands=(

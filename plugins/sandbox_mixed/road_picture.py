@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,4 +77,40 @@ def draw_lane(position: Floats, speed: Floats, automated: Integers, vehicle_leng
         picture[50:70, along] = speed_colour(float(speed[i]), 25.0)
         if i in automated:
             picture[46:50, along] = picture[70:74, along] = AUTOMATED
+    return picture.astype(np.uint8)
+
+
+def draw_roads(lanes: Sequence[Sequence[Sequence[float]]], vehicles: Sequence[Sequence[float]]) -> Picture:
+    """A network from above; x points right and y up.
+
+    Args:
+        lanes: Centre lines, each a list of points, m.
+        vehicles: x, y, heading (degrees clockwise from north), speed (m/s), whether automated.
+    """
+    points = np.array([point[:2] for lane in lanes for point in lane], np.float64)
+    low, high = points.min(0) - 8.0, points.max(0) + 8.0
+    width, height = high - low
+    scale = min(2 * SIZE / width, SIZE / max(height, 1e-9))
+    shape = (max(int(height * scale), 60), max(int(width * scale), 60), 3)
+    picture = np.empty(shape)
+    picture[:] = BACKGROUND
+
+    def paint(x: Floats, y: Floats, half: float, colour: object) -> None:
+        rows = shape[0] - 1 - ((y - low[1]) * scale).astype(int)
+        columns = ((x - low[0]) * scale).astype(int)
+        reach = max(int(half * scale), 1)
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+            picture[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1] = colour
+
+    for lane in lanes:
+        for start, end in itertools.pairwise(np.array(lane, np.float64)[:, :2]):
+            along = np.linspace(0.0, 1.0, max(int(np.hypot(*(end - start)) * scale), 1) + 1)
+            paint(start[0] + along * (end[0] - start[0]), start[1] + along * (end[1] - start[1]), 1.6, ROAD)
+    for x, y, heading, speed, automated in vehicles:
+        angle = np.radians(90.0 - heading)
+        back = np.linspace(0.0, 5.0, 8)
+        xs, ys = x - back * np.cos(angle), y - back * np.sin(angle)
+        if automated:
+            paint(xs, ys, 1.8, AUTOMATED)
+        paint(xs, ys, 1.0, speed_colour(float(speed), 15.0))
     return picture.astype(np.uint8)

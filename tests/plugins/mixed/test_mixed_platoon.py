@@ -51,7 +51,7 @@ def test_a_broken_trace_is_refused_with_its_line(tmp_path: Path, text: str, reas
 def test_generated_leaders_stop_and_go():
     speeds = generate_speeds(np.random.default_rng(0), 36_000, 0.1)
     change = np.diff(speeds) / 0.1
-    assert speeds.min() == 0.0
+    assert speeds.min() < 0.05
     assert 12 < speeds.max() < 22
     assert (speeds < 1).mean() > 0.05
     assert change.min() >= -1.8 - 1e-9
