@@ -57,7 +57,7 @@ class ControlConfig(BaseModel):
     min_gap: float = Field(1.0, ge=0, le=20, description="gap that the filter always leaves, m")
     sees: Annotated[str, Field(pattern="^(local|local-and-mean)$")] = Field(
         "local",
-        description="observation: speed, speed difference and gap, or also the mean of the own speed over 38 s",
+        description="observation: speed, speed difference and gap, or also the mean own speed over 38 s",
     )
 
     @model_validator(mode="after")
@@ -88,8 +88,8 @@ class RingConfig(ControlConfig):
         40.0,
         ge=0,
         le=1e5,
-        description="part of the ring that is empty when the warm-up begins; vehicles are evenly spread over the "
-        "rest, so that a wave forms at once, m",
+        description="part of the ring that is empty when the warm-up begins; vehicles are evenly spread over "
+        "the rest, so that a wave forms at once, m",
     )
     warmup: float = Field(75.0, ge=0, le=3600, description="human driving before an episode begins, s")
     horizon: float = Field(300.0, ge=1, le=36000, description="time under control, s")
@@ -104,7 +104,9 @@ class RingConfig(ControlConfig):
         if low <= room:
             raise ValueError(f"{self.vehicles} vehicles do not move on less than {room:g} m")
         if low - self.bunching <= self.vehicles * self.driver.length:
-            raise ValueError(f"{self.vehicles} vehicles have no room on {low - self.bunching:g} m: lower bunching")
+            raise ValueError(
+                f"{self.vehicles} vehicles have no room on {low - self.bunching:g} m: lower bunching"
+            )
         if self.automated > self.vehicles - 1:
             raise ValueError("at least one vehicle must be driven by a human")
         if self.measured > self.horizon:
@@ -122,7 +124,7 @@ class PlatoonConfig(ControlConfig):
     max_acceleration: float = Field(1.5, gt=0, le=5, description="bound of the action |a|, m/s²")
     sees: Annotated[str, Field(pattern="^(local|local-and-mean)$")] = Field(
         "local-and-mean",
-        description="observation: speed, speed difference and gap, or also the mean of the own speed over 38 s",
+        description="observation: speed, speed difference and gap, or also the mean own speed over 38 s",
     )
     trace: Annotated[str, InputFile()] = Field(
         "", description="CSV file with the columns time (s) and speed (m/s); nothing for generated traces"
@@ -155,7 +157,9 @@ class PlatoonConfig(ControlConfig):
 class SumoConfig(ControlConfig):
     """Traffic on SUMO: the ring, or one of Flow's benchmark networks."""
 
-    network: Literal["ring", "figure-eight", "merge", "bottleneck"] = Field("ring", description="what is driven")
+    network: Literal["ring", "figure-eight", "merge", "bottleneck"] = Field(
+        "ring", description="what is driven"
+    )
     vehicles: int = Field(22, ge=2, le=500, description="vehicles on the ring")
     length: tuple[float, float] = Field((220.0, 270.0), description="of the ring, least and greatest, m")
     bunching: float = Field(40.0, ge=0, le=1e5, description="part of the ring that is empty at first, m")
@@ -166,7 +170,9 @@ class SumoConfig(ControlConfig):
     ramp_flow: float = Field(100.0, ge=0, le=3000, description="inflow of the merge's ramp, veh/h")
     warmup: float = Field(75.0, ge=0, le=3600, description="human driving on the ring before control, s")
     horizon: float = Field(300.0, ge=1, le=36000, description="time under control, s; Flow's: 150, 750, 750")
-    measured: float = Field(300.0, ge=1, le=36000, description="last part of the horizon that metrics are of, s")
+    measured: float = Field(
+        300.0, ge=1, le=36000, description="last part of the horizon that metrics are of, s"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> SumoConfig:

@@ -1,6 +1,7 @@
 """Control laws from the literature, for arrays of automated vehicles.
 
-Each gives a commanded speed or an acceleration from what the sensors of a vehicle measure; shapes ``(rows, k)``.
+Each gives a commanded speed or an acceleration from what the sensors of a vehicle measure; shapes ``(rows,
+k)``.
 """
 
 from __future__ import annotations
@@ -73,8 +74,8 @@ class ProportionalIntegral:
 class AdaptiveCruise:
     """Adaptive cruise control with a constant time gap.
 
-    Milanés & Shladover 2014, Modeling cooperative and autonomous adaptive cruise control dynamic responses using
-    experimental data, Transportation Research C 48, eq. 4: a = k1 (gap - s0 - T v) + k2 (w - v).
+    Milanés & Shladover 2014, Modeling cooperative and autonomous adaptive cruise control dynamic responses
+    using experimental data, Transportation Research C 48, eq. 4: a = k1 (gap - s0 - T v) + k2 (w - v).
 
     Attributes:
         gap_gain: k1, 1/s².

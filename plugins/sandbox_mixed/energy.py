@@ -2,13 +2,13 @@
 
 The simplified model of a midsize SUV (1,897 kg, gasoline) of the CIRCLES project, version 3.1 of 2023, whose
 coefficients were fitted to a full vehicle model: Lee et al. 2021, Integrated framework of vehicle dynamics,
-instabilities, energy models, and sparse flow smoothing controllers, arXiv 2104.11267; coefficients as published
-with the I-24 MOTION data of the MegaVanderTest. On a flat road:
+instabilities, energy models, and sparse flow smoothing controllers, arXiv 2104.11267; coefficients as
+published with the I-24 MOTION data of the MegaVanderTest. On a flat road:
 
     f(v, a) = C0 + C1 v + C3 v³ + p0 a + p1 a v + p2 a v² + q1 a₊² v     [g/s]
 
-with a₊ = max(a, -(p0 + p1 v + p2 v²) / (2 q1 v)); at least the idle rate up to the speed v_c of fuel cut-off, and
-zero above it when braking harder than a_b(v) = a0 + a1 v + a3 v².
+with a₊ = max(a, -(p0 + p1 v + p2 v²) / (2 q1 v)); at least the idle rate up to the speed v_c of fuel
+cut-off, and zero above it when braking harder than a_b(v) = a0 + a1 v + a3 v².
 """
 
 from __future__ import annotations

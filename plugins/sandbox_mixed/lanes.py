@@ -99,7 +99,11 @@ class Traffic:
         self.newest[rows] = 0
 
     def advance(
-        self, commands: Floats, human: bool = False, leader: Floats | None = None, rows: Integers | None = None
+        self,
+        commands: Floats,
+        human: bool = False,
+        leader: Floats | None = None,
+        rows: Integers | None = None,
     ) -> None:
         """Simulate until the next decision.
 
@@ -150,7 +154,12 @@ class Traffic:
     def get_state(self) -> Json:
         """All that changes, as plain data."""
         lanes = {name: part.copy() for name, part in self.lanes._asdict().items()}
-        return {**lanes, "recent": self.recent.copy(), "newest": self.newest.copy(), "tally": self.tally.copy()}
+        return {
+            **lanes,
+            "recent": self.recent.copy(),
+            "newest": self.newest.copy(),
+            "tally": self.tally.copy(),
+        }
 
     def set_state(self, state: Json) -> None:
         """Go back to a state."""
@@ -172,4 +181,3 @@ def observation_space(agents: int, features: int) -> spaces.Box:
 def action_space(agents: int) -> spaces.Box:
     """Accelerations as a share of the greatest."""
     return spaces.Box(-1.0, 1.0, (agents,), np.float32)
-

@@ -11,12 +11,22 @@ IDM = "Treiber, Hennecke & Helbing 2000, Physical Review E 62, 1805"
 FUEL = "Lee et al. 2021, arXiv 2104.11267: simplified fuel model of a midsize SUV, version 3.1"
 
 SPEED = Metric("speed", "m/s", "higher", "mean speed of all vehicles in the measured part")
-SPREAD = Metric("spread", "m/s", "lower", "standard deviation of the vehicles' speeds at an instant, its mean")
-COLLISIONS = Metric("collisions", "1", "lower", "1 if vehicles have touched; the rest of the episode counts as 0")
+SPREAD = Metric(
+    "spread", "m/s", "lower", "standard deviation of the vehicles' speeds at an instant, its mean"
+)
+COLLISIONS = Metric(
+    "collisions", "1", "lower", "1 if vehicles have touched; the rest of the episode counts as 0"
+)
 MIN_GAP = Metric("min_gap", "m", "higher", "least gap between any two vehicles under control")
-EFFORT = Metric("effort", "m/s²", "lower", "mean |acceleration| of automated vehicles that were not human-driven")
-INTERVENED = Metric("intervened", "1", "lower", "share of steps in which the gap filter slowed a vehicle down")
-FUEL_USED = Metric("fuel", "l/100 km", "lower", "fuel of all vehicles by way driven; midsize SUV of arXiv 2104.11267")
+EFFORT = Metric(
+    "effort", "m/s²", "lower", "mean |acceleration| of automated vehicles that were not human-driven"
+)
+INTERVENED = Metric(
+    "intervened", "1", "lower", "share of steps in which the gap filter slowed a vehicle down"
+)
+FUEL_USED = Metric(
+    "fuel", "l/100 km", "lower", "fuel of all vehicles by way driven; midsize SUV of arXiv 2104.11267"
+)
 
 HUMAN = Baseline("human", "sandbox_mixed.baselines:human", "all vehicles follow the human model", IDM)
 FOLLOWER_STOPPER = Baseline(
@@ -45,6 +55,16 @@ ACC = Baseline(
 )
 CONTROLLERS = (HUMAN, FOLLOWER_STOPPER, PI, PI_TUNED, ACC)
 
+SPACE_TIME = View(
+    "space-time", "sandbox_mixed.views:space_time", "trajectories of all vehicles, coloured by speed"
+)
+FUNDAMENTAL = View(
+    "fundamental",
+    "sandbox_mixed.views:fundamental",
+    "flow against density, a point an episode, beside uniform flow",
+)
+REPLAY = View("replay", "sandbox_mixed.views:replay", "the road from above for the web page", ("json",))
+
 RING = Task(
     name="ring",
     version=1,
@@ -71,9 +91,16 @@ RING = Task(
     resume="state",
     baselines=CONTROLLERS,
     bound="sandbox_mixed.ring.bounds:bound",
-    views=(),
+    views=(SPACE_TIME, FUNDAMENTAL, REPLAY),
     sources=(WU, STERN, IDM, FUEL),
-    small={"vehicles": 6, "length": (60.0, 75.0), "bunching": 5.0, "warmup": 5.0, "horizon": 20.0, "measured": 10.0},
+    small={
+        "vehicles": 6,
+        "length": (60.0, 75.0),
+        "bunching": 5.0,
+        "warmup": 5.0,
+        "horizon": 20.0,
+        "measured": 10.0,
+    },
 )
 
 PLATOON = Task(
@@ -88,7 +115,9 @@ PLATOON = Task(
     transition="sandbox_mixed.platoon.reward:Interval",
     metrics=(
         FUEL_USED,
-        Metric("throughput", "veh/h", "higher", "mean speed by mean spacing of the vehicles behind the leader"),
+        Metric(
+            "throughput", "veh/h", "higher", "mean speed by mean spacing of the vehicles behind the leader"
+        ),
         Metric("speed", "m/s", "higher", "mean speed of the vehicles behind the leader"),
         Metric("spacing", "m", "lower", "mean spacing of the vehicles, leader to last"),
         Metric("widest_gap", "m", "lower", "widest gap of an automated vehicle"),
@@ -99,6 +128,7 @@ PLATOON = Task(
     cheap=True,
     resume="state",
     baselines=CONTROLLERS,
+    views=(SPACE_TIME, REPLAY),
     sources=(STERN, IDM, FUEL, "Lichtlé et al. 2022, Deploying traffic smoothing cruise controllers, ICRA"),
     small={"platoon": 3, "horizon": 20.0},
 )
@@ -125,7 +155,14 @@ SUMO = Task(
     resume="state",
     baselines=CONTROLLERS,
     sources=(WU, FLOW, STERN, IDM),
-    small={"vehicles": 6, "length": (60.0, 75.0), "bunching": 5.0, "warmup": 2.0, "horizon": 20.0, "measured": 10.0},
+    small={
+        "vehicles": 6,
+        "length": (60.0, 75.0),
+        "bunching": 5.0,
+        "warmup": 2.0,
+        "horizon": 20.0,
+        "measured": 10.0,
+    },
 )
 
 domain = Domain(
@@ -135,7 +172,9 @@ domain = Domain(
     default_scenario="mixed-autonomy/ring",
     requires=("numba",),
     commands=(
-        Command("trace", "sandbox_mixed.platoon.command:trace", "write a stop-and-go speed trace for a leader"),
+        Command(
+            "trace", "sandbox_mixed.platoon.command:trace", "write a stop-and-go speed trace for a leader"
+        ),
     ),
     extra="mixed",
     sources=(WU, STERN, IDM, FUEL),

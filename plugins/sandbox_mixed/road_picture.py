@@ -100,7 +100,9 @@ def draw_roads(lanes: Sequence[Sequence[Sequence[float]]], vehicles: Sequence[Se
         columns = ((x - low[0]) * scale).astype(int)
         reach = max(int(half * scale), 1)
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-            picture[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1] = colour
+            picture[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1] = (
+                colour
+            )
 
     for lane in lanes:
         for start, end in itertools.pairwise(np.array(lane, np.float64)[:, :2]):

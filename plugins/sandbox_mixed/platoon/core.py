@@ -23,7 +23,6 @@ from sandbox_mixed.kernels import (
     JERKINESS,
     SPEED,
     Floats,
-    Integers,
 )
 from sandbox_mixed.lanes import MEMORY, Traffic, action_space, observation_space
 from sandbox_mixed.platoon.reward import Interval
@@ -35,9 +34,12 @@ STATE = ("time", "leader", "totals", "space", "widest")
 CATCH_UP = 3.0
 """How much FollowerStopper's desired speed exceeds the leader's mean speed over 38 s, m/s.
 
-Tuned with the other controllers on 24 generated episodes, among 0 to 10 m/s: the least fuel with a throughput of at
-least 95 % of the human drivers'.
+Tuned with the other controllers on 24 generated episodes, among 0 to 10 m/s: the least fuel with a
+throughput of at least 95 % of the human drivers'.
 """
+
+MAX_WIDE = 50.0
+"""Largest excess of a gap that the reward counts, m."""
 
 
 class Platoon:
@@ -47,8 +49,8 @@ class Platoon:
     - Action: the acceleration of each automated vehicle, from -1 to 1 times ``max_acceleration``.
     - Termination: vehicles touch. Truncation: after ``horizon`` seconds.
 
-    Vehicle n - 1 is the leader, n - 2 the first automated vehicle. Episodes begin in equilibrium at the leader's
-    speed.
+    Vehicle n - 1 is the leader, n - 2 the first automated vehicle. Episodes begin in equilibrium at the
+    leader's speed.
 
     Attributes:
         traffic: The vehicles.
@@ -105,7 +107,8 @@ class Platoon:
         first, last = (share * self.trace.duration for share in config.part)
         if last - first < config.horizon:
             raise InvalidValueError(
-                f"The part of {config.trace} that is used lasts {last - first:.0f} s, an episode {config.horizon:g} s.",
+                f"The part of {config.trace} that is used lasts {last - first:.0f} s, an episode "
+                f"{config.horizon:g} s.",
                 "Shorten horizon or widen part.",
             )
         return self.trace.sampled(float(rng.uniform(first, last - config.horizon)), steps, config.dt)
@@ -121,7 +124,7 @@ class Platoon:
         self._account()
         local, tally = traffic.local(), traffic.tally
         permitted = config.standing_gap + config.wide_gap * local.speed
-        wide = np.maximum(local.gap - permitted, 0.0).mean(1) / 10.0
+        wide = np.clip(local.gap - permitted, 0.0, MAX_WIDE).mean(1) / 10.0
         followers = traffic.lanes.speed.shape[1] - 1
         return Interval(
             fuel=tally[:, FUEL] / (followers * traffic.interval),
@@ -170,7 +173,7 @@ class Platoon:
         }
 
     def follower_stopper_speed(self) -> Floats:
-        """FollowerStopper's desired speed now, m/s, shape ``(rows,)``: the leader's mean over 38 s, and more."""
+        """FollowerStopper's desired speed now, m/s, shape ``(rows,)``: the leader's mean and `CATCH_UP`."""
         last = np.minimum(self.time * self.config.decision_steps, self.leader.shape[1] - 1)
         first = np.maximum(last - round(MEMORY / self.config.dt), 0)
         means = [self.leader[row, first[row] : last[row] + 1].mean() for row in range(len(last))]

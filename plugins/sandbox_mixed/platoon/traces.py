@@ -1,7 +1,8 @@
 """Speed traces of a leader: read from CSV files, or generated.
 
-A file has a header with the columns ``time`` (s, ascending) and ``speed`` (m/s, 0 to 60); others are ignored. It
-is interpolated linearly. A generated trace alternates between dense flow, congestion and standstill.
+A file has a header with the columns ``time`` (s, ascending) and ``speed`` (m/s, 0 to 60); others are
+ignored. It is interpolated linearly. A generated trace alternates between dense flow, congestion and
+standstill.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from sandbox.api import BrokenFileError
 from sandbox.api.files import read_regular
+from sandbox_mixed.jit import njit
 from sandbox_mixed.kernels import Floats
 
 MAX_BYTES = 64 * 2**20
@@ -111,9 +113,15 @@ def generate_speeds(rng: np.random.Generator, steps: int, dt: float) -> Floats:
         phase = int(rng.choice(3, p=NEXT_PHASE[phase]))
     wander = np.cumsum(rng.normal(0.0, 0.1 * math.sqrt(dt), steps))
     wander -= np.linspace(0.0, wander[-1], steps)
-    speeds = np.empty(steps)
+    return _drive(targets, wander, dt)
+
+
+@njit
+def _drive(targets: Floats, wander: Floats, dt: float) -> Floats:
+    """Speeds that approach their targets with bounded acceleration."""
+    speeds = np.empty(len(targets))
     speed = targets[0]
-    for step in range(steps):
+    for step in range(len(targets)):
         wanted = max(0.0, targets[step] + (wander[step] if targets[step] > 1.0 else 0.0))
         change = min(max(0.4 * (wanted - speed), -BRAKING), ACCELERATION)
         speed = max(0.0, speed + change * dt)

@@ -54,8 +54,8 @@ class Ring:
     - Observation: for each automated vehicle its speed (in 10 m/s), the difference to the vehicle ahead (in
       5 m/s), the gap (in 20 m) and, with ``sees: local-and-mean``, the mean of its own speed over 38 s (in
       10 m/s); shape ``(k · 3,)`` or ``(k · 4,)``.
-    - Action: the acceleration of each, from -1 to 1 times ``max_acceleration``; shape ``(k,)``. The gap filter
-      may brake harder.
+    - Action: the acceleration of each, from -1 to 1 times ``max_acceleration``; shape ``(k,)``. The gap
+      filter may brake harder.
     - Termination: vehicles touch. Truncation: after ``horizon`` seconds.
 
     Attributes:

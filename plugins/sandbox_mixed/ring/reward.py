@@ -33,13 +33,19 @@ _WU = "Wu et al. 2017, Flow, arXiv 1710.05465, section V"
 
 REWARDS = Rewards(
     [
-        RewardTerm("share", weight=1.0, description="mean speed as a share of the speed of uniform flow"),
-        RewardTerm("spread", weight=-0.3, unit="m/s", description="standard deviation of speeds"),
-        RewardTerm("effort", weight=-0.1, unit="m/s²", description="|acceleration| of automated vehicles", source=_WU),
-        RewardTerm("correction", weight=-0.1, unit="m/s²", description="what the gap filter took away"),
-        RewardTerm("collision", weight=-50.0, description="1 if vehicles have touched; the episode ends"),
+        RewardTerm("share", weight=0.1, description="mean speed as a share of the speed of uniform flow"),
+        RewardTerm("spread", weight=-0.015, unit="m/s", description="standard deviation of speeds"),
+        RewardTerm(
+            "effort",
+            weight=-0.02,
+            unit="m/s²",
+            description="|acceleration| of automated vehicles",
+            source=_WU,
+        ),
+        RewardTerm("correction", weight=-0.02, unit="m/s²", description="what the gap filter took away"),
+        RewardTerm("collision", weight=-5.0, description="1 if vehicles have touched; the episode ends"),
         RewardTerm("speed", unit="m/s", description="mean speed of all vehicles", source=_WU),
     ],
-    presets={"wu": {"share": 0.0, "spread": 0.0, "correction": 0.0, "speed": 1.0, "effort": -1.0}},
+    presets={"wu": {"share": 0.0, "spread": 0.0, "correction": 0.0, "speed": 0.1, "effort": -0.1}},
     default="smooth",
 )

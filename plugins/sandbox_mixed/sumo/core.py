@@ -60,13 +60,14 @@ class SumoTraffic:
 class SumoRoad:
     """Traffic on SUMO; `sandbox.api.BatchedCore` of one row.
 
-    - Observation: on the ring that of the native ring, so that policies can be exchanged; on the figure eight the
-      speeds (in 10 m/s) and places (shares of the loop) of all 14 vehicles, shape ``(28,)``, the last the automated
-      one; at the merge for each of five slots speed (10 m/s), difference to the vehicle ahead (5 m/s), gap (20 m),
-      difference to the vehicle behind and its gap, shape ``(25,)``; in the bottleneck for 11 segments the vehicles
-      (in tens), automated vehicles (in tens) and mean speed (10 m/s), shape ``(33,)``.
-    - Action: accelerations from -1 to 1 times ``max_acceleration``; in the bottleneck speed limits of automated
-      vehicles in six segments, -1 for 2 m/s and 1 for 23 m/s.
+    - Observation: on the ring that of the native ring, so that policies can be exchanged; on the figure
+      eight the speeds (in 10 m/s) and places (shares of the loop) of all 14 vehicles, shape ``(28,)``, the
+      last the automated one; at the merge for each of five slots speed (10 m/s), difference to the vehicle
+      ahead (5 m/s), gap (20 m), difference to the vehicle behind and its gap, shape ``(25,)``; in the
+      bottleneck for 11 segments the vehicles (in tens), automated vehicles (in tens) and mean speed (10
+      m/s), shape ``(33,)``.
+    - Action: accelerations from -1 to 1 times ``max_acceleration``; in the bottleneck speed limits of
+      automated vehicles in six segments, -1 for 2 m/s and 1 for 23 m/s.
     - Termination: vehicles touch. Truncation: after ``horizon`` seconds.
     """
 
@@ -107,9 +108,10 @@ class SumoRoad:
         if self.road is not None:
             self.road.close()
         self.road = RoadProcess({
-            "scene": self.scene.plain(), "net": str(net), "routes": str(routes), "seed": int(rng.integers(2**31)),
-            "driver": list(config.driver.idm()), "limits": list(config.limits()), "filtered": config.gap_filter,
-            "steps": config.decision_steps,
+            "scene": self.scene.plain(), "net": str(net), "routes": str(routes),
+            "seed": int(rng.integers(2**31)), "steps": config.decision_steps,
+            "driver": list(config.driver.idm()), "limits": list(config.limits()),
+            "filtered": config.gap_filter,
         })  # fmt: skip
         self.answer = self.road.answer
         self.traffic.recent = []
@@ -149,7 +151,9 @@ class SumoRoad:
             seen = np.concatenate([np.array(answer["everyone"][:count]) / 10.0, answer["everyone"][count:]])
         elif name == "merge":
             speed, ahead, gap, behind, space = self.traffic.seen.T
-            seen = np.stack([speed / 10, (ahead - speed) / 5, gap / 20, (speed - behind) / 5, space / 20], 1).ravel()
+            seen = np.stack(
+                [speed / 10, (ahead - speed) / 5, gap / 20, (speed - behind) / 5, space / 20], 1
+            ).ravel()
         else:
             seen = np.array(answer["segments"]) / 10.0
         return np.clip(seen, -CLIP, CLIP).astype(np.float32)[None]
@@ -181,7 +185,9 @@ class SumoRoad:
 
         first, rate, last = FOLLOWER_STOPPER
         share = min(first + rate * self.time * self.traffic.interval, last)
-        return np.array([share * ring_equilibrium(self.length, self.config.vehicles, self.config.driver.idm())])
+        return np.array(
+            [share * ring_equilibrium(self.length, self.config.vehicles, self.config.driver.idm())]
+        )
 
     def render(self, row: int) -> Array:
         """The network from above."""
@@ -213,7 +219,12 @@ class SumoRoad:
 
     def _size(self) -> int:
         ring = 4 if self.config.sees == "local-and-mean" else 3
-        sizes = {"ring": ring, "figure-eight": 2 * FIGURE_EIGHT_VEHICLES, "merge": 25, "bottleneck": 3 * SEGMENTS}
+        sizes = {
+            "ring": ring,
+            "figure-eight": 2 * FIGURE_EIGHT_VEHICLES,
+            "merge": 25,
+            "bottleneck": 3 * SEGMENTS,
+        }
         return sizes[self.config.network]
 
 

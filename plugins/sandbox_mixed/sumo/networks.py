@@ -1,7 +1,7 @@
 """Networks that netconvert makes of a few nodes and edges, kept in a cache.
 
-Sizes, speed limits and lanes are those of Flow's benchmarks (Vinitsky et al. 2018, Benchmarks for reinforcement
-learning in mixed-autonomy traffic, CoRL).
+Sizes, speed limits and lanes are those of Flow's benchmarks (Vinitsky et al. 2018, Benchmarks for
+reinforcement learning in mixed-autonomy traffic, CoRL).
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def figure_eight_sources() -> Sources:
         for name, (x, y) in places.items()
     )
     straight = tuple(
-        f'<edge id="{name}" from="{start}" to="{end}" priority="{priority}" numLanes="1" speed="30" length="{r}"/>'
+        f'<edge id="{name}" from="{start}" to="{end}" priority="{priority}" numLanes="1" speed="30" '
+        f'length="{r}"/>'
         for name, start, end, priority in (
             ("bottom", "bottom", "center", 78),
             ("top", "center", "top", 78),
@@ -74,8 +75,8 @@ def figure_eight_sources() -> Sources:
     upper = [1.5 * math.pi * step / 39 for step in range(40)]
     lower = [math.pi / 2 + 1.5 * math.pi * step / 39 for step in range(40)]
     circles = tuple(
-        f'<edge id="{name}" from="{start}" to="{end}" numLanes="1" speed="30" length="{1.5 * r * math.pi:.4f}" '
-        f'shape="{" ".join(f"{x:.4f},{y:.4f}" for x, y in points)}"/>'
+        f'<edge id="{name}" from="{start}" to="{end}" numLanes="1" speed="30" '
+        f'length="{1.5 * r * math.pi:.4f}" shape="{" ".join(f"{x:.4f},{y:.4f}" for x, y in points)}"/>'
         for name, start, end, points in (
             ("upper_ring", "top", "right", [(r * (1 - math.cos(t)), r * (1 + math.sin(t))) for t in upper]),
             ("lower_ring", "left", "bottom", [(-r + r * math.cos(t), -r + r * math.sin(t)) for t in lower]),

@@ -1,6 +1,7 @@
 """An episode on SUMO in a process of its own, as its environment sees it.
 
-A fresh process an episode makes it a function of its seed and its commands alone; any number run side by side.
+A fresh process an episode makes it a function of its seed and its commands alone; any number run side by
+side.
 """
 
 from __future__ import annotations

@@ -98,10 +98,7 @@ class Road:
                 [*vehicle.getPosition(x), vehicle.getAngle(x), vehicle.getSpeed(x), kind == "automated"]
                 for x, kind in self.types.items()
             ],
-            "lanes": [
-                self.sumo.lane.getShape(lane)
-                for lane in self.sumo.lane.getIDList()
-            ],
+            "lanes": [self.sumo.lane.getShape(lane) for lane in self.sumo.lane.getIDList()],
         }
 
     def _step(self, commands: list[float], human: bool) -> float:
@@ -162,7 +159,12 @@ class Road:
         if self.scene["humans"] == "noisy":
             leader = api.getLeader(vehicle, SEEN)
             following = api.getFollowSpeed(
-                vehicle, speed, gap - api.getMinGap(vehicle), ahead, self.driver.deceleration, leader[0] if leader else ""
+                vehicle,
+                speed,
+                gap - api.getMinGap(vehicle),
+                ahead,
+                self.driver.deceleration,
+                leader[0] if leader else "",
             )
             change = (following - speed) / dt + noise
             api.setSpeed(vehicle, max(0.0, speed + max(change, -self.driver.emergency) * dt))
@@ -228,7 +230,10 @@ class Road:
             for part in range(OBSERVED_SEGMENTS[edge]):
                 entries[edge, part] = [0.0, 0.0, 0.0]
             for vehicle in self.sumo.edge.getLastStepVehicleIDs(edge):
-                part = min(int(api.getLanePosition(vehicle) / length * OBSERVED_SEGMENTS[edge]), OBSERVED_SEGMENTS[edge] - 1)
+                part = min(
+                    int(api.getLanePosition(vehicle) / length * OBSERVED_SEGMENTS[edge]),
+                    OBSERVED_SEGMENTS[edge] - 1,
+                )
                 entry = entries[edge, part]
                 entry[0] += 1
                 entry[1] += self.types.get(vehicle) == "automated"

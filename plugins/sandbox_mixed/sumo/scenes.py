@@ -23,9 +23,9 @@ FLOW_TYPE = (
 """Flow's defaults of a vehicle type."""
 
 RING_TYPE = (
-    'carFollowModel="IDM" accel="{acceleration}" decel="{deceleration}" emergencyDecel="{emergency}" tau="{headway}" '
-    'minGap="{standstill}" delta="{exponent}" maxSpeed="{desired_speed}" length="{length}" speedFactor="1" '
-    'speedDev="0"'
+    'carFollowModel="IDM" accel="{acceleration}" decel="{deceleration}" emergencyDecel="{emergency}" '
+    'tau="{headway}" minGap="{standstill}" delta="{exponent}" maxSpeed="{desired_speed}" length="{length}" '
+    'speedFactor="1" speedDev="0"'
 )
 
 
@@ -39,8 +39,8 @@ class Scene:
         dt: Step, s.
         warmup: Time before control, s.
         agents: Vehicles that can be controlled at a time.
-        humans: How human drivers move: ``sumo`` (its own IDM), ``noisy`` (its own IDM and acceleration noise),
-            ``flow`` (IDM by Flow's controller, with noise, under SUMO's check of safe speeds).
+        humans: How human drivers move: ``sumo`` (its own IDM), ``noisy`` (its own IDM and acceleration
+            noise), ``flow`` (IDM by Flow's controller, with noise, under SUMO's check of safe speeds).
         speed_mode: SUMO's speed mode of vehicles; of controlled ones too.
         lane_change_mode: SUMO's lane change mode; -1 for the default.
         command: ``acceleration`` of vehicles, or ``limit``: speed limits of segments for automated vehicles.
@@ -80,8 +80,8 @@ def ring(
         place = ((index - first) % vehicles) * spacing + driver.length
         edge, along = ("a", place) if place < length / 2 else ("b", place - length / 2)
         routes.append(
-            f'<vehicle id="{index}" type="{"human" if index else "automated"}" route="from_{edge}" depart="0" '
-            f'departPos="{along:.6f}" departSpeed="0" insertionChecks="none"/>'
+            f'<vehicle id="{index}" type="{"human" if index else "automated"}" route="from_{edge}" '
+            f'depart="0" departPos="{along:.6f}" departSpeed="0" insertionChecks="none"/>'
         )
     scene = Scene("ring", tuple(routes), 0.1, warmup, 1, "noisy", 0, vehicles=vehicles, loop=("a", "b"))
     return ring_sources(length), scene
@@ -90,10 +90,19 @@ def ring(
 def figure_eight(vehicles: int = 14) -> tuple[Sources, Scene]:
     """Flow's figureeight-0: 13 human drivers and one automated vehicle."""
     quarter = 1.5 * RADIUS * math.pi
-    edges = [("bottom", RADIUS), ("top", RADIUS), ("upper_ring", quarter), ("right", RADIUS), ("left", RADIUS)]
+    edges = [
+        ("bottom", RADIUS),
+        ("top", RADIUS),
+        ("upper_ring", quarter),
+        ("right", RADIUS),
+        ("left", RADIUS),
+    ]
     edges.append(("lower_ring", quarter))
     names = [name for name, _ in edges]
-    routes = [f'<vType id="human" {FLOW_TYPE.format(decel=1.5)}/>', f'<vType id="automated" {FLOW_TYPE.format(decel=4.5)}/>']
+    routes = [
+        f'<vType id="human" {FLOW_TYPE.format(decel=1.5)}/>',
+        f'<vType id="automated" {FLOW_TYPE.format(decel=4.5)}/>',
+    ]
     for start, name in enumerate(names):
         turned = names[start:] + names[:start]
         routes.append(f'<route id="from_{name}" edges="{" ".join(turned)}" repeat="300"/>')

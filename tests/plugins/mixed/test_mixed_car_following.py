@@ -68,7 +68,11 @@ def test_stopping_distance_is_the_way_of_braking_steps_and_has_an_inverse(v: flo
 
 
 @given(
-    st.integers(0, 2**32 - 1), st.floats(0, 30), st.floats(0, 30), st.floats(0, 60), st.sampled_from([0.1, 0.5])
+    st.integers(0, 2**32 - 1),
+    st.floats(0, 30),
+    st.floats(0, 30),
+    st.floats(0, 60),
+    st.sampled_from([0.1, 0.5]),
 )
 def test_the_gap_never_falls_below_the_least_behind_any_leader(
     seed: int, v: float, w: float, extra: float, dt: float

@@ -26,7 +26,9 @@ def test_a_trace_is_interpolated_and_what_it_generates_reads_back(tmp_path: Path
     assert trace.sampled(0.5, 4, 1.0).tolist() == [5.0, 7.0, 8.0, 8.0]
     write_trace(tmp_path / "made.csv", 60.0, seed=1)
     made = read_trace(tmp_path / "made.csv")
-    assert made.speed[:100] == pytest.approx(generate_speeds(np.random.default_rng(1), 601, 0.1)[:100], abs=1e-4)
+    assert made.speed[:100] == pytest.approx(
+        generate_speeds(np.random.default_rng(1), 601, 0.1)[:100], abs=1e-4
+    )
 
 
 @pytest.mark.parametrize(
