@@ -87,8 +87,9 @@ def controllers(runs: list[Path]) -> dict[str, Any]:
         players[f"{run.parent.name}/{run.name}"] = trained(run)
     result: dict[str, Any] = {}
     for name, make_policy in players.items():
-        sees = "local" if name in CONTROLLERS else "local-and-mean"
-        rows = {x: play(RingConfig(length=(x, x), sees=sees), make_policy, 8) for x in LENGTHS}
+        # Each with the decision interval that it was tuned or trained with.
+        options = {} if name in CONTROLLERS else {"sees": "local-and-mean", "decision_steps": 10}
+        rows = {x: play(RingConfig(length=(x, x), **options), make_policy, 8) for x in LENGTHS}
         result[name] = {
             "share": {f"{x:g}": row["share"] for x, row in rows.items()},
             "worst_share": min(row["share"] for row in rows.values()),
@@ -119,10 +120,8 @@ def safety(steps: int) -> dict[str, Any]:
             key = f"{name}, {'filtered' if filtered else 'unfiltered'}"
             result[key] = {"steps": rows * 3000, "collided": round(metrics["collisions"] * rows), **metrics}
     for name in ("follower_stopper", "pi_tuned"):
-        pair = [
-            play(config.model_copy(update={"gap_filter": x}), getattr(baselines, name), 32)
-            for x in (True, False)
-        ]
+        make_policy = getattr(baselines, name)
+        pair = [play(config.model_copy(update={"gap_filter": x}), make_policy, 32) for x in (True, False)]
         result[name] = {"share_filtered": pair[0]["share"], "share_unfiltered": pair[1]["share"]}
         result[name]["intervened"] = pair[0]["intervened"]
     result["met"] = all(v["collided"] == 0 for k, v in result.items() if ", filtered" in k)
@@ -207,15 +206,8 @@ def pictures(folder: Path, runs: list[Path]) -> list[str]:
         ("space-time", "platoon", ["human", "follower-stopper", "adaptive-cruise"], "1"),
     ):
         file = folder / f"{scenario}-{view}.png"
-        command = [
-            sys.executable,
-            "-m",
-            "sandbox",
-            "render",
-            *players,
-            "--scenario",
-            f"mixed-autonomy/{scenario}",
-        ]
+        command = [sys.executable, "-m", "sandbox", "render", *players]
+        command += ["--scenario", f"mixed-autonomy/{scenario}"]
         command += ["--view", view, "--episodes", episodes, "--out", str(file)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         files.append(str(file))
