@@ -60,7 +60,8 @@ def idm_acceleration(speed: float, ahead: float, gap: float, driver: Idm) -> flo
     wanted = driver.standstill + max(0.0, speed * driver.headway + speed * (speed - ahead) / root)
     ratio = wanted / max(gap, MIN_GAP)
     free = (speed / driver.desired_speed) ** driver.exponent
-    return driver.acceleration * (1.0 - free - ratio * ratio)
+    change: float = driver.acceleration * (1.0 - free - ratio * ratio)
+    return change
 
 
 def equilibrium_gap(speed: float, driver: Idm) -> float:

@@ -138,10 +138,11 @@ def advance(
 @njit
 def gap_ahead(lanes: Lanes, row: int, i: int, vehicle_length: float) -> float:
     """The gap before vehicle i, m; that of the last one is across the end of the ring."""
-    n = lanes.position.shape[1]
-    if i + 1 < n:
-        return lanes.position[row, i + 1] - lanes.position[row, i] - vehicle_length
-    return lanes.position[row, 0] + lanes.length[row] - lanes.position[row, i] - vehicle_length
+    ahead: float = lanes.position[row, 0] + lanes.length[row]
+    if i + 1 < lanes.position.shape[1]:
+        ahead = lanes.position[row, i + 1]
+    gap: float = ahead - lanes.position[row, i] - vehicle_length
+    return gap
 
 
 @njit

@@ -115,7 +115,7 @@ class Traffic:
         """
         lanes, tally = self.lanes, self.tally
         if rows is not None:
-            lanes, tally = Lanes(*(part[rows] for part in self.lanes)), self.tally[rows]
+            lanes, tally = rows_of(lanes, rows), tally[rows]
         control = HUMAN if human else FILTERED if self._config.gap_filter else COMMANDED
         speeds = np.zeros((len(lanes.length), 0)) if leader is None else leader
         steps, dt = self._config.decision_steps, self._config.dt
@@ -170,6 +170,18 @@ class Traffic:
     def features(self) -> int:
         """Entries of an automated vehicle's observation."""
         return 4 if self._config.sees == "local-and-mean" else 3
+
+
+def rows_of(lanes: Lanes, rows: Integers) -> Lanes:
+    """A copy of some rows."""
+    return Lanes(
+        lanes.position[rows],
+        lanes.speed[rows],
+        lanes.acceleration[rows],
+        lanes.length[rows],
+        lanes.counter[rows],
+        lanes.collided[rows],
+    )
 
 
 def observation_space(agents: int, features: int) -> spaces.Box:

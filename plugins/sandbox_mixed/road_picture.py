@@ -95,7 +95,7 @@ def draw_roads(lanes: Sequence[Sequence[Sequence[float]]], vehicles: Sequence[Se
     picture = np.empty(shape)
     picture[:] = BACKGROUND
 
-    def paint(x: Floats, y: Floats, half: float, colour: object) -> None:
+    def paint(x: Floats, y: Floats, half: float, colour: Sequence[int] | Floats) -> None:
         rows = shape[0] - 1 - ((y - low[1]) * scale).astype(int)
         columns = ((x - low[0]) * scale).astype(int)
         reach = max(int(half * scale), 1)

@@ -77,9 +77,10 @@ def fundamental(request: ViewRequest) -> None:
         points = []
         for seed in request.seeds:
             metrics = request.play(agent, seed, lambda env, moment: None).metrics
-            density = 1000 * config.vehicles / metrics["length"]
-            points.append((density, 3.6 * density * metrics["speed"]))
-        axes.scatter(*np.array(sorted(points)).T, s=18, color=f"C{number}", label=agent.name)
+            packed = 1000 * config.vehicles / metrics["length"]
+            points.append((packed, 3.6 * packed * metrics["speed"]))
+        density, flows = np.array(sorted(points)).T
+        axes.scatter(density, flows, s=18, color=f"C{number}", label=agent.name)
     axes.set_xlabel("density, veh/km")
     axes.set_ylabel("flow, veh/h")
     axes.legend(fontsize=8)
@@ -99,7 +100,7 @@ def _episode(request: ViewRequest, agent: ViewAgent, seed: int) -> Episode:
     start = int(np.searchsorted(shown, before))
     followers = recording.speeds if recording.length else recording.speeds[:, :-1]
     rows = [None] * start + [0] * (len(shown) - start)
-    own = recording.speeds[shown][:, recording.automated].mean(1)
+    automated = recording.speeds[shown][:, recording.automated].mean(1)
     logged = recording.log.series((shown[start:] - before).tolist())
     return Episode(
         agent=agent.name,
@@ -110,7 +111,7 @@ def _episode(request: ViewRequest, agent: ViewAgent, seed: int) -> Episode:
         scene=_scene(recording, shown),
         series=[
             Series(name="mean of all", unit="m/s", panel="speed", values=followers[shown].mean(1)),
-            Series(name="automated", unit="m/s", panel="speed", values=own),
+            Series(name="automated", unit="m/s", panel="speed", values=automated),
             Series(name="spread of speeds", unit="m/s", values=followers[shown].std(1)),
             *(_delayed(series, len(rows) - start, start) for series in logged),
         ],
@@ -196,9 +197,8 @@ def _segments(recording: Recording) -> tuple[Floats, Floats]:
 
 def _places(recording: Recording) -> Floats:
     """Along the ring from 0 to its length; on a lane as they are."""
-    if not recording.length:
-        return recording.positions - recording.positions[0, 0]
-    places: Floats = recording.positions % recording.length
+    positions = recording.positions
+    places: Floats = positions % recording.length if recording.length else positions - positions[0, 0]
     return places
 
 

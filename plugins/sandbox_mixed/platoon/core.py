@@ -86,7 +86,7 @@ class Platoon:
         spacing = equilibrium_gap(speed, driver) + config.driver.length
         counter = rng.integers(0, 2**64, dtype=np.uint64)
         rows = np.array([row])
-        position = (np.arange(vehicles) * spacing)[None]
+        position = np.arange(vehicles, dtype=np.float64)[None] * float(spacing)
         self.traffic.place(
             rows, position, np.full((1, vehicles), speed), np.full(1, 1e9), np.array([counter], np.uint64)
         )

@@ -133,9 +133,14 @@ class SumoRoad:
         if self.time >= self.measured_from:
             self.sums += (answer["speed"], answer["spread"], answer["arrived"], answer["intervened"], 1.0)
         self.time += 1
-        values = (answer["speed"], answer["spread"], effort, answer["arrived"] / self.traffic.interval)
-        values += (float(answer["backlog"]), float(self.collided))
-        return Interval(*(np.array([value]) for value in values))
+        return Interval(
+            speed=np.array([answer["speed"]]),
+            spread=np.array([answer["spread"]]),
+            effort=np.array([effort]),
+            outflow=np.array([answer["arrived"] / self.traffic.interval]),
+            backlog=np.array([float(answer["backlog"])]),
+            collision=np.array([float(self.collided)]),
+        )
 
     def observe(self) -> Array:
         """What policies see."""
@@ -156,7 +161,8 @@ class SumoRoad:
             ).ravel()
         else:
             seen = np.array(answer["segments"]) / 10.0
-        return np.clip(seen, -CLIP, CLIP).astype(np.float32)[None]
+        clipped: Array = np.clip(seen, -CLIP, CLIP).astype(np.float32)[None]
+        return clipped
 
     def ends(self) -> tuple[Bools, Bools]:
         """A collision terminates, the horizon truncates."""

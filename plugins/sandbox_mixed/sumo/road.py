@@ -220,7 +220,8 @@ class Road:
         along = api.getLanePosition(vehicle)
         if api.getRoadID(vehicle).startswith(":"):
             along += self.edge_lengths[index]
-        return (sum(self.edge_lengths[:index]) + along) / sum(self.edge_lengths) % 1.0
+        place: float = (sum(self.edge_lengths[:index]) + along) / sum(self.edge_lengths) % 1.0
+        return place
 
     def _segments(self) -> list[float]:
         """Vehicles, automated vehicles and mean speed of each observed segment of the bottleneck."""
