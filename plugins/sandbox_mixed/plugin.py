@@ -65,6 +65,11 @@ FUNDAMENTAL = View(
 )
 REPLAY = View("replay", "sandbox_mixed.views:replay", "the road from above for the web page", ("json",))
 
+HUMAN_ACTS = {
+    "baselines-only-look": "`human` leaves automated vehicles to the simulation's human model, whose braking is "
+    "not bounded as actions are: it tells the simulation so, and nothing else",
+}
+
 RING = Task(
     name="ring",
     version=1,
@@ -90,6 +95,7 @@ RING = Task(
     cheap=True,
     resume="state",
     baselines=CONTROLLERS,
+    expected_failures=HUMAN_ACTS,
     bound="sandbox_mixed.ring.bounds:bound",
     views=(SPACE_TIME, FUNDAMENTAL, REPLAY),
     sources=(WU, STERN, IDM, FUEL),
@@ -97,6 +103,7 @@ RING = Task(
         "vehicles": 6,
         "length": (60.0, 75.0),
         "bunching": 5.0,
+        "without": None,
         "warmup": 5.0,
         "horizon": 20.0,
         "measured": 10.0,
@@ -128,6 +135,7 @@ PLATOON = Task(
     cheap=True,
     resume="state",
     baselines=CONTROLLERS,
+    expected_failures=HUMAN_ACTS,
     views=(SPACE_TIME, REPLAY),
     sources=(STERN, IDM, FUEL, "Lichtlé et al. 2022, Deploying traffic smoothing cruise controllers, ICRA"),
     small={"platoon": 3, "horizon": 20.0},
@@ -154,8 +162,11 @@ SUMO = Task(
     max_num_envs=2,
     resume="state",
     baselines=CONTROLLERS,
+    expected_failures=HUMAN_ACTS,
     sources=(WU, FLOW, STERN, IDM),
     small={
+        "network": "ring",
+        "decision_steps": 5,
         "vehicles": 6,
         "length": (60.0, 75.0),
         "bunching": 5.0,

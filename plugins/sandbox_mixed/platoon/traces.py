@@ -30,6 +30,9 @@ PHASES = ((12.0, 20.0, 30.0), (3.0, 9.0, 20.0), (0.0, 1.0, 8.0))
 NEXT_PHASE = ((0.0, 0.85, 0.15), (0.45, 0.15, 0.4), (0.15, 0.85, 0.0))
 """Probabilities of the phase that follows each."""
 
+WANDERING, RETURNING = 0.15, 0.05
+"""Of a generated target speed: noise over 1 s, m/s, and rate of return, 1/s; in the long run 0.47 m/s."""
+
 ACCELERATION, BRAKING = 1.0, 1.8
 """Greatest of a generated leader, m/s²."""
 
@@ -111,18 +114,17 @@ def generate_speeds(rng: np.random.Generator, steps: int, dt: float) -> Floats:
         targets[filled : filled + count] = rng.uniform(low, high)
         filled += count
         phase = int(rng.choice(3, p=NEXT_PHASE[phase]))
-    wander = np.cumsum(rng.normal(0.0, 0.1 * math.sqrt(dt), steps))
-    wander -= np.linspace(0.0, wander[-1], steps)
-    return _drive(targets, wander, dt)
+    return _drive(targets, rng.normal(0.0, WANDERING * math.sqrt(dt), steps), dt)
 
 
 @njit
-def _drive(targets: Floats, wander: Floats, dt: float) -> Floats:
-    """Speeds that approach their targets with bounded acceleration."""
+def _drive(targets: Floats, noise: Floats, dt: float) -> Floats:
+    """Speeds that approach their targets, which wander, with bounded acceleration."""
     speeds = np.empty(len(targets))
-    speed = targets[0]
+    speed, wander = targets[0], 0.0
     for step in range(len(targets)):
-        wanted = max(0.0, targets[step] + (wander[step] if targets[step] > 1.0 else 0.0))
+        wander += noise[step] - RETURNING * wander * dt
+        wanted = max(0.0, targets[step] + (wander if targets[step] > 1.0 else 0.0))
         change = min(max(0.4 * (wanted - speed), -BRAKING), ACCELERATION)
         speed = max(0.0, speed + change * dt)
         speeds[step] = speed
