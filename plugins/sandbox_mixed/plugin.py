@@ -66,8 +66,8 @@ FUNDAMENTAL = View(
 REPLAY = View("replay", "sandbox_mixed.views:replay", "the road from above for the web page", ("json",))
 
 HUMAN_ACTS = {
-    "baselines-only-look": "`human` leaves automated vehicles to the simulation's human model, whose braking is "
-    "not bounded as actions are: it tells the simulation so, and nothing else",
+    "baselines-only-look": "`human` leaves automated vehicles to the simulation's human model, whose braking "
+    "is not bounded as actions are: it tells the simulation so, and nothing else",
 }
 
 RING = Task(
