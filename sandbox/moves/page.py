@@ -15,7 +15,7 @@ from sandbox.moves.words import meaning, summary
 from sandbox.records.moves import MovesRecord
 from sandbox.report.media import MAX_REPLAYS, script_json
 from sandbox.report.page import SCRIPTS, STYLES, asset_text, environment
-from sandbox.report.words import signed
+from sandbox.records.words import signed
 
 PAGE = "moves.html"
 
