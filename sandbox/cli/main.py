@@ -20,6 +20,7 @@ from sandbox.cli.commands import (
     export,
     improve,
     info,
+    moves,
     play,
     plugin,
     record,
@@ -87,6 +88,7 @@ app.command("render")(render.render)
 app.command("play")(play.play)
 app.command("compare")(compare.compare)
 app.command("tune")(tune.tune)
+app.command("moves")(moves.moves)
 app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("record")(record.record)

@@ -32,6 +32,7 @@ from sandbox.evaluation.progress import Progress, Silent
 from sandbox.evaluation.rollout import Episode, play
 from sandbox.outputs import behaviour
 from sandbox.outputs.behaviour import Quality
+from sandbox.records.progress import metric_figure
 from sandbox.registry.resolve import missing_modules
 from sandbox.runs.atomic import storage_errors
 from sandbox.runs.directory import Run
@@ -217,7 +218,7 @@ def _play(
             progress.advance(
                 "evaluate",
                 len(played),
-                {scenario.metric.name: episode.metrics.get(scenario.metric.name, 0.0)},
+                {metric_figure(scenario.metric.name): episode.metrics.get(scenario.metric.name, 0.0)},
             )
         return played, buffers
     finally:

@@ -26,6 +26,7 @@ from sandbox.registry.discover import registry
 from sandbox.registry.resolve import require, resolve
 from sandbox.runs.code import code_of
 from sandbox.runs.directory import RECORD, Run
+from sandbox.runs.names import split_policy
 from sandbox.runs.provenance import local_time, packages, platform_facts, source_state
 from sandbox.scenarios.overrides import merged, parse_assignments
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -144,7 +145,7 @@ def make_plan(
         if num_envs:
             raise MisfitError(f"{algorithm.name} uses one environment, not {num_envs}.", "Use --num-envs 1.")
         count = 1
-    initial = _initial(init_from)
+    initial = _initial(init_from, algorithm)
     sources = find_sources(scenario, algorithm, (observation_space, action_space), data, expert)
     return Plan(
         scenario=scenario,
@@ -333,12 +334,13 @@ def _positive(name: str, value: int, given: int | None) -> int:
     return value
 
 
-def _initial(init_from: str | Path | None) -> Path | None:
+def _initial(init_from: str | Path | None, algorithm: Algorithm) -> Path | None:
     if init_from is None:
         return None
-    path, at, which = str(init_from).rpartition("@")
-    if not at or which not in ("best", "final"):
-        path, which = str(init_from), "final"
+    if not algorithm.capabilities.from_policy:
+        raise MisfitError(f"{algorithm.name} starts from no policy.", "Leave --init-from out.")
+    path, which = split_policy(str(init_from))
+    which = which or "final"
     if (Path(path) / "policy.json").is_file():  # a policy that belongs to no run
         return Path(path).resolve()
     return Run.open(path).policy_folder(which).resolve()

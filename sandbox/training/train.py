@@ -28,6 +28,7 @@ from sandbox.runs.provenance import local_time
 from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
+from sandbox.training.fit import agents_of
 from sandbox.training.monitor import Monitor
 from sandbox.training.needs import refuse_environments
 from sandbox.training.plan import CHECKPOINT_EVERY, Plan, make_plan, record_of
@@ -181,6 +182,8 @@ class _Training:
                 self._record_failure(error)
                 raise
             finally:
+                self._progress.finish("validate")  # a live line of what was stopped must not stay
+                self._progress.finish("train")
                 if self._monitor is not None:
                     self._monitor.close()
                 self._writer.close()
@@ -278,6 +281,7 @@ def _learn(plan: Plan, monitor: Monitor, point: RestorePoint | None) -> Policy:
         num_envs=plan.num_envs,
         update=monitor.update,
         masks=plan.masks,
+        agents=agents_of(plan.scenario, plan.algorithm),
         initial=plan.initial,
         dataset=plan.sources.dataset,
         expert=plan.sources.expert.agent.name if plan.sources.expert else None,

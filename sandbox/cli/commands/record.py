@@ -87,7 +87,7 @@ def record(
             "mean_return": mean,
         }
     from sandbox.cli.show.console import stdout
-    from sandbox.report.words import number, plural
+    from sandbox.records.words import number, plural
 
     console = stdout()
     count = f"{plural(len(made.episodes), 'episode')}, {plural(steps, 'step')}"
