@@ -57,7 +57,8 @@ def test_standard_ppo_trains_on_tokens(tmp_path: Path) -> None:
 
 def test_a_whole_run_from_the_command_line(tmp_path: Path) -> None:
     command = [
-        sys.executable, "-m", "sandbox.cli.main", "run", "language/reviews", "--algo", "grpo", "--steps", "200",
+        sys.executable, "-m", "sandbox.cli.main", "run", "language/reviews", "--algo", "grpo",
+        "--steps", "200",
         "--num-envs", "2", "--runs-dir", str(tmp_path), "--json",
     ]  # fmt: skip
     for change in (*SMALL, "evaluation.episodes=2", "evaluation.validations=0"):
