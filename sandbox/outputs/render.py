@@ -266,7 +266,7 @@ def captioned(frame: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
         frame: Shape ``(height, width, 3)``.
         text: Cut off at the right edge.
     """
-    height, width, _ = frame.shape
+    width = frame.shape[1]
     if width < MIN_CAPTIONED or missing_modules(("PIL",)):
         return frame
     from PIL import Image, ImageDraw
