@@ -27,6 +27,9 @@ class Policy(Protocol):
 
     - ``bind(env, models)``, called once with the environment that will be played (as `Baseline.make` is
       given it) and the task's `TaskModels`, for one that plans;
+    - ``module()``, its mode as one torch module, for ``sandbox export``; or ``networks()``, where it acts by
+      several: parts with ``name``, ``module``, ``observation_space``, ``action_space``, and ``cut``, which
+      takes observations, masks and actions of all rows and returns those of the part;
     - ``memoryless``, false where an action depends on more than the present observation (a recurrent
       state): such a policy cannot be asked in the middle of an episode, as an expert is.
     """

@@ -160,6 +160,9 @@ Track = Annotated[
     typer.Option(metavar="mlflow|wandb", help="Log there too, besides TensorBoard. Repeatable."),
 ]
 RunsDir = Annotated[Path, typer.Option(metavar="DIR", help="Where run directories are kept.")]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Play baselines again whose episodes are kept from before.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 

@@ -13,6 +13,7 @@ from sandbox.api.metric import Metric
 from sandbox.api.policy import Policy
 from sandbox.api.processes import one_thread
 from sandbox.evaluation.agents import Agent
+from sandbox.evaluation.kept import KeptEpisodes
 from sandbox.evaluation.named_agents import resolve_agents, timed
 from sandbox.evaluation.progress import Progress, Silent
 from sandbox.evaluation.result import EvaluationResult
@@ -35,6 +36,8 @@ def evaluate(
     num_workers: int | None = None,
     progress: Progress | None = None,
     seconds: float | None = None,
+    kept_in: str | Path | None = None,
+    fresh: bool = False,
 ) -> EvaluationResult:
     """Play agents on the scenario's test seeds, all on the same ones.
 
@@ -50,6 +53,8 @@ def evaluate(
         num_workers: Worker processes at most; all usable cores if absent.
         progress: Is told of every episode.
         seconds: Wall time that each baseline which searches has for each episode.
+        kept_in: A runs directory in which episodes of baselines are kept, so that they are played once.
+        fresh: Whether baselines are played although their episodes are kept.
 
     Raises:
         SandboxError: Explains what is wrong with an agent or the scenario.
@@ -59,7 +64,8 @@ def evaluate(
     seeds = evaluation_seeds(resolved, episodes)
     with tempfile.TemporaryDirectory(prefix="sandbox-agents-") as scratch:
         players = timed(resolve_agents(agents, resolved, Path(scratch)), resolved, seconds)
-        with EpisodeRunner(resolved, num_workers) as runner:
+        kept = KeptEpisodes(Path(kept_in), resolved, fresh=fresh) if kept_in is not None else None
+        with EpisodeRunner(resolved, num_workers, kept) as runner:
             return play_all(runner, resolved, players, seeds, progress or Silent())
 
 
@@ -71,7 +77,7 @@ def play_all(
     progress: Progress,
 ) -> EvaluationResult:
     """Play every agent on every seed and check that what came back can be ranked."""
-    start = time.perf_counter()
+    start, before = time.perf_counter(), runner.taken_over
     total = len(agents) * len(seeds)
     names = [agent.name for agent in agents]
     who = ", ".join(names[:3]) + (f" and {len(names) - 3} others" if len(names) > 3 else "")
@@ -89,7 +95,8 @@ def play_all(
                 "Its info must hold 'metrics' in the last step.",
             )
     seconds = time.perf_counter() - start
-    return EvaluationResult(scenario, tuple(seeds), tuple(episodes), tuple(agents), seconds)
+    kept = runner.taken_over - before
+    return EvaluationResult(scenario, tuple(seeds), tuple(episodes), tuple(agents), seconds, kept)
 
 
 def _reporter(progress: Progress, metric: Metric) -> Callable[[Episode], None]:

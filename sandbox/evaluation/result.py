@@ -74,6 +74,7 @@ class EvaluationResult:
         episodes: Every episode of every agent.
         agents: Who played, in the order given.
         seconds: Wall time.
+        kept: How many of the episodes were not played, since the same had been played before.
     """
 
     scenario: ResolvedScenario
@@ -81,6 +82,7 @@ class EvaluationResult:
     episodes: tuple[Episode, ...]
     agents: tuple[Agent, ...]
     seconds: float
+    kept: int = 0
 
     @property
     def metric(self) -> Metric:
@@ -174,6 +176,7 @@ class EvaluationResult:
             episodes=len(self.seeds),
             seeds=self.seeds,
             seconds=round(self.seconds, 3),
+            kept_episodes=self.kept,
             best_baseline=self.best_baseline(),
             optimum=self.optimum(),
             limit=self.limit(),

@@ -99,6 +99,9 @@ class EvaluationRecord(Record):
     episodes: Count
     seeds: tuple[Whole, ...] = ()
     seconds: Figure = None
+    kept_episodes: Count = 0
+    """Episodes of baselines that had been played before, by the same code, and were not played again."""
+
     best_baseline: Text | None = None
     optimum: Text | None = None
     limit: LimitRecord | None = None

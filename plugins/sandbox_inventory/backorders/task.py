@@ -30,4 +30,5 @@ BACKORDERS = inventory_task(
     ),
     sources=("Zheng & Federgruen 1991, Operations Research 39(4), 654-665",),
     views=(ORDER_MAP,),
+    finite_model=True,
 )

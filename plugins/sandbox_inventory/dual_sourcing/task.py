@@ -47,5 +47,7 @@ DUAL_SOURCING = inventory_task(
         ),
     ),
     sources=(GIJSBRECHTS,),
+    dynamics=True,
     views=(ORDER_MAP,),
+    finite_model=True,
 )

@@ -49,6 +49,7 @@ LOST_SALES = inventory_task(
         ),
     ),
     sources=("Zipkin 2008, Operations Research 56(5), 1256-1263",),
+    dynamics=True,
     views=(ORDER_MAP, COST_LEVELS),
     finite_model=True,
 )

@@ -30,4 +30,5 @@ PERISHABLE = inventory_task(
     ),
     sources=(DE_MOOR,),
     views=(ORDER_MAP, COST_LEVELS),
+    finite_model=True,
 )

@@ -25,6 +25,7 @@ SERIAL = inventory_task(
     config="SerialConfig",
     baselines=BASELINES,
     sources=(CLARK_SCARF, "Snyder & Shen 2019, Fundamentals of Supply Chain Theory, section 6.2"),
+    dynamics=True,
     views=(BULLWHIP,),
     expected_failures=PADDED_PIPELINE,
 )

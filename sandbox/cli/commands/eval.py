@@ -13,8 +13,10 @@ from sandbox.cli.options import (
     AsJson,
     Changes,
     Episodes,
+    Fresh,
     Quiet,
     Reward,
+    RunsDir,
     TrustPickle,
     Wrap,
     changed,
@@ -57,6 +59,8 @@ def evaluate(
     changes: Changes = None,
     wrap: Wrap = None,
     reward: Reward = None,
+    fresh: Fresh = False,
+    runs_dir: RunsDir = Path("runs"),
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:
@@ -82,6 +86,8 @@ def evaluate(
             resolved,
             episodes=episodes,
             seconds=seconds,
+            kept_in=runs_dir if runs_dir.is_dir() else None,
+            fresh=fresh,
             progress=progress_display(quiet, resolved.metric.name, resolved.metric.unit),
         )
     if as_json:

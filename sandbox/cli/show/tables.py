@@ -96,6 +96,11 @@ def _verdict_table(console: Console, evaluation: EvaluationResult, trained: Run 
     print_gap(console, evaluation.limit())
     few = "" if count >= MIN_EPISODES else f" Under {MIN_EPISODES} there is no 95 % interval."
     console.print(f"{plural(count, 'test episode')} an agent, the same ones for all.{few}", style="dim")
+    if evaluation.kept:
+        console.print(
+            f"{plural(evaluation.kept, 'episode')} of baselines kept from before; --fresh plays them again.",
+            style="dim",
+        )
     sampling = [agent.name for agent in evaluation.agents if not agent.deterministic]
     if sampling:
         console.print(f"{' and '.join(sampling)} sampled: the policy is meant to be stochastic.", style="dim")
