@@ -47,6 +47,9 @@ _HOMES = {
     "StorageError": "errors",
     "UnknownNameError": "errors",
     "Interaction": "interaction",
+    "Agents": "agents",
+    "JointInteraction": "joint",
+    "JointStep": "joint",
     "Extension": "extension",
     "Observation": "extension",
     "Observer": "extension",
@@ -93,6 +96,7 @@ _HOMES = {
 
 __all__ = [  # written out, so that type checkers see what is exported
     "API_VERSION",
+    "Agents",
     "Algorithm",
     "Baseline",
     "BatchedCore",
@@ -113,6 +117,8 @@ __all__ = [  # written out, so that type checkers see what is exported
     "InputPart",
     "Interaction",
     "InvalidValueError",
+    "JointInteraction",
+    "JointStep",
     "Learner",
     "Metric",
     "MisfitError",
@@ -169,6 +175,7 @@ __all__ = [  # written out, so that type checkers see what is exported
 ]
 
 if TYPE_CHECKING:
+    from sandbox.api.agents import Agents
     from sandbox.api.algorithm import Algorithm, Capabilities, Resume, StopTraining, TrainContext
     from sandbox.api.batch import BatchedCore, ParallelCore, batched
     from sandbox.api.bound import Bound
@@ -193,6 +200,7 @@ if TYPE_CHECKING:
     from sandbox.api.external import gymnasium_task, pettingzoo_task
     from sandbox.api.finite_model import FiniteModel
     from sandbox.api.interaction import Interaction
+    from sandbox.api.joint import JointInteraction, JointStep
     from sandbox.api.learner import Learner, driven
     from sandbox.api.masks import first_allowed, is_allowed, mask_size, only_first, random_allowed
     from sandbox.api.metric import Metric

@@ -75,6 +75,20 @@ class Task:
               ``reset(seed=[…], options={"reset_mask": mask})``, the masked environments' episodes from
               their seeds alone.
             - ``"none"``: environments start new episodes; training goes on, but not exactly.
+            Branches: ``sandbox moves`` plays on from one state more than once where ``resume``
+            is ``"state"``, and replays the episode's actions for every branch otherwise. The single
+            environment, unwrapped, may help with
+
+            - ``redraw(seed)``: draw again all that chance has still to decide, and nothing that has been:
+              the present observation stays, and ``get_state`` holds the new future. ``can_redraw`` is
+              false where some parameters forbid it. Without it a decision has one future.
+            - ``observation_names`` (by agent in a parallel task) and ``action_text(action, row)``: what is
+              seen and done, in the domain's words.
+            - ``hold()`` and ``go_on(held)``: keep a moment in a way that is faster than a state, for
+              branches that end before the episode does; ``held.release()`` gives it up.
+
+            The native vector environment may have ``branch(state, seeds) -> (observations, infos)``: row i
+            plays on from a state of the single environment as that does after ``redraw(seeds[i])``.
         baselines: The classical methods, best-tuned form.
         bound: ``(env, metric, seeds) -> Bound | None``, a `sandbox.api.Bound` of the mean of that metric over
             the test episodes with these seeds; None, or `InvalidValueError`, where none is known. It is given

@@ -27,7 +27,7 @@ from sandbox.runs.provenance import CORE
 from sandbox.testing.subjects import Subject
 from sandbox.testing.survey import said
 from sandbox.testing.verdicts import NotApplicable, Violation, cut
-from sandbox.training.fit import fitting, spaces_of
+from sandbox.training.fit import agents_of, fitting, spaces_of
 from sandbox.training.needs import refuse_environments, uses_many_envs
 from sandbox.training.plan import Plan, make_plan
 
@@ -188,6 +188,7 @@ def _trained(subject: Subject, name: str) -> tuple[Plan, Policy]:
         num_envs=plan.num_envs,
         update=update,
         masks=plan.masks,
+        agents=agents_of(scenario, plan.algorithm),
         models=models_of(scenario),
     )
     with _closing(made):

@@ -19,6 +19,7 @@ LOST_SALES = inventory_task(
             f"{RULES}:make_optimal",
             "the exact optimum of the average cost, by value iteration",
             ZIPKIN,
+            optimal_in="cost",
         ),
         Baseline(
             "capped-base-stock",

@@ -16,7 +16,8 @@ from sandbox.backends.actors.plain import load, make_policy
 from sandbox.backends.imitation.cloning import Cloning
 from sandbox.backends.imitation.config import CloningConfig
 from sandbox.backends.imitation.dagger import Dagger
-from sandbox.backends.imitation.policy import Labels, imitation_loss, permitting, raw_actions
+from sandbox.backends.actors.labels import permitting, raw_actions
+from sandbox.backends.imitation.policy import Labels, imitation_loss
 from sandbox.outputs.record import record
 from sandbox.registry.discover import registry
 from sandbox.runs.directory import Run
