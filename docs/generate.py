@@ -162,6 +162,7 @@ def _transition(task: Any) -> list[str]:
 
 def algorithms() -> str:
     """Every algorithm: what it can be trained on and its hyperparameters."""
+    from sandbox.cli.show.algorithm import agents_in_words
     from sandbox.registry.resolve import resolve
 
     parts = []
@@ -174,7 +175,7 @@ def algorithms() -> str:
             ("backend", f"{algorithm.backend} (extra `{algorithm.extra}`)"),
             ("actions", ", ".join(sorted(can.action_spaces))),
             ("observations", ", ".join(sorted(can.observation_spaces))),
-            ("agents", "one, or several by parameter sharing" if "parallel" in can.agents else "one"),
+            ("agents", agents_in_words(can.agents)),
             ("action masks", _masks(algorithm)),
             ("environment copies", "any number" if can.vectorised else "one"),
             ("sources", "; ".join(algorithm.sources)),

@@ -47,6 +47,9 @@ _HOMES = {
     "StorageError": "errors",
     "UnknownNameError": "errors",
     "Interaction": "interaction",
+    "Agents": "agents",
+    "JointInteraction": "joint",
+    "JointStep": "joint",
     "Extension": "extension",
     "Observation": "extension",
     "Observer": "extension",
@@ -68,6 +71,7 @@ _HOMES = {
     "start_module": "processes",
     "stop_child": "processes",
     "usable_cores": "processes",
+    "Simulator": "simulator",
     "RewardBreakdown": "reward",
     "Rewards": "reward",
     "RewardSpec": "reward",
@@ -92,6 +96,7 @@ _HOMES = {
 
 __all__ = [  # written out, so that type checkers see what is exported
     "API_VERSION",
+    "Agents",
     "Algorithm",
     "Baseline",
     "BatchedCore",
@@ -112,6 +117,8 @@ __all__ = [  # written out, so that type checkers see what is exported
     "InputPart",
     "Interaction",
     "InvalidValueError",
+    "JointInteraction",
+    "JointStep",
     "Learner",
     "Metric",
     "MisfitError",
@@ -137,6 +144,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "SandboxError",
     "Scenario",
     "Seeds",
+    "Simulator",
     "StopTraining",
     "StorageError",
     "Task",
@@ -167,6 +175,7 @@ __all__ = [  # written out, so that type checkers see what is exported
 ]
 
 if TYPE_CHECKING:
+    from sandbox.api.agents import Agents
     from sandbox.api.algorithm import Algorithm, Capabilities, Resume, StopTraining, TrainContext
     from sandbox.api.batch import BatchedCore, ParallelCore, batched
     from sandbox.api.bound import Bound
@@ -191,6 +200,7 @@ if TYPE_CHECKING:
     from sandbox.api.external import gymnasium_task, pettingzoo_task
     from sandbox.api.finite_model import FiniteModel
     from sandbox.api.interaction import Interaction
+    from sandbox.api.joint import JointInteraction, JointStep
     from sandbox.api.learner import Learner, driven
     from sandbox.api.masks import first_allowed, is_allowed, mask_size, only_first, random_allowed
     from sandbox.api.metric import Metric
@@ -214,6 +224,7 @@ if TYPE_CHECKING:
         Scenario,
         Seeds,
     )
+    from sandbox.api.simulator import Simulator
     from sandbox.api.state import read_state, write_state
     from sandbox.api.table import InfoTable
     from sandbox.api.task_models import TaskModels

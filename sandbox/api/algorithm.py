@@ -12,6 +12,7 @@ from sandbox.api.version import API_VERSION
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from sandbox.api.agents import Agents
     from sandbox.api.data import Dataset
     from sandbox.api.policy import Policy
     from sandbox.api.task_models import TaskModels
@@ -21,8 +22,11 @@ Family = Literal[
     "policy-gradient", "value-based", "actor-critic", "model-based", "planning", "imitation", "offline"
 ]
 
-Need = Literal["dataset", "expert", "model", "dynamics", "gradient", "pretrained"]
+Need = Literal["dataset", "expert", "model", "dynamics", "gradient", "simulator", "pretrained"]
 """What an algorithm may need beside an environment; see `Capabilities.needs`."""
+
+MODELS: frozenset[Need] = frozenset({"model", "dynamics", "gradient", "simulator"})
+"""What of these is a model of the task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,11 @@ class Capabilities:
         masks: Whether invalid actions are kept out of the policy's distribution while it learns.
             An algorithm without it may still be trained on a masked task: the environment must then
             treat a forbidden action as harmless.
-        agents: Which settings it can be trained in; ``"parallel"`` is by parameter sharing.
+        agents: Which settings it can be trained in. ``"single"`` is a task of one agent. ``"parallel"`` is a
+            task of several by parameter sharing: every agent is a row, and rows know nothing of each other.
+            ``"joint"`` is a task of several with the agents apart: `TrainContext.agents` says who they are
+            and `sandbox.api.JointInteraction` steps them together. Of B environments with k agents its
+            policies are given B · k rows, environment by environment, and never mix two environments.
         vectorised: Whether more than one environment can be used at a time.
         data: ``"online"`` for learning from interaction. An ``"offline"`` algorithm never steps an
             environment: its `TrainContext.make_envs` raises, and ``steps`` counts its own updates.
@@ -48,6 +56,7 @@ class Capabilities:
             - ``"model"``: the task's finite model, `TrainContext.models.finite <TaskModels.finite>`.
             - ``"dynamics"``: the task's dynamics as array operations, `TaskModels.dynamics`.
             - ``"gradient"``: the same, and differentiable.
+            - ``"simulator"``: copies of the task to look ahead in, `TaskModels.simulator`.
             - ``"pretrained"``: the model that the task fine-tunes, `TaskModels.pretrained`.
         accepts: What of these it also uses where it is given; a dataset or an expert that is neither
             needed nor accepted is refused.
@@ -85,7 +94,7 @@ class Capabilities:
     @property
     def model_based(self) -> bool:
         """Whether it plans with a model, given or learned."""
-        return self.learns_model or self.search or bool(self.needs & {"model", "dynamics", "gradient"})
+        return self.learns_model or self.search or bool(self.needs & MODELS)
 
     @property
     def learning(self) -> str:
@@ -191,6 +200,8 @@ class TrainContext:
             must not depend on the clock, and leaves it out elsewhere (in the middle of a rollout);
             validation, checkpoints and interrupts then wait for the next one. Without ``state`` a
             stopped run starts again from its beginning.
+        agents: The agents of an environment with their own spaces, in the order of its rows, for an algorithm
+            that is ``"joint"``; None for others. See `sandbox.api.JointInteraction`.
         initial: Folder of a saved policy to start from, or None.
         dataset: Logged episodes that fit the spaces, where the algorithm uses one and one is given.
         expert: Name of the expert whose actions ``info["expert_action"]`` holds at every reset and step of
@@ -212,6 +223,7 @@ class TrainContext:
     num_envs: int
     update: Update
     masks: bool = False
+    agents: Agents | None = None
     initial: Path | None = None
     dataset: Dataset | None = None
     expert: str | None = None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import gymnasium as gym
 import numpy as np
@@ -31,6 +32,7 @@ from sandbox.registry.policies import load_policy
 from sandbox.registry.resolve import missing_modules
 from sandbox.runs.atomic import storage_errors
 from sandbox.runs.directory import Run
+from sandbox.runs.names import split_policy
 from sandbox.scenarios.resolve import ResolvedScenario
 
 FORMATS = ("onnx",)
@@ -50,12 +52,14 @@ class Export:
     """An exported policy.
 
     Attributes:
-        path: The file.
+        path: The file; the folder of the files where there are several.
         inputs: Name to shape, the batch as ``None`` first, and type.
         observations: How many real observations it was compared on.
         largest_difference: Of a continuous action in units of its range; of a discrete one the share of
             observations with another action.
         stochastic: Whether the original samples; the file gives its mode.
+        networks: Of a policy of several agents, what each file holds, by the agent's name; its ``inputs``
+            are empty then.
     """
 
     path: Path
@@ -63,6 +67,7 @@ class Export:
     observations: int
     largest_difference: float
     stochastic: bool
+    networks: Mapping[str, Export] = field(default_factory=dict)
 
 
 def export(
@@ -75,14 +80,18 @@ def export(
 ) -> Export:
     """Export the policy of a run and compare the file with the original on real observations.
 
-    The file takes observations as the task gives them, a batch at a time, and returns actions that the
+    A policy of several agents that acts by several networks becomes a folder with a file for each agent, on
+    that agent's own observation and actions. Otherwise there is one file.
+
+    A file takes observations as the task gives them, a batch at a time, and returns actions that the
     task takes: normaliser, masks and action range are inside. It is played by ONNX Runtime on all
     observations of some episodes with validation seeds before it is put in its place.
 
     Args:
         run: Run directory, ``DIR`` for the final policy or ``DIR@best`` for the best-validation one.
         form: ``onnx``.
-        out: File to write; ``policy.onnx`` in the run's directory if absent.
+        out: File, or folder of files, to write; ``policy.onnx`` in the run's directory if absent, and
+            ``policy-onnx`` for a folder.
         episodes: Episodes to compare on, at least 1.
         opset: ONNX operator set.
 
@@ -101,32 +110,98 @@ def export(
     if episodes < 1:
         raise InvalidValueError(f"At least one episode must be compared on, not {episodes}.")
     opened, which = _opened(run)
-    target = (
-        Path(out) if out is not None else opened.path / ("policy.onnx" if which == "final" else "best.onnx")
-    )
     policy: Any = load_policy(opened.policy_folder(which))
-    make = getattr(policy, "module", None)
-    if make is None:
-        raise MisfitError(
-            f"The policy of {opened.algorithm} cannot be exported: its backend has no module for it."
-        )
+    parts = _parts(policy, opened)
     stochastic = bool(getattr(policy, "stochastic", False))
     if stochastic:
         policy.stochastic = False
-    module = make()
-    scenario = opened.scenario
+    name = "policy" if which == "final" else which
+    several = len(parts) > 1
+    target = Path(out) if out is not None else opened.path / f"{name}{'-onnx' if several else '.onnx'}"
+    facts = _facts(opened, which, policy, stochastic)
     with one_thread():
-        seen = _observe(scenario, policy, episodes)
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-        with storage_errors(target, "--out"):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                facts = _facts(opened, which, policy, stochastic)
-                names = _write(module, seen, temporary, opset, facts)
-                difference = _compare(temporary, names, seen, policy.action_space)
-                temporary.replace(target)
-            finally:
-                temporary.unlink(missing_ok=True)
+        seen = _observe(opened.scenario, policy, episodes)
+        made: dict[str, Export] = {}
+        try:
+            for part in parts:
+                file = target / f"{_file_name(part.name)}.onnx" if several else target
+                facts_of_part = {**facts, **_space_facts(part)} | ({"agent": part.name} if several else {})
+                made[part.name] = _export_part(part, _cut(part, seen), file, opset, facts_of_part, stochastic)
+        except BaseException:
+            for each in made.values():
+                each.path.unlink(missing_ok=True)  # some agents' files alone are no policy
+            raise
+    if not several:
+        return made[parts[0].name]
+    difference = max(each.largest_difference for each in made.values())
+    return Export(target, {}, len(seen.actions), difference, stochastic, made)
+
+
+class _Part(Protocol):
+    """A network of a policy: all of it, or that of an agent; see `Policy` for who has several."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def module(self) -> Any: ...
+
+    @property
+    def observation_space(self) -> Space: ...
+
+    @property
+    def action_space(self) -> Space: ...
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """The only network of a policy."""
+
+    name: str
+    module: Any
+    observation_space: Space
+    action_space: Space
+
+
+def _parts(policy: Any, run: Run) -> Sequence[_Part]:
+    """The networks that a policy acts by."""
+    networks = getattr(policy, "networks", None)
+    if callable(networks):
+        parts: Sequence[_Part] = networks()
+        return parts
+    make = getattr(policy, "module", None)
+    if make is None:
+        raise MisfitError(
+            f"The policy of {run.algorithm} cannot be exported: its backend has no module for it."
+        )
+    return [_Whole("all", make(), policy.observation_space, policy.action_space)]
+
+
+def _cut(part: Any, seen: _Seen) -> _Seen:
+    """What a part saw and did, in its own rows and numbers."""
+    if isinstance(part, _Whole):
+        return seen
+    return _Seen(*part.cut(seen.observation, seen.mask, seen.actions))
+
+
+def _file_name(agent: str) -> str:
+    """An agent's name as that of a file: whatever could lead elsewhere is replaced."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", agent).strip(".") or "agent"
+
+
+def _export_part(
+    part: _Part, seen: _Seen, target: Path, opset: int, facts: Mapping[str, str], stochastic: bool
+) -> Export:
+    """Write one file, compare it with the original, and put it in its place."""
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    with storage_errors(target, "--out"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            names = _write(part.module, seen, temporary, opset, facts)
+            difference = _compare(temporary, names, seen, part.action_space)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
     inputs = {
         name: ((None, *values.shape[1:]), str(values.dtype)) for name, values in _named(seen, names).items()
     }
@@ -136,8 +211,8 @@ def export(
 def _opened(run: str | Path | Run) -> tuple[Run, str]:
     if isinstance(run, Run):
         return run, "final"
-    path, at, which = str(run).rpartition("@")
-    if at and which in ("best", "final"):
+    path, which = split_policy(str(run))
+    if which:
         return Run.open(path), which
     return Run.open(run), "final"
 
@@ -296,10 +371,16 @@ def _facts(run: Run, which: str, policy: Any, stochastic: bool) -> dict[str, str
         "algorithm": run.algorithm,
         "policy": which,
         "seed": str(record.seed),
-        "observation_space": json.dumps(space_to_json(policy.observation_space)),
-        "action_space": json.dumps(space_to_json(policy.action_space)),
+        **_space_facts(policy),
         "actions": "the mode of a stochastic policy" if stochastic else "the policy's mode",
         "made_by": f"sandbox-rl {record.packages.get('sandbox-rl', '')}".strip(),
+    }
+
+
+def _space_facts(part: Any) -> dict[str, str]:
+    return {
+        "observation_space": json.dumps(space_to_json(part.observation_space)),
+        "action_space": json.dumps(space_to_json(part.action_space)),
     }
 
 

@@ -24,7 +24,7 @@ from sandbox.evaluation.progress import Progress, Silent
 from sandbox.evaluation.rollout import Episode, play
 from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.outputs.default_replay import draw_default_replay
-from sandbox.registry.resolve import resolve
+from sandbox.registry.resolve import missing_modules, resolve
 from sandbox.runs.atomic import storage_errors
 from sandbox.runs.checksums import relist
 from sandbox.scenarios.given import as_scenario
@@ -134,7 +134,7 @@ def default_format(scenario: ResolvedScenario, view: str) -> str:
     Raises:
         UnknownNameError: For a view that the task does not have.
     """
-    return FILMS[0] if view == EPISODE else _view(scenario, view).formats[0]
+    return FILMS[0] if view == EPISODE else view_of(scenario, view).formats[0]
 
 
 def _offered(scenario: ResolvedScenario) -> list[View]:
@@ -162,7 +162,7 @@ def _render_modes(scenario: ResolvedScenario) -> Sequence[str]:
         env.close()
 
 
-def _view(scenario: ResolvedScenario, name: str) -> View:
+def view_of(scenario: ResolvedScenario, name: str) -> View:
     offered = _offered(scenario)
     for view in offered:
         if view.name == name:
@@ -186,7 +186,7 @@ def _draw(
     seeds: range,
     progress: Progress,
 ) -> None:
-    view = _view(scenario, name)
+    view = view_of(scenario, name)
     _check_format(name, path, view.formats)
     if not view.many and len(players) > 1:
         raise InvalidValueError(f"The view '{name}' shows one agent, not {len(players)}.", "Name one agent.")
@@ -197,7 +197,7 @@ def _draw(
     try:
         with _moved_in(path) as temporary:
             request = ViewRequest(
-                make_env=partial(_make, scenario),
+                make_env=partial(make_env, scenario),
                 agents=agents,
                 seeds=list(seeds),
                 path=temporary,
@@ -221,11 +221,12 @@ def _draw(
 def _film(
     scenario: ResolvedScenario, agent: Agent, path: Path, seed: int, film: Film, progress: Progress
 ) -> None:
-    env = _make(scenario, "rgb_array")
+    env = make_env(scenario, "rgb_array")
     bare = _bare(env)
     still = path.suffix.lower().removeprefix(".") in STILLS
     fps = film.fps or float(env.metadata.get("render_fps") or DEFAULT_FPS)
-    progress.start("render", f"{agent.name} on seed {seed}", 0, "steps")
+    title = f"{agent.name} on {scenario.spec.id}, seed {seed}"
+    progress.start("render", title, 0, "steps")
     try:
         with _moved_in(path) as temporary, _writer(temporary, fps) as write:
             taken = 0
@@ -236,7 +237,7 @@ def _film(
                 progress.advance("render", moment.step, {})
                 if moment.step % film.every:
                     return
-                frame = _frame(bare, scenario)
+                frame = captioned(_frame(bare, scenario), f"{title}, step {moment.step:,}")
                 last = frame
                 if not still:
                     write(frame)
@@ -253,6 +254,28 @@ def _film(
         progress.finish("render")
 
 
+CAPTION_HEIGHT = 22
+MIN_CAPTIONED = 240
+"""Pixels of a strip below a frame that says what is seen, and of the frames that are wide enough for it."""
+
+
+def captioned(frame: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
+    """A frame with a line of text below it; narrow frames stay as they are.
+
+    Args:
+        frame: Shape ``(height, width, 3)``.
+        text: Cut off at the right edge.
+    """
+    width = frame.shape[1]
+    if width < MIN_CAPTIONED or missing_modules(("PIL",)):
+        return frame
+    from PIL import Image, ImageDraw
+
+    strip = Image.new("RGB", (width, CAPTION_HEIGHT), "white")
+    ImageDraw.Draw(strip).text((6, 4), text, fill="black")
+    return np.concatenate([frame, np.asarray(strip, np.uint8)])
+
+
 def _frame(env: Any, scenario: ResolvedScenario) -> NDArray[np.uint8]:
     frame = env.render()
     if not (isinstance(frame, np.ndarray) and frame.ndim == 3 and frame.shape[2] == 3):
@@ -263,7 +286,7 @@ def _frame(env: Any, scenario: ResolvedScenario) -> NDArray[np.uint8]:
     return frame.astype(np.uint8, copy=False)
 
 
-def _make(scenario: ResolvedScenario, render_mode: str | None = None) -> Any:
+def make_env(scenario: ResolvedScenario, render_mode: str | None = None) -> Any:
     """The environment of evaluation, several agents as the rows of one."""
     if render_mode is not None and render_mode not in _render_modes(scenario):
         raise InvalidValueError(
@@ -298,7 +321,7 @@ def _play(
     watch: Callable[[Any, Moment], None],
     render_mode: str | None = None,
 ) -> Episode:
-    env = _make(scenario, render_mode)
+    env = make_env(scenario, render_mode)
     bare = _bare(env)
     try:
         return play(

@@ -27,7 +27,7 @@ from sandbox.runs.provenance import CORE
 from sandbox.testing.subjects import Subject
 from sandbox.testing.survey import said
 from sandbox.testing.verdicts import NotApplicable, Violation, cut
-from sandbox.training.fit import fitting, spaces_of
+from sandbox.training.fit import agents_of, fitting, spaces_of
 from sandbox.training.needs import refuse_environments, uses_many_envs
 from sandbox.training.plan import Plan, make_plan
 
@@ -46,6 +46,15 @@ LESS: Mapping[str, Any] = {
     "n_quantiles": 5,
     "lstm_hidden_size": 8,
     "net_arch": [16],
+    "context": 4,
+    "width": 8,
+    "random_steps": 64,
+    "steps_per_fit": 64,
+    "candidates": 8,
+    "horizon": 4,
+    "max_epochs": 2,
+    "rollouts": 64,
+    "updates_per_step": 0.25,
 }
 """Hyperparameters that make a trial short, where an algorithm has them."""
 
@@ -181,6 +190,7 @@ def _trained(subject: Subject, name: str) -> tuple[Plan, Policy]:
         num_envs=plan.num_envs,
         update=update,
         masks=plan.masks,
+        agents=agents_of(scenario, plan.algorithm),
         models=models_of(scenario),
     )
     with _closing(made):

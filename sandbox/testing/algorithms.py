@@ -33,8 +33,10 @@ from sandbox.scenarios.validation import validate
 from sandbox.testing.agents import LESS, less_of
 from sandbox.testing.play import digest
 from sandbox.testing.probe import domain
+from sandbox.testing.probe_several import AGENTS, CHOICES
 from sandbox.testing.survey import said
 from sandbox.testing.verdicts import NotApplicable, Result, Status, Violation
+from sandbox.training.fit import agents_of
 from sandbox.training.plan import Plan, make_plan, plan_from_run
 from sandbox.training.train import resume_plan, train_plan
 
@@ -56,11 +58,12 @@ class Trial:
     def __init__(self, algorithm: Algorithm, folder: Path) -> None:
         self.algorithm, self.folder = algorithm, folder
         self.can = algorithm.capabilities
+        self.joint = "single" not in self.can.agents and "joint" in self.can.agents
         self._count = 0
 
     def plan(self, observation: str, action: str, masked: bool = False, **config: Any) -> Plan:
         """A short training on a probe."""
-        scenario = probe(observation, action, masked, **config)
+        scenario = probe(observation, action, masked, several=self.joint, **config)
         data = self._dataset(scenario) if self.can.uses("dataset") else None
         hp = less_of(self.algorithm, LESS)
         plan = make_plan(scenario, self.algorithm.name, steps=STEPS, hp=hp, data=data, checkpoint_every=1e9)
@@ -83,12 +86,19 @@ class Trial:
         return path
 
 
-def probe(observation: str, action: str, masked: bool = False, **config: Any) -> ResolvedScenario:
-    """A scenario of the probes."""
+def probe(
+    observation: str, action: str, masked: bool = False, several: bool = False, **config: Any
+) -> ResolvedScenario:
+    """A scenario of the probes, of one agent or of several."""
     known = registry().domains
     if "probe" not in known.names(listed=False):
         known.add_builtin("probe", "sandbox.testing.probe", lambda: domain)
-    task = "masked" if masked else "free"
+    task = {
+        (False, False): "free",
+        (False, True): "masked",
+        (True, False): "several",
+        (True, True): "several-masked",
+    }[several, masked]
     values = {"observation": observation, "action": action, "masked": masked, **config}
     raw = {
         "id": f"probe/{task}",
@@ -112,9 +122,7 @@ def spaces_trained(trial: Trial) -> str:
         except Exception as error:
             text = error.message if isinstance(error, SandboxError) else said(error)
             raise Violation(f"claims {observation} observations and {action} actions, but: {text}") from error
-        for row in _acts(policy, plan):
-            if not plan.action_space.contains(_element(row, plan)):
-                raise Violation(f"the action {row} is not in {plan.action_space}")
+        _require_own(_acts(policy, plan), plan)
     return f"{len(pairs)} pairs of spaces"
 
 
@@ -148,14 +156,34 @@ def masks_honoured(trial: Trial) -> None:
         raise NotApplicable("it acts in no space that has masks")
     plan = trial.plan(trial.first()[0], action, masked=True)
     policy = load_policy(trial.train(plan).path / "policy")
+    last = np.resize(np.array(CHOICES) - 1 if trial.joint and action == "Discrete" else 4, ROWS)
     mask: Bools = np.ones((ROWS, 5 if action == "Discrete" else 7), bool)
-    mask[:, :4] = False
+    mask[:, :5] = np.arange(5) == last[:, None]
     for deterministic in (True, False):
         for _ in range(8):
             policy.reset(ROWS, seed=0)
             actions = np.asarray(policy.act(_rows(plan), mask, deterministic)).reshape(ROWS, -1)
-            if (actions[:, 0] != 4).any():
+            if (actions[:, 0] != last).any():
                 raise Violation(f"takes the action {actions[0].tolist()}, which the mask forbids")
+
+
+def environments_apart(trial: Trial) -> None:
+    """What the agents of an environment do depends on what they see, not on other environments."""
+    if not trial.joint:
+        raise NotApplicable("its rows are independent")
+    plan = trial.plan(*trial.first())
+    policy, k = load_policy(trial.train(plan).path / "policy"), len(AGENTS)
+    policy.reset(ROWS, seed=0)
+    together = np.asarray(policy.act(_rows(plan), None, True))
+    for start in range(0, ROWS, k):
+        policy.reset(k, seed=0)
+        alone = np.asarray(policy.act(_rows(plan)[start : start + k], None, True))
+        # Products of matrices of other sizes round otherwise.
+        if not np.allclose(alone, together[start : start + k], rtol=1e-4, atol=1e-5):
+            raise Violation(
+                f"the agents of environment {start // k} do {together[start : start + k].tolist()} beside "
+                f"others and {alone.tolist()} alone"
+            )
 
 
 def resumes_exactly(trial: Trial) -> str:
@@ -201,9 +229,10 @@ def nan_refused(trial: Trial) -> None:
         run = trial.train(plan)
     except Exception:
         return
-    for row in _acts(run, plan):
-        if not plan.action_space.contains(_element(row, plan)):
-            raise Violation(f"after a reward that is no number it acts {row} instead of ending with an error")
+    try:
+        _require_own(_acts(run, plan), plan)
+    except Violation as violation:
+        raise Violation(f"after a reward that is no number {violation}; it must end with an error") from None
 
 
 ALGORITHM_CHECKS: Mapping[str, Callable[[Trial], str | None]] = {
@@ -211,6 +240,7 @@ ALGORITHM_CHECKS: Mapping[str, Callable[[Trial], str | None]] = {
     "same-again": same_again,
     "saved-policy": saved_policy,
     "masks-honoured": masks_honoured,
+    "environments-apart": environments_apart,
     "resumes-exactly": resumes_exactly,
     "dataset-not-stepped": dataset_not_stepped,
     "nan-refused": nan_refused,
@@ -302,6 +332,21 @@ def _rows(plan: Plan) -> Element:
     if isinstance(samples[0], Mapping):
         return {key: np.stack([sample[key] for sample in samples]) for key in samples[0]}
     return np.stack(samples)
+
+
+def _require_own(actions: Array, plan: Plan) -> None:
+    """Every action is in its own space; of several agents each has one, and padding is ignored.
+
+    Raises:
+        Violation: With the first that is not.
+    """
+    agents = agents_of(plan.scenario, plan.algorithm)
+    spaces = [plan.action_space] if agents is None else agents.action_spaces
+    for number, row in enumerate(actions):
+        space = spaces[number % len(spaces)]
+        part = row[tuple(slice(size) for size in space.shape)] if agents and space.shape else row
+        if not space.contains(_element(part, plan)):
+            raise Violation(f"the action {part} is not in {space}")
 
 
 def _element(row: Array, plan: Plan) -> Element:

@@ -50,6 +50,7 @@ ALGORITHM_CHECK_NAMES = (
     "same-again",
     "saved-policy",
     "masks-honoured",
+    "environments-apart",
     "resumes-exactly",
     "dataset-not-stepped",
     "nan-refused",

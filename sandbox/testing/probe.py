@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sandbox.api import Domain, Metric, RewardSpec, RewardTerm, Task
 from sandbox.api.masks import mask_size
 from sandbox.api.types import Array, Bools, Element, Info, Space
+from sandbox.testing.probe_several import several_task
 
 Kind = Literal["Box", "Discrete", "MultiDiscrete", "MultiBinary", "Dict"]
 CELLS = 5
@@ -126,4 +127,13 @@ def _task(name: str, masks: bool) -> Task:
     )
 
 
-domain = Domain("probe", "Tasks to test algorithms on", (_task("free", False), _task("masked", True)))
+domain = Domain(
+    "probe",
+    "Tasks to test algorithms on",
+    (
+        _task("free", False),
+        _task("masked", True),
+        several_task("several", REWARDS, False),
+        several_task("several-masked", REWARDS, True),
+    ),
+)

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from gymnasium import spaces
 
+from sandbox.api.agents import Agents
 from sandbox.api.algorithm import Algorithm
 from sandbox.api.errors import MisfitError
 from sandbox.api.types import Space
-from sandbox.envs.single import EnvFactory
+from sandbox.envs.single import EnvFactory, make_single
 from sandbox.envs.vector import is_native, native
 from sandbox.registry.discover import registry
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -53,6 +54,25 @@ def spaces_of(scenario: ResolvedScenario) -> RowSpaces:
         env.close()
 
 
+def agents_of(scenario: ResolvedScenario, algorithm: Algorithm) -> Agents | None:
+    """The agents that an algorithm is told apart, with their own spaces; makes an environment to read them.
+
+    None for an algorithm that is not ``"joint"``.
+    """
+    if scenario.task.agents != "parallel" or "joint" not in algorithm.capabilities.agents:
+        return None
+    env = make_single(scenario)
+    try:
+        names = tuple(env.possible_agents)
+        return Agents(
+            names,
+            tuple(env.observation_space(name) for name in names),
+            tuple(env.action_space(name) for name in names),
+        )
+    finally:
+        env.close()
+
+
 def fitting(scenario: ResolvedScenario, observation_space: Space, action_space: Space) -> list[str]:
     """Names of the algorithms that can be trained on a task with nothing else given, installed or not."""
     return [
@@ -87,7 +107,8 @@ def _misfits(
 ) -> list[str]:
     can = algorithm.capabilities
     misfits = space_misfits(algorithm, observation_space, action_space)
-    if scenario.task.agents not in can.agents:
+    settings = {"single"} if scenario.task.agents == "single" else {"parallel", "joint"}
+    if not settings & can.agents:
         misfits.append(f"the task has {scenario.task.agents} agents, which it does not support")
     if can.search and not scenario.task.game:
         misfits.append("it searches with the rules of a game, which the task does not have")

@@ -75,7 +75,8 @@ class Monitor:
         self.curves.start()
         self._schedule.start()
         plan = self._plan
-        self._progress.start("train", plan.scenario.spec.id, plan.steps, "steps", self.steps)
+        title = f"{plan.asked} on {plan.scenario.spec.id}, seed {plan.seed}, in {self._writer.path}"
+        self._progress.start("train", title, plan.steps, "steps", self.steps)
 
     def record(self, envs: VectorEnvironment) -> VectorEnvironment:
         """``envs`` with its finished episodes recorded; restored, if training goes on."""

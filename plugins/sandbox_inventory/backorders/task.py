@@ -18,6 +18,7 @@ BACKORDERS = inventory_task(
             f"{RULES}:make_optimal",
             "the best (s, S), optimal among all policies",
             "Zheng & Federgruen 1991, Operations Research 39(4)",
+            optimal_in="cost",
         ),
         Baseline(
             "r-Q",

@@ -47,7 +47,10 @@ class RulePolicy:
 
     Attributes:
         parameters: The argument, or an empty dict.
+        memoryless: Orders depend on the present state alone.
     """
+
+    memoryless = True
 
     def __init__(
         self, env: InventoryEnvironment, rule: Rule, parameters: dict[str, Any] | None = None

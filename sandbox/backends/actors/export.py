@@ -12,7 +12,6 @@ from torch.nn import functional
 
 from sandbox.api.types import Space
 from sandbox.backends.actors.distributions import FORBIDDEN, Bernoulli, Categorical, Distribution, Gaussian
-from sandbox.backends.actors.networks import Actor
 from sandbox.backends.actors.observations import Normaliser
 
 
@@ -20,7 +19,7 @@ class ActorModule(nn.Module):
     """Maps observations, as the task gives them, to the actions that the task takes: the policy's mode.
 
     Args:
-        actor: The network of the policy.
+        actor: The network of the policy, from flattened observations to the distribution's parameters.
         observation_space: The task's, one row.
         distribution: Reads the network's outputs.
         normaliser: Of the flattened observations, or None.
@@ -35,7 +34,7 @@ class ActorModule(nn.Module):
 
     def __init__(
         self,
-        actor: Actor,
+        actor: nn.Module,
         observation_space: Space,
         distribution: Distribution,
         normaliser: Normaliser | None,

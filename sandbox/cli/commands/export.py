@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sandbox.cli.options import AsJson, _count, run_name
+
+if TYPE_CHECKING:
+    from sandbox.outputs.export import Export
 
 
 def export(
@@ -28,21 +31,21 @@ def export(
 
     made = carry_out(run, form, out, episodes=episodes)
     if as_json:
-        return {
-            "file": made.path,
-            "format": form,
-            "inputs": {name: {"shape": shape, "type": kind} for name, (shape, kind) in made.inputs.items()},
-            "observations": made.observations,
-            "largest_difference": made.largest_difference,
-            "stochastic": made.stochastic,
-        }
+        document = {"file": made.path, "format": form, **_document(made)}
+        if made.networks:
+            networks = made.networks.items()
+            document["networks"] = {name: {"file": each.path, **_document(each)} for name, each in networks}
+        return document
     from sandbox.cli.show.console import stdout
 
     console = stdout()
     console.print(f"Wrote {made.path}", soft_wrap=True)
-    for name, (shape, kind) in made.inputs.items():
-        size = ", ".join("batch" if side is None else str(side) for side in shape)
-        console.print(f"  {name}: {kind} [{size}]", style="dim")
+    for agent, part in made.networks.items() or [("", made)]:
+        if agent:
+            console.print(f"  {part.path.name}: {agent}", style="dim")
+        for name, (shape, kind) in part.inputs.items():
+            size = ", ".join("batch" if side is None else str(side) for side in shape)
+            console.print(f"  {'  ' if agent else ''}{name}: {kind} [{size}]", style="dim")
     console.print(
         f"Acts as the original on {made.observations:,} observations of real episodes "
         f"(largest difference {made.largest_difference:.1g}).",
@@ -51,3 +54,13 @@ def export(
     if made.stochastic:
         console.print("The policy is meant to be stochastic; the file gives its mode.", style="yellow")
     return None
+
+
+def _document(made: Export) -> dict[str, Any]:
+    """What is said of a file, or of all of them."""
+    return {
+        "inputs": {name: {"shape": shape, "type": kind} for name, (shape, kind) in made.inputs.items()},
+        "observations": made.observations,
+        "largest_difference": made.largest_difference,
+        "stochastic": made.stochastic,
+    }

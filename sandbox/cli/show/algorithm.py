@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -91,7 +92,6 @@ def _facts(document: Json) -> dict[str, str]:
     masks = "kept out of the policy" if document["masks"] else "not used"
     if document["masked_by"]:
         masks = f"{document['masked_by']} takes over"
-    parallel = "parallel" in document["agents"]
     installed = "yes" if document["available"] else "no"
     if not document["available"] and document["extra"]:
         installed = f'no: pip install "sandbox-rl[{document["extra"]}]"'
@@ -103,9 +103,15 @@ def _facts(document: Json) -> dict[str, str]:
         "installed": installed,
         "actions": ", ".join(document["action_spaces"]),
         "observations": ", ".join(document["observation_spaces"]),
-        "agents": "one, or several by parameter sharing" if parallel else "one",
+        "agents": agents_in_words(document["agents"]),
         "action masks": masks,
         "needs": ", ".join(needs) or "an environment",
         "environments": "any number" if document["vectorised"] else "one",
         "resume": "exact" if document["exact_resume"] else "not exact",
     }
+
+
+def agents_in_words(settings: Iterable[str]) -> str:
+    """Which settings it can be trained in, in words."""
+    words = {"single": "one", "parallel": "several by parameter sharing", "joint": "several, told apart"}
+    return ", or ".join(text for name, text in words.items() if name in settings)

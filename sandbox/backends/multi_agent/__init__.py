@@ -1,0 +1,1 @@
+"""Several learners: independent, with a central critic, and with a value of the team that is factored."""
