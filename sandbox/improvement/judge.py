@@ -14,7 +14,6 @@ from sandbox.improvement.estimators import (
     explained,
     fitted_q,
     importance_sampling,
-    log_of,
     ratios,
     weighted_doubly_robust,
     weighted_importance_sampling,
@@ -34,8 +33,7 @@ class Judgement:
     Attributes:
         estimates: Of its return by method; importance sampling needs discrete actions.
         difference: Of its return from the behaviour's, by fitted Q.
-        lower: Lower bound of the difference, at the level that many candidates leave; the smaller one of two
-            draws of features, the second with twice as many.
+        lower: Lower bound of the difference, at the level that many candidates leave.
         unseen: Share of its steps, in episodes put together from the log, that the log shows nothing near.
         accepted: Whether it may be deployed.
         reason: Why, or why not.
@@ -91,8 +89,6 @@ def _judged(
     log: Log, decisions: Decisions, logged: Estimate, trusted: bool, level: float, seed: int
 ) -> Judgement:
     value, difference, theta = fitted_q(log, decisions, DRAWS, seed)
-    other = log_of(log.steps, log.probability, log.gamma, 2 * log.features.number, seed + 1)
-    again = fitted_q(other, decisions, DRAWS, seed)[1]
     chain, unseen = chained(log, decisions, seed)
     estimates = {"fitted_q": value, "chained": chain}
     if log.steps.count:
@@ -100,7 +96,7 @@ def _judged(
         estimates["doubly_robust"] = weighted_doubly_robust(log, decisions, theta, ratio)
         estimates["weighted_importance_sampling"] = weighted_importance_sampling(log, ratio)
         estimates["importance_sampling"] = importance_sampling(log, ratio)
-    lower = min(difference.lower(level), again.lower(level))
+    lower = difference.lower(level)
     least, most = (bound / (1 - log.gamma) for bound in _rewards(log))
     against = [
         name

@@ -102,7 +102,7 @@ class Features:
 
     def __init__(self, steps: Steps, number: int, seed: int) -> None:
         rng = np.random.default_rng(seed)
-        self.count, self.number = steps.count, number
+        self.count = steps.count
         self._mean, self._deviation = _scale(steps.seen)
         inputs = steps.seen.shape[1]
         self._of_seen = _layer(rng, inputs, number)
