@@ -33,8 +33,8 @@ class Held:
     source: EpisodeProcess
     clocks: tuple[PhaseClock, ...]
     values: NDArray[np.float64]
-    begin: float
-    now: float
+    begin: int
+    now: int
     jam: int
 
     def release(self) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from sandbox.api.errors import MissingExtraError
 from sandbox.api.metric import Metric
 from sandbox.api.types import Array
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.bounds import bound_of
 from sandbox.evaluation.episodes import episodes_parquet
 from sandbox.evaluation.rollout import Episode
+from sandbox.evaluation.shown import Shown
 from sandbox.records.evaluation import (
     AgentResult,
     BoundRecord,
@@ -23,6 +26,7 @@ from sandbox.records.evaluation import (
 )
 from sandbox.records.status import Verdict
 from sandbox.records.words import MIN_EPISODES
+from sandbox.registry.resolve import missing_modules
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.statistics import Needed, bootstrap_mean, needed, paired_difference
 
@@ -182,15 +186,15 @@ class EvaluationResult:
 
     def __str__(self) -> str:
         """The verdict table, and a sentence for every learned agent."""
-        from sandbox.evaluation.shown import as_text
-
-        return as_text(self)
+        return self._shown().text()
 
     def _repr_html_(self) -> str:
         """The same for notebooks."""
-        from sandbox.evaluation.shown import as_html
+        return self._shown().html()
 
-        return as_html(self)
+    def _shown(self) -> Shown:
+        learned = {agent.name for agent in self.agents if agent.baseline is None}
+        return Shown(self.scenario.spec.id, self.record(), tuple(self.ranking()), learned)
 
     def to_pandas(self) -> Any:
         """Every episode as a row of a ``pandas.DataFrame``: agent, seed, return, metrics, terms.
@@ -198,9 +202,11 @@ class EvaluationResult:
         Raises:
             MissingExtraError: Without pandas.
         """
-        from sandbox.evaluation.shown import as_frame
+        if missing := missing_modules(("pandas",)):
+            raise MissingExtraError("A data frame", missing, None)
+        import pandas as pd
 
-        return as_frame(self)
+        return pd.read_parquet(io.BytesIO(self.to_parquet()))
 
     def to_json(self) -> dict[str, Any]:
         """`record` as plain values."""

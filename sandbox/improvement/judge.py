@@ -97,6 +97,7 @@ def _judged(
         estimates["weighted_importance_sampling"] = weighted_importance_sampling(log, ratio)
         estimates["importance_sampling"] = importance_sampling(log, ratio)
     lower = difference.lower(level)
+    least, most = (bound / (1 - log.gamma) for bound in _rewards(log))
     against = [
         name
         for name, estimate in estimates.items()
@@ -106,6 +107,8 @@ def _judged(
         reason = "the values do not give the behaviour's own return back"
     elif lower <= 0:
         reason = "its lower bound does not pass the behaviour"
+    elif not least <= value.mean <= most:
+        reason = "its estimate is beyond what any policy can earn with the logged rewards"
     elif unseen > MAX_FAR:
         reason = f"it does in {100 * unseen:.0f} % of its steps what the log shows nothing of"
     elif against:
@@ -114,3 +117,8 @@ def _judged(
         passed = "its lower bound passes the behaviour"
         return Judgement(estimates, difference, lower, unseen, True, passed)
     return Judgement(estimates, difference, lower, unseen, False, reason)
+
+
+def _rewards(log: Log) -> tuple[float, float]:
+    """Least and largest reward of a step, where an end is one of 0 for ever."""
+    return min(float(log.steps.reward.min()), 0.0), max(float(log.steps.reward.max()), 0.0)

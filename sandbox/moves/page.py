@@ -13,9 +13,9 @@ from sandbox.api.errors import SandboxError
 from sandbox.api.replay import read_replay, to_json
 from sandbox.moves.words import meaning, summary
 from sandbox.records.moves import MovesRecord
+from sandbox.records.words import signed
 from sandbox.report.media import MAX_REPLAYS, script_json
 from sandbox.report.page import SCRIPTS, STYLES, asset_text, environment
-from sandbox.report.words import signed
 
 PAGE = "moves.html"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.records.moves import MovesRecord
-from sandbox.report.words import duration, plural
+from sandbox.records.words import duration, plural
 
 
 def summary(record: MovesRecord) -> str:

@@ -109,7 +109,8 @@ class Exploring:
             near = stats.truncnorm.pdf(taken, low, high, loc=action, scale=width).reshape(rows, -1).prod(1)
             return np.asarray(self.share / volume + (1 - self.share) * near, np.float64)
         same = (taken == action).reshape(rows, -1).all(1)
-        return self.share / _choices(self._space, rows, mask) + (1 - self.share) * same
+        chance = self.share / _choices(self._space, rows, mask) + (1 - self.share) * same
+        return np.asarray(chance, np.float64)
 
 
 def _has_probability(space: Space, share: float) -> bool:
@@ -123,12 +124,15 @@ def _choices(space: Space, rows: int, mask: Bools | None) -> NDArray[np.float64]
     """How many actions are allowed."""
     if isinstance(space, gym.spaces.MultiBinary):
         sizes = [2] * int(np.prod(space.shape))
+    elif isinstance(space, gym.spaces.MultiDiscrete):
+        sizes = [int(n) for n in space.nvec.ravel()]
     else:
-        sizes = [int(space.n)] if isinstance(space, gym.spaces.Discrete) else space.nvec.ravel().tolist()
+        assert isinstance(space, gym.spaces.Discrete)
+        sizes = [int(space.n)]
     if mask is None or mask.shape[1] != sum(sizes):
         return np.full(rows, float(np.prod(np.asarray(sizes, np.float64))))
     parts = np.split(mask, np.cumsum(sizes)[:-1], axis=1)
-    return np.prod([part.sum(1) for part in parts], axis=0).astype(np.float64)
+    return np.asarray(np.prod([part.sum(1) for part in parts], axis=0), np.float64)
 
 
 def shares_of(

@@ -121,11 +121,16 @@ def export(
     facts = _facts(opened, which, policy, stochastic)
     with one_thread():
         seen = _observe(opened.scenario, policy, episodes)
-        made = {}
-        for part in parts:
-            file = target / f"{_file_name(part.name)}.onnx" if several else target
-            facts_of_part = {**facts, **_space_facts(part)} | ({"agent": part.name} if several else {})
-            made[part.name] = _export_part(part, _cut(part, seen), file, opset, facts_of_part, stochastic)
+        made: dict[str, Export] = {}
+        try:
+            for part in parts:
+                file = target / f"{_file_name(part.name)}.onnx" if several else target
+                facts_of_part = {**facts, **_space_facts(part)} | ({"agent": part.name} if several else {})
+                made[part.name] = _export_part(part, _cut(part, seen), file, opset, facts_of_part, stochastic)
+        except BaseException:
+            for each in made.values():
+                each.path.unlink(missing_ok=True)  # some agents' files alone are no policy
+            raise
     if not several:
         return made[parts[0].name]
     difference = max(each.largest_difference for each in made.values())

@@ -24,7 +24,7 @@ from sandbox.evaluation.progress import Progress, Silent
 from sandbox.evaluation.rollout import Episode, play
 from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.outputs.default_replay import draw_default_replay
-from sandbox.registry.resolve import resolve
+from sandbox.registry.resolve import missing_modules, resolve
 from sandbox.runs.atomic import storage_errors
 from sandbox.runs.checksums import relist
 from sandbox.scenarios.given import as_scenario
@@ -225,7 +225,8 @@ def _film(
     bare = _bare(env)
     still = path.suffix.lower().removeprefix(".") in STILLS
     fps = film.fps or float(env.metadata.get("render_fps") or DEFAULT_FPS)
-    progress.start("render", f"{agent.name} on seed {seed}", 0, "steps")
+    title = f"{agent.name} on {scenario.spec.id}, seed {seed}"
+    progress.start("render", title, 0, "steps")
     try:
         with _moved_in(path) as temporary, _writer(temporary, fps) as write:
             taken = 0
@@ -236,7 +237,7 @@ def _film(
                 progress.advance("render", moment.step, {})
                 if moment.step % film.every:
                     return
-                frame = _frame(bare, scenario)
+                frame = captioned(_frame(bare, scenario), f"{title}, step {moment.step:,}")
                 last = frame
                 if not still:
                     write(frame)
@@ -251,6 +252,28 @@ def _film(
     finally:
         env.close()
         progress.finish("render")
+
+
+CAPTION_HEIGHT = 22
+MIN_CAPTIONED = 240
+"""Pixels of a strip below a frame that says what is seen, and of the frames that are wide enough for it."""
+
+
+def captioned(frame: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
+    """A frame with a line of text below it; narrow frames stay as they are.
+
+    Args:
+        frame: Shape ``(height, width, 3)``.
+        text: Cut off at the right edge.
+    """
+    width = frame.shape[1]
+    if width < MIN_CAPTIONED or missing_modules(("PIL",)):
+        return frame
+    from PIL import Image, ImageDraw
+
+    strip = Image.new("RGB", (width, CAPTION_HEIGHT), "white")
+    ImageDraw.Draw(strip).text((6, 4), text, fill="black")
+    return np.concatenate([frame, np.asarray(strip, np.uint8)])
 
 
 def _frame(env: Any, scenario: ResolvedScenario) -> NDArray[np.uint8]:

@@ -204,7 +204,8 @@ def state_values(features: FeatureMap, steps: Steps, gamma: float) -> Reals:
     """θ of the behaviour's values V(s), by least squares (LSTD; Bradtke & Barto 1996)."""
     now, then = features.of_seen(steps.seen), features.of_seen(steps.following)
     sums = system(now, then, steps, gamma, np.zeros(len(steps), np.int64))
-    return sums.solve(np.ones(1), np.zeros(features.size))
+    # A pull to 0 would be multiplied by 1/(1 - γ), and values of 0 look good where rewards are costs.
+    return sums.solve(np.ones(1), np.zeros(features.size), ridge=1e-6)
 
 
 def without_preference(features: FeatureMap, steps: Steps, values: Reals) -> Reals:

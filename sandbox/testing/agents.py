@@ -46,6 +46,8 @@ LESS: Mapping[str, Any] = {
     "n_quantiles": 5,
     "lstm_hidden_size": 8,
     "net_arch": [16],
+    "context": 4,
+    "width": 8,
     "random_steps": 64,
     "steps_per_fit": 64,
     "candidates": 8,

@@ -109,10 +109,7 @@ def _misfits(
     misfits = space_misfits(algorithm, observation_space, action_space)
     settings = {"single"} if scenario.task.agents == "single" else {"parallel", "joint"}
     if not settings & can.agents:
-        several = scenario.task.agents == "parallel"
-        misfits.append(
-            f"the task has {'several agents' if several else 'one agent'}, which it does not support"
-        )
+        misfits.append(f"the task has {scenario.task.agents} agents, which it does not support")
     if can.search and not scenario.task.game:
         misfits.append("it searches with the rules of a game, which the task does not have")
     return misfits + missing_models(scenario, algorithm)

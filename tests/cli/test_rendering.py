@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from calls import Outcome, files
 
+from sandbox.outputs.render import captioned
+
 Sandbox = Callable[..., Outcome]
 
 
@@ -123,3 +125,12 @@ def test_info_draws_the_start_of_an_episode(sandbox: Sandbox, tmp_path: Path) ->
     refused = sandbox("info", "toy/regulator", "--picture", "start.png")
     assert refused.code == 2
     assert "draws no pictures" in refused.err
+
+
+def test_a_frame_says_whose_it_is_below_the_picture_and_a_narrow_one_stays_as_it_is() -> None:
+    frame = np.full((100, 400, 3), 7, np.uint8)
+    told = captioned(frame, "ppo on traffic/x, seed 1, step 20")
+    assert told.shape == (122, 400, 3)
+    assert (told[:100] == frame).all()
+    assert (told[100:] < 128).any(), "dark letters"
+    assert captioned(frame[:, :100], "ppo").shape == (100, 100, 3)

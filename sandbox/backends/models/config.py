@@ -99,7 +99,7 @@ class ModelConfig(BaseModel):
     weight_decay: Annotated[float, Tunable(1e-6, 1e-3, log=True)] = Field(
         1e-5, ge=0, le=1, description="decoupled decay of the weights"
     )
-    batch_size: int = Field(128, ge=1, le=1_000_000, description="steps of an update of a network")
+    batch_size: int = Field(64, ge=1, le=1_000_000, description="steps of an update of a network")
     max_epochs: int = Field(40, ge=1, le=100_000, description="passes over the steps when it is fitted")
     patience: int = Field(
         4, ge=1, le=1_000, description="epochs without a smaller error on held-out steps until it stops"

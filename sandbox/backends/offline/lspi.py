@@ -2,10 +2,11 @@
 
     θ ← solution of  Σ φ(s, a) (φ(s, a) - γ φ(s', argmax Q(s', ·)))ᵀ θ = Σ φ(s, a) r
 
-until the policy no longer changes. The first round values the behaviour itself, so that a single round is
-one step of policy improvement, which needs no value of what was not done (Brandfonbrener et al. 2021). φ is a random hidden layer, with weights for every action; the
-policy is a network of that one layer. A ridge pulls the values of all actions to the behaviour's own
-value of the state, so an action about which the records say little gets no preference.
+until the policy no longer changes. The first round values the behaviour itself, so that a single round
+is one step of policy improvement, which needs no value of what was not done (Brandfonbrener et al.
+2021). φ is a random hidden layer, with weights for every action; the policy is a network of that one
+layer. A ridge pulls the values of all actions to the behaviour's own value of the state, so an action
+about which the records say little gets no preference.
 """
 
 from __future__ import annotations

@@ -93,5 +93,8 @@ lspi = Algorithm(
     requires=("torch", "safetensors"),
     extra="torch",
     description="Least-squares policy iteration: exact linear values of recorded steps, in seconds.",
-    sources=("Lagoudakis & Parr (2003), Least-squares policy iteration, JMLR 4",),
+    sources=(
+        "Lagoudakis & Parr (2003), Least-squares policy iteration, JMLR 4",
+        "Brandfonbrener et al. (2021), Offline RL without off-policy evaluation, arXiv 2106.08909",
+    ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox.cli.show.tables import show, table
-from sandbox.report.words import number, signed
+from sandbox.records.words import number, signed
 
 if TYPE_CHECKING:
     from rich.console import Console

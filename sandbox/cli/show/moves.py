@@ -8,7 +8,7 @@ from sandbox.cli.show.console import stdout
 from sandbox.cli.show.tables import show, table
 from sandbox.moves.page import PAGE
 from sandbox.moves.words import meaning, summary
-from sandbox.report.words import number, signed
+from sandbox.records.words import number, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sandbox.improvement.chains import chained
 from sandbox.improvement.estimators import (
     Decisions,
     behaviour,
@@ -119,3 +120,23 @@ def test_a_policy_that_is_as_good_passes_in_few_of_many_logs(seed):
         log = log_of(pays_nothing, probability, 0.9, 4, 0)
         passed += judge(log, {"equal": always(1, pays_nothing)}, draw).deployed is not None
     assert passed <= 4
+
+
+def test_what_the_log_shows_nothing_of_is_counted_and_not_deployed():
+    """Arm 1 was pulled below 0 alone; from 0.29 on, half a deviation away, nothing is known of it."""
+    steps, _ = walk(400)
+    action = ((steps.seen[:, 0] < 0) & (steps.action == 1)).astype(np.int64)
+    steps = replace(steps, action=action, reward=action.astype(float))
+    log = log_of(steps, np.full(len(steps), 0.5), 0.9, 8, 0)
+    _, unseen = chained(log, always(1, steps), 0)
+    assert unseen == pytest.approx(0.355, abs=0.1)
+    assert judge(log, {"everywhere": always(1, steps)}, 0).deployed is None
+
+
+def test_chained_steps_earn_what_the_arm_pays():
+    steps, probability = walk(300, length=4)
+    time = np.tile(np.arange(4.0), 300)[:, None]
+    timed = replace(steps, seen=time, following=time + 1)
+    estimate, unseen = chained(log_of(timed, probability, 0.5, 8, 0), always(1, timed), 0)
+    assert unseen == 0
+    assert estimate.mean == pytest.approx(1 + 0.5 + 0.25 + 0.125, abs=0.05)

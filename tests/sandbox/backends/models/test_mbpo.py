@@ -115,3 +115,22 @@ def test_going_on_from_a_state_gives_the_same_networks():
     again.iterate()
     for first, second in zip(whole.sac.actor.parameters(), again.sac.actor.parameters(), strict=True):
         np.testing.assert_array_equal(first.detach().numpy(), second.detach().numpy())
+
+
+def test_a_drift_is_held_at_the_origin_after_a_few_hundred_steps():
+    mbpo = learner(
+        rollouts=500,
+        updates_per_step=3,
+        steps_per_fit=100,
+        gamma=0.8,
+        learning_rate=5e-3,
+        max_epochs=150,
+        patience=30,
+        policy_learning_rate=5e-3,
+    )
+    for _ in range(4):
+        mbpo.iterate()
+    policy, x = mbpo.policy(), np.linspace(-1, 1, 9, dtype=np.float32)[:, None]
+    for _ in range(8):
+        x = x + 0.25 * policy.act(x)
+    assert np.abs(x).max() < 0.25

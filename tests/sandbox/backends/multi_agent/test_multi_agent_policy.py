@@ -136,5 +136,5 @@ def test_training_goes_on_from_a_policy_of_the_same_agents():
 
 
 def test_one_agent_is_no_task_for_several_learners():
-    with pytest.raises(MisfitError, match="one agent, which it does not support"):
+    with pytest.raises(MisfitError, match="single agents, which it does not support"):
         sandbox.train("toy/shelf", "vdn", steps=96)
