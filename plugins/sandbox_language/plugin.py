@@ -67,8 +67,8 @@ VADER = "Hutto & Gilbert 2014, VADER, ICWSM: ten human ratings a word, MIT licen
 SOURCES = (CHRISTIANO, STIENNON, OUYANG, GAO, VADER)
 
 DECLARES = {
-    "baselines-only-look": "agents declare to the environment with which probability they draw, which is what "
-    "makes the term kl: the same tokens from an agent that declares nothing have another",
+    "baselines-only-look": "agents declare to the environment with which probability they draw, which is "
+    "what makes the term kl: the same tokens from an agent that declares nothing have another",
 }
 
 TEXTS = Task(

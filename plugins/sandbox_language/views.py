@@ -56,8 +56,8 @@ def _block(request: ViewRequest, agent: ViewAgent, seed: int) -> list[tuple[str,
 
 
 def _lines(writing: Writing) -> list[tuple[str, str, str]]:
-    rows = np.arange(min(len(writing.windows), SHOWN))
-    rated, sentence = held_out_ratings(writing, rows)
+    rows = range(min(len(writing.windows), SHOWN))
+    rated, sentence = held_out_ratings(writing, np.array(rows))
     return [
         (
             f"{writing.score[row]:5.2f}",

@@ -6,6 +6,7 @@ import copy
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ def read_network(weights: Path) -> Any:
 
 def _transformers() -> Any:
     try:
-        import transformers
+        transformers: Any = import_module("transformers")
     except ImportError as error:
         raise MissingExtraError("The language model", ["transformers"], "language") from error
     transformers.utils.logging.set_verbosity_error()

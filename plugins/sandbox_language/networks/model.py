@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from sandbox.api.types import Array
 from sandbox_language.preferences import Pairs
@@ -35,7 +35,7 @@ class LanguageModel:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Any,
         tokenizer: Any,
         end: int | None,
         window: int,

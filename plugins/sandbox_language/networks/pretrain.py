@@ -13,6 +13,7 @@ import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,7 +58,7 @@ def write_model(out: Path) -> None:
 
     tokenizer = make_tokenizer()
     torch.manual_seed(0)
-    network = GPT2LMHeadModel(
+    network: Any = GPT2LMHeadModel(
         GPT2Config(
             vocab_size=tokenizer.get_vocab_size(), n_positions=PLACES, n_embd=64, n_layer=2, n_head=4,
             resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=0, eos_token_id=1,
@@ -94,7 +95,7 @@ def pretrain(network: nn.Module, tokens: torch.Tensor, rng: np.random.Generator)
         print(f"language model: loss {np.mean(losses[-100:]):.4f} nats a token", flush=True)
 
 
-def make_tokenizer() -> object:
+def make_tokenizer() -> Any:
     """A token a word, ``<bos>`` before every text."""
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
