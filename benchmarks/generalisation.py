@@ -48,7 +48,7 @@ def place(runs: list[str], where: str, episodes: int) -> dict[str, Any]:
     learned = [sandbox.evaluate([run], resolved) for run in runs]
     classical = sandbox.evaluate(baselines, resolved)
     values = [table.mean(table.agents[0].name) for table in learned]
-    best = classical.best_baseline()
+    best = classical.optimum() or classical.best_baseline()
     assert best is not None
     mean, bar = statistics.mean(values), classical.mean(best)
     return {

@@ -183,7 +183,7 @@ def judge(asked: Asked, trained_runs: Sequence[Run]) -> dict[str, Any]:
     baselines = baseline_agents(scenario)
     with EpisodeRunner(scenario) as runner:
         found = play_all(runner, scenario, [*agents, *baselines], evaluation_seeds(scenario), Silent())
-    best = found.best_baseline()
+    best = found.optimum() or found.best_baseline()
     assert best is not None
     finals = [f"final {seed}" for seed in range(len(trained_runs))]
     final = [found.mean(name) for name in finals]

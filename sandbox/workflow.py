@@ -11,6 +11,7 @@ from sandbox.api.errors import SandboxError
 from sandbox.api.stop_signals import stop_signals_interrupt
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.evaluate import play_all
+from sandbox.evaluation.kept import KeptEpisodes, store_beside
 from sandbox.evaluation.named_agents import baseline_agents, learned_agent
 from sandbox.evaluation.progress import Progress, Silent
 from sandbox.evaluation.result import EvaluationResult
@@ -21,6 +22,7 @@ from sandbox.report.media import REPLAYS
 from sandbox.runs.atomic import storage_errors
 from sandbox.runs.checksums import add_artifact
 from sandbox.runs.directory import EPISODES, EVALUATION, Run
+from sandbox.runs.lock import this_process
 from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -44,6 +46,7 @@ def run(
     data: str | Path | None = None,
     expert: str | Path | None = None,
     episodes: int | None = None,
+    fresh: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
     track: Sequence[str] = (),
     progress: Progress | None = None,
@@ -51,7 +54,8 @@ def run(
 ) -> tuple[Run, EvaluationResult]:
     """Train an algorithm and compare it with the scenario's baselines on the test seeds.
 
-    Takes what `sandbox.training.train.train` takes, and ``episodes``, the test episodes an agent plays.
+    Takes what `sandbox.training.train.train` takes, and ``episodes``, the test episodes an agent plays,
+    and ``fresh``: whether baselines are played although their episodes are kept below ``runs_dir``.
     The final policy appears under the algorithm's name, the best-validation one as ``<name>-best``.
     Writes ``episodes.parquet``, ``evaluation.json``, ``result.png`` and ``report.html`` to the run directory.
 
@@ -77,7 +81,8 @@ def run(
         episodes=len(seeds),
         command=command,
     )
-    with EpisodeRunner(resolved) as runner:
+    kept = KeptEpisodes(Path(runs_dir), resolved, fresh=fresh)
+    with EpisodeRunner(resolved, kept=kept) as runner:
         trained = train_plan(plan, Path(runs_dir), runner, progress)
         return trained, evaluate_run(trained, resolved, runner, seeds, progress)
 
@@ -105,15 +110,21 @@ def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
         RunFailedError: If training fails (again).
         KeyboardInterrupt: After an interrupt, once a checkpoint is written.
     """
+    return resume_and_test(run, progress or Silent())[0]
+
+
+def resume_and_test(run: str | Path | Run, progress: Progress) -> tuple[Run, EvaluationResult | None]:
+    """What `resume` does; also the evaluation, where it was made now."""
     path = Path(run.path if isinstance(run, Run) else run)
-    progress = progress or Silent()
     opened = Run.open(path)
     if is_complete(opened):
-        return opened
+        return opened, None
     plan = plan_from_run(opened)
-    with EpisodeRunner(plan.scenario) as runner:
+    kept = store_beside(opened, plan.scenario)
+    with EpisodeRunner(plan.scenario, kept=kept) as runner:
         writer = RunWriter.reopen(path)
         if writer.record.status == "done":
+            writer.update(process=this_process())  # which is now the one that evaluates
             writer.drop_checkpoints()
             writer.close()
             trained = Run.open(path)
@@ -121,8 +132,8 @@ def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
             trained = resume_plan(plan, writer, runner, progress)
         if plan.episodes is not None:
             seeds = evaluation_seeds(plan.scenario, plan.episodes)
-            evaluate_run(trained, plan.scenario, runner, seeds, progress)
-    return trained
+            return trained, evaluate_run(trained, plan.scenario, runner, seeds, progress)
+    return trained, None
 
 
 def is_complete(run: Run) -> bool:

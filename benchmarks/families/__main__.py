@@ -12,7 +12,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-TABLES = sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+TABLES = sorted(path.stem.replace("_", "-") for path in Path(__file__).parent.glob("[a-z]*.py"))
 
 
 def main(arguments: list[str]) -> int:
@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in TABLES:
         print(f"usage: python -m benchmarks.families {{{','.join(TABLES)}}} …", file=sys.stderr)
         return 2
-    result: int = import_module(f"benchmarks.families.{arguments[0]}").main(arguments[1:])
+    result: int = import_module(f"benchmarks.families.{arguments[0].replace('-', '_')}").main(arguments[1:])
     return result
 
 

@@ -1,4 +1,4 @@
-"""Learning from records alone on lost sales: behavioural cloning and conservative Q-learning.
+"""Learning from records alone on lost sales: imitation, conservative and implicit Q-learning.
 
     python -m benchmarks.families offline [--seeds 3]
 
@@ -30,6 +30,7 @@ LEARNERS: dict[str, tuple[str, dict[str, Any]]] = {
         f"cql, α = {alpha:g}": ("cql", {"alpha": alpha, "gamma": 0.9, "learning_rate": 1e-3})
         for alpha in (0.0, 0.05, 0.5, 2.0)
     },
+    "iql": ("iql", {"gamma": 0.9, "learning_rate": 1e-3, "temperature": 10.0}),
 }
 OFFLINE_UPDATES = 3_000
 

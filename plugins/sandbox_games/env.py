@@ -185,6 +185,15 @@ class TwoPlayerEnv(GameCore, ParallelEnv):  # type: ignore[misc]
         self.np_random.bit_generator.state = state["generator"]
         self.agents = list(state["agents"])
 
+    @property
+    def can_redraw(self) -> bool:
+        """Whether there is an opponent, whose choices may be drawn."""
+        return self.match.opponent is not None
+
+    def redraw(self, seed: int) -> None:
+        """Draw the opponent's coming choices again."""
+        self._np_random = np.random.default_rng(seed)
+
     def _observations(self) -> dict[str, Array]:
         seen = self.match.observations()[0]
         return {agent: seen[AGENTS.index(agent)] for agent in self.agents}
@@ -237,6 +246,10 @@ class VersusEnv(GameCore, gym.Env[Array, np.int64]):
         """Go on from what `get_state` gave, bit for bit."""
         self.match.set_state(state["match"])
         self.np_random.bit_generator.state = state["generator"]
+
+    def redraw(self, seed: int) -> None:
+        """Draw the opponent's coming choices again, as far as they are drawn."""
+        self.np_random = np.random.default_rng(seed)
 
     def _own(self, values: Array) -> Array:
         """The column of the agent's seat."""

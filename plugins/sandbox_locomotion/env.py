@@ -124,6 +124,17 @@ class LocomotionEnv(gym.Env[Array, Array]):
         self._np_random = self.simulation.rngs[0]
         self._running = bool(state["running"])
 
+    @property
+    def can_redraw(self) -> bool:
+        """Whether anything is drawn after an episode has begun: pushes, noise, new commands."""
+        config = self.config
+        renewed = config.command_speed is not None and config.command_interval
+        return bool(config.push_speed or config.noise_position or config.noise_velocity or renewed)
+
+    def redraw(self, seed: int) -> None:
+        """Draw coming pushes, noise and commands again."""
+        self._np_random = self.simulation.rngs[0] = np.random.default_rng(seed)
+
     def __getstate__(self) -> Info:
         """A copy plays on exactly like the original; it makes a camera of its own when it is drawn."""
         return self.__dict__ | {"_camera": None}

@@ -84,6 +84,7 @@ def _task(robot: str, title: str, config: str, reward: str = "gymnasium") -> Tas
         rewards=f"sandbox_locomotion.reward:{robot.replace('-', '_').upper()}",
         default_reward=reward,
         metrics=METRICS,
+        simulator="sandbox_locomotion.look_ahead:simulator",
         resume="state",
         baselines=(_ZERO, _TROT if robot == "quadruped" else _OPEN_LOOP, *_PLANNERS),
         sources=SOURCES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
@@ -15,7 +16,7 @@ from sandbox_traffic.metrics import SignalMetrics
 from sandbox_traffic.network.signal_network import load_network
 from sandbox_traffic.observations import OBSERVATIONS, Observer
 from sandbox_traffic.reward import Transition
-from sandbox_traffic.simulation import SignalSimulation
+from sandbox_traffic.simulation import Held, SignalSimulation
 from sandbox_traffic.state import NetworkState, read_state
 from sandbox_traffic.sumo_programs import sumo_programs
 
@@ -24,6 +25,21 @@ EMISSION_TERMS = ("co2", "fuel")
 
 SEED_LIMIT = 2**31
 """Seeds of episodes are below this: SUMO takes signed 32-bit seeds."""
+
+
+@dataclass(frozen=True)
+class HeldBatch:
+    """A moment of all simulations; see `SignalBatch.hold`."""
+
+    simulations: list[Held]
+    seeds: list[int]
+    actions: list[NDArray[np.int64]]
+    redrawn: list[tuple[int, int]]
+
+    def release(self) -> None:
+        """End the processes that keep it."""
+        for simulation in self.simulations:
+            simulation.release()
 
 
 class SignalBatch:
@@ -44,6 +60,7 @@ class SignalBatch:
         actions: Phases requested since the episodes began, shape ``(num_envs, signals)`` each.
         program: The kind of program that SUMO runs at the signals, empty where requests decide.
         program_from: Decisions before it took over.
+        redrawn: Decisions before later drivers were drawn again, and the seed of that.
     """
 
     def __init__(self, config: SignalConfig, reward: RewardSpec, num_envs: int = 1) -> None:
@@ -54,6 +71,7 @@ class SignalBatch:
         self.observer = Observer(self.network, OBSERVATIONS[config.observation])
         self.seeds: list[int] = []
         self.actions: list[NDArray[np.int64]] = []
+        self.redrawn: list[tuple[int, int]] = []
         self._reward = reward
         self._values = np.zeros((num_envs, self.network.spec.size))
         self.simulations = [SignalSimulation(self.network, row) for row in self._values]
@@ -77,6 +95,7 @@ class SignalBatch:
         """Begin the episode of each simulation's seed."""
         self.seeds, self.actions = [int(seed) for seed in seeds], []
         self.program, self.program_from = "", 0
+        self.redrawn = []
         for simulation, seed in zip(self.simulations, self.seeds, strict=True):
             simulation.reset_async(seed)
         for simulation in self.simulations:
@@ -118,14 +137,42 @@ class SignalBatch:
         self.actions.append(phases)
         return np.array([not simulation.running for simulation in self.simulations])
 
+    def redraw(self, seed: int) -> None:
+        """Draw the drivers again who depart from now on.
+
+        Raises:
+            RuntimeError: If no episode is running.
+        """
+        for index, simulation in enumerate(self.simulations):
+            simulation.redraw(seed + index)
+        self.redrawn.append((len(self.actions), int(seed)))
+
+    def hold(self) -> HeldBatch:
+        """Keep the present moment for `go_on`: branches from it take no replay.
+
+        The episodes must not be played to their end afterwards, and SUMO must not run the signals.
+        """
+        kept = [simulation.hold() for simulation in self.simulations]
+        return HeldBatch(kept, list(self.seeds), list(self.actions), list(self.redrawn))
+
+    def go_on(self, held: HeldBatch) -> None:
+        """Go on from a moment that was kept; metrics of signals then count from there."""
+        for simulation, kept in zip(self.simulations, held.simulations, strict=True):
+            simulation.go_on(kept)
+        self.seeds, self.actions, self.redrawn = list(held.seeds), list(held.actions), list(held.redrawn)
+        self.program, self.program_from = "", 0
+        self._state = self._previous = self._read_state()
+        self._signal_metrics.reset()
+
     def get_state(self) -> dict[str, Any]:
-        """The present episodes as their seeds, their actions and who decides."""
+        """The present episodes as their seeds, their actions, who decides, and drivers drawn again."""
         shape = (len(self.actions), len(self.simulations), len(self.network.signals))
         return {
             "seeds": list(self.seeds),
             "actions": np.array(self.actions, dtype=np.int64).reshape(shape),
             "program": self.program,
             "program_from": self.program_from,
+            "redrawn": [list(moment) for moment in self.redrawn],
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -133,7 +180,10 @@ class SignalBatch:
         if not state["seeds"]:
             return
         self.reset(state["seeds"])
+        redrawn = {int(number): int(seed) for number, seed in state.get("redrawn", ())}
         for number in range(len(state["actions"]) + 1):
+            if number in redrawn:
+                self.redraw(redrawn[number])
             if state["program"] and number == state["program_from"]:
                 self.follow(state["program"])
             if number < len(state["actions"]):

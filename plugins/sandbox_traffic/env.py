@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
 from sandbox.api import InvalidValueError, RewardSpec
-from sandbox_traffic.batch import SignalBatch, as_phases, draw_seed
+from sandbox_traffic.batch import HeldBatch, SignalBatch, as_phases, draw_seed
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.copying import reduce_by_replay
+from sandbox_traffic.metrics import denominators
 from sandbox_traffic.network.roads import require_one_signal
 from sandbox_traffic.sumo.interface import NO_VEHICLES, Vehicles
 
@@ -80,6 +81,8 @@ class _SingleBatch:
             signal_metrics = self.batch.signal_metrics()
             for index, info in enumerate(infos):
                 info["metrics"] = dict(simulation.metrics)
+                if simulation.trips is not None:
+                    info["denominators"] = denominators(simulation.trips)
                 info["signal_metrics"] = {
                     name: float(values[0, index]) for name, values in signal_metrics.items()
                 }
@@ -163,6 +166,27 @@ class SignalEnv(gym.Env[Observation, np.int64]):
         """Restore the generator, and replay the episode up to its last action."""
         self.np_random.bit_generator.state = state["np_random"]
         self.batch.set_state(state)
+
+    def redraw(self, seed: int) -> None:
+        """Draw the drivers again who depart from now on; see `sandbox_traffic.sumo.interface`."""
+        self.batch.redraw(seed)
+
+    def hold(self) -> HeldBatch:
+        """Keep the present moment; see `SignalBatch.hold`."""
+        return self.batch.hold()
+
+    def go_on(self, held: HeldBatch) -> None:
+        """Go on from a moment that was kept."""
+        self.batch.go_on(held)
+
+    @property
+    def observation_names(self) -> list[str]:
+        """What the entries of the observation are."""
+        return self.batch.observer.names(0)
+
+    def action_text(self, action: Any, row: int = 0) -> str:
+        """The requested phase."""
+        return f"phase {int(action)}"
 
     def __reduce__(self) -> Any:
         """Copies and pickles play on from the same moment; see `sandbox_traffic.copying`."""
@@ -259,6 +283,28 @@ class SignalsEnv(ParallelEnv):  # type: ignore[misc]
         self.np_random.bit_generator.state = state["np_random"]
         self.batch.set_state(state)
         self.agents = list(self.possible_agents) if self.batch.running else []
+
+    def redraw(self, seed: int) -> None:
+        """Draw the drivers again who depart from now on; see `sandbox_traffic.sumo.interface`."""
+        self.batch.redraw(seed)
+
+    def hold(self) -> HeldBatch:
+        """Keep the present moment; see `SignalBatch.hold`."""
+        return self.batch.hold()
+
+    def go_on(self, held: HeldBatch) -> None:
+        """Go on from a moment that was kept."""
+        self.batch.go_on(held)
+        self.agents = list(self.possible_agents)
+
+    @property
+    def observation_names(self) -> dict[str, list[str]]:
+        """What the entries of each agent's observation are."""
+        return {name: self.batch.observer.names(index) for index, name in enumerate(self.possible_agents)}
+
+    def action_text(self, action: Any, row: int = 0) -> str:
+        """The requested phase."""
+        return f"phase {int(action)}"
 
     def __reduce__(self) -> Any:
         """Copies and pickles play on from the same moment; see `sandbox_traffic.copying`."""

@@ -56,6 +56,12 @@ def episode_metrics(trips: Trips, begin: float, end: float) -> dict[str, float]:
     }
 
 
+def denominators(trips: Trips) -> dict[str, float]:
+    """What means are taken over, by metric: all that was scheduled, which no controller can change."""
+    scheduled = float(len(trips.depart))
+    return {"delay": scheduled + trips.people, "vehicle_delay": scheduled, "trip_time": scheduled}
+
+
 def growth(trips: Trips, begin: float, end: float) -> float:
     """How fast the number of vehicles on the way or outside grows in the second half of an episode, 1/h.
 

@@ -261,6 +261,7 @@ class Observer:
         self._table: NDArray[np.intp] = np.full((len(columns), self.width), zero, dtype=np.intp)
         for signal, row in enumerate(columns):
             self._table[signal, : len(row)] = row
+        self._counts = counts
         self._same_size = self.width == zero and bool((self._table == np.arange(zero)).all())
         self._bounds = [self._block_bounds([row[signal] for row in counts]) for signal in signals]
 
@@ -271,6 +272,14 @@ class Observer:
     def bounds(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Bounds of signal ``index``'s observation, shape ``(sizes[index],)`` each."""
         return self._bounds[index]
+
+    def names(self, index: int) -> list[str]:
+        """What the entries of signal ``index``'s observation are, such as ``standing of approach 2``."""
+        return [
+            f"{block.values.__name__.replace('_', ' ')} of {block.per} {place}"
+            for block, counts in zip(self._blocks, self._counts, strict=True)
+            for place in range(counts[index])
+        ]
 
     def observe(self, state: NetworkState) -> NDArray[np.float32]:
         """Observations of all signals, shape ``(num_envs, signals, width)``."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +22,24 @@ from sandbox_traffic.sumo.interface import (
     Switch,
     Vehicles,
 )
-from sandbox_traffic.sumo.remote import RemoteSimulation
+from sandbox_traffic.sumo.remote import EpisodeProcess, RemoteSimulation
 from sandbox_traffic.sumo.trips import Trips
+
+
+@dataclass(frozen=True)
+class Held:
+    """A moment of an episode, kept as a process that waits; see `SignalSimulation.hold`."""
+
+    source: EpisodeProcess
+    clocks: tuple[PhaseClock, ...]
+    values: NDArray[np.float64]
+    begin: float
+    now: float
+    jam: int
+
+    def release(self) -> None:
+        """End the process."""
+        self.source.end()
 
 
 class SignalSimulation:
@@ -157,6 +175,31 @@ class SignalSimulation:
         if self.now >= self.end:
             self.trips = self._simulator().trips()
             self.metrics = episode_metrics(self.trips, self.begin, self.end)
+
+    def redraw(self, seed: int) -> None:
+        """Draw the drivers again who depart from now on; see `Simulation.redraw`."""
+        simulator = self._simulator()
+        simulator.redraw(seed)
+        simulator.values(self.values)
+
+    def hold(self) -> Held:
+        """Keep the present moment for `go_on`; the episode must not be played to its end afterwards."""
+        assert isinstance(self._sumo, RemoteSimulation)
+        return Held(self._sumo.hold(), self._clocks(), self.values.copy(), self.begin, self.now, self._jam)
+
+    def go_on(self, held: Held) -> None:
+        """Go on from a moment that was kept."""
+        assert isinstance(self._sumo, RemoteSimulation)
+        self._sumo.go_on(held.source)
+        self.clocks, self.held = held.clocks, [False] * len(held.clocks)
+        self.clocks = self._clocks()  # those that are kept must not run
+        self.values[:] = held.values
+        self.begin, self.now, self._jam = held.begin, held.now, held.jam
+        self._started, self.following, self.metrics, self.trips = True, False, None, None
+
+    def _clocks(self) -> tuple[PhaseClock, ...]:
+        """Copies of the clocks; their plans never change."""
+        return tuple(deepcopy(clock, {id(clock.plan): clock.plan}) for clock in self.clocks)
 
     def vehicles(self) -> Vehicles:
         """All vehicles and pedestrians now; none once the episode has ended."""

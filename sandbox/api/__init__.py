@@ -71,6 +71,7 @@ _HOMES = {
     "start_module": "processes",
     "stop_child": "processes",
     "usable_cores": "processes",
+    "Simulator": "simulator",
     "RewardBreakdown": "reward",
     "Rewards": "reward",
     "RewardSpec": "reward",
@@ -143,6 +144,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "SandboxError",
     "Scenario",
     "Seeds",
+    "Simulator",
     "StopTraining",
     "StorageError",
     "Task",
@@ -222,6 +224,7 @@ if TYPE_CHECKING:
         Scenario,
         Seeds,
     )
+    from sandbox.api.simulator import Simulator
     from sandbox.api.state import read_state, write_state
     from sandbox.api.table import InfoTable
     from sandbox.api.task_models import TaskModels

@@ -22,8 +22,11 @@ Family = Literal[
     "policy-gradient", "value-based", "actor-critic", "model-based", "planning", "imitation", "offline"
 ]
 
-Need = Literal["dataset", "expert", "model", "dynamics", "gradient", "pretrained"]
+Need = Literal["dataset", "expert", "model", "dynamics", "gradient", "simulator", "pretrained"]
 """What an algorithm may need beside an environment; see `Capabilities.needs`."""
+
+MODELS: frozenset[Need] = frozenset({"model", "dynamics", "gradient", "simulator"})
+"""What of these is a model of the task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Capabilities:
             - ``"model"``: the task's finite model, `TrainContext.models.finite <TaskModels.finite>`.
             - ``"dynamics"``: the task's dynamics as array operations, `TaskModels.dynamics`.
             - ``"gradient"``: the same, and differentiable.
+            - ``"simulator"``: copies of the task to look ahead in, `TaskModels.simulator`.
             - ``"pretrained"``: the model that the task fine-tunes, `TaskModels.pretrained`.
         accepts: What of these it also uses where it is given; a dataset or an expert that is neither
             needed nor accepted is refused.
@@ -61,6 +65,10 @@ class Capabilities:
         on_policy: Whether it learns only of the policy that is playing, from that policy's own steps; False
             if it learns from whatever was played; None where nothing is played, or for plugins that do not
             say.
+        rounds: Whether an update is a round of an exact solver: few, so that each has a record of its own in
+            ``progress.jsonl`` and the first ones a line on the terminal.
+        from_policy: Whether it can start from a policy (``--init-from``); refused before anything starts
+            where it cannot.
         learns_model: Whether it learns a model of the task. What needs a model, or searches, is model-based
             as well.
         exact_resume: Whether going on from its saved state gives, over restored environments, what a run
@@ -80,11 +88,13 @@ class Capabilities:
     search: bool = False
     on_policy: bool | None = None
     learns_model: bool = False
+    rounds: bool = False
+    from_policy: bool = True
 
     @property
     def model_based(self) -> bool:
         """Whether it plans with a model, given or learned."""
-        return self.learns_model or self.search or bool(self.needs & {"model", "dynamics", "gradient"})
+        return self.learns_model or self.search or bool(self.needs & MODELS)
 
     @property
     def learning(self) -> str:

@@ -75,6 +75,20 @@ class Task:
               ``reset(seed=[…], options={"reset_mask": mask})``, the masked environments' episodes from
               their seeds alone.
             - ``"none"``: environments start new episodes; training goes on, but not exactly.
+            Branches: ``sandbox moves`` plays on from one state more than once where ``resume``
+            is ``"state"``, and replays the episode's actions for every branch otherwise. The single
+            environment, unwrapped, may help with
+
+            - ``redraw(seed)``: draw again all that chance has still to decide, and nothing that has been:
+              the present observation stays, and ``get_state`` holds the new future. ``can_redraw`` is
+              false where some parameters forbid it. Without it a decision has one future.
+            - ``observation_names`` (by agent in a parallel task) and ``action_text(action, row)``: what is
+              seen and done, in the domain's words.
+            - ``hold()`` and ``go_on(held)``: keep a moment in a way that is faster than a state, for
+              branches that end before the episode does; ``held.release()`` gives it up.
+
+            The native vector environment may have ``branch(state, seeds) -> (observations, infos)``: row i
+            plays on from a state of the single environment as that does after ``redraw(seeds[i])``.
         baselines: The classical methods, best-tuned form.
         bound: ``(env, metric, seeds) -> Bound | None``, a `sandbox.api.Bound` of the mean of that metric over
             the test episodes with these seeds; None, or `InvalidValueError`, where none is known. It is given
@@ -85,6 +99,8 @@ class Task:
         finite_model: ``(config, reward) -> FiniteModel`` where states and actions are few enough to be
             written down; raises `InvalidValueError` for parameters with which they are not.
         dynamics: ``(config) -> Dynamics`` where the dynamics are written as array operations.
+        simulator: ``(config, reward, num_envs) -> Simulator``: copies of the task for planners; raises
+            `InvalidValueError` for parameters with which nobody can look ahead.
         tables: What was made of a scenario's parameters and files, ``(config) -> Sequence[InfoTable]``, for
             ``sandbox info``.
         picture: ``(config, path)`` draws the same to a PNG file, for ``sandbox info --picture``; if absent,
@@ -126,6 +142,7 @@ class Task:
     transition: str | type | None = None
     finite_model: str | Callable[..., Any] | None = None
     dynamics: str | Callable[..., Any] | None = None
+    simulator: str | Callable[..., Any] | None = None
     tables: str | Callable[[Any], Sequence[InfoTable]] | None = None
     picture: str | Callable[[Any, Path], None] | None = None
     inputs: str | Callable[[Any], Sequence[InputPart]] | None = None

@@ -85,6 +85,9 @@ class Baseline:
         memoryless: Whether an action depends on the present state alone. Only then can the baseline be
             asked for all rows of a native vector environment whose episodes begin at different times;
             as an expert it is otherwise played on single environments.
+        optimal_in: Name of a metric in which no agent's expectation is better: a proven optimum. Where that
+            metric ranks, the baseline is the limit that agents are measured by, and no rival that they
+            lose to.
         offered: ``(config) -> bool`` or ``"module:callable"``: whether scenarios with these parameters show
             it; all do if absent. One that is named explicitly is made in any case and may refuse.
     """
@@ -95,4 +98,5 @@ class Baseline:
     source: str = ""
     timed: bool = False
     memoryless: bool = False
+    optimal_in: str = ""
     offered: str | Callable[[Any], bool] | None = None

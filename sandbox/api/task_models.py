@@ -11,6 +11,7 @@ from sandbox.api.dynamics import Dynamics
 from sandbox.api.errors import MisfitError
 from sandbox.api.finite_model import FiniteModel
 from sandbox.api.reward import RewardSpec
+from sandbox.api.simulator import Simulator
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,7 @@ class TaskModels:
     make_finite: Callable[[Any, RewardSpec], FiniteModel] | None = None
     make_dynamics: Callable[[Any], Dynamics] | None = None
     make_pretrained: Callable[[Any], Any] | None = None
+    make_simulator: Callable[[Any, RewardSpec, int], Simulator] | None = None
 
     @cached_property
     def finite(self) -> FiniteModel:
@@ -52,6 +54,16 @@ class TaskModels:
         if self.make_dynamics is None:
             raise MisfitError(f"The task {self.task} offers no dynamics.")
         return self.make_dynamics(self.config)
+
+    def simulator(self, num_envs: int) -> Simulator:
+        """So many copies of the task to look ahead in, with the parameters of training.
+
+        Raises:
+            MisfitError: If the task offers none.
+        """
+        if self.make_simulator is None:
+            raise MisfitError(f"The task {self.task} offers no simulator to plan with.")
+        return self.make_simulator(self.config, self.reward, num_envs)
 
     @property
     def pretrained(self) -> Any:

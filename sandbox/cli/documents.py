@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def facts(trained: Run) -> dict[str, Any]:
     """The entries about a run that several JSON documents have."""
     record = trained.record
-    done = record.steps_done if "steps_done" in record.model_fields_set else record.steps
+    done = trained.steps_so_far if "steps_done" in record.model_fields_set else record.steps
     return {
         "scenario": record.scenario_id,
         "run_dir": trained.path,

@@ -18,7 +18,9 @@ from sandbox.cli.commands import (
     compare,
     doctor,
     export,
+    improve,
     info,
+    moves,
     play,
     plugin,
     record,
@@ -86,9 +88,11 @@ app.command("render")(render.render)
 app.command("play")(play.play)
 app.command("compare")(compare.compare)
 app.command("tune")(tune.tune)
+app.command("moves")(moves.moves)
 app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("record")(record.record)
+app.command("improve")(improve.improve)
 app.command("runs")(runs.runs)
 app.command("ui")(ui.ui)
 app.command("doctor")(doctor.doctor)

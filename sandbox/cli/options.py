@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from sandbox.runs.names import split_policy
 
 SEED_LIMIT = 2**31  # sandbox.api.scenario.SEED_LIMIT, which costs the import of pydantic
 
@@ -51,19 +54,25 @@ def scenario_name(text: str) -> str:
 def run_name(given: str | Path) -> str:
     """A run or an agent as it was typed; ``latest`` and ``DIR/latest`` become the run started last.
 
-    ``latest`` looks in ``runs``, ``DIR/latest`` below ``DIR``; either takes ``@best`` or ``@final``.
+    ``latest`` looks in ``runs``, ``DIR/latest`` below ``DIR``. ``0-1a2b3c4d`` and ``ppo/0-1a2b3c4d`` are the
+    run in ``runs`` whose directory ends so. All take ``@best``, ``@final`` or ``@STEP``.
     """
     text = str(given)  # an option's default comes as what it is
-    name = text.removesuffix("@best").removesuffix("@final")
-    if Path(name).name != LATEST or Path(name).exists():
+    name, policy = split_policy(text)
+    which = f"@{policy}" if policy else ""
+    if Path(name).exists() or not (Path(name).name == LATEST or _SHORT.fullmatch(name)):
         return text
-    from sandbox.runs.directory import latest_run
+    from sandbox.runs.directory import latest_run, run_called
 
+    if Path(name).name != LATEST:
+        return f"{run_called(Path('runs'), name)}{which}"
     folder = Path(name).parent
-    return f"{latest_run(folder if name != LATEST else Path('runs'))}{text.removeprefix(name)}"
+    return f"{latest_run(folder if name != LATEST else Path('runs'))}{which}"
 
 
 LATEST = "latest"
+_SHORT = re.compile(r"(?:[^/\s]+/)?\d+-[0-9a-f]{6,}")
+"""The end of a run directory, as ``sandbox runs`` shows it: ``ppo/0-1a2b3c4d`` or ``0-1a2b3c4d``."""
 
 
 def run_path(given: str | Path) -> Path:
@@ -151,6 +160,9 @@ Track = Annotated[
     typer.Option(metavar="mlflow|wandb", help="Log there too, besides TensorBoard. Repeatable."),
 ]
 RunsDir = Annotated[Path, typer.Option(metavar="DIR", help="Where run directories are kept.")]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Play baselines again whose episodes are kept from before.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 

@@ -96,6 +96,7 @@ def compare(
     launching: Launching | None = None,
     shard: str | None = None,
     retry: bool = False,
+    fresh: bool = False,
     artifacts: str | None = None,
     callback: GridCallback | None = None,
     command: Sequence[str] | None = None,
@@ -117,6 +118,7 @@ def compare(
         launching: Where cells run; in processes of this machine if absent.
         shard: ``i/n``: run only this part of the cells, for job arrays.
         retry: Run cells again that failed before.
+        fresh: Play baselines again, although their results are kept.
         artifacts: fsspec URL of a folder or object store that gets a copy of what each cell leaves.
         callback: Is told how the grid goes on.
         command: The command line to record.
@@ -138,6 +140,7 @@ def compare(
         launching=launching or Launching(),
         shard=shard,
         retry=retry,
+        fresh=fresh,
         artifacts=artifacts,
         callback=callback,
         command=command,
@@ -151,6 +154,7 @@ def run_grid(
     launching: Launching,
     shard: str | None = None,
     retry: bool = False,
+    fresh: bool = False,
     artifacts: str | None = None,
     callback: GridCallback | None = None,
     command: Sequence[str] | None = None,
@@ -176,6 +180,7 @@ def run_grid(
             state,
             launcher,
             retry=retry,
+            fresh=fresh,
             callback=callback,
             on_save=save,
             artifacts=artifacts,

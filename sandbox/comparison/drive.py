@@ -130,6 +130,7 @@ def drive(
     launcher: Launcher,
     *,
     retry: bool = False,
+    fresh: bool = False,
     callback: GridCallback | None = None,
     on_save: Callable[[State], None] = lambda state: None,
     artifacts: str | None = None,
@@ -141,6 +142,7 @@ def drive(
         state: From `survey`; kept up to date.
         launcher: Runs the cells.
         retry: Whether cells that failed before are run again.
+        fresh: Whether baselines are played again.
         callback: Is told how it goes on.
         on_save: Called now and then after cells have finished, to write intermediate results.
         artifacts: URL of a store that gets a copy of what each cell leaves.
@@ -152,7 +154,7 @@ def drive(
     callback = callback or SilentGrid()
     callback.on_start(state)
     try:
-        cells = _Cells(root, state, retry, callback, on_save, artifacts)
+        cells = _Cells(root, state, retry, fresh, callback, on_save, artifacts)
         # One more than can run, so that no worker waits for this process.
         JobLoop(launcher, cells, "Cells that were finished", ahead=1).run()
     finally:
@@ -170,16 +172,21 @@ class _Cells:
         root: Path,
         state: State,
         retry: bool,
+        fresh: bool,
         callback: GridCallback,
         on_save: Callable[[State], None],
         artifacts: str | None,
     ) -> None:
-        self._root, self._state, self._retry = root, state, retry
+        self._root, self._state, self._retry, self._fresh = root, state, retry, fresh
         self._callback, self._on_save, self._artifacts = callback, on_save, artifacts
         to_run: set[CellStatus] = {"missing", "busy", "interrupted"}
         if retry:
             to_run.add("failed")
         self._cells = {cell.id: cell for cell in state.cells}
+        if fresh:
+            for cell in state.cells:
+                if cell.kind == "baseline" and state.status[cell.id] == "done":
+                    state.status[cell.id] = "missing"
         self._waiting = deque(cell.id for cell in state.cells if state.status[cell.id] in to_run)
         self._saved_at = time.monotonic()
         self._unsaved = False
@@ -198,6 +205,7 @@ class _Cells:
             kind=cell.kind,
             request=cell.request,
             again=self._retry,
+            fresh=self._fresh and cell.kind == "baseline",
             artifacts=self._artifacts,
         )
         return Job(cell.id, FUNCTION, job.to_json())

@@ -10,7 +10,7 @@ from sandbox.comparison.cells import Grid
 from sandbox.comparison.table import Runs, Table
 from sandbox.records.cell import CellRecord
 from sandbox.records.comparison import AgentCurves, Curve
-from sandbox.records.progress import ProgressRow, column
+from sandbox.records.progress import ProgressRow, column, metric_figure, validation_figure
 from sandbox.runs.directory import Run, progress
 from sandbox.runs.guard import RUN, folder_below
 from sandbox.statistics import band
@@ -34,8 +34,8 @@ def _curves(root: Path, runs: Runs, metric: str) -> AgentCurves:
         name.removeprefix("term/") for log in logs for row in log for name in row if name.startswith("term/")
     )
     return AgentCurves(
-        training=_curve(logs, metric),
-        validation=_curve(logs, f"validation/{metric}"),
+        training=_curve(logs, metric_figure(metric)),
+        validation=_curve(logs, validation_figure(metric)),
         returns=_curve(logs, "return"),
         terms={name: _curve(logs, f"term/{name}") for name in terms},
     )

@@ -12,7 +12,7 @@ from sandbox.comparison.cells import Grid
 from sandbox.comparison.drive import State
 from sandbox.comparison.learning import curves
 from sandbox.comparison.overall import improvements, normalised_scores, overall, profiles
-from sandbox.comparison.table import Anchors, Runs, Table, anchors, best_baseline, make_table
+from sandbox.comparison.table import Anchors, Runs, Table, anchors, best_baseline, limit_of, make_table
 from sandbox.evaluation.bounds import bound_of
 from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.records.cell import CellRecord, EpisodesRecord
@@ -27,7 +27,7 @@ from sandbox.records.comparison import (
     Score,
     Statistics,
 )
-from sandbox.records.evaluation import DifferenceRecord
+from sandbox.records.evaluation import DifferenceRecord, LimitRecord
 from sandbox.records.run import ReferenceRecord
 from sandbox.records.status import AgentKind, Better, Verdict
 from sandbox.runs.provenance import local_time
@@ -46,6 +46,9 @@ from sandbox.statistics import (
 )
 from sandbox.statistics.resampling import BAND_RESAMPLES
 
+LEVEL = 0.05
+"""A p-value, corrected for the number of comparisons, below which a difference is called clear."""
+
 
 def summarise(
     grid: Grid, root: Path, state: State, command: Sequence[str] | None = None, seed: int = 0
@@ -62,7 +65,15 @@ def summarise(
     table = make_table(grid, state.status, state.records)
     resampler = Resampler(seed, resamples_for(_most_runs(grid, table)))
     scale = {scenario: anchors(resolved, table[scenario]) for scenario, resolved in grid.scenarios.items()}
+    limits = {
+        scenario: limit_of(resolved, table[scenario], bound_of(resolved, evaluation_seeds(resolved)))
+        for scenario, resolved in grid.scenarios.items()
+    }
     scores = normalised_scores(table, scale)
+    by_scenario = {
+        scenario: _scores(resolved, table[scenario], scale[scenario], limits[scenario], resampler)
+        for scenario, resolved in grid.scenarios.items()
+    }
     agents = _learned_first(grid)
     metrics = {resolved.metric for resolved in grid.scenarios.values()}
     shared = metrics.pop() if len(metrics) == 1 else None
@@ -94,14 +105,15 @@ def summarise(
         versions=_versions(state.records.values()),
         agents=agents,
         scenarios={
-            scenario: _scenario(resolved, scale[scenario]) for scenario, resolved in grid.scenarios.items()
-        },
-        cells=tuple(_cells(grid, state, scale)),
-        scores={
-            scenario: _scores(resolved, table[scenario], scale[scenario], resampler)
+            scenario: _scenario(resolved, scale[scenario], limits[scenario])
             for scenario, resolved in grid.scenarios.items()
         },
-        overall=overall(grid, table, scale, scores, resampler),
+        cells=tuple(_cells(grid, state, scale)),
+        scores=by_scenario,
+        overall={
+            name: row.changed(gap=_mean_gap(by_scenario, name))
+            for name, row in overall(grid, table, scale, scores, resampler).items()
+        },
         probability_of_improvement=improvements(grid, table, list(agents), resampler),
         profiles=profiles(scores, seed),
         curves=curves(grid, root, table),
@@ -142,7 +154,7 @@ def _learned_first(grid: Grid) -> dict[str, AgentFacts]:
     return dict(sorted(grid.agents.items(), key=lambda agent: agent[1].kind != "learned"))
 
 
-def _scenario(resolved: ResolvedScenario, scale: Anchors | None) -> ScenarioFacts:
+def _scenario(resolved: ResolvedScenario, scale: Anchors | None, limit: LimitRecord | None) -> ScenarioFacts:
     return ScenarioFacts(
         title=resolved.spec.title,
         task=resolved.spec.task,
@@ -159,6 +171,8 @@ def _scenario(resolved: ResolvedScenario, scale: Anchors | None) -> ScenarioFact
             if known.metric in (None, resolved.metric.name)
         ),
         bound=bound_of(resolved, evaluation_seeds(resolved)),
+        optimum=resolved.optimum,
+        limit=limit,
     )
 
 
@@ -192,13 +206,47 @@ def _mean_value(episodes: EpisodesRecord) -> float | None:
 
 
 def _scores(
-    resolved: ResolvedScenario, agents: Mapping[str, Runs], scale: Anchors | None, resampler: Resampler
+    resolved: ResolvedScenario,
+    agents: Mapping[str, Runs],
+    scale: Anchors | None,
+    limit: LimitRecord | None,
+    resampler: Resampler,
 ) -> dict[str, Score]:
-    against = _against(resolved.metric.better, agents, best_baseline(resolved, agents), resampler.seed)
-    return {
+    better = resolved.metric.better
+    against = _against(better, agents, best_baseline(resolved, agents), resampler.seed)
+    scores = {
         name: _score(runs, resolved.reward.weights, scale, against.get(name), resampler)
         for name, runs in agents.items()
     }
+    return {
+        name: score.changed(
+            gap=limit.gap(score.iqm, better) if limit is not None else None,
+            beats=_beaten(resolved, agents, name, resampler.seed) if score.kind == "learned" else (),
+        )
+        for name, score in scores.items()
+    }
+
+
+def _mean_gap(scores: Mapping[str, Mapping[str, Score]], name: str) -> float | None:
+    gaps = [agents[name].gap for agents in scores.values() if name in agents]
+    known = [gap for gap in gaps if gap is not None]
+    return float(np.mean(known)) if known and len(known) == len(gaps) else None
+
+
+def _beaten(resolved: ResolvedScenario, agents: Mapping[str, Runs], name: str, seed: int) -> tuple[str, ...]:
+    """Classical methods that a learned agent is clearly better than, p-values corrected for their number."""
+    rivals = {
+        rival: agents[name].final - runs.final[0]
+        for rival, runs in agents.items()
+        if runs.kind == "baseline" and rival not in ("random", resolved.optimum)
+    }
+    corrected = holm([crossed_p_value(table) for table in rivals.values()])
+    sign = 1.0 if resolved.metric.better == "lower" else -1.0
+    return tuple(
+        rival
+        for (rival, table), p in zip(rivals.items(), corrected, strict=True)
+        if p < LEVEL and max(crossed_interval(sign * table, seed)) < 0
+    )
 
 
 def _score(
@@ -263,7 +311,8 @@ def _against(
     records: dict[str, DifferenceRecord] = {}
     for (name, table), p, corrected in zip(tables.items(), p_values, holm(p_values), strict=True):
         mean, (low, high) = float(table.mean()), crossed_interval(table, seed)
-        clear = corrected < 0.05 and (low > 0 or high < 0)
+        whole = abs(float(agents[baseline].values[0]))
+        clear = corrected < LEVEL and (low > 0 or high < 0)
         verdict: Verdict = "unclear"
         if clear:
             verdict = "better" if (mean < 0) == (better == "lower") else "worse"
@@ -271,6 +320,7 @@ def _against(
         records[name] = DifferenceRecord(
             baseline=baseline,
             difference=mean,
+            percent=100.0 * mean / whole if whole > 0 else None,
             ci95=(low, high),
             p=p,
             p_holm=float(corrected),

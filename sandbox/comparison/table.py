@@ -13,6 +13,7 @@ from sandbox.api.scenario import ScoreAxis
 from sandbox.comparison.cells import Cell, Grid
 from sandbox.records.cell import CellRecord, CellResults, EpisodesRecord
 from sandbox.records.comparison import Anchor, AnchorPair
+from sandbox.records.evaluation import BoundRecord, LimitRecord
 from sandbox.records.status import AgentKind, CellStatus
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.statistics import log_gap_score, normalise
@@ -123,7 +124,7 @@ def anchors(scenario: ResolvedScenario, runs: Mapping[str, Runs]) -> Anchors | N
         return None
     zero = float(runs["random"].values[0])
     sign = 1.0 if scenario.metric.better == "lower" else -1.0
-    best = best_baseline(scenario, runs)
+    best = scenario.optimum if scenario.optimum in runs else best_baseline(scenario, runs)
     top, name = (float(runs[best].values[0]), best) if best is not None else (float("nan"), "")
     for reference in scenario.spec.references:
         if reference.name.lower() in OPTIMA and reference.metric in (None, scenario.metric.name):
@@ -134,14 +135,31 @@ def anchors(scenario: ResolvedScenario, runs: Mapping[str, Runs]) -> Anchors | N
 
 
 def best_baseline(scenario: ResolvedScenario, runs: Mapping[str, Runs]) -> str | None:
-    """The classical method with the best mean; the random agent is none."""
+    """The classical method with the best mean. Neither the random agent nor a proven optimum is one."""
     sign = 1.0 if scenario.metric.better == "lower" else -1.0
     known = [
         (sign * float(baseline.values[0]), baseline.agent)
         for baseline in runs.values()
-        if baseline.kind == "baseline" and baseline.agent != "random" and np.isfinite(baseline.values[0])
+        if baseline.kind == "baseline"
+        and baseline.agent not in ("random", scenario.optimum)
+        and np.isfinite(baseline.values[0])
     ]
     return min(known)[1] if known else None
+
+
+def limit_of(
+    scenario: ResolvedScenario, runs: Mapping[str, Runs], bound: BoundRecord | None
+) -> LimitRecord | None:
+    """What agents are measured by: the optimum that played, else the bound, else the best baseline."""
+    best = best_baseline(scenario, runs)
+    if scenario.optimum is not None and scenario.optimum in runs:
+        value = float(runs[scenario.optimum].values[0])
+        return LimitRecord(kind="optimum", name=scenario.optimum, value=value) if np.isfinite(value) else None
+    if bound is not None:
+        return LimitRecord(kind="bound", name=bound.method, value=bound.value)
+    if best is None:
+        return None
+    return LimitRecord(kind="best baseline", name=best, value=float(runs[best].values[0]))
 
 
 def _stack(episodes: Sequence[EpisodesRecord], scenario: ResolvedScenario) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from sandbox.envs.vector import restorable
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.episodes import episodes_parquet
 from sandbox.evaluation.evaluate import play_all
+from sandbox.evaluation.kept import KeptEpisodes
 from sandbox.evaluation.named_agents import learned_agent
 from sandbox.evaluation.progress import Phase, Silent
 from sandbox.evaluation.rollout import Episode
@@ -65,7 +66,7 @@ def run_cell(payload: Payload, on_progress: OnProgress) -> Payload:
 def _run(job: CellJob, root: Path, on_progress: OnProgress) -> JobStatus:
     use_plugins(job.request.scenario.plugins)
     known = read_cell(root, job.cell)
-    if known is not None and _is_settled(known, job.again):
+    if known is not None and _is_settled(known, job):
         return known.status
     folder = cell_folder(root, job.cell)
     try:
@@ -76,7 +77,7 @@ def _run(job: CellJob, root: Path, on_progress: OnProgress) -> JobStatus:
         return "busy"
     try:
         known = read_cell(root, job.cell)  # another worker may have finished it while the lock was taken
-        if known is not None and _is_settled(known, job.again):
+        if known is not None and _is_settled(known, job):
             return known.status
         return _attempt(job, root, known.attempts + 1 if known is not None else 1, lock, on_progress)
     except KeyboardInterrupt:
@@ -85,8 +86,10 @@ def _run(job: CellJob, root: Path, on_progress: OnProgress) -> JobStatus:
         lock.release()
 
 
-def _is_settled(record: CellRecord, again: bool) -> bool:
-    return record.status == "done" or (record.status == "failed" and not again)
+def _is_settled(record: CellRecord, job: CellJob) -> bool:
+    if record.status == "done":
+        return not job.fresh
+    return record.status == "failed" and not job.again
 
 
 def _attempt(job: CellJob, root: Path, attempts: int, lock: Lock, on_progress: OnProgress) -> JobStatus:
@@ -107,7 +110,8 @@ def _attempt(job: CellJob, root: Path, attempts: int, lock: Lock, on_progress: O
             played = _play_learned(scenario, run)
         else:
             name = str(job.request.baseline)
-            played = {"final": _play(scenario, [Agent(name, baseline=name)])[name]}
+            kept = KeptEpisodes(root, scenario, fresh=job.fresh)
+            played = {"final": _play(scenario, [Agent(name, baseline=name)], kept)[name]}
         if not lock.held():
             return "busy"
         with storage_errors(root):
@@ -216,8 +220,10 @@ def _play_learned(scenario: ResolvedScenario, run: Run) -> dict[str, list[Episod
     return played | ({"best": played["final"]} if same else {})
 
 
-def _play(scenario: ResolvedScenario, agents: list[Agent]) -> dict[str, list[Episode]]:
-    with EpisodeRunner(scenario, num_workers=1) as runner:
+def _play(
+    scenario: ResolvedScenario, agents: list[Agent], kept: KeptEpisodes | None = None
+) -> dict[str, list[Episode]]:
+    with EpisodeRunner(scenario, num_workers=1, kept=kept) as runner:
         evaluation = play_all(runner, scenario, agents, evaluation_seeds(scenario), Silent())
     return {
         agent.name: [episode for episode in evaluation.episodes if episode.agent == agent.name]

@@ -17,4 +17,5 @@ def models_of(scenario: ResolvedScenario) -> TaskModels:
         None if task.finite_model is None else resolve(task.finite_model),
         None if task.dynamics is None else resolve(task.dynamics),
         None if task.pretrained is None else resolve(task.pretrained),
+        None if task.simulator is None else resolve(task.simulator),
     )

@@ -178,10 +178,8 @@ class JointEnv(Environment):
                 )
                 for name in sorted(names)
             }
-        for info in infos.values():
-            if "metrics" in info:
-                joint["metrics"] = info["metrics"]
-                break
+        for name in ("metrics", "exogenous", "denominators"):  # of the whole system: any agent's will do
+            joint |= next(({name: info[name]} for info in infos.values() if name in info), {})
         return joint
 
     def _masks(self, masks: Mapping[str, Array], present: set[str]) -> Bools:

@@ -13,12 +13,14 @@ from sandbox.api.metric import Metric
 from sandbox.api.policy import Policy
 from sandbox.api.processes import one_thread
 from sandbox.evaluation.agents import Agent
+from sandbox.evaluation.kept import KeptEpisodes
 from sandbox.evaluation.named_agents import resolve_agents, timed
 from sandbox.evaluation.progress import Progress, Silent
 from sandbox.evaluation.result import EvaluationResult
 from sandbox.evaluation.rollout import Episode
 from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import evaluation_seeds
+from sandbox.records.progress import metric_figure
 from sandbox.runs.directory import Run
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -34,6 +36,8 @@ def evaluate(
     num_workers: int | None = None,
     progress: Progress | None = None,
     seconds: float | None = None,
+    kept_in: str | Path | None = None,
+    fresh: bool = False,
 ) -> EvaluationResult:
     """Play agents on the scenario's test seeds, all on the same ones.
 
@@ -49,6 +53,8 @@ def evaluate(
         num_workers: Worker processes at most; all usable cores if absent.
         progress: Is told of every episode.
         seconds: Wall time that each baseline which searches has for each episode.
+        kept_in: A runs directory in which episodes of baselines are kept, so that they are played once.
+        fresh: Whether baselines are played although their episodes are kept.
 
     Raises:
         SandboxError: Explains what is wrong with an agent or the scenario.
@@ -58,7 +64,8 @@ def evaluate(
     seeds = evaluation_seeds(resolved, episodes)
     with tempfile.TemporaryDirectory(prefix="sandbox-agents-") as scratch:
         players = timed(resolve_agents(agents, resolved, Path(scratch)), resolved, seconds)
-        with EpisodeRunner(resolved, num_workers) as runner:
+        kept = KeptEpisodes(Path(kept_in), resolved, fresh=fresh) if kept_in is not None else None
+        with EpisodeRunner(resolved, num_workers, kept) as runner:
             return play_all(runner, resolved, players, seeds, progress or Silent())
 
 
@@ -70,9 +77,11 @@ def play_all(
     progress: Progress,
 ) -> EvaluationResult:
     """Play every agent on every seed and check that what came back can be ranked."""
-    start = time.perf_counter()
+    start, before = time.perf_counter(), runner.taken_over
     total = len(agents) * len(seeds)
-    progress.start("evaluate", f"{len(agents)} agents on {len(seeds)} test episodes", total, "episodes")
+    names = [agent.name for agent in agents]
+    who = ", ".join(names[:3]) + (f" and {len(names) - 3} others" if len(names) > 3 else "")
+    progress.start("evaluate", f"{who} on {len(seeds)} test episodes", total, "episodes")
     try:
         with one_thread():
             episodes = runner.play(agents, seeds, on_episode=_reporter(progress, scenario.metric))
@@ -86,7 +95,8 @@ def play_all(
                 "Its info must hold 'metrics' in the last step.",
             )
     seconds = time.perf_counter() - start
-    return EvaluationResult(scenario, tuple(seeds), tuple(episodes), tuple(agents), seconds)
+    kept = runner.taken_over - before
+    return EvaluationResult(scenario, tuple(seeds), tuple(episodes), tuple(agents), seconds, kept)
 
 
 def _reporter(progress: Progress, metric: Metric) -> Callable[[Episode], None]:
@@ -98,7 +108,7 @@ def _reporter(progress: Progress, metric: Metric) -> Callable[[Episode], None]:
         played += 1
         values = {"return": episode.ret}
         if metric.name in episode.metrics:
-            values[metric.name] = episode.metrics[metric.name]
+            values[metric_figure(metric.name)] = episode.metrics[metric.name]
         progress.advance("evaluate", played, values)
 
     return report

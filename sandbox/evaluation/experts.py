@@ -12,6 +12,7 @@ from sandbox.api.types import Space
 from sandbox.evaluation.agents import Agent, policy_of
 from sandbox.evaluation.named_agents import resolve_agents
 from sandbox.registry.policies import load_policy
+from sandbox.runs.names import split_policy
 from sandbox.scenarios.resolve import ResolvedScenario
 
 
@@ -49,8 +50,7 @@ def find_expert(name: str | Path, scenario: ResolvedScenario) -> Expert:
         known = [baseline.name for baseline in scenario.task.baselines]
         raise UnknownNameError("expert", str(name), known, error.hint) from None
     if agent.folder is not None:
-        folder, at, which = str(name).rpartition("@")
-        path = folder if at and which in ("best", "final") else str(name)
+        path, which = split_policy(str(name))
         given = str(Path(path).resolve()) + (f"@{which}" if path != str(name) else "")
         memoryless = bool(getattr(load_policy(agent.folder), "memoryless", True))
         return Expert(scenario, agent, given, memoryless)

@@ -12,6 +12,7 @@ from sandbox.api.policy import Policy
 from sandbox.evaluation.agents import Agent
 from sandbox.evaluation.simple_policy import as_policy
 from sandbox.runs.directory import Run
+from sandbox.runs.names import split_policy
 from sandbox.scenarios.resolve import ResolvedScenario
 
 Acting: TypeAlias = str | Path | Run | Policy | Callable[..., Any]
@@ -81,9 +82,8 @@ def _resolve(given: Acting, scenario: ResolvedScenario, scratch: Path) -> Agent:
     known = [baseline.name for baseline in scenario.task.baselines]
     if text in [*known, "random"]:
         return Agent(text, baseline=text)
-    path, at, which = text.rpartition("@")
-    if not at or which not in ("best", "final"):
-        path, which = text, "final"
+    path, which = split_policy(text)
+    which = which or "final"
     if Path(path).exists() or "/" in path:
         return _of_run(Run.open(path), which, scenario)
     raise UnknownNameError("agent", text, [*known, "random"], "")
@@ -116,7 +116,7 @@ def _of_run(run: Run, which: str, scenario: ResolvedScenario) -> Agent:
 
 
 def learned_agent(run: Run, which: str = "final") -> Agent:
-    """A run's final or best-validation policy as an agent; the latter is called ``<name>-best``."""
+    """A policy of a run as an agent: ``<name>``, ``<name>-best`` or ``<name>-<steps>``."""
     name = run.algorithm if which == "final" else f"{run.algorithm}-{which}"
     sampled = bool(run.record.hyperparameters.get("stochastic", False))
     return Agent(name, folder=run.policy_folder(which).resolve(), deterministic=not sampled)

@@ -21,7 +21,7 @@ class Progress(Protocol):
 
     def advance(self, phase: Phase, done: int, values: Mapping[str, float]) -> None:
         """``done`` of the total are done; ``values`` holds what is known, such as ``steps_per_second``,
-        ``return`` and the scenario's metric by name.
+        ``return`` and the scenario's metric as ``metric/<name>``.
         """
         ...
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -24,7 +27,9 @@ from sandbox.api.processes import (
 from sandbox.envs.single import EnvFactory
 from sandbox.envs.vector import is_native, native
 from sandbox.evaluation.agents import Agent, native_policy, policy_of
+from sandbox.evaluation.kept import KeptEpisodes
 from sandbox.evaluation.rollout import Episode, play, play_batch
+from sandbox.runs.checksums import sum_of
 from sandbox.scenarios.resolve import ResolvedScenario
 
 POOL_PAYS_AFTER = 6.0
@@ -43,10 +48,21 @@ class EpisodeRunner:
     Args:
         scenario: What is played.
         num_workers: Processes to use at most; all usable cores if absent.
+        kept: Where episodes of agents that do not learn are kept; all are played if absent.
+
+    Attributes:
+        taken_over: Episodes so far that were not played, since they had been before.
     """
 
-    def __init__(self, scenario: ResolvedScenario, num_workers: int | None = None) -> None:
+    def __init__(
+        self,
+        scenario: ResolvedScenario,
+        num_workers: int | None = None,
+        kept: KeptEpisodes | None = None,
+    ) -> None:
+        self.taken_over = 0
         self._scenario = scenario
+        self._kept = kept
         self._limit = num_workers or usable_cores()
         self._pool: ProcessPoolExecutor | None = None
         self._player = _EpisodePlayer(scenario)
@@ -59,6 +75,8 @@ class EpisodeRunner:
     ) -> list[Episode]:
         """One episode of every agent with every seed, in that order.
 
+        Agents with the same weights are played once.
+
         Args:
             agents: Who plays.
             seeds: Episode seeds, the same for all.
@@ -67,26 +85,62 @@ class EpisodeRunner:
         Raises:
             RunFailedError: If a worker process dies or an episode cannot be played.
         """
-        if is_native(self._scenario):
-            return self._play_natively(agents, seeds, on_episode)
-        jobs = [(agent, seed) for agent in agents for seed in seeds]
+        players = _players(agents)
         played: dict[tuple[Agent, int], Episode] = {}
+
+        def keep(agent: Agent, episodes: Sequence[Episode]) -> None:
+            played.update({(agent, episode.seed): episode for episode in episodes})
+            if self._kept is not None:
+                self._kept.add(agent, seeds, episodes)
+
+        missing: list[tuple[Agent, int]] = []
+        for agent in dict.fromkeys(players.values()):
+            before = self._kept.find(agent, seeds) if self._kept is not None else {}
+            played.update({(agent, seed): episode for seed, episode in before.items()})
+            missing += [(agent, seed) for seed in seeds if seed not in before]
+            self.taken_over += len(before)
+            for episode in before.values():
+                on_episode(episode)
+        if is_native(self._scenario):
+            self._play_natively(list(dict.fromkeys(agent for agent, _ in missing)), seeds, keep, on_episode)
+        else:
+            self._play_each(missing, keep, on_episode)
+        episodes = []
+        for agent in agents:
+            of_agent = [replace(played[players[agent], seed], agent=agent.name) for seed in seeds]
+            if players[agent] is not agent:
+                for episode in of_agent:
+                    on_episode(episode)
+            episodes += of_agent
+        return episodes
+
+    def _play_each(
+        self,
+        jobs: Sequence[tuple[Agent, int]],
+        keep: Callable[[Agent, Sequence[Episode]], None],
+        on_episode: Callable[[Episode], None],
+    ) -> None:
+        """Play jobs one after the other, or in worker processes once that pays."""
+        played: set[tuple[Agent, int]] = set()
+
+        def note(job: tuple[Agent, int], episode: Episode) -> None:
+            played.add(job)
+            keep(job[0], [episode])
+            on_episode(episode)
+
         for agent, seed in jobs:
             if (agent, seed) in played:
                 continue
             start = time.perf_counter()
             if self._pool is None or agent.policy is not None:
-                played[agent, seed] = self._player.play(agent, seed)
-                on_episode(played[agent, seed])
+                note((agent, seed), self._player.play(agent, seed))
             # What cannot be saved cannot be sent to another process.
             rest = [job for job in jobs if job not in played and job[0].policy is None]
             left = (time.perf_counter() - start) * len(rest)
             pays = left > POOL_PAYS_AFTER and self._limit > 1 and len(rest) > 1
             if pays or (self._pool is not None and rest):
                 for job, episode in self._spread(rest):
-                    played[job] = episode
-                    on_episode(episode)
-        return [played[job] for job in jobs]
+                    note(job, episode)
 
     def close(self) -> None:
         """Stop the workers and close the environment."""
@@ -149,19 +203,45 @@ class EpisodeRunner:
             process.kill()
 
     def _play_natively(
-        self, agents: Sequence[Agent], seeds: Sequence[int], on_episode: Callable[[Episode], None]
-    ) -> list[Episode]:
+        self,
+        agents: Sequence[Agent],
+        seeds: Sequence[int],
+        keep: Callable[[Agent, Sequence[Episode]], None],
+        on_episode: Callable[[Episode], None],
+    ) -> None:
         def make(num_envs: int) -> Any:
             return native(self._scenario, num_envs, evaluation=True)
 
-        episodes = []
         for agent in agents:
             policy_for = partial(native_policy, self._scenario, agent)
             batch = self._scenario.task.max_num_envs
+            episodes = []
             for episode in play_batch(make, policy_for, agent.name, seeds, agent.deterministic, batch):
                 on_episode(episode)
                 episodes.append(episode)
-        return episodes
+            keep(agent, episodes)
+
+
+def _players(agents: Sequence[Agent]) -> dict[Agent, Agent]:
+    """Who plays for each agent: the first one with the same weights, mostly the agent itself."""
+    learned = [agent for agent in agents if agent.folder is not None]
+    if len(learned) < 2:
+        return {agent: agent for agent in agents}
+    first: dict[tuple[str, bool], Agent] = {}
+    return {
+        agent: agent
+        if agent.folder is None
+        else first.setdefault((_weights(agent.folder), agent.deterministic), agent)
+        for agent in agents
+    }
+
+
+def _weights(folder: Path) -> str:
+    """SHA-256 over the files of a saved policy."""
+    total = hashlib.sha256()
+    for file in sorted(path for path in folder.iterdir() if path.is_file()):
+        total.update(f"{file.name}\0{sum_of(file)}\n".encode())
+    return total.hexdigest()
 
 
 class _EpisodePlayer:

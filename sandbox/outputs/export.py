@@ -32,6 +32,7 @@ from sandbox.registry.policies import load_policy
 from sandbox.registry.resolve import missing_modules
 from sandbox.runs.atomic import storage_errors
 from sandbox.runs.directory import Run
+from sandbox.runs.names import split_policy
 from sandbox.scenarios.resolve import ResolvedScenario
 
 FORMATS = ("onnx",)
@@ -114,7 +115,7 @@ def export(
     stochastic = bool(getattr(policy, "stochastic", False))
     if stochastic:
         policy.stochastic = False
-    name = "policy" if which == "final" else "best"
+    name = "policy" if which == "final" else which
     several = len(parts) > 1
     target = Path(out) if out is not None else opened.path / f"{name}{'-onnx' if several else '.onnx'}"
     facts = _facts(opened, which, policy, stochastic)
@@ -210,8 +211,8 @@ def _export_part(
 def _opened(run: str | Path | Run) -> tuple[Run, str]:
     if isinstance(run, Run):
         return run, "final"
-    path, at, which = str(run).rpartition("@")
-    if at and which in ("best", "final"):
+    path, which = split_policy(str(run))
+    if which:
         return Run.open(path), which
     return Run.open(run), "final"
 

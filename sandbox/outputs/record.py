@@ -9,14 +9,16 @@ import secrets
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from numpy.typing import NDArray
 
 from sandbox.api.errors import InvalidValueError, MisfitError, MissingExtraError
 from sandbox.api.policy import Policy
@@ -28,6 +30,9 @@ from sandbox.evaluation.agents import Agent, policy_of
 from sandbox.evaluation.named_agents import resolve_agents
 from sandbox.evaluation.progress import Progress, Silent
 from sandbox.evaluation.rollout import Episode, play
+from sandbox.outputs import behaviour
+from sandbox.outputs.behaviour import Quality
+from sandbox.records.progress import metric_figure
 from sandbox.registry.resolve import missing_modules
 from sandbox.runs.atomic import storage_errors
 from sandbox.runs.directory import Run
@@ -62,6 +67,8 @@ def record(
     name: str | None = None,
     seed: int = 0,
     sample: bool = False,
+    quality: Quality | None = None,
+    explore: float = 0.0,
     changes: Sequence[str] = (),
     reward: Sequence[str] = (),
     progress: Progress | None = None,
@@ -71,7 +78,8 @@ def record(
     Episodes have seeds of the scenario's training range, never those that agents are tested on, and the
     parameters of training. An episode of T steps holds T + 1 observations, and T actions, rewards,
     terminations and truncations; ``infos`` hold the unweighted reward terms and, where the task has
-    them, action masks, each T + 1 times (terms are zero after the reset).
+    them, action masks, each T + 1 times (terms are zero after the reset); and, where it is known, the
+    probability of each action, T times.
 
     Args:
         scenario: Name, file or resolved scenario; of a single-agent task.
@@ -81,6 +89,9 @@ def record(
         name: The dataset's id, such as ``traffic/max-pressure-v0``; made from scenario and agent if absent.
         seed: Where in the training range to begin.
         sample: Whether a learned policy samples its actions instead of taking its mode.
+        quality: ``random``, ``medium``, ``expert`` or ``mixed``, where the agent is the expert; see
+            `sandbox.outputs.behaviour.shares_of`.
+        explore: Share of the steps in which a random action is taken.
         changes: ``key=value`` pairs, as ``--set`` takes them.
         reward: Preset and ``term=weight`` pairs.
         progress: Is told of every episode.
@@ -105,15 +116,30 @@ def record(
         raise InvalidValueError(
             f"There are {high - low} training seeds: {episodes} episodes from {seed} on cannot be recorded."
         )
+    if not 0 <= explore <= 1 or (explore and quality):
+        raise InvalidValueError(
+            f"The share of random actions must be 0 to 1, not {explore:g}, and a quality sets it by itself."
+        )
     with tempfile.TemporaryDirectory(prefix="sandbox-agents-") as scratch, one_thread():
         (player,) = resolve_agents([agent], resolved, Path(scratch))
-        chosen = name or f"{resolved.spec.id}-{_word(player.name)}-v0"
+        made_by = "-".join([_word(player.name), *([quality] if quality else [])])
+        chosen = name or f"{resolved.spec.id}-{made_by}-v0"
         _check_name(chosen)
         target = Path(root) / chosen
         if target.exists():
             raise InvalidValueError(f"There is a dataset '{target}' already.", "Choose another --name.")
-        played, buffers = _play(resolved, player, range(low + seed, low + seed + episodes), sample, progress)
-    _write(Path(root), chosen, resolved, player.name, buffers, sample)
+        seeds = range(low + seed, low + seed + episodes)
+        shares, noted = np.full(episodes, explore), {"explore": explore}
+        if quality is not None:
+
+            def mean_return(share: float) -> float:
+                pilots = seeds[: behaviour.PILOTS]
+                tried = _play(resolved, player, pilots, np.full(len(pilots), share), sample, None)[0]
+                return float(np.mean([episode.ret for episode in tried]))
+
+            shares, noted = behaviour.shares_of(quality, episodes, seed, mean_return)
+        played, buffers = _play(resolved, player, seeds, shares, sample, progress)
+    _write(Path(root), chosen, resolved, player.name, buffers, {"sampled": sample, **noted})
     return Recording(target, chosen, Path(root), tuple(played))
 
 
@@ -126,6 +152,7 @@ class _Tape:
         self.rewards: list[float] = []
         self.terms: list[dict[str, float]] = []
         self.masks: list[Bools] = []
+        self.probabilities: list[float] = []
 
     def watch(self, moment: Moment) -> None:
         self.observations.append(_copied(moment.observation))
@@ -143,11 +170,20 @@ class _Tape:
         }
         if len(self.masks) == len(self.observations):
             infos["action_mask"] = np.stack(self.masks)
+        if self.probabilities:
+            infos["probability"] = np.array(
+                [1.0, *self.probabilities]
+            )  # Minari wants as many as observations
         return infos
 
 
 def _play(
-    scenario: ResolvedScenario, player: Agent, seeds: range, sample: bool, progress: Progress | None
+    scenario: ResolvedScenario,
+    player: Agent,
+    seeds: range,
+    shares: NDArray[np.float64],
+    sample: bool,
+    progress: Progress | None,
 ) -> tuple[list[Episode], list[Any]]:
     from minari.data_collector import EpisodeBuffer
 
@@ -157,9 +193,12 @@ def _play(
     played, buffers = [], []
     try:
         policy = policy_of(scenario, player, env.unwrapped, env.action_space)
+        mode = player.deterministic and not sample and not getattr(policy, "stochastic", False)
         for place, seed in enumerate(seeds):
             tape = _Tape()
-            episode = play(env, policy, player.name, seed, player.deterministic and not sample, tape.watch)
+            share = 1.0 if player.name == "random" else float(shares[place])
+            exploring = behaviour.Exploring(policy, env.action_space, share, mode)
+            episode = play(env, exploring, player.name, seed, mode, partial(_watch, tape, exploring))
             ends = np.zeros(episode.length, bool)
             terminations, truncations = ends.copy(), ends.copy()
             terminations[-1], truncations[-1] = episode.terminated, episode.truncated
@@ -179,7 +218,7 @@ def _play(
             progress.advance(
                 "evaluate",
                 len(played),
-                {scenario.metric.name: episode.metrics.get(scenario.metric.name, 0.0)},
+                {metric_figure(scenario.metric.name): episode.metrics.get(scenario.metric.name, 0.0)},
             )
         return played, buffers
     finally:
@@ -187,8 +226,19 @@ def _play(
         progress.finish("evaluate")
 
 
+def _watch(tape: _Tape, exploring: behaviour.Exploring, moment: Moment) -> None:
+    tape.watch(moment)
+    if moment.step and exploring.probability is not None:
+        tape.probabilities.append(float(exploring.probability[0]))
+
+
 def _write(
-    root: Path, name: str, scenario: ResolvedScenario, agent: str, buffers: list[Any], sample: bool
+    root: Path,
+    name: str,
+    scenario: ResolvedScenario,
+    agent: str,
+    buffers: list[Any],
+    noted: Mapping[str, object],
 ) -> None:
     """Write the dataset beside its place and move it in."""
     import minari
@@ -201,7 +251,7 @@ def _write(
         "scenario_hash": scenario.hash,
         "task_version": scenario.task.version,
         "agent": agent,
-        "sampled": sample,
+        **noted,
         "reward": scenario.reward.weights,
         "packages": packages(scenario.domain),
     }

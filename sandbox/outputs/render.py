@@ -134,7 +134,7 @@ def default_format(scenario: ResolvedScenario, view: str) -> str:
     Raises:
         UnknownNameError: For a view that the task does not have.
     """
-    return FILMS[0] if view == EPISODE else _view(scenario, view).formats[0]
+    return FILMS[0] if view == EPISODE else view_of(scenario, view).formats[0]
 
 
 def _offered(scenario: ResolvedScenario) -> list[View]:
@@ -162,7 +162,7 @@ def _render_modes(scenario: ResolvedScenario) -> Sequence[str]:
         env.close()
 
 
-def _view(scenario: ResolvedScenario, name: str) -> View:
+def view_of(scenario: ResolvedScenario, name: str) -> View:
     offered = _offered(scenario)
     for view in offered:
         if view.name == name:
@@ -186,7 +186,7 @@ def _draw(
     seeds: range,
     progress: Progress,
 ) -> None:
-    view = _view(scenario, name)
+    view = view_of(scenario, name)
     _check_format(name, path, view.formats)
     if not view.many and len(players) > 1:
         raise InvalidValueError(f"The view '{name}' shows one agent, not {len(players)}.", "Name one agent.")
@@ -197,7 +197,7 @@ def _draw(
     try:
         with _moved_in(path) as temporary:
             request = ViewRequest(
-                make_env=partial(_make, scenario),
+                make_env=partial(make_env, scenario),
                 agents=agents,
                 seeds=list(seeds),
                 path=temporary,
@@ -221,7 +221,7 @@ def _draw(
 def _film(
     scenario: ResolvedScenario, agent: Agent, path: Path, seed: int, film: Film, progress: Progress
 ) -> None:
-    env = _make(scenario, "rgb_array")
+    env = make_env(scenario, "rgb_array")
     bare = _bare(env)
     still = path.suffix.lower().removeprefix(".") in STILLS
     fps = film.fps or float(env.metadata.get("render_fps") or DEFAULT_FPS)
@@ -263,7 +263,7 @@ def _frame(env: Any, scenario: ResolvedScenario) -> NDArray[np.uint8]:
     return frame.astype(np.uint8, copy=False)
 
 
-def _make(scenario: ResolvedScenario, render_mode: str | None = None) -> Any:
+def make_env(scenario: ResolvedScenario, render_mode: str | None = None) -> Any:
     """The environment of evaluation, several agents as the rows of one."""
     if render_mode is not None and render_mode not in _render_modes(scenario):
         raise InvalidValueError(
@@ -298,7 +298,7 @@ def _play(
     watch: Callable[[Any, Moment], None],
     render_mode: str | None = None,
 ) -> Episode:
-    env = _make(scenario, render_mode)
+    env = make_env(scenario, render_mode)
     bare = _bare(env)
     try:
         return play(

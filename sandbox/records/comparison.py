@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from sandbox.records.base import Count, Figure, Interval, Number, Plain, Record, Text, Whole
-from sandbox.records.evaluation import BoundRecord, DifferenceRecord
+from sandbox.records.evaluation import BoundRecord, DifferenceRecord, LimitRecord
 from sandbox.records.run import ReferenceRecord
 from sandbox.records.status import AgentKind, Better, CellStatus, ComparisonStatus
 
@@ -65,6 +65,8 @@ class ScenarioFacts(Record):
     anchors: AnchorPair | None = None
     references: tuple[ReferenceRecord, ...] = ()
     bound: BoundRecord | None = None
+    optimum: Text | None = None
+    limit: LimitRecord | None = None
 
 
 class CellFacts(Record):
@@ -99,6 +101,8 @@ class Score(Record):
     Attributes:
         values: One a training run; a baseline has one.
         sampled: Whether its policy samples its actions; known in reports of runs only.
+        gap: How much worse its mean is than the scenario's limit, %.
+        beats: Classical methods that it is clearly better than.
     """
 
     kind: AgentKind
@@ -119,6 +123,8 @@ class Score(Record):
     length: Figure = None
     against_best_baseline: DifferenceRecord | None = None
     sampled: bool = False
+    gap: Figure = None
+    beats: tuple[Text, ...] = ()
 
 
 class Curve(Record):
@@ -146,7 +152,11 @@ class AgentCurves(Record):
 
 
 class Overall(Record):
-    """An agent over all scenarios, normalised."""
+    """An agent over all scenarios, normalised.
+
+    Attributes:
+        gap: How much worse its means are than each scenario's limit, %, averaged over scenarios.
+    """
 
     kind: AgentKind = "learned"
     scenarios: Count = 0
@@ -155,6 +165,7 @@ class Overall(Record):
     median: Figure = None
     iqm: Figure = None
     optimality_gap: Figure = None
+    gap: Figure = None
     iqm_ci95: Interval | None = None
     mean_ci95: Interval | None = None
     optimality_gap_ci95: Interval | None = None

@@ -52,6 +52,7 @@ class CellJob(Record):
         root: The runs directory.
         cell: The cell's id.
         again: Whether to run it although it failed before.
+        fresh: Whether a baseline is played although its result, or its episodes, are kept.
         artifacts: URL of a store that gets a copy of what the cell leaves.
     """
 
@@ -60,6 +61,7 @@ class CellJob(Record):
     kind: AgentKind
     request: CellRequest
     again: bool = False
+    fresh: bool = False
     artifacts: Text | None = None
 
 

@@ -1,4 +1,9 @@
-"""``progress.jsonl``: one flat record of numbers a line, with the steps done so far."""
+"""``progress.jsonl``: one flat record of numbers a line, with the steps done so far.
+
+What the log says of itself (`LOG_FIELDS`) has plain names. Everything that a domain or an algorithm names
+stands in a group: ``metric/NAME``, ``term/NAME``, ``validation/metric/NAME``, ``train/NAME``. So a domain may
+call a metric ``steps``. Logs of version 0.1 had metrics under plain names; they are read as if they had not.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +22,22 @@ Entry = Annotated[Whole | Number | None, BeforeValidator(finite)]
 ProgressRow = dict[str, int | float | None]
 """Figures by name; ``steps`` is always there. A figure that was not finite is None."""
 
-RESERVED = ("steps", "seconds")
-"""Entries of every record; a metric of such a name has no curve of training episodes."""
+LOG_FIELDS = ("steps", "seconds", "return", "steps_per_second")
+"""Names without a group; the first two are where a record stands and are no figures."""
+
+AXES = LOG_FIELDS[:2]
+VALIDATION = "validation/"
+
+
+def metric_figure(metric: str) -> str:
+    """Name of a metric's mean over the training episodes that ended last."""
+    return f"metric/{metric}"
+
+
+def validation_figure(metric: str) -> str:
+    """Name of a metric's mean over the validation episodes."""
+    return f"{VALIDATION}{metric_figure(metric)}"
+
 
 _ROW: TypeAdapter[ProgressRow] = TypeAdapter(dict[Text, Entry])
 
@@ -45,7 +64,7 @@ def check_row(row: Any, where: Path) -> ProgressRow:
         DamagedRunError: If an entry is no number, or ``steps`` is missing.
     """
     try:
-        return make_row(row)
+        return _grouped(make_row(row))
     except ValueError as error:
         raise DamagedRunError(f"{where} is damaged: {error}.") from error
 
@@ -62,8 +81,22 @@ def readable_rows(lines: Iterable[bytes]) -> list[ProgressRow]:
             continue
         if isinstance(row, dict) and _number(row.get("steps")) is not None:
             row.pop("crc", None)  # the line's checksum
-            rows.append({name: _number(value) for name, value in row.items()})
+            rows.append(_grouped({name: _number(value) for name, value in row.items()}))
     return rows
+
+
+def _grouped(row: ProgressRow) -> ProgressRow:
+    """A record with the names that version 0.1 gave to metrics put into their group."""
+    return {_name_now(name): value for name, value in row.items()}
+
+
+def _name_now(name: str) -> str:
+    if "/" not in name:
+        return name if name in LOG_FIELDS else metric_figure(name)
+    group, _, rest = name.partition("/")
+    if f"{group}/" == VALIDATION and "/" not in rest and rest != "return":
+        return validation_figure(rest)
+    return name
 
 
 def points(rows: Iterable[ProgressRow], name: str) -> tuple[list[float], list[float]]:
@@ -71,9 +104,7 @@ def points(rows: Iterable[ProgressRow], name: str) -> tuple[list[float], list[fl
     known = [
         (steps, value)
         for row in rows
-        if name not in RESERVED
-        and (steps := row["steps"]) is not None
-        and (value := row.get(name)) is not None
+        if name not in AXES and (steps := row["steps"]) is not None and (value := row.get(name)) is not None
     ]
     return [steps for steps, _ in known], [value for _, value in known]
 
@@ -85,7 +116,7 @@ def column(
     values: dict[float, float] = {}
     for row in rows:
         value, steps = row.get(name), row.get("steps")
-        if name not in RESERVED and value is not None and steps is not None:
+        if name not in AXES and value is not None and steps is not None:
             values[steps] = value
     ordered = sorted(values)
     if len(ordered) > most:

@@ -77,6 +77,13 @@ class DataRecord(OpenRecord):
     digest: Text
 
 
+class BudgetRecord(OpenRecord):
+    """What the policy that a run starts from has cost already, its own beginnings included."""
+
+    environment_steps: Count = 0
+    offline_updates: Count = 0
+
+
 class RunRecord(OpenRecord):
     """Content of ``run.json``; docs/reference/run-directory.md explains every entry."""
 
@@ -97,6 +104,7 @@ class RunRecord(OpenRecord):
     steps: Count | None = None
     num_envs: Count | None = None
     init_from: Text | None = None
+    init_budget: BudgetRecord | None = None
     data: DataRecord | None = None
     expert: Text | None = None
     started: Text = ""

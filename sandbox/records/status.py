@@ -8,7 +8,11 @@ RunStatus = Literal["running", "done", "failed", "interrupted"]
 """Status of a run in ``run.json``."""
 
 ShownRunStatus = Literal["running", "done", "failed", "interrupted", "dead"]
-"""Status of a run as it is shown: ``dead`` if it is ``running`` in ``run.json`` and its process is gone."""
+"""Status of a run: ``dead`` if it is ``running`` in ``run.json`` and its process is gone."""
+
+RunState = Literal["running", "evaluating", "done", "unevaluated", "failed", "interrupted", "dead"]
+"""Status of a run as it is shown: one that is trained and is to be tested is ``evaluating``, or
+``unevaluated`` if its process is gone."""
 
 CellOutcome = Literal["done", "failed"]
 """Status of a cell in ``cell.json``, which is written at its end."""

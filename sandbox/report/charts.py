@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sandbox.records.comparison import AgentCurves, ComparisonRecord, Curve, Profiles, ScenarioFacts, Score
-from sandbox.report.words import number
+from sandbox.records.words import number
 
 if TYPE_CHECKING:
     from sandbox.api.types import Json
@@ -106,11 +106,11 @@ def profile_chart(facts: ComparisonRecord, palette: Mapping[str, int]) -> Json:
 
 
 def best_baseline(scenario: ScenarioFacts, scores: Mapping[str, Score]) -> str | None:
-    """The classical method with the best mean; the random agent is none."""
+    """The classical method with the best mean. Neither the random agent nor a proven optimum is one."""
     known = {
         name: score.mean
         for name, score in scores.items()
-        if score.kind == "baseline" and name != "random" and score.mean is not None
+        if score.kind == "baseline" and name not in ("random", scenario.optimum) and score.mean is not None
     }
     if not known:
         return None

@@ -23,8 +23,9 @@ from sandbox.records.comparison import (
     Score,
 )
 from sandbox.records.evaluation import AgentResult, EvaluationRecord
-from sandbox.records.progress import ProgressRow, column
+from sandbox.records.progress import ProgressRow, column, metric_figure, validation_figure
 from sandbox.records.status import Better
+from sandbox.report.problems import by_problem
 from sandbox.runs.directory import PROGRESS, RECORD, Run, new_progress
 from sandbox.runs.guard import GRID, RUN, folder_below, require_plain
 from sandbox.statistics.curves import band
@@ -100,8 +101,9 @@ def data_of_runs(runs: Sequence[Run]) -> ReportData:
     scores: dict[str, dict[str, Score]] = {}
     curves: dict[str, dict[str, AgentCurves]] = {}
     cells: list[CellFacts] = []
-    for name, same in _by_scenario(runs).items():
-        evaluations = {run.path: run.evaluation() for run in same}
+    tested = {run.path: run.evaluation() for run in runs}
+    for name, same in by_problem(runs, tested).items():
+        evaluations = {run.path: tested[run.path] for run in same}
         first_evaluation = next((known for known in evaluations.values() if known), None)
         scenarios[name] = _scenario(same[0], first_evaluation)
         scores[name], curves[name] = {}, {}
@@ -158,30 +160,6 @@ def _title(scenarios: Mapping[str, ScenarioFacts], agents: Mapping[str, AgentFac
     return f"{', '.join(learned) or 'agents'} on {where}"
 
 
-def _by_scenario(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Runs of one scenario with the same content hash and the same code of the domain belong together.
-
-    Others get a name of their own.
-    """
-    groups: dict[tuple[str, str, str], list[Run]] = {}
-    for run in runs:
-        key = (run.record.scenario_id, run.record.scenario_hash, _domain_code(run))
-        groups.setdefault(key, []).append(run)
-    hashes = [key[:2] for key in groups]
-    names = [name for name, _ in set(hashes)]
-    named = {}
-    for (name, hashed, code), group in groups.items():
-        marks = [hashed[:8]] if names.count(name) > 1 else []
-        marks += [f"code {code[:8] or 'unknown'}"] if hashes.count((name, hashed)) > 1 else []
-        named[f"{name} ({', '.join(marks)})" if marks else name] = group
-    return named
-
-
-def _domain_code(run: Run) -> str:
-    """Digest of the domain's sources; empty where it was not recorded."""
-    return next((part.digest or "" for part in run.record.code if part.name.startswith("domain ")), "")
-
-
 def _by_agent(runs: Sequence[Run]) -> dict[str, list[Run]]:
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
@@ -212,6 +190,8 @@ def _scenario(run: Run, evaluation: EvaluationRecord | None) -> ScenarioFacts:
         episodes=evaluation.episodes if evaluation else 0,
         references=tuple(known for known in recorded.references if known.metric in (None, metric)),
         bound=evaluation.bound if evaluation else None,
+        optimum=evaluation.optimum if evaluation else None,
+        limit=evaluation.limit if evaluation else None,
     )
 
 
@@ -243,6 +223,8 @@ def _learned_score(runs: Sequence[Run], evaluations: Sequence[EvaluationRecord |
         ret=_mean([row.ret for row in rows]),
         length=_mean([row.length for row in rows]),
         sampled=not rows[0].deterministic,
+        gap=_mean([row.gap for row in rows]),
+        beats=rows[0].beats if len(rows) == 1 else (),
         against_best_baseline=rows[0].against_best_baseline if len(rows) == 1 else None,
     )
     if len(rows) == 1 or len(known) < len(values):
@@ -287,6 +269,7 @@ def _add_baselines(
             ret=row.ret,
             length=row.length,
             against_best_baseline=row.against_best_baseline,
+            gap=row.gap,
         )
 
 
@@ -310,8 +293,8 @@ def _curves(runs: Sequence[Run], metric: str) -> AgentCurves:
     logs = [new_progress(run.path / PROGRESS)[0] for run in runs]
     terms = dict.fromkeys(name for log in logs for row in log for name in row if name.startswith("term/"))
     return AgentCurves(
-        training=_curve(logs, metric),
-        validation=_curve(logs, f"validation/{metric}"),
+        training=_curve(logs, metric_figure(metric)),
+        validation=_curve(logs, validation_figure(metric)),
         returns=_curve(logs, "return"),
         terms={name.removeprefix("term/"): _curve(logs, name) for name in terms},
     )

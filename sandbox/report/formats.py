@@ -7,10 +7,10 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sandbox.records.words import NONE, number
 from sandbox.report.charts import central, ranked
 from sandbox.report.data import ReportData
 from sandbox.report.page import verdicts, warnings
-from sandbox.report.words import NONE, number
 
 if TYPE_CHECKING:
     from sandbox.api.types import Json

@@ -65,6 +65,7 @@ def embed(runs: Sequence[Run]) -> tuple[list[Media], Json, list[str]]:
     notes: list[str] = []
     films = taken = 0
     for run in runs:
+        notes += [f"Its own moves: {page}" for page in sorted(run.path.glob("moves/*/moves.html"))]
         by_kind = files(run)
         label = f"{run.algorithm}, seed {run.record.seed}"
         for path in by_kind["replay"]:

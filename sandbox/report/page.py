@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox.records.comparison import ComparisonRecord, ScenarioFacts, Score
 from sandbox.records.status import AgentKind, CellStatus, Verdict
+from sandbox.records.words import NONE, RULE, distance, duration, number, percent, plural, signed, verdict
 from sandbox.report.charts import all_charts, best_baseline, central, colours, intervals, ranked
 from sandbox.report.data import ReportData
 from sandbox.report.media import embed, script_json
-from sandbox.report.words import NONE, distance, duration, number, plural, signed, verdict
 from sandbox.runs.provenance import packages
 from sandbox.statistics.resampling import MIN_RUNS
 
@@ -67,6 +67,7 @@ def html(data: ReportData, with_media: bool = True) -> str:
             subtitle=_subtitle(facts),
             status=facts.status,
             verdicts=verdicts(facts),
+            rule=RULE,
             notes=[*warnings(data), *notes],
             overall=_overall(facts, palette),
             chances=_chances(facts),
@@ -103,8 +104,10 @@ def verdicts(facts: ComparisonRecord) -> list[Sentence]:
                 text = _without_test(agent, score, best, scores[best], scenario)
                 sentences.append(Sentence("unclear", where, text))
             else:
-                text = verdict(agent, against, scenario.metric, scenario.unit, scenario.episodes)
-                text += distance(score.mean, scenario.bound, scenario.better)
+                text = verdict(
+                    agent, against, scenario.metric, scenario.unit, scenario.episodes, beats=score.beats
+                )
+                text += distance(score.mean, scenario.limit, scenario.bound, scenario.better)
                 sentences.append(Sentence(against.verdict if against else "unclear", where, text))
         running = [cell for cell in facts.cells if cell.scenario == name and cell.status in _UNFINISHED]
         if running and not any(score.kind == "learned" for score in scores.values()):
@@ -238,6 +241,7 @@ def _scenario(facts: ComparisonRecord, place: int, name: str, charts: Mapping[st
     palette = colours(facts)
     order = ranked(scenario, scores)
     best = best_baseline(scenario, scores)
+    facing = {agent: _standing(agent, scores[agent], scenario, best) for agent in order}
     shown = [(agent, central(scores[agent]), scores[agent].ci95) for agent in order]
     metrics = dict.fromkeys(
         key for score in scores.values() for key in score.metrics if key != scenario.metric
@@ -249,7 +253,7 @@ def _scenario(facts: ComparisonRecord, place: int, name: str, charts: Mapping[st
         "facts": scenario,
         "learning": f"learning-{place}" if f"learning-{place}" in charts else None,
         "chart": intervals(shown, palette),
-        "rows": [row for agent in order for row in _rows(agent, scores[agent], best)],
+        "rows": [row for agent in order for row in _rows(agent, scores[agent], facing[agent])],
         "normalised": any(score.normalised is not None for score in scores.values()),
         "metrics": list(metrics)[:MAX_METRICS],
         "terms": [
@@ -265,31 +269,40 @@ def _scenario(facts: ComparisonRecord, place: int, name: str, charts: Mapping[st
     }
 
 
-def _rows(agent: str, score: Score, best: str | None) -> list[Json]:
+def _rows(agent: str, score: Score, standing: str) -> list[Json]:
     """An agent's row and, where validation chose a policy, that policy's."""
-    shown = [_row(agent, score, score.kind, best)]
+    shown = [_row(agent, score, score.kind, standing)]
     if score.best is not None and score.best.mean is not None:
         chosen = Score(kind=score.kind, mean=score.best.mean, iqm=score.best.iqm, ci95=score.best.ci95)
-        row = _row(f"{agent}, best on validation", chosen, "chosen", None)
+        row = _row(f"{agent}, best on validation", chosen, "chosen", NONE)
         shown.append(row | {"runs": score.runs})
     return shown
 
 
-def _row(agent: str, score: Score, kind: AgentKind | Literal["chosen"], best: str | None) -> Json:
+def _standing(agent: str, score: Score, scenario: ScenarioFacts, best: str | None) -> str:
+    """An agent beside the best baseline, in words."""
     against = score.against_best_baseline
-    text = "best baseline" if agent == best else NONE
-    if against is not None and against.difference is not None:
-        low, high = against.ci95
-        text = f"{signed(against.difference)} [{signed(low)}, {signed(high)}]"
-        if against.p_holm is not None:
-            text += f", p = {number(against.p_holm)}"
+    if agent == scenario.optimum:
+        return "optimum"
+    if agent == best or against is None or against.difference is None:
+        return "best baseline" if agent == best else NONE
+    low, high = against.ci95
+    share = f" ({percent(abs(against.percent))})" if against.percent is not None else ""
+    p = f", p = {number(against.p_holm)}" if against.p_holm is not None else ""
+    span = f" [{signed(low)}, {signed(high)}]" if low is not None else ""
+    return f"{signed(against.difference)}{share}{span}{p}"
+
+
+def _row(agent: str, score: Score, kind: AgentKind | Literal["chosen"], standing: str) -> Json:
+    against = score.against_best_baseline if standing not in ("optimum", NONE) else None
     return {
         "name": agent,
         "kind": kind,
         "score": score,
         "runs": score.runs if kind == "learned" else None,
         "value": central(score),
-        "against": text,
+        "gap": score.gap,
+        "against": standing,
         "difference": against.difference if against and against.difference is not None else "",
         "verdict": against.verdict if against else "",
     }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sandbox.evaluation.result import EvaluationResult
-from sandbox.records.progress import points
+from sandbox.records.progress import metric_figure, points, validation_figure
+from sandbox.records.words import MIN_EPISODES
 from sandbox.registry.resolve import missing_modules
 from sandbox.report.charts import central, colours, learning_chart, ranked, spread_out
 from sandbox.report.data import ReportData
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from sandbox.api.types import Json
     from sandbox.records.comparison import ScenarioFacts, Score
+    from sandbox.records.status import Better
 
 _LEARNED, _CLASSICAL, _RANDOM = "#0072b2", "#999999", "#d9d9d9"  # distinct for colour-blind readers too
 _PALETTE = ("#2f6fde", "#d9722b", "#199473", "#a849b3", "#b8890b", "#2a9bc4", "#d14a76", "#6b6f2d")
@@ -108,8 +110,17 @@ def _scores_panel(
     axes: Axes, scenario: ScenarioFacts, scores: Mapping[str, Score], palette: Mapping[str, int]
 ) -> None:
     names = [name for name in ranked(scenario, scores)[::-1] if central(scores[name]) is not None]
-    values = [central(scores[name]) or 0.0 for name in names]
-    for row, (name, value) in enumerate(zip(names, values, strict=True)):
+    means = {name: central(scores[name]) or 0.0 for name in names}
+    classical = {name for name in names if scores[name].kind == "baseline" and name != "random"}
+    apart = far_off(means, scenario.better, set(names) - classical)
+    values = [means[name] for name in names if name not in apart]
+    for row, (name, value) in enumerate(means.items()):
+        if name in apart:
+            axes.annotate(
+                f"{value:,.3g}, off the axis", (0.02, row), xycoords=("axes fraction", "data"), va="center",
+                fontsize=8, color="#666666",
+            )  # fmt: skip
+            continue
         low, high = scores[name].ci95 or (None, None)
         ends = (value if low is None else low, value if high is None else high)
         colour = _colour(palette.get(name, -1))
@@ -131,7 +142,9 @@ def _colour(index: int) -> str:
 def _learning_curve(axes: Axes, run: Run, evaluation: EvaluationResult) -> None:
     metric = evaluation.metric
     rows = progress(run)
-    training, validation = (points(rows, name) for name in (metric.name, f"validation/{metric.name}"))
+    training, validation = (
+        points(rows, name) for name in (metric_figure(metric.name), validation_figure(metric.name))
+    )
     if training[0]:
         axes.plot(*training, color=_LEARNED, alpha=0.45, label="training episodes")
     if validation[0]:
@@ -153,27 +166,56 @@ def _learning_curve(axes: Axes, run: Run, evaluation: EvaluationResult) -> None:
         axes.legend(fontsize=8)
 
 
+FAR = 6.0
+"""An agent whose distance from the best is more than so many times that of the others is shown apart."""
+
+
+def far_off(means: Mapping[str, float], better: Better, may: Collection[str]) -> list[str]:
+    """Agents so much worse than the rest that beside them the rest could not be told apart.
+
+    Args:
+        means: Every agent's mean.
+        better: Which direction is better.
+        may: Those that may be left off the axis: the random agent, learners, never all.
+    """
+    sign = 1.0 if better == "lower" else -1.0
+    known = {name: sign * mean for name, mean in means.items() if np.isfinite(mean)}
+    inside = sorted(value for name, value in known.items() if name not in may)
+    if len(inside) < 2 or inside[-1] == inside[0]:
+        return []
+    limit = inside[0] + FAR * (inside[-1] - inside[0])
+    return [name for name in known if name in may and known[name] > limit]
+
+
 def _bars(axes: Axes, evaluation: EvaluationResult) -> None:
     names = evaluation.ranking()[::-1]
     kinds = {agent.name: agent.baseline for agent in evaluation.agents}
-    means = [evaluation.mean(name) for name in names]
-    intervals = [bootstrap_mean(evaluation.values(name)) for name in names]
-    errors = [
-        [max(0.0, mean - low) for mean, (low, _) in zip(means, intervals, strict=True)],
-        [max(0.0, high - mean) for mean, (_, high) in zip(means, intervals, strict=True)],
-    ]
-    colours = [
-        _LEARNED if kinds[name] is None else _RANDOM if kinds[name] == "random" else _CLASSICAL
-        for name in names
-    ]
-    axes.barh(names, means, xerr=errors, color=colours, capsize=2, error_kw={"linewidth": 1})
-    axes.tick_params(axis="y", labelsize=8)
-    for row, (mean, error) in enumerate(zip(means, errors[1], strict=True)):
-        place = (max(mean + error, 0.0), row)  # behind the interval, where nothing covers it
+    means = {name: evaluation.mean(name) for name in names}
+    learners = [name for name, kind in kinds.items() if kind in (None, "random")]
+    apart = far_off(means, evaluation.metric.better, learners)
+    spans = {name: bootstrap_mean(evaluation.values(name)) for name in names if name not in apart}
+    enough = len(evaluation.seeds) >= MIN_EPISODES
+    for row, name in enumerate(names):
+        colour = _LEARNED if kinds[name] is None else _RANDOM if kinds[name] == "random" else _CLASSICAL
+        mean = means[name]
+        if name in apart:
+            axes.annotate(
+                f"{mean:,.3g}, off the axis", (0.02, row), xycoords=("axes fraction", "data"), va="center",
+                fontsize=8, color=colour if kinds[name] is None else "#666666",
+            )  # fmt: skip
+            continue
+        low, high = spans[name]
+        error = [[max(0.0, mean - low)], [max(0.0, high - mean)]] if enough else None
+        axes.barh(row, mean, xerr=error, color=colour, capsize=2, error_kw={"linewidth": 1})
+        place = (max(high if enough else mean, 0.0), row)  # behind the interval, where nothing covers it
         axes.annotate(
-            f"{mean:.3g}", place, xytext=(4, 0), textcoords="offset points", va="center", fontsize=8
+            f"{mean:,.3g}", place, xytext=(4, 0), textcoords="offset points", va="center", fontsize=8
         )
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.tick_params(axis="y", labelsize=8)
     axes.margins(x=0.12)
     metric = evaluation.metric
     axes.set_xlabel(f"{metric.name} ({metric.unit}), {metric.better} is better")
-    axes.set_title(f"{len(evaluation.seeds)} test episodes, mean and 95 % interval", fontsize=10)
+    what = "mean and 95 % interval" if enough else "mean"
+    axes.set_title(f"{len(evaluation.seeds)} test episodes, {what}", fontsize=10)

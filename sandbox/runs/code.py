@@ -67,6 +67,11 @@ def digest_of_code(code: Code) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
+def core_digest() -> str:
+    """SHA-256 over the sources of the core, whose version stays the same while it is being written."""
+    return _digest(_core())
+
+
 def _of_plugin(plugins: Plugins, name: str) -> CodeRecord:
     plugins.get(name)  # its module must be there to say where it lies
     source = plugins.source(name)

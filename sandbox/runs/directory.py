@@ -19,7 +19,7 @@ from sandbox.records.base import parse_json, read_bytes
 from sandbox.records.evaluation import EvaluationRecord
 from sandbox.records.progress import ProgressRow, check_row, readable_rows
 from sandbox.records.run import FORMAT, READABLE, RunRecord
-from sandbox.records.status import ShownRunStatus
+from sandbox.records.status import RunState, ShownRunStatus
 from sandbox.runs.checksums import ChecksumError, is_sealed, listed_sums, read_artifact, unchain, unseal
 from sandbox.runs.guard import require_plain
 from sandbox.runs.lock import is_alive
@@ -34,6 +34,7 @@ EVALUATION = "evaluation.json"
 EPISODES = "episodes.parquet"
 POLICY = "policy"
 BEST = "policy/best"
+_TAIL = 1 << 15
 MAX_NEWS = 64 * 2**20
 """Bytes of a log that are read at a time for a page."""
 
@@ -101,12 +102,31 @@ class Run:
         status = self.record.status
         return "dead" if status == "running" and not is_alive(self.record.process) else status
 
+    @property
+    def state(self) -> RunState:
+        """Status with the test that ``sandbox run`` makes after training."""
+        status = self.status
+        if status != "done" or self.record.evaluate is None or (self.path / EVALUATION).is_file():
+            return status
+        return "evaluating" if is_alive(self.record.process) else "unevaluated"
+
+    @property
+    def steps_so_far(self) -> int:
+        """Steps that are trained, by the log where the record was not written yet."""
+        return max(self.record.steps_done, last_step(self.path / PROGRESS) or 0)
+
     def policy_folder(self, which: str = "final") -> Path:
-        """Where the final or the best-validation policy lies.
+        """Where a policy lies.
+
+        Args:
+            which: ``final``, ``best`` (on the validation seeds), or the steps of a checkpoint that is kept.
 
         Raises:
             DamagedRunError: If the run has no such policy (yet).
+            InvalidValueError: If there is no checkpoint of that step.
         """
+        if which.isdecimal():
+            return self._checkpoint_folder(int(which))
         folder = self.path / (BEST if which == "best" else POLICY)
         if not (folder / "policy.json").is_file():
             raise DamagedRunError(
@@ -114,6 +134,25 @@ class Run:
                 "Training must end before its policy can be used.",
             )
         return folder
+
+    def _checkpoint_folder(self, steps: int) -> Path:
+        from sandbox.runs.checkpoints import FOLDER, whole_checkpoints
+
+        if self.record.status == "done" and steps == self.record.steps_done:
+            return self.policy_folder()
+        if self.record.status == "done" and self.record.best and steps == self.record.best.steps:
+            return self.policy_folder("best")
+        kept = {known.steps: known.path for known in whole_checkpoints(self.path / FOLDER, lambda *_: None)}
+        if steps in kept:
+            return kept[steps]
+        done = self.record.status == "done"
+        known = [self.record.steps_done] if done else sorted(kept)
+        known += [self.record.best.steps] if done and self.record.best else []
+        there = ", ".join(f"@{step}" for step in dict.fromkeys(known)) or "no policy"
+        raise InvalidValueError(
+            f"The run '{self.path}' keeps no policy of step {steps:,}; it has {there}.",
+            "A run that is done keeps its final and its best policy, others their newest checkpoints.",
+        )
 
     @property
     def policy(self) -> Policy:
@@ -178,6 +217,23 @@ def latest_run(root: str | Path) -> Path:
     return max(opened, key=lambda run: run.record.started).path
 
 
+def run_called(root: Path, name: str) -> Path:
+    """The run below a directory whose path ends in ``name``.
+
+    Raises:
+        InvalidValueError: If there is none, or more than one.
+    """
+    parts = "/".join(["*"] * (4 - len(name.split("/"))))
+    matching = sorted(file.parent for file in root.glob(f"{parts}/{name}/{RECORD}"))
+    if len(matching) == 1:
+        return matching[0]
+    if not matching:
+        raise InvalidValueError(f"There is no run '{name}' in '{root}'.", "See sandbox runs.")
+    raise InvalidValueError(
+        f"Several runs in '{root}' are called '{name}'.", f"Name one: {', '.join(map(str, matching[:4]))}."
+    )
+
+
 def progress(run: Run) -> list[ProgressRow]:
     """The records of ``progress.jsonl``; an unfinished last line is left out.
 
@@ -222,6 +278,18 @@ def new_progress(file: Path, start: int = 0) -> tuple[list[ProgressRow], int]:
     if not end and len(content) == MAX_NEWS:
         end = MAX_NEWS  # no log has such a line; what comes after it may be one
     return readable_rows(content[:end].splitlines()), start + end
+
+
+def last_step(file: Path) -> int | None:
+    """The steps of the last whole line of a progress file."""
+    try:
+        with open_regular(file, links=False) as stream:
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, stream.tell() - _TAIL))
+            rows = readable_rows(stream.read().split(b"\n")[:-1])
+    except OSError:
+        return None
+    return int(rows[-1]["steps"] or 0) if rows else None
 
 
 def _written(file: Path) -> float:

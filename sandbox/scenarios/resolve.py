@@ -152,6 +152,12 @@ class ResolvedScenario:
                 raise UnknownNameError("baseline", name, known)
         return [name for name in (known if chosen is None else chosen) if self._offers(known.get(name))]
 
+    @property
+    def optimum(self) -> str | None:
+        """The baseline that is proven to be the best possible in the ranking metric, if there is one."""
+        proven = (known.name for known in self.task.baselines if known.optimal_in == self.metric.name)
+        return next(proven, None)
+
     def _offers(self, baseline: Baseline | None) -> bool:
         if baseline is None or baseline.offered is None:
             return True

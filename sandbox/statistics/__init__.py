@@ -31,6 +31,7 @@ from sandbox.statistics.scores import (
     optimality_gap,
     optimality_gap_interval,
 )
+from sandbox.statistics.simultaneous import t_interval
 
 __all__ = [
     "MIN_RUNS",
@@ -60,5 +61,6 @@ __all__ = [
     "probabilities_of_improvement",
     "probability_of_improvement",
     "resamples_for",
+    "t_interval",
     "welch_p_value",
 ]

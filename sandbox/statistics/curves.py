@@ -28,12 +28,13 @@ def band(
     """The mean of several runs' curves and its bootstrap band over runs.
 
     Each run is read between its records by straight lines. The curve covers the steps that all runs
-    have: an average over fewer runs at the ends would jump.
+    have: an average over fewer runs at the ends would jump. It has a point where the run with most
+    records has one, and ``points`` evenly spaced ones where that run has more.
 
     Args:
         runs: For each run its steps, ascending, and the values there; values that are not finite are
             left out.
-        points: Points of the result.
+        points: Points of the result at most.
         seed: Seeds the band.
 
     Returns:
@@ -50,7 +51,10 @@ def band(
     start, stop = max(at[0] for at, _ in cleaned), min(at[-1] for at, _ in cleaned)
     if start > stop:
         return None
-    at = np.linspace(start, stop, points) if stop > start else np.array([start])
+    at = max((steps for steps, _ in cleaned), key=len)
+    at = np.unique([start, *at[(at >= start) & (at <= stop)], stop])
+    if len(at) > points:
+        at = np.linspace(start, stop, points)
     table = np.stack([np.interp(at, steps, values) for steps, values in cleaned])
     resampler = Resampler(seed, BAND_RESAMPLES)
     means = resampler.counts(len(table)).astype(np.float64) @ table / len(table)

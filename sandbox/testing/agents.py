@@ -46,6 +46,13 @@ LESS: Mapping[str, Any] = {
     "n_quantiles": 5,
     "lstm_hidden_size": 8,
     "net_arch": [16],
+    "random_steps": 64,
+    "steps_per_fit": 64,
+    "candidates": 8,
+    "horizon": 4,
+    "max_epochs": 2,
+    "rollouts": 64,
+    "updates_per_step": 0.25,
 }
 """Hyperparameters that make a trial short, where an algorithm has them."""
 

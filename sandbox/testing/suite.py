@@ -11,7 +11,7 @@ from typing import Any
 
 from sandbox.api.errors import PluginError, SandboxError
 from sandbox.registry.discover import add_plugins, registry
-from sandbox.testing import agents, causes, declaration, episodes, hand, lock, several
+from sandbox.testing import agents, branching, causes, declaration, episodes, hand, lock, several
 from sandbox.testing.subjects import Subject, all_subjects, subjects
 from sandbox.testing.survey import said
 from sandbox.testing.verdicts import Level, NotApplicable, Result, Status, Violation, take_cuts
@@ -50,6 +50,8 @@ CHECKS: Mapping[str, Callable[[Subject], str | None]] = {
     "vector-memory": several.vector_memory,
     "restores-state": several.restores_state,
     "restores-vector-state": several.restores_vector_state,
+    "branches-exactly": branching.branches_exactly,
+    "redraws-future": branching.redraws_future,
     "game-rules": hand.game_rules,
     "by-hand": hand.by_hand,
     "baselines-only-look": causes.baselines_only_look,

@@ -15,6 +15,7 @@ from sandbox.evaluation.progress import Progress
 from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.evaluation.seeds import validation_seeds
 from sandbox.records.checkpoint import TrainingState
+from sandbox.records.progress import validation_figure
 from sandbox.runs.atomic import link_or_copy, storage_errors
 from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -86,7 +87,8 @@ class Validation:
             steps: Steps that it has been trained for.
 
         Returns:
-            The policy, saved, and ``validation/<metric>``, ``validation/return``, ``validation/term/<name>``.
+            The policy, saved, and ``validation/metric/<name>``, ``validation/return`` and
+            ``validation/term/<name>``.
         """
         seeds = validation_seeds(self._scenario)
         folder = self._writer.scratch(f"best-{steps}")
@@ -101,7 +103,7 @@ class Validation:
         value = float(np.mean([episode.metrics.get(metric, float("nan")) for episode in episodes]))
         terms = mean_of([episode.reward_terms for episode in episodes])
         record = {
-            f"validation/{metric}": value,
+            validation_figure(metric): value,
             "validation/return": float(np.mean([episode.ret for episode in episodes])),
             **{f"validation/term/{name}": mean for name, mean in terms.items()},
         }

@@ -13,6 +13,7 @@ from sandbox.api.types import VectorEnvironment
 from sandbox.envs.recorder import EpisodeLog
 from sandbox.envs.remote import EndedEpisode
 from sandbox.records.checkpoint import TrainingState
+from sandbox.records.progress import metric_figure
 from sandbox.runs.writer import RunWriter
 from sandbox.training.clock import TrainingClock
 from sandbox.training.tracking import open_boards
@@ -46,9 +47,11 @@ class RecentEpisodes:
                 self.terms.append(episode["terms"])
 
     def means(self) -> dict[str, float]:
-        """``return``, every metric, and every term as ``term/<name>``, averaged over the episodes."""
+        """``return``, every metric as ``metric/<name>`` and every term as ``term/<name>``, averaged over the
+        episodes.
+        """
         means = {"return": float(np.mean(self.returns))} if self.returns else {}
-        means |= mean_of(self.metrics)
+        means |= {metric_figure(name): value for name, value in mean_of(self.metrics).items()}
         return means | {f"term/{name}": value for name, value in mean_of(self.terms).items()}
 
     def restore(self, state: TrainingState) -> None:
@@ -129,9 +132,8 @@ class Curves:
 
     def write(self, steps: int, values: Mapping[str, float]) -> None:
         """Write a record."""
-        # A metric may have the name of one of these; it must not take its place.
         here = {"steps": steps, "seconds": round(self._clock.elapsed, 3)}
-        self._writer.append_progress({**here, **values, **here})
+        self._writer.append_progress({**here, **values})
         self._board.add(steps, values)
 
     def close(self) -> None:

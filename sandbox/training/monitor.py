@@ -26,6 +26,12 @@ from sandbox.training.plan import Plan
 from sandbox.training.resume import RestorePoint
 from sandbox.training.schedule import CheckpointSchedule
 
+MAX_TOLD_ROUNDS = 40
+"""Rounds of an exact solver that are told one by one; policy iteration takes ten or so."""
+
+MAX_RECORDED_ROUNDS = 10_000
+"""Rounds of an exact solver that are recorded one by one; later ones once a second."""
+
 
 class Monitor:
     """Joins curves, validation and checkpoints behind `TrainContext.update`.
@@ -69,7 +75,8 @@ class Monitor:
         self.curves.start()
         self._schedule.start()
         plan = self._plan
-        self._progress.start("train", plan.scenario.spec.id, plan.steps, "steps", self.steps)
+        title = f"{plan.asked} on {plan.scenario.spec.id}, seed {plan.seed}, in {self._writer.path}"
+        self._progress.start("train", title, plan.steps, "steps", self.steps)
 
     def record(self, envs: VectorEnvironment) -> VectorEnvironment:
         """``envs`` with its finished episodes recorded; restored, if training goes on."""
@@ -91,7 +98,9 @@ class Monitor:
         """See `sandbox.api.TrainContext.update`."""
         self.steps, self._policy = steps, policy
         self.curves.add(steps, values or {})
-        if self.curves.due:
+        if self._plan.algorithm.capabilities.rounds:
+            self._log_round(steps, values or {})
+        elif self.curves.due:
             self._log()
         self._has_safe_points |= state is not None
         if state is None and self._has_safe_points:
@@ -138,6 +147,14 @@ class Monitor:
         figures = self.curves.figures(self.steps)
         self._progress.advance("train", self.steps, figures)
         self.curves.log(self.steps, figures)
+
+    def _log_round(self, steps: int, values: Mapping[str, float]) -> None:
+        """A record of every round of an exact solver; the first ones are also told."""
+        if values and steps <= MAX_TOLD_ROUNDS:
+            figures = ", ".join(f"{name.replace('_', ' ')} {value:.6g}" for name, value in values.items())
+            self._progress.message(f"Round {steps}: {figures}")
+        if steps <= MAX_RECORDED_ROUNDS or self.curves.due:
+            self._log()
 
     def _announce_stop(self) -> None:
         if self._stop.requested and not self._announced:

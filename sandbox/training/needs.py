@@ -56,14 +56,31 @@ def missing_models(scenario: ResolvedScenario, algorithm: Algorithm) -> list[str
         missing.append("it needs the task's dynamics as array operations, and the task offers none")
     elif "gradient" in needs and not models_of(scenario).dynamics.differentiable:
         missing.append("it needs gradients, and the task's dynamics have none with these parameters")
+    if "simulator" in needs and task.simulator is None:
+        missing.append("it plans with a simulator of the task, and the task offers none")
+    elif "simulator" in needs:
+        require_simulator(scenario)
     if "pretrained" in needs and task.pretrained is None:
         missing.append("it fine-tunes a pre-trained model, and the task has none")
     return missing
 
 
+def require_simulator(scenario: ResolvedScenario) -> None:
+    """Make a copy of the task, once.
+
+    Raises:
+        InvalidValueError: If nobody can look ahead with these parameters.
+    """
+    copies: Any = models_of(scenario).simulator(1)
+    if hasattr(copies, "close"):
+        copies.close()
+
+
 def tasks_with(need: Need) -> list[str]:
     """Full names of the tasks that offer a model."""
-    field = {"model": "finite_model", "pretrained": "pretrained"}.get(need, "dynamics")
+    field = {"model": "finite_model", "pretrained": "pretrained", "simulator": "simulator"}.get(
+        need, "dynamics"
+    )
     return [
         f"{domain.name}/{task.name}"
         for domain in registry().domains.working()
@@ -107,7 +124,20 @@ def find_sources(
     if data is not None:
         dataset = read_dataset(Path(data).resolve())
         require_fit(dataset, *spaces, scenario.spec.id)
-    return Sources(dataset, None if expert is None else find_expert(expert, scenario))
+    known = None if expert is None else find_expert(expert, scenario)
+    if known is not None and "simulator" in algorithm.capabilities.needs:
+        _require_base(known, algorithm, scenario)
+    return Sources(dataset, known)
+
+
+def _require_base(expert: Expert, algorithm: Algorithm, scenario: ResolvedScenario) -> None:
+    """An expert that is asked in copies of the task is a baseline that can be asked from any state."""
+    if expert.agent.baseline is None or not expert.memoryless:
+        able = [baseline.name for baseline in scenario.task.baselines if baseline.memoryless]
+        raise MisfitError(
+            f"{algorithm.name} goes on with a baseline from any state, which '{expert.given}' cannot.",
+            f"Add --expert NAME with one of: {', '.join(able)}." if able else "",
+        )
 
 
 def uses_many_envs(algorithm: Algorithm) -> bool:

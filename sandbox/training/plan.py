@@ -10,16 +10,23 @@ from typing import Any
 from pydantic import BaseModel
 
 from sandbox.api.algorithm import Algorithm
-from sandbox.api.errors import DamagedRunError, InvalidValueError, MisfitError, UnknownNameError
+from sandbox.api.errors import (
+    DamagedRunError,
+    InvalidValueError,
+    MisfitError,
+    SandboxError,
+    UnknownNameError,
+)
 from sandbox.api.processes import usable_cores
 from sandbox.api.types import Space
 from sandbox.envs.vector import is_native
 from sandbox.records.base import bounded
-from sandbox.records.run import FORMAT, DataRecord, MetricRecord, RunRecord, ScenarioRecord
+from sandbox.records.run import FORMAT, BudgetRecord, DataRecord, MetricRecord, RunRecord, ScenarioRecord
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import require, resolve
 from sandbox.runs.code import code_of
-from sandbox.runs.directory import Run
+from sandbox.runs.directory import RECORD, Run
+from sandbox.runs.names import split_policy
 from sandbox.runs.provenance import local_time, packages, platform_facts, source_state
 from sandbox.scenarios.overrides import merged, parse_assignments
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -138,7 +145,7 @@ def make_plan(
         if num_envs:
             raise MisfitError(f"{algorithm.name} uses one environment, not {num_envs}.", "Use --num-envs 1.")
         count = 1
-    initial = _initial(init_from)
+    initial = _initial(init_from, algorithm)
     sources = find_sources(scenario, algorithm, (observation_space, action_space), data, expert)
     return Plan(
         scenario=scenario,
@@ -232,6 +239,7 @@ def record_of(plan: Plan) -> RunRecord:
         steps=plan.steps,
         num_envs=plan.num_envs,
         init_from=str(plan.initial) if plan.initial else None,
+        init_budget=budget_of(plan.initial) if plan.initial else None,
         data=DataRecord(path=str(dataset.path), digest=dataset.digest) if dataset else None,
         expert=plan.sources.expert_name,
         started=local_time(),
@@ -247,6 +255,25 @@ def record_of(plan: Plan) -> RunRecord:
         format=FORMAT,
         status="running",
     )
+
+
+def budget_of(initial: Path) -> BudgetRecord | None:
+    """What the policy to start from has cost: of its run and of all runs before; None if no run is known."""
+    folder = initial.parent.parent if initial.name == "best" else initial.parent
+    if not (folder / RECORD).is_file():
+        return None
+    run = Run.open(folder).record
+    before = run.init_budget or BudgetRecord()
+    steps, updates = before.environment_steps, before.offline_updates
+    try:
+        offline = registry().algorithm(run.trained_by or run.algorithm).capabilities.data == "offline"
+    except SandboxError:  # of a plugin that is not installed here
+        offline = run.data is not None
+    if offline:
+        updates += run.steps_done
+    else:
+        steps += run.steps_done
+    return BudgetRecord(environment_steps=steps, offline_updates=updates)
 
 
 def _policy_of(recorded: str | None) -> str | None:
@@ -307,12 +334,13 @@ def _positive(name: str, value: int, given: int | None) -> int:
     return value
 
 
-def _initial(init_from: str | Path | None) -> Path | None:
+def _initial(init_from: str | Path | None, algorithm: Algorithm) -> Path | None:
     if init_from is None:
         return None
-    path, at, which = str(init_from).rpartition("@")
-    if not at or which not in ("best", "final"):
-        path, which = str(init_from), "final"
+    if not algorithm.capabilities.from_policy:
+        raise MisfitError(f"{algorithm.name} starts from no policy.", "Leave --init-from out.")
+    path, which = split_policy(str(init_from))
+    which = which or "final"
     if (Path(path) / "policy.json").is_file():  # a policy that belongs to no run
         return Path(path).resolve()
     return Run.open(path).policy_folder(which).resolve()

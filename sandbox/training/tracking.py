@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 import sys
 import time
 import warnings
@@ -195,16 +196,19 @@ class WandB:
         import wandb
 
         self._folder = folder
+        # W&B makes links, which a run directory may not hold: its files move in when it has ended.
+        self._scratch = folder.with_name(f".{folder.name}.wandb")
+        self._scratch.mkdir(exist_ok=True)
         self._run: Any = wandb.init(
             project=os.environ.get("WANDB_PROJECT", PROJECT),
             id=f"{record.algorithm}-{folder.name}",
             name=f"{record.algorithm}, seed {record.seed}",
             group=record.scenario_id,
             config=_settings(record),
-            dir=str(folder),
+            dir=str(self._scratch),
             resume="allow",
             reinit="create_new",
-            settings=wandb.Settings(silent=True, console="off"),
+            settings=wandb.Settings(silent=True, console="off", symlink=False),
         )
         self._run.define_metric("*", step_metric="steps")
 
@@ -215,6 +219,14 @@ class WandB:
     def close(self) -> None:
         """End the run as it ended."""
         self._run.finish(exit_code=0 if _status(self._folder) == "done" else 1)
+        target = self._folder / "wandb"
+        target.mkdir(exist_ok=True)
+        for path in list(self._scratch.rglob("*")):
+            if path.is_symlink():
+                path.unlink()
+        for path in (self._scratch / "wandb").iterdir():
+            path.replace(target / path.name)
+        shutil.rmtree(self._scratch)
 
 
 class _Boards:

@@ -182,6 +182,8 @@ class _Training:
                 self._record_failure(error)
                 raise
             finally:
+                self._progress.finish("validate")  # a live line of what was stopped must not stay
+                self._progress.finish("train")
                 if self._monitor is not None:
                     self._monitor.close()
                 self._writer.close()
@@ -191,6 +193,7 @@ class _Training:
 
     def _train(self, monitor: Monitor) -> None:
         plan, writer = self._plan, self._writer
+        self._tell_budget()
         if plan.algorithm.name != plan.asked:
             self._progress.message(
                 f"{plan.asked}: the task has action masks, so {plan.algorithm.name} is trained."
@@ -205,6 +208,21 @@ class _Training:
             writer.write_folder(BEST, lambda folder: _copy_files(best.folder, folder))
         self._end("done")
         writer.drop_checkpoints()
+
+    def _tell_budget(self) -> None:
+        """What has been spent before counts as well: on records, in the environment, or both."""
+        before = self._writer.record.init_budget
+        if before is None or not before.offline_updates:
+            return
+        own = f"{self._plan.steps:,} {'updates' if self._offline else 'environment steps'}"
+        self._progress.message(
+            f"Starts from a policy of {before.offline_updates:,} offline updates and "
+            f"{before.environment_steps:,} environment steps; {own} are added. Both count."
+        )
+
+    @property
+    def _offline(self) -> bool:
+        return self._plan.algorithm.capabilities.data == "offline"
 
     def _end(self, status: RunStatus, error: str | None = None) -> None:
         entries = {"error": error} if error is not None else {}

@@ -21,7 +21,7 @@ from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.launch.base import OnProgress, Payload
 from sandbox.records.base import Count, Figure, complaint, parse_json, read_bytes
 from sandbox.records.jobs import JobResult, JobShare, TrialJob
-from sandbox.records.progress import points
+from sandbox.records.progress import points, validation_figure
 from sandbox.records.status import TrialOutcome
 from sandbox.records.tuning import RESULT, TrialResult
 from sandbox.registry.discover import use_plugins
@@ -210,4 +210,4 @@ class _TrialProgress(Silent):
         log = next(self._folder.glob(f"*/*/*/{self._plan.seed}-*/{PROGRESS}"), None)
         if log is None:
             return []
-        return points(new_progress(log)[0], f"validation/{self._plan.scenario.metric.name}")[1]
+        return points(new_progress(log)[0], validation_figure(self._plan.scenario.metric.name))[1]

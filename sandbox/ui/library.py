@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.api.errors import DamagedRunError, SandboxError
-from sandbox.api.files import open_regular
 from sandbox.records.comparison import COMPARISON, ComparisonRecord
 from sandbox.records.evaluation import EvaluationRecord
-from sandbox.records.progress import ProgressRow, column, readable_rows
+from sandbox.records.progress import AXES, ProgressRow, column
+from sandbox.records.settings import settings_of
 from sandbox.report.data import metric_of
 from sandbox.report.media import FILMS, PICTURES, files
+from sandbox.report.problems import problem_of, settings_of_problem
 from sandbox.runs.directory import EVALUATION, PROGRESS, RECORD, Run, new_progress
 
 if TYPE_CHECKING:
@@ -25,9 +25,11 @@ REPORT = "report.html"
 SHOWN = {**PICTURES, **FILMS}
 """Suffixes of files that are handed out, with their media types; reports apart."""
 
+_PASSING = ("running", "evaluating")
+"""Statuses that change without a file being written: the run's process may have gone."""
+
 MAX_RUNS = 5000
 POINTS = 600
-_TAIL = 1 << 15
 
 
 class NotThereError(Exception):
@@ -72,6 +74,7 @@ class Library:
             "evaluation": evaluation.model_dump(mode="json", by_alias=True) if evaluation else None,
             "note": note,
             "curves": curves(records),
+            "clock": clock(records),
             "offset": offset,
             "pictures": [path.name for path in shown["picture"]],
             "films": [path.name for path in shown["film"]],
@@ -192,12 +195,12 @@ class Library:
             known = (stamp, _line(name, folder))
             self._known[name] = known
         entry = dict(known[1])
-        if entry["status"] == "running":
+        if entry["status"] in _PASSING:
             try:
-                entry["status"] = Run.open(folder).status  # its process may have gone since
+                run = Run.open(folder)
+                entry["status"], entry["steps_done"] = run.state, run.steps_so_far
             except DamagedRunError:
                 entry["status"] = "damaged"
-            entry["steps_done"] = _last_step(folder / PROGRESS) or entry["steps_done"]
         return entry
 
     def _grid_entry(self, folder: Path) -> Json:
@@ -212,13 +215,24 @@ class Library:
 
 def curves(records: list[ProgressRow]) -> dict[str, dict[str, list[float]]]:
     """Every figure of a progress file over steps."""
-    names = dict.fromkeys(name for record in records for name in record if name not in ("steps", "seconds"))
+    names = dict.fromkeys(name for record in records for name in record if name not in AXES)
     shown = {}
     for name in names:
         steps, values = column(records, name, POINTS)
         if steps:
             shown[name] = {"x": steps, "y": values}
     return shown
+
+
+def clock(records: list[ProgressRow]) -> dict[str, list[float]]:
+    """Seconds since training began, over steps."""
+    known = sorted(
+        (steps, seconds)
+        for row in records
+        if (steps := row["steps"]) is not None and (seconds := row.get("seconds")) is not None
+    )
+    thin = known[:: max(1, len(known) // POINTS)] + known[-1:]
+    return {"x": [steps for steps, _ in thin], "y": [value for _, value in thin]}
 
 
 def _line(name: str, folder: Path) -> Json:
@@ -239,13 +253,18 @@ def _line(name: str, folder: Path) -> Json:
         "title": record.scenario.title,
         "algorithm": record.algorithm,
         "seed": record.seed,
-        "status": record.status,
+        "status": run.state,
         "steps": record.steps or 0,
-        "steps_done": record.steps_done,
+        "steps_done": run.steps_so_far,
         "started": record.started or None,
         "seconds": record.seconds,
         "metric": {"name": metric, "unit": unit, "better": better},
         "value": row.mean if row else None,
+        "gap": row.gap if row else None,
+        "metrics": dict(row.metrics) if row else {},
+        "settings": settings_of(record),
+        "problem": problem_of(run, evaluation).key,
+        "tested": settings_of_problem(run, evaluation),
         "verdict": against.verdict if against else None,
         "baseline": against.baseline if against else None,
         "error": record.error or note,
@@ -288,15 +307,3 @@ def _stamp(file: Path) -> int:
         return file.stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _last_step(file: Path) -> int | None:
-    """The steps of the last whole line of a progress file."""
-    try:
-        with open_regular(file, links=False) as stream:
-            stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, stream.tell() - _TAIL))
-            rows = readable_rows(stream.read().split(b"\n")[:-1])
-    except OSError:
-        return None
-    return int(rows[-1]["steps"] or 0) if rows else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import cache, wraps
@@ -22,6 +21,7 @@ from sandbox.api.errors import InvalidValueError, SandboxError
 from sandbox.records.base import strict
 from sandbox.runs.directory import Run
 from sandbox.runs.provenance import packages
+from sandbox.ui.address import PageAddress, keep_address, kept_address
 from sandbox.ui.events import MAX_STREAMS, MAX_WATCHED, stream
 from sandbox.ui.guard import LOOPBACK, REPORT_POLICY, Guard
 from sandbox.ui.library import REPORT, SHOWN, Library, NotThereError
@@ -37,6 +37,8 @@ ASSETS = {
     "scene.js": ("sandbox.report", "text/javascript"),
     "timeseries.js": ("sandbox.report", "text/javascript"),
     "replay.js": ("sandbox.report", "text/javascript"),
+    "curves.js": ("sandbox.ui", "text/javascript"),
+    "tables.js": ("sandbox.ui", "text/javascript"),
     "play.js": ("sandbox.ui", "text/javascript"),
     "ui.js": ("sandbox.ui", "text/javascript"),
     "icon.svg": ("sandbox.ui", "image/svg+xml"),
@@ -238,7 +240,7 @@ def serve(
     Args:
         root: The runs directory.
         host: Address to listen on.
-        port: Port; 0 takes a free one.
+        port: Port; 0 takes the one that the page of these runs had last, or a free one.
         allowed: Host names that are trusted besides those of this machine and ``host``.
         on_open: Called with the address, token included, once the port is open.
         by_hand: Whether episodes may be played by hand.
@@ -250,15 +252,15 @@ def serve(
 
     from sandbox.ui.connections import PageProtocol, log_each_complaint_once
 
+    kept = kept_address(root)
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=64)
+        listener = _listen(host, port, kept.port)
     except (OSError, OverflowError, UnicodeError) as error:
         raise InvalidValueError(
             f"Cannot listen on {host}, port {port}: {error}.", "Try another --port."
         ) from error
-    number = listener.getsockname()[1]
-    token = secrets.token_urlsafe(32)
+    number, token = listener.getsockname()[1], kept.token
+    keep_address(root, PageAddress(token, number))
     shown = f"[{host}]" if ":" in host else host
     hosts = [*LOOPBACK, *allowed, *(() if host in ("0.0.0.0", "::") else (shown,))]
     gone = Event()
@@ -286,6 +288,17 @@ def serve(
         server.run(sockets=[listener])
     finally:
         listener.close()
+
+
+def _listen(host: str, port: int, last: int) -> socket.socket:
+    """A socket on the port that is asked for, else on the page's last one, else on a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if port == 0 and last:
+        try:
+            return socket.create_server((host, last), family=family, backlog=64)
+        except OSError:
+            pass  # taken meanwhile, perhaps by another page over the same runs
+    return socket.create_server((host, port), family=family, backlog=64)
 
 
 def _parameter(request: Request, name: str) -> str:

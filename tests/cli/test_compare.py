@@ -70,6 +70,23 @@ def test_people_get_a_table_and_a_sentence_and_the_second_time_nothing_runs(
     assert second.out == first.out
 
 
+def test_baselines_are_played_once_whoever_asks_and_again_with_fresh(
+    sandbox: Sandbox, suite: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "runs").mkdir()
+    settings = ("--set", "horizon=50", "--set", "evaluation.episodes=60", "--set", "evaluation.validations=0")
+    played = sandbox("eval", "epsilon-right", "--scenario", "toy/corridor", *settings, "--json").document
+    assert played["evaluation"]["kept_episodes"] == 0
+    assert sandbox("compare", "idle", "--launcher", "inline", "-q").code == 0
+    kept = sorted((tmp_path / "runs" / "episodes").rglob("*.jsonl"))
+    assert [len(file.read_text().splitlines()) for file in kept] == [60, 60]  # random and epsilon-right
+    assert sandbox("compare", "idle", "--launcher", "inline", "--fresh", "-q").code == 0
+    assert [len(file.read_text().splitlines()) for file in kept] == [120, 120]
+    again = sandbox("eval", "epsilon-right", "--scenario", "toy/corridor", *settings, "--json").document
+    assert again["evaluation"]["kept_episodes"] == 60
+    assert again["evaluation"]["agents"] == played["evaluation"]["agents"]
+
+
 def test_a_failed_cell_is_shown_and_makes_the_exit_code_one(sandbox: Sandbox, suite: Path) -> None:
     suite.write_text(SUITE.replace("{right: 0.97}", "{fail: true}"))
     outcome = sandbox("compare", "idle", "--launcher", "inline")

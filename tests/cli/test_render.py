@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from sandbox.cli.show.progress import LiveProgress, PlainProgress, _Facts
-from sandbox.records.evaluation import DifferenceRecord
-from sandbox.report.words import number, verdict, with_unit
+from sandbox.records.evaluation import DifferenceRecord, LimitRecord
+from sandbox.records.words import distance, number, verdict, with_unit
 
 DELAY, THROUGHPUT = ("delay", "s"), ("throughput", "vehicles/h")
 
@@ -63,8 +63,8 @@ def test_pure_numbers_have_no_unit() -> None:
         (
             DELAY,
             against("max-wave", -1.0, (-3.0, 1.0), "unclear"),
-            "No clear difference between ppo and the best baseline, max-wave: the difference in delay is "
-            "-1.00 (95 % interval -3.00 to +1.00, which includes zero).",
+            "No clear difference between ppo and the best baseline, max-wave: its delay is 1.00 s lower "
+            "(95 % interval -3.00 to +1.00, which includes zero).",
         ),
     ],
 )
@@ -75,9 +75,26 @@ def test_verdict_says_who_won(metric: tuple[str, str], compared: DifferenceRecor
 def test_two_episodes_carry_no_verdict_though_their_interval_excludes_zero() -> None:
     compared = against("max-wave", 889.9, (860.6, 919.3), "unclear")
     assert verdict("ppo", compared, *DELAY, episodes=2) == (
-        "No clear difference between ppo and the best baseline, max-wave: the difference in delay is "
-        "+889.9 (2 test episodes are too few for a verdict)."
+        "No verdict on ppo and the best baseline, max-wave: its delay is 889.9 s higher, and 2 test episodes "
+        "are too few to tell."
     )
+
+
+def test_an_interval_without_zero_that_many_comparisons_make_uncertain_says_so() -> None:
+    compared = against("actuated", 551.0, (20.0, 1080.0), "unclear").changed(p_holm=0.11, percent=1040.0)
+    assert verdict("ppo", compared, *DELAY, episodes=20, basis="3 runs") == (
+        "Not certain for ppo against the best baseline, actuated: its delay is 551.0 s (1,040 %) higher "
+        "(3 runs, p = 0.11, 95 % interval +20.00 to +1,080), but p is not below 0.05 after Holm's correction "
+        "for all agents compared."
+    )
+
+
+def test_a_proven_optimum_is_the_limit_and_no_rival() -> None:
+    limit = LimitRecord(kind="optimum", name="optimal", value=4.73)
+    assert distance(5.5, limit, None, "lower") == " It is 16 % worse than the optimum (optimal, 4.73)."
+    compared = against("capped", 0.2, (0.1, 0.3), "worse").changed(percent=4.0)
+    sentence = verdict("ppo", compared, "cost", "money", episodes=20, beats=("base-stock", "constant"))
+    assert sentence.endswith("higher (95 % interval +0.1 to +0.3). It beats base-stock and constant.")
 
 
 def test_verdict_without_a_number_claims_nothing() -> None:
@@ -98,7 +115,7 @@ def test_plain_progress_writes_one_line_every_five_seconds() -> None:
     for second in range(1, 12):
         now = 100.0 + second
         progress.advance(
-            "train", 50 * second, {"steps_per_second": 50.0, "return": -2.0, "delay": 16.5, "z": 1.0}
+            "train", 50 * second, {"steps_per_second": 50.0, "return": -2.0, "metric/delay": 16.5, "z": 1.0}
         )
     progress.finish("train")
     assert lines == [
@@ -134,7 +151,7 @@ def test_live_progress_fits_eighty_columns_with_all_its_facts() -> None:
     console = Console(file=out, force_terminal=True, width=80, color_system=None)
     progress = LiveProgress(console, _Facts("delay", "s"))
     progress.start("train", "traffic/single-intersection", 100_000, "steps")
-    progress.advance("train", 45_000, {"steps_per_second": 3912.0, "return": -123.4, "delay": 16.52})
+    progress.advance("train", 45_000, {"steps_per_second": 3912.0, "return": -123.4, "metric/delay": 16.52})
     progress.start("validate", "3 validation episodes", 3, "episodes")
     progress.finish("validate")
     progress.finish("train")

@@ -18,6 +18,7 @@ BACKORDERS = inventory_task(
             f"{RULES}:make_optimal",
             "the best (s, S), optimal among all policies",
             "Zheng & Federgruen 1991, Operations Research 39(4)",
+            optimal_in="cost",
         ),
         Baseline(
             "r-Q",
@@ -29,4 +30,5 @@ BACKORDERS = inventory_task(
     ),
     sources=("Zheng & Federgruen 1991, Operations Research 39(4), 654-665",),
     views=(ORDER_MAP,),
+    finite_model=True,
 )

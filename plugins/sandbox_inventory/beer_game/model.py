@@ -24,6 +24,7 @@ from sandbox_inventory.core.arrays import Array, positive
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders, order_limit
 from sandbox_inventory.core.parallel_envs import parallel_env_makers
@@ -123,4 +124,5 @@ class BeerGame:
 
 
 make, make_vec = env_makers(BeerGame)
+simulator = MakeSimulator(BeerGame)
 make_parallel, make_parallel_vec = parallel_env_makers(BeerGame)

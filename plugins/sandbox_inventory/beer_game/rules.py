@@ -90,6 +90,8 @@ class StermanPolicy(RulePolicy):
         smoothing: Weight of the newest order, θ.
     """
 
+    memoryless = False
+
     def __init__(self, env: InventoryEnvironment, parameters: Array, smoothing: float) -> None:
         super().__init__(env, self._order, {"values": parameters.tolist()})
         self._values, self._smoothing = parameters, smoothing

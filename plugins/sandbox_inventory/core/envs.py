@@ -53,6 +53,7 @@ class InventoryEnv(gym.Env[Array, Any]):
         flow = self.last_flow = self.sim.step(np.asarray(action)[None])
         breakdown = self.reward_spec(flow)
         info: Info = {"reward_terms": {name: float(values[0]) for name, values in breakdown.terms.items()}}
+        info |= self.sim.outer_events(flow)
         ended, finite = self.sim.ended, self.model.finite
         if ended:
             info["metrics"] = {name: float(values[0]) for name, values in self.sim.metrics().items()}
@@ -77,6 +78,26 @@ class InventoryEnv(gym.Env[Array, Any]):
             self.sim.reset([self.np_random])
         self.sim.set_state(state["simulation"])
         self.np_random.bit_generator.state = state["generator"]
+
+    @property
+    def can_redraw(self) -> bool:
+        """Whether coming demand depends on nothing but chance."""
+        return self.sim.demand_paths.redraws
+
+    def redraw(self, seed: int) -> None:
+        """Draw all coming demand again."""
+        self.np_random = np.random.default_rng(seed)
+        self.sim.demand_paths.redraw(self.sim.time, [self.np_random])
+
+    @property
+    def observation_names(self) -> list[str]:
+        """What the entries of an observation are, in multiples of the mean demand."""
+        return observation_names(self.model, self.sim.observation_size)
+
+    def action_text(self, action: Any, row: int = 0) -> str:
+        """An action as quantities."""
+        quantities = np.ravel(self.model.orders.quantities(np.asarray(action)[None]))
+        return "order " + ", ".join(f"{quantity:.4g}" for quantity in quantities.tolist())
 
 
 class NativeBatch(gym.vector.VectorEnv[Array, Array, Array]):
@@ -171,6 +192,17 @@ class InventoryVectorEnv(NativeBatch):
         observation, flags, info = self._begin_next({}, info | {"metrics": metrics, "_metrics": self._all})
         return observation, breakdown.total, *flags, info
 
+    def branch(self, state: dict[str, Any], seeds: Sequence[int]) -> tuple[Array, Info]:
+        """Go on in every environment from the state of a single one, its coming demand drawn again.
+
+        Args:
+            state: What `InventoryEnv.get_state` returned.
+            seeds: Environment i plays on as the single environment does after ``redraw(seeds[i])``.
+        """
+        self.rngs = [np.random.default_rng(seed) for seed in seeds]
+        self.sim.branch(state["simulation"], self.rngs)
+        return self.sim.observe(), {}
+
     def _observations(self) -> Array:
         return self.sim.observe()
 
@@ -207,6 +239,19 @@ def check_render_mode(render_mode: str | None) -> None:
     """
     if render_mode not in (None, "rgb_array"):
         raise InvalidValueError(f"Inventory tasks cannot render as '{render_mode}'.", "Use rgb_array.")
+
+
+def observation_names(model: Model, size: int) -> list[str]:
+    """Names of the entries of an observation: those of the model's layout, then context and time."""
+    names: list[str] = []
+    state = model.initial_state(1)
+    for name in getattr(model, "layout", ()):
+        length = state[name].reshape(1, -1).shape[1]
+        parts = [name] if length == 1 else [f"{name} {place + 1}" for place in range(length)]
+        names += [f"{part} / mean demand" for part in parts]
+    names += [f"entry {place}" for place in range(len(names), model.observation_size)]
+    names += [f"context {place + 1}" for place in range(size - len(names) - int(model.finite))]
+    return [*names, *(["time"] if model.finite else [])]
 
 
 def _with_presence(values: dict[str, Any], present: Array) -> dict[str, Any]:

@@ -78,6 +78,11 @@ class EpisodeMetrics:
             "bullwhip": self._bullwhip(periods),
         }
 
+    def denominators(self) -> dict[str, Array]:
+        """What means are over, by metric, shape ``(num_envs,)`` each: counted periods, all demand."""
+        periods = np.full(self._num_envs, float(self._periods))
+        return {"cost": periods, "profit": periods, "fill_rate": self._sums["demand"].copy()}
+
     def _bullwhip(self, periods: int) -> Array:
         if self._orders is None or self._orders_squared is None:
             return np.ones(self._num_envs)
@@ -107,3 +112,10 @@ class EpisodeMetrics:
         self._terms = {name: np.array(values) for name, values in saved["terms"].items()}
         self._orders = np.array(saved["orders"]) if "orders" in saved else None
         self._orders_squared = np.array(saved["orders_squared"]) if "orders_squared" in saved else None
+
+
+def repeated(state: Any, num_envs: int) -> Any:
+    """Nested dicts whose arrays have one row, with that row ``num_envs`` times."""
+    if isinstance(state, dict):
+        return {name: repeated(part, num_envs) for name, part in state.items()}
+    return np.repeat(state, num_envs, axis=0) if isinstance(state, np.ndarray) else state

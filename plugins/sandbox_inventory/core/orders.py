@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import gymnasium as gym
@@ -57,6 +58,23 @@ class Orders:
                 values = np.rint(values)
         result: Array = np.minimum(np.maximum(values, 0.0), limit)
         return result
+
+    def relaxed(self, action: Array, xp: ModuleType) -> Array:
+        """Units ordered by continuous actions, not rounded: rounding has no gradient.
+
+        Args:
+            action: Arrays of any library, shape ``(num_envs, orders)``.
+            xp: Its namespace.
+        """
+        if self.flat:
+            half = 0.5 * self.max_quantity[0]
+            return xp.clip((action[:, 0] + 1.0) * half, 0.0, self.max_quantity[0])
+        columns = [
+            xp.clip((action[:, order] + 1.0) * (0.5 * limit), 0.0, limit)
+            for order, limit in enumerate(self.max_quantity)
+        ]
+        stacked: Array = xp.stack(columns, axis=1)
+        return stacked
 
     def actions(self, quantities: Array) -> Array:
         """The actions that order ``quantities``, clipped to what can be ordered."""

@@ -95,6 +95,7 @@ class InventoryParallelEnv(ParallelEnv):  # type: ignore[misc]
         info: dict[str, Any] = {
             "reward_terms": {name: float(values[0]) / len(agents) for name, values in breakdown.terms.items()}
         }
+        info |= self.sim.outer_events(flow)
         ended, finite = self.sim.ended, self.model.finite
         if ended:
             info["metrics"] = {name: float(values[0]) for name, values in self.sim.metrics().items()}

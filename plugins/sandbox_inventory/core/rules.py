@@ -47,7 +47,10 @@ class RulePolicy:
 
     Attributes:
         parameters: The argument, or an empty dict.
+        memoryless: Orders depend on the present state alone.
     """
+
+    memoryless = True
 
     def __init__(
         self, env: InventoryEnvironment, rule: Rule, parameters: dict[str, Any] | None = None
@@ -248,6 +251,39 @@ def optimal_policy(
     Raises:
         InvalidValueError: If the problem is too large, or its demand has no probabilities on the integers.
     """
+    solution = optimal_solution(
+        env,
+        name,
+        question,
+        low,
+        high,
+        quantities,
+        grows=grows,
+        discount=discount,
+        tolerance=tolerance,
+        tail=tail,
+    )
+    return RulePolicy(
+        env,
+        lambda state: solution.action(pack(state), quantities).astype(np.float64),
+        {"cost": solution.cost},
+    )
+
+
+def optimal_solution(
+    env: InventoryEnvironment,
+    name: str,
+    question: Mapping[str, Any],
+    low: Sequence[int],
+    high: Sequence[int],
+    quantities: Array,
+    *,
+    grows: Sequence[bool] | None = None,
+    discount: float = 1.0,
+    tolerance: float = 1e-6,
+    tail: float = 1e-9,
+) -> Solution:
+    """The solved grid of `optimal_policy`, which takes and raises the same."""
     if all(mean_and_std(demand)[0] == 0 for demand in env.model.demands):
         raise InvalidValueError("There is no demand: what is best depends on the initial stock alone.")
     discrete = type(env.model)(env.model.config.model_copy(update={"orders": "discrete"}))
@@ -266,9 +302,4 @@ def optimal_policy(
             label=name,
         ).to_arrays()
 
-    solution = Solution.from_arrays(cached(name, 2, question, search))
-    return RulePolicy(
-        env,
-        lambda state: solution.action(pack(state), quantities).astype(np.float64),
-        {"cost": solution.cost},
-    )
+    return Solution.from_arrays(cached(name, 2, question, search))

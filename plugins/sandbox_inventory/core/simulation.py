@@ -11,7 +11,7 @@ from gymnasium.utils import seeding
 from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.compiled import kernels
 from sandbox_inventory.core.demand.paths import DemandPaths
-from sandbox_inventory.core.metrics import EpisodeMetrics
+from sandbox_inventory.core.metrics import EpisodeMetrics, repeated
 from sandbox_inventory.core.model import Flow, Model, State
 
 NAMES_OF_VERSION_0_1 = {
@@ -106,6 +106,17 @@ class Simulation:
         """Metrics of the episode so far, each of shape ``(num_envs,)``."""
         return self._metrics.metrics()
 
+    def outer_events(self, flow: Flow) -> dict[str, dict[str, float]]:
+        """What no order can change in the first episode: demand, and at the end what means are over.
+
+        See ``info["exogenous"]`` and ``info["denominators"]`` in the contract.
+        """
+        events = {"exogenous": {"demand": float(flow.demand[0])}}
+        if self.ended:
+            counted = self._metrics.denominators()
+            events["denominators"] = {name: float(values[0]) for name, values in counted.items()}
+        return events
+
     def get_state(self) -> dict[str, Any]:
         """Everything that the future depends on, as nested dicts of arrays and numbers."""
         return {
@@ -123,6 +134,18 @@ class Simulation:
         }
         self._metrics.set_state(saved["tally"])
         self.demand_paths.set_state(saved)
+
+    def branch(self, saved: dict[str, Any], rngs: Sequence[np.random.Generator]) -> None:
+        """Go on in every environment from the state of a simulation of one, each with its own demand.
+
+        Args:
+            saved: What `get_state` of a simulation of one environment returned.
+            rngs: A generator for each environment.
+        """
+        self.time = int(saved["time"])
+        self.state = repeated(saved["state"], self.num_envs)
+        self._metrics.set_state(repeated(saved["tally"], self.num_envs))
+        self.demand_paths.redraw(self.time, rngs)
 
 
 def demand_of_episodes(model: Model, seeds: Sequence[int]) -> list[Array]:

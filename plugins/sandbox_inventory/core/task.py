@@ -6,6 +6,7 @@ To add a metric, declare it in `METRICS` and compute it in `sandbox_inventory.co
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from sandbox.api import Baseline, Metric, Task, View
@@ -55,6 +56,7 @@ def inventory_task(
     bound: bool = False,
     views: tuple[View, ...] = (),
     finite_model: bool = False,
+    dynamics: bool = False,
     expected_failures: Mapping[str, str] | None = None,
 ) -> Task:
     """A task of this package.
@@ -74,6 +76,7 @@ def inventory_task(
         bound: Whether the family's module ``bound`` has a function of that name, for `Task.bound`.
         views: Views beyond trajectories and replay.
         finite_model: Whether the family's ``finite`` module has the function ``finite_model``.
+        dynamics: Whether the ``model`` module has ``dynamics``, the model in operations of any library.
         expected_failures: Checks of the contract suite that the task cannot pass, each with the reason.
     """
     module = f"sandbox_inventory.{family}.model"
@@ -91,10 +94,12 @@ def inventory_task(
         agents=agents,
         cheap=True,
         resume="state",
-        baselines=baselines,
+        baselines=tuple(replace(rule, memoryless=True) for rule in baselines),
         bound=f"sandbox_inventory.{family}.bound:bound" if bound else None,
         sources=sources,
         views=(TRAJECTORIES, REPLAY, *views),
+        dynamics=f"{module}:dynamics" if dynamics else None,
+        simulator=f"{module}:simulator" if agents == "single" else None,
         finite_model=f"sandbox_inventory.{family}.finite:finite_model" if finite_model else None,
         expected_failures=expected_failures or {},
     )

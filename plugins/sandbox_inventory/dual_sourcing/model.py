@@ -11,6 +11,7 @@ Source: Gijsbrechts, Boute, Van Mieghem & Zhang 2022, MSOM 24(3), section 4.
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import gymnasium as gym
@@ -19,7 +20,9 @@ import numpy as np
 from sandbox_inventory.core.arrays import Array, advance, positive, receive
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
+from sandbox_inventory.core.differentiable import MakeDynamics
 from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders, order_limit
 from sandbox_inventory.core.reward import presets
@@ -50,9 +53,10 @@ class DualSourcing:
         """No stock, an empty pipeline."""
         return {"net": np.zeros(num_envs), "pipeline": np.zeros((num_envs, self.pipeline_length))}
 
-    def observe(self, state: State) -> Array:
+    def observe(self, state: State, xp: ModuleType = np) -> Array:
         """Net stock after receipt, then outstanding regular orders, next arrival first."""
-        return np.concatenate([state["net"][:, None], state["pipeline"]], 1)
+        observation: Array = xp.concatenate([state["net"][:, None], state["pipeline"]], axis=1)
+        return observation
 
     def units(self, state: State) -> Array:
         """Stock on hand and in the pipeline."""
@@ -61,24 +65,29 @@ class DualSourcing:
 
     def step(self, state: State, action: Array, demand: Array) -> tuple[State, Flow]:
         """Order (expedited, regular), demand, cost, and the receipt of the next period."""
+        return self.play(state, self.orders.quantities(action), demand)
+
+    def play(self, state: State, quantities: Array, demand: Array, xp: ModuleType = np) -> tuple[State, Flow]:
+        """`step` by quantities ``(num_envs, 2)``, in the array operations of any library."""
         config, demanded = self.config, demand[:, 0]
-        quantities = self.orders.quantities(action)
         expedited, regular = quantities[:, 0], quantities[:, 1]
-        ready, late = receive(state["net"], expedited)
-        filled = np.minimum(positive(ready), demanded)
+        ready, late = receive(state["net"], expedited, xp)
+        filled = xp.minimum(positive(ready, xp), demanded)
         left = ready - demanded
         terms = {
-            "holding": config.holding * positive(left),
-            "shortage": config.penalty * positive(-left),
+            "holding": config.holding * positive(left, xp),
+            "shortage": config.penalty * positive(-left, xp),
             "purchase": config.regular_cost * regular,
             "expedite": config.expedited_cost * expedited,
         }
-        arriving, pipeline = advance(state["pipeline"], regular)
-        next_net, later = receive(left, arriving)
+        arriving, pipeline = advance(state["pipeline"], regular, xp)
+        next_net, later = receive(left, arriving, xp)
         ordered = expedited + regular
         sold = filled + late + later
-        flow = Flow(terms, demanded, filled, positive(left), ordered[:, None], ordered, sold)
+        flow = Flow(terms, demanded, filled, positive(left, xp), ordered[:, None], ordered, sold)
         return {"net": next_net, "pipeline": pipeline}, flow
 
 
 make, make_vec = env_makers(DualSourcing)
+simulator = MakeSimulator(DualSourcing)
+dynamics = MakeDynamics(DualSourcing)

@@ -13,13 +13,15 @@ from sandbox_inventory.core.rules import (
     InventoryEnvironment,
     RulePolicy,
     exact_rule_cost,
-    optimal_policy,
+    optimal_solution,
     solver_question,
     with_parameters,
 )
 from sandbox_inventory.core.solvers.cache import cached
 from sandbox_inventory.core.solvers.positions import check_limit
 from sandbox_inventory.core.solvers.search import ParametricRule
+from sandbox_inventory.core.solvers.transitions import pack
+from sandbox_inventory.core.solvers.value_iteration import Solution
 from sandbox_inventory.dual_sourcing.model import DualSourcing
 from sandbox_inventory.dual_sourcing.search import (
     MAX_STATES,
@@ -108,16 +110,28 @@ def make_tailored_base_surge(env: InventoryEnvironment) -> RulePolicy:
 
 def make_optimal(env: InventoryEnvironment) -> RulePolicy:
     """The exact optimum by value iteration over net stock and pipeline."""
+    solution, quantities = solved(env)
+    return RulePolicy(
+        env,
+        lambda state: solution.action(pack(state), quantities).astype(np.float64),
+        {"cost": solution.cost},
+    )
+
+
+def solved(env: InventoryEnvironment) -> tuple[Solution, Array]:
+    """The solved grid of net stock and pipeline, and the orders (expedited, regular), ``(actions, 2)``."""
     model: DualSourcing = env.model
     expedited, regular = (int(limit) for limit in model.orders.max_quantity)
     check_limit(expedited + regular, mean_and_std(model.config.demand)[0])
     each = np.meshgrid(np.arange(expedited + 1), np.arange(regular + 1), indexing="ij")
-    return optimal_policy(
+    quantities = np.stack(each, -1).reshape(-1, 2)
+    solution = optimal_solution(
         env,
         "dual-sourcing-optimal",
         solver_question(env),
         low=[-2 * expedited, *[0] * model.pipeline_length],
         high=[regular * (model.config.regular_lead_time + 2), *[regular] * model.pipeline_length],
-        quantities=np.stack(each, -1).reshape(-1, 2),
+        quantities=quantities,
         grows=[True, *[False] * model.pipeline_length],
     )
+    return solution, quantities

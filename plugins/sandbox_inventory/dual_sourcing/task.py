@@ -14,7 +14,13 @@ DUAL_SOURCING = inventory_task(
     family="dual_sourcing",
     config="DualSourcingConfig",
     baselines=(
-        Baseline("optimal", f"{RULES}:make_optimal", "the exact optimum, by value iteration", GIJSBRECHTS),
+        Baseline(
+            "optimal",
+            f"{RULES}:make_optimal",
+            "the exact optimum, by value iteration",
+            GIJSBRECHTS,
+            optimal_in="cost",
+        ),
         Baseline(
             "capped-dual-index",
             f"{RULES}:make_capped_dual_index",
@@ -41,5 +47,7 @@ DUAL_SOURCING = inventory_task(
         ),
     ),
     sources=(GIJSBRECHTS,),
+    dynamics=True,
     views=(ORDER_MAP,),
+    finite_model=True,
 )

@@ -18,6 +18,7 @@ JOINT_REPLENISHMENT = inventory_task(
             "optimal",
             f"{RULES}:make_optimal",
             "the exact optimum, by value iteration; up to three items, two with trucks",
+            optimal_in="cost",
         ),
         Baseline(
             "can-order",

@@ -11,6 +11,7 @@ stock is lost. Source: Zipkin 2008, Operations Research 56(5), 1256-1263.
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import gymnasium as gym
@@ -19,7 +20,9 @@ import numpy as np
 from sandbox_inventory.core.arrays import Array, advance
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
+from sandbox_inventory.core.differentiable import MakeDynamics
 from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders, order_limit
 from sandbox_inventory.core.reward import presets
@@ -55,11 +58,9 @@ class LostSales:
         stock = np.full(num_envs, self.config.initial_stock, np.float64)
         return {"stock": stock, "pipeline": np.zeros((num_envs, self.pipeline_length))}
 
-    def observe(self, state: State) -> Array:
+    def observe(self, state: State, xp: ModuleType = np) -> Array:
         """Stock on hand after receipt, then outstanding orders, next arrival first."""
-        observation = np.empty((len(state["stock"]), 1 + self.pipeline_length))
-        observation[:, 0] = state["stock"]
-        observation[:, 1:] = state["pipeline"]
+        observation: Array = xp.concatenate([state["stock"][:, None], state["pipeline"]], axis=1)
         return observation
 
     def units(self, state: State) -> Array:
@@ -69,27 +70,32 @@ class LostSales:
 
     def step(self, state: State, action: Array, demand: Array) -> tuple[State, Flow]:
         """Order, demand, cost, and the receipt of the next period."""
+        return self.play(state, self.orders.quantities(action), demand)
+
+    def play(self, state: State, quantity: Array, demand: Array, xp: ModuleType = np) -> tuple[State, Flow]:
+        """`step` by quantities, in the array operations of any library; ``quantity`` is ``(num_envs,)``."""
         config, demanded = self.config, demand[:, 0]
-        quantity = self.orders.quantities(action)
         stock, pipeline = state["stock"], state["pipeline"]
         if config.lead_time == 0:
             stock = stock + quantity
-        sold = np.minimum(stock, demanded)
+        sold = xp.minimum(stock, demanded)
         left = stock - sold
         next_stock = left
         if config.lead_time > 0:
-            arriving, pipeline = advance(pipeline, quantity)
+            arriving, pipeline = advance(pipeline, quantity, xp)
             next_stock = left + arriving
         # Zero rates are skipped for speed: most instances have neither prices nor a fixed cost.
         terms = {
             "holding": config.holding * left,
             "shortage": config.penalty * (demanded - sold),
-            "purchase": config.purchase * quantity if config.purchase else np.zeros(len(stock)),
-            "fixed": config.fixed_cost * (quantity > 0) if config.fixed_cost else np.zeros(len(stock)),
-            "revenue": config.price * sold if config.price else np.zeros(len(stock)),
+            "purchase": config.purchase * quantity if config.purchase else 0.0 * sold,
+            "fixed": config.fixed_cost * (quantity > 0) if config.fixed_cost else 0.0 * sold,
+            "revenue": config.price * sold if config.price else 0.0 * sold,
         }
         flow = Flow(terms, demanded, sold, left, quantity[:, None], quantity, sold)
         return {"stock": next_stock, "pipeline": pipeline}, flow
 
 
 make, make_vec = env_makers(LostSales)
+simulator = MakeSimulator(LostSales)
+dynamics = MakeDynamics(LostSales)

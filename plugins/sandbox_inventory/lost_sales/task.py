@@ -19,6 +19,7 @@ LOST_SALES = inventory_task(
             f"{RULES}:make_optimal",
             "the exact optimum of the average cost, by value iteration",
             ZIPKIN,
+            optimal_in="cost",
         ),
         Baseline(
             "capped-base-stock",
@@ -48,6 +49,7 @@ LOST_SALES = inventory_task(
         ),
     ),
     sources=("Zipkin 2008, Operations Research 56(5), 1256-1263",),
+    dynamics=True,
     views=(ORDER_MAP, COST_LEVELS),
     finite_model=True,
 )

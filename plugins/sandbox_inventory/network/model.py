@@ -31,6 +31,7 @@ from sandbox_inventory.core.compiled import kernels
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders
 from sandbox_inventory.core.reward import presets
@@ -192,3 +193,4 @@ class Network:
 
 
 make, make_vec = env_makers(Network)
+simulator = MakeSimulator(Network)

@@ -14,7 +14,11 @@ NEWSVENDOR = inventory_task(
     config="NewsvendorConfig",
     baselines=(
         Baseline(
-            "optimal", f"{RULES}:make_optimal", "the critical fractile", "Arrow, Harris & Marschak 1951"
+            "optimal",
+            f"{RULES}:make_optimal",
+            "the critical fractile",
+            "Arrow, Harris & Marschak 1951",
+            optimal_in="cost",
         ),
         Baseline("mean-demand", f"{RULES}:make_mean", "order the mean demand"),
     ),

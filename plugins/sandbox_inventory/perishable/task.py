@@ -14,7 +14,12 @@ PERISHABLE = inventory_task(
     family="perishable",
     config="PerishableConfig",
     baselines=(
-        Baseline("optimal", f"{RULES}:make_optimal", "the exact optimum, by value iteration", DE_MOOR),
+        Baseline(
+            "optimal",
+            f"{RULES}:make_optimal",
+            "the exact optimum, by value iteration",
+            DE_MOOR,
+        ),
         Baseline(
             "base-stock",
             f"{RULES}:make_base_stock",
@@ -25,4 +30,5 @@ PERISHABLE = inventory_task(
     ),
     sources=(DE_MOOR,),
     views=(ORDER_MAP, COST_LEVELS),
+    finite_model=True,
 )

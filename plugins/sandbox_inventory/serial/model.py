@@ -14,15 +14,18 @@ Sources: Clark & Scarf 1960, Management Science 6(4); Snyder & Shen 2019, sectio
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
-from sandbox_inventory.core.arrays import Array, positive, receive, weighted_sum
+from sandbox_inventory.core.arrays import Array, positive, priced, receive
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
+from sandbox_inventory.core.differentiable import MakeDynamics
 from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders, order_limit
 from sandbox_inventory.core.parallel_envs import parallel_env_makers
@@ -62,10 +65,12 @@ class Serial:
         in_transit = np.zeros((num_envs, self.stages, self.slots))
         return {"stock": stock.astype(np.float64), "in_transit": in_transit}
 
-    def observe(self, state: State) -> Array:
+    def observe(self, state: State, xp: ModuleType = np) -> Array:
         """Stock of every stage (stage 1 net of backlog), then what is in transit to each."""
         stock = state["stock"]
-        return np.concatenate([stock, state["in_transit"].reshape(len(stock), -1)], 1)
+        moving = state["in_transit"].reshape(len(stock), -1)
+        observation: Array = xp.concatenate([stock, moving], axis=1)
+        return observation
 
     def observe_agents(self, state: State) -> Array:
         """Each stage sees the whole system and which stage it is, shape ``(num_envs, stages, …)``."""
@@ -82,54 +87,67 @@ class Serial:
 
     def step(self, state: State, action: Array, demand: Array) -> tuple[State, Flow]:
         """Orders and shipments, demand, cost, and the receipts of the next period."""
-        config, demanded = self.config, demand[:, 0]
-        quantities = self.orders.quantities(action)
-        stock, in_transit = state["stock"].copy(), state["in_transit"].copy()
-        shipped, late = self._ship(stock, in_transit, quantities)
-        filled = np.minimum(positive(stock[:, 0]), demanded)
-        stock[:, 0] = stock[:, 0] - demanded
-        on_hand, moving = positive(stock), in_transit.sum(2)
-        transport_rates = self.local_holding[1:]
+        return self.play(state, self.orders.quantities(action), demand)
+
+    def play(self, state: State, quantities: Array, demand: Array, xp: ModuleType = np) -> tuple[State, Flow]:
+        """`step` by quantities ``(num_envs, stages)``, in the array operations of any library."""
+        config, demanded, stages = self.config, demand[:, 0], self.stages
+        stock, in_transit, shipped, late = self._ship(state, quantities, xp)
+        filled = xp.minimum(positive(stock[0], xp), demanded)
+        stock[0] = stock[0] - demanded
+        on_hand = [positive(level, xp) for level in stock]
+        moving, rates = in_transit.sum(2), self.local_holding.tolist()
+        end_stock = xp.stack(on_hand, axis=1).sum(1)
         terms = {
-            "holding": weighted_sum(on_hand, self.local_holding),
+            "holding": priced(on_hand, rates),
             "transport": (
-                weighted_sum(moving[:, :-1], transport_rates) if self.stages > 1 else np.zeros(len(stock))
+                priced([moving[:, stage] for stage in range(stages - 1)], rates[1:])
+                if stages > 1
+                else 0.0 * filled
             ),
-            "shortage": config.penalty * positive(-stock[:, 0]),
+            "shortage": config.penalty * positive(-stock[0], xp),
         }
-        end_stock = on_hand.sum(1)
-        stock[:, 0], later = receive(stock[:, 0], in_transit[:, 0, 0])
-        stock[:, 1:] = stock[:, 1:] + in_transit[:, 1:, 0]
-        advanced = np.zeros_like(in_transit)
-        advanced[:, :, :-1] = in_transit[:, :, 1:]
+        stock[0], later = receive(stock[0], in_transit[:, 0, 0], xp)
+        for stage in range(1, stages):
+            stock[stage] = stock[stage] + in_transit[:, stage, 0]
+        advanced = xp.concatenate([in_transit[:, :, 1:], 0.0 * in_transit[:, :, :1]], axis=2)
         sold = filled + late + later
         flow = Flow(terms, demanded, filled, end_stock, shipped, shipped[:, -1], sold)
-        return {"stock": stock, "in_transit": advanced}, flow
+        return {"stock": xp.stack(stock, axis=1), "in_transit": advanced}, flow
 
-    def _ship(self, stock: Array, in_transit: Array, quantities: Array) -> tuple[Array, Array]:
-        """Ship every stage's order, upstream first; ``stock`` and ``in_transit`` change in place.
+    def _ship(
+        self, state: State, quantities: Array, xp: ModuleType
+    ) -> tuple[list[Array], Array, Array, Array]:
+        """Ship every stage's order, upstream first.
 
         Returns:
-            Units shipped to each stage, shape ``(num_envs, stages)``, and units that served the backlog at
-            once, shape ``(num_envs,)``.
+            Stock of each stage afterwards, what is in transit (slot 0 is received at the period's end), units
+            shipped to each stage ``(num_envs, stages)``, and units that served the backlog at once.
         """
-        shipped = np.empty_like(quantities)
-        late = np.zeros(len(stock))
+        stock = [state["stock"][:, stage] for stage in range(self.stages)]
+        shipped, late = [quantities[:, stage] for stage in range(self.stages)], 0.0 * stock[0]
         for stage in reversed(range(self.stages)):
-            shipment = quantities[:, stage]
             if stage + 1 < self.stages:
-                shipment = np.minimum(shipment, stock[:, stage + 1])
-                stock[:, stage + 1] = stock[:, stage + 1] - shipment
-            shipped[:, stage] = shipment
-            lead_time = self.config.lead_times[stage]
-            if lead_time > 0:
-                in_transit[:, stage, lead_time - 1] += shipment  # slot 0 is received at the period's end
-            elif stage == 0:
-                stock[:, 0], late = receive(stock[:, 0], shipment)
+                shipped[stage] = xp.minimum(shipped[stage], stock[stage + 1])
+                stock[stage + 1] = stock[stage + 1] - shipped[stage]
+            if self.config.lead_times[stage] > 0:
+                continue
+            if stage == 0:
+                stock[0], late = receive(stock[0], shipped[0], xp)
             else:
-                stock[:, stage] += shipment
-        return shipped, late
+                stock[stage] = stock[stage] + shipped[stage]
+        nothing = 0.0 * late
+        added = [
+            xp.stack(
+                [shipped[stage] if slot + 1 == lead_time else nothing for slot in range(self.slots)], axis=1
+            )
+            for stage, lead_time in enumerate(self.config.lead_times)
+        ]
+        in_transit = state["in_transit"] + xp.stack(added, axis=1)
+        return stock, in_transit, xp.stack(shipped, axis=1), late
 
 
 make, make_vec = env_makers(Serial)
+simulator = MakeSimulator(Serial)
+dynamics = MakeDynamics(Serial)
 make_parallel, make_parallel_vec = parallel_env_makers(Serial)

@@ -8,7 +8,13 @@ from sandbox_inventory.core.task import BULLWHIP, PADDED_PIPELINE, inventory_tas
 CLARK_SCARF = "Clark & Scarf 1960, Management Science 6(4)"
 RULES = "sandbox_inventory.serial.rules"
 BASELINES = (
-    Baseline("optimal", f"{RULES}:make_optimal", "echelon base-stock with the optimal levels", CLARK_SCARF),
+    Baseline(
+        "optimal",
+        f"{RULES}:make_optimal",
+        "echelon base-stock with the optimal levels",
+        CLARK_SCARF,
+        optimal_in="cost",
+    ),
     Baseline("base-stock", f"{RULES}:make_local", "local base-stock levels, optimised by simulation"),
 )
 
@@ -19,6 +25,7 @@ SERIAL = inventory_task(
     config="SerialConfig",
     baselines=BASELINES,
     sources=(CLARK_SCARF, "Snyder & Shen 2019, Fundamentals of Supply Chain Theory, section 6.2"),
+    dynamics=True,
     views=(BULLWHIP,),
     expected_failures=PADDED_PIPELINE,
 )

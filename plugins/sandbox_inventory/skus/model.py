@@ -17,6 +17,7 @@ from sandbox.api import InvalidValueError
 from sandbox_inventory.core.arrays import Array, advance
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders
 from sandbox_inventory.core.reward import presets
@@ -131,3 +132,4 @@ def _own_moments(demand: Array, split: int) -> Array:
 
 
 make, make_vec = env_makers(Skus)
+simulator = MakeSimulator(Skus)

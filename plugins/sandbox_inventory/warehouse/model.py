@@ -22,6 +22,7 @@ from sandbox_inventory.core.arrays import Array, advance, positive, receive
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders, order_limit
 from sandbox_inventory.core.reward import presets
@@ -154,3 +155,4 @@ class Warehouse:
 
 
 make, make_vec = env_makers(Warehouse)
+simulator = MakeSimulator(Warehouse)

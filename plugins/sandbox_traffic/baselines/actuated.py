@@ -22,6 +22,8 @@ class Actuated(Controller):
         passage: Passage time, s.
     """
 
+    memoryless = True
+
     def __init__(self, env: TrafficEnv, passage: float = DEFAULTS["actuated"]["passage"]) -> None:
         super().__init__(env)
         self._passage = passage

@@ -31,7 +31,12 @@ class Greedy(Controller):
         env: The environment.
         hold: Time for which a green is kept, s; twice the longest clearance of the signal if absent, so that
             no more than a third of the time is lost.
+
+    Attributes:
+        memoryless: How long a green has lasted is part of the state.
     """
+
+    memoryless = True
 
     def __init__(self, env: TrafficEnv, hold: float | None = None) -> None:
         super().__init__(env)

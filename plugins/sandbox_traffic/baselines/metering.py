@@ -53,6 +53,8 @@ class Alinea(Actuated):
         passage: Of actuated control, s.
     """
 
+    memoryless = False
+
     def __init__(
         self,
         env: TrafficEnv,

@@ -200,7 +200,7 @@ NO_VEHICLES = Vehicles((), (), np.zeros((0, 2)), np.zeros(0), np.zeros(0), np.ze
 class Simulation(Protocol):
     """One SUMO simulation, in this process or in another.
 
-    `begin`, `follow` and `advance` are answered by `values`, `finish` by `trips`.
+    `begin`, `follow`, `redraw` and `advance` are answered by `values`, `finish` by `trips`.
     """
 
     def begin(self, time: float, seed: int, routes: str, scale: float = 1.0) -> None:
@@ -224,6 +224,16 @@ class Simulation(Protocol):
 
     def advance(self, switches: Sequence[Switch], until: float) -> None:
         """Simulate to time ``until`` (s) and switch signals at the times given, which must be in order."""
+        ...
+
+    def redraw(self, seed: int) -> None:
+        """Draw the drivers again who depart from now on; answered by `values`.
+
+        SUMO's own generator cannot be seeded while it runs. So the desired speed of every vehicle that
+        departs, which SUMO draws once for a driver, is drawn again from the distribution of its type. What
+        drivers do at random from step to step then falls out differently as well, once another vehicle is
+        where it was not. When vehicles depart stays as it is.
+        """
         ...
 
     def values(self, out: NDArray[np.float64]) -> None:

@@ -11,6 +11,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox_traffic.sumo.drivers import Drivers
 from sandbox_traffic.sumo.errors import explain
 from sandbox_traffic.sumo.files import TemporaryFolder
 from sandbox_traffic.sumo.interface import SimulationSpec, Snapshot, SumoProgram, Switch, Vehicles
@@ -61,6 +62,7 @@ class LocalSimulation:
         self._routes = ""
         self._time = self._counted_until = 0.0
         self._followed = False
+        self._drivers: Drivers | None = None
         self._step_seconds = 0.0
         self._losses: dict[str, tuple[float, float]] = {}  # (time, time lost) at the last reading, by vehicle
         self._losses_now: dict[str, tuple[float, float]] = {}
@@ -114,7 +116,7 @@ class LocalSimulation:
         """Begin an episode; see `Simulation.begin`."""
         self._end()
         self._routes, self._time, self._counted_until = routes, time, time
-        self._followed, self._losses = False, {}
+        self._followed, self._losses, self._drivers = False, {}, None
         snapshot = self._snapshot
         snapshot.passed[:] = snapshot.outside[:] = 0.0
         snapshot.shown[:] = NOT_FOLLOWED
@@ -158,8 +160,14 @@ class LocalSimulation:
     def _step(self, until: float) -> None:
         start = process_time()
         self._sumo.simulationStep(float(until))
+        if self._drivers is not None:
+            self._drivers.draw()
         self._step_seconds += process_time() - start
         self._time = until
+
+    def redraw(self, seed: int) -> None:
+        """Draw later drivers again; see `Simulation.redraw`."""
+        self._drivers = Drivers(self._sumo, seed)
 
     def processor_seconds(self) -> tuple[float, float]:
         """Processor time since the process began, s: inside SUMO's steps, and in total."""

@@ -8,6 +8,7 @@ import socket
 import weakref
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import send_handle
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class RemoteSimulation:
         require_libsumo()
         self._spec = spec
         self._folder = TemporaryFolder()
-        self._episode: _EpisodeProcess | None = None
+        self._episode: EpisodeProcess | None = None
 
     @property
     def pid(self) -> int | None:
@@ -44,7 +45,7 @@ class RemoteSimulation:
     def begin(self, time: float, seed: int, routes: str, scale: float = 1.0) -> None:
         """Begin an episode in a fresh process; answered by `values`."""
         self._end()
-        self._episode = _EpisodeProcess(self._folder.path)
+        self._episode = EpisodeProcess(self._folder.path)
         self._episode.send((self._spec, self._folder.path))
         self._episode.send(("begin", time, seed, routes, scale))
 
@@ -55,6 +56,10 @@ class RemoteSimulation:
     def advance(self, switches: Sequence[Switch], until: float) -> None:
         """Simulate to time ``until``; answered by `values`."""
         self._running().send(("advance", switches, until))
+
+    def redraw(self, seed: int) -> None:
+        """Draw later drivers again; answered by `values`."""
+        self._running().send(("redraw", seed))
 
     def values(self, out: NDArray[np.float64]) -> None:
         """Receive the answer to `begin` or `advance`."""
@@ -82,12 +87,26 @@ class RemoteSimulation:
         seconds: tuple[float, float] = self._running().receive_object()
         return seconds
 
+    def hold(self) -> EpisodeProcess:
+        """Keep the present moment: its process waits, and the episode goes on in a copy of it.
+
+        Copies write their trips to the same file, so their episodes must not be played to the end.
+        """
+        source = self._running()
+        self._episode = EpisodeProcess(self._folder.path, source)
+        return source
+
+    def go_on(self, source: EpisodeProcess) -> None:
+        """Go on from a moment that was kept, in another copy of its process."""
+        self._end()
+        self._episode = EpisodeProcess(self._folder.path, source)
+
     def close(self) -> None:
         """End the process and remove its folder."""
         self._end()
         self._folder.close()
 
-    def _running(self) -> _EpisodeProcess:
+    def _running(self) -> EpisodeProcess:
         if self._episode is None:
             raise RuntimeError("no episode is running: call begin() first")
         return self._episode
@@ -98,18 +117,33 @@ class RemoteSimulation:
             self._episode = None
 
 
-class _EpisodeProcess:
-    """The process of one episode: the environment's end of the connection."""
+class EpisodeProcess:
+    """The process of one episode: the environment's end of the connection.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Of the simulation.
+        source: A process of the same simulation to copy; a fresh one if absent.
+    """
+
+    def __init__(self, folder: Path, source: EpisodeProcess | None = None) -> None:
         self._folder = folder
         self._server = current_server()
         self._owner = os.getpid()
         environment_end, worker_end = socket.socketpair()
         with worker_end:
-            self.pid = self._server.fork(worker_end)
+            self.pid = self._server.fork(worker_end) if source is None else source.fork(worker_end)
         self._connection = Connection(environment_end.detach())
         self.end = weakref.finalize(self, _disconnect, self._owner, self._connection)
+
+    def fork(self, worker_end: socket.socket) -> int:
+        """Copy the process; the copy serves ``worker_end``. Returns its id."""
+        self.send(("fork",))
+        try:
+            send_handle(self._connection, worker_end.fileno(), self.pid)
+        except OSError:
+            raise self._death() from None
+        child: int = self.receive_object()
+        return child
 
     def send(self, request: Any) -> None:
         if os.getpid() != self._owner:

@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,14 @@ def run_episode(connection: Connection) -> int:
             method, *arguments = connection.recv()
             if method == "exit":
                 break
+            if method == "fork":
+                forked, child = _fork(connection)
+                if forked is None:
+                    connection.send_bytes(OBJECT)
+                    connection.send(child)
+                else:
+                    connection = forked
+                continue
             try:
                 answer = getattr(simulation, method)(*arguments)
                 if method == "finish":
@@ -92,6 +101,27 @@ def run_episode(connection: Connection) -> int:
                 connection.send(answer)
     # SUMO is not closed: that takes as long as a decision, and the system frees the memory.
     return 0
+
+
+def _fork(connection: Connection) -> tuple[Connection | None, int]:
+    """Go on in two processes that are the same to the last bit.
+
+    Returns:
+        In the new one the connection that came with the request, and 0; in the old one None and the new one's
+        process id.
+    """
+    descriptor = recv_handle(connection)
+    parent = Parent.current()
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    child = os.fork()
+    if child == 0:
+        follow_parent(parent)
+        connection.close()
+        return Connection(descriptor), 0
+    os.close(descriptor)
+    return None, child
 
 
 if __name__ == "__main__":

@@ -141,6 +141,7 @@ class Gaussian:
     Attributes:
         middle: Middle of the range of each action, shape ``(k,)``; 0 where it is not scaled.
         half_width: Half of its width, shape ``(k,)``; 1 where it is not scaled.
+        is_scaled: Whether every action is.
     """
 
     gaussian = True
@@ -155,6 +156,7 @@ class Gaussian:
         self.middle[scaled] = (high[scaled] + low[scaled]) / 2
         self.half_width[scaled] = (high[scaled] - low[scaled]) / 2
         self._low, self._high = low, high
+        self.is_scaled = bool(scaled.all())
 
     def draw(self, params: Array, mask: NDArray[np.bool_] | None, rng: np.random.Generator | None) -> Array:
         """Mean plus noise."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
+ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU, "silu": nn.SiLU}
 
 
 def mlp(inputs: int, hidden: Sequence[int], outputs: int, activation: str, last_gain: float) -> nn.Sequential:
@@ -41,12 +41,20 @@ class Actor(nn.Module):
         activation: A key of `ACTIVATIONS`.
         log_std: For a Gaussian, the first value of its log standard deviations, which are parameters
             beside the network's and the second half of the outputs; None for other distributions.
+        bounded: Whether means are held within (-1, 1) by a tanh; for a Gaussian of bounded actions.
     """
 
     def __init__(
-        self, inputs: int, hidden: Sequence[int], outputs: int, activation: str, log_std: float | None
+        self,
+        inputs: int,
+        hidden: Sequence[int],
+        outputs: int,
+        activation: str,
+        log_std: float | None,
+        bounded: bool = False,
     ) -> None:
         super().__init__()
+        self.bounded = bounded
         from_net = outputs if log_std is None else outputs // 2
         self.net = mlp(inputs, hidden, from_net, activation, last_gain=0.01)
         self.log_std = None if log_std is None else nn.Parameter(torch.full((from_net,), log_std))
@@ -54,4 +62,6 @@ class Actor(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """Shape ``(n, outputs)``."""
         out: Tensor = self.net(rows)
+        if self.bounded:
+            out = out.tanh()
         return out if self.log_std is None else torch.cat((out, self.log_std.expand_as(out)), 1)

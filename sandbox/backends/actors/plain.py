@@ -32,7 +32,13 @@ class _Saved(NamedTuple):
 
 
 def make_policy(
-    name: str, observation_space: Space, action_space: Space, config: NetworkConfig, seed: int = 0
+    name: str,
+    observation_space: Space,
+    action_space: Space,
+    config: NetworkConfig,
+    seed: int = 0,
+    bounded: bool = False,
+    stochastic: bool = False,
 ) -> ActorPolicy:
     """A new policy; torch's global generator is left as it was.
 
@@ -42,6 +48,8 @@ def make_policy(
         action_space: Space of one row's action.
         config: What the network is like.
         seed: Draws the first weights, and sampled actions.
+        bounded: As `ActorPolicy` takes it.
+        stochastic: As `ActorPolicy` takes it.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -53,8 +61,9 @@ def make_policy(
             config.activation,
             log_std=0.0,
             normalize=config.normalize_observation,
-            stochastic=False,
+            stochastic=stochastic,
             seed=seed,
+            bounded=bounded,
         )
 
 
@@ -69,6 +78,14 @@ def load(directory: Path) -> ActorPolicy:
         document = saved.document
         layers = [int(width) for width in document["net_arch"]]
         config = _Saved(layers, document["activation"], saved.normaliser is not None)
-        return make_policy(document["algorithm"], observation_space, action_space, config)
+        bounded = bool(document.get("bounded", False))
+        return make_policy(
+            document["algorithm"],
+            observation_space,
+            action_space,
+            config,
+            bounded=bounded,
+            stochastic=bool(document.get("stochastic", False)),
+        )
 
     return restored(directory, make)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sandbox.api.errors import DamagedRunError, MisfitError
 from sandbox.api.spaces import space_from_json, space_to_json
 from sandbox.api.types import Array, Json, Observation, Space
-from sandbox.backends.actors.distributions import distribution_for
+from sandbox.backends.actors.distributions import Gaussian, distribution_for
 from sandbox.backends.actors.export import ActorModule
 from sandbox.backends.actors.networks import Actor
 from sandbox.backends.actors.observations import Normaliser, flat_size, flatten
@@ -32,6 +32,10 @@ ACTOR = "policy."
 """Prefix of the actor's weights in a saved policy."""
 
 
+KIN = frozenset({"bc", "dagger", "iql", "cql", "lspi", "reinforce"})
+"""Algorithms whose policies are such an actor and nothing else, so that others can start from them."""
+
+
 class ActorPolicy:
     """A stochastic policy π(a|s); implements `sandbox.api.Policy`.
 
@@ -45,6 +49,8 @@ class ActorPolicy:
         normalize: Whether observations are normalised.
         stochastic: Whether it samples even where the mode is asked for.
         seed: Seeds the draws.
+        bounded: Whether the means of continuous actions are held within the bounds by a tanh, where all
+            actions have bounds.
 
     Attributes:
         actor: Network from flattened, normalised observations to the distribution's parameters; its
@@ -66,6 +72,7 @@ class ActorPolicy:
         normalize: bool,
         stochastic: bool,
         seed: int = 0,
+        bounded: bool = False,
     ) -> None:
         self.algorithm = algorithm
         self.observation_space, self.action_space = observation_space, action_space
@@ -73,7 +80,8 @@ class ActorPolicy:
         self.distribution = distribution_for(action_space)
         size = flat_size(observation_space)
         first = log_std if self.distribution.gaussian else None
-        self.actor = Actor(size, self.net_arch, self.distribution.size, activation, first)
+        self.bounded = bounded and isinstance(self.distribution, Gaussian) and self.distribution.is_scaled
+        self.actor = Actor(size, self.net_arch, self.distribution.size, activation, first, self.bounded)
         self.normaliser = Normaliser(size) if normalize else None
         self._rng = np.random.default_rng(seed)
 
@@ -122,6 +130,7 @@ class ActorPolicy:
             "net_arch": self.net_arch,
             "activation": self.activation,
             "stochastic": self.stochastic,
+            **({"bounded": True} if self.bounded else {}),
             **self._extra_document(),
         }
         normaliser = None if self.normaliser is None else self.normaliser.arrays()
@@ -139,7 +148,7 @@ class ActorPolicy:
                 layers, which are named.
         """
         trained_by, activation = saved.document["algorithm"], saved.document.get("activation")
-        if trained_by != self.algorithm:
+        if trained_by != self.algorithm and trained_by not in KIN:
             raise MisfitError(
                 f"The policy in {source} was trained by {trained_by}, "
                 f"which {self.algorithm} cannot start from.",
@@ -147,6 +156,12 @@ class ActorPolicy:
             )
         actor = part(saved, ACTOR)
         require_fit(shapes(self.actor.state_dict()), shapes(actor), source)
+        if bool(saved.document.get("bounded", False)) != self.bounded:
+            raise MisfitError(
+                f"The policy in {source} holds its actions within the bounds in another way than "
+                f"{self.algorithm} does, which cannot start from it.",
+                f"Continue with --algo {trained_by}.",
+            )
         if activation != self.activation:
             raise MisfitError(
                 f"The policy in {source} has the activation {activation}, the one to be trained "

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.api import TrainContext, driven
+from sandbox.backends.actors.labels import permitting, raw_actions
 from sandbox.backends.actors.observations import flatten
 from sandbox.backends.actors.policy import ActorPolicy
-from sandbox.backends.imitation.policy import Clone, Labels, permitting, raw_actions
+from sandbox.backends.imitation.policy import Clone, Labels
 
 CHUNK = 100
 """Updates between two reports."""

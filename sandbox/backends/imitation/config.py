@@ -34,6 +34,9 @@ class CloningConfig(BaseModel):
     normalize_observation: bool = Field(
         True, description="scale observations by the mean and deviation of the labelled ones"
     )
+    stochastic: bool = Field(
+        False, description="sample actions in play too, as a behaviour that was not deterministic did"
+    )
 
 
 class DaggerConfig(CloningConfig):

@@ -9,10 +9,11 @@ import numpy as np
 
 from sandbox.api import Interaction, TrainContext, driven
 from sandbox.api.data import take_rows
+from sandbox.backends.actors.labels import permitting, raw_actions
 from sandbox.backends.actors.observations import flatten
 from sandbox.backends.actors.policy import ActorPolicy
 from sandbox.backends.imitation.config import DaggerConfig
-from sandbox.backends.imitation.policy import Clone, Labels, permitting, raw_actions
+from sandbox.backends.imitation.policy import Clone, Labels
 
 
 class Dagger:

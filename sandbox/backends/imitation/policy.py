@@ -13,15 +13,12 @@ from numpy.typing import NDArray
 from sandbox.api import TrainContext
 from sandbox.api.errors import RunFailedError
 from sandbox.api.types import Array
-from sandbox.backends.actors.distributions import Categorical, Distribution, Gaussian
+from sandbox.backends.actors.labels import MIN_LOG_STD
 from sandbox.backends.actors.plain import make_policy
 from sandbox.backends.actors.policy import ActorPolicy
 from sandbox.backends.imitation.config import CloningConfig
 from sandbox.backends.policy_files import read_policy
 from sandbox.backends.tensors import load_module, load_optimizer, packed
-
-MIN_LOG_STD = -5.0
-"""A deterministic expert leaves no deviation; it is held above this, in half widths of the range."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +55,12 @@ class Clone:
         config: CloningConfig = context.config
         self.config = config
         self.policy = make_policy(
-            name, context.observation_space, context.action_space, config, seed=context.seed
+            name,
+            context.observation_space,
+            context.action_space,
+            config,
+            seed=context.seed,
+            stochastic=config.stochastic,
         )
         self.started = context.initial is not None
         if context.initial is not None and context.resume is None:
@@ -106,29 +108,6 @@ class Clone:
     def snapshot(self) -> ActorPolicy:
         """A copy that further training does not change."""
         return copy.deepcopy(self.policy)
-
-
-def raw_actions(distribution: Distribution, actions: Array) -> Array:
-    """The raw draws that stand for actions; the inverse of `Distribution.action` within the bounds."""
-    flat: Array = np.asarray(actions).reshape(len(actions), -1)
-    if isinstance(distribution, Categorical):
-        start = np.asarray(distribution.space.start).reshape(1, -1)
-        return np.asarray(flat - start, np.int64)
-    if isinstance(distribution, Gaussian):
-        return np.asarray((flat - distribution.middle) / distribution.half_width, np.float32)
-    return flat
-
-
-def permitting(
-    distribution: Distribution, mask: NDArray[np.bool_] | None, raw: Array
-) -> NDArray[np.bool_] | None:
-    """The mask, with what the expert did allowed in any case: a label of no likelihood teaches nothing."""
-    if mask is None or not isinstance(distribution, Categorical):
-        return mask
-    starts = np.cumsum([0, *distribution.sizes[:-1]])
-    allowed = np.array(mask, np.bool_)
-    np.put_along_axis(allowed, raw.astype(np.int64) + starts, True, axis=1)
-    return allowed
 
 
 def imitation_loss(policy: ActorPolicy, labels: Labels, chosen: NDArray[np.int64]) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Conservative Q-learning on recorded steps, for discrete actions.
+"""Conservative Q-learning on recorded steps, for discrete actions; see `cql_continuous` for others.
 
     loss = ½ (Q(s, a) - r - γ Q̄(s', argmax Q(s', ·)))² + α (log Σ exp Q(s, ·) - Q(s, a))
 
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from sandbox.api import TrainContext, driven
@@ -26,6 +27,7 @@ from sandbox.backends.actors.observations import Normaliser, flatten
 from sandbox.backends.actors.plain import make_policy
 from sandbox.backends.actors.policy import ActorPolicy
 from sandbox.backends.offline.config import CQLConfig
+from sandbox.backends.offline.cql_continuous import ConservativeActorCritic
 from sandbox.backends.policy_files import read_policy
 from sandbox.backends.tensors import load_module, load_optimizer, packed
 
@@ -137,4 +139,10 @@ def _allowed(q: torch.Tensor, mask: torch.Tensor | None, places: torch.Tensor) -
     return q if mask is None else q.masked_fill(~mask[places], FORBIDDEN)
 
 
-train = driven(ConservativeQ)
+def _learner(context: TrainContext) -> ConservativeQ | ConservativeActorCritic:
+    return (ConservativeActorCritic if isinstance(context.action_space, spaces.Box) else ConservativeQ)(
+        context
+    )
+
+
+train = driven(_learner)

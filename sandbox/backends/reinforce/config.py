@@ -30,6 +30,10 @@ class ReinforceConfig(BaseModel):
         description="subtract a learned state value, and add it where an episode was truncated; "
         "with truncated episodes use gamma < 1, or the values have no finite fixed point",
     )
+    constant_baseline: bool = Field(
+        False,
+        description="subtract the mean weight over the other episodes, which depends on no state",
+    )
     gae: bool = Field(
         False,
         description="generalised advantage estimation; needs the baseline and replaces reward_to_go",
@@ -85,6 +89,14 @@ class ReinforceConfig(BaseModel):
         False,
         description="the policy is meant to be stochastic: it samples even where the mode is asked for",
     )
+
+    @model_validator(mode="after")
+    def _one_baseline(self) -> ReinforceConfig:
+        if self.constant_baseline and self.baseline:
+            raise ValueError(
+                "a constant baseline and a learned one exclude each other: leave one of them out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _values_for_gae(self) -> ReinforceConfig:

@@ -10,11 +10,12 @@ With Ψᵢₜ = Σₖ rᵢₖ, the episode's return, this is the textbook estima
     switches                  Ψₜ
     (none)                    R = Σₖ γᵏ rₖ
     reward_to_go              Gₜ = Σₖ γᵏ rₜ₊ₖ
+    constant_baseline         the two above, less their mean over the other episodes
     baseline                  R - V(s₀)
     baseline, reward_to_go    Gₜ - V(sₜ)
     gae                       Σₖ (γλ)ᵏ δₜ₊ₖ,  δₜ = rₜ + γ V(sₜ₊₁) - V(sₜ)
 
-An action cannot change earlier rewards, and a baseline that depends on the state only has no
+An action cannot change earlier rewards, and a baseline that depends on the state only, or on nothing, has no
 covariance with the score on average: neither changes the expectation for γ = 1. As is common, no
 factor γᵗ weighs later states less, so for γ < 1 these are not the gradient of one discounted return.
 
@@ -159,7 +160,20 @@ def weights(
         else:
             first = to_go if values is None else to_go - values
             psi = episodes.grid(first)[0, episodes.episode]
+        if config.constant_baseline:
+            psi = psi - mean_of_others(episodes, psi)
     return psi
+
+
+def mean_of_others(episodes: Episodes, psi: Array) -> Array:
+    """For every step the mean of ``psi`` over the steps of all other episodes, shape ``(M,)``; 0 if N = 1.
+
+    An episode's own rewards are left out, so that the estimate stays unbiased.
+    """
+    sums, lengths = np.bincount(episodes.episode, psi, episodes.count), episodes.lengths
+    others = np.maximum(lengths.sum() - lengths, 1)
+    mean: Array = ((sums.sum() - sums) / others)[episodes.episode]
+    return mean
 
 
 def standardised(psi: Array) -> Array:

@@ -179,12 +179,21 @@ def build_policy(
         model_class(algorithm).policy_aliases[alias] if isinstance(alias, str) else alias
     )
     schedule = () if algorithm.kind == "evolution" else (_no_learning,)
+    if schedule:
+        kwargs["optimizer_class"] = _NoOptimizer
     if algorithm.kind == "on-policy":
         kwargs["ortho_init"] = False  # takes most of the time, for weights that are to be replaced
     with torch.random.fork_rng(devices=[]):
         policy = make(observation_space, action_space, *schedule, **kwargs)
     policy.set_training_mode(False)
     return policy.requires_grad_(False)
+
+
+class _NoOptimizer:
+    """In place of Adam: making that imports torch's compiler, a second for every process that plays."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
 
 
 def _no_learning(_: float) -> float:

@@ -5,8 +5,9 @@ V(s) ← max over a of Q(s, a). Policy iteration solves for the V of a policy ex
 π(s) ← argmax over a of Q(s, a), which never makes it worse, until nothing changes.
 
 Where nothing discounts and nothing ends, what counts is the mean reward of a step, the gain g. V is then
-relative to the first state, and Q(s, a) = r(s, a) - g + Σ p V(s'). Every policy is taken to have a single
-gain (the chain is unichain); see Puterman (1994), chapter 8.
+relative to the first state, and Q(s, a) = r(s, a) - g + Σ p V(s'). The optimum is taken to have a single
+gain; policies on the way to it may have one for each part that their chain falls into (`average`), and are
+first improved in their gain, then in their values; see Puterman (1994), chapters 8 and 9.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 
 from sandbox.api import FiniteModel, TrainContext, read_state, write_state
 from sandbox.api.errors import DamagedRunError, MisfitError
+from sandbox.backends.tabular.average import gains_and_values, solve_linear
 from sandbox.backends.tabular.policy import TablePolicy
 from sandbox.backends.tabular.reaching import live, permitted_actions, reaching
 from sandbox.backends.tabular.states import Floats, Indices, keys
@@ -91,17 +93,22 @@ def improve(model: FiniteModel, solution: Solution, tolerance: float) -> Solutio
     An action that is as good as the best within the tolerance stays, so that rounding never makes
     the policy change for ever.
     """
-    values, gain = evaluate_policy(model, solution.chosen)
+    values, gains = evaluate_policy(model, solution.chosen)
     q = _filled(model, model.action_values(values))
-    rows, best, old = np.arange(len(q)), q.argmax(axis=1), solution.chosen
+    old = solution.chosen
+    if np.ptp(gains) > tolerance * _scale(gains):  # by the gain that is led to, and among equal ones by Q
+        ahead = _filled(model, model.action_values(gains) - model.rewards)
+        q = np.where(ahead >= ahead.max(axis=1, keepdims=True) - tolerance * _scale(gains), q, -np.inf)
+    rows, best = np.arange(len(q)), q.argmax(axis=1)
     better = np.where(q[rows, best] <= q[rows, old] + tolerance * _scale(values), old, best)
     changed = int((better != old).sum())
-    figures = {"gain": gain} if model.criterion == "average" else {"value": float(model.initial @ values)}
+    average = model.criterion == "average"
+    figures = {"gain": float(model.initial @ gains)} if average else {"value": float(model.initial @ values)}
     return Solution(values, better, {**figures, "states_changed": float(changed)}, changed == 0)
 
 
-def evaluate_policy(model: FiniteModel, chosen: Indices) -> tuple[Floats, float]:
-    """The values of a policy by its linear equations, and its gain (0 unless the criterion is average).
+def evaluate_policy(model: FiniteModel, chosen: Indices) -> tuple[Floats, Floats]:
+    """The values of a policy by its linear equations, and its gains (0 unless the criterion is average).
 
     Args:
         model: The task.
@@ -110,7 +117,7 @@ def evaluate_policy(model: FiniteModel, chosen: Indices) -> tuple[Floats, float]
     Raises:
         MisfitError: If the equations have no single solution.
     """
-    from scipy.sparse import coo_array, eye_array, hstack, vstack
+    from scipy.sparse import coo_array, eye_array
 
     states, alive = np.arange(model.num_states), live(model)
     if model.criterion == "total" and (reaching(model, permitted_actions(model), chosen) < 0)[alive].any():
@@ -123,34 +130,10 @@ def evaluate_policy(model: FiniteModel, chosen: Indices) -> tuple[Floats, float]
     rewards = np.where(alive, model.rewards[states, chosen], 0.0)
     places = (np.repeat(states, successors.shape[1]), successors.ravel())
     step = coo_array((probabilities.ravel(), places), shape=(model.num_states, model.num_states))
-    system = eye_array(model.num_states) - model.discount * step
-    if model.criterion != "average":
-        return _linear(system, rewards), 0.0
-    # (I - P) V + g = r, with V = 0 in the first state.
-    first = coo_array(([1.0], ([0], [0])), shape=(1, model.num_states + 1))
-    whole = vstack([hstack([system, coo_array(np.ones((model.num_states, 1)))]), first])
-    solved = _linear(whole, np.append(rewards, 0.0))
-    return solved[:-1], float(solved[-1])
-
-
-def _linear(system: object, right: Floats) -> Floats:
-    """Solve sparse equations, and make sure that they are solved."""
-    import warnings
-
-    from scipy.sparse import csc_array
-    from scipy.sparse.linalg import MatrixRankWarning, spsolve
-
-    matrix = csc_array(system)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MatrixRankWarning)
-        solved: Floats = np.atleast_1d(spsolve(matrix, right))
-    error = np.abs(matrix @ solved - right).max() if np.isfinite(solved).all() else np.inf
-    if not error <= 1e-6 * max(1.0, float(np.abs(right).max())):
-        raise MisfitError(
-            "A policy of this task has no single mean reward: its states fall into parts that never meet.",
-            "Take value-iteration, or offer a model with a discount below 1.",
-        )
-    return solved
+    if model.criterion == "average":
+        gains, values = gains_and_values(step, rewards)
+        return values - values[0], gains
+    return solve_linear(eye_array(model.num_states) - model.discount * step, rewards), np.zeros(len(states))
 
 
 def table(model: FiniteModel, solution: Solution, tolerance: float) -> Floats:
@@ -176,10 +159,6 @@ def table(model: FiniteModel, solution: Solution, tolerance: float) -> Floats:
 def _solve(context: TrainContext, name: str, better: Round) -> TablePolicy:
     models, tolerance = context.models, context.config.tolerance
     assert models is not None, "an algorithm that needs a model is given the task's models"
-    if context.initial is not None:
-        raise MisfitError(
-            f"{name} starts from no policy: it solves the task's model exactly.", "Leave --init-from out."
-        )
     model = models.finite
     states, alive = _distinguishable(model), live(model)
     steps, solution = 0, begin(model)

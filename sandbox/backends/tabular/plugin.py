@@ -20,6 +20,8 @@ def _planner(name: str, description: str, section: str) -> Algorithm:
             agents=frozenset({"single"}),
             data="offline",
             needs=frozenset({"model"}),
+            rounds=True,
+            from_policy=False,
             exact_resume=True,
         ),
         train=f"sandbox.backends.tabular.planning:train_{name.replace('-', '_')}",

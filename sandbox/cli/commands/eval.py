@@ -13,14 +13,17 @@ from sandbox.cli.options import (
     AsJson,
     Changes,
     Episodes,
+    Fresh,
     Quiet,
     Reward,
+    RunsDir,
     TrustPickle,
     Wrap,
     changed,
     run_name,
     scenario_name,
 )
+from sandbox.runs.names import split_policy
 
 if TYPE_CHECKING:
     from sandbox.runs.directory import Run
@@ -33,7 +36,7 @@ def evaluate(
         typer.Argument(
             parser=run_name,
             metavar="AGENT...",
-            help="Run directories (DIR, DIR@best, latest), names of baselines, random, or MODEL.zip of SB3.",
+            help="Runs (DIR, DIR@best, DIR@STEP, latest), names of baselines, random, or MODEL.zip of SB3.",
         ),
     ],
     scenario: Annotated[
@@ -56,6 +59,8 @@ def evaluate(
     changes: Changes = None,
     wrap: Wrap = None,
     reward: Reward = None,
+    fresh: Fresh = False,
+    runs_dir: RunsDir = Path("runs"),
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:
@@ -81,6 +86,8 @@ def evaluate(
             resolved,
             episodes=episodes,
             seconds=seconds,
+            kept_in=runs_dir if runs_dir.is_dir() else None,
+            fresh=fresh,
             progress=progress_display(quiet, resolved.metric.name, resolved.metric.unit),
         )
     if as_json:
@@ -97,7 +104,7 @@ def _runs(agents: list[str]) -> list[Run]:
     """The runs among the agents, each once."""
     from sandbox.runs.directory import Run
 
-    folders = (agent.removesuffix("@best").removesuffix("@final") for agent in agents)
+    folders = (split_policy(agent)[0] for agent in agents)
     return [Run.open(folder) for folder in dict.fromkeys(folders) if Path(folder).is_dir()]
 
 

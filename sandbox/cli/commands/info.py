@@ -80,7 +80,7 @@ def describe(resolved: ResolvedScenario) -> Json:
 
     scenario, task = resolved.spec, resolved.task
     presets, default = presets_of(task)
-    spaces, render_modes = _environment(resolved)
+    spaces, render_modes, redraws = _environment(resolved)
     return {
         "scenario": scenario.id,
         "title": scenario.title,
@@ -92,6 +92,7 @@ def describe(resolved: ResolvedScenario) -> Json:
         "agents": task.agents,
         "masks": task.masks,
         "resume": task.resume,
+        "branches": {"from": "state" if task.resume == "state" else "replay", "redraws": redraws},
         "models": [name for name in MODELS if getattr(task, name) is not None],
         "spaces": spaces,
         "metric": resolved.metric.name,
@@ -165,8 +166,8 @@ def _inputs(scenario: ResolvedScenario) -> list[Json]:
     return [] if parts is None else [asdict(part) for part in parts(scenario.config)]
 
 
-def _environment(scenario: ResolvedScenario) -> tuple[Json, tuple[str, ...]]:
-    """Observation and action of every agent in words, and the render modes.
+def _environment(scenario: ResolvedScenario) -> tuple[Json, tuple[str, ...], bool]:
+    """Observation and action of every agent in words, the render modes, and whether the future is redrawn.
 
     One entry named ``agent`` where there is one.
     """
@@ -183,13 +184,15 @@ def _environment(scenario: ResolvedScenario) -> tuple[Json, tuple[str, ...]]:
         else:
             by_agent = {"agent": (env.observation_space, env.action_space)}
         modes = tuple(env.metadata.get("render_modes", ()))
+        bare = env.unwrapped
+        redraws = callable(getattr(bare, "redraw", None)) and bool(getattr(bare, "can_redraw", True))
     finally:
         env.close()
     spaces = {
         agent: {"observation": in_words(observation), "action": in_words(action)}
         for agent, (observation, action) in by_agent.items()
     }
-    return spaces, modes
+    return spaces, modes, redraws
 
 
 def _tables(resolved: ResolvedScenario) -> list[Json]:

@@ -42,6 +42,16 @@ def record(
     sample: Annotated[
         bool, typer.Option("--sample", help="Let a learned policy sample instead of taking its mode.")
     ] = False,
+    quality: Annotated[
+        str | None,
+        typer.Option(
+            metavar="QUALITY",
+            help="random, medium, expert or mixed: the agent with random actions until it is that good.",
+        ),
+    ] = None,
+    explore: Annotated[
+        float, typer.Option(metavar="SHARE", help="Share of steps with a random action, 0 to 1.")
+    ] = 0.0,
     changes: Changes = None,
     wrap: Wrap = None,
     reward: Reward = None,
@@ -62,6 +72,8 @@ def record(
         name=name,
         seed=seed,
         sample=sample,
+        quality=_quality(quality),
+        explore=explore,
         progress=progress_display(quiet, resolved.metric.name, resolved.metric.unit),
     )
     steps = sum(episode.length for episode in made.episodes)
@@ -75,7 +87,7 @@ def record(
             "mean_return": mean,
         }
     from sandbox.cli.show.console import stdout
-    from sandbox.report.words import number, plural
+    from sandbox.records.words import number, plural
 
     console = stdout()
     count = f"{plural(len(made.episodes), 'episode')}, {plural(steps, 'step')}"
@@ -87,3 +99,13 @@ def record(
         style="dim",
     )
     return None
+
+
+def _quality(given: str | None) -> Any:
+    """A quality by its name."""
+    from sandbox.api.errors import UnknownNameError
+    from sandbox.outputs.behaviour import QUALITIES
+
+    if given is not None and given not in QUALITIES:
+        raise UnknownNameError("quality", given, QUALITIES)
+    return given

@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sandbox.cli.options import AsJson, Changes, Quiet, Wrap, _count, _seed, changed, run_name, scenario_name
+from sandbox.runs.names import split_policy
 
 if TYPE_CHECKING:
     from sandbox.scenarios.resolve import ResolvedScenario
+
+
+FRAMES = 400
+"""Frames of a film where no number is asked for: an episode can have tens of thousands."""
 
 
 def render(
@@ -19,7 +24,7 @@ def render(
         typer.Argument(
             parser=run_name,
             metavar="AGENT...",
-            help="Run directories (DIR, DIR@best, latest), names of baselines, or random.",
+            help="Runs (DIR, DIR@best, DIR@STEP, latest), names of baselines, or random.",
         ),
     ],
     scenario: Annotated[
@@ -46,7 +51,7 @@ def render(
     ] = 1,
     every: Annotated[int, typer.Option(parser=_count, metavar="N", help="Film every N-th step.")] = 1,
     frames: Annotated[
-        int | None, typer.Option(parser=_count, metavar="N", help="Film at most N frames.")
+        int | None, typer.Option(parser=_count, metavar="N", help="Film at most N frames; default: 400.")
     ] = None,
     fps: Annotated[
         float | None, typer.Option(min=0.1, max=240.0, metavar="F", help="Frames per second of the film.")
@@ -60,14 +65,17 @@ def render(
     from sandbox.cli.commands.eval import scenario_of
     from sandbox.cli.show.console import stdout
     from sandbox.cli.show.progress import progress_display
-    from sandbox.outputs.render import Film
+    from sandbox.outputs.render import FILMS, Film
     from sandbox.outputs.render import render as carry_out
 
     resolved = scenario_of(agents, scenario, changed(changes, wrap))
+    target = out or _default_out(resolved, agents, view)
+    if frames is None and view == "episode" and target.suffix.lower().removeprefix(".") in FILMS:
+        frames = FRAMES
     path = carry_out(
         agents,
         resolved,
-        out or _default_out(resolved, agents, view),
+        target,
         view=view,
         seed=seed,
         episodes=episodes,
@@ -77,7 +85,16 @@ def render(
     if as_json:
         return {"scenario": resolved.spec.id, "view": view, "agents": list(agents), "file": str(path)}
     stdout().print(f"Wrote {path}", soft_wrap=True)
+    if frames == FRAMES:
+        stdout().print(
+            f"A film has {FRAMES} frames at most, {_steps(every)}: --frames and --every change that.",
+            style="dim",
+        )
     return None
+
+
+def _steps(every: int) -> str:
+    return "one a step" if every == 1 else f"one in {every} steps"
 
 
 def _default_out(scenario: ResolvedScenario, agents: list[str], view: str) -> Path:
@@ -85,7 +102,7 @@ def _default_out(scenario: ResolvedScenario, agents: list[str], view: str) -> Pa
     from sandbox.outputs.render import default_format
 
     suffix = default_format(scenario, view)
-    folder = Path(agents[0].removesuffix("@best").removesuffix("@final"))
+    folder = Path(split_policy(agents[0])[0])
     if len(agents) == 1 and folder.is_dir():
         return folder / f"{view}.{suffix}"
     name = scenario.spec.id.partition("/")[2]

@@ -23,22 +23,24 @@ def resume(
     from sandbox.cli.commands.runs import describe
     from sandbox.cli.documents import facts
     from sandbox.cli.show.progress import progress_display
-    from sandbox.cli.show.tables import show_trained
+    from sandbox.cli.show.tables import show_trained, show_verdict
     from sandbox.runs.directory import Run
     from sandbox.workflow import is_complete
-    from sandbox.workflow import resume as carry_out
+    from sandbox.workflow import resume_and_test as carry_out
 
     opened = Run.open(run)
     metric = opened.scenario.metric
     progress = progress_display(quiet, metric.name, metric.unit)
     if is_complete(opened):
         progress.message(f"The run is complete: there is nothing left to do in {run}.")
-    trained = carry_out(opened, progress=progress)
+    trained, made_now = carry_out(opened, progress)
     evaluation = trained.evaluation()
     if as_json:
         results = {} if evaluation is None else {"evaluation": evaluation.to_json()}
         return {**facts(trained), **results}
-    if evaluation is None:
+    if made_now is not None:
+        show_verdict(made_now, trained)
+    elif evaluation is None:
         show_trained(trained, metric)
     else:
         describe(trained)

@@ -16,6 +16,7 @@ from sandbox.cli.options import (
     Data,
     Episodes,
     Expert,
+    Fresh,
     Hp,
     InitFrom,
     NumEnvs,
@@ -56,6 +57,7 @@ def run(
     steps: Steps = None,
     num_envs: NumEnvs = None,
     episodes: Episodes = None,
+    fresh: Fresh = False,
     changes: Changes = None,
     wrap: Wrap = None,
     reward: Reward = None,
@@ -96,6 +98,7 @@ def run(
     trained, evaluation = carry_out(
         resolved,
         **arguments,
+        fresh=fresh,
         checkpoint_every=checkpoint_every,
         track=track or (),
         runs_dir=runs_dir,
@@ -138,7 +141,7 @@ def _as_it_was(folder: Path, given: tuple[Any, ...]) -> tuple[ResolvedScenario, 
     if any(value is not None for value in given):
         raise InvalidValueError(
             "--from repeats a run exactly as it was, so nothing else about it can be named.",
-            "It goes with --episodes, --runs-dir, --json and --quiet only.",
+            "It goes with --episodes, --fresh, --runs-dir, --json and --quiet only.",
         )
     old = Run.open(folder)
     scenario, arguments = repeated(old)

@@ -66,18 +66,12 @@ def _list(root: Path, as_json: bool) -> dict[str, Any] | None:
     if as_json:
         return {"runs": [_entry(run) for run in listed]}
     from sandbox.cli.show.console import stdout
-    from sandbox.cli.show.tables import show, table
+    from sandbox.cli.show.runs import show_runs
 
     console = stdout()
-    whole = [run for run in listed if not isinstance(run, BrokenFileError)]
     if not listed:
         console.print(f"There are no runs in '{root}'. Make one: sandbox run SCENARIO --algo ALGORITHM.")
-    if whole:
-        shown = table(f"Runs in {root}, oldest first", "run", "steps", "status", "started")
-        for run in whole:
-            started = run.record.started[:16].replace("T", " ")
-            shown.add_row(str(run.path.relative_to(root)), f"{run.record.steps_done:,}", run.status, started)
-        show(console, shown)
+    show_runs(console, root, [run for run in listed if not isinstance(run, BrokenFileError)])
     for damaged in listed:
         if isinstance(damaged, BrokenFileError):
             console.print(f"Damaged: {damaged.message}", style="red")
@@ -87,10 +81,17 @@ def _list(root: Path, as_json: bool) -> dict[str, Any] | None:
 def _entry(run: Run | BrokenFileError) -> dict[str, Any]:
     from sandbox.api.errors import BrokenFileError
     from sandbox.cli.documents import facts
+    from sandbox.cli.show.runs import test_result
 
     if isinstance(run, BrokenFileError):
         return {"run_dir": None, "status": "damaged", "error": run.message}
-    return {**facts(run), "status": run.status, "started": run.record.started or None, "error": None}
+    return {
+        **facts(run),
+        "status": run.state,
+        "started": run.record.started or None,
+        "error": None,
+        **test_result(run),
+    }
 
 
 def _check(names: list[str], as_json: bool) -> dict[str, Any] | None:
@@ -132,7 +133,7 @@ def _document(run: Run) -> dict[str, Any]:
     return {
         **run.record.to_json(),
         "run_dir": run.path,
-        "status": run.status,
+        "status": run.state,
         "evaluation": evaluation.to_json() if evaluation is not None else None,
     }
 
@@ -141,7 +142,7 @@ def describe(run: Run) -> None:
     """Print what is in a run directory, and its results."""
     from sandbox.cli.show.console import stdout
     from sandbox.cli.show.tables import show, table
-    from sandbox.report.words import number
+    from sandbox.records.words import number
 
     record, console = run.record, stdout()
     shown = table(str(run.path), "", "")
@@ -150,8 +151,8 @@ def describe(run: Run) -> None:
         "scenario": f"{record.scenario_id} (hash {record.scenario_hash[:12]})",
         "algorithm": record.algorithm,
         "seed": record.seed,
-        "status": run.status + (f": {record.error}" if record.error else ""),
-        "steps": f"{record.steps_done:,} of {record.steps or 0:,}",
+        "status": run.state + (f": {record.error}" if record.error else ""),
+        "steps": f"{run.steps_so_far:,} of {record.steps or 0:,}",
         "started": record.started or None,
         "seconds": record.seconds,
         "hyperparameters": _pairs(record.hyperparameters),
@@ -215,6 +216,6 @@ def _removable(folder: Path) -> Path:
         return folder
     if folder.is_symlink():
         raise InvalidValueError(f"'{folder}' is a link; name the run directory itself.")
-    if run.status == "running":
+    if run.state in ("running", "evaluating"):
         raise InvalidValueError(f"'{folder}' is still being written.", "Stop that run first.")
     return folder

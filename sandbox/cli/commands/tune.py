@@ -145,7 +145,7 @@ class _Lines:
 
 def headline(record: TuningRecord, running: int) -> str:
     """How far a search is, in a line."""
-    from sandbox.report.words import with_unit
+    from sandbox.records.words import with_unit
 
     counts = record.counts
     parts = [f"{counts.complete} of {record.wanted} trials complete"]
@@ -161,7 +161,7 @@ def headline(record: TuningRecord, running: int) -> str:
 def _show(record: TuningRecord, preset: Path | None) -> None:
     """The best trials, what mattered, and what was spent."""
     from sandbox.cli.show.console import stdout
-    from sandbox.report.words import number
+    from sandbox.records.words import number
 
     console = stdout()
     _show_best_trials(console, record)
@@ -188,7 +188,7 @@ def _show(record: TuningRecord, preset: Path | None) -> None:
 
 def _show_best_trials(console: Console, record: TuningRecord) -> None:
     from sandbox.cli.show.tables import show, table
-    from sandbox.report.words import number
+    from sandbox.records.words import number
 
     sign = 1.0 if record.better == "lower" else -1.0
     unit = "" if record.unit == "1" else f" ({record.unit})"

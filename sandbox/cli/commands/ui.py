@@ -18,7 +18,10 @@ def ui(
             metavar="ADDRESS", help="Address to listen on; others than this machine's at your risk."
         ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 0,
+    port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, help="Port; default: the last one of these runs, or a free one."),
+    ] = 0,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="A further host name that requests may name. Repeatable."),

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sandbox.cli.show.console import stderr, stdout
-from sandbox.cli.show.tables import show, table
-from sandbox.report.words import distance, more, number, signed, with_unit
+from sandbox.cli.show.tables import WIDE_TABLE, gap_text, print_gap, show, standing, table
+from sandbox.records.words import RULE, distance, number, verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -177,6 +177,8 @@ def show_comparison(compared: ComparisonResult) -> None:
         _show_overall(console, record)
     for line in verdicts(record):
         console.print(line, soft_wrap=True)
+    if any(score.against_best_baseline for agents in record.scores.values() for score in agents.values()):
+        console.print(RULE, style="dim")
     if record.exploratory:
         console.print("Fewer than five training runs of some agent: exploratory.", style="yellow")
     clashing = [
@@ -201,48 +203,56 @@ def show_comparison(compared: ComparisonResult) -> None:
 
 
 def _show_scenario(console: Console, compared: ComparisonResult, scenario: str, facts: ScenarioFacts) -> None:
-    unit = "" if facts.unit == "1" else f" ({facts.unit})"
+    unit = "" if facts.unit in ("", "1") else f" ({facts.unit})"
     title = f"{scenario}: {facts.metric}{unit}, {facts.better} is better"
+    wide = console.width >= WIDE_TABLE
+    more_columns = ("score", "best-validation") if wide else ()
     shown = table(
-        title, "agent", "runs", "IQM [95 % interval]", "score", "best-validation", "against best baseline"
+        title, "agent", "runs", "IQM [95 % interval]", "gap", "against best baseline", *more_columns
     )
     for name in compared.ranking(scenario):
         score = compared.scores(scenario)[name]
         learned = score.kind == "learned"
         runs = f"{score.runs}" + (f" (+{score.failed} failed)" if score.failed else "")
+        extra = (_figure(score.normalised), "" if score.best is None else _figure(score.best.iqm))
         shown.add_row(
             name,
             runs if learned else "-",
             _span(score.iqm, score.ci95),
-            _figure(score.normalised),
-            "" if score.best is None else _figure(score.best.iqm),
-            _against(score.against_best_baseline, classical=not learned and name != "random"),
+            gap_text(score.gap),
+            standing(name, facts.optimum, score.against_best_baseline, classical=score.kind == "baseline"),
+            *(extra if wide else ()),
             style="bold" if learned else None,
         )
     for reference in facts.references:
         if reference.metric in (None, facts.metric):
-            shown.add_row(reference.name, "", number(reference.value), "", "", "known value", style="dim")
+            known = (reference.name, "", number(reference.value), "", "known value")
+            shown.add_row(*known, *([""] * len(more_columns)), style="dim")
     show(console, shown)
+    print_gap(console, facts.limit)
 
 
 def _show_overall(console: Console, record: ComparisonRecord) -> None:
     total = len(record.scenarios)
+    wide = console.width >= WIDE_TABLE
+    more_columns = ("mean", "optimality gap") if wide else ()
     shown = table(
         "All scenarios: normalised score, random = 0, best baseline or optimum = 1",
         "agent",
         "scenarios",
         "IQM [95 % interval]",
-        "mean",
-        "optimality gap",
+        "mean gap",
+        *more_columns,
     )
     ordered = sorted(record.overall.items(), key=lambda agent: (-agent[1].scenarios, -(agent[1].iqm or -1e9)))
     for name, total_of in ordered:
+        extra = (_figure(total_of.mean), _figure(total_of.optimality_gap))
         shown.add_row(
             name,
             f"{total_of.scenarios} of {total}",
             _span(total_of.iqm, total_of.iqm_ci95),
-            _figure(total_of.mean),
-            _figure(total_of.optimality_gap),
+            gap_text(total_of.gap),
+            *(extra if wide else ()),
             style="bold" if total_of.kind == "learned" else None,
         )
     show(console, shown)
@@ -254,26 +264,14 @@ def verdicts(record: ComparisonRecord) -> list[str]:
         f"{scenario}: {_verdict(name, score, score.against_best_baseline, record.scenarios[scenario])}"
         for scenario, agents in record.scores.items()
         for name, score in agents.items()
-        if score.kind == "learned" and score.against_best_baseline is not None
+        if score.kind == "learned"
     ]
 
 
-def _verdict(name: str, score: Score, against: DifferenceRecord, facts: ScenarioFacts) -> str:
-    difference, (low, high) = against.difference, against.ci95
-    rival = f"the best baseline, {against.baseline}"
-    if difference is None:
-        return f"{name} cannot be compared with {rival}: {facts.metric} is not a number."
+def _verdict(name: str, score: Score, against: DifferenceRecord | None, facts: ScenarioFacts) -> str:
     runs = "one run" if score.runs == 1 else f"{score.runs} runs"
-    p = "" if against.p_holm is None else f", p = {against.p_holm:.2g}"
-    basis = f"{runs}, 95 % interval {number(low)} to {number(high)}{p}"
-    size = with_unit(abs(difference), facts.unit)
-    far = distance(score.mean, facts.bound, facts.better)
-    direction = "lower" if difference < 0 else "higher"
-    if against.verdict == "unclear":
-        what = f"{facts.metric} is {size} {direction}"
-        return f"no clear difference between {name} and {rival}: {what} ({basis}).{more(against)}{far}"
-    verb = "beats" if against.verdict == "better" else "loses to"
-    return f"{name} {verb} {rival}: its {facts.metric} is {size} {direction} ({basis}).{far}"
+    sentence = verdict(name, against, facts.metric, facts.unit, facts.episodes, beats=score.beats, basis=runs)
+    return sentence + distance(score.mean, facts.limit, facts.bound, facts.better)
 
 
 def _show_failures(console: Console, record: ComparisonRecord) -> None:
@@ -297,11 +295,3 @@ def _span(value: float | None, ends: Interval | None) -> str:
 
 def _figure(value: float | None) -> str:
     return "-" if value is None else number(value)
-
-
-def _against(against: DifferenceRecord | None, *, classical: bool) -> str:
-    if against is None:  # without a classical method, or the best one itself
-        return "best baseline" if classical else "-"
-    if against.difference is None:
-        return "-"
-    return f"{signed(against.difference)} {against.verdict}"

@@ -77,6 +77,8 @@ def print_failure(failure: Failure) -> None:
 
     console = stderr()
     if failure.kind == "interrupted":
+        if console.is_terminal:
+            console.file.write("\r\x1b[K")  # over the ^C that the terminal has echoed
         console.print(Text(failure.message, style="yellow"), soft_wrap=True)
         return
     console.print(Text.assemble(("Error: ", "bold red"), failure.message), soft_wrap=not console.is_terminal)

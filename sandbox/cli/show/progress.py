@@ -45,7 +45,7 @@ class _Facts:
     """Picks what is worth a line: speed, return and the scenario's metric."""
 
     def __init__(self, metric: str, unit: str) -> None:
-        self._metric = metric
+        self._metric, self._figure = metric, f"metric/{metric}"
         self._unit = "" if unit == "1" else f" {unit}"
 
     def __call__(self, values: Mapping[str, float]) -> list[str]:
@@ -54,8 +54,8 @@ class _Facts:
             shown.append(f"{values['steps_per_second']:,.0f} steps/s")
         if "return" in values:
             shown.append(f"return {values['return']:.4g}")
-        if self._metric in values:
-            shown.append(f"{self._metric} {values[self._metric]:.4g}{self._unit}")
+        if self._figure in values:
+            shown.append(f"{self._metric} {values[self._figure]:.4g}{self._unit}")
         return shown
 
 

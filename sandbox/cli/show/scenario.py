@@ -15,9 +15,20 @@ RESUME = {
 }
 """How a stopped training run goes on, by `sandbox.api.Task.resume`."""
 
+BRANCHES = {
+    "state": "a decision is tested from the identical state, to the last bit",
+    "replay": "a decision is reached by playing the episode's actions again",
+}
+FUTURES = {
+    True: "over futures that are drawn again",
+    False: "in the one future of the episode's seed",
+}
+"""How `sandbox moves` tests decisions."""
+
 MODELS = {
     "finite_model": "its finite model, for exact solvers",
     "dynamics": "its dynamics as array operations, for planning and gradients",
+    "simulator": "copies of itself, for planners that look ahead",
     "pretrained": "a pre-trained model, for algorithms that fine-tune",
 }
 """What a task may tell of itself; see `sandbox.api.TaskModels`."""
@@ -27,7 +38,7 @@ def show_scenario(document: Json) -> None:
     """Print what the command ``info`` knows of a scenario."""
     from sandbox.cli.show.console import stdout
     from sandbox.cli.show.tables import show, table
-    from sandbox.report.words import number
+    from sandbox.records.words import number
 
     console = stdout()
     console.print(f"{document['scenario']}: {document['title']}", style="bold")
@@ -48,6 +59,8 @@ def show_scenario(document: Json) -> None:
         + ", ".join(f"{name} {low:,} to {high - 1:,}" for name, (low, high) in document["seeds"].items())
     )
     console.print(f"Resume: {RESUME[document['resume']]}.")
+    branches = document["branches"]
+    console.print(f"Branches: {BRANCHES[branches['from']]}, {FUTURES[branches['redraws']]}.")
     if document["models"]:
         console.print(f"Offers: {' and '.join(MODELS[name] for name in document['models'])}.")
     if "picture" in document:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox.cli.show.console import printable, stdout
-from sandbox.report.words import distance, number, plural, signed, verdict, with_unit
+from sandbox.records.words import (
+    MIN_EPISODES,
+    RULE,
+    distance,
+    number,
+    percent,
+    plural,
+    signed,
+    verdict,
+    with_unit,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,7 +24,7 @@ if TYPE_CHECKING:
     from sandbox.api.metric import Metric
     from sandbox.evaluation.result import EvaluationResult
     from sandbox.records.base import Interval
-    from sandbox.records.evaluation import DifferenceRecord
+    from sandbox.records.evaluation import DifferenceRecord, LimitRecord
     from sandbox.runs.directory import Run
     from sandbox.scenarios.resolve import ResolvedScenario
 
@@ -42,30 +52,55 @@ def show(console: Console, shown: Table) -> None:
     console.print()
 
 
+WIDE_TABLE = 100
+"""Columns of a terminal from which a table shows what can also be left out."""
+
+
 def show_verdict(evaluation: EvaluationResult, trained: Run | None = None) -> None:
     """The agents best first, known values below, and in a sentence who won."""
     console = stdout()
+    for name in _verdict_table(console, evaluation, trained):
+        console.print(_verdict(name, evaluation))
+    if evaluation.best_baseline() is not None:
+        console.print(RULE, style="dim")
+    if trained is not None:
+        console.print()
+        _print_run(console, trained)
+
+
+def _verdict_table(console: Console, evaluation: EvaluationResult, trained: Run | None) -> list[str]:
+    """Print the table and its notes; the learned agents that deserve a sentence."""
     metric = evaluation.metric
     unit = "" if metric.unit == "1" else f" ({metric.unit})"
     count = len(evaluation.seeds)
     title = f"{evaluation.scenario.spec.id}: {metric.name}{unit}, {metric.better} is better"
-    shown = table(title, "agent", "mean [95 % interval]", "against best baseline", "return")
-    summary = evaluation.record().agents
-    best = evaluation.best_baseline()
+    summary, best, optimum = evaluation.record().agents, evaluation.best_baseline(), evaluation.optimum()
+    wide = console.width >= WIDE_TABLE
+    mean = "mean [95 % interval]" if count >= MIN_EPISODES else "mean"
+    shown = table(title, "agent", mean, "against best baseline", "gap", *(["return"] if wide else []))
     learned = [agent.name for agent in evaluation.agents if agent.baseline is None]
     for name in evaluation.ranking():
         result = summary[name]
+        classical = name not in learned and name == best
         shown.add_row(
             name,
             _interval(result.mean, result.ci95),
-            "best baseline" if name == best else _difference(result.against_best_baseline),
-            number(result.ret),
+            standing(name, optimum, result.against_best_baseline, classical=classical, interval=wide),
+            gap_text(result.gap),
+            *([number(result.ret)] if wide else []),
             style="bold" if name in learned else None,
         )
-    _references(shown, evaluation.scenario)
-    _bound(shown, evaluation)
+    _references(shown, evaluation.scenario, wide)
+    _bound(shown, evaluation, wide)
     show(console, shown)
-    console.print(f"{plural(count, 'test episode')} an agent, the same ones for all.", style="dim")
+    print_gap(console, evaluation.limit())
+    few = "" if count >= MIN_EPISODES else f" Under {MIN_EPISODES} there is no 95 % interval."
+    console.print(f"{plural(count, 'test episode')} an agent, the same ones for all.{few}", style="dim")
+    if evaluation.kept:
+        console.print(
+            f"{plural(evaluation.kept, 'episode')} of baselines kept from before; --fresh plays them again.",
+            style="dim",
+        )
     sampling = [agent.name for agent in evaluation.agents if not agent.deterministic]
     if sampling:
         console.print(f"{' and '.join(sampling)} sampled: the policy is meant to be stochastic.", style="dim")
@@ -73,19 +108,56 @@ def show_verdict(evaluation: EvaluationResult, trained: Run | None = None) -> No
         console.print("One training run: exploratory; other seeds may do otherwise.", style="dim")
         _print_best(console, trained, metric)
     console.print()
-    same = trained is not None and _best_is_last(trained)
-    for name in learned[:1] if same else learned:
-        console.print(_verdict(name, evaluation))
-    if trained is not None:
-        console.print()
-        _print_run(console, trained)
+    return learned[:1] if trained is not None and _best_is_last(trained) else learned
+
+
+def gap_text(gap: float | None) -> str:
+    """A gap of a table; its meaning stands below the table."""
+    return "-" if gap is None else percent(gap)
+
+
+def print_gap(console: Console, limit: LimitRecord | None) -> None:
+    """What the gaps of a table are percentages of."""
+    if limit is not None:
+        name = f"{limit.kind}, {limit.name}" if limit.kind != "bound" else f"bound, {limit.name}"
+        console.print(f"gap: how much worse than the {name} ({number(limit.value)}).", style="dim")
+
+
+def standing(
+    name: str,
+    optimum: str | None,
+    against: DifferenceRecord | None,
+    *,
+    classical: bool,
+    interval: bool = False,
+) -> str:
+    """An agent beside the best baseline: what it is, or its difference and verdict.
+
+    Args:
+        name: The agent.
+        optimum: The agent that is the proven optimum.
+        against: Its difference to the best baseline.
+        classical: Whether it is a classical method.
+        interval: Whether the difference's interval is shown.
+    """
+    if name == optimum:
+        return "optimum"
+    if against is None or against.difference is None:
+        return "best baseline" if classical and name != "random" and against is None else "-"
+    span = ""
+    if interval and against.ci95[0] is not None:
+        span = f" [{signed(against.ci95[0])}, {signed(against.ci95[1])}]"
+    share = f" ({'+' if against.percent > 0 else ''}{percent(against.percent)})" if against.percent else ""
+    return f"{signed(against.difference)}{share}{span} {against.verdict}"
 
 
 def _verdict(agent: str, evaluation: EvaluationResult) -> str:
     difference, metric = evaluation.compare(agent), evaluation.metric
     against = difference.record() if difference is not None else None
-    sentence = verdict(agent, against, metric.name, metric.unit, len(evaluation.seeds))
-    return sentence + distance(evaluation.mean(agent), evaluation.bound(), metric.better)
+    sentence = verdict(
+        agent, against, metric.name, metric.unit, len(evaluation.seeds), beats=evaluation.beats(agent)
+    )
+    return sentence + distance(evaluation.mean(agent), evaluation.limit(), evaluation.bound(), metric.better)
 
 
 def show_trained(trained: Run, metric: Metric) -> None:
@@ -128,28 +200,25 @@ def _print_run(console: Console, trained: Run) -> None:
     console.print(f"Everything is in {trained.path}", soft_wrap=True)
 
 
-def _references(shown: Table, scenario: ResolvedScenario) -> None:
+def _references(shown: Table, scenario: ResolvedScenario, wide: bool) -> None:
     references = [ref for ref in scenario.spec.references if ref.metric in (None, scenario.metric.name)]
     if references:
         shown.add_section()
     for reference in references:
         note = f"known value: {reference.source}" + (f" ({reference.note})" if reference.note else "")
-        shown.add_row(reference.name, number(reference.value), note, "", style="dim")
+        _known(shown, reference.name, reference.value, note, wide)
 
 
-def _bound(shown: Table, evaluation: EvaluationResult) -> None:
+def _bound(shown: Table, evaluation: EvaluationResult, wide: bool) -> None:
     bound = evaluation.bound()
     if bound is not None:
         side = "lower" if evaluation.metric.better == "lower" else "upper"
-        shown.add_row(f"{side} bound", number(bound.value), bound.method, "", style="dim")
+        _known(shown, f"{side} bound", bound.value, bound.method, wide)
+
+
+def _known(shown: Table, name: str, value: float, note: str, wide: bool) -> None:
+    shown.add_row(name, number(value), note, "", *([""] if wide else []), style="dim")
 
 
 def _interval(mean: float | None, ci95: Interval) -> str:
-    return f"{number(mean)} [{number(ci95[0])}, {number(ci95[1])}]"
-
-
-def _difference(against: DifferenceRecord | None) -> str:
-    if against is None:
-        return "-"
-    low, high = against.ci95
-    return f"{signed(against.difference)} [{signed(low)}, {signed(high)}] {against.verdict}"
+    return number(mean) if ci95[0] is None else f"{number(mean)} [{number(ci95[0])}, {number(ci95[1])}]"

@@ -128,7 +128,7 @@ const sandboxCharts = (() => {
           { ...axis, label: this.spec.y.label, size: 58, values: (u, ticks) => ticks.map((v) => v === null ? "" : short(v)) },
         ],
         series, bands,
-        cursor: { drag: { x: true, y: false }, points: { size: 7 }, y: false },
+        cursor: { drag: { x: true, y: false }, points: { size: 7 }, y: false, dataIdx: (u, at, index) => nearest(u.data, at, index) },
         legend: { show: false },
         hooks: {
           setCursor: [(u) => this.tell(u)],
@@ -159,27 +159,36 @@ const sandboxCharts = (() => {
     }
 
     tell(u) {
-      const index = u.cursor.idx;
       for (const { at, value } of this.entries) {
-        let found = null;
-        for (let i = index; index !== null && index !== undefined && i >= 0; i--) {
-          const here = u.data[at][i];
-          if (here !== undefined && here !== null) { found = here; break; }
-        }
-        value.textContent = found === null ? "" : figure(found);
+        const index = u.cursor.idxs ? u.cursor.idxs[at] : null;
+        const known = index === null || index === undefined ? null : u.data[at][index];
+        value.textContent = known === null || known === undefined ? "" : figure(known);
       }
     }
   }
 
-  function sortable(table) {
+  /* Of a column that has gaps, the point nearest to where the cursor is: the one that is marked and told. */
+  function nearest(data, column, index) {
+    const known = (i) => i >= 0 && i < data[0].length && data[column][i] !== null && data[column][i] !== undefined;
+    let left = index, right = index;
+    while (left >= 0 && !known(left)) left--;
+    while (right < data[0].length && !known(right)) right++;
+    if (!known(left)) return known(right) ? right : index;
+    if (!known(right)) return left;
+    const here = data[0][index];
+    return here - data[0][left] <= data[0][right] - here ? left : right;
+  }
+
+  /* kept: {column, up} of the order, which outlives the table. */
+  function sortable(table, kept = {}) {
     const body = table.tBodies[0];
     [...table.tHead.rows[0].cells].forEach((head, column) => {
       if (!head.textContent.trim() || head.querySelector("button")) return;
       const button = element("button", "", head.textContent);
       button.type = "button";
       head.replaceChildren(button);
-      button.addEventListener("click", () => {
-        const up = head.getAttribute("aria-sort") !== "ascending";
+      const order = (up) => {
+        Object.assign(kept, { column: head.textContent, up });
         for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
         head.setAttribute("aria-sort", up ? "ascending" : "descending");
         const key = (row) => {
@@ -190,12 +199,14 @@ const sandboxCharts = (() => {
         const rows = [...body.rows].map((row) => [key(row), row]);
         rows.sort(([a], [b]) => {
           if (a === null || b === null) return (a === null) - (b === null);
-          const order = typeof a === "number" && typeof b === "number" ? a - b
+          const sign = typeof a === "number" && typeof b === "number" ? a - b
             : String(a).localeCompare(String(b), "en", { numeric: true });
-          return up ? order : -order;
+          return up ? sign : -sign;
         });
         body.append(...rows.map(([, row]) => row));
-      });
+      };
+      button.addEventListener("click", () => order(head.getAttribute("aria-sort") !== "ascending"));
+      if (kept.column === button.textContent) order(kept.up);
     });
   }
 

@@ -1,9 +1,12 @@
 /* The page over a runs directory. Everything that comes from files is set as text, never as markup. */
 "use strict";
 (() => {
-  const { Chart, sortable, figure, element, theme } = sandboxCharts;
+  const { Chart, figure, element, theme } = sandboxCharts;
+  const { table, valued, whole, percent, fits: matches, value: valueOf, chooser, settings } = sandboxTables;
+  const { smoothed, overTime, together } = sandboxCurves;
   const byId = (id) => document.getElementById(id);
-  const state = { index: { runs: [], grids: [] }, chosen: [], grid: null, loaded: new Map(), figure: "", stream: null, charts: [] };
+  const state = { index: { runs: [], grids: [] }, chosen: [], grid: null, loaded: new Map(), figures: [], columns: [],
+    axis: "steps", smooth: 0, seeds: false, orders: new Map(), stream: null, charts: [] };
   theme(byId("theme"));
 
   async function get(path, parameters) {
@@ -19,13 +22,21 @@
     const given = new URLSearchParams(location.hash.slice(1));
     state.chosen = given.getAll("run");
     state.grid = given.get("grid");
-    state.figure = given.get("figure") || "";
+    state.figures = given.getAll("figure");
+    state.columns = given.getAll("column");
+    state.axis = given.get("axis") === "time" ? "time" : "steps";
+    state.smooth = Math.min(0.99, Math.max(0, Number(given.get("smooth")) || 0));
+    state.seeds = given.get("seeds") === "together";
   }
   function writeAddress() {
     const next = new URLSearchParams();
     for (const id of state.chosen) next.append("run", id);
     if (state.grid) next.set("grid", state.grid);
-    if (state.figure) next.set("figure", state.figure);
+    for (const name of state.figures) next.append("figure", name);
+    for (const name of state.columns) next.append("column", name);
+    if (state.axis !== "steps") next.set("axis", state.axis);
+    if (state.smooth) next.set("smooth", String(state.smooth));
+    if (state.seeds) next.set("seeds", "together");
     const text = next.toString();
     if (location.hash.slice(1) !== text) history.pushState(null, "", text ? `#${text}` : location.pathname);
   }
@@ -38,10 +49,13 @@
   const valueText = (run) => run.value === null || run.value === undefined ? "" : `${figure(run.value)}${run.metric && !["", "1"].includes(run.metric.unit) ? ` ${run.metric.unit}` : ""}`;
 
   function fits(run) {
-    const words = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const text = `${run.id} ${run.title || ""} ${run.status} ${run.started || ""}`.toLowerCase();
     const scenario = byId("scenario").value, status = byId("status").value;
-    return words.every((word) => text.includes(word)) && (!scenario || run.scenario === scenario) && (!status || run.status === status);
+    return matches(run, byId("search").value) && (!scenario || run.scenario === scenario) && (!status || run.status === status);
+  }
+  /* The order of a table by its name, which outlives the table. */
+  function orderOf(name) {
+    if (!state.orders.has(name)) state.orders.set(name, {});
+    return state.orders.get(name);
   }
 
   function options(select, values) {
@@ -148,74 +162,116 @@
     }
   }
 
-  function table(head, rows, cls = "") {
-    const box = element("div", "scroll");
-    const made = element("table", `sortable ${cls}`);
-    const line = made.createTHead().insertRow();
-    for (const name of head) line.append(element("th", "", name));
-    const body = made.createTBody();
-    for (const cells of rows) {
-      const row = body.insertRow();
-      for (const cell of cells) {
-        const made_ = row.insertCell();
-        if (typeof cell === "number" || cell === null || cell === undefined) {
-          made_.textContent = figure(cell);
-          made_.dataset.value = cell === null || cell === undefined ? "" : String(cell);
-        } else if (cell instanceof Node) made_.append(cell);
-        else made_.textContent = cell;
-      }
-    }
-    sortable(made);
-    box.append(made);
-    return box;
-  }
-  const whole = (value) => { const made = element("span", "", value === null || value === undefined ? "–" : Number(value).toLocaleString("en-US")); return made; };
-
   function showOverview(main) {
-    const runs = state.index.runs;
+    const all = state.index.runs;
+    const runs = all.filter(fits);
     main.replaceChildren(element("h1", "", "Runs"));
     const going = runs.filter((run) => run.status === "running").length;
-    main.append(element("p", "soft", `${runs.length} ${runs.length === 1 ? "run" : "runs"}, ${going} training now. Choose one, or tick several to see them side by side.`));
-    if (!runs.length) return;
-    main.append(table(["scenario", "agent", "seed", "status", "steps", "test metric", "against best baseline", "started"], runs.slice(0, 500).map((run) => {
+    const count = runs.length === all.length ? `${all.length} ${all.length === 1 ? "run" : "runs"}` : `${runs.length} of ${all.length} runs`;
+    main.append(element("p", "soft", `${count}, ${going} training now. Choose one, or tick several to see them side by side.`));
+    if (!all.length) return;
+    main.append(chooser(all, state.columns, (columns) => { state.columns = columns; writeAddress(); showOverview(main); }));
+    if (state.columns.length) main.querySelector("details").open = true;
+    const head = ["scenario", "agent", "seed", "status", "steps", "test metric", "gap", "against best baseline", ...state.columns, "started"];
+    main.append(table(head, runs.slice(0, 500).map((run) => {
       const link = element("a", "", run.scenario);
       link.href = `#${new URLSearchParams({ run: run.id })}`;
-      const value = element("span", "", valueText(run) ? `${run.metric.name} ${valueText(run)}` : "–");
-      return [link, run.algorithm, run.seed === undefined ? null : whole(run.seed), badge(run.status), whole(run.steps_done), value,
-        run.verdict ? badge(run.verdict) : "", String(run.started || "").slice(5, 16).replace("T", " ")];
-    })));
+      const chosen = state.columns.map((name) => { const known = valueOf(run, name); return typeof known === "number" ? valued(figureText(known), known) : known ?? "–"; });
+      return [link, run.algorithm, whole(run.seed), badge(run.status), whole(run.steps_done),
+        valued(valueText(run) ? `${run.metric.name} ${valueText(run)}` : "–", run.value), percent(run.gap),
+        run.verdict ? versus(run) : "", ...chosen, valued(String(run.started || "").slice(5, 16).replace("T", " "), Date.parse(run.started) || null)];
+    }), orderOf("runs")));
+    if (runs.length > 500) main.append(element("p", "soft small", "The first 500; filter to see others."));
   }
+  const figureText = (value) => Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
+  function versus(run) { const made = element("span", "", run.baseline ? `${run.baseline} ` : ""); made.append(badge(run.verdict)); return made; }
 
   function figures(runs) {
     const names = new Set();
     for (const run of runs) for (const name of Object.keys(run.curves)) names.add(name);
     return [...names].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
   }
-  const rank = (name) => name === "return" ? 0 : name.startsWith("validation/") ? 1 : !name.includes("/") ? 2 : name.startsWith("term/") ? 3 : 4;
+  const rank = (name) => name === "return" ? 0 : name.startsWith("validation/") ? 1 : name.startsWith("metric/") ? 2 : name.startsWith("term/") ? 3 : 4;
   const label = (run, many) => many ? `${run.scenario === state.commonScenario ? "" : `${run.scenario} `}${shortName(run)}` : "";
+
+  /* Runs that differ in nothing but their seed. */
+  function groups(runs) {
+    if (!state.seeds) return runs.map((run) => [run]);
+    const known = new Map();
+    for (const run of runs) {
+      const key = JSON.stringify([run.scenario, run.problem, run.algorithm, Object.entries(run.settings || {}).filter(([name]) => name !== "seed")]);
+      if (!known.has(key)) known.set(key, []);
+      known.get(key).push(run);
+    }
+    return [...known.values()];
+  }
+  const groupName = (group, many) => group.length > 1 ? `${group[0].algorithm}, ${group.length} seeds` : label(group[0], many);
+
+  /* A figure of some runs as it is asked for: over steps or time, smoothed, seeds as one band. */
+  function curve(group, name) {
+    const known = group.filter((run) => run.curves[name]).map((run) => {
+      const drawn = smoothed(run.curves[name], name.startsWith("validation/") ? 0 : state.smooth);
+      return state.axis === "time" ? overTime(drawn, run.clock) : drawn;
+    });
+    return known.length ? together(known) : null;
+  }
+  const axis = () => ({ label: state.axis === "time" ? "minutes of training" : "steps" });
 
   function metricChart(runs) {
     const series = [];
-    const many = runs.length > 1;
-    runs.forEach((run) => {
-      const metric = run.metric.name, colour = colourOf(run.id);
-      const name = (what) => many ? `${label(run, many)}, ${what}` : what;
-      if (run.curves[metric]) series.push({ name: name("training"), ...run.curves[metric], colour, pale: true });
-      const validation = run.curves[`validation/${metric}`];
+    const parts = groups(runs);
+    const many = parts.length > 1;
+    for (const group of parts) {
+      const metric = group[0].metric.name, colour = colourOf(group[0].id);
+      const name = (what) => many || group.length > 1 ? `${groupName(group, many)}, ${what}` : what;
+      const training = curve(group, `metric/${metric}`);
+      if (training) series.push({ name: name("training"), ...training, colour, pale: true });
+      const validation = curve(group, `validation/metric/${metric}`);
       if (validation) series.push({ name: name("validation"), ...validation, colour, points: true });
-    });
+    }
     const first = runs[0];
-    const best = first.evaluation && first.evaluation.best_baseline;
-    const lines = best && first.evaluation.agents[best] ? [{ name: `${best} (test)`, value: first.evaluation.agents[best].mean }] : [];
+    const same = runs.every((run) => run.problem === first.problem);
+    const lines = [];
+    for (const name of same && first.evaluation ? [first.evaluation.best_baseline, first.evaluation.optimum] : []) {
+      if (name && first.evaluation.agents[name]) lines.push({ name: `${name} (test)`, value: first.evaluation.agents[name].mean });
+    }
     const values = series.flatMap((one) => one.y).concat(lines.map((one) => one.value));
     const low = values.reduce((a, b) => Math.min(a, b), Infinity), high = values.reduce((a, b) => Math.max(a, b), -Infinity);
     const { name, unit, better } = first.metric;
-    return { x: { label: "steps" }, y: { label: `${name}${["", "1"].includes(unit) ? "" : ` (${unit})`}${better ? `, ${better} is better` : ""}`, log: low > 0 && high > 20 * low }, series, lines };
+    return { x: axis(), y: { label: `${name}${["", "1"].includes(unit) ? "" : ` (${unit})`}${better ? `, ${better} is better` : ""}`, log: low > 0 && high > 20 * low }, series, lines };
   }
 
   function figureChart(runs, name) {
-    const series = runs.filter((run) => run.curves[name]).map((run) => ({ name: runs.length > 1 ? label(run, true) : name, ...run.curves[name], colour: colourOf(run.id), points: name.startsWith("validation/") }));
-    return { x: { label: "steps" }, y: { label: name }, series, lines: [], height: 260 };
+    const parts = groups(runs);
+    const series = parts.map((group) => [group, curve(group, name)]).filter(([, drawn]) => drawn)
+      .map(([group, drawn]) => ({ name: runs.length > 1 ? groupName(group, parts.length > 1) : name, ...drawn, colour: colourOf(group[0].id), points: name.startsWith("validation/") }));
+    return { x: axis(), y: { label: name }, series, lines: [], height: 260 };
+  }
+
+  /* How curves are drawn: over what, how smooth, seeds together. */
+  function controls(runs) {
+    const bar = element("div", "row small");
+    const over = element("select");
+    over.setAttribute("aria-label", "horizontal axis");
+    for (const [value, text] of [["steps", "over steps"], ["time", "over wall time"]]) { const option = element("option", "", text); option.value = value; over.append(option); }
+    over.value = state.axis;
+    over.addEventListener("change", () => { state.axis = over.value; writeAddress(); refresh(); });
+    const smooth = element("input");
+    Object.assign(smooth, { type: "range", min: 0, max: 0.99, step: 0.01, value: state.smooth });
+    smooth.setAttribute("aria-label", "smoothing");
+    const said = element("span", "soft", "smoothing ");
+    const value = element("span", "soft", String(state.smooth));
+    smooth.addEventListener("input", () => { state.smooth = Number(smooth.value); value.textContent = smooth.value; writeAddress(); refresh(); });
+    bar.append(over, said, smooth, value);
+    if (runs.length > 1) {
+      const seeds = element("label");
+      const tick = element("input");
+      Object.assign(tick, { type: "checkbox", checked: state.seeds });
+      tick.addEventListener("change", () => { state.seeds = tick.checked; writeAddress(); refresh(); });
+      seeds.append(tick, document.createTextNode(" seeds as one band (least to greatest)"));
+      bar.append(seeds);
+    }
+    return bar;
   }
 
   function termsChart(run) {
@@ -265,28 +321,88 @@
     if (one && one.title) main.append(element("p", "soft", one.title));
     main.append(heading("Learning"), chart(element("div", "chart"), () => metricChart(runs)));
 
-    const names = figures(runs);
-    if (names.length) {
-      if (!names.includes(state.figure)) state.figure = names[0];
-      const bar = element("div", "row");
-      const choose = element("select");
-      choose.id = "figure";
-      choose.setAttribute("aria-label", "figure");
-      for (const name of names) { const option = element("option", "", name); option.value = name; choose.append(option); }
-      choose.value = state.figure;
-      bar.append(heading("Figures"), choose);
-      const host = element("div", "chart");
-      main.append(bar, chart(host, () => figureChart(runs, state.figure)));
-      choose.addEventListener("change", () => { state.figure = choose.value; writeAddress(); refresh(); });
-    }
+    main.append(controls(runs));
+    const host = element("div");
+    main.append(host);
+    showFigures(host, runs);
     if (one && Object.keys(one.curves).some((name) => name.startsWith("term/"))) {
       main.append(heading("What the reward was made of"), chart(element("div", "chart"), () => termsChart(one)));
     }
-    const results = resultRows(runs);
-    if (results.length) main.append(heading("Test episodes"), table(runs.length > 1 ? ["agent", "run", "mean", "95 % interval", "against best baseline", "return"] : ["agent", "mean", "95 % interval", "against best baseline", "return"], results));
+    showResults(main, runs);
     showEpisodes(main, runs);
     if (one && one.play) { main.append(heading("Play against it")); sandboxPlay.mount(main.appendChild(element("div")), one); }
+    main.append(heading("Settings"), settings(runs, shortName));
     showDetails(main, runs);
+  }
+
+  /* Any number of figures, each with its chart. */
+  function showFigures(host, runs) {
+    const names = figures(runs);
+    if (!names.length) return;
+    const open = state.figures.filter((name) => names.includes(name));
+    if (!open.length) open.push(names[0]);
+    host.replaceChildren();
+    state.charts = state.charts.filter((drawn) => !drawn.figure);
+    const choose = element("select");
+    choose.id = "figure";
+    choose.setAttribute("aria-label", "add a figure");
+    choose.append(element("option", "", "add a figure"));
+    for (const name of names.filter((other) => !open.includes(other))) { const option = element("option", "", name); option.value = name; choose.append(option); }
+    const show = (next) => { state.figures = next; writeAddress(); showFigures(host, runs); };
+    choose.addEventListener("change", () => show([...open, choose.value]));
+    const bar = element("div", "row");
+    bar.append(heading("Figures"), choose);
+    const panes = element("div", "panes");
+    for (const name of open) {
+      const pane = element("div", "pane");
+      const head = element("div", "row");
+      head.append(element("h3", "", name));
+      if (open.length > 1) {
+        const close = element("button", "button", "close");
+        close.type = "button";
+        close.addEventListener("click", () => show(open.filter((other) => other !== name)));
+        head.append(close);
+      }
+      const area = element("div", "chart");
+      pane.append(head, area);
+      panes.append(pane);
+    }
+    host.append(bar, panes);
+    [...panes.querySelectorAll(".chart")].forEach((area, i) => { chart(area, () => figureChart(runs, open[i])); state.charts[state.charts.length - 1].figure = true; });
+  }
+
+  /* Runs by the problem that they solved, each with what differs from the others'. */
+  function problems(runs) {
+    const known = new Map();
+    for (const run of runs.filter((other) => other.evaluation)) {
+      if (!known.has(run.problem)) known.set(run.problem, []);
+      known.get(run.problem).push(run);
+    }
+    const parts = [...known.values()];
+    const keys = [...new Set(parts.flatMap(([run]) => Object.keys(run.tested || {})))];
+    const differs = keys.filter((key) => new Set(parts.map(([run]) => String((run.tested || {})[key]))).size > 1);
+    return parts.map((members) => {
+      const [run] = members;
+      const what = parts.length > 1 ? differs.map((key) => `${key} ${(run.tested || {})[key] ?? "none"}`).join(", ") : "";
+      return { runs: members, title: parts.length > 1 ? run.scenario : "", what: what || (parts.length > 1 ? `hash ${String(run.record.scenario_hash).slice(0, 8)}` : "") };
+    });
+  }
+
+  function showResults(main, runs) {
+    const parts = problems(runs);
+    if (!parts.length) return;
+    main.append(heading("Test episodes"));
+    if (parts.length > 1) main.append(element("p", "soft small", "Only what has the same parameters, reward and test episodes is ranked together."));
+    for (const part of parts) {
+      const { evaluation } = part.runs[0];
+      if (part.title) main.append(element("h3", "", part.title), element("p", "soft small", part.what));
+      const several = part.runs.length > 1;
+      const limit = evaluation.limit;
+      const head = ["agent", ...(several ? ["run"] : []), `mean ${evaluation.metric}`, "95 % interval", "against best baseline", ...(limit ? [`worse than ${limit.kind}`] : []), "return"];
+      main.append(table(head, resultRows(part.runs), orderOf("results")));
+      const few = evaluation.episodes < 5 ? " Fewer than 5 test episodes have no 95 % interval and carry no verdict." : "";
+      main.append(element("p", "soft small", `${evaluation.episodes} test ${evaluation.episodes === 1 ? "episode" : "episodes"} an agent. A difference is better or worse where the 95 % interval of the paired difference excludes zero.${few}`));
+    }
   }
 
   function resultRows(runs) {
@@ -300,20 +416,26 @@
       agents.sort(([, a], [, b]) => sign * ((a.mean ?? Infinity) - (b.mean ?? Infinity)));
       for (const [name, row] of agents) {
         const own = name === run.algorithm || name === `${run.algorithm}-best`;
-        const key = `${run.scenario}|${name}|${run.record.scenario_hash}`;
+        const key = name;
         if (!own && seen.has(key)) continue;
         if (!own) seen.add(key);
         const cell = element("span");
         cell.append(dot(own ? colourOf(run.id) : -1), document.createTextNode(name));
         const against = row.against_best_baseline;
-        const difference = element("span", "", name === run.evaluation.best_baseline ? "best baseline" : against ? `${against.difference > 0 ? "+" : ""}${figure(against.difference)} ` : "–");
-        if (against) difference.append(badge(against.verdict));
-        rows.push([sign * (row.mean ?? Infinity), cell, ...(runs.length > 1 ? [own ? shortName(run) : state.commonScenario ? "" : run.scenario] : []), row.mean, span(row.ci95), difference, row.return]);
+        const standing = name === run.evaluation.optimum ? "optimum" : name === run.evaluation.best_baseline ? "best baseline" : against ? differenceText(against) : "–";
+        const difference = element("span", "", standing);
+        if (against && name !== run.evaluation.optimum) difference.append(badge(against.verdict));
+        rows.push([sign * (row.mean ?? Infinity), cell, ...(runs.length > 1 ? [own ? shortName(run) : ""] : []), row.mean, span(row.ci95),
+          valued(difference, against ? against.difference : null), ...(run.evaluation.limit ? [percent(row.gap)] : []), row.return]);
       }
     }
-    // One metric can be ranked over runs; several scenarios stay apart.
-    if (state.commonScenario) rows.sort(([a], [b]) => a - b);
+    rows.sort(([a], [b]) => a - b);
     return rows.map(([, ...cells]) => cells);
+  }
+
+  function differenceText({ difference, percent: share }) {
+    const sign = difference > 0 ? "+" : "";
+    return `${sign}${figure(difference)}${share === null || share === undefined ? "" : ` (${sign}${figure(share)} %)`} `;
   }
 
   function showEpisodes(main, runs) {
@@ -377,11 +499,7 @@
       add("started", record.started);
       add("trained by", record.trained_by);
       add("steps per second", record.steps_per_second);
-      add("copies", record.num_envs);
       add("seconds", record.seconds);
-      add("reward", record.reward);
-      add("hyperparameters", record.hyperparameters);
-      add("config", record.config);
       add("versions", record.packages);
       add("command", Array.isArray(record.command) ? record.command.join(" ") : undefined);
       add("error", record.error);
@@ -396,9 +514,13 @@
     const host = [...document.querySelectorAll("[data-progress]")].find((one) => one.dataset.progress === run.id);
     if (!host) return;
     const rate = run.curves.steps_per_second;
-    const speed = rate && run.status === "running" ? `, ${figure(rate.y[rate.y.length - 1])} steps/s` : "";
+    const now = rate && rate.y[rate.y.length - 1];
+    const left = now > 0 && run.steps > run.steps_done ? `, about ${timeText((run.steps - run.steps_done) / now)} left` : "";
+    const speed = rate && run.status === "running" ? `, ${figure(now)} steps/s${left}` : "";
     host.textContent = ` ${Number(run.steps_done || 0).toLocaleString("en-US")} of ${Number(run.steps || 0).toLocaleString("en-US")} steps${speed}`;
   }
+
+  const timeText = (seconds) => seconds < 90 ? `${Math.round(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h ${Math.round(seconds / 60) % 60} min`;
 
   function showGrid(main, grid) {
     state.charts = [];
@@ -453,11 +575,11 @@
         const name = element("span");
         name.append(dot(colour(agent)), document.createTextNode(agent));
         const against = score.against_best_baseline;
-        const difference = element("span", "", against ? `${against.difference > 0 ? "+" : ""}${figure(against.difference)} ` : "–");
-        if (against) difference.append(badge(against.verdict));
-        return [name, whole(score.kind === "learned" ? score.runs : null), middle(score), score.ci95 && score.ci95[0] !== null ? `[${figure(score.ci95[0])}, ${figure(score.ci95[1])}]` : "–", score.normalised, difference];
+        const difference = element("span", "", agent === facts.optimum ? "optimum" : against ? differenceText(against) : "–");
+        if (against && agent !== facts.optimum) difference.append(badge(against.verdict));
+        return [name, whole(score.kind === "learned" ? score.runs : null), middle(score), score.ci95 && score.ci95[0] !== null ? `[${figure(score.ci95[0])}, ${figure(score.ci95[1])}]` : "–", percent(score.gap), score.normalised, valued(difference, against ? against.difference : null)];
       });
-      if (rows.length) main.append(table(["agent", "runs", facts.metric, "95 % interval", "normalised", "against best baseline"], rows));
+      if (rows.length) main.append(table(["agent", "runs", facts.metric, "95 % interval", facts.limit ? `worse than ${facts.limit.kind}` : "gap", "normalised", "against best baseline"], rows, orderOf(scenario)));
     }
   }
 
@@ -502,6 +624,7 @@
         if (last >= 0 && curve.x[last] === record.steps) curve.y[last] = value;
         else { curve.x.push(record.steps); curve.y.push(value); }
       }
+      if (typeof record.seconds === "number") { run.clock.x.push(record.steps); run.clock.y.push(record.seconds); }
       run.steps_done = Math.max(run.steps_done || 0, record.steps);
     }
     showProgress(run);
@@ -514,7 +637,7 @@
     showList();
   }
 
-  for (const id of ["search", "scenario", "status"]) byId(id).addEventListener("input", showList);
+  for (const id of ["search", "scenario", "status"]) byId(id).addEventListener("input", () => { showList(); if (!state.grid && !state.chosen.length) showOverview(byId("main")); });
   for (const event of ["hashchange", "popstate"]) addEventListener(event, () => { readAddress(); showList(); showMain(); });
   setInterval(() => { if (!document.hidden && state.index.runs.some((run) => run.status === "running")) loadIndex().catch(() => {}); }, 5000);
   readAddress();

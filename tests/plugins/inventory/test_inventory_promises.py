@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from inventory_support import made
 
+import sandbox
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
 
@@ -91,3 +92,25 @@ def test_the_weighted_terms_are_the_reward_and_the_cost_is_their_mean(task: Any)
     counted = costs[env.model.config.warmup :]
     assert info["metrics"]["cost"] == pytest.approx(np.mean(counted))
     assert set(info["metrics"]) == {metric.name for metric in task.metrics}
+
+
+@pytest.mark.parametrize("scenario", ["inventory/lost-sales", "inventory/beer-game"])
+def test_demand_and_what_means_are_over_do_not_depend_on_orders(scenario: str) -> None:
+    """What the contract's check `outer-events` rests on, of one agent and of several."""
+    told = []
+    for end in ("low", "high"):
+        env = sandbox.make(scenario, changes=["horizon=12", "warmup=2"])
+        first, events = getattr(env, "possible_agents", [None])[0], []
+        env.reset(seed=3)
+        for _ in range(12):
+            if first is None:
+                info = env.step(getattr(env.action_space, end))[4]
+            else:
+                actions = {agent: getattr(env.action_space(agent), end) for agent in env.possible_agents}
+                info = env.step(actions)[4][first]
+            events.append(info["exogenous"]["demand"])
+        told.append((events, info["denominators"]))
+    assert told[0] == told[1]
+    demand, denominators = told[0]
+    assert denominators["cost"] == 10
+    assert denominators["fill_rate"] == sum(demand[2:])

@@ -108,9 +108,9 @@ def test_the_table_has_one_row_an_episode(toys: None) -> None:
     assert [row["metric/duration"] for row in rows[:3]] == list(table.values("greedy"))
 
 
-def _evaluation(values: dict[str, list[float]], scenario: Any) -> EvaluationResult:
+def _evaluation(values: dict[str, list[float]], scenario: Any, metric: str = "duration") -> EvaluationResult:
     episodes = [
-        Episode(name, seed, 0.0, 1, True, False, {}, {"duration": value})
+        Episode(name, seed, 0.0, 1, True, False, {}, {metric: value})
         for name, row in values.items()
         for seed, value in enumerate(row)
     ]
@@ -138,6 +138,44 @@ def test_the_verdict_is_about_paired_differences_to_the_best_classical_method(to
     assert worse is not None
     assert worse.verdict == "worse"
     assert table.compare("good") is None
+
+
+def test_a_proven_optimum_is_the_limit_and_is_not_lost_to() -> None:
+    scenario = load_scenario("inventory/newsvendor")  # whose baseline "optimal" is optimal in cost
+    table = _evaluation(
+        {"ppo": [11.0] * 5, "optimal": [10.0] * 5, "mean-demand": [12.0] * 5, "random": [50.0] * 5},
+        scenario,
+        "cost",
+    )
+    assert scenario.metric.name == "cost"
+    assert (table.optimum(), table.best_baseline()) == ("optimal", "mean-demand")
+    assert table.beats("ppo") == ("mean-demand",)
+    record = table.record()
+    assert record.limit is not None
+    assert (record.limit.kind, record.limit.value) == ("optimum", 10.0)
+    against = record.agents["ppo"].against_best_baseline
+    assert against is not None
+    assert against.verdict == "better"
+    assert against.percent == pytest.approx(-100 / 12)
+    assert record.agents["ppo"].gap == pytest.approx(10.0)
+    text = str(table)
+    assert "ppo beats the best baseline, mean-demand: its cost is 1.00 money/period (8.3 %) lower" in text
+    assert text.endswith("It is 10 % worse than the optimum (optimal, 10.00).")
+    assert "% worse than optimum" in text.splitlines()[1]
+    html = table._repr_html_()
+    assert html.count("<tr>") == 5
+    assert "10 % worse than the optimum" in html
+    pytest.importorskip("pandas")
+    assert table.to_pandas().groupby("agent")["metric/cost"].mean()["ppo"] == 11.0
+
+
+def test_intervals_of_fewer_than_five_episodes_are_not_given(toys: None) -> None:
+    table = _evaluation({"ppo": [1.0, 2.0], "good": [50.0, 51.0]}, load_scenario("toy/forage"))
+    row = table.record().agents["ppo"]
+    assert row.ci95 == (None, None)
+    assert row.against_best_baseline is not None
+    assert row.against_best_baseline.ci95 == (None, None)
+    assert "No verdict on ppo and the best baseline, good" in str(table)
 
 
 def test_a_difference_whose_interval_holds_zero_is_unclear(toys: None) -> None:

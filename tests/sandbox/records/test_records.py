@@ -152,12 +152,26 @@ def test_a_row_of_progress_is_flat_and_names_its_steps() -> None:
 
 def test_a_page_gets_the_rows_that_can_be_read() -> None:
     lines = [
-        b'{"steps": 1, "x": 2, "crc": "0"}',
+        b'{"steps": 1, "metric/x": 2, "crc": "0"}',
         b"nonsense",
-        b'{"steps": 2, "x": ' + b"9" * 400 + b"}",
+        b'{"steps": 2, "metric/x": ' + b"9" * 400 + b"}",
         b"[1]",
     ]
-    assert readable_rows(lines) == [{"steps": 1, "x": 2}, {"steps": 2, "x": None}]
+    assert readable_rows(lines) == [{"steps": 1, "metric/x": 2}, {"steps": 2, "metric/x": None}]
+
+
+def test_logs_of_earlier_versions_are_read_with_their_metrics_in_a_group() -> None:
+    line = b'{"steps": 8, "seconds": 1.5, "return": 2, "delay": 30, "term/wait": -3, "validation/delay": 20}'
+    assert readable_rows([line]) == [
+        {
+            "steps": 8,
+            "seconds": 1.5,
+            "return": 2,
+            "metric/delay": 30,
+            "term/wait": -3,
+            "validation/metric/delay": 20,
+        }
+    ]
 
 
 def test_a_metric_that_is_called_steps_has_no_curve_of_its_own() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from report_support import HOSTILE, make_comparison, make_run
+from report_support import HOSTILE, evaluation, make_comparison, make_run
 
 from sandbox.api.errors import DamagedRunError, InvalidValueError, StorageError, UnknownNameError
 from sandbox.api.replay import Episode, Labels, Scene, Series, write_replay
@@ -19,6 +19,7 @@ from sandbox.report.charts import intervals, terms_chart
 from sandbox.report.data import data_of_runs, read_report_data
 from sandbox.report.make import make_report
 from sandbox.report.page import html, verdicts
+from sandbox.report.picture import far_off
 from sandbox.runs.checksums import add_artifact, seal
 from sandbox.runs.directory import Run, new_progress
 
@@ -70,7 +71,32 @@ def test_other_settings_and_other_scenario_contents_are_kept_apart(tmp_path: Pat
     assert set(data_of_runs([first, second]).facts.agents) >= {"ppo", "ppo #2"}
     (second.path / "run.json").write_bytes(seal(record.to_json()))
     facts = read_report_data([first.path, second.path]).facts
-    assert set(facts.scenarios) == {"toy/queue (abababab)", "toy/queue (cdcdcdcd)"}
+    assert set(facts.scenarios) == {"toy/queue (hash abababab)", "toy/queue (hash cdcdcdcd)"}
+
+
+def test_only_runs_of_the_same_problem_are_ranked_together_and_groups_say_what_differs(
+    tmp_path: Path,
+) -> None:
+    runs = [make_run(tmp_path, seed=seed) for seed in range(3)]
+    other = runs[1].record.changed(scenario_hash="cd" * 32, reward={"queue": -1.0, "change": -2.0})
+    (runs[1].path / "run.json").write_bytes(seal(other.to_json()))
+    shorter = {**evaluation("ppo", 19.0), "episodes": 3, "seeds": [0, 1, 2]}
+    add_artifact(runs[2].path, "evaluation.json", json.dumps(shorter).encode())
+    facts = read_report_data([run.path for run in runs]).facts
+    assert list(facts.scenarios) == [
+        "toy/queue (reward.queue -0.5, test episodes 10)",
+        "toy/queue (reward.queue -1, test episodes 10)",
+        "toy/queue (reward.queue -0.5, test episodes 3)",
+    ]
+    assert [facts.scenarios[name].episodes for name in facts.scenarios] == [10, 10, 3]
+    assert all(list(scores).count("clever") == 1 for scores in facts.scores.values())
+
+
+def test_agents_that_are_far_worse_than_the_rules_are_shown_apart() -> None:
+    means = {"optimal": 4.7, "capped": 4.8, "constant": 5.3, "ppo": 5.5, "random": 4700.0}
+    assert far_off(means, "lower", {"ppo", "random"}) == ["random"]
+    assert far_off({name: -mean for name, mean in means.items()}, "higher", {"ppo", "random"}) == ["random"]
+    assert far_off({"fixed": 30.0, "random": 90.0}, "lower", {"random"}) == [], "one rule gives no scale"
 
 
 def test_what_the_reward_was_made_of_is_weighted(tmp_path: Path) -> None:
@@ -203,10 +229,10 @@ def test_progress_is_read_from_where_reading_ended(tmp_path: Path) -> None:
     file = tmp_path / "progress.jsonl"
     file.write_text('{"steps": 1, "x": 2}\nnonsense\n{"steps": 2, "x": "a"}\n{"steps": 3')
     records, place = new_progress(file)
-    assert records == [{"steps": 1, "x": 2}, {"steps": 2, "x": None}]
+    assert records == [{"steps": 1, "metric/x": 2}, {"steps": 2, "metric/x": None}]
     with file.open("a") as stream:
         stream.write(', "x": 5}\n')
-    assert new_progress(file, place)[0] == [{"steps": 3, "x": 5}]
+    assert new_progress(file, place)[0] == [{"steps": 3, "metric/x": 5}]
 
 
 def test_intervals_lie_where_the_figures_are() -> None:

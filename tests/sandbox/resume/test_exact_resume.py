@@ -104,10 +104,18 @@ def test_a_fine_tuned_run_stopped_before_it_learned_goes_on_acting_by_its_policy
     assert 0 < stop.steps < 60
 
 
-def test_sigkill_and_a_new_process_give_the_same(toys: None, tmp_path: Path) -> None:
-    hp = {"n_steps": 16, "batch_size": 16, "n_epochs": 1}
+@pytest.mark.parametrize(
+    ("scenario", "algo", "hp"),
+    [
+        ("toy/regulator", "ppo", {"n_steps": 16, "batch_size": 16, "n_epochs": 1}),
+        ("toy/shelf", "dyna-q", {"epsilon_final": 0.1}),  # a learner, driven
+    ],
+)
+def test_sigkill_and_a_new_process_give_the_same(
+    scenario: str, algo: str, hp: dict[str, Any], toys: None, tmp_path: Path
+) -> None:
     settings = {"steps": 2048, "num_envs": 4, "hp": hp, "changes": SHORT}
-    whole = uninterrupted(tmp_path, "toy/regulator", "ppo", **settings)
+    whole = uninterrupted(tmp_path, scenario, algo, **settings)
     code = (
         "import os, signal, sys\n"
         "from sandbox.runs.writer import RunWriter\n"
@@ -118,7 +126,7 @@ def test_sigkill_and_a_new_process_give_the_same(toys: None, tmp_path: Path) -> 
         "    if len(written) == 2:\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "RunWriter.checkpoint = checkpoint\n"
-        f"train('toy/regulator', 'ppo', runs_dir=sys.argv[1], checkpoint_every=1e9, **{settings!r})\n"
+        f"train({scenario!r}, {algo!r}, runs_dir=sys.argv[1], checkpoint_every=1e9, **{settings!r})\n"
     )
     killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / "cut")], check=False)
     assert killed.returncode == -signal.SIGKILL

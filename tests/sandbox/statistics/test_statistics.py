@@ -210,12 +210,15 @@ def test_p_values_of_differences() -> None:
 
 
 def test_curve_is_the_mean_over_runs_where_all_have_records() -> None:
-    curve = band([([0, 10, 20], [0, 10, 20]), ([10, 20, 40], [20, 40, 60])], points=3)
+    curve = band([([0, 10, 20], [0, 10, 20]), ([10, 12, 14, 16, 20, 40], [20, 24, 28, 32, 40, 60])], points=3)
     assert curve is not None
     assert curve.steps == pytest.approx([10, 15, 20])
     assert curve.mean == pytest.approx([15.0, 22.5, 30.0])
     assert curve.low == pytest.approx([10.0, 15.0, 20.0])  # twice the first run
     assert curve.high == pytest.approx([20.0, 30.0, 40.0])
+    few = band([([0, 500], [4, 2]), ([0, 500], [8, 4])])
+    assert few is not None
+    assert few.steps.tolist() == [0, 500], "two validations are two points"
     assert band([], 3) is None
     assert band([([0, 1], [0, 1]), ([5, 6], [0, 1])]) is None
 

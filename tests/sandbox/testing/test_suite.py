@@ -359,3 +359,39 @@ def test_an_expected_failure_needs_its_reason_and_a_passed_one_is_stale():
     assert run_check(subject_of(Walk, expected_failures=reason), "no-constant-observation").status == "stale"
     empty = subject_of(make, expected_failures={"no-constant-observation": " "})
     assert run_check(empty, "no-constant-observation").status == "failed"
+
+
+class RedrawsGenerator(Restorable):
+    def redraw(self, seed):
+        self.np_random.bit_generator.state = np.random.default_rng(seed).bit_generator.state
+
+
+class RemembersBranches(Restorable):
+    """A count that set_state leaves as it is shows up in what is observed."""
+
+    steps_of_all_branches = 0
+
+    def step(self, action):
+        self.steps_of_all_branches += 1
+        observation, *rest = super().step(action)
+        return observation + np.float32(1e-6 * self.steps_of_all_branches), *rest
+
+
+class RedrawsOtherwise(RedrawsGenerator):
+    draws = 0
+
+    def redraw(self, seed):
+        self.draws += 1
+        super().redraw(seed + self.draws)
+
+
+def test_branches_that_differ_are_told():
+    assert run_check(subject_of(Restorable, resume="state"), "branches-exactly").status == "passed"
+    result = run_check(subject_of(RemembersBranches, resume="state"), "branches-exactly")
+    assert (result.status, "two branches from one state" in result.message) == ("failed", True)
+
+
+def test_a_future_that_its_seed_does_not_decide_is_told():
+    assert run_check(subject_of(RedrawsGenerator, resume="state"), "redraws-future").status == "passed"
+    result = run_check(subject_of(RedrawsOtherwise, resume="state"), "redraws-future")
+    assert (result.status, "gave two futures" in result.message) == ("failed", True)

@@ -78,10 +78,11 @@ def test_a_run_is_found_in_mlflow_with_its_settings_and_curve(
     assert found.data.params["seed"] == "3"
     assert found.data.params["scenario_hash"] == run.record.scenario_hash
     assert found.data.tags["sandbox.run"] == run.path.name
-    curve = [one for one in progress(run) if "validation/steps" in one]
-    history = client.get_metric_history(found.info.run_id, "validation/steps")
+    assert client.get_metric_history(found.info.run_id, "steps") == []
+    curve = [one for one in progress(run) if "validation/metric/steps" in one]
+    history = client.get_metric_history(found.info.run_id, "validation/metric/steps")
     assert sorted((one.step, one.value) for one in history) == [
-        (one["steps"], one["validation/steps"]) for one in curve
+        (one["steps"], one["validation/metric/steps"]) for one in curve
     ]
 
 
@@ -95,7 +96,7 @@ def test_a_run_is_written_for_wandb_without_a_network(
     (file,) = folder.glob("*.wandb")
     assert folder.name.endswith(f"reinforce-{run.path.name}")
     content = file.read_bytes()
-    assert b"validation/steps" in content
+    assert b"validation/metric/steps" in content
     assert b"toy/corridor" in content
 
 

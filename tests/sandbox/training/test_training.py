@@ -91,10 +91,23 @@ def test_a_run_holds_what_the_contract_says(toys: None, tmp_path: Path) -> None:
     assert [agent.name for agent in table.agents] == ["ppo", "ppo-best", "optimal", "idle", "random"]
 
 
+def test_a_metric_called_steps_does_not_take_the_place_of_the_steps_of_training(
+    toys: None, tmp_path: Path
+) -> None:
+    trained = train("toy/corridor", "reinforce", steps=3000, runs_dir=tmp_path)
+    rows = progress(trained)
+    assert max(row["steps"] for row in rows) == trained.record.steps_done
+    in_training = [row["metric/steps"] for row in rows if "metric/steps" in row]
+    assert in_training
+    assert max(in_training) <= 2000, "steps of an episode, which ends after 2,000"
+
+
 def test_the_best_policy_is_the_one_with_the_best_validation(toys: None, tmp_path: Path) -> None:
     trained = train("toy/regulator", "a2c", steps=2000, num_envs=4, runs_dir=tmp_path)
     validated = {
-        one["steps"]: one["validation/cost"] for one in progress(trained) if "validation/cost" in one
+        one["steps"]: one["validation/metric/cost"]
+        for one in progress(trained)
+        if "validation/metric/cost" in one
     }
     assert len(validated) == 8, "as many validations as the scenario asks for"
     best = trained.record.best
@@ -186,7 +199,7 @@ def test_progress_speaks_of_the_scenarios_metric(toys: None, tmp_path: Path) -> 
                 heard.append(dict(values))
 
     train("toy/forage", "a2c", steps=2000, runs_dir=tmp_path, progress=Listener())
-    assert {"steps_per_second", "return", "duration"} <= set(heard[-1])
+    assert {"steps_per_second", "return", "metric/duration"} <= set(heard[-1])
 
 
 def _act(trained: Run, observation: Any) -> Any:

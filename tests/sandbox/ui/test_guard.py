@@ -233,7 +233,7 @@ def test_news_of_a_run_in_progress_comes_within_a_second(root: Path) -> None:
 
     news, seconds = asyncio.run(first_news())
     assert news.startswith(b"event: progress\n")
-    assert json.loads(news.split(b"data: ")[1])["records"] == [{"steps": 2000, "delay": 19}]
+    assert json.loads(news.split(b"data: ")[1])["records"] == [{"steps": 2000, "metric/delay": 19}]
     assert seconds < 1.0
 
 

@@ -27,6 +27,8 @@ class DemandPaths:
 
     Attributes:
         context_size: Numbers a period that an agent must observe for the demand to be Markov.
+        redraws: Whether `redraw` can be called: what demand with a memory remembers in the middle of a
+            block is not kept.
         rngs: Generator of each environment; empty before the first episode.
     """
 
@@ -34,9 +36,10 @@ class DemandPaths:
         self, demands: Sequence[Demand], horizon: int, num_envs: int, traces: Array | None = None
     ) -> None:
         self._items, self._horizon, self._num_envs, self._traces = len(demands), horizon, num_envs, traces
-        self._groups = _grouped(demands)
+        self._groups = grouped(demands)
         # With one family, the uniform numbers of all environments are turned into demand in one call.
         self._inverted = traces is None and len(self._groups) == 1 and self._groups[0][0].inverted
+        self.redraws = traces is None and all(demand.independent for demand in demands)
         self.context_size = sum(demand.context_size for demand in demands)
         self.rngs: list[np.random.Generator] = []
         # Uniform numbers of coming episodes, used from ``_used`` on: many short episodes take one call for
@@ -72,6 +75,22 @@ class DemandPaths:
         """Draw the next block if ``time`` begins one before the end of the episode."""
         if time % BLOCK == 0 and time < self._horizon:
             self._draw_block(time)
+
+    def redraw(self, time: int, rngs: Sequence[np.random.Generator]) -> None:
+        """Draw the demand from ``time`` on again, where `redraws` allows it.
+
+        Args:
+            time: Periods played.
+            rngs: A generator for each environment.
+        """
+        self.rngs, self._used = list(rngs), self._ahead.shape[1]
+        past = time % BLOCK
+        before = self._block[:past].copy()
+        if not self._memory and not self._inverted:
+            self._memory = [[None] * len(self._groups) for _ in range(self._num_envs)]
+        self._draw_block(time - past)
+        if before.shape == self._block[:past].shape:  # else no episode has begun, and the past is not known
+            self._block[:past] = before
 
     def _numbers_ahead(self) -> int:
         """Uniform numbers of as many whole episodes as fit a block; 0 for long episodes."""
@@ -162,7 +181,7 @@ class DemandPaths:
             rng.bit_generator.state = state
 
 
-def _grouped(demands: Sequence[Demand]) -> list[tuple[Demand, list[int]]]:
+def grouped(demands: Sequence[Demand]) -> list[tuple[Demand, list[int]]]:
     """Each distinct demand with the items that have it: they are drawn together, as one array."""
     groups: list[tuple[Demand, list[int]]] = []
     for item, demand in enumerate(demands):

@@ -12,11 +12,12 @@ import torch
 import sandbox
 from sandbox.api.errors import DamagedRunError, InvalidValueError
 from sandbox.backends.actors.distributions import distribution_for
+from sandbox.backends.actors.labels import permitting, raw_actions
 from sandbox.backends.actors.plain import load, make_policy
 from sandbox.backends.imitation.cloning import Cloning
 from sandbox.backends.imitation.config import CloningConfig
 from sandbox.backends.imitation.dagger import Dagger
-from sandbox.backends.imitation.policy import Labels, imitation_loss, permitting, raw_actions
+from sandbox.backends.imitation.policy import Labels, imitation_loss
 from sandbox.outputs.record import record
 from sandbox.registry.discover import registry
 from sandbox.runs.directory import Run

@@ -296,3 +296,18 @@ def test_a_gradient_taken_in_parts_is_the_whole(monkeypatch):
     whole = gradient_of(policy, batch, psi)
     monkeypatch.setattr("sandbox.backends.reinforce.train.CHUNK", 5)
     np.testing.assert_allclose(gradient_of(policy, batch, psi), whole, atol=1e-12)
+
+
+def test_a_constant_baseline_is_the_mean_weight_of_the_other_episodes():
+    episodes = episodes_of([1, 2, 3], [10], [4, 4])
+    settings = {"constant_baseline": True, "reward_to_go": True}
+    # To go: 6 5 3, 10, 8 4; of the others: (10 + 8 + 4) / 3, (6 + 5 + 3 + 8 + 4) / 5, (14 + 10) / 4.
+    expected = [6 - 22 / 3, 5 - 22 / 3, 3 - 22 / 3, 10 - 26 / 5, 8 - 6, 4 - 6]
+    np.testing.assert_allclose(weights(episodes, ReinforceConfig(**settings)), expected)
+    alone = episodes_of([1, 2])
+    np.testing.assert_allclose(weights(alone, ReinforceConfig(**settings)), [3, 2])
+
+
+def test_a_constant_and_a_learned_baseline_exclude_each_other():
+    with pytest.raises(ValueError, match="exclude each other"):
+        ReinforceConfig(baseline=True, constant_baseline=True)

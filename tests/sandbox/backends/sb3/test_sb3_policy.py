@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +116,17 @@ def test_every_claimed_observation_space_is_acted_on_saved_and_loaded(
     policy = untrained(name, space, example_action_space(name))
     policy.save(tmp_path)
     assert_acts_alike(policy, load(tmp_path), batch(space, 4), 4)
+
+
+@pytest.mark.parametrize("name", ["ppo", "sac"])
+def test_a_process_that_plays_does_not_import_the_compiler_of_torch(name: str, tmp_path: Path) -> None:
+    """Making an optimizer does, and takes a second for it."""
+    untrained(name, OBSERVATIONS["box"], example_action_space(name)).save(tmp_path)
+    program = (
+        "import sys; from pathlib import Path; from sandbox.registry.policies import load_policy\n"
+        f"load_policy(Path({str(tmp_path)!r})); sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], timeout=120, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("observation", OBSERVATIONS)

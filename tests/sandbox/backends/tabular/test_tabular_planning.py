@@ -114,10 +114,31 @@ def test_policy_iteration_never_makes_a_policy_worse_and_reports_every_round():
     assert [round_["states_changed"] == 0 for round_ in figures] == [False] * (len(log) - 1) + [True]
 
 
-def test_a_gain_of_parts_that_never_meet_is_refused():
+def test_parts_that_never_meet_have_a_gain_each():
     apart = chain([[0], [1]], [[1], [2]])
-    with pytest.raises(MisfitError, match="no single mean reward"):
-        evaluate_policy(apart, np.zeros(2, np.int64))
+    assert evaluate_policy(apart, np.zeros(2, np.int64))[1].tolist() == [1, 2]
+
+
+def test_a_policy_that_may_end_in_either_of_two_parts_has_the_mean_of_their_gains():
+    # State 0 costs 3 and goes to 1 or 2, alike likely; 1 pays 1 for ever, 2 and 3 pay 2 and 4 in turn.
+    successors, probabilities = np.array([[1, 2], [1, 1], [3, 3], [2, 2]])[:, None], np.full((4, 1, 2), 0.5)
+    rewards = np.array([[-3.0], [1.0], [2.0], [4.0]])
+    model = replace(chain([[1], [1], [3], [2]], rewards), successors=successors, probabilities=probabilities)
+    values, gains = evaluate_policy(model, np.zeros(4, np.int64))
+    np.testing.assert_allclose(gains, [2, 1, 3, 3])
+    # h(3) - h(2) = 4 - 3 of the pair, h(0) = -3 - 2 + the mean of 0 and 0.
+    np.testing.assert_allclose(values - values[1], [-5, 0, 0, 1])
+
+
+def test_policy_iteration_leaves_a_part_for_one_with_a_larger_gain():
+    # Staying in 0 pays 1; leaving costs 10 once and leads to 1, which pays 2 for ever.
+    model = chain([[0, 1], [1, 1]], [[1, -10], [2, 2]])
+    solution = begin(model)
+    assert solution.chosen[0] == 0
+    while not solution.done:
+        solution = improve(model, solution, 1e-9)
+    assert solution.chosen[0] == 1
+    assert solution.figures["gain"] == pytest.approx(2)
 
 
 def test_a_total_that_is_paid_for_ever_is_refused():

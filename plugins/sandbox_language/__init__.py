@@ -1,0 +1,1 @@
+"""Fine-tuning a language model by human preferences; start at `process`."""

@@ -1,0 +1,195 @@
+"""Many lanes of traffic and what automated vehicles in them see and do; what all tasks are built on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from sandbox.api.types import Json
+from sandbox_mixed.config import ControlConfig
+from sandbox_mixed.kernels import (
+    COLUMNS,
+    COMMANDED,
+    FILTERED,
+    HUMAN,
+    Floats,
+    Integers,
+    Lanes,
+    advance,
+)
+
+SCALES = (10.0, 5.0, 20.0, 10.0)
+"""Units of an observation: speed (m/s), speed difference (m/s), gap (m), mean speed (m/s)."""
+
+CLIP = 10.0
+"""Greatest entry of an observation."""
+
+MEMORY = 38.0
+"""Time over which the mean of an automated vehicle's own speed is taken, s (Stern et al. 2018)."""
+
+
+@dataclass(frozen=True)
+class Local:
+    """What sensors of automated vehicles measure; shape ``(rows, k)`` each.
+
+    Attributes:
+        speed: Own, m/s.
+        ahead: Of the vehicle ahead, m/s.
+        gap: To it, from bumper to bumper, m.
+        mean: Of the own speed over the last `MEMORY` seconds, m/s.
+    """
+
+    speed: Floats
+    ahead: Floats
+    gap: Floats
+    mean: Floats
+
+
+class Traffic:
+    """Lanes with k automated vehicles each.
+
+    Args:
+        config: Drivers, steps, bounds of actions, the gap filter.
+        rows: Lanes.
+        vehicles: In each of them.
+        automated: Indices of automated vehicles, ascending.
+
+    Attributes:
+        lanes: The state; see `Lanes`.
+        tally: What happened in the last call of `advance`, shape ``(rows, COLUMNS)``.
+        interval: Time between decisions, s.
+    """
+
+    def __init__(self, config: ControlConfig, rows: int, vehicles: int, automated: Integers) -> None:
+        self._config = config
+        self._driver, self._limits = config.driver.idm(), config.limits()
+        self.interval = config.dt * config.decision_steps
+        self.lanes = Lanes(
+            np.zeros((rows, vehicles)),
+            np.zeros((rows, vehicles)),
+            np.zeros((rows, vehicles)),
+            np.full(rows, 1e9),
+            np.zeros(rows, np.uint64),
+            np.zeros(rows, np.bool_),
+        )
+        self._automated, self._slots = automated, np.full(vehicles, -1, np.int64)
+        self._slots[automated] = np.arange(len(automated))
+        self._automated.flags.writeable = self._slots.flags.writeable = False
+        self.recent = np.zeros((rows, max(1, round(MEMORY / self.interval)), len(automated)))
+        self.newest = np.zeros(rows, np.int64)
+        self.tally = np.zeros((rows, COLUMNS))
+
+    @property
+    def automated(self) -> Integers:
+        """Indices of automated vehicles."""
+        return self._automated
+
+    def place(
+        self, rows: Integers, position: Floats, speed: Floats, length: Floats, counter: NDArray[np.uint64]
+    ) -> None:
+        """Put vehicles into some rows; see `Lanes`."""
+        self.lanes.position[rows], self.lanes.speed[rows] = position, speed
+        self.lanes.acceleration[rows] = 0.0
+        self.lanes.length[rows], self.lanes.counter[rows] = length, counter
+        self.lanes.collided[rows] = False
+        self.recent[rows] = self.lanes.speed[rows][:, None, self._automated]
+        self.newest[rows] = 0
+
+    def advance(
+        self,
+        commands: Floats,
+        human: bool = False,
+        leader: Floats | None = None,
+        rows: Integers | None = None,
+    ) -> None:
+        """Simulate until the next decision.
+
+        Args:
+            commands: Accelerations of automated vehicles, m/s², shape ``(rows, k)``.
+            human: Whether the human model drives automated vehicles, too.
+            leader: Speeds of the leader in every step, shape ``(rows, steps)``; None on a ring.
+            rows: Which rows; all if absent.
+        """
+        lanes, tally = self.lanes, self.tally
+        if rows is not None:
+            lanes, tally = rows_of(lanes, rows), tally[rows]
+        control = HUMAN if human else FILTERED if self._config.gap_filter else COMMANDED
+        speeds = np.zeros((len(lanes.length), 0)) if leader is None else leader
+        steps, dt = self._config.decision_steps, self._config.dt
+        advance(lanes, self._driver, self._limits, dt, steps, self._slots, commands, control, speeds, tally)
+        if rows is not None:
+            self.tally[rows] = tally
+            for whole, part in zip(self.lanes, lanes, strict=True):
+                whole[rows] = part
+        index = np.arange(len(self.newest)) if rows is None else rows
+        self.newest[index] = (self.newest[index] + 1) % self.recent.shape[1]
+        self.recent[index, self.newest[index]] = lanes.speed[:, self._automated]
+
+    def means(self, column: int) -> Floats:
+        """Mean over the steps of the last call, shape ``(rows,)``; see the tally's columns."""
+        mean: Floats = self.tally[:, column] / self._config.decision_steps
+        return mean
+
+    def local(self) -> Local:
+        """What automated vehicles measure now."""
+        lanes, here = self.lanes, self._automated
+        vehicles = lanes.speed.shape[1]
+        ahead = (here + 1) % vehicles
+        lap = np.where(ahead == 0, 1.0, 0.0) * lanes.length[:, None]
+        gap = lanes.position[:, ahead] + lap - lanes.position[:, here] - self._driver.length
+        return Local(lanes.speed[:, here], lanes.speed[:, ahead], gap, self.recent.mean(1))
+
+    def observe(self) -> NDArray[np.float32]:
+        """What policies see, shape ``(rows, k, features)``, scaled by `SCALES`."""
+        local = self.local()
+        parts = [local.speed, local.ahead - local.speed, local.gap]
+        if self._config.sees == "local-and-mean":
+            parts.append(local.mean)
+        scaled = [part / scale for part, scale in zip(parts, SCALES, strict=False)]
+        return np.clip(np.stack(scaled, axis=-1), -CLIP, CLIP).astype(np.float32)
+
+    def get_state(self) -> Json:
+        """All that changes, as plain data."""
+        lanes = {name: part.copy() for name, part in self.lanes._asdict().items()}
+        return {
+            **lanes,
+            "recent": self.recent.copy(),
+            "newest": self.newest.copy(),
+            "tally": self.tally.copy(),
+        }
+
+    def set_state(self, state: Json) -> None:
+        """Go back to a state."""
+        self.lanes = Lanes(*(np.array(state[name]) for name in Lanes._fields))
+        self.recent, self.newest = np.array(state["recent"]), np.array(state["newest"])
+        self.tally = np.array(state["tally"])
+
+    def features(self) -> int:
+        """Entries of an automated vehicle's observation."""
+        return 4 if self._config.sees == "local-and-mean" else 3
+
+
+def rows_of(lanes: Lanes, rows: Integers) -> Lanes:
+    """A copy of some rows."""
+    return Lanes(
+        lanes.position[rows],
+        lanes.speed[rows],
+        lanes.acceleration[rows],
+        lanes.length[rows],
+        lanes.counter[rows],
+        lanes.collided[rows],
+    )
+
+
+def observation_space(agents: int, features: int) -> spaces.Box:
+    """Of some automated vehicles together."""
+    low = np.tile(np.array([0.0, -CLIP, -CLIP, 0.0], np.float32)[:features], agents)
+    return spaces.Box(low, np.full(agents * features, CLIP, np.float32))
+
+
+def action_space(agents: int) -> spaces.Box:
+    """Accelerations as a share of the greatest."""
+    return spaces.Box(-1.0, 1.0, (agents,), np.float32)

@@ -1,0 +1,1 @@
+"""Behind a leader with a recorded speed: an automated vehicle and a platoon of human drivers."""

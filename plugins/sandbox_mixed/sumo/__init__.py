@@ -1,0 +1,1 @@
+"""The same traffic on SUMO: the ring, and Flow's figure-eight, merge and bottleneck."""

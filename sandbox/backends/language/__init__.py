@@ -1,0 +1,1 @@
+"""Fine-tuning a pre-trained language model by reward and by preferences; start at `learner`."""

@@ -1,0 +1,1 @@
+"""Planning with a model of the task, given or learned."""

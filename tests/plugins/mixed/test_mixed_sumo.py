@@ -1,0 +1,89 @@
+"""The ring on SUMO beside the compiled one, and Flow's networks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sandbox_mixed.baselines import follower_stopper, human
+from sandbox_mixed.config import RingConfig, SumoConfig
+from sandbox_mixed.ring import core as native
+from sandbox_mixed.ring.reward import REWARDS as RING_REWARDS
+from sandbox_mixed.sumo.core import make
+from sandbox_mixed.sumo.reward import REWARDS
+
+pytest.importorskip("libsumo")
+
+
+def play_on_sumo(config: SumoConfig, make_policy, seed: int = 0) -> dict[str, float]:
+    env = make(config, REWARDS["speed"])
+    observation, _ = env.reset(seed=seed)
+    policy, done, info = make_policy(env), False, {}
+    policy.reset(1)
+    while not done:
+        observation, _, terminated, truncated, info = env.step(policy.act(observation[None])[0])
+        done = terminated or truncated
+    env.close()
+    return info["metrics"]
+
+
+def test_mean_speed_and_amplitude_of_the_wave_agree_with_sumo_within_three_percent():
+    """SUMO's own IDM with the same noise, both from evenly spread standing vehicles."""
+    common = {"length": (230.0, 230.0), "bunching": 0.0, "warmup": 0.0, "horizon": 600.0, "measured": 300.0}
+    envs = native.make_vec(RingConfig(**common), RING_REWARDS["smooth"], 8)
+    envs.reset(seed=0)
+    done, info = np.zeros(8, bool), {}
+    policy = human(envs)
+    while not done.all():
+        *_, done, info = envs.step(policy.act(np.zeros((8, 3))))
+    ours = info["final_info"]["metrics"]
+    sumo = play_on_sumo(SumoConfig(network="ring", **common), human)
+    assert sumo["speed"] == pytest.approx(ours["speed"].mean(), rel=0.03)
+    assert sumo["spread"] == pytest.approx(ours["spread"].mean(), rel=0.03)
+
+
+def test_follower_stopper_dissolves_the_wave_on_sumo_too():
+    config = SumoConfig(network="ring", length=(230, 230), measured=100.0)
+    assert play_on_sumo(config, human)["spread"] > 2.5
+    metrics = play_on_sumo(config, follower_stopper)
+    assert metrics["spread"] < 0.2
+    assert metrics["collisions"] == 0
+
+
+@pytest.mark.parametrize(
+    ("network", "size", "actions"), [("figure-eight", 28, 1), ("merge", 25, 5), ("bottleneck", 33, 6)]
+)
+def test_flows_networks_repeat_from_their_seed(network: str, size: int, actions: int):
+    config = SumoConfig(network=network, horizon=60.0, measured=10.0)
+    outcomes = []
+    for _ in range(2):
+        env = make(config, REWARDS["speed"])
+        assert env.observation_space.shape == (size,)
+        assert env.action_space.shape == (actions,)
+        seen = [env.reset(seed=4)[0]]
+        seen += [env.step(np.full(actions, 0.3, np.float32))[0] for _ in range(10)]
+        outcomes.append(np.array(seen))
+        env.close()
+    assert np.array_equal(*outcomes)
+    assert np.ptp(outcomes[0], axis=0).max() > 0
+
+
+def test_vehicles_of_the_figure_eight_begin_evenly_spread():
+    env = make(SumoConfig(network="figure-eight"), REWARDS["speed"])
+    observation, _ = env.reset(seed=0)
+    env.close()
+    places = np.sort(observation[14:])
+    assert np.diff(places) == pytest.approx(1 / 14, abs=0.01)
+
+
+def test_two_simulations_live_in_one_program():
+    first, second = (
+        make(SumoConfig(network="merge", horizon=20.0, measured=10.0), REWARDS["speed"]) for _ in "ab"
+    )
+    first.reset(seed=0)
+    second.reset(seed=1)
+    first.step(np.zeros(5, np.float32))
+    second.step(np.zeros(5, np.float32))
+    first.close()
+    second.step(np.zeros(5, np.float32))
+    second.close()

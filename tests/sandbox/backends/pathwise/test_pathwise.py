@@ -1,0 +1,100 @@
+"""Following the gradient through the dynamics reaches optima that are known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sandbox
+from benchmarks.families.pathwise import trained
+from sandbox.api import MisfitError, Resume, StopTraining, TrainContext, read_state
+from sandbox.backends.pathwise.config import PathwiseConfig
+from sandbox.backends.pathwise.learner import train
+from sandbox.envs.models import models_of
+from sandbox.outputs.export import export
+from sandbox.registry.discover import registry
+from sandbox.scenarios.given import as_scenario
+
+TOYS = Path(__file__).parents[3] / "toys"
+
+
+@pytest.fixture(autouse=True)
+def _toys(monkeypatch, tmp_path):
+    monkeypatch.setenv("SANDBOX_PLUGINS", str(TOYS / "plugin.py"))
+    monkeypatch.chdir(tmp_path)
+    registry.cache_clear()
+    yield
+    registry.cache_clear()
+
+
+def test_the_regulator_is_held_as_its_riccati_equation_says():
+    scenario = as_scenario("toy/regulator", ["evaluation.episodes=200"])
+    hp = {"copies": 64, "learning_rate": 0.02, "net_arch": []}
+    run = sandbox.train(scenario, "pathwise", steps=64 * 32 * 120, hp=hp)
+    table = sandbox.evaluate([run, "optimal"], scenario)
+    learned, best = (np.mean(table.values(name)) for name in ("pathwise", "optimal"))
+    assert best <= learned <= 1.02 * best
+
+
+def test_lost_sales_with_lead_time_1_is_within_a_percent_of_its_optimum():
+    assert trained("inventory/lost-sales-l1-p4", seed=0, steps=2_000_000)["gap"] < 1.0
+
+
+@pytest.mark.parametrize("scenario", ["inventory/lost-sales-l2-p4", "toy/regulator"])
+def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(scenario):
+    resolved = as_scenario(scenario)
+    env = sandbox.make(resolved)
+    config = PathwiseConfig(copies=8, segment=4, tail=4, normalize_observation=True)
+    folder = Path("state")
+    folder.mkdir()
+
+    def learned(stop, resume=None):
+        calls = []
+
+        def update(steps, policy, values=None, state=None):
+            calls.append(steps)
+            if stop and len(calls) == 2:
+                state(folder, None)
+                raise StopTraining
+
+        return train(
+            TrainContext(
+                make_envs=lambda n: None,
+                observation_space=env.observation_space,
+                action_space=env.action_space,
+                config=config,
+                steps=20 * 8 * 8 * 4 if "lost" in scenario else 20 * 8 * 32 * 4,
+                seed=0,
+                num_envs=1,
+                update=update,
+                models=models_of(resolved),
+                resume=resume,
+            )
+        )
+
+    whole = learned(stop=False)
+    with pytest.raises(StopTraining):
+        learned(stop=True)
+    assert read_state(folder, "learner")["state"]["steps"] > 0
+    again = learned(stop=False, resume=Resume(folder, environments=True))
+    rows = np.random.default_rng(0).normal(size=(16, *env.observation_space.shape)).astype(np.float32)
+    np.testing.assert_array_equal(whole.act(rows), again.act(rows))
+
+
+def test_its_policy_is_exported_like_that_of_any_actor():
+    pytest.importorskip("onnxruntime")
+    run = sandbox.train("toy/regulator", "pathwise", steps=64 * 32 * 4, hp={"copies": 64})
+    assert export(run).path.exists()
+
+
+@pytest.mark.parametrize(
+    ("scenario", "changes", "message"),
+    [
+        ("inventory/lost-sales-l2-p4", ["config.orders=discrete"], "takes Box"),
+        ("inventory/joint-replenishment", ["config.orders=continuous"], "the task offers none"),
+    ],
+)
+def test_a_task_without_gradients_is_refused_and_nothing_is_written(scenario, changes, message):
+    with pytest.raises(MisfitError, match=message):
+        sandbox.train(as_scenario(scenario, changes), "pathwise", steps=1_000)
+    assert not Path("runs").exists()
