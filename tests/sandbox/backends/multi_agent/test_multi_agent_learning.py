@@ -48,17 +48,15 @@ def test_under_uniform_play_a_sum_prefers_the_safe_corner_of_the_climbing_game(t
     assert payoff("cooperation/matrix", "vdn", 24_000, tmp_path, hp=UNIFORM)[0] == 5
 
 
-@pytest.mark.parametrize("algo", ["ippo", "mappo"])
-@pytest.mark.parametrize("shared", [True, False])
-def test_unlike_agents_that_leave_learn_to_hunt(algo, shared, tmp_path):
+def test_unlike_agents_that_leave_learn_to_hunt(tmp_path):
     run = sandbox.train(
         "toy/tag",
-        algo,
+        "ippo",
         steps=120_000,
         num_envs=8,
         runs_dir=tmp_path,
-        hp={"share_parameters": shared, "learning_rate": 0.003},
+        hp={"learning_rate": 0.003},
     )
     agents = sandbox.evaluate([run, "chase", "random"], "toy/tag", episodes=60).to_json()["agents"]
     best, random = agents["chase"]["mean"], agents["random"]["mean"]
-    assert agents[algo]["mean"] < best + 0.2 * (random - best)
+    assert agents["ippo"]["mean"] < best + 0.2 * (random - best)
