@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from traffic_support import COLOGNE1
+
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.env import SignalEnv
 from sandbox_traffic.reward import PRESETS
-from traffic_support import COLOGNE1
 
 
 def branch(env: SignalEnv, shift: int) -> list[tuple[bytes, float]]:
