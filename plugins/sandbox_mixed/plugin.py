@@ -71,8 +71,8 @@ HUMAN_ACTS = {
 }
 
 NOBODY_LEAVES = {
-    "baseline-beats-random": "the suite's small instance is a ring of 20 s, which no vehicle leaves, and the first "
-    "scenario of the task ranks by outflow",
+    "baseline-beats-random": "the suite's small instance is a ring of 20 s, which no vehicle leaves, and the "
+    "first scenario of the task ranks by outflow",
 }
 
 RING = Task(
