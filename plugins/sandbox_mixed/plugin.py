@@ -70,6 +70,11 @@ HUMAN_ACTS = {
     "is not bounded as actions are: it tells the simulation so, and nothing else",
 }
 
+NOBODY_LEAVES = {
+    "baseline-beats-random": "the suite's small instance is a ring of 20 s, which no vehicle leaves, and the "
+    "first scenario of the task ranks by outflow",
+}
+
 RING = Task(
     name="ring",
     version=1,
@@ -160,9 +165,9 @@ SUMO = Task(
         Metric("length", "m", "higher", "length of the ring, for reading the others; 0 elsewhere"),
     ),
     max_num_envs=2,
-    resume="state",
+    resume="none",
     baselines=CONTROLLERS,
-    expected_failures=HUMAN_ACTS,
+    expected_failures={**HUMAN_ACTS, **NOBODY_LEAVES},
     sources=(WU, FLOW, STERN, IDM),
     small={
         "network": "ring",

@@ -19,7 +19,7 @@ from sandbox_mixed.lanes import CLIP, MEMORY, SCALES, Local
 from sandbox_mixed.ring.core import ADAPTIVE_CRUISE, FOLLOWER_STOPPER, PI_SATURATION
 from sandbox_mixed.road_picture import draw_roads
 from sandbox_mixed.sumo import scenes
-from sandbox_mixed.sumo.networks import Sources, network_file
+from sandbox_mixed.sumo.networks import Sources, network_file, sumo_binary
 from sandbox_mixed.sumo.process import RoadProcess
 from sandbox_mixed.sumo.reward import Interval
 
@@ -88,6 +88,9 @@ class SumoRoad:
         actions = 6 if self.scene.command == "limit" else self.scene.agents
         self.action_space = spaces.Box(-1.0, 1.0, (actions,), np.float32)
         self.human, self.road = False, None
+        sumo_binary("sumo")  # says what to install where it is missing
+        self.spare = RoadProcess()
+        self.spare.wait()
         self.answer: dict[str, Any] = {}
         self.folder = tempfile.TemporaryDirectory(prefix="sandbox-rl-mixed-")
         self.time, self.sums, self.length = 0, np.zeros(5), 0.0
@@ -95,6 +98,7 @@ class SumoRoad:
         self.last_vehicle_count = 0
 
     road: RoadProcess | None
+    spare: RoadProcess | None
 
     def begin(self, row: int, rng: np.random.Generator) -> None:
         """Start SUMO in a fresh process."""
@@ -107,13 +111,15 @@ class SumoRoad:
         net = self._net(sources)
         if self.road is not None:
             self.road.close()
-        self.road = RoadProcess({
+        self.road, self.spare = self.spare, None
+        if self.road is None:
+            self.road = RoadProcess()
+        self.answer = self.road.begin({
             "scene": self.scene.plain(), "net": str(net), "routes": str(routes),
             "seed": int(rng.integers(2**31)), "steps": config.decision_steps,
             "driver": list(config.driver.idm()), "limits": list(config.limits()),
             "filtered": config.gap_filter,
         })  # fmt: skip
-        self.answer = self.road.answer
         self.traffic.recent = []
         self.traffic.update(self.answer["local"])
         self.time, self.sums, self.collided = 0, np.zeros(5), False
@@ -202,9 +208,10 @@ class SumoRoad:
         return draw_roads(picture["lanes"], picture["vehicles"])
 
     def close(self) -> None:
-        """End SUMO's process."""
-        if self.road is not None:
-            self.road.close()
+        """End SUMO's processes."""
+        for process in (self.road, self.spare):
+            if process is not None:
+                process.close()
         self.folder.cleanup()
 
     def _scene(self, length: float, first: int) -> tuple[Sources, scenes.Scene]:

@@ -22,20 +22,23 @@ Answer = dict[str, Any]
 
 
 class RoadProcess:
-    """One episode; ends with this object.
+    """A process that plays one episode; ends with this object. It takes a second to be ready."""
 
-    Args:
-        request: See `sandbox_mixed.sumo.road.Road`.
-    """
-
-    def __init__(self, request: Answer) -> None:
+    def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             number = theirs.fileno()
             self._process = start_module("sandbox_mixed.sumo.worker", [str(number)], pass_fds=(number,))
         self._connection = Connection(ours.detach())
         self.close = weakref.finalize(self, _end, os.getpid(), self._process, self._connection)
-        self.answer = self.ask(request)
+
+    def begin(self, request: Answer) -> Answer:
+        """Start the episode; see `sandbox_mixed.sumo.road.Road`."""
+        return self.ask(request)
+
+    def wait(self) -> None:
+        """Wait until the process is ready to begin."""
+        self.ask({"ready": True})
 
     def ask(self, request: Answer) -> Answer:
         """Send a request; its answer.

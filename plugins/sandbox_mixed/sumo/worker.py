@@ -11,16 +11,21 @@ import sys
 from multiprocessing.connection import Connection
 
 from sandbox.api import Parent, follow_parent
-from sandbox_mixed.sumo.road import Road
+from sandbox_mixed.sumo.road import Road, import_libsumo
 
 
 def main() -> None:
     """Serve one episode until the other end is closed."""
     follow_parent(Parent.from_argument(sys.argv[-1]))
     connection = Connection(int(sys.argv[1]))
+    import_libsumo()
     with contextlib.suppress(EOFError, OSError):
         try:
-            road = Road(json.loads(connection.recv_bytes()))
+            request = json.loads(connection.recv_bytes())
+            while "ready" in request:
+                connection.send_bytes(json.dumps({"ready": True}).encode())
+                request = json.loads(connection.recv_bytes())
+            road = Road(request)
             answer = road.answer([], True)
             while True:
                 connection.send_bytes(json.dumps(answer).encode())
