@@ -44,7 +44,9 @@ class HiddenLayer:
 
     def __init__(self, actor: Actor, count: int) -> None:
         self._layer, self.count = actor.net[:-1], count
-        self.size = int(actor.net[-1].in_features) + 1
+        last = actor.net[-1]
+        assert isinstance(last, torch.nn.Linear)
+        self.size = last.in_features + 1
 
     def of_seen(self, seen: Reals) -> Reals:
         """The layer's outputs and a 1."""
