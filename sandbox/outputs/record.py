@@ -129,7 +129,8 @@ def record(
         if target.exists():
             raise InvalidValueError(f"There is a dataset '{target}' already.", "Choose another --name.")
         seeds = range(low + seed, low + seed + episodes)
-        shares, noted = np.full(episodes, explore), {"explore": explore}
+        shares = np.full(episodes, explore)
+        noted: dict[str, object] = {"explore": explore}
         if quality is not None:
 
             def mean_return(share: float) -> float:

@@ -33,7 +33,9 @@ class InventorySimulator:
     """
 
     def __init__(self, model: Model, reward: RewardSpec, num_envs: int) -> None:
-        dependent = next((demand.kind for demand in model.demands if not demand.independent), None)
+        dependent: str | None = next(
+            (demand.kind for demand in model.demands if not demand.independent), None
+        )
         if getattr(model, "traces", None) is not None:
             dependent = "a file"
         if dependent is not None:

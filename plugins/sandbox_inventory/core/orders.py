@@ -68,7 +68,8 @@ class Orders:
         """
         if self.flat:
             half = 0.5 * self.max_quantity[0]
-            return xp.clip((action[:, 0] + 1.0) * half, 0.0, self.max_quantity[0])
+            clipped: Array = xp.clip((action[:, 0] + 1.0) * half, 0.0, self.max_quantity[0])
+            return clipped
         columns = [
             xp.clip((action[:, order] + 1.0) * (0.5 * limit), 0.0, limit)
             for order, limit in enumerate(self.max_quantity)

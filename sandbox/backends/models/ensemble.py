@@ -129,7 +129,7 @@ class Ensemble(nn.Module):
             layers = torch.baddbmm(bias, layers, weight)
             if number < len(self.weights) - 1:
                 layers = functional.silu(layers)
-        mean, log_var, logit = layers.split([self.outputs, self.outputs, 1], dim=-1)
+        mean, log_var, logit = torch.split(layers, [self.outputs, self.outputs, 1], dim=-1)
         log_var = self.max_log_var - functional.softplus(self.max_log_var - log_var)
         log_var = self.min_log_var + functional.softplus(log_var - self.min_log_var)
         return mean, log_var, logit[..., 0]
@@ -239,7 +239,7 @@ def fit(
             loss, _ = ensemble.losses(inputs[batch], targets[batch], ended[batch])
             spread = ensemble.max_log_var.sum() - ensemble.min_log_var.sum()
             optimizer.zero_grad()
-            (loss.sum() + 0.01 * spread).backward()
+            (loss.sum() + 0.01 * spread).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         loss, error = _held_out(ensemble, *held_out)
         better = loss < best_loss - MIN_GAIN

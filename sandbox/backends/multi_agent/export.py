@@ -78,6 +78,8 @@ class OneAgent(nn.Module):
     ) -> None:
         super().__init__()
         self.actors, self._agent = actors, agent
+        self.padding: Tensor
+        self.params: Tensor
         self.register_buffer("padding", torch.eye(inputs)[torch.as_tensor(columns)])
         self.register_buffer("params", torch.as_tensor(params))
         self._clip = None if normaliser is None else float(normaliser.CLIP)

@@ -87,7 +87,7 @@ class JointPolicy:
         Raises:
             MisfitError: If there are more or fewer agents, or their own spaces have other sizes.
         """
-        names = list(getattr(env, "possible_agents", None) or getattr(env, "agents", ()))
+        names = list(getattr(env, "possible_agents", None) or getattr(env, "agents", None) or ())
         if names and len(names) != len(self.agents):
             raise MisfitError(
                 f"The policy acts for {len(self.agents)} agents together; this task has {len(names)}.",

@@ -46,7 +46,7 @@ class HiddenLayer:
         self._layer, self.count = actor.net[:-1], count
         last = actor.net[-1]
         assert isinstance(last, torch.nn.Linear)
-        self.size = last.in_features + 1
+        self.size = int(last.in_features) + 1
 
     def of_seen(self, seen: Reals) -> Reals:
         """The layer's outputs and a 1."""
