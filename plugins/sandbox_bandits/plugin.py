@@ -44,7 +44,13 @@ GRADIENT_PLAIN = _agent(
     _SUTTON_BARTO.format("2.8"),
     memoryless=False,
 )
-ORACLE = _agent("oracle", "oracle", "Knows the means: regret 0.")
+ORACLE = Baseline(
+    "oracle",
+    "sandbox_bandits.agents:oracle",
+    "Knows the means: regret 0.",
+    memoryless=True,
+    optimal_in="regret",
+)
 
 BERNOULLI = Task(
     name="bernoulli",
