@@ -115,6 +115,8 @@ TEXT = Task(
     expected_failures={
         **DECLARES,
         "no-constant-observation": "every text begins with the token that marks the beginning",
+        "baseline-beats-random": "the model before writes as many bad reviews as good ones, so its mean is "
+        "near the 0 of what is no sentence",
     },
 )
 

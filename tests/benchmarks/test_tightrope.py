@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks import families
+from benchmarks.families import imitation
 from benchmarks.tightrope import CLIMB, Tightrope, demonstrations, excess_cost
 
 
@@ -42,7 +42,7 @@ def test_the_right_action_is_told_at_every_step():
 
 
 def test_asking_costs_less_than_records_at_equal_labels(monkeypatch):
-    monkeypatch.setattr(families, "LABELS", 512)
-    monkeypatch.setattr(families, "UPDATES", 800)
-    monkeypatch.setattr(families, "WALKS", 200)
-    assert families._excess("dagger", 64, seed=0) < families._excess("bc", 64, seed=0) / 3
+    monkeypatch.setattr(imitation, "LABELS", 512)
+    monkeypatch.setattr(imitation, "UPDATES", 800)
+    monkeypatch.setattr(imitation, "WALKS", 200)
+    assert imitation._excess("dagger", 64, seed=0) < imitation._excess("bc", 64, seed=0) / 3

@@ -24,6 +24,7 @@ BEER_GAME = inventory_task(
     family="beer_game",
     config="BeerGameConfig",
     baselines=BASELINES,
+    remembering=("sterman",),
     sources=(STERMAN,),
     agents="parallel",
     views=(BULLWHIP,),
@@ -36,7 +37,9 @@ BEER_GAME_CENTRAL = inventory_task(
     family="beer_game",
     config="BeerGameConfig",
     baselines=BASELINES,
+    remembering=("sterman",),
     sources=(STERMAN,),
+    simulator=False,  # the customer's demand is a given trace
     views=(BULLWHIP,),
     expected_failures={
         **PADDED_PIPELINE,

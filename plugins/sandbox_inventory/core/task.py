@@ -57,6 +57,8 @@ def inventory_task(
     views: tuple[View, ...] = (),
     finite_model: bool = False,
     dynamics: bool = False,
+    simulator: bool = True,
+    remembering: tuple[str, ...] = (),
     expected_failures: Mapping[str, str] | None = None,
 ) -> Task:
     """A task of this package.
@@ -77,6 +79,8 @@ def inventory_task(
         views: Views beyond trajectories and replay.
         finite_model: Whether the family's ``finite`` module has the function ``finite_model``.
         dynamics: Whether the ``model`` module has ``dynamics``, the model in operations of any library.
+        simulator: Whether a task of one agent offers copies for planning: not where its demand is no chance.
+        remembering: Baselines whose orders depend on more than the present state.
         expected_failures: Checks of the contract suite that the task cannot pass, each with the reason.
     """
     module = f"sandbox_inventory.{family}.model"
@@ -94,12 +98,12 @@ def inventory_task(
         agents=agents,
         cheap=True,
         resume="state",
-        baselines=tuple(replace(rule, memoryless=True) for rule in baselines),
+        baselines=tuple(replace(rule, memoryless=rule.name not in remembering) for rule in baselines),
         bound=f"sandbox_inventory.{family}.bound:bound" if bound else None,
         sources=sources,
         views=(TRAJECTORIES, REPLAY, *views),
         dynamics=f"{module}:dynamics" if dynamics else None,
-        simulator=f"{module}:simulator" if agents == "single" else None,
+        simulator=f"{module}:simulator" if simulator and agents == "single" else None,
         finite_model=f"sandbox_inventory.{family}.finite:finite_model" if finite_model else None,
         expected_failures=expected_failures or {},
     )

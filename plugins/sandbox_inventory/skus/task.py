@@ -23,5 +23,6 @@ SKUS = inventory_task(
         Baseline("s-S", f"{RULES}:make_min_max", "the same level with an optimised lot"),
     ),
     bound=True,
+    simulator=False,  # demand is a given trace
     sources=("Silver, Pyke & Thomas 2017, Inventory and Production Management in Supply Chains",),
 )

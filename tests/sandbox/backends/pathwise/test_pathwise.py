@@ -36,8 +36,8 @@ def test_the_regulator_is_held_as_its_riccati_equation_says():
     assert best <= learned <= 1.02 * best
 
 
-def test_lost_sales_with_lead_time_1_is_within_a_percent_of_its_optimum():
-    assert trained("inventory/lost-sales-l1-p4", seed=0, steps=2_000_000)["gap"] < 1.0
+def test_lost_sales_with_lead_time_1_is_within_half_a_percent_of_its_optimum():
+    assert trained("inventory/lost-sales-l1-p4", seed=0, steps=6_000_000)["gap"] < 0.5
 
 
 @pytest.mark.parametrize("scenario", ["inventory/lost-sales-l2-p4", "toy/regulator"])
