@@ -9,8 +9,8 @@ import numpy as np
 from sandbox.api import InvalidValueError
 from sandbox_chip.kernels import bitgrid
 from sandbox_chip.netlist import MACRO, Fence, Netlist
-from sandbox_chip.orientation import ORIENTATIONS, turned_margins, turned_sizes
-from sandbox_chip.types import Bits, Floats, Ints, Orientations, Rectangles
+from sandbox_chip.orientation import turned_margins, turned_sizes
+from sandbox_chip.types import Bits, Floats, Ints, Rectangles
 
 ROUNDING = 1e-9
 """Share of a cell by which a size may exceed a whole number of cells without another cell being counted."""
@@ -34,15 +34,6 @@ def margins(netlist: Netlist, nodes: Ints, channel: float = 0.0) -> Floats:
     return np.maximum(halo, channel / 2)
 
 
-def turned_by(orientation: Orientations, values: Floats) -> Floats:
-    """Margins of nodes after each is turned by its own orientation, shape ``(n, 4)``."""
-    turned = np.empty_like(values)
-    for index in range(len(ORIENTATIONS)):
-        chosen = orientation == index
-        turned[chosen] = turned_margins(index, values[chosen])
-    return turned
-
-
 def free_cells(netlist: Netlist, grid: int, channel: float = 0.0) -> Bits:
     """All cells but those under fixed macros with their margins and under blockages, as bits.
 
@@ -55,6 +46,8 @@ def free_cells(netlist: Netlist, grid: int, channel: float = 0.0) -> Bits:
 def _fixed_boxes(netlist: Netlist, channel: float) -> Rectangles:
     """Boxes of the fixed macros with their margins."""
     fixed = np.flatnonzero((netlist.kind == MACRO) & netlist.fixed)
+    if not len(fixed):
+        return np.empty((0, 4))
     lost = fixed[~(np.isfinite(netlist.x[fixed]) & np.isfinite(netlist.y[fixed]))]
     if len(lost):
         raise InvalidValueError(
@@ -63,7 +56,7 @@ def _fixed_boxes(netlist: Netlist, channel: float) -> Rectangles:
         )
     turn = netlist.orientation[fixed]
     width, height = turned_sizes(turn, netlist.width[fixed], netlist.height[fixed])
-    left, bottom, right, top = turned_by(turn, margins(netlist, fixed, channel)).T
+    left, bottom, right, top = turned_margins(turn, margins(netlist, fixed, channel)).T
     x, y = netlist.x[fixed], netlist.y[fixed]
     return np.stack(
         (x - width / 2 - left, y - height / 2 - bottom, x + width / 2 + right, y + height / 2 + top), axis=1

@@ -32,6 +32,11 @@ _SWAPS_SIDES = _MATRIX[:, 0, 0] == 0
 _SIDES = np.array([[-1.0, 0.0], [0.0, -1.0], [1.0, 0.0], [0.0, 1.0]])
 """Directions of the left, bottom, right and top side."""
 
+_SIDE_BEFORE = np.array(
+    [[int((side @ turn == _SIDES).all(1).argmax()) for side in _SIDES] for turn in _MATRIX], dtype=np.intp
+)
+"""Which side of a node in N lies on the left, at the bottom, on the right and at the top."""
+
 _COMPOSED = np.array(
     [[int((after @ before == _MATRIX).all((1, 2)).argmax()) for before in _MATRIX] for after in _MATRIX],
     dtype=np.int8,
@@ -67,17 +72,15 @@ def turned_sizes(orientation: Orientations, width: Floats, height: Floats) -> tu
     return np.where(swapped, height, width), np.where(swapped, width, height)
 
 
-def turned_margins(orientation: int, margins: Floats) -> Floats:
-    """Left, bottom, right and top margins of nodes after turning, shape ``(…, 4)``.
+def turned_margins(orientation: int | Orientations, margins: Floats) -> Floats:
+    """Left, bottom, right and top margins of nodes after turning, shape ``(n, 4)``.
 
     Args:
-        orientation: Index into `ORIENTATIONS`.
+        orientation: Index into `ORIENTATIONS`: one for all nodes, or one each.
         margins: Of the nodes as they are drawn in N, in the same order.
     """
-    turned = np.empty_like(margins)
-    for side, direction in enumerate(_SIDES @ _MATRIX[orientation].T):
-        turned[..., int((direction == _SIDES).all(1).argmax())] = margins[..., side]
-    return turned
+    before = _SIDE_BEFORE[orientation]
+    return margins[:, before] if before.ndim == 1 else np.take_along_axis(margins, before, axis=1)
 
 
 def composed(after: int, before: int | Orientations) -> Orientations:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from sandbox.api import InvalidValueError
-from sandbox_chip.floorplan import free_cells, margins, regions, turned_by, whole_cells
+from sandbox_chip.floorplan import free_cells, margins, regions, whole_cells
 from sandbox_chip.kernels.pins import gather_pins
 from sandbox_chip.kernels.problem_arrays import ProblemArrays
 from sandbox_chip.kernels.wirelength import wirelength
 from sandbox_chip.netlist import Netlist
-from sandbox_chip.orientation import ORIENTATIONS, composed, turned_offsets, turned_sizes
+from sandbox_chip.orientation import ORIENTATIONS, composed, turned_margins, turned_offsets, turned_sizes
 from sandbox_chip.types import Floats, Ints, Orientations, Places
 
 CHOICES = {
@@ -144,7 +144,9 @@ def _arrays(
     sizes = [turned_sizes(turn, netlist.width[macros], netlist.height[macros]) for turn in orientations]
     width, height = np.array([size[0] for size in sizes]), np.array([size[1] for size in sizes])
     drawn = margins(netlist, macros, channel)
-    left, bottom, right, top = np.array([turned_by(turn, drawn).T for turn in orientations]).swapaxes(0, 1)
+    left, bottom, right, top = np.array([turned_margins(turn, drawn).T for turn in orientations]).swapaxes(
+        0, 1
+    )
     entry_start, entry_net, pin_box, net_start, net_macro, net_entry, fixed, fixed_pins = _entries(
         netlist, macros, orientations
     )
