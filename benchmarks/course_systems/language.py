@@ -43,6 +43,8 @@ from sandbox_language.networks.reward_model import reward_model
 from sandbox_language.ratings import HELD_OUT, rating
 
 Array = NDArray[Any]
+KL_TICKS = (0.2, 0.5, 1.0, 2.0, 5.0)
+
 Table = list[dict[str, Any]]
 
 PARTS = ("best-of-n", "penalty", "algorithms")
@@ -252,6 +254,8 @@ def draw_frontier(tables: Mapping[str, Table], path: Path) -> None:
         for agent, row in last.items():
             place.plot(row["kl"], row[name], "o", ms=6, label=agent)
         place.set_xscale("log")
+        place.set_xticks(KL_TICKS, [f"{tick:g}" for tick in KL_TICKS])
+        place.xaxis.set_minor_formatter("")
         place.set_xlabel("KL from the pre-trained model (nats)", fontsize=9)
         place.set_title(title, fontsize=10)
         place.spines[["top", "right"]].set_visible(False)
