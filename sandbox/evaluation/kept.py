@@ -49,6 +49,7 @@ class KeptEpisodes:
         self._scenario = scenario
         self._fresh = fresh
         self._native = is_native(scenario)
+        self._contents: dict[str, str] = {}
 
     def find(self, agent: Agent, seeds: Sequence[int]) -> dict[int, Episode]:
         """The kept ones of an agent's episodes, by seed; none for an agent that is played every time.
@@ -88,7 +89,11 @@ class KeptEpisodes:
         name = agent.baseline
         if name is None or (name in baselines and baselines[name].timed):
             return None
-        content = _content(self._scenario, name)
+        if (
+            name not in self._contents
+        ):  # asked for with every episode; a process keeps the code that it loaded
+            self._contents[name] = _content(self._scenario, name)
+        content = self._contents[name]
         if self._native:  # the random agent's numbers depend on the batch that it plays
             content = f"{content} {list(seeds)}"
         identity = hashlib.sha256(content.encode()).hexdigest()
