@@ -20,8 +20,9 @@ from sandbox.backends.denoising.losses import (
     gaussian,
 )
 from sandbox.backends.denoising.model import denoiser_of
-from sandbox.backends.denoising.policy import DenoiserPolicy, split, take_weights
+from sandbox.backends.denoising.policy import DenoiserPolicy, split
 from sandbox.backends.policy_files import read_policy
+from sandbox.backends.task_network import take_weights
 from sandbox.backends.tensors import load_module, load_optimizer, packed
 
 Fit = Callable[..., dict[str, float]]
@@ -66,7 +67,7 @@ class DenoiserLearner:
         self._reference = copy.deepcopy(self._denoiser)
         self._reference.network.requires_grad_(False)
         self._denoiser.network.requires_grad_(True)
-        self._policy.denoiser = self._denoiser
+        self._policy.model = self._denoiser
         if context.initial is not None and context.resume is None:
             take_weights(self._denoiser.network, read_policy(context.initial).tensors, context.initial)
         self._optimizer = torch.optim.AdamW(

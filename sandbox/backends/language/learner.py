@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from sandbox.api import Interaction, MisfitError, RunFailedError, TrainContext
 from sandbox.api.types import Json
 from sandbox.backends.language.model import CausalModel, model_of, token_log_probs
-from sandbox.backends.language.policy import LanguagePolicy, take_weights
+from sandbox.backends.language.policy import LanguagePolicy
 from sandbox.backends.language.writing import Written, tensor, write
 from sandbox.backends.policy_files import read_policy
+from sandbox.backends.task_network import take_weights
 from sandbox.backends.tensors import load_module, load_optimizer, packed
 
 

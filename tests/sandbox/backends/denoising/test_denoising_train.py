@@ -73,8 +73,8 @@ def test_a_stopped_training_goes_on_bit_by_bit(algorithm: str, tmp_path: Path) -
     with pytest.raises(KeyboardInterrupt):
         learned(plan, stop=tmp_path)
     gone_on = learned(plan, resume=tmp_path)
-    for name, tensor in whole.denoiser.network.state_dict().items():
-        np.testing.assert_array_equal(gone_on.denoiser.network.state_dict()[name], tensor)
+    for name, tensor in whole.model.network.state_dict().items():
+        np.testing.assert_array_equal(gone_on.model.network.state_dict()[name], tensor)
 
 
 def learned(
