@@ -1,5 +1,6 @@
 """Classical placers as policies: each plans a whole placement and then plays it macro by macro.
 
+Where somebody else has placed macros otherwise, those that only lower wirelength plan the rest anew.
 The fixed amounts of work here are what a placer does without ``--seconds``.
 """
 
@@ -13,14 +14,18 @@ import numpy as np
 
 from sandbox.api import InvalidValueError
 from sandbox_chip.episode import Episode
+from sandbox_chip.kernels.bitgrid import INFINITY
+from sandbox_chip.kernels.decoders import best_place
 from sandbox_chip.placers.analytic import analytic
 from sandbox_chip.placers.annealing import anneal
-from sandbox_chip.placers.greedy import greedy, start_placement
+from sandbox_chip.placers.greedy import start_placement
 from sandbox_chip.placers.hill_climbing import hill_climbing
 from sandbox_chip.placers.mixed_size import mixed_size
 from sandbox_chip.placers.rebuild import rebuild
 from sandbox_chip.placers.search import SearchBudget
 from sandbox_chip.placers.walkers import go_with_the_winners
+from sandbox_chip.problem import Problem
+from sandbox_chip.rest import follows, rest
 from sandbox_chip.types import Bools, Ints, Places
 
 if TYPE_CHECKING:
@@ -29,6 +34,9 @@ if TYPE_CHECKING:
 
 Plan = Callable[[Episode, "float | None"], Places]
 """From an episode that has just begun and a time limit (s) to a complete placement."""
+
+Search = Callable[[Problem, "float | None", int], Places]
+"""From a problem, a time limit (s) and the episode's seed to a complete placement of it."""
 
 
 class Placer:
@@ -65,31 +73,92 @@ class Placer:
         # A row that has begun another episode is ignored by the caller: any action will do.
         if number != episode.number or episode.over:
             return 0
-        column, cell_row, k = (int(value) for value in places[episode.state.num_placed])
-        return episode.action(column, cell_row, k) if k >= 0 else 0
+        return _action(episode, places[episode.state.num_placed])
 
 
-def greedy_policy(env: ChipEnv | ChipVectorEnv) -> Placer:
+class Replanner(Placer):
+    """A `Placer` that plans the rest anew where the macros so far are not those of its plan.
+
+    It can be asked in any state what it would do. Macros that somebody else has placed are blocks to it.
+
+    Args:
+        env: The environment (single or vector) that is played.
+        search: The method.
+        seconds: As for `Placer`, for each time that it plans.
+    """
+
+    replans = True
+
+    def __init__(self, env: ChipEnv | ChipVectorEnv, search: Search, seconds: float | None = None) -> None:
+        super().__init__(env, lambda episode, limit: search(episode.problem, limit, episode.seed), seconds)
+        self.search = search
+
+    def _next(self, row: int, episode: Episode) -> int:
+        number, places = self.plans[row]
+        if number == episode.number and not episode.over and not follows(episode.state, places):
+            left = self.search(rest(episode.problem, episode.state), self.seconds, episode.seed)
+            placed = episode.state.places[: episode.state.num_placed]
+            self.plans[row] = number, np.concatenate((placed, left))
+        return super()._next(row, episode)
+
+
+class GreedyPlacer:
+    """The baseline ``greedy``: a `sandbox.api.Policy` whose action depends on the present state alone.
+
+    Args:
+        env: The environment (single or vector) that is played.
+    """
+
+    def __init__(self, env: ChipEnv | ChipVectorEnv) -> None:
+        self.episodes: list[Episode] = env.episodes
+
+    def reset(self, num_envs: int, seed: int | None = None) -> None:
+        """There is nothing to forget."""
+
+    def act(self, observation: Any, mask: Bools | None = None, deterministic: bool = True) -> Ints:
+        """The legal cell of every row's next macro where the wirelength grows least."""
+        return np.array(
+            [0 if episode.over else _greedy_action(episode) for episode in self.episodes], np.int64
+        )
+
+    def save(self, directory: Path) -> None:
+        """Not offered: a classical placer is made from its environment."""
+        raise NotImplementedError("a baseline is made from its environment, not saved")
+
+
+def _greedy_action(episode: Episode) -> int:
+    arrays, state, place = episode.problem.arrays, episode.state, np.empty(3, np.int64)
+    scratch, line = np.empty((4, 2 * arrays.grid)), np.empty(state.free.shape[1], np.uint64)
+    best_place(arrays, state.num_placed, state.free, state.bounds, scratch, line, INFINITY, place)
+    return _action(episode, place)
+
+
+def _action(episode: Episode, place: Ints) -> int:
+    column, cell_row, k = (int(value) for value in place)
+    return episode.action(column, cell_row, k) if k >= 0 else 0
+
+
+def greedy_policy(env: ChipEnv | ChipVectorEnv) -> GreedyPlacer:
     """The baseline ``greedy``."""
-    return Placer(env, lambda episode, seconds: greedy(episode.problem).places)
+    return GreedyPlacer(env)
 
 
 def hill_climbing_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
     """The baseline ``hill-climbing``."""
 
-    def plan(episode: Episode, seconds: float | None) -> Places:
-        return hill_climbing(episode.problem, SearchBudget(seconds, 500), episode.seed).places
+    def search(problem: Problem, seconds: float | None, seed: int) -> Places:
+        return hill_climbing(problem, SearchBudget(seconds, 500), seed).places
 
-    return Placer(env, plan, seconds)
+    return Replanner(env, search, seconds)
 
 
 def annealing_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
     """The baseline ``annealing``."""
 
-    def plan(episode: Episode, seconds: float | None) -> Places:
-        return anneal(episode.problem, SearchBudget(seconds, 100_000), episode.seed).places
+    def search(problem: Problem, seconds: float | None, seed: int) -> Places:
+        return anneal(problem, SearchBudget(seconds, 100_000), seed).places
 
-    return Placer(env, plan, seconds)
+    return Replanner(env, search, seconds)
 
 
 def analytic_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
@@ -105,10 +174,10 @@ def analytic_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) 
 def rebuild_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
     """The baseline ``rebuild``."""
 
-    def plan(episode: Episode, seconds: float | None) -> Places:
-        return rebuild(episode.problem, SearchBudget(seconds, 5_000), episode.seed).places
+    def search(problem: Problem, seconds: float | None, seed: int) -> Places:
+        return rebuild(problem, SearchBudget(seconds, 5_000), seed).places
 
-    return Placer(env, plan, seconds)
+    return Replanner(env, search, seconds)
 
 
 def winners_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:

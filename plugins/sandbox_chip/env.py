@@ -125,6 +125,10 @@ class ChipEnv(gym.Env[dict[str, Any], np.int64]):
 
         return frame(self.episode)
 
+    def action_text(self, action: Any, row: int = 0) -> str:
+        """An action as where which macro goes, with its orientation where there is a choice."""
+        return self.episode.action_text(int(action))
+
     def get_state(self) -> dict[str, Any]:
         """All that `set_state` needs to continue bit by bit."""
         return {"np_random": self.np_random.bit_generator.state, "episode": self.episode.get_state()}

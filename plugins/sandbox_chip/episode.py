@@ -13,6 +13,7 @@ from sandbox_chip.designs import Design, DesignSource
 from sandbox_chip.dynamics import PlacementState, initial_state, place_at, place_next
 from sandbox_chip.finish import Placement, centres, finish
 from sandbox_chip.metrics import final_metrics
+from sandbox_chip.orientation import ORIENTATIONS
 from sandbox_chip.placers.initial import filed_centres
 from sandbox_chip.problem import Problem
 from sandbox_chip.reward import Transition
@@ -75,6 +76,15 @@ class Episode:
     def action(self, column: int, row: int, k: int) -> int:
         """The action that puts the next macro's lower-left corner on a cell in orientation choice k."""
         return (k * self.problem.grid + row) * self.problem.grid + column
+
+    def action_text(self, action: int) -> str:
+        """An action of the next macro in words."""
+        problem, macro = self.problem, self.state.num_placed
+        k, cell = divmod(action, problem.grid**2)
+        row, column = divmod(cell, problem.grid)
+        turned = ORIENTATIONS[problem.orientations[k, macro]]
+        turn = f" turned {turned}" if problem.num_choices > 1 else ""
+        return f"{problem.netlist.nodes[problem.macros[macro]]} at column {column}, row {row}{turn}"
 
     def place_as_filed(self) -> None:
         """From here on put every macro exactly where the file has it, on or off the grid.

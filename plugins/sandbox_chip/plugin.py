@@ -55,6 +55,7 @@ BASELINES = (
         "sandbox_chip.baselines:greedy_policy",
         "each macro, largest first, at the legal cell where the wirelength grows least",
         "the wire mask of MaskPlace (Lai et al. 2022), taken greedily",
+        memoryless=True,
     ),
     Baseline(
         "hill-climbing",

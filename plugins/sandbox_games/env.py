@@ -76,6 +76,12 @@ class GameCore:
         metrics = self.match.metrics(row)
         return metrics | judged(self.match, row, self.config.judge_from) if self.judges else metrics
 
+    def action_text(self, action: Any, row: int = 0) -> str:
+        """A move as people write it: the letter of its column, with the row where stones do not fall."""
+        from sandbox_games.boards import drawing
+
+        return drawing(self.match).labels.get(int(action)) or f"move {int(action)}"
+
 
 def row_spaces(game: Any) -> tuple[gym.spaces.Box, gym.spaces.Discrete[Any]]:
     """Observation and action space of one player."""

@@ -31,7 +31,9 @@ class Policy(Protocol):
       several: parts with ``name``, ``module``, ``observation_space``, ``action_space``, and ``cut``, which
       takes observations, masks and actions of all rows and returns those of the part;
     - ``memoryless``, false where an action depends on more than the present observation (a recurrent
-      state): such a policy cannot be asked in the middle of an episode, as an expert is.
+      state): such a policy cannot be asked in the middle of an episode, as an expert is;
+    - ``replans``, true of one that searches for a whole episode (`Baseline.timed`) and does so again where it
+      is in a state that its plan does not lead to: `sandbox.moves` can ask it what it would do.
     """
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:

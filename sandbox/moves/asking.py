@@ -20,8 +20,8 @@ def askable(
 ) -> tuple[list[Agent], dict[str, str]]:
     """Those who can be asked, and why the others cannot.
 
-    A method that searches for the whole episode at its beginning, or that hands control over to the
-    simulator, has no answer to the state that somebody else's actions led to.
+    A method that searches for the whole episode at its beginning and does not plan again, or that hands
+    control over to the simulator, has no answer to the state that somebody else's actions led to.
 
     Args:
         scenario: What is played.
@@ -49,13 +49,13 @@ def askable(
 
 def _reason(scenario: ResolvedScenario, stage: Stage, agent: Agent, seed: int) -> str:
     """Why an agent cannot be asked; empty where it can."""
-    for baseline in scenario.task.baselines:
-        if agent.folder is None and baseline.name == agent.baseline and baseline.timed:
-            return "it searches for a whole episode at once"
+    timed = {baseline.name for baseline in scenario.task.baselines if baseline.timed}
     try:
         stage.reset(seed)
         before = _state(stage)
         policy = policy_of(scenario, agent, stage.bare, stage.space, stage.seen)
+        if agent.folder is None and agent.baseline in timed and not getattr(policy, "replans", False):
+            return "it searches for a whole episode at once"
         policy.reset(stage.rows, seed)
         stage.act(policy, True)
     except SandboxError as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.moves.actions import in_words
+from sandbox.moves.actions import key
 from sandbox.moves.choose import Kinds
 from sandbox.moves.estimate import Plan, Worth, interval, p_value, verdict
 from sandbox.moves.stage import Stage
@@ -50,7 +50,7 @@ def finds(
                 agent=stage.names[moment.row] if stage.names else None,
                 observation=named(stage, moment),
                 action=moment.action,
-                text=in_words(stage.bare, moment.row, stage.space, moment.action),
+                text=moment.words.get(key(moment.action), key(moment.action)),
                 novelty=moment.novelty,
                 prior=moment.prior,
                 screened=candidate.screened,
@@ -62,7 +62,7 @@ def finds(
                 terms={
                     name: float(values[:, candidate.column].mean()) for name, values in evidence.terms.items()
                 },
-                alternatives=_alternatives(evidence, stage, moment.row, len(candidates)),
+                alternatives=_alternatives(evidence, moment, len(candidates)),
                 classical_follow_up=_follow_up(candidate, evidence, len(candidates)),
                 kind=kinds.of(decision),
             )
@@ -70,12 +70,12 @@ def finds(
     return lists
 
 
-def _alternatives(evidence: Worth, stage: Stage, row: int, candidates: int) -> tuple[Alternative, ...]:
+def _alternatives(evidence: Worth, moment: Moment, candidates: int) -> tuple[Alternative, ...]:
     return tuple(
         Alternative(
             methods=methods,
             action=action,
-            text=in_words(stage.bare, row, stage.space, action),
+            text=moment.words.get(key(action), key(action)),
             difference=float(evidence.differences[:, column].mean()),
             ci95=interval(evidence.differences[:, column], candidates),
         )

@@ -10,7 +10,7 @@ import numpy as np
 from sandbox.api.policy import Policy
 from sandbox.api.types import Element
 from sandbox.evaluation.agents import Agent, policy_of
-from sandbox.moves.actions import allowed, as_json, novelty
+from sandbox.moves.actions import allowed, as_json, in_words, key, novelty
 from sandbox.moves.stage import Stage
 from sandbox.records.moves import Moment, ScanRecord
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -86,14 +86,18 @@ def _moment(
     new = novelty(stage.space, action, told)
     if new <= NOVEL:
         return None
+    known = {name: None if other is None else as_json(other) for name, other in told.items()}
+    # Words may depend on the state, which is at hand now.
+    named = [as_json(action), *(other for other in known.values() if other is not None)]
     return Moment(
         step=step,
         row=row,
         observation=sketch(stage.observation, row),
         action=as_json(action),
-        advice={name: None if other is None else as_json(other) for name, other in told.items()},
+        advice=known,
         novelty=new,
         prior=_prior(policy, row, action),
+        words={key(each): in_words(stage.bare, row, stage.space, each) for each in named},
     )
 
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from sandbox.api.errors import InvalidValueError
 from sandbox.evaluation.agents import Agent
 from sandbox.records.moves import Measure
+from sandbox.registry.discover import registry
+from sandbox.registry.policies import algorithm_of
+from sandbox.runs.code import code_of, core_digest, digest_of_code
 from sandbox.scenarios.resolve import ResolvedScenario
 
 CHEAP = 16
@@ -70,7 +73,7 @@ class Settings:
 
 
 def digest(scenario: ResolvedScenario, agents: Sequence[Agent], measure: Measure, window: int | None) -> str:
-    """Eight characters for all that decides what a branch comes to.
+    """Eight characters for all that decides what a branch comes to, the code of domain and agents included.
 
     How many are played does not: whoever asks for more gets those that have been played from their files.
     """
@@ -80,6 +83,9 @@ def digest(scenario: ResolvedScenario, agents: Sequence[Agent], measure: Measure
         for file in sorted(agent.folder.glob("*")) if agent.folder else ():
             if file.is_file():
                 content.update(file.name.encode() + file.read_bytes())
-        players.append([agent.name, agent.baseline, agent.deterministic, content.hexdigest()])
-    text = json.dumps([scenario.hash, players, measure, window])
+        algorithm = registry().algorithm(algorithm_of(agent.folder)) if agent.folder else None
+        code = digest_of_code(code_of(scenario, algorithm, agent.baseline or ""))
+        players.append([agent.name, agent.baseline, agent.deterministic, content.hexdigest(), code])
+    made_by = [scenario.task.version, core_digest()]
+    text = json.dumps([scenario.hash, made_by, players, measure, window])
     return hashlib.sha256(text.encode()).hexdigest()[:8]

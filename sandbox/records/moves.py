@@ -40,6 +40,7 @@ class Moment(Record):
         advice: What each classical method would do; null where that is not allowed.
         novelty: Distance to the nearest of them.
         prior: Probability that the agent's own network gives to its action, where it tells.
+        words: All these actions in the domain's words, by `sandbox.moves.actions.key`.
     """
 
     step: Count
@@ -49,6 +50,7 @@ class Moment(Record):
     advice: dict[Text, JsonValue]
     novelty: Number
     prior: Figure = None
+    words: dict[Text, Text] = {}
 
 
 class ScanRecord(Record):

@@ -13,15 +13,20 @@ from sandbox.api import InvalidValueError
 from sandbox_chip import baselines
 from sandbox_chip.config import ChipConfig
 from sandbox_chip.env import ChipEnv
+from sandbox_chip.kernels.wirelength import all_bounds, wirelength
 from sandbox_chip.placers.annealing import anneal
 from sandbox_chip.placers.greedy import greedy
 from sandbox_chip.placers.hill_climbing import hill_climbing
 from sandbox_chip.placers.rebuild import rebuild
 from sandbox_chip.placers.search import SearchBudget
+from sandbox_chip.rest import rest
 from sandbox_chip.reward import PRESETS
 from sandbox_chip.vector_env import ChipVectorEnv
 
 SMALL = {"grid": 12, "macros_min": 5, "macros_max": 7}
+
+ROOMY = {"grid": 20, "macros_min": 5, "macros_max": 6, "utilisation_min": 0.2, "utilisation_max": 0.3}
+"""Macros that have been placed anyhow leave room for the rest."""
 
 
 def play(env: ChipEnv, policy: Any, seed: int) -> dict[str, float]:
@@ -104,3 +109,51 @@ def test_a_placer_is_made_from_its_environment_and_not_saved(tmp_path: Path) -> 
     env = ChipEnv(ChipConfig(**SMALL), PRESETS["wirelength"])
     with pytest.raises(NotImplementedError):
         baselines.greedy_policy(env).save(tmp_path)
+
+
+def deviate(env: ChipEnv, seed: int, count: int) -> Any:
+    """Begin an episode and place some macros at random legal cells; those of the next one."""
+    rng = np.random.default_rng(seed)
+    _, info = env.reset(seed=seed)
+    for _ in range(count):
+        _, _, ended, _, info = env.step(int(rng.choice(np.flatnonzero(info["action_mask"]))))
+        assert not ended
+    return np.flatnonzero(info["action_mask"])
+
+
+def test_greedy_is_the_best_legal_cell_wherever_others_have_put_the_macros() -> None:
+    env = ChipEnv(ChipConfig(**ROOMY), PRESETS["wirelength"])
+    policy = baselines.greedy_policy(env)
+    for seed in range(4):
+        legal = deviate(env, seed, 2)
+        action, state = int(policy.act(None)[0]), env.get_state()
+        growth = {}
+        for cell in legal:
+            env.set_state(state)
+            before = env.episode.state.wirelength
+            env.step(int(cell))
+            growth[int(cell)] = env.episode.state.wirelength - before
+        assert growth[action] == pytest.approx(min(growth.values()))
+
+
+@pytest.mark.parametrize(
+    "make", [baselines.hill_climbing_policy, baselines.annealing_policy, baselines.rebuild_policy]
+)
+def test_a_search_plans_the_rest_around_what_others_have_placed(make: Any) -> None:
+    env = ChipEnv(ChipConfig(**ROOMY), PRESETS["wirelength"])
+    for seed in range(3):
+        deviate(env, seed, 2)
+        policy = make(env)
+        policy.act(None)
+        _, planned = policy.plans[0]
+        np.testing.assert_array_equal(planned[:2], env.episode.state.places[:2])
+        left = rest(env.episode.problem, env.episode.state)
+        ended = False
+        while not ended:
+            _, _, ended, _, info = env.step(int(policy.act(None)[0]))
+            assert not info["moved"]
+        np.testing.assert_array_equal(env.episode.state.places, planned)
+        # The rest's wirelength is the whole's, and the search begins with greedy.
+        cost = wirelength(left.arrays, all_bounds(left.arrays, planned[2:]))
+        assert env.episode.state.wirelength == pytest.approx(cost)
+        assert cost <= greedy(left).cost + 1e-6

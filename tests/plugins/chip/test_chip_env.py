@@ -273,3 +273,12 @@ def test_baselines_rank_as_they_should_on_unseen_designs() -> None:
     assert max(means["hill-climbing"], means["rebuild"]) < means["greedy"] < 0.8 * means["random"]
     again = sandbox.evaluate(["rebuild"], "chip/small", episodes=6)
     assert (again.values("rebuild") == table.values("rebuild")).all()
+
+
+def test_an_action_in_words_names_the_macro_the_cell_and_the_orientation() -> None:
+    env = ChipEnv(
+        ChipConfig(grid=12, macros_min=5, macros_max=5, orientation="mirror"), PRESETS["wirelength"]
+    )
+    env.reset(seed=0)
+    first = env.episode.problem.netlist.nodes[env.episode.problem.macros[0]]
+    assert env.action_text(2 * 144 + 3 * 12 + 4) == f"{first} at column 4, row 3 turned FS"

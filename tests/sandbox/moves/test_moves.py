@@ -14,16 +14,18 @@ from sandbox.evaluation.agents import Agent
 from sandbox.launch import Launching
 from sandbox.moves.actions import alternatives, distance, novelty
 from sandbox.moves.api import MOVES, find_moves
-from sandbox.moves.asking import same_state
+from sandbox.moves.asking import askable, same_state
 from sandbox.moves.branching import Brancher
 from sandbox.moves.choose import Decision, Kinds, decisions, ranked, to_screen
 from sandbox.moves.estimate import interval, p_value, plan, verdict, worth
 from sandbox.moves.page import PAGE
 from sandbox.moves.scan import scan
-from sandbox.moves.settings import Settings
+from sandbox.moves.settings import Settings, digest
 from sandbox.moves.stage import Stage
+from sandbox.records.code import CodeRecord
 from sandbox.records.moves import BranchResult, Moment
 from sandbox.scenarios.given import as_scenario
+from sandbox.scenarios.resolve import load_scenario
 from sandbox.statistics import t_interval
 
 SHORT = ("config.orders=discrete", "evaluation.config.horizon=60", "evaluation.config.warmup=0")
@@ -205,7 +207,25 @@ def test_the_agents_own_method_cannot_be_its_only_opponent(tmp_path: Path) -> No
 
 def test_who_searches_for_a_whole_episode_cannot_be_asked(tmp_path: Path) -> None:
     with pytest.raises(MisfitError, match="whole episode"):
-        find_moves("greedy", "chip/small", against=["annealing"], runs_dir=tmp_path)
+        find_moves("greedy", "chip/small", against=["analytic"], runs_dir=tmp_path)
+
+
+def test_who_searches_again_from_where_others_have_led_can_be_asked() -> None:
+    scenario = load_scenario("chip/small", ["config.grid=12"])
+    agents = [Agent(name, baseline=name) for name in ("hill-climbing", "analytic", "greedy")]
+    able, refused = askable(scenario, agents, 0, strict=False)
+    assert [agent.name for agent in able] == ["hill-climbing", "greedy"]
+    assert refused == {"analytic": "it searches for a whole episode at once"}
+
+
+def test_what_was_played_with_other_code_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = load_scenario("inventory/lost-sales-l2-p9")
+    agents = [Agent(name, baseline=name) for name in ("myopic-2", "base-stock")]
+    before = digest(scenario, agents, "metric", None)
+    assert digest(scenario, agents, "metric", None) == before
+    edited = CodeRecord(name="domain inventory", distribution="x", version="1", digest="0" * 64)
+    monkeypatch.setattr("sandbox.moves.settings.code_of", lambda *_: (edited,))
+    assert digest(scenario, agents, "metric", None) != before
 
 
 def test_states_are_compared_to_the_last_bit() -> None:
