@@ -30,6 +30,9 @@ class AgentRows(Rows):
         super().__init__(core, num_envs, reward)
         self.agents = list(core.agents)
         self.shape = (num_envs, len(self.agents))
+        self._common = bool(getattr(core, "common_reward", False))
+        self.value_shape = (num_envs,) if self._common else self.shape
+        self._whole: Array | None = None
         self.observation_spaces = spaces_by_agent(core.observation_space, self.agents)
         self.action_spaces = spaces_by_agent(core.action_space, self.agents)
         self.row_observation_space: Space = padded(self.observation_spaces)
@@ -49,10 +52,22 @@ class AgentRows(Rows):
         """Step all rows; agents that have left earn nothing."""
         self.acted = self.active.copy()
         total, terms = super().step(actions)
+        if self._common:
+            self._whole = total
+            total, terms = self._shares(total), {name: self._shares(value) for name, value in terms.items()}
         if any_true(~self.acted):
             total = np.where(self.acted, total, 0.0)
             terms = {name: np.where(self.acted, values, 0.0) for name, values in terms.items()}
         return total, terms
+
+    def joint_reward(self, total: Array) -> Array:
+        """The reward of each row: the sum of its agents', and that of the whole system to the last bit."""
+        return total.sum(axis=1) if self._whole is None else self._whole
+
+    def _shares(self, values: Array) -> Array:
+        """Equal shares of what concerns the whole system, shape ``(num_envs, k)``."""
+        count = len(self.agents)
+        return np.repeat(values[:, None] / count, count, 1)
 
     def ends(self) -> tuple[Flags, Flags]:
         """Whose part has terminated or been truncated in this step; from now on they have left."""

@@ -28,6 +28,8 @@ class Rows:
         self._terms = [(term.name, term.fn, term.weight) for term in reward.terms]
         self._weighted = [term for term in self._terms if term[2]] or self._terms
         self.shape: tuple[int, ...] = (num_envs,)
+        """Shape of ends."""
+        self.value_shape = self.shape
         """Shape of the transition's values."""
         self.everyone: Flags = np.ones(num_envs, np.bool_)
         self.everyone.flags.writeable = False
@@ -55,14 +57,13 @@ class Rows:
         What `RewardSpec` does, with what does not change looked up once: small batches take some 30 µs.
         """
         transition = self.core.step(actions)
-        shape, terms = self.shape, {}
+        shape, terms, by_row = self.value_shape, {}, type(transition) is list
         for name, function, _ in self._terms:
-            value = function(transition)
+            value = np.array([*map(function, transition)], float) if by_row else function(transition)
             terms[name] = value if type(value) is _ARRAY and value.shape == shape else _of_shape(value, shape)
-        total: Any = None
+        total: Any = 0.0  # as there: a lone term of zero gives 0 and not -0
         for name, _, weight in self._weighted:
-            part = weight * terms[name]
-            total = part if total is None else total + part
+            total = total + weight * terms[name]
         return total, terms
 
     def ends(self) -> tuple[Flags, Flags]:

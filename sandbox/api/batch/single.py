@@ -8,10 +8,11 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from sandbox.api.batch.actions import action_reader
+from sandbox.api.batch.actions import ActionReader
 from sandbox.api.batch.core import metadata
+from sandbox.api.batch.futures import CoreOfOne, outer_events
 from sandbox.api.batch.rows import Rows, row_of
-from sandbox.api.batch.state import Restore, keeper_of
+from sandbox.api.batch.state import Restore, keeper_of, upgraded
 from sandbox.api.batch.types import Array, Config, Core, Info, Observation
 from sandbox.api.reward import RewardSpec
 from sandbox.api.types import Element, Environment
@@ -19,7 +20,7 @@ from sandbox.api.types import Element, Environment
 _ROW = np.zeros(1, np.int64)
 
 
-class BatchedEnv(Environment):
+class BatchedEnv(CoreOfOne, Environment):
     """A core of one row.
 
     Attributes:
@@ -41,8 +42,8 @@ class BatchedEnv(Environment):
         self.metadata = metadata(self.core)
         self.observation_space, self.action_space = self.core.observation_space, self.core.action_space
         self._rows = Rows(self.core, 1, reward)
-        self._keeper = keeper_of(self._rows, restore)
-        self._read = action_reader(self.action_space, (1,))
+        self._restore, self._keeper = restore, keeper_of(self._rows, restore)
+        self._read = ActionReader(self.action_space, (1,))
         self._running = False
 
     def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Observation, Info]:
@@ -70,6 +71,7 @@ class BatchedEnv(Environment):
         observation = row_of(self.core.observe(), 0)
         info = _first_row(self._rows.present())
         info["reward_terms"] = {name: float(values[0]) for name, values in terms.items()}
+        info |= outer_events(self.core, terminated or truncated)
         if terminated or truncated:
             self._running = False
             info["metrics"] = {name: float(values[0]) for name, values in self._rows.metrics(_ROW).items()}
@@ -89,6 +91,7 @@ class BatchedEnv(Environment):
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `get_state` gave, bit by bit."""
+        state = upgraded(self.core, state)
         self.core.rngs[0] = self.np_random
         self._keeper.set(state["core"])
         self.np_random.bit_generator.state = state["generator"]

@@ -78,7 +78,8 @@ def test_numbers_drawn_ahead_leave_every_path_as_it_was(scenario: str) -> None:
             envs.step(action)
 
     def demands(envs: Any) -> Any:
-        return np.concatenate([envs.sim.demand_paths._block[:, env] for env in range(envs.sim.num_envs)], 1)
+        sim = envs.core.sim
+        return np.concatenate([sim.demand_paths._block[:, env] for env in range(sim.num_envs)], 1)
 
     def follow(episodes: int) -> None:
         for _ in range(episodes):

@@ -214,9 +214,9 @@ def test_an_episode_that_is_over_and_an_action_that_is_none_are_refused():
     ],
 )
 def test_choices_are_counted_from_where_the_space_starts(space, good, bad):
-    from sandbox.api.batch.actions import action_reader
+    from sandbox.api.batch.actions import ActionReader
 
-    read = action_reader(space, (1,))
+    read = ActionReader(space, (1,))
     for actions in good:
         assert read(actions).tolist() == actions
     for actions in bad:
