@@ -43,11 +43,20 @@ class CoreOfOne:
         return getattr(self.core, "action_text", None)
 
 
-def outer_events(core: Core, ended: bool) -> Info:
-    """``exogenous`` and, where an episode has ended, ``denominators`` of a core of one row."""
-    info: Info = {}
-    if hasattr(core, "exogenous"):
-        info["exogenous"] = {name: float(values[0]) for name, values in core.exogenous().items()}
-    if ended and hasattr(core, "denominators"):
-        info["denominators"] = {name: float(value) for name, value in core.denominators(0).items()}
-    return info
+class OuterEvents:
+    """``exogenous`` and ``denominators`` of a core of one row, where it has them.
+
+    Args:
+        core: The core.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._exogenous = getattr(core, "exogenous", None)
+        self._denominators = getattr(core, "denominators", None)
+
+    def add_to(self, info: Info, ended: bool) -> None:
+        """Add them to the infos of a step, the latter where an episode has ended."""
+        if self._exogenous is not None:
+            info["exogenous"] = {name: values[0].item() for name, values in self._exogenous().items()}
+        if ended and self._denominators is not None:
+            info["denominators"] = dict(self._denominators(0))

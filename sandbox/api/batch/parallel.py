@@ -17,7 +17,7 @@ from gymnasium.utils import seeding
 from sandbox.api.batch.actions import ActionReader
 from sandbox.api.batch.agents import AgentRows
 from sandbox.api.batch.core import metadata
-from sandbox.api.batch.futures import CoreOfOne, outer_events
+from sandbox.api.batch.futures import CoreOfOne, OuterEvents
 from sandbox.api.batch.padding import cutter
 from sandbox.api.batch.state import Restore, keeper_of, upgraded
 from sandbox.api.batch.types import Array, Config, Core, Info, Space
@@ -49,6 +49,7 @@ class BatchedAgents(CoreOfOne):
         self.config, self.reward, self.render_mode = config, reward, render_mode
         self.metadata = metadata(self.core) | {"name": type(self.core).__name__, "is_parallelizable": True}
         self._rows = rows = AgentRows(self.core, 1, reward)
+        self._events = OuterEvents(core)
         self._restore, self._keeper = restore, keeper_of(rows, restore)
         self.possible_agents, self.agents = list(rows.agents), list[str]()
         self.observation_spaces, self.action_spaces = rows.observation_spaces, rows.action_spaces
@@ -111,9 +112,8 @@ class BatchedAgents(CoreOfOne):
             place = self.possible_agents.index(agent)
             infos[agent]["reward_terms"] = {name: float(values[0, place]) for name, values in terms.items()}
         self.agents = [agent for agent in playing if rows.active[0, self.possible_agents.index(agent)]]
-        events = outer_events(self.core, ended=not self.agents)
         for agent in playing:
-            infos[agent] |= events
+            self._events.add_to(infos[agent], ended=not self.agents)
         if not self.agents:
             metrics = {name: float(values[0]) for name, values in rows.metrics(_ROW).items()}
             for agent in playing:

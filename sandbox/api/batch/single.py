@@ -10,7 +10,7 @@ import numpy as np
 
 from sandbox.api.batch.actions import ActionReader
 from sandbox.api.batch.core import metadata
-from sandbox.api.batch.futures import CoreOfOne, outer_events
+from sandbox.api.batch.futures import CoreOfOne, OuterEvents
 from sandbox.api.batch.rows import Rows, row_of
 from sandbox.api.batch.state import Restore, keeper_of, upgraded
 from sandbox.api.batch.types import Array, Config, Core, Info, Observation
@@ -42,6 +42,7 @@ class BatchedEnv(CoreOfOne, Environment):
         self.metadata = metadata(self.core)
         self.observation_space, self.action_space = self.core.observation_space, self.core.action_space
         self._rows = Rows(self.core, 1, reward)
+        self._events = OuterEvents(core)
         self._restore, self._keeper = restore, keeper_of(self._rows, restore)
         self._read = ActionReader(self.action_space, (1,))
         self._running = False
@@ -66,16 +67,17 @@ class BatchedEnv(CoreOfOne, Environment):
             raise gym.error.ResetNeeded("The episode has ended or has not begun: call reset() before step().")
         actions = self._read(np.asarray(action)[None])
         self._keeper.stepped(actions)
-        total, terms = self._rows.step(actions)
-        terminated, truncated = (bool(flags[0]) for flags in self._rows.ends())
+        reward, terms = self._rows.step_one(actions)
+        ended, cut = self._rows.ends()
+        terminated, truncated = bool(ended[0]), bool(cut[0])
         observation = row_of(self.core.observe(), 0)
         info = _first_row(self._rows.present())
-        info["reward_terms"] = {name: float(values[0]) for name, values in terms.items()}
-        info |= outer_events(self.core, terminated or truncated)
+        info["reward_terms"] = terms
+        self._events.add_to(info, terminated or truncated)
         if terminated or truncated:
             self._running = False
             info["metrics"] = {name: float(values[0]) for name, values in self._rows.metrics(_ROW).items()}
-        return observation, float(total[0]), terminated, truncated, info
+        return observation, reward, terminated, truncated, info
 
     def render(self) -> Any:
         """What the core draws of its row; None without a render mode."""

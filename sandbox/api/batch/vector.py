@@ -76,8 +76,7 @@ class BatchedVectorEnv(VectorEnvironment):
         observation, everyone = rows.observe(), rows.everyone
         outcome: Info = {"reward_terms": with_presence(terms, everyone), "_reward_terms": everyone}
         present = rows.present()
-        done = terminated | truncated
-        if not any_true(done):
+        if terminated is rows.nobody or not any_true(done := terminated | truncated):
             return observation, total, terminated, truncated, present | outcome
         ended = np.flatnonzero(done)
         # A term may be an array of the core's own, which the next episode overwrites.
