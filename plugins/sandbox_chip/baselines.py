@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -24,11 +24,16 @@ from sandbox_chip.placers.walkers import go_with_the_winners
 from sandbox_chip.types import Bools, Ints, Places
 
 if TYPE_CHECKING:
-    from sandbox_chip.env import ChipEnv
-    from sandbox_chip.vector_env import ChipVectorEnv
+    from sandbox_chip.env import ChipCore
 
 Plan = Callable[[Episode, "float | None"], Places]
 """From an episode that has just begun and a time limit (s) to a complete placement."""
+
+
+class ChipEnvironment(Protocol):
+    """What a placer needs of an environment, single or vector."""
+
+    core: ChipCore
 
 
 class Placer:
@@ -40,8 +45,8 @@ class Placer:
         seconds: Wall time for each design; a fixed amount of work if absent, so that results repeat.
     """
 
-    def __init__(self, env: ChipEnv | ChipVectorEnv, plan: Plan, seconds: float | None = None) -> None:
-        self.episodes: list[Episode] = env.episodes
+    def __init__(self, env: ChipEnvironment, plan: Plan, seconds: float | None = None) -> None:
+        self.episodes: list[Episode] = env.core.episodes
         self.plan, self.seconds = plan, seconds
         self.plans: dict[int, tuple[int, Places]] = {}
 
@@ -69,12 +74,12 @@ class Placer:
         return episode.action(column, cell_row, k) if k >= 0 else 0
 
 
-def greedy_policy(env: ChipEnv | ChipVectorEnv) -> Placer:
+def greedy_policy(env: ChipEnvironment) -> Placer:
     """The baseline ``greedy``."""
     return Placer(env, lambda episode, seconds: greedy(episode.problem).places)
 
 
-def hill_climbing_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
+def hill_climbing_policy(env: ChipEnvironment, seconds: float | None = None) -> Placer:
     """The baseline ``hill-climbing``."""
 
     def plan(episode: Episode, seconds: float | None) -> Places:
@@ -83,7 +88,7 @@ def hill_climbing_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = N
     return Placer(env, plan, seconds)
 
 
-def annealing_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
+def annealing_policy(env: ChipEnvironment, seconds: float | None = None) -> Placer:
     """The baseline ``annealing``."""
 
     def plan(episode: Episode, seconds: float | None) -> Places:
@@ -92,7 +97,7 @@ def annealing_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None)
     return Placer(env, plan, seconds)
 
 
-def analytic_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
+def analytic_policy(env: ChipEnvironment, seconds: float | None = None) -> Placer:
     """The baseline ``analytic``; greedy (or a packing) for a design of which no round was legal."""
 
     def plan(episode: Episode, seconds: float | None) -> Places:
@@ -102,7 +107,7 @@ def analytic_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) 
     return Placer(env, plan, seconds)
 
 
-def rebuild_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
+def rebuild_policy(env: ChipEnvironment, seconds: float | None = None) -> Placer:
     """The baseline ``rebuild``."""
 
     def plan(episode: Episode, seconds: float | None) -> Places:
@@ -111,7 +116,7 @@ def rebuild_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -
     return Placer(env, plan, seconds)
 
 
-def winners_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
+def winners_policy(env: ChipEnvironment, seconds: float | None = None) -> Placer:
     """The baseline ``go-with-the-winners``."""
 
     def plan(episode: Episode, seconds: float | None) -> Places:
@@ -124,7 +129,7 @@ def winners_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -
     return Placer(env, plan, seconds)
 
 
-def mixed_size_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
+def mixed_size_policy(env: ChipEnvironment, seconds: float | None = None) -> Placer:
     """The baseline ``mixed-size``, which raises `InvalidValueError` where no standard cells are placed."""
 
     def plan(episode: Episode, seconds: float | None) -> Places:
@@ -139,7 +144,7 @@ def mixed_size_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None
     return Placer(env, plan, seconds)
 
 
-def initial_policy(env: ChipEnv | ChipVectorEnv) -> Placer:
+def initial_policy(env: ChipEnvironment) -> Placer:
     """The baseline ``initial``, which raises `InvalidValueError` where the file places no macros."""
     return Placer(env, _as_filed)
 

@@ -36,8 +36,6 @@ class InventoryCore:
         last_flow: What moved in the last period; None before the first.
     """
 
-    render_fps = 8
-
     def __init__(self, model: Model, num_envs: int) -> None:
         self.model, self.sim = model, Simulation(model, num_envs)
         # Unbounded, because stock has no largest value.

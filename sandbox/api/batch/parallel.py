@@ -197,6 +197,13 @@ def _class() -> type[BatchedAgents]:
     return type("BatchedParallelEnv", (BatchedAgents, ParallelEnv), {"__doc__": BatchedAgents.__doc__})
 
 
+def __getattr__(name: str) -> Any:
+    """The class, for pickles of its environments."""
+    if name == "BatchedParallelEnv":
+        return _class()
+    raise AttributeError(name)
+
+
 def parallel_env(
     core: Core, config: Config, reward: RewardSpec, render_mode: str | None, restore: Restore
 ) -> BatchedAgents:

@@ -12,19 +12,18 @@ from chip_support import occupied_cells
 from sandbox.api import InvalidValueError
 from sandbox_chip import baselines
 from sandbox_chip.config import ChipConfig
-from sandbox_chip.env import ChipEnv
+from sandbox_chip.env import make, make_vec
 from sandbox_chip.placers.annealing import anneal
 from sandbox_chip.placers.greedy import greedy
 from sandbox_chip.placers.hill_climbing import hill_climbing
 from sandbox_chip.placers.rebuild import rebuild
 from sandbox_chip.placers.search import SearchBudget
 from sandbox_chip.reward import PRESETS
-from sandbox_chip.vector_env import ChipVectorEnv
 
 SMALL = {"grid": 12, "macros_min": 5, "macros_max": 7}
 
 
-def play(env: ChipEnv, policy: Any, seed: int) -> dict[str, float]:
+def play(env: Any, policy: Any, seed: int) -> dict[str, float]:
     """Metrics of an episode."""
     observation, info = env.reset(seed=seed)
     policy.reset(1, seed)
@@ -47,20 +46,20 @@ def play(env: ChipEnv, policy: Any, seed: int) -> dict[str, float]:
 def test_a_baseline_plays_what_its_search_finds_with_a_fixed_amount_of_work(
     make: Any, search: Any, evaluations: int
 ) -> None:
-    env = ChipEnv(ChipConfig(**SMALL), PRESETS["wirelength"])
+    env = make(ChipConfig(**SMALL), PRESETS["wirelength"])
     metrics = play(env, make(env), 3)
-    result = search(env.episode.problem, SearchBudget(None, evaluations), env.episode.seed)
+    result = search(env.core.episode.problem, SearchBudget(None, evaluations), env.core.episode.seed)
     assert metrics["hpwl"] == pytest.approx(result.cost)
-    np.testing.assert_array_equal(env.episode.state.places, result.places)
+    np.testing.assert_array_equal(env.core.episode.state.places, result.places)
 
 
 def test_the_greedy_baseline_plays_the_greedy_placement_of_every_row() -> None:
-    envs = ChipVectorEnv(ChipConfig(**SMALL), PRESETS["wirelength"], 3)
+    envs = make_vec(ChipConfig(**SMALL), PRESETS["wirelength"], 3)
     policy = baselines.greedy_policy(envs)
     observation, info = envs.reset(seed=[1, 2, 3])
     policy.reset(3, 0)
-    expected = [greedy(episode.problem).cost for episode in envs.episodes]
-    lengths = [episode.problem.num_macros for episode in envs.episodes]
+    expected = [greedy(episode.problem).cost for episode in envs.core.episodes]
+    lengths = [episode.problem.num_macros for episode in envs.core.episodes]
     assert len(set(lengths)) > 1
     final: dict[int, float] = {}
     for _ in range(max(lengths)):
@@ -71,22 +70,22 @@ def test_the_greedy_baseline_plays_the_greedy_placement_of_every_row() -> None:
 
 
 def test_a_policy_that_is_reset_plans_the_next_design() -> None:
-    env = ChipEnv(ChipConfig(**SMALL), PRESETS["wirelength"])
+    env = make(ChipConfig(**SMALL), PRESETS["wirelength"])
     policy = baselines.greedy_policy(env)
     for seed in (1, 2):
         metrics = play(env, policy, seed)
-        assert metrics["hpwl"] == pytest.approx(greedy(env.episode.problem).cost)
+        assert metrics["hpwl"] == pytest.approx(greedy(env.core.episode.problem).cost)
 
 
 def test_the_analytic_baseline_places_everything_without_overlap() -> None:
-    env = ChipEnv(ChipConfig(**SMALL), PRESETS["wirelength"])
+    env = make(ChipConfig(**SMALL), PRESETS["wirelength"])
     metrics = play(env, baselines.analytic_policy(env), 5)
     assert metrics["placed"] == 1
-    assert occupied_cells(env.episode.problem, env.episode.state.places).max() == 1
+    assert occupied_cells(env.core.episode.problem, env.core.episode.state.places).max() == 1
 
 
 def test_searching_longer_is_not_worse() -> None:
-    env = ChipEnv(ChipConfig(grid=16, macros_min=12, macros_max=12), PRESETS["wirelength"])
+    env = make(ChipConfig(grid=16, macros_min=12, macros_max=12), PRESETS["wirelength"])
     lengths = {
         name: play(env, make(env), 8)["hpwl"]
         for name, make in (("greedy", baselines.greedy_policy), ("rebuild", baselines.rebuild_policy))
@@ -95,12 +94,12 @@ def test_searching_longer_is_not_worse() -> None:
 
 
 def test_the_initial_baseline_refuses_a_design_without_placement() -> None:
-    env = ChipEnv(ChipConfig(**SMALL), PRESETS["wirelength"])
+    env = make(ChipConfig(**SMALL), PRESETS["wirelength"])
     with pytest.raises(InvalidValueError, match="has no placement of its own"):
         play(env, baselines.initial_policy(env), 0)
 
 
 def test_a_placer_is_made_from_its_environment_and_not_saved(tmp_path: Path) -> None:
-    env = ChipEnv(ChipConfig(**SMALL), PRESETS["wirelength"])
+    env = make(ChipConfig(**SMALL), PRESETS["wirelength"])
     with pytest.raises(NotImplementedError):
         baselines.greedy_policy(env).save(tmp_path)
