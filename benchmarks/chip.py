@@ -201,8 +201,8 @@ def _masks(
 def environment_rate(seconds: float) -> dict[str, float]:
     """Steps a second of 64 environments at G=32 with random legal actions; choosing them is not counted."""
     from sandbox_chip.config import ChipConfig
+    from sandbox_chip.env import make_vec
     from sandbox_chip.reward import PRESETS
-    from sandbox_chip.vector_env import make_vec
 
     envs = make_vec(ChipConfig(grid=32), PRESETS["wirelength"], 64)
     _, info = envs.reset(seed=0)

@@ -37,7 +37,7 @@ from benchmarks.chip import compare, comparison_table
 from sandbox.api import SandboxError
 from sandbox.runs.directory import Run
 from sandbox_chip.config import ChipConfig
-from sandbox_chip.env import ChipEnv, make, spaces
+from sandbox_chip.env import make, spaces
 from sandbox_chip.placers.rebuild import rebuild
 from sandbox_chip.placers.search import SearchBudget
 from sandbox_chip.reward import PRESETS
@@ -179,7 +179,7 @@ def tune(trainer: Trainer, seeds: Sequence[int], long_seeds: Sequence[int], step
 def policy_and_search(policies: Sequence[Any], config: ChipConfig, seconds: float) -> dict[str, Any]:
     """Policies on one design, alone and refined; beside the placers with the same processor time."""
     env = make(config, PRESETS["wirelength"])
-    problem = env.episode.source.design(0).problem
+    problem = env.core.episode.source.design(0).problem
     comparison = compare(problem, seconds, len(policies))
     alone, refined, tries = [], [], []
     for seed, policy in enumerate(policies):
@@ -211,7 +211,7 @@ def for_grid(policy: Any, config: ChipConfig) -> Any:
     return SB3Policy(policy.algorithm, observation, action, policy.network, network)
 
 
-def rollout(env: ChipEnv, policy: Any, seed: int, deterministic: bool) -> tuple[float, Any]:
+def rollout(env: Any, policy: Any, seed: int, deterministic: bool) -> tuple[float, Any]:
     """One placement by a policy: HPWL (infinite at a dead end) and places (None there)."""
     observation, info = env.reset(seed=seed)
     policy.reset(1, seed)
@@ -222,7 +222,7 @@ def rollout(env: ChipEnv, policy: Any, seed: int, deterministic: bool) -> tuple[
         if over:
             metrics = info["metrics"]
             complete = metrics["placed"] == 1
-            return (metrics["hpwl"], env.episode.state.places.copy()) if complete else (np.inf, None)
+            return (metrics["hpwl"], env.core.episode.state.places.copy()) if complete else (np.inf, None)
 
 
 def _file(text: str, grid: int) -> ChipConfig:

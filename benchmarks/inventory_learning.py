@@ -158,7 +158,7 @@ def _dual_sourcing(scenario: ResolvedScenario) -> Judge:
     }
     costs = {name: float(maker(env).parameters["cost"]) for name, maker in makers.items()}
     optimum = float(rules.make_optimal(env).parameters["cost"])
-    limits = {"max_states": rules.MAX_STATES, "max_value": rules.MAX_STOCK * env.model.scale}
+    limits = {"max_states": rules.MAX_STATES, "max_value": rules.MAX_STOCK * env.core.model.scale}
     return Judge(optimum, costs, _exact(DualSourcing(config), cost, limits))
 
 

@@ -120,7 +120,7 @@ def _exact_quality(scenario: ResolvedScenario, agent: Agent) -> tuple[Array, Cal
         envs: Any = native(scenario, len(states), evaluation=True)
         envs.reset(seed=0)
         policy = native_policy(scenario, agent, envs)
-        simulation = envs.unwrapped.sim
+        simulation = envs.unwrapped.core.sim
         seen = np.rint(np.asarray(model.observe(states), np.float64) * simulation.model.scale)
         simulation.state["stock"][:] = seen[:, 0]
         simulation.state["pipeline"][:] = seen[:, 1:]

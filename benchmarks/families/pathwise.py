@@ -117,7 +117,7 @@ def exact_costs(scenario: Any, policy: Any, models: TaskModels) -> tuple[float, 
 
     reward = resolve(scenario.task.rewards)["cost"]
     env = resolve(scenario.task.make)(scenario.config, reward)
-    model = env.model
+    model = env.core.model
 
     def of(choose: Callable[[Any], Any]) -> float:
         return float(average_cost(model, choose, reward, max_states=3_000_000, max_value=50 * model.scale))
@@ -131,7 +131,7 @@ def lost(env: Any) -> float:
     """The optimum of lost sales."""
     from sandbox_inventory.lost_sales.exact import optimal
 
-    return optimal(env.model.config, env.reward_spec.weights).cost
+    return optimal(env.core.model.config, env.reward.weights).cost
 
 
 def simulated_costs(scenario: Any, policy: Any, models: TaskModels) -> tuple[float, float]:

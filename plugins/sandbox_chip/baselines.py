@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -29,14 +29,19 @@ from sandbox_chip.rest import follows, rest
 from sandbox_chip.types import Bools, Ints, Places
 
 if TYPE_CHECKING:
-    from sandbox_chip.env import ChipEnv
-    from sandbox_chip.vector_env import ChipVectorEnv
+    from sandbox_chip.env import ChipCore
 
 Plan = Callable[[Episode, "float | None"], Places]
 """From an episode that has just begun and a time limit (s) to a complete placement."""
 
 Search = Callable[[Problem, "float | None", int], Places]
 """From a problem, a time limit (s) and the episode's seed to a complete placement of it."""
+
+
+class ChipEnvironment(Protocol):
+    """What a placer needs of an environment, single or vector."""
+
+    core: ChipCore
 
 
 class Placer:
@@ -48,8 +53,8 @@ class Placer:
         seconds: Wall time for each design; a fixed amount of work if absent, so that results repeat.
     """
 
-    def __init__(self, env: ChipEnv | ChipVectorEnv, plan: Plan, seconds: float | None = None) -> None:
-        self.episodes: list[Episode] = env.episodes
+    def __init__(self, env: ChipEnvironment, plan: Plan, seconds: float | None = None) -> None:
+        self.episodes: list[Episode] = env.core.episodes
         self.plan, self.seconds = plan, seconds
         self.plans: dict[int, tuple[int, Places]] = {}
 
@@ -89,7 +94,7 @@ class Replanner(Placer):
 
     replans = True
 
-    def __init__(self, env: ChipEnv | ChipVectorEnv, search: Search, seconds: float | None = None) -> None:
+    def __init__(self, env: ChipEnvironment, search: Search, seconds: float | None = None) -> None:
         super().__init__(env, lambda episode, limit: search(episode.problem, limit, episode.seed), seconds)
         self.search = search
 
@@ -109,8 +114,8 @@ class GreedyPlacer:
         env: The environment (single or vector) that is played.
     """
 
-    def __init__(self, env: ChipEnv | ChipVectorEnv) -> None:
-        self.episodes: list[Episode] = env.episodes
+    def __init__(self, env: ChipEnvironment) -> None:
+        self.episodes: list[Episode] = env.core.episodes
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
         """There is nothing to forget."""
@@ -138,12 +143,12 @@ def _action(episode: Episode, place: Ints) -> int:
     return episode.action(column, cell_row, k) if k >= 0 else 0
 
 
-def greedy_policy(env: ChipEnv | ChipVectorEnv) -> GreedyPlacer:
+def greedy_policy(env: ChipEnvironment) -> GreedyPlacer:
     """The baseline ``greedy``."""
     return GreedyPlacer(env)
 
 
-def hill_climbing_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
+def hill_climbing_policy(env: ChipEnvironment, seconds: float | None = None) -> Placer:
     """The baseline ``hill-climbing``."""
 
     def search(problem: Problem, seconds: float | None, seed: int) -> Places:
@@ -152,7 +157,7 @@ def hill_climbing_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = N
     return Replanner(env, search, seconds)
 
 
-def annealing_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
+def annealing_policy(env: ChipEnvironment, seconds: float | None = None) -> Placer:
     """The baseline ``annealing``."""
 
     def search(problem: Problem, seconds: float | None, seed: int) -> Places:
@@ -161,7 +166,7 @@ def annealing_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None)
     return Replanner(env, search, seconds)
 
 
-def analytic_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
+def analytic_policy(env: ChipEnvironment, seconds: float | None = None) -> Placer:
     """The baseline ``analytic``; greedy (or a packing) for a design of which no round was legal."""
 
     def plan(episode: Episode, seconds: float | None) -> Places:
@@ -171,7 +176,7 @@ def analytic_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) 
     return Placer(env, plan, seconds)
 
 
-def rebuild_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
+def rebuild_policy(env: ChipEnvironment, seconds: float | None = None) -> Placer:
     """The baseline ``rebuild``."""
 
     def search(problem: Problem, seconds: float | None, seed: int) -> Places:
@@ -180,7 +185,7 @@ def rebuild_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -
     return Replanner(env, search, seconds)
 
 
-def winners_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
+def winners_policy(env: ChipEnvironment, seconds: float | None = None) -> Placer:
     """The baseline ``go-with-the-winners``."""
 
     def plan(episode: Episode, seconds: float | None) -> Places:
@@ -193,7 +198,7 @@ def winners_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -
     return Placer(env, plan, seconds)
 
 
-def mixed_size_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None) -> Placer:
+def mixed_size_policy(env: ChipEnvironment, seconds: float | None = None) -> Placer:
     """The baseline ``mixed-size``, which raises `InvalidValueError` where no standard cells are placed."""
 
     def plan(episode: Episode, seconds: float | None) -> Places:
@@ -208,7 +213,7 @@ def mixed_size_policy(env: ChipEnv | ChipVectorEnv, seconds: float | None = None
     return Placer(env, plan, seconds)
 
 
-def initial_policy(env: ChipEnv | ChipVectorEnv) -> Placer:
+def initial_policy(env: ChipEnvironment) -> Placer:
     """The baseline ``initial``, which raises `InvalidValueError` where the file places no macros."""
     return Placer(env, _as_filed)
 

@@ -1,32 +1,29 @@
-"""The Gymnasium environment of macro placement; many in one batch are in `sandbox_chip.vector_env`."""
+"""The environments of macro placement: `sandbox.api.batched` makes the single one and the batch of a core."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.api import InvalidValueError, RewardSpec
+from sandbox.api import batched
 from sandbox_chip.config import ChipConfig
 from sandbox_chip.designs import DesignSource
 from sandbox_chip.episode import SEED_LIMIT, Episode
 from sandbox_chip.observations import NUM_FEATURES, num_planes
 from sandbox_chip.problem import CHOICES
+from sandbox_chip.reward import Transition
 from sandbox_chip.types import Bools
 
 Observation = dict[str, NDArray[np.float32]]
 Info = dict[str, Any]
 
 
-def make(config: ChipConfig, reward: RewardSpec, render_mode: str | None = None) -> ChipEnv:
-    """Environment of the task ``chip/placement``."""
-    return ChipEnv(config, reward, render_mode)
-
-
 def spaces(config: ChipConfig) -> tuple[gym.spaces.Dict, gym.spaces.Discrete[np.int64]]:
-    """Observation and action space of one environment; see `ChipEnv`."""
+    """Observation and action space of one environment; see `ChipCore`."""
     choices, grid = len(CHOICES[config.orientation]), config.grid
     observation = gym.spaces.Dict(
         planes=gym.spaces.Box(0.0, 1.0, (num_planes(choices), grid, grid), np.float32),
@@ -35,8 +32,8 @@ def spaces(config: ChipConfig) -> tuple[gym.spaces.Dict, gym.spaces.Discrete[np.
     return observation, gym.spaces.Discrete(choices * grid * grid)
 
 
-class ChipEnv(gym.Env[dict[str, Any], np.int64]):
-    """Places the macros of a design one after another, largest first.
+class ChipCore:
+    """Places the macros of a design one after another, largest first; `sandbox.api.BatchedCore`.
 
     **Observation**, a dict; K is the number of orientations to choose from, and every plane and feature is
     described in `sandbox_chip.observations.observe`:
@@ -58,93 +55,98 @@ class ChipEnv(gym.Env[dict[str, Any], np.int64]):
 
     Args:
         config: Design, grid and costs.
-        reward: Terms and weights.
-        render_mode: None or ``rgb_array``.
+        num_envs: Placements side by side.
+
+    Attributes:
+        episodes: The placements in progress, one a row.
 
     Raises:
-        InvalidValueError: For an unknown render mode, or a design that does not fit the grid.
+        InvalidValueError: For a design that does not fit the grid.
         BrokenFileError: For a design's file that cannot be read.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 8}  # noqa: RUF012
-
-    def __init__(self, config: ChipConfig, reward: RewardSpec, render_mode: str | None = None) -> None:
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise InvalidValueError(
-                f"Chip placement cannot render as '{render_mode}'.", "It offers rgb_array."
-            )
-        self.config, self.reward, self.render_mode = config, reward, render_mode
-        observation, action = spaces(config)
-        self.observation_space, self.action_space = observation, action
-        self.shapes, self.num_actions = shapes_of(observation), int(action.n)
-        self.episodes = [Episode(DesignSource(config))]
+    def __init__(self, config: ChipConfig, num_envs: int) -> None:
+        self.config = config
+        self.observation_space, self.action_space = spaces(config)
+        source = DesignSource(config)
+        self.episodes = [Episode(source) for _ in range(num_envs)]
+        self._shapes = {key: tuple(part.shape or ()) for key, part in self.observation_space.spaces.items()}
+        self._moved = np.zeros(num_envs, np.bool_)
+        self._mask = np.zeros((num_envs, int(self.action_space.n)), np.bool_)
 
     @property
     def episode(self) -> Episode:
-        """The placement in progress."""
+        """The placement in the first row: all there is in a single environment."""
         return self.episodes[0]
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, Info]:
-        """Begin an episode; its design is drawn from ``np_random`` where designs are generated."""
-        super().reset(seed=seed)
-        self.episode.begin(int(self.np_random.integers(SEED_LIMIT)))
-        observation, mask = self._observe()
-        return observation, {"action_mask": mask}
+    def begin(self, row: int, rng: np.random.Generator) -> None:
+        """Begin an episode; its design is drawn where designs are generated."""
+        self.episodes[row].begin(int(rng.integers(SEED_LIMIT)))
+        self._moved[row] = False
 
-    def step(self, action: Any) -> tuple[Observation, float, bool, bool, Info]:
-        """Place the next macro.
+    def step(self, actions: NDArray[np.int64]) -> list[Transition]:
+        """Place the next macro in every row."""
+        transitions = [
+            episode.place(action) for episode, action in zip(self.episodes, actions.tolist(), strict=True)
+        ]
+        self._moved[:] = [not transition.step.legal for transition in transitions]
+        return transitions
 
-        Raises:
-            gymnasium.error.ResetNeeded: If the episode has ended or has not begun.
-            InvalidValueError: For an action outside the action space.
-        """
-        episode = self.episode
-        if episode.over:
-            raise gym.error.ResetNeeded("The episode has ended or has not begun: call reset() before step().")
-        if not 0 <= int(action) < self.num_actions:
-            raise InvalidValueError(f"There is no action {action}.", f"Allowed: 0 to {self.num_actions - 1}.")
-        transition = episode.place(int(action))
-        breakdown = self.reward(transition)
-        observation, mask = self._observe()
-        info: Info = {
-            "action_mask": mask,
-            "moved": not transition.step.legal,
-            "reward_terms": {name: float(value) for name, value in breakdown.terms.items()},
-        }
-        if episode.metrics is not None:
-            info["metrics"] = dict(episode.metrics)
-        return observation, float(breakdown.total), episode.over, False, info
+    def observe(self) -> Observation:
+        """What is seen in every row; also finds what `masks` gives."""
+        return self.observe_rows(range(len(self.episodes)))
 
-    def render(self) -> Any:
+    def observe_rows(self, rows: Any) -> Observation:
+        """The same for some rows."""
+        seen = {key: np.empty((len(rows), *shape), np.float32) for key, shape in self._shapes.items()}
+        for place, row in enumerate(rows):
+            self.episodes[row].observe(seen["planes"][place], seen["features"][place], self._mask[row])
+        return seen
+
+    def masks(self) -> Bools:
+        """Legal places of the macros to be placed next, shape ``(num_envs, K · grid²)``."""
+        return self._mask
+
+    def info(self) -> Info:
+        """Whether the last macro went elsewhere than asked."""
+        return {"moved": self._moved}
+
+    def ends(self) -> tuple[Bools, bool]:
+        """Which placements have come to their end."""
+        return np.array([episode.over for episode in self.episodes]), False
+
+    def metrics(self, row: int) -> Mapping[str, float]:
+        """Of the placement that has just been finished."""
+        return self.episodes[row].metrics or {}
+
+    def render(self, row: int) -> Any:
         """The placement so far as an image, shape ``(height, width, 3)``, uint8."""
-        if self.render_mode is None:
-            return None
         from sandbox_chip.render import frame
 
-        return frame(self.episode)
+        return frame(self.episodes[row])
 
     def action_text(self, action: Any, row: int = 0) -> str:
         """An action as where which macro goes, with its orientation where there is a choice."""
-        return self.episode.action_text(int(action))
+        return self.episodes[row].action_text(int(action))
 
-    def get_state(self) -> dict[str, Any]:
-        """All that `set_state` needs to continue bit by bit."""
-        return {"np_random": self.np_random.bit_generator.state, "episode": self.episode.get_state()}
+    def get_state(self) -> Info:
+        """Seeds of the designs and places of their macros."""
+        return {"episodes": [episode.get_state() for episode in self.episodes], "moved": self._moved.copy()}
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Continue where `get_state` was called."""
-        self.np_random.bit_generator.state = state["np_random"]
-        self.episode.set_state(state["episode"])
+    def set_state(self, state: Info) -> None:
+        """Make the designs again and place their macros again."""
+        for episode, saved in zip(self.episodes, state["episodes"], strict=True):
+            episode.set_state(saved)
+        self._moved[:] = state["moved"]
 
-    def _observe(self) -> tuple[Observation, Bools]:
-        observation = {key: np.zeros(shape, np.float32) for key, shape in self.shapes.items()}
-        mask = np.zeros(self.num_actions, np.bool_)
-        self.episode.observe(observation["planes"], observation["features"], mask)
-        return observation, mask
+    def upgrade_state(self, state: Info) -> Info:
+        """States that were saved before these environments were made from a core."""
+        if "core" in state:
+            return state
+        rows = state.get("copies", [state])
+        core = {"episodes": [row["episode"] for row in rows], "moved": np.zeros(len(rows), np.bool_)}
+        generators = [row["np_random"] for row in rows]
+        return {"core": core, "generators": generators, "generator": generators[0], "running": True}
 
 
-def shapes_of(space: gym.spaces.Dict) -> dict[str, tuple[int, ...]]:
-    """Shape of each part of a Dict space."""
-    return {key: tuple(part.shape or ()) for key, part in space.spaces.items()}
+make, make_vec = batched(ChipCore)

@@ -22,7 +22,7 @@ def play(request: ViewRequest, agent: ViewAgent, seed: int) -> tuple[Episode, An
     last: dict[str, Episode] = {}
 
     def on_moment(env: Any, moment: Moment) -> None:
-        last["episode"] = env.unwrapped.episode
+        last["episode"] = env.unwrapped.core.episode
 
     record = request.play(agent, seed, on_moment)
     return last["episode"], record
@@ -50,7 +50,7 @@ def heat_maps(request: ViewRequest) -> None:
     halfway: dict[str, Any] = {}
 
     def on_moment(env: Any, moment: Moment) -> None:
-        episode: Episode = env.unwrapped.episode
+        episode: Episode = env.unwrapped.core.episode
         if moment.step == episode.problem.num_macros // 2:
             halfway.update(planes=_planes(episode), macro=episode.state.num_placed)
         halfway["episode"] = episode
@@ -86,7 +86,7 @@ def order(request: ViewRequest) -> None:
     frames: list[Bytes] = []
 
     def on_moment(env: Any, moment: Moment) -> None:
-        episode: Episode = env.unwrapped.episode
+        episode: Episode = env.unwrapped.core.episode
         every = max(episode.problem.num_macros // MAX_FRAMES, 1)
         if episode.over or episode.state.num_placed % every == 0:
             frames.append(frame(episode))

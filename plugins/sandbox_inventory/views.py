@@ -10,7 +10,7 @@ import numpy as np
 from sandbox.api import Moment, RewardSpec, ViewAgent, ViewRequest
 from sandbox.api.replay import Clock, Episode, Event, Series, StepLog, write_replay
 from sandbox_inventory.core.arrays import Array, positive
-from sandbox_inventory.core.envs import InventoryVectorEnv
+from sandbox_inventory.core.envs import env_makers
 from sandbox_inventory.core.model import Flow, Model, State
 from sandbox_inventory.core.render import draw_orders, draw_stock
 from sandbox_inventory.core.solvers.search import SimulatedCost
@@ -53,11 +53,11 @@ def record(request: ViewRequest, agent: ViewAgent, seed: int) -> Recording:
 
     def on_step(env: Any, moment: Moment) -> None:
         recording.log.add(moment)
-        recording.warmup = int(env.model.config.warmup)
-        flow = env.last_flow
+        recording.warmup = int(env.core.model.config.warmup)
+        flow = env.core.last_flow
         if moment.step and flow is not None:
             recording.flows.append(flow)
-            units = env.model.units(env.sim.state)[0]
+            units = env.core.model.units(env.core.sim.state)[0]
             recording.in_transit.append(float(max(units - flow.stock[0], 0.0)))
 
     recording.metrics = dict(request.play(agent, seed, on_step).metrics)
@@ -87,7 +87,7 @@ def trajectories(request: ViewRequest) -> None:
 def order_map(request: ViewRequest) -> None:
     """The order in every state of stock and next arrival, the rest of the pipeline at the mean demand."""
     env = request.make_env()
-    model, reward = env.model, env.reward_spec
+    model, reward = env.core.model, env.reward
     stock = np.arange(0, int(4 * model.scale) + 1)
     next_arrival = np.arange(0, int(2.4 * model.scale) + 1) if model.pipeline_length else np.zeros(1, int)
     states = np.stack(np.meshgrid(stock, next_arrival, indexing="ij"), -1).reshape(-1, 2).astype(float)
@@ -110,18 +110,18 @@ def order_map(request: ViewRequest) -> None:
 
 def orders_in_states(model: Any, reward: RewardSpec, agent: ViewAgent, states: Array) -> Array:
     """The agent's order, all sources together, in states of (stock, next arrival); shape ``(states,)``."""
-    envs = InventoryVectorEnv(model, reward, len(states))
+    envs = env_makers(type(model)).make_vec(model.config, reward, len(states))
     envs.reset(seed=0)
     policy = agent.make(envs)
     policy.reset(len(states), 0)
-    state = {name: part.copy() for name, part in envs.sim.state.items()}
+    state = {name: part.copy() for name, part in envs.core.sim.state.items()}
     on_hand = next(state[name] for name in ("stock", "net", "ages") if name in state)
     (on_hand if on_hand.ndim == 1 else on_hand[:, -1])[:] = states[:, 0]
     if model.pipeline_length:
         state["pipeline"][:] = np.rint(model.scale)
         state["pipeline"][:, 0] = states[:, 1]
-    envs.sim.state = state
-    quantity: Array = model.orders.quantities(policy.act(envs.sim.observe(), None, True))
+    envs.core.sim.state = state
+    quantity: Array = model.orders.quantities(policy.act(envs.core.sim.observe(), None, True))
     return quantity if quantity.ndim == 1 else quantity.sum(1)
 
 
@@ -131,15 +131,15 @@ def cost_levels(request: ViewRequest) -> None:
     For tasks whose inventory position is all units in the system.
     """
     env = request.make_env()
-    model: Model = env.model
+    model: Model = env.core.model
     middle = np.ceil(model.scale * (model.config.lead_time + 1))
     levels = np.arange(max(middle - 2 * model.scale, 0), middle + 3 * model.scale + 1)
 
     def base_stock(parameters: Array, state: State) -> Array:
         return positive(parameters[:, 0] - model.units(state))
 
-    weights = {name: 0.0 if name == "revenue" else -1.0 for name in env.reward_spec.weights}
-    cost_only = env.reward_spec.reweighted(weights)
+    weights = {name: 0.0 if name == "revenue" else -1.0 for name in env.reward.weights}
+    cost_only = env.reward.reweighted(weights)
     costs = SimulatedCost(model, base_stock, cost_only, periods=20_000)(levels[:, None])
     figure = _figure(6.4, 4.0)
     axes = figure.subplots()

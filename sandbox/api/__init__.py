@@ -17,8 +17,9 @@ from sandbox.api.version import API_VERSION
 
 _HOMES = {
     "Algorithm": "algorithm",
-    "BatchedCore": "batch",
     "ParallelCore": "batch",
+    "Batched": "batch",
+    "BatchedCore": "batch",
     "batched": "batch",
     "Capabilities": "algorithm",
     "Dataset": "data",
@@ -99,6 +100,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "Agents",
     "Algorithm",
     "Baseline",
+    "Batched",
     "BatchedCore",
     "Bound",
     "BrokenFileError",
@@ -177,7 +179,7 @@ __all__ = [  # written out, so that type checkers see what is exported
 if TYPE_CHECKING:
     from sandbox.api.agents import Agents
     from sandbox.api.algorithm import Algorithm, Capabilities, Resume, StopTraining, TrainContext
-    from sandbox.api.batch import BatchedCore, ParallelCore, batched
+    from sandbox.api.batch import Batched, BatchedCore, ParallelCore, batched
     from sandbox.api.bound import Bound
     from sandbox.api.command import Command, InputPart
     from sandbox.api.data import Dataset, Transitions

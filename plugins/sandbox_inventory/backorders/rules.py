@@ -24,8 +24,8 @@ def position(state: State) -> Array:
 
 
 def _problem(env: InventoryEnvironment) -> Problem:
-    model = env.model
-    return problem(model.config, env.reward_spec.weights, model.orders.max_quantity[0])
+    model = env.core.model
+    return problem(model.config, env.reward.weights, model.orders.max_quantity[0])
 
 
 def make_optimal(env: InventoryEnvironment) -> RulePolicy:

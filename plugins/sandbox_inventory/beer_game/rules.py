@@ -62,7 +62,7 @@ def _tuned(
 
 def make_base_stock(env: InventoryEnvironment) -> RulePolicy:
     """Local base-stock levels, optimised."""
-    model: BeerGame = env.model
+    model: BeerGame = env.core.model
     weeks = model.delays + model.config.order_delay
     start = np.ceil(model.scale * weeks).tolist()
     return _tuned(env, "base-stock", base_stock, start, np.ceil(model.scale))
@@ -70,7 +70,7 @@ def make_base_stock(env: InventoryEnvironment) -> RulePolicy:
 
 def make_echelon(env: InventoryEnvironment) -> RulePolicy:
     """Echelon base-stock levels, optimised."""
-    model: BeerGame = env.model
+    model: BeerGame = env.core.model
     weeks = np.cumsum(model.delays + model.config.order_delay - 1) + 1
     start = np.ceil(model.scale * weeks).tolist()
     return _tuned(env, "echelon-base-stock", echelon_base_stock, start, np.ceil(2 * model.scale))

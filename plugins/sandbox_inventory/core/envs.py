@@ -1,17 +1,15 @@
-"""Adapters from a model to Gymnasium: a single environment, and a batch as one array operation."""
+"""A model as the core of environments with one decision maker: `sandbox.api.batched` makes both from it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.utils import seeding
-from gymnasium.vector import AutoresetMode
-from gymnasium.vector.utils import batch_space
 
-from sandbox.api import InvalidValueError, RewardSpec
+from sandbox.api import Batched, batched
 from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.model import Flow, Model
 from sandbox_inventory.core.simulation import Simulation
@@ -19,75 +17,122 @@ from sandbox_inventory.core.simulation import Simulation
 Info = dict[str, Any]
 
 
-class InventoryEnv(gym.Env[Array, Any]):
-    """A single environment of a model.
+class InventoryCore:
+    """Episodes of a model in lockstep; `sandbox.api.BatchedCore`.
 
     - **Observation**: float32, shape ``(observation_size,)``, unbounded. The model's observation in
       multiples of the mean demand, then the demand's context where it has one, then the share of the horizon
       that has passed where the horizon is part of the problem.
     - **Action**: the model's orders.
-    - **Reward**: the weighted sum of the task's terms.
     - **Episode end**: at the horizon; terminated if the horizon is part of the problem, else truncated.
+
+    Args:
+        model: The system.
+        num_envs: Episodes side by side; all have the same horizon, so all begin and end together.
+
+    Attributes:
+        model: The argument.
+        sim: Plays the episodes; what rules read.
+        last_flow: What moved in the last period; None before the first.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 8}  # noqa: RUF012
-
-    def __init__(self, model: Model, reward: RewardSpec, render_mode: str | None = None) -> None:
-        check_render_mode(render_mode)
-        self.model, self.reward_spec, self.render_mode = model, reward, render_mode
-        self.sim = Simulation(model, 1)
-        self.observation_space = observation_space(self.sim)
-        self.action_space = model.action_space
-        self._history: list[Flow] = []
+    def __init__(self, model: Model, num_envs: int) -> None:
+        self.model, self.sim = model, Simulation(model, num_envs)
+        # Unbounded, because stock has no largest value.
+        size = self.sim.observation_size
+        self.observation_space: Any = gym.spaces.Box(-np.inf, np.inf, (size,), np.float32)
+        self.action_space: Any = model.action_space
+        self.rngs: list[np.random.Generator] = []
+        self.render_mode: str | None = None
         self.last_flow: Flow | None = None
+        self._history: list[Flow] = []
 
-    def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Array, Info]:
-        """Begin an episode; its demand is drawn from ``np_random``."""
-        super().reset(seed=seed)
-        self.sim.reset([self.np_random])
+    def begin(self, row: int, rng: np.random.Generator) -> None:
+        """Begin an episode; its demand is drawn from ``rng``."""
+        self.begin_rows(np.array([row]), [rng])
+
+    def begin_rows(self, rows: Array, rngs: Sequence[np.random.Generator]) -> None:
+        """Begin an episode in every row.
+
+        Raises:
+            RuntimeError: For some of the rows only.
+        """
+        if len(rows) != self.sim.num_envs:
+            raise RuntimeError("Episodes of an inventory batch begin together: reset all of them.")
+        self.sim.reset(rngs)
         self._history = []
-        return self.sim.observe()[0], {}
 
-    def step(self, action: Any) -> tuple[Array, float, bool, bool, Info]:
+    def step(self, actions: Array) -> Flow:
         """Order, and play one period."""
-        flow = self.last_flow = self.sim.step(np.asarray(action)[None])
-        breakdown = self.reward_spec(flow)
-        info: Info = {"reward_terms": {name: float(values[0]) for name, values in breakdown.terms.items()}}
-        info |= self.sim.outer_events(flow)
-        ended, finite = self.sim.ended, self.model.finite
-        if ended:
-            info["metrics"] = {name: float(values[0]) for name, values in self.sim.metrics().items()}
+        flow = self.last_flow = self.sim.step(actions)
         if self.render_mode is not None:
             self._history.append(flow)
-        observation = self.sim.observe()[0]
-        return observation, float(breakdown.total[0]), ended and finite, ended and not finite, info
+        return flow
 
-    def render(self) -> Any:
+    def observe(self) -> Array:
+        """Shape ``(num_envs, observation_size)``."""
+        return self.sim.observe()
+
+    def ends(self) -> tuple[bool, bool]:
+        """The horizon, for all rows."""
+        ended, finite = self.sim.ended, self.model.finite
+        return ended and finite, ended and not finite
+
+    def metrics(self, row: int) -> Mapping[str, float]:
+        """Metrics of the episode so far."""
+        return {name: float(values[row]) for name, values in self.sim.metrics().items()}
+
+    def metrics_rows(self, rows: Array) -> Mapping[str, Array]:
+        """The same of some rows at once."""
+        return {name: values[rows] for name, values in self.sim.metrics().items()}
+
+    def exogenous(self) -> Mapping[str, Array]:
+        """Demand of the last period, which no order can change."""
+        return {} if self.last_flow is None else {"demand": self.last_flow.demand}
+
+    def denominators(self, row: int) -> Mapping[str, float]:
+        """What means are over: counted periods, all demand."""
+        return {name: float(values[row]) for name, values in self.sim.denominators().items()}
+
+    def render(self, row: int) -> Any:
         """The last periods as a picture, shape ``(height, width, 3)``, uint8."""
         from sandbox_inventory.core.render import frame
 
-        return frame(self._history) if self.render_mode == "rgb_array" else None
+        return frame(self._history)
 
-    def get_state(self) -> dict[str, Any]:
-        """Everything that the future depends on, including the generator."""
-        return {"generator": self.np_random.bit_generator.state, "simulation": self.sim.get_state()}
+    def get_state(self) -> Info:
+        """Everything that the future depends on, as nested dicts of arrays and numbers."""
+        return self.sim.get_state()
 
-    def set_state(self, state: dict[str, Any]) -> None:
+    def set_state(self, state: Info) -> None:
         """Continue bit for bit from a state that `get_state` returned."""
         if not self.sim.rngs:
-            self.sim.reset([self.np_random])
-        self.sim.set_state(state["simulation"])
-        self.np_random.bit_generator.state = state["generator"]
+            self.sim.reset(self.rngs)
+        self.sim.set_state(state)
+
+    def upgrade_state(self, state: Info) -> Info:
+        """States that were saved before these environments were made from a core."""
+        if "simulation" not in state:
+            return state
+        simulation = state["simulation"]
+        rngs = simulation["rngs"]
+        running = bool(state.get("agents", True))
+        shape = (self.sim.num_envs, len(getattr(self, "agents", ())))
+        upgraded = {"core": simulation, "generators": rngs, "generator": rngs[0]}
+        return {**upgraded, "running": running, "active": np.full(shape, running)}
 
     @property
     def can_redraw(self) -> bool:
         """Whether coming demand depends on nothing but chance."""
         return self.sim.demand_paths.redraws
 
-    def redraw(self, seed: int) -> None:
+    def redraw(self, row: int, rng: np.random.Generator) -> None:
         """Draw all coming demand again."""
-        self.np_random = np.random.default_rng(seed)
-        self.sim.demand_paths.redraw(self.sim.time, [self.np_random])
+        self.sim.demand_paths.redraw(self.sim.time, [rng])
+
+    def branch(self, state: Info, rngs: Sequence[np.random.Generator]) -> None:
+        """Go on in every row from the state of a core of one, its coming demand drawn again."""
+        self.sim.branch(state, rngs)
 
     @property
     def observation_names(self) -> list[str]:
@@ -100,145 +145,20 @@ class InventoryEnv(gym.Env[Array, Any]):
         return "order " + ", ".join(f"{quantity:.4g}" for quantity in quantities.tolist())
 
 
-class NativeBatch(gym.vector.VectorEnv[Array, Array, Array]):
-    """What native vector environments share: seeds, resets and state.
+@dataclass(frozen=True)
+class MakeCore:
+    """``(config, num_envs) -> InventoryCore``; a class, so that environments can be pickled."""
 
-    All environments start together and have the same horizon, so all end together.
-    """
+    model: Callable[[Any], Model]
+    core: Callable[[Any, int], InventoryCore] = InventoryCore
 
-    metadata: dict[str, Any] = {  # noqa: RUF012 - Gymnasium's convention
-        "render_modes": [],
-        "autoreset_mode": AutoresetMode.SAME_STEP,
-    }
-
-    def __init__(self, model: Model, reward: RewardSpec, num_envs: int) -> None:
-        self.model, self.reward_spec, self.num_envs = model, reward, num_envs
-        self.sim = Simulation(model, num_envs)
-        self.rngs = [np.random.default_rng() for _ in range(num_envs)]
-        self._all = np.ones(num_envs, np.bool_)
-        self._none = ~self._all
-
-    def reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: Info | None = None
-    ) -> tuple[Array, Info]:
-        """Begin an episode in every environment; an int seeds environment i with ``seed + i``."""
-        if isinstance(seed, int):
-            seed = [seed + env for env in range(self.num_envs)]
-        for env, env_seed in enumerate(seed or ()):
-            if env_seed is not None:
-                self.rngs[env] = seeding.np_random(env_seed)[0]
-        self.sim.reset(self.rngs)
-        return self._observations(), self._reset_info()
-
-    def get_state(self) -> dict[str, Any]:
-        """Everything that the future depends on, including the generators."""
-        return {"simulation": self.sim.get_state()}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Continue bit for bit from a state that `get_state` returned."""
-        if not self.sim.rngs:
-            self.sim.reset(self.rngs)
-        self.sim.set_state(state["simulation"])
-
-    def _observations(self) -> Array:
-        """Current observations."""
-        raise NotImplementedError
-
-    def _reset_info(self) -> Info:
-        """Info of a reset."""
-        return {}
-
-    def _begin_next(self, info: Info, final_info: Info) -> tuple[Array, tuple[Array, Array], Info]:
-        """Begin the next episodes.
-
-        Returns:
-            Their first observations, ``(terminated, truncated)`` of the last episodes, and the info with
-            the final observations and ``final_info``.
-        """
-        final_obs = np.empty(self.num_envs, object)
-        final_obs[:] = list(self._observations())
-        final = {
-            "final_obs": final_obs,
-            "_final_obs": self._all,
-            "final_info": final_info,
-            "_final_info": self._all,
-        }
-        self.sim.reset(self.rngs)
-        flags = (self._all, self._none) if self.model.finite else (self._none, self._all)
-        return self._observations(), flags, info | final
+    def __call__(self, config: Any, num_envs: int) -> InventoryCore:
+        return self.core(self.model(config), num_envs)
 
 
-class InventoryVectorEnv(NativeBatch):
-    """A native batch; environment i with seed s plays the same episode as `InventoryEnv` with seed s."""
-
-    def __init__(self, model: Model, reward: RewardSpec, num_envs: int) -> None:
-        super().__init__(model, reward, num_envs)
-        self.single_observation_space = observation_space(self.sim)
-        self.single_action_space = model.action_space
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-
-    def step(self, actions: Array) -> tuple[Array, Array, Array, Array, Info]:
-        """Play one period; at the horizon the next episodes begin; the info has the final observations."""
-        flow = self.sim.step(actions)
-        breakdown = self.reward_spec(flow)
-        info: Info = {
-            "reward_terms": _with_presence(breakdown.terms, self._all),
-            "_reward_terms": self._all,
-        }
-        if not self.sim.ended:
-            return self.sim.observe(), breakdown.total, self._none, self._none, info
-        metrics = _with_presence(self.sim.metrics(), self._all)
-        observation, flags, info = self._begin_next({}, info | {"metrics": metrics, "_metrics": self._all})
-        return observation, breakdown.total, *flags, info
-
-    def branch(self, state: dict[str, Any], seeds: Sequence[int]) -> tuple[Array, Info]:
-        """Go on in every environment from the state of a single one, its coming demand drawn again.
-
-        Args:
-            state: What `InventoryEnv.get_state` returned.
-            seeds: Environment i plays on as the single environment does after ``redraw(seeds[i])``.
-        """
-        self.rngs = [np.random.default_rng(seed) for seed in seeds]
-        self.sim.branch(state["simulation"], self.rngs)
-        return self.sim.observe(), {}
-
-    def _observations(self) -> Array:
-        return self.sim.observe()
-
-
-MakeEnv = Callable[..., InventoryEnv]
-"""``(config, reward, render_mode=None) -> InventoryEnv``."""
-
-MakeVectorEnv = Callable[[Any, RewardSpec, int], InventoryVectorEnv]
-"""``(config, reward, num_envs) -> InventoryVectorEnv``."""
-
-
-def env_makers(model: Callable[[Any], Model]) -> tuple[MakeEnv, MakeVectorEnv]:
+def env_makers(model: Callable[[Any], Model]) -> Batched:
     """The ``make`` and ``make_vec`` of a task, from its model's class."""
-
-    def make(config: Any, reward: RewardSpec, render_mode: str | None = None) -> InventoryEnv:
-        return InventoryEnv(model(config), reward, render_mode)
-
-    def make_vec(config: Any, reward: RewardSpec, num_envs: int) -> InventoryVectorEnv:
-        return InventoryVectorEnv(model(config), reward, num_envs)
-
-    return make, make_vec
-
-
-def observation_space(sim: Simulation) -> gym.spaces.Box:
-    """Unbounded, because stock has no largest value."""
-    return gym.spaces.Box(-np.inf, np.inf, (sim.observation_size,), np.float32)
-
-
-def check_render_mode(render_mode: str | None) -> None:
-    """Refuse a render mode that inventory tasks do not have.
-
-    Raises:
-        InvalidValueError: For anything but None and ``rgb_array``.
-    """
-    if render_mode not in (None, "rgb_array"):
-        raise InvalidValueError(f"Inventory tasks cannot render as '{render_mode}'.", "Use rgb_array.")
+    return batched(MakeCore(model))
 
 
 def observation_names(model: Model, size: int) -> list[str]:
@@ -252,8 +172,3 @@ def observation_names(model: Model, size: int) -> list[str]:
     names += [f"entry {place}" for place in range(len(names), model.observation_size)]
     names += [f"context {place + 1}" for place in range(size - len(names) - int(model.finite))]
     return [*names, *(["time"] if model.finite else [])]
-
-
-def _with_presence(values: dict[str, Any], present: Array) -> dict[str, Any]:
-    """Gymnasium's form of batched infos: beside every ``key`` a boolean array ``_key``."""
-    return values | {f"_{name}": present for name in values}

@@ -53,8 +53,8 @@ class InventorySimulator:
         self, env: Any, rows: NDArray[np.int64], streams: NDArray[np.int64], rng: np.random.Generator
     ) -> None:
         """Begin with the stock and the orders of an environment; its demand stays behind."""
-        self.sim.state = {name: values[rows] for name, values in env.sim.state.items()}
-        self.sim.time, self._horizon = env.sim.time, env.model.config.horizon
+        self.sim.state = {name: values[rows] for name, values in env.core.sim.state.items()}
+        self.sim.time, self._horizon = env.core.sim.time, env.core.model.config.horizon
         self._streams, self._rng = streams, rng
 
     def observe(self) -> Array:

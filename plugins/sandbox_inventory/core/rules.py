@@ -18,7 +18,6 @@ from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.model import Model, State
 from sandbox_inventory.core.orders import Orders
-from sandbox_inventory.core.simulation import Simulation
 from sandbox_inventory.core.solvers.cache import cached
 from sandbox_inventory.core.solvers.markov_chain import average_cost
 from sandbox_inventory.core.solvers.search import ParametricRule, SimulatedCost, minimise, scan
@@ -32,9 +31,9 @@ Rule = Callable[[State], Array]
 class InventoryEnvironment(Protocol):
     """What a rule needs of an environment: single, parallel or native."""
 
-    model: Any
-    sim: Simulation
-    reward_spec: RewardSpec
+    core: Any
+    """`sandbox_inventory.core.envs.InventoryCore`: the model, and the simulation that plays it."""
+    reward: RewardSpec
 
 
 class RulePolicy:
@@ -55,7 +54,7 @@ class RulePolicy:
     def __init__(
         self, env: InventoryEnvironment, rule: Rule, parameters: dict[str, Any] | None = None
     ) -> None:
-        self._sim, self._rule, self._to_actions = env.sim, rule, _row_actions(env)
+        self._sim, self._rule, self._to_actions = env.core.sim, rule, _row_actions(env)
         self.parameters = parameters or {}
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
@@ -72,10 +71,10 @@ class RulePolicy:
 
 def _row_actions(env: InventoryEnvironment) -> Callable[[Array], Array]:
     """From quantities to actions; in a parallel environment every agent's order is a row."""
-    orders: Orders = env.model.orders
-    if not hasattr(env, "possible_agents"):
+    orders: Orders = env.core.model.orders
+    agents = len(getattr(env.core, "agents", ()))
+    if not agents:
         return orders.actions
-    agents = len(env.possible_agents)
     order_shape = () if orders.kind == "discrete" else (1,)
     return lambda quantities: orders.actions(quantities).reshape(len(quantities) * agents, *order_shape)
 
@@ -104,12 +103,12 @@ def exact_rule_cost(
     Raises:
         InvalidValueError: If the rule can reach more than ``max_states`` states.
     """
-    model: Model = env.model
+    model: Model = env.core.model
     quantities = with_parameters(rule, parameters)
     return average_cost(
         model,
         lambda state: model.orders.actions(quantities(state)),
-        env.reward_spec,
+        env.reward,
         max_states=max_states,
         max_value=max_value,
         tail=tail,
@@ -138,14 +137,14 @@ def solver_question(env: InventoryEnvironment, *left_out: str) -> dict[str, Any]
         env: An environment of this package.
         left_out: Parameters that do not matter to the optimum, beside those that never do.
     """
-    model: Model = env.model
+    model: Model = env.core.model
     never = {"horizon", "warmup", "orders", "max_order", "order_cover", "demand"}
     config = model.config.model_dump(mode="json", exclude=never | set(left_out))
     return {
         "config": config,
         "demands": [demand.relevant_fields() for demand in model.demands],
         "limits": list(model.orders.max_quantity),
-        "weights": env.reward_spec.weights,
+        "weights": env.reward.weights,
     }
 
 
@@ -177,15 +176,15 @@ def best_parameters(
     Returns:
         Parameters and cost a period (minus reward).
     """
-    model: Model = env.model
+    model: Model = env.core.model
     config = model.config.model_dump(mode="json")
     if not model.finite:
         config = {key: value for key, value in config.items() if key not in ("horizon", "warmup")}
-    question = {"config": config, "weights": env.reward_spec.weights}
+    question = {"config": config, "weights": env.reward.weights}
 
     def search() -> dict[str, Any]:
-        simulated = SimulatedCost(model, rule, env.reward_spec, periods=periods)
-        rough = SimulatedCost(model, rule, env.reward_spec, periods=periods // 10)
+        simulated = SimulatedCost(model, rule, env.reward, periods=periods)
+        rough = SimulatedCost(model, rule, env.reward, periods=periods // 10)
         min_step = 1.0 if model.orders.whole else max(max(steps) / 32, 1e-3)
         guess = scan(rough, start, steps, low)
         best, cost = minimise(simulated, guess.tolist(), steps, low=low, min_step=min_step, label=name)
@@ -284,9 +283,9 @@ def optimal_solution(
     tail: float = 1e-9,
 ) -> Solution:
     """The solved grid of `optimal_policy`, which takes and raises the same."""
-    if all(mean_and_std(demand)[0] == 0 for demand in env.model.demands):
+    if all(mean_and_std(demand)[0] == 0 for demand in env.core.model.demands):
         raise InvalidValueError("There is no demand: what is best depends on the initial stock alone.")
-    discrete = type(env.model)(env.model.config.model_copy(update={"orders": "discrete"}))
+    discrete = type(env.core.model)(env.core.model.config.model_copy(update={"orders": "discrete"}))
 
     def search() -> dict[str, Any]:
         return solve_growing(
@@ -295,7 +294,7 @@ def optimal_solution(
             high,
             grows or [False] * len(low),
             quantities,
-            env.reward_spec,
+            env.reward,
             discount=discount,
             tolerance=tolerance,
             tail=tail,

@@ -106,16 +106,9 @@ class Simulation:
         """Metrics of the episode so far, each of shape ``(num_envs,)``."""
         return self._metrics.metrics()
 
-    def outer_events(self, flow: Flow) -> dict[str, dict[str, float]]:
-        """What no order can change in the first episode: demand, and at the end what means are over.
-
-        See ``info["exogenous"]`` and ``info["denominators"]`` in the contract.
-        """
-        events = {"exogenous": {"demand": float(flow.demand[0])}}
-        if self.ended:
-            counted = self._metrics.denominators()
-            events["denominators"] = {name: float(values[0]) for name, values in counted.items()}
-        return events
+    def denominators(self) -> dict[str, Array]:
+        """What means of the episode so far are over, by metric, each of shape ``(num_envs,)``."""
+        return self._metrics.denominators()
 
     def get_state(self) -> dict[str, Any]:
         """Everything that the future depends on, as nested dicts of arrays and numbers."""

@@ -22,4 +22,4 @@ def finite_model(config: DualSourcingConfig, reward: RewardSpec) -> FiniteModel:
     env = make(config, reward)
     solution, quantities = solved(env)
     high = solution.low + np.asarray(solution.sizes) - 1
-    return grid_model(env.model, solution.low.tolist(), high.tolist(), quantities, reward)
+    return grid_model(env.core.model, solution.low.tolist(), high.tolist(), quantities, reward)

@@ -68,7 +68,7 @@ def exact_cost(env: InventoryEnvironment, rule: ParametricRule, parameters: Arra
     Raises:
         InvalidValueError: If it can reach more than `search.MAX_STATES` states.
     """
-    max_value = MAX_STOCK * env.model.scale
+    max_value = MAX_STOCK * env.core.model.scale
     return exact_rule_cost(env, rule, parameters, max_states=MAX_STATES, max_value=max_value)
 
 
@@ -77,7 +77,7 @@ def _tuned(env: InventoryEnvironment, name: str, rule: ParametricRule, highest: 
         best, cost = best_index(env, rule, highest, name)
         return {"parameters": best, "cost": cost}
 
-    question = solver_question(env) | {"orders": env.model.config.orders}
+    question = solver_question(env) | {"orders": env.core.model.config.orders}
     result = cached(f"dual-sourcing-{name}", 3, question, search)
     best = result["parameters"]
     return RulePolicy(
@@ -87,24 +87,24 @@ def _tuned(env: InventoryEnvironment, name: str, rule: ParametricRule, highest: 
 
 def make_single_index(env: InventoryEnvironment) -> RulePolicy:
     """Single index, optimised."""
-    return _tuned(env, "single-index", single_index, [largest_of(env.model)])
+    return _tuned(env, "single-index", single_index, [largest_of(env.core.model)])
 
 
 def make_dual_index(env: InventoryEnvironment) -> RulePolicy:
     """Dual index, optimised."""
-    return _tuned(env, "dual-index", dual_index, [highest_gap(env.model)])
+    return _tuned(env, "dual-index", dual_index, [highest_gap(env.core.model)])
 
 
 def make_capped_dual_index(env: InventoryEnvironment) -> RulePolicy:
     """Capped dual index, optimised."""
-    highest = [highest_gap(env.model), largest_of(env.model)]
+    highest = [highest_gap(env.core.model), largest_of(env.core.model)]
     return _tuned(env, "capped-dual-index", capped_dual_index, highest)
 
 
 def make_tailored_base_surge(env: InventoryEnvironment) -> RulePolicy:
     """Tailored base-surge, optimised; the regular order is at most the mean demand."""
-    mean = mean_and_std(env.model.config.demand)[0]
-    highest = np.floor(mean) if env.model.orders.whole else mean
+    mean = mean_and_std(env.core.model.config.demand)[0]
+    highest = np.floor(mean) if env.core.model.orders.whole else mean
     return _tuned(env, "tailored-base-surge", tailored_base_surge, [float(highest)])
 
 
@@ -120,7 +120,7 @@ def make_optimal(env: InventoryEnvironment) -> RulePolicy:
 
 def solved(env: InventoryEnvironment) -> tuple[Solution, Array]:
     """The solved grid of net stock and pipeline, and the orders (expedited, regular), ``(actions, 2)``."""
-    model: DualSourcing = env.model
+    model: DualSourcing = env.core.model
     expedited, regular = (int(limit) for limit in model.orders.max_quantity)
     check_limit(expedited + regular, mean_and_std(model.config.demand)[0])
     each = np.meshgrid(np.arange(expedited + 1), np.arange(regular + 1), indexing="ij")

@@ -56,7 +56,7 @@ def best_index(
         highest: Largest sensible value of each other parameter; the smallest is 0.
         label: Name in the progress line.
     """
-    model: DualSourcing = env.model
+    model: DualSourcing = env.core.model
     whole = model.orders.whole
     known: dict[bytes, Level] = {}
 
@@ -122,12 +122,12 @@ def exact_level(env: InventoryEnvironment, rule: ParametricRule, others: Array) 
     Raises:
         InvalidValueError: If it can reach more than `MAX_STATES` states.
     """
-    model: DualSourcing = env.model
+    model: DualSourcing = env.core.model
     quantities = with_parameters(rule, np.array([0.0, *others]))
     law = long_run(
         model,
         lambda state: model.orders.actions(quantities(state)),
-        env.reward_spec,
+        env.reward,
         max_states=MAX_STATES,
         max_value=MAX_STOCK * model.scale,
     )
@@ -147,7 +147,7 @@ def exact_level(env: InventoryEnvironment, rule: ParametricRule, others: Array) 
 
 def _simulated(env: InventoryEnvironment, rule: ParametricRule, points: Array) -> list[Level]:
     """The best S_e of each point from the net stock less S_e after demand, on the same simulated demand."""
-    model: DualSourcing = env.model
+    model: DualSourcing = env.core.model
     holding, shortage, purchase, expedite = _rates(env)
     places: list[Array] = []
     paid: list[Array] = []
@@ -157,7 +157,7 @@ def _simulated(env: InventoryEnvironment, rule: ParametricRule, points: Array) -
         places.append(state["net"] + ordered[:, 0] - demand[:, 0])
         paid.append(expedite * ordered[:, 0] + purchase * ordered[:, 1])
 
-    simulated = SimulatedCost(model, rule, env.reward_spec, periods=40_000)
+    simulated = SimulatedCost(model, rule, env.reward, periods=40_000)
     simulated.play(np.concatenate([np.zeros((len(points), 1)), points], 1), record)
     samples = np.stack(places).reshape(len(places), len(points), -1)
     money = np.stack(paid).reshape(len(paid), len(points), -1).mean((0, 2))
@@ -174,7 +174,7 @@ def _simulated(env: InventoryEnvironment, rule: ParametricRule, points: Array) -
 
 def _rates(env: InventoryEnvironment) -> tuple[float, float, float, float]:
     """h, b, c_r and c_e with the reward's weights applied."""
-    config, weights = env.model.config, env.reward_spec.weights
+    config, weights = env.core.model.config, env.reward.weights
     return (
         -weights["holding"] * config.holding,
         -weights["shortage"] * config.penalty,

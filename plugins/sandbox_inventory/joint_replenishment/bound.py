@@ -35,7 +35,7 @@ def bound(env: InventoryEnvironment, metric: str, seeds: Sequence[int]) -> Bound
     """
     if metric != "cost":
         return None
-    model: JointReplenishment = env.model
+    model: JointReplenishment = env.core.model
     config = model.config
     masses = [probabilities(demand) for demand in model.demands]
     items = [

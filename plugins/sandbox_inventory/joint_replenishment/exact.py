@@ -32,7 +32,7 @@ def optimal(env: InventoryEnvironment) -> RulePolicy:
         InvalidValueError: If the problem is too large, its demand has no probabilities on the integers, or
             costs are rewarded.
     """
-    config = env.model.config
+    config = env.core.model.config
     if config.truck_capacity is not None or config.discount < 1:
         return _on_states(env)
 
@@ -47,8 +47,8 @@ def optimal(env: InventoryEnvironment) -> RulePolicy:
 
 def lot_sizing(env: InventoryEnvironment) -> tuple[LotSizing, Array, Array]:
     """The items as a problem of lot sizes, and the positions to begin with: those of each item alone."""
-    model: JointReplenishment = env.model
-    weights = env.reward_spec.weights
+    model: JointReplenishment = env.core.model
+    weights = env.reward.weights
     if max(weights.values()) > 0:
         raise InvalidValueError("The optimum is computed for costs that are not rewarded.")
     masses = tuple(probabilities(demand) for demand in model.demands)
@@ -72,7 +72,7 @@ def lot_sizing(env: InventoryEnvironment) -> tuple[LotSizing, Array, Array]:
 
 def _on_states(env: InventoryEnvironment) -> RulePolicy:
     """The optimum by value iteration over all states, for whole trucks or discounted cost."""
-    model: JointReplenishment = env.model
+    model: JointReplenishment = env.core.model
     config = model.config
     limits = [int(limit) for limit in model.orders.max_quantity]
     each = np.meshgrid(*[np.arange(limit + 1) for limit in limits], indexing="ij")

@@ -98,7 +98,7 @@ def _tuned(
 
 def _kinds(env: InventoryEnvironment) -> list[int]:
     """Number of each item's kind: items that differ in nothing share their levels."""
-    model: JointReplenishment = env.model
+    model: JointReplenishment = env.core.model
     return alike(model.demands, model.item_costs.tolist(), model.holding.tolist(), model.penalty.tolist())
 
 
@@ -109,7 +109,7 @@ def _members(kinds: list[int]) -> list[int]:
 
 def _first_guess(env: InventoryEnvironment) -> tuple[Array, Array, float]:
     """Mean and standard deviation of each item's demand, and the economic time between orders, periods."""
-    model: JointReplenishment = env.model
+    model: JointReplenishment = env.core.model
     moments = [mean_and_std(demand) for demand in model.demands]
     mean, std = (np.array(column) for column in zip(*moments, strict=True))
     rates = model.holding * model.penalty / np.maximum(model.holding + model.penalty, 1e-9)

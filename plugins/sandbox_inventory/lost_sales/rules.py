@@ -68,7 +68,7 @@ def tuned(
     steps: Sequence[float],
 ) -> tuple[Array, float]:
     """The rule's best parameters for the environment's problem, from the cache if known, and their cost."""
-    model: LostSales = env.model
+    model: LostSales = env.core.model
     demand = model.config.demand
     whole = model.orders.whole
     question = solver_question(env, "initial_stock") | {"whole": whole}
@@ -79,7 +79,7 @@ def tuned(
     def search() -> dict[str, Any]:
         low = [0.0] * len(start)
         best, cost = minimise(
-            SimulatedCost(model, rule, env.reward_spec),
+            SimulatedCost(model, rule, env.reward),
             start,
             steps,
             low=low,
@@ -119,28 +119,28 @@ def _policy(
 
 def _first_guess(env: InventoryEnvironment) -> tuple[float, float]:
     """Mean demand, and a base-stock level to begin the search with."""
-    mean, std = mean_and_std(env.model.config.demand)
-    periods = env.model.config.lead_time + 1
+    mean, std = mean_and_std(env.core.model.config.demand)
+    periods = env.core.model.config.lead_time + 1
     return mean, float(np.ceil(mean * periods + std * np.sqrt(periods) * 0.5))
 
 
 def make_optimal(env: InventoryEnvironment) -> RulePolicy:
     """The optimum by value iteration."""
-    table = exact.optimal(env.model.config, env.reward_spec.weights, env.model.orders.max_quantity[0])
+    table = exact.optimal(env.core.model.config, env.reward.weights, env.core.model.orders.max_quantity[0])
     return RulePolicy(env, table, {"cost": table.cost})
 
 
 def make_myopic(env: InventoryEnvironment) -> RulePolicy:
     """Zipkin's Myopic."""
     return RulePolicy(
-        env, myopic(env.model.config, env.reward_spec.weights, 1, env.model.orders.max_quantity[0])
+        env, myopic(env.core.model.config, env.reward.weights, 1, env.core.model.orders.max_quantity[0])
     )
 
 
 def make_myopic2(env: InventoryEnvironment) -> RulePolicy:
     """Zipkin's Myopic-2."""
     return RulePolicy(
-        env, myopic(env.model.config, env.reward_spec.weights, 2, env.model.orders.max_quantity[0])
+        env, myopic(env.core.model.config, env.reward.weights, 2, env.core.model.orders.max_quantity[0])
     )
 
 
@@ -166,7 +166,7 @@ def make_constant(env: InventoryEnvironment) -> RulePolicy:
 def make_min_max(env: InventoryEnvironment) -> RulePolicy:
     """The best (s, S)."""
     mean, level = _first_guess(env)
-    config = env.model.config
+    config = env.core.model.config
     lot = np.ceil(np.sqrt(2 * config.fixed_cost * mean / max(config.holding, 1e-9)))
     step = max(1.0, np.ceil(mean / 2))
     return _policy(env, "s-S", min_max, [max(lot - mean, 0.0), level + lot], [step, step])

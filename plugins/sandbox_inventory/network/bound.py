@@ -26,7 +26,7 @@ MAX_VARIABLES = 60_000
 
 def bound(env: InventoryEnvironment, metric: str, seeds: Sequence[int]) -> Bound | None:
     """The mean over the test episodes of what the best plan earns; see `sandbox.api.Task.bound`."""
-    model: Network = env.model
+    model: Network = env.core.model
     program = _Program.of(model, earns=metric == "profit")
     if metric not in ("profit", "cost") or model.config.warmup or program is None:
         return None

@@ -33,7 +33,7 @@ def base_stock(model: Network, levels: Array, state: State, echelon: bool) -> Ar
 
 
 def _tuned(env: InventoryEnvironment, name: str, echelon: bool) -> RulePolicy:
-    model: Network = env.model
+    model: Network = env.core.model
 
     def rule(levels: Array, state: State) -> Array:
         return base_stock(model, levels, state, echelon)

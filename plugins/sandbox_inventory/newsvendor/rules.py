@@ -11,9 +11,9 @@ from sandbox_inventory.newsvendor.exact import optimal
 
 def make_optimal(env: InventoryEnvironment) -> RulePolicy:
     """The critical fractile."""
-    orders = env.model.orders
+    orders = env.core.model.orders
     limit, whole = orders.max_quantity[0], orders.whole
-    quantity, cost = optimal(env.model.config, env.reward_spec.weights, limit, whole)
+    quantity, cost = optimal(env.core.model.config, env.reward.weights, limit, whole)
     return RulePolicy(
         env, lambda state: np.full(len(state["last"]), quantity), {"values": [quantity], "cost": cost}
     )
@@ -21,5 +21,5 @@ def make_optimal(env: InventoryEnvironment) -> RulePolicy:
 
 def make_mean(env: InventoryEnvironment) -> RulePolicy:
     """Order the mean demand."""
-    mean = mean_and_std(env.model.config.demand)[0]
+    mean = mean_and_std(env.core.model.config.demand)[0]
     return RulePolicy(env, lambda state: np.full(len(state["last"]), mean))

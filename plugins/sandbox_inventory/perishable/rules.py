@@ -36,14 +36,14 @@ def _tuned(env: InventoryEnvironment, name: str, rule: ParametricRule, start: li
         f"perishable-{name}",
         rule,
         start,
-        [max(1.0, np.ceil(env.model.scale / 2))] * len(start),
+        [max(1.0, np.ceil(env.core.model.scale / 2))] * len(start),
         low=[0.0] * len(start),
         exact=lambda parameters: exact_rule_cost(env, rule, parameters, max_states=MAX_STATES),
     )
 
 
 def _first_level(env: InventoryEnvironment) -> float:
-    return float(np.ceil(env.model.scale * (env.model.config.lead_time + 1)))
+    return float(np.ceil(env.core.model.scale * (env.core.model.config.lead_time + 1)))
 
 
 def make_base_stock(env: InventoryEnvironment) -> RulePolicy:
@@ -53,19 +53,19 @@ def make_base_stock(env: InventoryEnvironment) -> RulePolicy:
 
 def make_capped_base_stock(env: InventoryEnvironment) -> RulePolicy:
     """Order up to the best S, at most the best cap."""
-    cap = np.ceil(env.model.scale) + 1
+    cap = np.ceil(env.core.model.scale) + 1
     return _tuned(env, "capped-base-stock", capped_base_stock, [_first_level(env), cap])
 
 
 def make_optimal(env: InventoryEnvironment) -> RulePolicy:
     """The exact optimum by value iteration over stock by age and pipeline."""
-    model: Perishable = env.model
+    model: Perishable = env.core.model
     max_order = int(model.orders.max_quantity[0])
     columns = model.config.life + model.pipeline_length
     question = {
         "config": model.config.model_dump(mode="json", exclude={"horizon", "warmup", "demand", "orders"}),
         "demand": model.config.demand.relevant_fields(),
-        "weights": env.reward_spec.weights,
+        "weights": env.reward.weights,
     }
     return optimal_policy(
         env,

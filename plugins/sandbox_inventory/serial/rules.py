@@ -30,7 +30,7 @@ def local_base_stock(levels: Array, state: State) -> Array:
 
 def make_optimal(env: InventoryEnvironment) -> RulePolicy:
     """Clark and Scarf's echelon base-stock policy."""
-    result = optimal(env.model.config, env.reward_spec.weights)
+    result = optimal(env.core.model.config, env.reward.weights)
     levels = np.asarray(result.levels)
     return RulePolicy(
         env,
@@ -41,7 +41,7 @@ def make_optimal(env: InventoryEnvironment) -> RulePolicy:
 
 def make_local(env: InventoryEnvironment) -> RulePolicy:
     """Local base-stock levels, optimised by simulation."""
-    config = env.model.config
+    config = env.core.model.config
     mean, std = mean_and_std(config.demand)
     start = [np.ceil(mean * (time + 1) + std) for time in config.lead_times]
     steps = [max(1.0, np.ceil(mean / 2))] * len(start)

@@ -24,7 +24,7 @@ MAX_WORK = 4_000_000_000
 
 def bound(env: InventoryEnvironment, metric: str, seeds: Sequence[int]) -> Bound | None:
     """The mean over the test episodes of what the best lots earn; see `sandbox.api.Task.bound`."""
-    model: Skus = env.model
+    model: Skus = env.core.model
     config = model.config
     work = float(config.horizon) ** 2 * len(model.means) * len(seeds)
     if metric != "profit" or config.warmup or work > MAX_WORK:

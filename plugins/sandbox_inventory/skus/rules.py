@@ -35,7 +35,7 @@ def min_max(model: Skus, parameters: Array, state: State) -> Array:
 
 
 def _tuned(env: InventoryEnvironment, name: str, start: list[float], low: list[float]) -> RulePolicy:
-    model: Skus = env.model
+    model: Skus = env.core.model
 
     def rule(parameters: Array, state: State) -> Array:
         return min_max(model, parameters, state)

@@ -42,7 +42,7 @@ def bound(env: InventoryEnvironment, metric: str, seeds: Sequence[int]) -> Bound
     """
     if metric != "cost":
         return None
-    model: Warehouse = env.model
+    model: Warehouse = env.core.model
     config = model.config
     masses = [probabilities(demand) for demand in model.demands]
     counted = config.horizon - config.warmup

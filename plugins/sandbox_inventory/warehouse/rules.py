@@ -31,7 +31,7 @@ def make_base_stock(env: InventoryEnvironment) -> RulePolicy:
 
     The search first moves the safety stocks of all retailers together, then each kind's level.
     """
-    model: Warehouse = env.model
+    model: Warehouse = env.core.model
     kinds = alike(model.demands, model.lead_times.tolist())
     members = [kinds.index(kind) for kind in range(max(kinds) + 1)]
     periods = model.lead_times + 1

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from gymnasium import spaces
 
 from sandbox.api.batch.types import Array, Space
 from sandbox.api.errors import InvalidValueError, PluginError
 
-Reader = Callable[[object], Array]
 
-
-def action_reader(space: Space, shape: tuple[int, ...]) -> Reader:
-    """A function that turns a batch of actions into an array of the space's type.
+class ActionReader:
+    """Turns a batch of actions into an array of the space's type; a class, so that it can be pickled.
 
     Args:
         space: Of one row.
@@ -22,45 +18,39 @@ def action_reader(space: Space, shape: tuple[int, ...]) -> Reader:
 
     Raises:
         PluginError: For a space that a batched core cannot have.
-
-    The function raises `InvalidValueError` for actions of the wrong shape and for choices that the
-    space does not have; numbers outside a Box are left to the core.
     """
-    if not isinstance(space, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
-        raise PluginError(
-            f"A batched core cannot have actions of type {type(space).__name__}.",
-            "Use Box, Discrete, MultiDiscrete or MultiBinary.",
-        )
-    wanted = (*shape, *(space.shape or ()))
-    dtype = space.dtype
-    allowed = _choices(space, wanted)
 
-    def read(actions: object) -> Array:
-        array = np.asarray(actions, dtype)
-        if array.shape != wanted:
-            raise InvalidValueError(f"Actions have the shape {wanted}, not {array.shape}.")
-        if allowed is not None and not allowed(array):
-            raise InvalidValueError(f"The action {array.ravel()[:8].tolist()} is not in {space}.")
+    def __init__(self, space: Space, shape: tuple[int, ...]) -> None:
+        if not isinstance(space, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
+            raise PluginError(
+                f"A batched core cannot have actions of type {type(space).__name__}.",
+                "Use Box, Discrete, MultiDiscrete or MultiBinary.",
+            )
+        self._space, self._dtype = space, space.dtype
+        self._wanted = (*shape, *(space.shape or ()))
+        self._start: Array | None = None
+        self._sizes: Array | None = None
+        if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
+            count = space.n if isinstance(space, spaces.Discrete) else space.nvec
+            start = np.asarray(space.start)
+            self._start = start if start.any() else None
+            # One size for each entry of a batch: comparing along short rows would take ten times as long.
+            sizes = np.asarray(count).astype(f"u{space.dtype.itemsize}")
+            self._sizes = np.broadcast_to(sizes, self._wanted).copy()
+
+    def __call__(self, actions: object) -> Array:
+        """The actions as an array.
+
+        Raises:
+            InvalidValueError: For actions of the wrong shape, and for choices that the space does not have;
+                numbers outside a Box are left to the core.
+        """
+        array = np.asarray(actions, self._dtype)
+        if array.shape != self._wanted:
+            raise InvalidValueError(f"Actions have the shape {self._wanted}, not {array.shape}.")
+        if self._sizes is not None:
+            # Without a sign, what is below the first choice is far above the last one: one comparison.
+            offsets = array if self._start is None else array - self._start
+            if np.count_nonzero(offsets.view(self._sizes.dtype) >= self._sizes):
+                raise InvalidValueError(f"The action {array.ravel()[:8].tolist()} is not in {self._space}.")
         return array
-
-    return read
-
-
-def _choices(space: Space, shape: tuple[int, ...]) -> Callable[[Array], bool] | None:
-    """Whether all of an array are choices of a discrete space; None for spaces of other kinds."""
-    if isinstance(space, spaces.Discrete):
-        start, count = np.asarray(space.start), np.asarray(space.n)
-    elif isinstance(space, spaces.MultiDiscrete):
-        start, count = space.start, space.nvec
-    else:
-        return None
-    unsigned = np.dtype(f"u{space.dtype.itemsize}")
-    # One size for each entry of a batch: comparing along short rows would take ten times as long.
-    sizes, from_zero = np.broadcast_to(count.astype(unsigned), shape).copy(), not start.any()
-
-    def allowed(array: Array) -> bool:
-        # Without a sign, what is below the first choice is far above the last one: one comparison.
-        offsets = (array if from_zero else array - start).view(unsigned)
-        return bool(np.count_nonzero(offsets >= sizes) == 0)
-
-    return allowed

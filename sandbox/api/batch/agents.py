@@ -6,7 +6,7 @@ import numpy as np
 from gymnasium import spaces
 
 from sandbox.api.batch.padding import padded, spaces_by_agent
-from sandbox.api.batch.rows import Rows, any_true
+from sandbox.api.batch.rows import Rows, any_true, constant
 from sandbox.api.batch.types import Array, Core, Flags, Info, Space
 from sandbox.api.masks import mask_size, only_first
 from sandbox.api.reward import RewardSpec
@@ -30,6 +30,14 @@ class AgentRows(Rows):
         super().__init__(core, num_envs, reward)
         self.agents = list(core.agents)
         self.shape = (num_envs, len(self.agents))
+        self._common = bool(getattr(core, "common_reward", False))
+        self.value_shape = (num_envs,) if self._common else self.shape
+        self._whole: Array | None = None
+        self.all_agents = constant(True, self.shape)
+        """``acted`` and ``active`` while nobody has left: most steps of most tasks, and the fast ones."""
+        self.nobody = constant(False, self.shape)
+        self._nothing_over = constant(False, (num_envs,))
+        self._full = False
         self.observation_spaces = spaces_by_agent(core.observation_space, self.agents)
         self.action_spaces = spaces_by_agent(core.action_space, self.agents)
         self.row_observation_space: Space = padded(self.observation_spaces)
@@ -47,20 +55,36 @@ class AgentRows(Rows):
 
     def step(self, actions: Array) -> tuple[Array, dict[str, Array]]:
         """Step all rows; agents that have left earn nothing."""
-        self.acted = self.active.copy()
+        self.acted = self.all_agents if self._full else self.active.copy()
         total, terms = super().step(actions)
-        if any_true(~self.acted):
+        if self._common:
+            self._whole = total
+            total, terms = self._shares(total), {name: self._shares(value) for name, value in terms.items()}
+        if not self._full:
             total = np.where(self.acted, total, 0.0)
             terms = {name: np.where(self.acted, values, 0.0) for name, values in terms.items()}
         return total, terms
 
+    def joint_reward(self, total: Array) -> Array:
+        """The reward of each row: the sum of its agents', and that of the whole system to the last bit."""
+        return total.sum(axis=1) if self._whole is None else self._whole
+
+    def _shares(self, values: Array) -> Array:
+        """Equal shares of what concerns the whole system, shape ``(num_envs, k)``."""
+        shares = np.empty(self.shape)
+        shares[:] = (values / len(self.agents))[:, None]
+        return shares
+
     def ends(self) -> tuple[Flags, Flags]:
         """Whose part has terminated or been truncated in this step; from now on they have left."""
         terminated, truncated = super().ends()
+        self._observed = self.acted
+        if terminated is self.nobody:
+            return terminated, truncated
         terminated &= self.acted
         truncated &= np.logical_and(self.acted, ~terminated)
         self.active &= ~(terminated | truncated)
-        self._observed = self.acted
+        self._full = not any_true(~self.active)
         return terminated, truncated
 
     def replay(self, actions: Array) -> Flags:
@@ -72,24 +96,29 @@ class AgentRows(Rows):
 
     def over(self) -> Flags:
         """Rows that everybody has left, shape ``(num_envs,)``."""
+        if self._full:
+            return self._nothing_over
         over: Flags = np.logical_not(self.active.any(axis=1))
         return over
 
     def restore_active(self, active: Array) -> None:
         """Go back to who was there."""
         self.active[:] = active
-        self._observed = self.active.copy()
+        self._full = not any_true(~self.active)
+        self._observed = self.all_agents if self._full else self.active.copy()
 
     def observe(self) -> Array:
         """What agents see, zero for those who had left before the step."""
-        observation: Array = np.array(self.core.observe(), self.row_observation_space.dtype)
-        observation[~self._observed] = 0
+        observation: Array = np.asarray(self.core.observe(), self.row_observation_space.dtype)
+        if self._observed is not self.all_agents:
+            observation[~self._observed] = 0
         return observation
 
     def present(self) -> Info:
         """Infos of the present: who is there, masks, and whatever the core gives."""
         info = super().present()
-        info["active"], info["_active"] = self.active.copy(), self.everyone
+        info["active"] = self.all_agents if self._full else self.active.copy()
+        info["_active"] = self.everyone
         mask = info.get("action_mask")
         if mask is None and self._padding is not None:
             mask = np.broadcast_to(self._padding, (self.num_envs, *self._padding.shape)).copy()
@@ -102,8 +131,12 @@ class AgentRows(Rows):
 
     def _set_active(self, rows: Array) -> None:
         self.active[rows] = True
-        self._observed = self._observed.copy()
-        self._observed[rows] = True
+        self._full = not any_true(~self.active)
+        if self._full:
+            self._observed = self.all_agents
+        else:
+            self._observed = self._observed.copy()
+            self._observed[rows] = True
 
     def _mask_padding(self) -> Flags | None:
         """True for actions that an agent has, ``(k, n)``; None where all have the same."""

@@ -33,6 +33,16 @@ class BatchedCore(Protocol):
     - ``get_state() -> dict`` and ``set_state(state)``: all that the future depends on but the generators,
       as plain data (see `sandbox.api.write_state`). By default every attribute that is an array (unless
       it is read-only: a constant), a number, text, or a list, tuple or dict of those.
+    - ``upgrade_state(state)``: the environment's state, given one that an earlier version of the plugin
+      may have saved.
+    - ``redraw(row, rng)``: draws again all that chance has still to decide, and nothing that has been;
+      ``can_redraw`` is false where parameters forbid it. ``observation_names`` and
+      ``action_text(action, row)``. All three are for branches: see `sandbox.api.Task.resume`.
+    - ``branch(state, rngs)``: every row goes on from the state of a core of one row, as that does after
+      `redraw` with the row's generator; ``state`` is what its ``get_state`` gave.
+    - ``exogenous() -> dict`` of arrays ``(num_envs,)`` and ``denominators(row) -> dict`` of numbers: what no
+      action changes in an episode, and what means are over. Infos of the single environment hold them, the
+      latter at the end of an episode; `sandbox.testing` asks for them.
     - ``begin_rows(rows, rngs)``, ``observe_rows(rows)``, ``masks_rows(rows)`` and ``metrics_rows(rows)``
       for some rows at once (``rows`` is an array of indices, what is returned has one entry each), where
       that is faster; they replace what they are named after where only some rows are concerned.
@@ -56,7 +66,8 @@ class BatchedCore(Protocol):
 
         Returns:
             The transition that the reward's terms are functions of: an object or mapping whose values
-            have shape ``(num_envs,)``.
+            have shape ``(num_envs,)``; or a list of ``num_envs`` transitions, one a row, of which each term
+            is a number, for a core that steps its rows one after the other.
         """
         ...
 
@@ -93,7 +104,9 @@ class ParallelCore(Protocol):
         action_space: Of one agent, or a mapping from its name to a Discrete space (from 0): with unlike
             numbers of actions, masks are padded with false to the largest.
 
-    The optional parts are those of `BatchedCore`.
+    With the attribute ``common_reward = True`` the values of a transition concern the whole system and have
+    shape ``(num_envs,)``; every agent earns an equal share of them. The optional parts are those of
+    `BatchedCore`.
     """
 
     @property

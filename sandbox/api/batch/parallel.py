@@ -14,11 +14,12 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.utils import seeding
 
-from sandbox.api.batch.actions import action_reader
+from sandbox.api.batch.actions import ActionReader
 from sandbox.api.batch.agents import AgentRows
 from sandbox.api.batch.core import metadata
+from sandbox.api.batch.futures import CoreOfOne, OuterEvents
 from sandbox.api.batch.padding import cutter
-from sandbox.api.batch.state import Restore, keeper_of
+from sandbox.api.batch.state import Restore, keeper_of, upgraded
 from sandbox.api.batch.types import Array, Config, Core, Info, Space
 from sandbox.api.errors import MissingExtraError
 from sandbox.api.reward import RewardSpec
@@ -27,7 +28,7 @@ from sandbox.api.types import Json
 _ROW = np.zeros(1, np.int64)
 
 
-class BatchedAgents:
+class BatchedAgents(CoreOfOne):
     """A core of one row; `parallel_env` makes it a PettingZoo environment.
 
     Attributes:
@@ -48,10 +49,11 @@ class BatchedAgents:
         self.config, self.reward, self.render_mode = config, reward, render_mode
         self.metadata = metadata(self.core) | {"name": type(self.core).__name__, "is_parallelizable": True}
         self._rows = rows = AgentRows(self.core, 1, reward)
-        self._keeper = keeper_of(rows, restore)
+        self._events = OuterEvents(core)
+        self._restore, self._keeper = restore, keeper_of(rows, restore)
         self.possible_agents, self.agents = list(rows.agents), list[str]()
         self.observation_spaces, self.action_spaces = rows.observation_spaces, rows.action_spaces
-        self._read = action_reader(rows.row_action_space, (1, len(rows.agents)))
+        self._read = ActionReader(rows.row_action_space, (1, len(rows.agents)))
         self._cut = {
             agent: cutter(space, rows.row_observation_space)
             for agent, space in self.observation_spaces.items()
@@ -110,6 +112,8 @@ class BatchedAgents:
             place = self.possible_agents.index(agent)
             infos[agent]["reward_terms"] = {name: float(values[0, place]) for name, values in terms.items()}
         self.agents = [agent for agent in playing if rows.active[0, self.possible_agents.index(agent)]]
+        for agent in playing:
+            self._events.add_to(infos[agent], ended=not self.agents)
         if not self.agents:
             metrics = {name: float(values[0]) for name, values in rows.metrics(_ROW).items()}
             for agent in playing:
@@ -136,6 +140,7 @@ class BatchedAgents:
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `get_state` gave, bit by bit."""
+        state = upgraded(self.core, state)
         self.core.rngs[0] = self.np_random
         self._keeper.set(state["core"])
         self.np_random.bit_generator.state = state["generator"]
@@ -190,6 +195,13 @@ def _class() -> type[BatchedAgents]:
     except ModuleNotFoundError as error:
         raise MissingExtraError("A task of several agents", ["pettingzoo"], "multi-agent") from error
     return type("BatchedParallelEnv", (BatchedAgents, ParallelEnv), {"__doc__": BatchedAgents.__doc__})
+
+
+def __getattr__(name: str) -> Any:
+    """The class, for pickles of its environments."""
+    if name == "BatchedParallelEnv":
+        return _class()
+    raise AttributeError(name)
 
 
 def parallel_env(

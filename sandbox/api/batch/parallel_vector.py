@@ -9,10 +9,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
-from sandbox.api.batch.actions import action_reader
+from sandbox.api.batch.actions import ActionReader
 from sandbox.api.batch.agents import AgentRows
 from sandbox.api.batch.rows import any_true, copied_rows, with_presence
-from sandbox.api.batch.state import Restore, keeper_of
+from sandbox.api.batch.state import Restore, keeper_of, upgraded
 from sandbox.api.batch.types import Array, Config, Core, Flags, Info
 from sandbox.api.batch.vector import Seeds, seed_rows
 from sandbox.api.reward import RewardSpec
@@ -55,7 +55,7 @@ class BatchedParallelVectorEnv(VectorEnvironment):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._keeper = keeper_of(rows, restore)
-        self._read = action_reader(self.row_action_space, rows.shape)
+        self._read = ActionReader(self.row_action_space, rows.shape)
 
     def reset(self, *, seed: Seeds = None, options: Info | None = None) -> tuple[Array, Info]:
         """Begin an episode in every row, or in those of ``options["reset_mask"]``; seeds are one a row."""
@@ -81,10 +81,10 @@ class BatchedParallelVectorEnv(VectorEnvironment):
         }
         outcome = with_presence(outcome, everyone)
         present = rows.present()
-        done = rows.over()
+        reward, done = rows.joint_reward(total), rows.over()
         truncated: Flags = np.logical_and(done, agent_truncated.any(axis=1))
         if not any_true(done):
-            return observation, total.sum(axis=1), done, truncated, present | outcome
+            return observation, reward, done, truncated, present | outcome
         ended = np.flatnonzero(done)
         final_obs = copied_rows(observation, ended, self.num_envs)
         final_info = present | outcome
@@ -93,7 +93,7 @@ class BatchedParallelVectorEnv(VectorEnvironment):
         observation = rows.observe()
         info = rows.present() | outcome
         info |= {"final_obs": final_obs, "_final_obs": done, "final_info": final_info, "_final_info": done}
-        return observation, total.sum(axis=1), done & ~truncated, truncated, info
+        return observation, reward, done & ~truncated, truncated, info
 
     def get_state(self) -> Info:
         """All that the future depends on, the generators included, as plain data."""
@@ -102,6 +102,7 @@ class BatchedParallelVectorEnv(VectorEnvironment):
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `get_state` gave, bit by bit."""
+        state = upgraded(self.core, state)
         self._keeper.set(state["core"])
         for rng, saved in zip(self.core.rngs, state["generators"], strict=True):
             rng.bit_generator.state = saved

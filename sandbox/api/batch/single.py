@@ -8,10 +8,11 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from sandbox.api.batch.actions import action_reader
+from sandbox.api.batch.actions import ActionReader
 from sandbox.api.batch.core import metadata
+from sandbox.api.batch.futures import CoreOfOne, OuterEvents
 from sandbox.api.batch.rows import Rows, row_of
-from sandbox.api.batch.state import Restore, keeper_of
+from sandbox.api.batch.state import Restore, keeper_of, upgraded
 from sandbox.api.batch.types import Array, Config, Core, Info, Observation
 from sandbox.api.reward import RewardSpec
 from sandbox.api.types import Element, Environment
@@ -19,7 +20,7 @@ from sandbox.api.types import Element, Environment
 _ROW = np.zeros(1, np.int64)
 
 
-class BatchedEnv(Environment):
+class BatchedEnv(CoreOfOne, Environment):
     """A core of one row.
 
     Attributes:
@@ -41,8 +42,9 @@ class BatchedEnv(Environment):
         self.metadata = metadata(self.core)
         self.observation_space, self.action_space = self.core.observation_space, self.core.action_space
         self._rows = Rows(self.core, 1, reward)
-        self._keeper = keeper_of(self._rows, restore)
-        self._read = action_reader(self.action_space, (1,))
+        self._events = OuterEvents(core)
+        self._restore, self._keeper = restore, keeper_of(self._rows, restore)
+        self._read = ActionReader(self.action_space, (1,))
         self._running = False
 
     def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Observation, Info]:
@@ -65,15 +67,17 @@ class BatchedEnv(Environment):
             raise gym.error.ResetNeeded("The episode has ended or has not begun: call reset() before step().")
         actions = self._read(np.asarray(action)[None])
         self._keeper.stepped(actions)
-        total, terms = self._rows.step(actions)
-        terminated, truncated = (bool(flags[0]) for flags in self._rows.ends())
+        reward, terms = self._rows.step_one(actions)
+        ended, cut = self._rows.ends()
+        terminated, truncated = bool(ended[0]), bool(cut[0])
         observation = row_of(self.core.observe(), 0)
         info = _first_row(self._rows.present())
-        info["reward_terms"] = {name: float(values[0]) for name, values in terms.items()}
+        info["reward_terms"] = terms
+        self._events.add_to(info, terminated or truncated)
         if terminated or truncated:
             self._running = False
             info["metrics"] = {name: float(values[0]) for name, values in self._rows.metrics(_ROW).items()}
-        return observation, float(total[0]), terminated, truncated, info
+        return observation, reward, terminated, truncated, info
 
     def render(self) -> Any:
         """What the core draws of its row; None without a render mode."""
@@ -89,6 +93,7 @@ class BatchedEnv(Environment):
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `get_state` gave, bit by bit."""
+        state = upgraded(self.core, state)
         self.core.rngs[0] = self.np_random
         self._keeper.set(state["core"])
         self.np_random.bit_generator.state = state["generator"]

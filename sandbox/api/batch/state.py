@@ -49,6 +49,12 @@ def keeper_of(rows: Rows, restore: Restore) -> Keeper:
     return ReplayKeeper(rows) if restore == "replay" else StateKeeper(rows)
 
 
+def upgraded(core: Core, state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An environment's state, brought from the form of an earlier version of the plugin to today's."""
+    current: Mapping[str, Any] = core.upgrade_state(state) if hasattr(core, "upgrade_state") else state
+    return current
+
+
 class StateKeeper:
     """By ``get_state`` and ``set_state`` of the core, or else by its attributes.
 

@@ -10,9 +10,9 @@ from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
-from sandbox.api.batch.actions import action_reader
+from sandbox.api.batch.actions import ActionReader
 from sandbox.api.batch.rows import Rows, any_true, copied_rows, with_presence
-from sandbox.api.batch.state import Restore, keeper_of
+from sandbox.api.batch.state import Restore, keeper_of, upgraded
 from sandbox.api.batch.types import Array, Config, Core, Flags, Info, Observation
 from sandbox.api.extension import Observer
 from sandbox.api.reward import RewardSpec
@@ -50,7 +50,9 @@ class BatchedVectorEnv(VectorEnvironment):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._rows = Rows(self.core, num_envs, reward)
         self._keeper = keeper_of(self._rows, restore)
-        self._read = action_reader(self.single_action_space, (num_envs,))
+        self._read = ActionReader(self.single_action_space, (num_envs,))
+        if hasattr(core, "branch"):
+            self.branch = self._branch
 
     def reset(self, *, seed: Seeds = None, options: Info | None = None) -> tuple[Observation, Info]:
         """Begin an episode in every row, or in those of ``options["reset_mask"]``.
@@ -74,8 +76,7 @@ class BatchedVectorEnv(VectorEnvironment):
         observation, everyone = rows.observe(), rows.everyone
         outcome: Info = {"reward_terms": with_presence(terms, everyone), "_reward_terms": everyone}
         present = rows.present()
-        done = terminated | truncated
-        if not any_true(done):
+        if terminated is rows.nobody or not any_true(done := terminated | truncated):
             return observation, total, terminated, truncated, present | outcome
         ended = np.flatnonzero(done)
         # A term may be an array of the core's own, which the next episode overwrites.
@@ -102,6 +103,7 @@ class BatchedVectorEnv(VectorEnvironment):
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `get_state` gave, bit by bit."""
+        state = upgraded(self.core, state)
         self._keeper.set(state["core"])
         for rng, saved in zip(self.core.rngs, state["generators"], strict=True):
             rng.bit_generator.state = saved
@@ -110,6 +112,12 @@ class BatchedVectorEnv(VectorEnvironment):
         """Free what the core holds."""
         if hasattr(self.core, "close"):
             self.core.close()
+
+    def _branch(self, state: Mapping[str, Any], seeds: Sequence[int]) -> tuple[Observation, Info]:
+        """Go on from a state of the single environment, row r as that does after ``redraw(seeds[r])``."""
+        self.core.rngs[:] = [np.random.default_rng(seed) for seed in seeds]
+        self.core.branch(state["core"], self.core.rngs)
+        return self._rows.observe(), self._rows.present()
 
     def _begin(self, rows: Array) -> None:
         self._keeper.began(rows)

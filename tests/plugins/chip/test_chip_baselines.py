@@ -12,7 +12,7 @@ from chip_support import occupied_cells
 from sandbox.api import InvalidValueError
 from sandbox_chip import baselines
 from sandbox_chip.config import ChipConfig
-from sandbox_chip.env import ChipEnv
+from sandbox_chip.env import make, make_vec
 from sandbox_chip.kernels.wirelength import all_bounds, wirelength
 from sandbox_chip.placers.annealing import anneal
 from sandbox_chip.placers.greedy import greedy
@@ -21,7 +21,6 @@ from sandbox_chip.placers.rebuild import rebuild
 from sandbox_chip.placers.search import SearchBudget
 from sandbox_chip.rest import rest
 from sandbox_chip.reward import PRESETS
-from sandbox_chip.vector_env import ChipVectorEnv
 
 SMALL = {"grid": 12, "macros_min": 5, "macros_max": 7}
 
@@ -29,7 +28,7 @@ ROOMY = {"grid": 20, "macros_min": 5, "macros_max": 6, "utilisation_min": 0.2, "
 """Macros that have been placed anyhow leave room for the rest."""
 
 
-def play(env: ChipEnv, policy: Any, seed: int) -> dict[str, float]:
+def play(env: Any, policy: Any, seed: int) -> dict[str, float]:
     """Metrics of an episode."""
     observation, info = env.reset(seed=seed)
     policy.reset(1, seed)
@@ -42,7 +41,7 @@ def play(env: ChipEnv, policy: Any, seed: int) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(
-    ("make", "search", "evaluations"),
+    ("policy_of", "search", "evaluations"),
     [
         (baselines.hill_climbing_policy, hill_climbing, 500),
         (baselines.annealing_policy, anneal, 100_000),
@@ -50,22 +49,22 @@ def play(env: ChipEnv, policy: Any, seed: int) -> dict[str, float]:
     ],
 )
 def test_a_baseline_plays_what_its_search_finds_with_a_fixed_amount_of_work(
-    make: Any, search: Any, evaluations: int
+    policy_of: Any, search: Any, evaluations: int
 ) -> None:
-    env = ChipEnv(ChipConfig(**SMALL), PRESETS["wirelength"])
-    metrics = play(env, make(env), 3)
-    result = search(env.episode.problem, SearchBudget(None, evaluations), env.episode.seed)
+    env = make(ChipConfig(**SMALL), PRESETS["wirelength"])
+    metrics = play(env, policy_of(env), 3)
+    result = search(env.core.episode.problem, SearchBudget(None, evaluations), env.core.episode.seed)
     assert metrics["hpwl"] == pytest.approx(result.cost)
-    np.testing.assert_array_equal(env.episode.state.places, result.places)
+    np.testing.assert_array_equal(env.core.episode.state.places, result.places)
 
 
 def test_the_greedy_baseline_plays_the_greedy_placement_of_every_row() -> None:
-    envs = ChipVectorEnv(ChipConfig(**SMALL), PRESETS["wirelength"], 3)
+    envs = make_vec(ChipConfig(**SMALL), PRESETS["wirelength"], 3)
     policy = baselines.greedy_policy(envs)
     observation, info = envs.reset(seed=[1, 2, 3])
     policy.reset(3, 0)
-    expected = [greedy(episode.problem).cost for episode in envs.episodes]
-    lengths = [episode.problem.num_macros for episode in envs.episodes]
+    expected = [greedy(episode.problem).cost for episode in envs.core.episodes]
+    lengths = [episode.problem.num_macros for episode in envs.core.episodes]
     assert len(set(lengths)) > 1
     final: dict[int, float] = {}
     for _ in range(max(lengths)):
@@ -76,22 +75,22 @@ def test_the_greedy_baseline_plays_the_greedy_placement_of_every_row() -> None:
 
 
 def test_a_policy_that_is_reset_plans_the_next_design() -> None:
-    env = ChipEnv(ChipConfig(**SMALL), PRESETS["wirelength"])
+    env = make(ChipConfig(**SMALL), PRESETS["wirelength"])
     policy = baselines.greedy_policy(env)
     for seed in (1, 2):
         metrics = play(env, policy, seed)
-        assert metrics["hpwl"] == pytest.approx(greedy(env.episode.problem).cost)
+        assert metrics["hpwl"] == pytest.approx(greedy(env.core.episode.problem).cost)
 
 
 def test_the_analytic_baseline_places_everything_without_overlap() -> None:
-    env = ChipEnv(ChipConfig(**SMALL), PRESETS["wirelength"])
+    env = make(ChipConfig(**SMALL), PRESETS["wirelength"])
     metrics = play(env, baselines.analytic_policy(env), 5)
     assert metrics["placed"] == 1
-    assert occupied_cells(env.episode.problem, env.episode.state.places).max() == 1
+    assert occupied_cells(env.core.episode.problem, env.core.episode.state.places).max() == 1
 
 
 def test_searching_longer_is_not_worse() -> None:
-    env = ChipEnv(ChipConfig(grid=16, macros_min=12, macros_max=12), PRESETS["wirelength"])
+    env = make(ChipConfig(grid=16, macros_min=12, macros_max=12), PRESETS["wirelength"])
     lengths = {
         name: play(env, make(env), 8)["hpwl"]
         for name, make in (("greedy", baselines.greedy_policy), ("rebuild", baselines.rebuild_policy))
@@ -100,18 +99,18 @@ def test_searching_longer_is_not_worse() -> None:
 
 
 def test_the_initial_baseline_refuses_a_design_without_placement() -> None:
-    env = ChipEnv(ChipConfig(**SMALL), PRESETS["wirelength"])
+    env = make(ChipConfig(**SMALL), PRESETS["wirelength"])
     with pytest.raises(InvalidValueError, match="has no placement of its own"):
         play(env, baselines.initial_policy(env), 0)
 
 
 def test_a_placer_is_made_from_its_environment_and_not_saved(tmp_path: Path) -> None:
-    env = ChipEnv(ChipConfig(**SMALL), PRESETS["wirelength"])
+    env = make(ChipConfig(**SMALL), PRESETS["wirelength"])
     with pytest.raises(NotImplementedError):
         baselines.greedy_policy(env).save(tmp_path)
 
 
-def deviate(env: ChipEnv, seed: int, count: int) -> Any:
+def deviate(env: Any, seed: int, count: int) -> Any:
     """Begin an episode and place some macros at random legal cells; those of the next one."""
     rng = np.random.default_rng(seed)
     _, info = env.reset(seed=seed)
@@ -122,7 +121,7 @@ def deviate(env: ChipEnv, seed: int, count: int) -> Any:
 
 
 def test_greedy_is_the_best_legal_cell_wherever_others_have_put_the_macros() -> None:
-    env = ChipEnv(ChipConfig(**ROOMY), PRESETS["wirelength"])
+    env = make(ChipConfig(**ROOMY), PRESETS["wirelength"])
     policy = baselines.greedy_policy(env)
     for seed in range(4):
         legal = deviate(env, seed, 2)
@@ -130,30 +129,30 @@ def test_greedy_is_the_best_legal_cell_wherever_others_have_put_the_macros() -> 
         growth = {}
         for cell in legal:
             env.set_state(state)
-            before = env.episode.state.wirelength
+            before = env.core.episode.state.wirelength
             env.step(int(cell))
-            growth[int(cell)] = env.episode.state.wirelength - before
+            growth[int(cell)] = env.core.episode.state.wirelength - before
         assert growth[action] == pytest.approx(min(growth.values()))
 
 
 @pytest.mark.parametrize(
-    "make", [baselines.hill_climbing_policy, baselines.annealing_policy, baselines.rebuild_policy]
+    "policy_of", [baselines.hill_climbing_policy, baselines.annealing_policy, baselines.rebuild_policy]
 )
-def test_a_search_plans_the_rest_around_what_others_have_placed(make: Any) -> None:
-    env = ChipEnv(ChipConfig(**ROOMY), PRESETS["wirelength"])
+def test_a_search_plans_the_rest_around_what_others_have_placed(policy_of: Any) -> None:
+    env = make(ChipConfig(**ROOMY), PRESETS["wirelength"])
     for seed in range(3):
         deviate(env, seed, 2)
-        policy = make(env)
+        policy = policy_of(env)
         policy.act(None)
         _, planned = policy.plans[0]
-        np.testing.assert_array_equal(planned[:2], env.episode.state.places[:2])
-        left = rest(env.episode.problem, env.episode.state)
+        np.testing.assert_array_equal(planned[:2], env.core.episode.state.places[:2])
+        left = rest(env.core.episode.problem, env.core.episode.state)
         ended = False
         while not ended:
             _, _, ended, _, info = env.step(int(policy.act(None)[0]))
             assert not info["moved"]
-        np.testing.assert_array_equal(env.episode.state.places, planned)
+        np.testing.assert_array_equal(env.core.episode.state.places, planned)
         # The rest's wirelength is the whole's, and the search begins with greedy.
         cost = wirelength(left.arrays, all_bounds(left.arrays, planned[2:]))
-        assert env.episode.state.wirelength == pytest.approx(cost)
+        assert env.core.episode.state.wirelength == pytest.approx(cost)
         assert cost <= greedy(left).cost + 1e-6

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -11,18 +13,17 @@ import sandbox
 from sandbox.api import InvalidValueError
 from sandbox_chip import costs
 from sandbox_chip.config import ChipConfig
-from sandbox_chip.env import ChipEnv, spaces
+from sandbox_chip.env import make, make_vec, spaces
 from sandbox_chip.reward import PRESETS
-from sandbox_chip.vector_env import ChipVectorEnv
 
 SMALL = {"grid": 12, "macros_min": 5, "macros_max": 7}
 
 
-def single(**changes: object) -> ChipEnv:
-    return ChipEnv(ChipConfig(**{**SMALL, **changes}), PRESETS["wirelength-congestion"])
+def single(**changes: object) -> Any:
+    return make(ChipConfig(**{**SMALL, **changes}), PRESETS["wirelength-congestion"])
 
 
-def play(env: ChipEnv, seed: int) -> tuple[list[float], dict[str, float], list[dict[str, float]]]:
+def play(env: Any, seed: int) -> tuple[list[float], dict[str, float], list[dict[str, float]]]:
     """An episode of random legal actions: rewards, metrics, terms."""
     _, info = env.reset(seed=seed)
     rng, rewards, terms = np.random.default_rng(seed), [], []
@@ -51,12 +52,12 @@ def test_masked_actions_are_legal_and_growths_add_up_to_the_wirelength(orientati
     env = single(orientation=orientation)
     for seed in range(5):
         _, metrics, terms = play(env, seed)
-        problem = env.episode.problem
+        problem = env.core.episode.problem
         assert metrics["overlap"] == 0
         grown = sum(term["wirelength"] for term in terms)
         assert grown == pytest.approx((metrics["hpwl"] - problem.fixed_wirelength) / problem.scale)
         if metrics["placed"] == 1:
-            expected = costs.hpwl(problem.netlist, *env.episode.centres())
+            expected = costs.hpwl(problem.netlist, *env.core.episode.centres())
             assert metrics["hpwl"] == pytest.approx(expected)
             assert metrics["proxy"] == pytest.approx(
                 metrics["wirelength"] + metrics["density"] / 2 + metrics["congestion"] / 2
@@ -81,7 +82,7 @@ def test_the_mask_is_exactly_what_fits() -> None:
     env = single()
     _, info = env.reset(seed=1)
     for _ in range(3):
-        state, arrays = env.episode.state, env.episode.problem.arrays
+        state, arrays = env.core.episode.state, env.core.episode.problem.arrays
         taken = np.zeros((12, 12), bool)
         for macro in range(state.num_placed):
             x, y, k = state.places[macro]
@@ -101,7 +102,7 @@ def test_an_illegal_action_goes_to_the_nearest_legal_cell() -> None:
     assert not info["moved"]
     _, _, _, _, info = env.step(0)  # the corner is taken by the first macro
     assert info["moved"]
-    assert costs.overlap(env.episode.problem.netlist, *env.episode.centres()) == 0
+    assert costs.overlap(env.core.episode.problem.netlist, *env.core.episode.centres()) == 0
 
 
 def test_a_dead_end_costs_more_than_any_placement() -> None:
@@ -114,7 +115,7 @@ def test_a_dead_end_costs_more_than_any_placement() -> None:
             dead_ends.append(metrics["wirelength"])
             assert terms[-1]["dead_end"] == pytest.approx(1 - metrics["placed"])
             assert all(term["dead_end"] == 0 for term in terms[:-1])
-            problem, placed = env.episode.problem, env.episode.state.num_placed
+            problem, placed = env.core.episode.problem, env.core.episode.state.num_placed
             # Every net of a macro that is not placed counts as spanning the canvas.
             nets = set(problem.arrays.entry_net[problem.arrays.entry_start[placed] :].tolist())
             width, height = problem.netlist.size
@@ -129,7 +130,7 @@ def test_a_seed_repeats_its_episode_and_later_episodes_differ() -> None:
     designs = set()
     env.reset(seed=7)
     for _ in range(3):
-        designs.add(env.episode.problem.netlist.name)
+        designs.add(env.core.episode.problem.netlist.name)
         env.reset()
     assert len(designs) == 3
 
@@ -139,7 +140,7 @@ def test_a_design_seed_fixes_the_design_of_every_episode() -> None:
     names = set()
     for seed in range(4):
         env.reset(seed=seed)
-        names.add(env.episode.problem.netlist.name)
+        names.add(env.core.episode.problem.netlist.name)
     (name,) = names
     assert name.endswith("-3")
 
@@ -150,19 +151,18 @@ def test_what_is_asked_at_the_wrong_time_or_does_not_exist_is_refused() -> None:
         env.step(0)
     env.reset(seed=0)
     for action in (-1, 144):
-        with pytest.raises(InvalidValueError, match=f"no action {action}") as caught:
+        with pytest.raises(InvalidValueError, match=rf"The action \[{action}\] is not in Discrete\(144\)"):
             env.step(action)
-        assert caught.value.hint == "Allowed: 0 to 143."
     play(env, 0)
     with pytest.raises(gym.error.ResetNeeded):
         env.step(0)
     with pytest.raises(InvalidValueError, match="cannot render as 'human'"):
-        ChipEnv(ChipConfig(**SMALL), PRESETS["wirelength"], "human")
+        make(ChipConfig(**SMALL), PRESETS["wirelength"], "human")
 
 
 def test_a_picture_of_the_placement_shows_the_macros_where_they_are() -> None:
     pytest.importorskip("matplotlib")
-    env = ChipEnv(ChipConfig(**SMALL), PRESETS["wirelength"], "rgb_array")
+    env = make(ChipConfig(**SMALL), PRESETS["wirelength"], "rgb_array")
     env.reset(seed=0)
     empty = env.render()
     assert empty.dtype == np.uint8
@@ -180,8 +180,8 @@ def test_a_picture_of_the_placement_shows_the_macros_where_they_are() -> None:
 
 def test_the_vector_environment_plays_the_single_environments_episodes() -> None:
     config, reward = ChipConfig(**SMALL), PRESETS["wirelength"]
-    envs, seeds = ChipVectorEnv(config, reward, 3), [11, 12, 13]
-    alone = [ChipEnv(config, reward) for _ in seeds]
+    envs, seeds = make_vec(config, reward, 3), [11, 12, 13]
+    alone = [make(config, reward) for _ in seeds]
     observation, info = envs.reset(seed=seeds)
     firsts = [env.reset(seed=seed) for env, seed in zip(alone, seeds, strict=True)]
     for index, (first, first_info) in enumerate(firsts):
@@ -211,7 +211,7 @@ def test_the_vector_environment_plays_the_single_environments_episodes() -> None
 
 def test_the_next_episode_of_a_batch_is_the_single_environments_next_episode() -> None:
     config, reward = ChipConfig(**SMALL), PRESETS["wirelength"]
-    envs, alone = ChipVectorEnv(config, reward, 1), ChipEnv(config, reward)
+    envs, alone = make_vec(config, reward, 1), make(config, reward)
     envs.reset(seed=5)
     _, info = alone.reset(seed=5)
     for _ in range(20):
@@ -228,17 +228,17 @@ def test_the_next_episode_of_a_batch_is_the_single_environments_next_episode() -
 
 def test_a_number_seeds_the_environments_one_after_another() -> None:
     config, reward = ChipConfig(**SMALL), PRESETS["wirelength"]
-    by_number, by_list = ChipVectorEnv(config, reward, 3), ChipVectorEnv(config, reward, 3)
+    by_number, by_list = make_vec(config, reward, 3), make_vec(config, reward, 3)
     first, _ = by_number.reset(seed=20)
     second, _ = by_list.reset(seed=[20, 21, 22])
     np.testing.assert_array_equal(first["features"], second["features"])
-    names = {episode.problem.netlist.name for episode in by_number.episodes}
+    names = {episode.problem.netlist.name for episode in by_number.core.episodes}
     assert len(names) == 3
 
 
 def test_a_state_continues_bit_by_bit() -> None:
-    envs = ChipVectorEnv(ChipConfig(**SMALL), PRESETS["wirelength"], 2)
-    other = ChipVectorEnv(ChipConfig(**SMALL), PRESETS["wirelength"], 2)
+    envs = make_vec(ChipConfig(**SMALL), PRESETS["wirelength"], 2)
+    other = make_vec(ChipConfig(**SMALL), PRESETS["wirelength"], 2)
     _, info = envs.reset(seed=5)
     for _ in range(8):  # past the end of an episode
         _, _, _, _, info = envs.step([int(np.flatnonzero(mask)[0]) for mask in info["action_mask"]])
@@ -258,8 +258,8 @@ def test_a_single_environments_state_continues_bit_by_bit() -> None:
         _, _, _, _, info = env.step(int(np.flatnonzero(info["action_mask"])[5]))
     other.reset(seed=1)
     other.set_state(env.get_state())
-    assert other.episode.state.wirelength == env.episode.state.wirelength
-    np.testing.assert_array_equal(other.episode.state.rudy, env.episode.state.rudy)
+    assert other.core.episode.state.wirelength == env.core.episode.state.wirelength
+    np.testing.assert_array_equal(other.core.episode.state.rudy, env.core.episode.state.rudy)
     action = int(np.flatnonzero(info["action_mask"])[0])
     step, other_step = env.step(action), other.step(action)
     assert step[1:4] == other_step[1:4]
@@ -276,9 +276,8 @@ def test_baselines_rank_as_they_should_on_unseen_designs() -> None:
 
 
 def test_an_action_in_words_names_the_macro_the_cell_and_the_orientation() -> None:
-    env = ChipEnv(
-        ChipConfig(grid=12, macros_min=5, macros_max=5, orientation="mirror"), PRESETS["wirelength"]
-    )
+    env = single(grid=12, macros_min=5, macros_max=5, orientation="mirror")
     env.reset(seed=0)
-    first = env.episode.problem.netlist.nodes[env.episode.problem.macros[0]]
+    episode = env.core.episode
+    first = episode.problem.netlist.nodes[episode.problem.macros[0]]
     assert env.action_text(2 * 144 + 3 * 12 + 4) == f"{first} at column 4, row 3 turned FS"

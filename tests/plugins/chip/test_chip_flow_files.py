@@ -12,7 +12,7 @@ from sandbox.api import BrokenFileError, InvalidValueError
 from sandbox_chip import baselines
 from sandbox_chip.config import ChipConfig, FenceConfig
 from sandbox_chip.designs import read_netlist
-from sandbox_chip.env import ChipEnv
+from sandbox_chip.env import make
 from sandbox_chip.netlist import CELL, MACRO, PAD, SOFT, Netlist
 from sandbox_chip.notes import Note
 from sandbox_chip.reward import PRESETS
@@ -20,7 +20,7 @@ from sandbox_chip.reward import PRESETS
 
 def play(agent: str, **config: Any) -> dict[str, float]:
     """Metrics of one episode of a baseline."""
-    env = ChipEnv(ChipConfig(**{"grid": 20, **config}), PRESETS["wirelength"])
+    env = make(ChipConfig(**{"grid": 20, **config}), PRESETS["wirelength"])
     policy = getattr(baselines, f"{agent}_policy")(env)
     observation, info = env.reset(seed=0)
     policy.reset(1, 0)
@@ -125,7 +125,7 @@ def test_a_fixed_block_that_is_turned_takes_the_room_of_its_turned_sides(tmp_pat
     # Turned by a quarter the slab is [45, 55] × [20, 80]; version 1 laid macros over it (overlap 100).
     assert play("greedy", **config)["overlap"] == 0
     problem = (
-        ChipEnv(ChipConfig(**config, grid=20), PRESETS["wirelength"]).episodes[0].source.design(0).problem
+        make(ChipConfig(**config, grid=20), PRESETS["wirelength"]).core.episodes[0].source.design(0).problem
     )
     taken = [
         cell
@@ -385,7 +385,7 @@ def test_a_halo_of_the_file_keeps_other_macros_away_and_turns_with_its_macro(tmp
     assert netlist.halo is not None
     assert netlist.halo[0].tolist() == [10, 0, 5, 0]
     problem = (
-        ChipEnv(ChipConfig(**config, grid=20), PRESETS["wirelength"]).episodes[0].source.design(0).problem
+        make(ChipConfig(**config, grid=20), PRESETS["wirelength"]).core.episodes[0].source.design(0).problem
     )
     row = problem.arrays.free[10, 0]
     taken = [column for column in range(20) if not row >> np.uint64(column) & np.uint64(1)]
@@ -650,7 +650,7 @@ def test_a_blockage_of_a_placement_keeps_macros_away(tmp_path: Path) -> None:
     netlist = read(**config)
     assert netlist.blockages.tolist() == [[0, 0, 50, 100]]
     assert note(netlist, "Blockage with a rate below 1").used == 0
-    env = ChipEnv(ChipConfig(**{"grid": 20, **config}), PRESETS["wirelength"])
+    env = make(ChipConfig(**{"grid": 20, **config}), PRESETS["wirelength"])
     _, info = env.reset(seed=0)
     allowed = np.flatnonzero(info["action_mask"]) % 20
     assert allowed.min() == 10

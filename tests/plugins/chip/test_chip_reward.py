@@ -11,11 +11,10 @@ from sandbox.api import RewardSpec, RewardTerm
 from sandbox_chip.config import ChipConfig
 from sandbox_chip.designs import Design
 from sandbox_chip.dynamics import initial_state, place_next
-from sandbox_chip.env import ChipEnv
+from sandbox_chip.env import make, make_vec
 from sandbox_chip.problem import build_problem
 from sandbox_chip.reward import PRESETS, TERMS, Transition
 from sandbox_chip.technology import Technology
-from sandbox_chip.vector_env import ChipVectorEnv
 
 SMALL = {"grid": 12, "macros_min": 5, "macros_max": 7}
 
@@ -95,13 +94,13 @@ def columns_used(transition: Transition) -> float:
 def test_a_term_is_a_function_of_a_transition_and_a_row_and_nothing_else() -> None:
     spec = RewardSpec((*TERMS, RewardTerm("columns", columns_used, -3.0, "1")))
     config = ChipConfig(**SMALL)
-    single, vector = ChipEnv(config, spec), ChipVectorEnv(config, spec, 2)
+    single, vector = make(config, spec), make_vec(config, spec, 2)
     _, info = single.reset(seed=4)
     vector.reset(seed=[4, 5])
     for _ in range(3):
         action = int(np.flatnonzero(info["action_mask"])[-1])
         _, reward, _, _, info = single.step(action)
-        expected = single.episode.state.places[: single.episode.state.num_placed, 0].max()
+        expected = single.core.episode.state.places[: single.core.episode.state.num_placed, 0].max()
         assert info["reward_terms"]["columns"] == expected
         assert reward == pytest.approx(-3 * expected)
         _, rewards, _, _, infos = vector.step([action, 0])

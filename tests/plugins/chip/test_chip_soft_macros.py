@@ -17,7 +17,7 @@ from sandbox_chip import baselines, costs
 from sandbox_chip.clustering import cluster_cells
 from sandbox_chip.config import ChipConfig
 from sandbox_chip.convert import write_design
-from sandbox_chip.env import ChipEnv
+from sandbox_chip.env import make
 from sandbox_chip.kernels.rudy import relative_rudy
 from sandbox_chip.netlist import CELL, MACRO, PAD, SOFT, Netlist
 from sandbox_chip.placers.forces import soft_placer
@@ -122,7 +122,7 @@ def test_soft_macros_at_one_point_come_apart() -> None:
 
 
 def test_agents_are_judged_with_the_soft_macros_where_the_forces_put_them(tmp_path: Path) -> None:
-    env = ChipEnv(ChipConfig(**clustered(tmp_path), grid=20), PRESETS["proxy"])
+    env = make(ChipConfig(**clustered(tmp_path), grid=20), PRESETS["proxy"])
     policy = baselines.greedy_policy(env)
     observation, info = env.reset(seed=0)
     policy.reset(1, 0)
@@ -131,7 +131,7 @@ def test_agents_are_judged_with_the_soft_macros_where_the_forces_put_them(tmp_pa
         action = policy.act(observation, info["action_mask"])[0]
         observation, reward, _, _, info = env.step(action)
         rewards += reward
-    episode = env.episodes[0]
+    episode = env.core.episodes[0]
     x, y, orientation = episode.centres()
     placed = episode.problem.netlist
     assert (placed.kind == SOFT).sum() >= 6
@@ -149,10 +149,10 @@ def test_agents_are_judged_with_the_soft_macros_where_the_forces_put_them(tmp_pa
 
 @pytest.mark.parametrize("preset", ["wirelength", "wirelength-congestion"])
 def test_the_terms_of_an_episode_sum_up_to_its_metrics(tmp_path: Path, preset: str) -> None:
-    env = ChipEnv(ChipConfig(**clustered(tmp_path), grid=20), PRESETS[preset])
+    env = make(ChipConfig(**clustered(tmp_path), grid=20), PRESETS[preset])
     _, info = env.reset(seed=0)
-    problem = env.episodes[0].problem
-    rudy = env.episodes[0].state.rudy_peak
+    problem = env.core.episodes[0].problem
+    rudy = env.core.episodes[0].state.rudy_peak
     sums = {"wirelength": problem.fixed_wirelength / problem.scale, "congestion": rudy}
     while "metrics" not in info:
         _, _, _, _, info = env.step(int(np.flatnonzero(info["action_mask"])[-1]))

@@ -18,7 +18,7 @@ from sandbox.api.replay import read_replay
 from sandbox_chip import plugin, render, views
 from sandbox_chip.baselines import greedy_policy
 from sandbox_chip.config import ChipConfig
-from sandbox_chip.env import ChipEnv
+from sandbox_chip.env import make
 from sandbox_chip.kernels.wirelength import all_bounds, wirelength
 from sandbox_chip.problem import build_problem
 from sandbox_chip.replay import replay
@@ -31,8 +31,8 @@ def request(path: Path, agents: int = 1, seeds: tuple[int, ...] = (3,), **change
     """A request whose episodes are played in the plugin's own environment."""
     config = ChipConfig(**{**SMALL, **changes})
 
-    def make_env(render_mode: str | None = None) -> ChipEnv:
-        return ChipEnv(config, PRESETS["wirelength"], render_mode)
+    def make_env(render_mode: str | None = None) -> Any:
+        return make(config, PRESETS["wirelength"], render_mode)
 
     def play(
         agent: ViewAgent, seed: int, watch: Callable[[Any, Moment], None], render_mode: str | None = None

@@ -17,7 +17,7 @@ from sandbox_chip import costs
 from sandbox_chip.config import ChipConfig
 from sandbox_chip.convert import write_design
 from sandbox_chip.designs import DesignSource
-from sandbox_chip.env import ChipEnv
+from sandbox_chip.env import make
 from sandbox_chip.generator import CELL_SHARE, SIDE, Recipe, generate
 from sandbox_chip.kernels.bound_to_bound import tie_nets
 from sandbox_chip.kernels.spreading import spread_nodes
@@ -178,7 +178,7 @@ def test_macros_placed_with_the_cells_have_shorter_wires_in_total() -> None:
 
 
 def test_metrics_and_reward_count_the_whole_design() -> None:
-    env = ChipEnv(ChipConfig(**GENERATED), PRESETS["total"])
+    env = make(ChipConfig(**GENERATED), PRESETS["total"])
     _, info = env.reset(seed=0)
     total = 0.0
     while "metrics" not in info:

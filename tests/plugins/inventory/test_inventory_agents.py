@@ -35,7 +35,11 @@ def test_every_environment_of_a_batch_plays_the_single_environments_episodes(
     for _step in range(7 * 5):
         np.testing.assert_array_equal(observation, np.stack(alone))
         shape = (3, *envs.single_action_space.shape)
-        wanted = rng.integers(0, 30, shape) if orders == "discrete" else rng.uniform(-1, 1, shape)
+        wanted = (
+            rng.integers(0, int(envs.row_action_space.n), shape)
+            if orders == "discrete"
+            else rng.uniform(-1, 1, shape)
+        )
         observation, _, terminated, truncated, info = envs.step(wanted)
         for index, env in enumerate(singles):
             after, _, over, cut, last_info = env.step(wanted[index])
@@ -44,7 +48,8 @@ def test_every_environment_of_a_batch_plays_the_single_environments_episodes(
             np.testing.assert_allclose(last_info["agent_rewards"], rewards, rtol=1e-12)
             if over or cut:
                 np.testing.assert_array_equal(after, info["final_obs"][index])
-                assert {n: v[index] for n, v in info["final_info"]["metrics"].items()} == last_info["metrics"]
+                metrics = info["final_info"]["metrics"]
+                assert {name: metrics[name][index] for name in last_info["metrics"]} == last_info["metrics"]
                 after, _ = env.reset()
             alone[index] = after
 
@@ -78,7 +83,8 @@ def test_numbers_drawn_ahead_leave_every_path_as_it_was(scenario: str) -> None:
             envs.step(action)
 
     def demands(envs: Any) -> Any:
-        return np.concatenate([envs.sim.demand_paths._block[:, env] for env in range(envs.sim.num_envs)], 1)
+        sim = envs.core.sim
+        return np.concatenate([sim.demand_paths._block[:, env] for env in range(sim.num_envs)], 1)
 
     def follow(episodes: int) -> None:
         for _ in range(episodes):

@@ -182,7 +182,7 @@ def _orders(maker: Any, **settings: Any) -> tuple[Any, Any]:
     """A baseline's orders in states of net stock -12 … 29 without a pipeline, and its parameters."""
     envs = make_vec(BackordersConfig(lead_time=0, max_order=200, **settings), REWARDS["cost"], len(STATES))
     envs.reset(seed=0)
-    envs.sim.state = {"net": STATES.copy(), "pipeline": np.zeros((len(STATES), 0))}
+    envs.core.sim.state = {"net": STATES.copy(), "pipeline": np.zeros((len(STATES), 0))}
     policy = maker(envs)
     return policy.act(None), policy.parameters["values"]
 

@@ -142,7 +142,7 @@ def test_the_average_player_smooths_the_orders_that_come_in() -> None:
     player.reset(2)
     first = player.act(None)
     assert first.tolist() == [[4, 4, 4, 5]] * 2
-    envs.sim.state["last"][:] = 10.0
+    envs.core.sim.state["last"][:] = 10.0
     # Expected orders 4 + 0.36·6 = 6.16: 6.16 + 0.24 and 6.16 + 0.59.
     assert player.act(None).tolist() == [[6, 6, 6, 7]] * 2
     player.reset(2)

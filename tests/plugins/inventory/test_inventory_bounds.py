@@ -99,7 +99,7 @@ def test_the_bound_of_a_warehouse_is_below_its_optimum(lost: bool) -> None:
             horizon=2_000,
         )
         env = warehouse.make(config, warehouse.REWARDS["cost"])
-        optimum = _optimum_of_two_retailers(env.model, 0 if lost else -4)
+        optimum = _optimum_of_two_retailers(env.core.model, 0 if lost else -4)
         bound = warehouse_bound.bound(env, "cost", [0])
         assert bound is not None
         # A start without stock costs more than the long run: two periods without sales, and a backlog.
@@ -213,10 +213,10 @@ def test_the_plan_of_a_network_earns_at_least_the_best_of_all_orders() -> None:
             }
         )
         env = network.make(config, network.REWARDS["profit"])
-        (demand,) = demand_of_episodes(env.model, [number])
-        state, earned = env.model.initial_state(len(plans)), np.zeros(len(plans))
+        (demand,) = demand_of_episodes(env.core.model, [number])
+        state, earned = env.core.model.initial_state(len(plans)), np.zeros(len(plans))
         for period in range(4):
-            state, flow = env.model.step(
+            state, flow = env.core.model.step(
                 state, plans[:, period : period + 1], np.tile(demand[period], (len(plans), 1))
             )
             costs = sum(values for name, values in flow.terms.items() if name != "revenue")
@@ -229,9 +229,9 @@ def test_the_plan_of_a_network_earns_at_least_the_best_of_all_orders() -> None:
 def test_demand_of_episodes_is_what_the_environment_plays() -> None:
     env = network.make(NetworkConfig(horizon=12), network.REWARDS["profit"])
     seeds = [3, 9]
-    for seed, demand in zip(seeds, demand_of_episodes(env.model, seeds), strict=True):
+    for seed, demand in zip(seeds, demand_of_episodes(env.core.model, seeds), strict=True):
         env.reset(seed=seed)
-        sim: Simulation = env.sim
+        sim: Simulation = env.core.sim
         for period in range(12):
             assert sim.demand_paths.demand(period)[0].tolist() == demand[period].tolist()
 

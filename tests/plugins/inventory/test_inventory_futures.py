@@ -22,7 +22,7 @@ def demand_from(env, periods: int) -> list[float]:
     demanded = []
     for _ in range(periods):
         env.step(order(env))
-        demanded.append(float(env.unwrapped.last_flow.demand[0]))
+        demanded.append(float(env.unwrapped.core.last_flow.demand[0]))
     return demanded
 
 

@@ -9,8 +9,8 @@ import pytest
 from inventory_support import days, money, ordered, series
 
 from sandbox.api import InvalidValueError
+from sandbox.api.types import Environment
 from sandbox_inventory.core.demand.families import Demand
-from sandbox_inventory.core.envs import InventoryEnv
 from sandbox_inventory.core.solvers.markov_chain import average_cost
 from sandbox_inventory.lost_sales import rules
 from sandbox_inventory.lost_sales.config import LostSalesConfig
@@ -34,7 +34,7 @@ ZIPKIN = {
 }
 
 
-def _env(lead_time: int, penalty: float, **more: Any) -> InventoryEnv:
+def _env(lead_time: int, penalty: float, **more: Any) -> Environment:
     settings = {"max_order": 30, **more}
     return make(LostSalesConfig(lead_time=lead_time, penalty=penalty, **settings), REWARDS["cost"])
 
@@ -277,7 +277,7 @@ def test_no_rule_beats_the_optimum_and_a_cap_can_only_help() -> None:
     env = _env(2, 9)
     plain = np.array(rules.make_base_stock(env).parameters["values"])
     capped = np.array(rules.make_capped_base_stock(env).parameters["values"])
-    optimum = optimal(env.model.config, WEIGHTS).cost
+    optimum = optimal(env.core.model.config, WEIGHTS).cost
     costs = [
         rules.exact_cost(env, rules.capped_base_stock, capped),
         rules.exact_cost(env, rules.base_stock, plain),

@@ -220,8 +220,8 @@ def test_or_gyms_environments_earn_what_the_original_code_does(
     envs.reset(seed=list(range(600)))
     total = np.zeros(600)
     for period in range(30):
-        orders = base_stock(envs.model, np.array(levels, float), envs.sim.state, True)
-        _, reward, _, _, _ = envs.step(envs.model.orders.actions(orders))
+        orders = base_stock(envs.core.model, np.array(levels, float), envs.core.sim.state, True)
+        _, reward, _, _, _ = envs.step(envs.core.model.orders.actions(orders))
         total += 0.97**period * reward  # its reward is discounted; ours is not
     assert total.mean() == pytest.approx(mean, abs=4.5)
     assert total.std() == pytest.approx(std, rel=0.1)

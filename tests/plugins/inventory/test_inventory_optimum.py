@@ -103,7 +103,7 @@ def _choices(env: Any, name: str, rng: np.random.Generator, with_rules: bool) ->
     """The stated cost of the optimum; then the optimum, variants of it, and rules, as actions of states."""
     makers = {known.name: resolve(known.make) for known in registry().task(f"inventory/{name}").baselines}
     optimal = makers.pop("optimal")(env)
-    orders, salts = env.model.orders, rng.integers(1000, size=3)
+    orders, salts = env.core.model.orders, rng.integers(1000, size=3)
     largest = np.array(orders.max_quantity)
 
     def actions(quantities: Any) -> Any:
@@ -132,9 +132,9 @@ def _exact_cost(env: Any, choose: Any) -> float:
     """
     try:
         return average_cost(
-            env.model,
+            env.core.model,
             choose,
-            env.reward_spec,
+            env.reward,
             max_states=MAX_STATES,
             tail=1e-9,
             min_value=-40,

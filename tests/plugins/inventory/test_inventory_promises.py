@@ -84,12 +84,12 @@ def test_the_weighted_terms_are_the_reward_and_the_cost_is_their_mean(task: Any)
     while True:
         _, reward, terminated, truncated, info = env.step(env.action_space.sample())
         terms = info["reward_terms"]
-        weights = env.reward_spec.weights
+        weights = env.reward.weights
         assert reward == pytest.approx(sum(weights[name] * terms[name] for name in terms))
         costs.append(sum(value for name, value in terms.items() if name != "revenue"))
         if terminated or truncated:
             break
-    counted = costs[env.model.config.warmup :]
+    counted = costs[env.core.model.config.warmup :]
     assert info["metrics"]["cost"] == pytest.approx(np.mean(counted))
     assert set(info["metrics"]) == {metric.name for metric in task.metrics}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from pathlib import Path
 
@@ -214,9 +215,9 @@ def test_an_episode_that_is_over_and_an_action_that_is_none_are_refused():
     ],
 )
 def test_choices_are_counted_from_where_the_space_starts(space, good, bad):
-    from sandbox.api.batch.actions import action_reader
+    from sandbox.api.batch.actions import ActionReader
 
-    read = action_reader(space, (1,))
+    read = ActionReader(space, (1,))
     for actions in good:
         assert read(actions).tolist() == actions
     for actions in bad:
@@ -376,3 +377,18 @@ def test_pettingzoo_finds_nothing_wrong(tag):
     assert isinstance(env, ParallelEnv)
     parallel_api_test(env, num_cycles=100)
     parallel_seed_test(lambda: make(tag.TagConfig(), TAG), num_cycles=50)
+
+
+@pytest.mark.parametrize("core", [Walk, Tag])
+def test_an_environment_is_pickled_in_the_middle_of_an_episode(core):
+    env = batched(core).make(CONFIG, SPEC)
+    env.reset(seed=3)
+    copy = pickle.loads(pickle.dumps(env))  # noqa: S301 - its own bytes
+    for each in (env, copy):
+        space = each.action_space(each.agents[0]) if core is Tag else each.action_space
+        space.seed(0)
+    draw = (lambda e: {a: e.action_space(a).sample() for a in e.agents}) if core is Tag else None
+    actions = draw(env) if draw else env.action_space.sample()
+    ours, theirs = env.step(actions), copy.step(actions)
+    assert_same(ours[0], theirs[0])
+    assert ours[1:4] == theirs[1:4]

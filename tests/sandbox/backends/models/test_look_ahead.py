@@ -31,11 +31,11 @@ def test_what_chance_will_decide_is_not_known_to_the_planner():
     for seed in (1, 2):
         env = sandbox.make(scenario)
         env.reset(seed=seed)
-        env.unwrapped.sim.state = {"stock": np.array([4.0]), "pipeline": np.array([[5.0]])}
+        env.unwrapped.core.sim.state = {"stock": np.array([4.0]), "pipeline": np.array([[5.0]])}
         policy = RolloutPolicy(env.action_space, RolloutConfig(scenarios=16, horizon=12), "base-stock")
         policy.bind(env.unwrapped, models_of(scenario))
         policy.reset(1, seed=7)
-        actions.append([int(policy.act(env.unwrapped.sim.observe())[0]) for _ in range(8)])
+        actions.append([int(policy.act(env.unwrapped.core.sim.observe())[0]) for _ in range(8)])
     assert actions[0] == actions[1]
 
 
