@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from sandbox.api import InvalidValueError, RewardSpec
+from sandbox.api import InvalidValueError, ObservationField, RewardSpec
 from sandbox_games.judge import judged
 from sandbox_games.match import Match
 from sandbox_games.reward import Transition
@@ -75,6 +75,12 @@ class GameCore:
         """What is reported of a game that has ended."""
         metrics = self.match.metrics(row)
         return metrics | judged(self.match, row, self.config.judge_from) if self.judges else metrics
+
+
+def observation_fields(env: GameCore) -> list[ObservationField]:
+    """What the numbers of a player's observation are."""
+    fields: list[ObservationField] = env.game.fields()
+    return fields
 
 
 def row_spaces(game: Any) -> tuple[gym.spaces.Box, gym.spaces.Discrete[Any]]:

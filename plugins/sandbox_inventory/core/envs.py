@@ -89,11 +89,6 @@ class InventoryEnv(gym.Env[Array, Any]):
         self.np_random = np.random.default_rng(seed)
         self.sim.demand_paths.redraw(self.sim.time, [self.np_random])
 
-    @property
-    def observation_names(self) -> list[str]:
-        """What the entries of an observation are, in multiples of the mean demand."""
-        return observation_names(self.model, self.sim.observation_size)
-
     def action_text(self, action: Any, row: int = 0) -> str:
         """An action as quantities."""
         quantities = np.ravel(self.model.orders.quantities(np.asarray(action)[None]))
@@ -239,19 +234,6 @@ def check_render_mode(render_mode: str | None) -> None:
     """
     if render_mode not in (None, "rgb_array"):
         raise InvalidValueError(f"Inventory tasks cannot render as '{render_mode}'.", "Use rgb_array.")
-
-
-def observation_names(model: Model, size: int) -> list[str]:
-    """Names of the entries of an observation: those of the model's layout, then context and time."""
-    names: list[str] = []
-    state = model.initial_state(1)
-    for name in getattr(model, "layout", ()):
-        length = state[name].reshape(1, -1).shape[1]
-        parts = [name] if length == 1 else [f"{name} {place + 1}" for place in range(length)]
-        names += [f"{part} / mean demand" for part in parts]
-    names += [f"entry {place}" for place in range(len(names), model.observation_size)]
-    names += [f"context {place + 1}" for place in range(size - len(names) - int(model.finite))]
-    return [*names, *(["time"] if model.finite else [])]
 
 
 def _with_presence(values: dict[str, Any], present: Array) -> dict[str, Any]:
