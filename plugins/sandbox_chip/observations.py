@@ -37,12 +37,12 @@ PLANE_FIELDS = (
     (
         "contact",
         "border",
-        "share of the current macro's border that would touch occupied cells or the canvas's edge",
+        "share of the macro's border that would touch occupied cells or an edge",
     ),
     (
         "legal cells of the next macro",
         "1",
-        "1 where the lower-left corner of the macro after the current one may lie",
+        "1 where the lower-left corner of the one after may lie",
     ),
     ("wire mask of the next macro", "1", "root of the growth of the wirelength as a share of its range"),
 )
@@ -54,7 +54,7 @@ ORIENTED_FIELDS = (
     (
         "expected wire mask",
         "1",
-        "as the wire mask, with macros that are not placed counted at their expected centres",
+        "the same with macros to come at their expected centres",
     ),
 )
 """The same of the planes of an orientation."""
@@ -73,7 +73,7 @@ FEATURE_FIELDS = (
     (
         "range of the wire mask",
         "unit of cost",
-        "worst less best growth of the wirelength, times half the number of macros",
+        "worst less best growth, times half the number of macros",
     ),
     (
         "range of the expected wire mask",

@@ -148,7 +148,10 @@ class ImageSet:
 def observation_fields(env: Any) -> list[ObservationField]:
     """What the numbers of an observation are."""
     process: Process = env.core.process
-    image = f"the noisy image, channel by channel and row by row; an image without noise lies in −1 (black) to 1, noise in −{LIMIT:g} to {LIMIT:g}"
+    image = (
+        "of the noisy image, channel by channel and row by row; without noise −1 (black) to 1, "
+        f"with it −{LIMIT:g} to {LIMIT:g}"
+    )
     return [
         ObservationField("pixel", "half the range of grey", image, shape=process.shape),
         ObservationField("steps taken", "episode", "share of the denoising steps that are taken, 0 to 1"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-import mujoco
 import numpy as np
 
 from sandbox.api import ObservationField
@@ -66,9 +66,7 @@ def observation_fields(env: Any) -> list[ObservationField]:
     if frames == 1:
         return fields
     return [
-        ObservationField(
-            f"{field.name}, {_ago(frames - 1 - frame)}", field.unit, field.meaning, field.entries
-        )
+        replace(field, name=f"{field.name}, {_ago(frames - 1 - frame)}")
         for frame in range(frames)
         for field in fields
     ]
@@ -97,9 +95,7 @@ def _proprioception(simulation: Simulation) -> list[ObservationField]:
     """What a real quadruped measures, in the order of `sandbox_locomotion.observations`."""
     robot = simulation.robot
     model: Any = robot.mj_model
-    joints = tuple(
-        _joint_name(model, int(joint)) for joint in _joints_of(model, robot.anatomy.joint_qpos, of_dofs=False)
-    )
+    joints = tuple(_joint_at(model, model.jnt_qposadr, int(at))[2] for at in robot.anatomy.joint_qpos)
     motors = tuple(motor.name for motor in robot.anatomy.motors)
     return [
         ObservationField("velocity", "m/s", "of the trunk, in its frame", AXES),
@@ -154,12 +150,7 @@ def _neighbours(numbers: list[tuple[Kind, str]], more: str = "") -> list[Observa
 
 
 def _coordinate(model: Any, column: int) -> tuple[Kind, str]:
-    joint = _joint_of(model.jnt_qposadr, column)
-    kind, place, name = (
-        int(model.jnt_type[joint]),
-        column - int(model.jnt_qposadr[joint]),
-        _joint_name(model, joint),
-    )
+    kind, place, name = _joint_at(model, model.jnt_qposadr, column)
     if kind == FREE:
         return (POSITION, f"{name} {AXES[place]}") if place < 3 else (TURN, f"{name} {QUATERNION[place - 3]}")
     if kind == BALL:
@@ -168,12 +159,7 @@ def _coordinate(model: Any, column: int) -> tuple[Kind, str]:
 
 
 def _velocity(model: Any, column: int) -> tuple[Kind, str]:
-    joint = _joint_of(model.jnt_dofadr, column)
-    kind, place, name = (
-        int(model.jnt_type[joint]),
-        column - int(model.jnt_dofadr[joint]),
-        _joint_name(model, joint),
-    )
+    kind, place, name = _joint_at(model, model.jnt_dofadr, column)
     if kind == FREE:
         return (SPEED, f"{name} {AXES[place]}") if place < 3 else (TURNING, f"{name} {AXES[place - 3]}")
     if kind == BALL:
@@ -181,15 +167,8 @@ def _velocity(model: Any, column: int) -> tuple[Kind, str]:
     return (SPEED if kind == SLIDE else ANGULAR), name
 
 
-def _joint_of(addresses: Any, column: int) -> int:
-    return int(np.searchsorted(addresses, column, side="right")) - 1
-
-
-def _joints_of(model: Any, columns: Any, *, of_dofs: bool) -> list[int]:
-    addresses = model.jnt_dofadr if of_dofs else model.jnt_qposadr
-    return [_joint_of(addresses, int(column)) for column in columns]
-
-
-def _joint_name(model: mujoco.MjModel, joint: int) -> str:
+def _joint_at(model: Any, addresses: Any, column: int) -> tuple[int, int, str]:
+    """Kind of the joint that a column belongs to, which of its numbers that is, and its name."""
+    joint = int(np.searchsorted(addresses, column, side="right")) - 1
     name: str = model.joint(joint).name
-    return name or f"joint {joint}"
+    return int(model.jnt_type[joint]), column - int(addresses[joint]), name or f"joint {joint}"

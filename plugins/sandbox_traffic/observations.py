@@ -278,7 +278,7 @@ class Observer:
         return self._bounds[index]
 
     def fields(self, index: int) -> list[ObservationField]:
-        """What the numbers of signal ``index``'s observation are: a field a block, an entry a lane or the like."""
+        """What the numbers of signal ``index``'s observation are: a field a block."""
         signal = self._network.signals[index]
         return [
             ObservationField(

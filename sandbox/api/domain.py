@@ -99,8 +99,8 @@ class Task:
         views: Pictures beyond the rendered episode.
         observations: Other ways to observe than the environment's own.
         observation_fields: What the numbers of the environment's own observation are, in their order, for
-            ``sandbox info`` and wherever an observation is shown: ``(env) -> Sequence[ObservationField]`` of the
-            unwrapped single environment; in a parallel task whose agents see different things a mapping
+            ``sandbox info`` and wherever an observation is shown: ``(env) -> Sequence[ObservationField]`` of
+            the unwrapped single environment; in a parallel task whose agents see different things a mapping
             from agent to such. The contract suite holds it to the length of the observation.
         finite_model: ``(config, reward) -> FiniteModel`` where states and actions are few enough to be
             written down; raises `InvalidValueError` for parameters with which they are not.

@@ -13,8 +13,8 @@ class ObservationField:
 
     Args:
         name: What it is, in the domain's words, such as ``stock on hand``.
-        unit: What an observed 1 stands for, such as ``10 m/s``, ``mean demand`` or ``rad``; ``1`` for a share,
-            a probability, a flag.
+        unit: What an observed 1 stands for, such as ``10 m/s``, ``mean demand`` or ``rad``; ``1`` for a
+            share, a probability, a flag.
         meaning: One sentence: how it is measured, its range where the space does not say it.
         entries: What each of several numbers belongs to: lanes, joints, items.
         shape: Of a grid or an image whose numbers have no names of their own; the number of entries, or
@@ -32,7 +32,7 @@ class ObservationField:
     def __post_init__(self) -> None:
         if self.entries and self.shape and math.prod(self.shape) != len(self.entries):
             raise ValueError(
-                f"the field '{self.name}' names {len(self.entries)} entries of {math.prod(self.shape)} numbers"
+                f"the field '{self.name}' names {len(self.entries)} entries of {self.size} numbers"
             )
 
     @property

@@ -67,11 +67,9 @@ class Lines:
         """What the planes show; rows count from the lowest on."""
         board = (self.rows, self.columns)
         return [
-            ObservationField("own stones", "1", "1 on every field with a stone of one's own", shape=board),
-            ObservationField(
-                "the other's stones", "1", "1 on every field with a stone of the other", shape=board
-            ),
-            ObservationField("one's move", "1", "1 on every field if it is one's move", shape=board),
+            ObservationField("own stones", "1", "1 where a stone of one's own lies", shape=board),
+            ObservationField("the other's stones", "1", "1 where a stone of the other lies", shape=board),
+            ObservationField("one's move", "1", "1 everywhere if it is one's move", shape=board),
         ]
 
     def observe(self, positions: NDArray[np.int8], players: NDArray[np.int8]) -> NDArray[np.float32]:

@@ -97,16 +97,12 @@ class OpenSpielGame:
     def fields(self) -> list[ObservationField]:
         """What the planes show; OpenSpiel does not say what its own are."""
         planes, height, width = self.observation_shape
-        own = (planes - 2, height, width)
-        name = self.rules.get_type().short_name
+        own, board = (planes - 2, height, width), (height, width)
+        tensor = f"its observation tensor of the game {self.rules.get_type().short_name}"
         return [
-            ObservationField(
-                "OpenSpiel's observation", "1", f"its observation tensor of the game {name}", shape=own
-            ),
-            ObservationField(
-                "seat", "1", "1 everywhere for the second player, else 0", shape=(height, width)
-            ),
-            ObservationField("one's move", "1", "1 everywhere if it is one's move", shape=(height, width)),
+            ObservationField("OpenSpiel's observation", "1", tensor, shape=own),
+            ObservationField("seat", "1", "1 everywhere for the second player, else 0", shape=board),
+            ObservationField("one's move", "1", "1 everywhere if it is one's move", shape=board),
         ]
 
     def observe(self, positions: NDArray[Any], players: NDArray[np.int8]) -> NDArray[np.float32]:

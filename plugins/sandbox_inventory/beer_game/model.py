@@ -25,7 +25,7 @@ from sandbox_inventory.core.arrays import Array, positive
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
-from sandbox_inventory.core.fields import SCALE, arrival
+from sandbox_inventory.core.fields import SCALE, arrival, at
 from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders, order_limit
@@ -99,9 +99,7 @@ class BeerGame:
 
     def agent_fields(self) -> list[ObservationField]:
         """What the numbers of `observe_agents` are."""
-        supplier = ObservationField(
-            "supplier's backlog", SCALE, "orders that the next station has not shipped"
-        )
+        supplier = ObservationField("supplier's backlog", SCALE, "orders that it has not shipped")
         own = ObservationField("own station", "1", "1 for the station that the agent is", STATIONS)
         return [*self._station_fields(), supplier, own]
 
@@ -111,15 +109,9 @@ class BeerGame:
         return [
             ObservationField(f"net stock{whose}", SCALE, "stock on hand less backlog"),
             ObservationField(f"order received{whose}", SCALE, "this week's order of the station before it"),
-            ObservationField(
-                f"shipments{whose}", SCALE, "on their way to the station, by when they arrive", shipments
-            ),
-            *(
-                [
-                    ObservationField(
-                        f"orders in the mail{whose}", SCALE, "its own orders, by when they arrive", mail
-                    )
-                ]
+            *at(f"shipments{whose}", "on their way to the station, by when they arrive", shipments),
+            *at(f"orders in the mail{whose}", "its own orders, by when they arrive", mail),
+        ]
                 if mail
                 else []
             ),

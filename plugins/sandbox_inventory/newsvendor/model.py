@@ -53,9 +53,7 @@ class Newsvendor:
 
     def fields(self) -> list[ObservationField]:
         """What the numbers of `observe` are."""
-        return [
-            ObservationField("last demand", SCALE, "of the last period; the rounded mean before the first")
-        ]
+        return [ObservationField("last demand", SCALE, "the rounded mean before the first period")]
 
     def units(self, state: State) -> Array:
         """Nothing is kept between periods."""

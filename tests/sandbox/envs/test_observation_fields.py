@@ -17,7 +17,8 @@ from sandbox.scenarios.listing import entries
 from sandbox.scenarios.resolve import load_scenario
 
 SHIPPED = (
-    "bandits", "chip", "diffusion", "games", "inventory", "language", "locomotion", "mixed-autonomy", "traffic",
+    "bandits", "chip", "diffusion", "games", "inventory", "language", "locomotion", "mixed-autonomy",
+    "traffic",
 )  # fmt: skip
 
 
