@@ -112,10 +112,6 @@ class BeerGame:
             *at(f"shipments{whose}", "on their way to the station, by when they arrive", shipments),
             *at(f"orders in the mail{whose}", "its own orders, by when they arrive", mail),
         ]
-                if mail
-                else []
-            ),
-        ]
 
     def units(self, state: State) -> Array:
         """Cases in stock and in transit, including the brew."""
