@@ -70,4 +70,3 @@ def _replays(record: MovesRecord, folder: Path) -> dict[str, Any]:
             replays[find.id] = to_json(read_replay(file))
             taken += file.stat().st_size
     return replays
-

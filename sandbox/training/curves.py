@@ -126,7 +126,7 @@ class Curves:
         return speed | self.episodes.means()
 
     def log(self, steps: int, figures: Mapping[str, float]) -> None:
-        """Write a record of figures, diagnostics and what is used of the machine, unless these steps have one."""
+        """Write a record of figures, diagnostics and the machine, unless these steps have one."""
         self._logged_at = time.perf_counter()
         if steps != self.logged_steps:
             self.logged_steps = steps

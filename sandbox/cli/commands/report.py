@@ -25,7 +25,8 @@ def report(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Where; default: report.FORMAT in the folder of the run, comparison or search."
+            metavar="FILE",
+            help="Where; default: report.FORMAT in the folder of the run, comparison or search.",
         ),
     ] = None,
     as_json: AsJson = False,

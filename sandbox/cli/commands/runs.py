@@ -23,13 +23,15 @@ ACTIONS = ("ls", "show", "check", "label", "archive", "restore", "rm")
 
 
 def runs(
-    action: Annotated[str, typer.Argument(metavar="[ls|show|check|label|archive|restore|rm]", help="What to do.")] = "ls",
+    action: Annotated[
+        str, typer.Argument(metavar="[ls|show|check|label|archive|restore|rm]", help="What to do.")
+    ] = "ls",
     targets: Annotated[
         list[str] | None,
         typer.Argument(
             parser=run_name,
             metavar="[RUN...]",
-            help="Run directories to show, check, label, archive, restore or remove; latest: the one started last.",
+            help="Run directories to show, check, label, archive, restore or remove; or latest.",
         ),
     ] = None,
     runs_dir: RunsDir = Path("runs"),
@@ -111,7 +113,9 @@ def _list(root: Path, as_json: bool, tags: list[str], everything: bool) -> dict[
     if not found:
         console.print(f"There are no runs in '{root}'. Make one: sandbox run SCENARIO --algo ALGORITHM.")
     elif tags and all(isinstance(run, BrokenFileError) for run in listed):
-        console.print(f"No run in '{root}' has {'the tag' if len(tags) == 1 else 'all of'} {', '.join(tags)}.")
+        console.print(
+            f"No run in '{root}' has {'the tag' if len(tags) == 1 else 'all of'} {', '.join(tags)}."
+        )
     show_runs(console, root, [run for run in listed if not isinstance(run, BrokenFileError)])
     if hidden := len(found) - len(listed) if not tags else 0:
         console.print(f"{hidden} archived not shown: --all shows them.", style="dim")
@@ -166,7 +170,11 @@ def _label(names: list[str], as_json: bool, **changes: Any) -> dict[str, Any] | 
 
 def in_words(labels: LabelsRecord) -> str:
     """Labels in a line."""
-    parts = [labels.name and f"'{labels.name}'", ", ".join(labels.tags), "archived" if labels.archived else ""]
+    parts = [
+        labels.name and f"'{labels.name}'",
+        ", ".join(labels.tags),
+        "archived" if labels.archived else "",
+    ]
     return "; ".join(filter(None, parts)) or "no name, no tags"
 
 

@@ -163,7 +163,7 @@ def _observation_sections(document: Json) -> dict[str, list[tuple[str, ...]]]:
     alike: dict[str, list[str]] = {}
     tables: dict[str, list[tuple[str, ...]]] = {}
     for agent, fields in document["observation_fields"].items():
-        rows = [
+        rows: list[tuple[str, ...]] = [
             (_places(field), _named(field), field["unit"], field["meaning"] + _entries(field, fields[:place]))
             for place, field in enumerate(fields)
         ]
@@ -190,7 +190,7 @@ def _places(field: Json) -> str:
 
 def _named(field: Json) -> str:
     shape = " × ".join(str(length) for length in field["shape"]) if len(field["shape"]) > 1 else ""
-    return field["name"] + (f" ({shape})" if shape else "")
+    return f"{field['name']} ({shape})" if shape else str(field["name"])
 
 
 def _entries(field: Json, before: Sequence[Json]) -> str:
