@@ -127,7 +127,7 @@ def test_a_search_is_drawn_and_ranges_choose_its_trials(
     assert texts(page, ".bars .name") == ["learning_rate", "gamma", "net_arch"]
     assert texts(page, ".bars .value") == ["70 %", "20 %", "10 %"]
     assert count(page, ".parallel .best") == 1
-    assert texts(page, ".parallel text.name")[-1] == "delay"
+    assert texts(page, ".parallel text.name > title")[-1] == "delay"
     assert fits_the_window(page)
     axis = page.find_element("css selector", ".parallel .brush")
     page.execute_script("arguments[0].scrollIntoView({block: 'center'})", axis)

@@ -57,7 +57,7 @@ def test_a_shown_command_has_the_options_that_it_names(shown: Shown) -> None:
 
 
 def scenario_of(shown: Shown) -> ResolvedScenario | None:
-    """The scenario that a command names, with its changes; None where it is a placeholder or the reader's own."""
+    """What a command plays, with its changes; None where that is a placeholder or the reader's own."""
     name = shown.option("--scenario")
     if name is None and shown.words[0] in ("run", "train", "record", "tune", "info", "play"):
         name = shown.words[1] if len(shown.words) > 1 else None
@@ -69,8 +69,6 @@ def scenario_of(shown: Shown) -> ResolvedScenario | None:
         assert name in ("tank", "fishing", "thermostat", "pond", "lifts"), f"no scenario {name}"
         return None
     changes = [change for change in shown.options("--set") if not OWN_FILE.search(change)]
-    if len(changes) < len(shown.options("--set")):
-        changes = []  # settings of a file that is not here may fit nothing else
     return load_scenario(name, changes, shown.options("--reward"))
 
 
