@@ -13,7 +13,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.api import Rewards, RewardTerm, batched
+from sandbox.api import ObservationField, Rewards, RewardTerm, batched
 from sandbox_bandits.config import (
     BanditConfig,
     BernoulliConfig,
@@ -69,6 +69,11 @@ class Bandit:
         last_arm, last_paid: The last pull, ``(num_envs,)``.
     """
 
+    believes = (
+        "mean payment so far",
+        f"of what the arm has paid, 0 before its first pull; at most {LIMIT:g}",
+    )
+    unsure = "1/√(1 + pulls of the arm): 1 if nothing is known, towards 0 with many pulls"
     more = 0
     """Numbers that an observation ends with."""
     low = -LIMIT
@@ -86,6 +91,15 @@ class Bandit:
         high = [-self.low or 1.0] * config.arms + [1.0] * (config.arms + 1 + self.more)
         self.observation_space = gym.spaces.Box(np.array(low, np.float32), np.array(high, np.float32))
         self.action_space = gym.spaces.Discrete(config.arms)
+
+    def fields(self) -> list[ObservationField]:
+        """What the numbers of an observation are."""
+        arms = tuple(f"arm {arm + 1}" for arm in range(self.config.arms))
+        return [
+            ObservationField(self.believes[0], "payment", self.believes[1], arms),
+            ObservationField("how unsure that is", "1", self.unsure, arms),
+            ObservationField("pulls that are over", "episode", "share of the episode's pulls, 0 to 1"),
+        ]
 
     def begin(self, row: int, rng: np.random.Generator) -> None:
         for totals in (self.pulls, self.sums, self.steps, self.regret, self.best):
@@ -172,6 +186,8 @@ class Restaurants(Gaussian):
     """
 
     config: RestaurantsConfig
+    believes = ("last payment", f"of the restaurant, 0 before the first visit; at most {LIMIT:g}")
+    unsure = "1 − 1/√(1 + evenings since the last visit): 1 if it was never visited"
 
     def __init__(self, config: RestaurantsConfig, num_envs: int) -> None:
         super().__init__(config, num_envs)
@@ -205,6 +221,11 @@ class Contextual(Gaussian):
     """
 
     config: ContextualConfig
+    believes = (
+        "expected payment",
+        f"ridge regression of what the arm paid, at the present context; at most {LIMIT:g}",
+    )
+    unsure = "√(xᵀA⁻¹x) at the present context x: 1 if nothing is known, towards 0 with many pulls"
 
     def __init__(self, config: ContextualConfig, num_envs: int) -> None:
         self.more = config.features
@@ -238,8 +259,20 @@ class Contextual(Gaussian):
         believed = np.einsum("rai,rai->ra", along, self.moments)
         return believed, np.sqrt(np.einsum("rai,ri->ra", along, self.context))
 
+    def fields(self) -> list[ObservationField]:
+        """What the numbers of an observation are."""
+        features = tuple(f"feature {place + 1}" for place in range(self.config.features))
+        meaning = "direction of length 1 that is drawn before each pull, −1 to 1"
+        return [*super().fields(), ObservationField("context", "1", meaning, features)]
+
     def observe(self) -> Array:
         return np.concatenate([super().observe(), self.context], axis=1, dtype=np.float32)
+
+
+def observation_fields(env: Any) -> list[ObservationField]:
+    """What the numbers of an observation are."""
+    core: Bandit = env.core
+    return core.fields()
 
 
 bernoulli, bernoulli_vec = batched(Bernoulli)

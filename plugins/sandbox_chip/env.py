@@ -9,11 +9,11 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.api import batched
+from sandbox.api import ObservationField, batched
 from sandbox_chip.config import ChipConfig
 from sandbox_chip.designs import DesignSource
 from sandbox_chip.episode import SEED_LIMIT, Episode
-from sandbox_chip.observations import NUM_FEATURES, num_planes
+from sandbox_chip.observations import NUM_FEATURES, fields, num_planes
 from sandbox_chip.problem import CHOICES
 from sandbox_chip.reward import Transition
 from sandbox_chip.types import Bools
@@ -30,6 +30,11 @@ def spaces(config: ChipConfig) -> tuple[gym.spaces.Dict, gym.spaces.Discrete[np.
         features=gym.spaces.Box(0.0, 100.0, (NUM_FEATURES,), np.float32),
     )
     return observation, gym.spaces.Discrete(choices * grid * grid)
+
+
+def observation_fields(env: Any) -> list[ObservationField]:
+    """What the numbers of an observation are."""
+    return fields(len(CHOICES[env.config.orientation]), env.config.grid)
 
 
 class ChipCore:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.api import ObservationField
 from sandbox_chip.designs import Design
 from sandbox_chip.dynamics import PlacementState
 from sandbox_chip.kernels.bitgrid import bit_is_set
@@ -30,6 +31,68 @@ PLANES_PER_ORIENTATION = 3
 
 NUM_FEATURES = 18
 
+PLANE_FIELDS = (
+    ("occupied", "1", "1 where a macro lies"),
+    ("congestion", "greatest RUDY", "RUDY of the nets so far, over its greatest value"),
+    (
+        "contact",
+        "border",
+        "share of the macro's border that would touch occupied cells or an edge",
+    ),
+    (
+        "legal cells of the next macro",
+        "1",
+        "1 where the lower-left corner of the one after may lie",
+    ),
+    ("wire mask of the next macro", "1", "root of the growth of the wirelength as a share of its range"),
+)
+"""Name, unit and meaning of the planes that do not depend on the orientation."""
+
+ORIENTED_FIELDS = (
+    ("legal cells", "1", "1 where the current macro's lower-left corner may lie"),
+    ("wire mask", "1", "root of the growth of the wirelength with the corner there, as a share of its range"),
+    (
+        "expected wire mask",
+        "1",
+        "the same with macros to come at their expected centres",
+    ),
+)
+"""The same of the planes of an orientation."""
+
+FEATURE_FIELDS = (
+    ("macros placed", "macros of the design", "share of the macros that are placed"),
+    (
+        "wirelength so far",
+        "¼ of the unit of cost",
+        "of nets with placed pins, over a quarter of the unit of wirelength cost",
+    ),
+    ("expected wirelength", "¼ of the unit of cost", "with the macros to come at their expected centres"),
+    ("worst congestion", "4 RUDY", "greatest RUDY of a cell, at most 4, over 4"),
+    ("area to come", "canvas", "share of the canvas that the macros to come take"),
+    ("free cells", "cells of the grid", "share of the cells that are free"),
+    (
+        "range of the wire mask",
+        "unit of cost",
+        "worst less best growth, times half the number of macros",
+    ),
+    (
+        "range of the expected wire mask",
+        "unit of cost",
+        "the same with the macros to come at their expected centres",
+    ),
+    ("legal share", "cells of the grid", "share of cells where the current macro may lie"),
+    ("width", "grid", "of the current macro's footprint"),
+    ("height", "grid", "of the current macro's footprint"),
+    ("degree", "4 mean degrees", "nets of the current macro over four times the mean, at most 1"),
+    ("nets begun", "nets of the macro", "share of its nets that have a placed or fixed pin"),
+    ("expected x", "canvas", "of the current macro's centre"),
+    ("expected y", "canvas", "of the current macro's centre"),
+    ("next width", "grid", "of the next macro's footprint"),
+    ("next height", "grid", "of the next macro's footprint"),
+    ("next area", "canvas", "share of the canvas that the next macro takes"),
+)
+"""Name, unit and meaning of the features; those from 6 on are 0 when the placement is over."""
+
 OUTSIDE = 1.0
 """Value of a wire mask where the footprint would not lie inside the canvas: the worst cost."""
 
@@ -37,6 +100,27 @@ OUTSIDE = 1.0
 def num_planes(choices: int) -> int:
     """Number of image planes with ``choices`` orientations to choose from."""
     return SHARED_PLANES + PLANES_PER_ORIENTATION * choices
+
+
+def fields(choices: int, grid: int) -> list[ObservationField]:
+    """What the numbers of an observation are; see `observe`.
+
+    Args:
+        choices: Orientations to choose from.
+        grid: Cells along a side.
+    """
+    oriented = [
+        (f"{name}, orientation {k + 1}" if choices > 1 else name, unit, meaning)
+        for k in range(choices)
+        for name, unit, meaning in ORIENTED_FIELDS
+    ]
+    return [
+        *(ObservationField(*field, part="features") for field in FEATURE_FIELDS),
+        *(
+            ObservationField(*field, shape=(grid, grid), part="planes")
+            for field in (*PLANE_FIELDS, *oriented)
+        ),
+    ]
 
 
 def observe(design: Design, state: PlacementState, planes: Image, features: Image, mask: Bools) -> None:

@@ -136,6 +136,7 @@ placement = Task(
     config="sandbox_chip.config:ChipConfig",
     make="sandbox_chip.env:make",
     make_vec="sandbox_chip.env:make_vec",
+    observation_fields="sandbox_chip.env:observation_fields",
     rewards="sandbox_chip.reward:PRESETS",
     default_reward="wirelength",
     metrics=METRICS,

@@ -96,6 +96,13 @@ def draw_placement(axes: Axes, episode: Episode, latest: int = -1) -> None:
     margin = 0.03 * max(right - left, top - bottom)
     axes.set(xlim=(left - margin, right + margin), ylim=(bottom - margin, top + margin), aspect="equal")
     axes.tick_params(labelsize=7)
+    axes.set_xlabel("µm", fontsize=7)
+    shortest = 0.04 * (right - left)  # what a name of a few letters needs
+    for box, macro in zip(boxes, problem.macros[placed], strict=True):
+        if box.get_width() > shortest and box.get_height() > shortest / 2:
+            middle = (box.get_x() + box.get_width() / 2, box.get_y() + box.get_height() / 2)
+            name = netlist.nodes[int(macro)].rpartition("/")[2]
+            axes.annotate(name[:12], middle, ha="center", va="center", fontsize=6, annotation_clip=True)
 
 
 def _still(netlist: Netlist) -> Ints:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
-from sandbox.api import batched
+from sandbox.api import ObservationField, batched
 from sandbox.api.types import Array, Bools, Json
 from sandbox_diffusion.config import DenoisingConfig, SetConfig
 from sandbox_diffusion.pictures import tiled
@@ -142,6 +143,19 @@ class ImageSet:
     def _of(self, row: int) -> Array:
         """The images of an episode."""
         return np.arange(row * self.config.images, (row + 1) * self.config.images)
+
+
+def observation_fields(env: Any) -> list[ObservationField]:
+    """What the numbers of an observation are."""
+    process: Process = env.core.process
+    image = (
+        "of the noisy image, channel by channel and row by row; without noise −1 (black) to 1, "
+        f"with it −{LIMIT:g} to {LIMIT:g}"
+    )
+    return [
+        ObservationField("pixel", "half the range of grey", image, shape=process.shape),
+        ObservationField("steps taken", "episode", "share of the denoising steps that are taken, 0 to 1"),
+    ]
 
 
 def _spaces(config: DenoisingConfig, size: int) -> tuple[spaces.Box, spaces.Box]:

@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from sandbox.api import InvalidValueError, RewardSpec
+from sandbox.api import InvalidValueError, ObservationField, RewardSpec
 from sandbox_games.judge import judged
 from sandbox_games.match import Match
 from sandbox_games.reward import Transition
@@ -81,6 +81,12 @@ class GameCore:
         from sandbox_games.boards import drawing
 
         return drawing(self.match).labels.get(int(action)) or f"move {int(action)}"
+
+
+def observation_fields(env: GameCore) -> list[ObservationField]:
+    """What the numbers of a player's observation are."""
+    fields: list[ObservationField] = env.game.fields()
+    return fields
 
 
 def row_spaces(game: Any) -> tuple[gym.spaces.Box, gym.spaces.Discrete[Any]]:

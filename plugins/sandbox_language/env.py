@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
-from sandbox.api import batched
+from sandbox.api import ObservationField, batched
 from sandbox.api.types import Array, Bools, Json
 from sandbox_language.config import LanguageConfig, TextsConfig
 from sandbox_language.process import Writing
@@ -110,6 +111,16 @@ class SeveralTexts:
     def _of(self, row: int) -> Array:
         """The texts of an episode."""
         return np.arange(row * self.config.texts, (row + 1) * self.config.texts)
+
+
+def observation_fields(env: Any) -> list[ObservationField]:
+    """What the numbers of an observation are."""
+    process: Writing = env.core.process
+    meaning = (
+        f"numbers of the prompt's tokens and then of the text's, 0 to {process.vocabulary - 1}; "
+        f"{process.blank} where nothing is written yet"
+    )
+    return [ObservationField("token", "token", meaning, shape=(process.window,))]
 
 
 def _spaces(process: Writing) -> tuple[spaces.MultiDiscrete, spaces.Discrete]:

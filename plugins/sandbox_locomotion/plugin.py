@@ -81,6 +81,7 @@ def _task(robot: str, title: str, config: str, reward: str = "gymnasium") -> Tas
         config=f"sandbox_locomotion.config:{config}",
         make="sandbox_locomotion.env:make",
         make_vec="sandbox_locomotion.env:make_vec",
+        observation_fields="sandbox_locomotion.fields:observation_fields",
         rewards=f"sandbox_locomotion.reward:{robot.replace('-', '_').upper()}",
         default_reward=reward,
         metrics=METRICS,

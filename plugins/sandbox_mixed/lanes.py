@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from sandbox.api import ObservationField
 from sandbox.api.types import Json
 from sandbox_mixed.config import ControlConfig
 from sandbox_mixed.kernels import (
@@ -170,6 +172,30 @@ class Traffic:
     def features(self) -> int:
         """Entries of an automated vehicle's observation."""
         return 4 if self._config.sees == "local-and-mean" else 3
+
+
+LOCAL_FIELDS = (
+    ("speed", "10 m/s", "of the automated vehicle"),
+    ("speed difference", "5 m/s", "speed of the vehicle ahead less one's own, −50 to 50 m/s"),
+    ("gap", "20 m", "to the vehicle ahead, bumper to bumper, at most 200 m"),
+    ("mean speed", "10 m/s", f"of the automated vehicle over the last {MEMORY:g} s"),
+)
+"""Name, unit and meaning of what an automated vehicle sees, in the order of `SCALES`."""
+
+
+def local_fields(vehicles: int, features: int) -> list[ObservationField]:
+    """What the numbers of some automated vehicles' observation are, vehicle by vehicle."""
+    return [
+        ObservationField(name if vehicles == 1 else f"{name}, automated vehicle {vehicle + 1}", unit, meaning)
+        for vehicle in range(vehicles)
+        for name, unit, meaning in LOCAL_FIELDS[:features]
+    ]
+
+
+def observation_fields(env: Any) -> list[ObservationField]:
+    """The same of an environment on a ring or in a lane."""
+    traffic: Traffic = env.core.traffic
+    return local_fields(len(traffic.automated), traffic.features())
 
 
 def rows_of(lanes: Lanes, rows: Integers) -> Lanes:

@@ -10,7 +10,7 @@ from gymnasium.utils import seeding
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from sandbox.api import InvalidValueError, RewardSpec
+from sandbox.api import InvalidValueError, ObservationField, RewardSpec
 from sandbox_traffic.batch import HeldBatch, SignalBatch, as_phases, draw_seed
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.copying import reduce_by_replay
@@ -179,11 +179,6 @@ class SignalEnv(gym.Env[Observation, np.int64]):
         """Go on from a moment that was kept."""
         self.batch.go_on(held)
 
-    @property
-    def observation_names(self) -> list[str]:
-        """What the entries of the observation are."""
-        return self.batch.observer.names(0)
-
     def action_text(self, action: Any, row: int = 0) -> str:
         """The requested phase."""
         return f"phase {int(action)}"
@@ -297,11 +292,6 @@ class SignalsEnv(ParallelEnv):  # type: ignore[misc]
         self.batch.go_on(held)
         self.agents = list(self.possible_agents)
 
-    @property
-    def observation_names(self) -> dict[str, list[str]]:
-        """What the entries of each agent's observation are."""
-        return {name: self.batch.observer.names(index) for index, name in enumerate(self.possible_agents)}
-
     def action_text(self, action: Any, row: int = 0) -> str:
         """The requested phase."""
         return f"phase {int(action)}"
@@ -320,6 +310,16 @@ class SignalsEnv(ParallelEnv):  # type: ignore[misc]
 
     def _by_agent(self, values: list[T]) -> dict[str, T]:
         return dict(zip(self.possible_agents, values, strict=True))
+
+
+def signal_fields(env: SignalEnv) -> list[ObservationField]:
+    """What the numbers of the observation are."""
+    return env.batch.observer.fields(0)
+
+
+def signals_fields(env: SignalsEnv) -> dict[str, list[ObservationField]]:
+    """What the numbers of each signal's observation are."""
+    return {name: env.batch.observer.fields(index) for index, name in enumerate(env.possible_agents)}
 
 
 def _check_render_mode(render_mode: str | None) -> None:

@@ -13,8 +13,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox.api import ObservationField
 from sandbox_traffic.network.roads import VEHICLE_SPACE
 from sandbox_traffic.network.signal_network import SignalNetwork
+from sandbox_traffic.network.signals import Signal
 from sandbox_traffic.reward import OUTSIDE_SCALE
 from sandbox_traffic.state import Array, NetworkState
 
@@ -46,11 +48,13 @@ class Block:
     Attributes:
         per: What the block has one number for.
         values: Function of the state, of shape ``(num_envs, signals, numbers)``.
+        unit: What an observed 1 stands for.
         low, high: Bounds of the values.
     """
 
     per: Per
     values: Callable[[NetworkState], Array]
+    unit: str
     low: float
     high: float
 
@@ -71,10 +75,10 @@ class Observation:
 
 
 def _block(
-    per: Per, low: float = 0.0, high: float = 1.0
+    per: Per, unit: str = "1", low: float = 0.0, high: float = 1.0
 ) -> Callable[[Callable[[NetworkState], Array]], Block]:
     """Make a block of a function of the state."""
-    return lambda values: Block(per, values, low, high)
+    return lambda values: Block(per, values, unit, low, high)
 
 
 @_block("phase")
@@ -89,19 +93,19 @@ def may_switch(state: NetworkState) -> Array:
     return state.may_switch.astype(np.float64)
 
 
-@_block("ring")
+@_block("ring", "60 s")
 def green_time(state: NetworkState) -> Array:
     """Time for which the ring has been green/60 s, at most 1."""
     return np.minimum(np.maximum(state.green_time / MAX_GREEN_TIME, 0.0), 1.0)
 
 
-@_block("approach")
+@_block("approach", "capacity")
 def occupied(state: NetworkState) -> Array:
     """Share of the capacity that is occupied."""
     return np.minimum(state.count / state.network.capacity, 1.0)
 
 
-@_block("approach")
+@_block("approach", "capacity")
 def standing(state: NetworkState) -> Array:
     """Share of the capacity that stands still."""
     return np.minimum(state.queue / state.network.capacity, 1.0)
@@ -119,7 +123,7 @@ def arriving(state: NetworkState) -> Array:
     return np.exp(-state.gap / LOOP_DECAY)
 
 
-@_block("approach")
+@_block("approach", "capacity")
 def slow(state: NetworkState) -> Array:
     """Share of the capacity, vehicles weighted by 1 − speed/allowed speed."""
     return np.minimum(state.slowness / state.network.capacity, 1.0)
@@ -143,7 +147,7 @@ def pedestrian_time(state: NetworkState) -> Array:
     return state.pedestrian_time / (state.pedestrian_time + WAITING_SCALE)
 
 
-@_block("exit")
+@_block("exit", "capacity")
 def exit_standing(state: NetworkState) -> Array:
     """Share of the outgoing lane that stands still."""
     return np.minimum(state.outgoing_queue * VEHICLE_SPACE / state.network.exit_length, 1.0)
@@ -155,49 +159,49 @@ def upstream_green(state: NetworkState) -> Array:
     return state.upstream_green
 
 
-@_block("approach")
+@_block("approach", "capacity")
 def lane_density(state: NetworkState) -> Array:
     """Share of the incoming lane alone that is occupied."""
     return np.minimum(state.incoming * VEHICLE_SPACE / state.network.lane_length, 1.0)
 
 
-@_block("approach")
+@_block("approach", "capacity")
 def lane_queue(state: NetworkState) -> Array:
     """Share of the incoming lane alone that stands still."""
     return np.minimum(state.incoming_queue * VEHICLE_SPACE / state.network.lane_length, 1.0)
 
 
-@_block("approach", high=MAX_VALUE)
+@_block("approach", "28 vehicles", high=MAX_VALUE)
 def moving_vehicles(state: NetworkState) -> Array:
     """Moving vehicles/28."""
     return (state.count - state.queue) / RESCO_VEHICLES
 
 
-@_block("approach", high=MAX_VALUE)
+@_block("approach", "28 s", high=MAX_VALUE)
 def total_waiting(state: NetworkState) -> Array:
     """Sum of present waiting times/28 s."""
     return np.minimum(state.waiting / RESCO_WAITING, MAX_VALUE)
 
 
-@_block("approach", high=MAX_VALUE)
+@_block("approach", "28 vehicles", high=MAX_VALUE)
 def standing_vehicles(state: NetworkState) -> Array:
     """Standing vehicles/28."""
     return state.queue / RESCO_VEHICLES
 
 
-@_block("approach", high=MAX_VALUE)
+@_block("approach", "28 vehicles", high=MAX_VALUE)
 def total_speed(state: NetworkState) -> Array:
     """Sum of the vehicles' speed/limit/28."""
     return (state.count - state.slowness) / RESCO_VEHICLES
 
 
-@_block("movement", low=-MAX_VALUE, high=MAX_VALUE)
+@_block("movement", "28 vehicles", low=-MAX_VALUE, high=MAX_VALUE)
 def pressure(state: NetworkState) -> Array:
     """(Vehicles on the approach − vehicles on the exit)/28."""
     return state.movement_pressure / RESCO_VEHICLES
 
 
-@_block("approach", high=MAX_VALUE)
+@_block("approach", "28 vehicles", high=MAX_VALUE)
 def wave(state: NetworkState) -> Array:
     """Vehicles standing or approaching/28."""
     return state.count / RESCO_VEHICLES
@@ -243,7 +247,7 @@ class Observer:
     """
 
     def __init__(self, network: SignalNetwork, observation: Observation) -> None:
-        self._blocks = observation.blocks
+        self._blocks, self._network = observation.blocks, network
         signals = range(len(network.signals))
         counts = [_counts(network, block.per) for block in self._blocks]
         starts = np.cumsum([0, *(max(row) for row in counts)]).tolist()
@@ -273,12 +277,18 @@ class Observer:
         """Bounds of signal ``index``'s observation, shape ``(sizes[index],)`` each."""
         return self._bounds[index]
 
-    def names(self, index: int) -> list[str]:
-        """What the entries of signal ``index``'s observation are, such as ``standing of approach 2``."""
+    def fields(self, index: int) -> list[ObservationField]:
+        """What the numbers of signal ``index``'s observation are: a field a block."""
+        signal = self._network.signals[index]
         return [
-            f"{block.values.__name__.replace('_', ' ')} of {block.per} {place}"
+            ObservationField(
+                block.values.__name__.replace("_", " "),
+                block.unit,
+                f"{str(block.values.__doc__).rstrip('.')}; {_BY[block.per]}",
+                _entries(signal, block.per, counts[index]),
+            )
             for block, counts in zip(self._blocks, self._counts, strict=True)
-            for place in range(counts[index])
+            if counts[index]
         ]
 
     def observe(self, state: NetworkState) -> NDArray[np.float32]:
@@ -289,6 +299,35 @@ class Observer:
         parts.append(np.zeros((*parts[0].shape[:2], 1)))
         full = np.concatenate(parts, axis=-1, dtype=np.float32)
         return np.take_along_axis(full, self._table[None], axis=2)
+
+
+_BY: dict[Per, str] = {
+    "ring": "by ring",
+    "phase": "by phase and SUMO's state of it",
+    "approach": "by incoming lane",
+    "exit": "by outgoing lane",
+    "movement": "by movement",
+    "crossing": "by crossing",
+}
+"""What the numbers of a block are told apart by."""
+
+
+def _entries(signal: Signal, per: Per, count: int) -> tuple[str, ...]:
+    """What a block's numbers belong to: SUMO's ids of lanes, and numbers as the signal counts from 0."""
+    match per:
+        case "approach":
+            return tuple(signal.incoming)
+        case "exit":
+            return tuple(signal.outgoing)
+        case "movement":
+            return tuple(
+                f"{signal.incoming[start]} to {signal.outgoing[end]}"
+                for start, end in signal.movements.tolist()
+            )
+        case "phase":
+            return tuple(f"{place} {state}" for place, state in enumerate(signal.phases))
+        case _:
+            return tuple(f"{per} {place}" for place in range(count)) if count > 1 else ()
 
 
 def _counts(network: SignalNetwork, per: Per) -> list[int]:

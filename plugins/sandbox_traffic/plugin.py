@@ -188,6 +188,7 @@ def _task(name: str, title: str, agents: Literal["single", "parallel"], make: st
         default_reward="queue",
         metrics=METRICS,
         agents=agents,
+        observation_fields=f"sandbox_traffic.env:{name}_fields",
         masks=True,
         small={"duration": 300},
         expected_failures={**SUMO_ACTS, **(EXPECTED_FAILURES if agents == "single" else {})},

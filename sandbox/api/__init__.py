@@ -54,6 +54,7 @@ _HOMES = {
     "Extension": "extension",
     "Observation": "extension",
     "Observer": "extension",
+    "ObservationField": "observation_field",
     "Learner": "learner",
     "driven": "learner",
     "gymnasium_task": "external",
@@ -127,6 +128,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "MissingExtraError",
     "Moment",
     "Observation",
+    "ObservationField",
     "ObservedDynamics",
     "Observer",
     "ParallelCore",
@@ -206,6 +208,7 @@ if TYPE_CHECKING:
     from sandbox.api.learner import Learner, driven
     from sandbox.api.masks import first_allowed, is_allowed, mask_size, only_first, random_allowed
     from sandbox.api.metric import Metric
+    from sandbox.api.observation_field import ObservationField
     from sandbox.api.policy import Baseline, Policy
     from sandbox.api.processes import (
         Parent,

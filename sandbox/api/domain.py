@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from sandbox.api.command import Command, InputPart
     from sandbox.api.extension import Extension, Observation
     from sandbox.api.lazy import Lazy
+    from sandbox.api.observation_field import ObservationField
     from sandbox.api.reward import RewardSpec
     from sandbox.api.table import InfoTable
     from sandbox.api.view import View
+
+    Fields = Sequence[ObservationField] | Mapping[str, Sequence[ObservationField]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,7 @@ class Task:
             - ``redraw(seed)``: draw again all that chance has still to decide, and nothing that has been:
               the present observation stays, and ``get_state`` holds the new future. ``can_redraw`` is
               false where some parameters forbid it. Without it a decision has one future.
-            - ``observation_names`` (by agent in a parallel task) and ``action_text(action, row)``: what is
-              seen and done, in the domain's words.
+            - ``action_text(action, row)``: what is done, in the domain's words.
             - ``hold()`` and ``go_on(held)``: keep a moment in a way that is faster than a state, for
               branches that end before the episode does; ``held.release()`` gives it up.
 
@@ -96,6 +98,10 @@ class Task:
         sources: Papers, standards and simulators behind it.
         views: Pictures beyond the rendered episode.
         observations: Other ways to observe than the environment's own.
+        observation_fields: What the numbers of the environment's own observation are, in their order, for
+            ``sandbox info`` and wherever an observation is shown: ``(env) -> Sequence[ObservationField]`` of
+            the unwrapped single environment; in a parallel task whose agents see different things a mapping
+            from agent to such. The contract suite holds it to the length of the observation.
         finite_model: ``(config, reward) -> FiniteModel`` where states and actions are few enough to be
             written down; raises `InvalidValueError` for parameters with which they are not.
         dynamics: ``(config) -> Dynamics`` where the dynamics are written as array operations.
@@ -139,6 +145,7 @@ class Task:
     sources: tuple[str, ...] = ()
     views: tuple[View, ...] = ()
     observations: tuple[Observation, ...] = ()
+    observation_fields: str | Callable[[Any], Fields] | None = None
     transition: str | type | None = None
     finite_model: str | Callable[..., Any] | None = None
     dynamics: str | Callable[..., Any] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,6 +11,7 @@ from sandbox.api.policy import Baseline
 from sandbox.api.version import API_VERSION
 
 if TYPE_CHECKING:
+    from sandbox.api.observation_field import ObservationField
     from sandbox.api.reward import RewardTerm
     from sandbox.api.types import Element, Space
     from sandbox.api.view import View
@@ -52,12 +53,14 @@ class Observation:
             simulator is shown in native batches only where the task is made by `sandbox.api.batched`;
             elsewhere such a task is played in single environments, for a batch that resets by itself has
             begun the next episode when the last observation of the one before would be made.
+        fields: What its numbers are: ``(env) -> Sequence[ObservationField]`` of the unwrapped environment.
     """
 
     name: str
     make: str | Callable[[Any], Observer]
     description: str = ""
     pure: bool = False
+    fields: str | Callable[[Any], Sequence[ObservationField]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

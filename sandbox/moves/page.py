@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import shlex
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +13,7 @@ from sandbox.moves.words import meaning, summary
 from sandbox.records.moves import MovesRecord
 from sandbox.records.words import signed
 from sandbox.report.media import MAX_REPLAYS, script_json
-from sandbox.report.page import SCRIPTS, STYLES, asset_text, environment
+from sandbox.report.page import SCRIPTS, STYLES, asset_text, digest, environment
 
 PAGE = "moves.html"
 
@@ -32,7 +30,7 @@ def page(record: MovesRecord, folder: Path) -> str:
 
     style, script = (asset_text(names) for names in (STYLES, SCRIPTS))
     policy = (
-        f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; "
+        f"default-src 'none'; script-src {digest(script)}; style-src {digest(style)}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     replays = _replays(record, folder)
@@ -72,8 +70,3 @@ def _replays(record: MovesRecord, folder: Path) -> dict[str, Any]:
             replays[find.id] = to_json(read_replay(file))
             taken += file.stat().st_size
     return replays
-
-
-def _digest(text: str) -> str:
-    """The one script or style sheet that the page's policy allows."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-
+from sandbox.envs.fields import ONLY, in_order, numbers_in
 from sandbox.moves.actions import key
 from sandbox.moves.choose import Kinds
 from sandbox.moves.estimate import Plan, Worth, interval, p_value, verdict
@@ -96,18 +94,18 @@ def _follow_up(candidate: Candidate, evidence: Worth, candidates: int) -> Follow
 
 
 def named(stage: Stage, moment: Moment) -> tuple[tuple[str, float], ...]:
-    """What the row sees, entry by entry; nothing where the entries are too many to have been kept."""
-    names = observation_names(stage, moment.row)
-    size = int(np.prod(stage.seen.shape)) if stage.seen.shape is not None else -1
+    """What the row sees, number by number; nothing where they are too many to have been kept."""
+    size = numbers_in(stage.seen)
     if size != len(moment.observation):
         return ()
-    known = names or [f"entry {place}" for place in range(size)]
-    return tuple(zip(known, moment.observation, strict=False))
+    names = number_names(stage, moment.row)
+    if not names or len(names) > size or (len(names) < size and not stage.names):
+        names = [f"entry {place}" for place in range(size)]
+    return tuple(zip(names, moment.observation, strict=False))  # rows of several agents end with padding
 
 
-def observation_names(stage: Stage, row: int) -> Sequence[str]:
-    """Names of the entries of a row's observation, where the environment gives them; else none."""
-    names: Any = getattr(stage.bare, "observation_names", None)
-    if isinstance(names, Mapping):
-        names = names.get(stage.names[row])
-    return [] if names is None else [str(name) for name in names]
+def number_names(stage: Stage, row: int) -> list[str]:
+    """Names of the numbers of a row's observation, where the task gives them; else none."""
+    agent = stage.names[row] if stage.names else ONLY
+    fields = in_order(stage.fields.get(agent, ()), stage.seen)
+    return [name for field in fields for name in field.numbers()]

@@ -14,6 +14,7 @@ from sandbox.api.errors import MisfitError, RunFailedError
 from sandbox.api.policy import Policy
 from sandbox.api.types import Array, Element, Info, Json, Space
 from sandbox.envs.env_state import get_state, restore_counters, set_state, wrapper_counters
+from sandbox.envs.fields import observation_fields
 from sandbox.envs.single import EnvFactory
 from sandbox.scenarios.resolve import ResolvedScenario
 
@@ -41,6 +42,8 @@ class Stage:
         bare: The task's own environment.
         rows: Rows of a batch of observations and actions.
         space: Action space of a row.
+        seen: Observation space of a row.
+        fields: What its numbers are, by agent; see `sandbox.envs.fields`.
         observation: Batch of what the rows see now.
         info: Of the last reset or step.
         over: Whether the episode has ended.
@@ -55,6 +58,7 @@ class Stage:
         self.bare: Any = getattr(self.env, "parallel", self.env).unwrapped
         self.space: Space = getattr(self.env, "row_action_space", self.env.action_space)
         self.seen: Space = getattr(self.env, "row_observation_space", self.env.observation_space)
+        self.fields = observation_fields(scenario, getattr(self.env, "parallel", self.env))
         self.observation: Element = None
         self.info: Info = {}
         self.over = True

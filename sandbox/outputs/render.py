@@ -256,19 +256,21 @@ def _film(
 
 CAPTION_HEIGHT = 22
 MIN_CAPTIONED = 240
-"""Pixels of a strip below a frame that says what is seen, and of the frames that are wide enough for it."""
+"""Pixels of a strip below a frame that says what is seen, and across a frame that is wide enough for it."""
 
 
 def captioned(frame: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
-    """A frame with a line of text below it; narrow frames stay as they are.
+    """A frame with a line of text below it; a narrow frame is enlarged, each pixel to a square.
 
     Args:
         frame: Shape ``(height, width, 3)``.
         text: Cut off at the right edge.
     """
-    width = frame.shape[1]
-    if width < MIN_CAPTIONED or missing_modules(("PIL",)):
+    if missing_modules(("PIL",)):
         return frame
+    times = -(-MIN_CAPTIONED // frame.shape[1])
+    frame = frame.repeat(times, axis=0).repeat(times, axis=1)
+    width = frame.shape[1]
     from PIL import Image, ImageDraw
 
     strip = Image.new("RGB", (width, CAPTION_HEIGHT), "white")

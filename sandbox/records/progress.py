@@ -1,8 +1,9 @@
 """``progress.jsonl``: one flat record of numbers a line, with the steps done so far.
 
 What the log says of itself (`LOG_FIELDS`) has plain names. Everything that a domain or an algorithm names
-stands in a group: ``metric/NAME``, ``term/NAME``, ``validation/metric/NAME``, ``train/NAME``. So a domain may
-call a metric ``steps``. Logs of version 0.1 had metrics under plain names; they are read as if they had not.
+stands in a group: ``metric/NAME``, ``term/NAME``, ``validation/metric/NAME``, ``train/NAME``; what was used
+of the machine in ``system/NAME``. So a domain may call a metric ``steps``. Logs of version 0.1 had metrics
+under plain names; they are read as if they had not.
 """
 
 from __future__ import annotations

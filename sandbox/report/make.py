@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox.api.errors import MissingExtraError, UnknownNameError
+from sandbox.api.errors import InvalidValueError, MissingExtraError, UnknownNameError
+from sandbox.records.tuning import TUNING
 from sandbox.registry.resolve import missing_modules
 from sandbox.report.data import ReportData, data_of_runs, read_report_data
 from sandbox.report.formats import FORMATS, as_csv, as_markdown, as_parquet
 from sandbox.report.page import html
+from sandbox.report.study import is_study, study_folder, study_html
 from sandbox.runs.atomic import storage_errors, write_atomically
 from sandbox.runs.directory import Run
 
@@ -17,11 +19,11 @@ PAGE = "report.html"
 
 
 def make_report(paths: Sequence[str | Path], form: str = "html", out: str | Path | None = None) -> Path:
-    """Write a report of run directories, or of a comparison.
+    """Write a report of run directories, of a comparison, or of a search for hyperparameters.
 
     Args:
-        paths: Run directories, or the folder of one comparison.
-        form: ``html``, ``png``, ``csv``, ``parquet`` or ``md``.
+        paths: Run directories, or the folder of one comparison or of one search.
+        form: ``html``, ``png``, ``csv``, ``parquet`` or ``md``; of a search ``html``.
         out: File to write; ``report.<form>`` in the run's or the comparison's folder if absent, and in the
             working directory where several runs are named.
 
@@ -33,9 +35,12 @@ def make_report(paths: Sequence[str | Path], form: str = "html", out: str | Path
     """
     if form not in FORMATS:
         raise UnknownNameError("format", form, FORMATS)
-    data = read_report_data(paths)
-    target = Path(out) if out is not None else _place(data) / f"report.{form}"
-    content = _content(data, form)
+    if any(is_study(path) for path in paths):
+        place, content = _of_study(paths, form)
+    else:
+        data = read_report_data(paths)
+        place, content = _place(data), _content(data, form)
+    target = Path(out) if out is not None else place / f"report.{form}"
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, content)
@@ -48,6 +53,18 @@ def save_page(run: Run) -> Path:
     with storage_errors(run.path):
         write_atomically(path, html(data_of_runs([run])).encode())
     return path
+
+
+def _of_study(paths: Sequence[str | Path], form: str) -> tuple[Path, bytes]:
+    """Where the report of a search belongs, and the report."""
+    if len(paths) > 1:
+        raise InvalidValueError("A report is of one search, or of runs.", "Name the search alone.")
+    if form != "html":
+        raise InvalidValueError(
+            f"A search has no report in the format {form}.",
+            f"--format html; the trials are in {study_folder(paths[0]) / TUNING}.",
+        )
+    return study_folder(paths[0]), study_html(paths[0]).encode()
 
 
 def _place(data: ReportData) -> Path:

@@ -50,7 +50,7 @@ def html(data: ReportData, with_media: bool = True) -> str:
     media, replays, notes = embed(data.runs) if with_media else ([], {}, [])
     style, script = (asset_text(names) for names in (STYLES, SCRIPTS))
     policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
+        f"default-src 'none'; script-src {digest(script)}; style-src {digest(style)}; "
         "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
     )
     return str(
@@ -173,7 +173,8 @@ def asset_text(names: tuple[str, ...]) -> str:
     return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
 
 
-def _hash(text: str) -> str:
+def digest(text: str) -> str:
+    """The one script or style sheet that a page's policy allows."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 

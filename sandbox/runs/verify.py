@@ -12,6 +12,7 @@ from sandbox.registry.policies import check_policy
 from sandbox.runs import checkpoints
 from sandbox.runs.checksums import listed_sums, read_artifact
 from sandbox.runs.directory import BEST, POLICY, PROGRESS, Run, progress
+from sandbox.runs.labels import read_labels
 
 
 def find_damages(path: Path) -> list[str]:
@@ -39,6 +40,7 @@ def _checks(run: Run, damages: list[str]) -> Iterator[Callable[[], object]]:
     path = run.path
     yield partial(progress, run)
     yield run.evaluation
+    yield partial(read_labels, path)
     try:
         listed = listed_sums(path)
     except DamagedRunError as error:

@@ -210,6 +210,7 @@ def _of_task(task: Any) -> list[str]:
         ("make_vec", task.make_vec),
         ("rewards", task.rewards),
         ("play", task.play),
+        ("observation_fields", task.observation_fields),
         ("tables", task.tables),
         ("picture", task.picture),
         *((f"baseline {baseline.name}", baseline.make) for baseline in task.baselines),

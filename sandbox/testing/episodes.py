@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.envs.fields import ONLY, misfit
+from sandbox.envs.fields import observation_fields as observation_fields_of
 from sandbox.registry.resolve import presets_of, resolve
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.scenarios.validation import validate
@@ -44,6 +46,35 @@ def observations(subject: Subject) -> None:
     """Every observation is finite and in its space, shape and dtype included."""
     subject.survey.tell("observations")
     _require_steps(subject)
+
+
+def observation_fields(subject: Subject) -> None:
+    """What the task says that the numbers of an observation are has their number, names, units and meanings.
+
+    The same holds of its other observations, those of extensions included.
+    """
+    described = subject.task.observation_fields is not None
+    if not described and all(other.fields is None for other in subject.task.observations):
+        raise NotApplicable("the task does not say what the numbers are: Task.observation_fields")
+    with subject.env() as env:
+        if described:
+            _require_fields(subject.scenario, env)
+        bare = getattr(env, "parallel", env).unwrapped
+        for other in subject.task.observations:
+            if other.fields is None:
+                continue
+            fields = tuple(resolve(other.fields)(bare))
+            if complaint := misfit(fields, resolve(other.make)(bare).space):
+                raise Violation(f"the observation '{other.name}': {complaint}")
+
+
+def _require_fields(scenario: ResolvedScenario, env: Any) -> None:
+    parallel = getattr(env, "parallel", None)
+    for agent, fields in observation_fields_of(scenario, parallel or env).items():
+        space = env.observation_space if parallel is None else parallel.observation_space(agent)
+        if complaint := misfit(fields, space):
+            whose = "" if agent == ONLY else f"the agent '{agent}': "
+            raise Violation(f"{whose}{complaint}")
 
 
 def no_constant_observation(subject: Subject) -> None:

@@ -14,6 +14,7 @@ CHECK_NAMES = (
     "terms",
     "metrics",
     "observations",
+    "observation-fields",
     "no-constant-observation",
     "memory",
     "masks",

@@ -28,6 +28,7 @@ CHECKS: Mapping[str, Callable[[Subject], str | None]] = {
     "terms": episodes.terms,
     "metrics": episodes.metrics,
     "observations": episodes.observations,
+    "observation-fields": episodes.observation_fields,
     "no-constant-observation": episodes.no_constant_observation,
     "memory": episodes.memory,
     "masks": episodes.masks,

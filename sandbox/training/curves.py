@@ -16,6 +16,7 @@ from sandbox.records.checkpoint import TrainingState
 from sandbox.records.progress import metric_figure
 from sandbox.runs.writer import RunWriter
 from sandbox.training.clock import TrainingClock
+from sandbox.training.resources import ResourceMeter
 from sandbox.training.tracking import open_boards
 
 LOG_EVERY = 1.0
@@ -93,6 +94,7 @@ class Curves:
             self.diagnostics.update(past.values)
             self.logged_steps = past.logged
         next_step = past.steps + 1 if past is not None else None
+        self._meter = ResourceMeter()
         self._board = open_boards(writer.path, writer.record, next_step, on_message)
 
     @property
@@ -124,11 +126,12 @@ class Curves:
         return speed | self.episodes.means()
 
     def log(self, steps: int, figures: Mapping[str, float]) -> None:
-        """Write a record of figures and diagnostics, unless these steps have one."""
+        """Write a record of figures, diagnostics and the machine, unless these steps have one."""
         self._logged_at = time.perf_counter()
         if steps != self.logged_steps:
             self.logged_steps = steps
-            self.write(steps, {**figures, **{_grouped(name): x for name, x in self.diagnostics.items()}})
+            diagnostics = {_grouped(name): value for name, value in self.diagnostics.items()}
+            self.write(steps, {**figures, **diagnostics, **self._meter.figures(steps)})
 
     def write(self, steps: int, values: Mapping[str, float]) -> None:
         """Write a record."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from sandbox.records.labels import LABELS
 from sandbox.runs.directory import EVALUATION, PROGRESS, RECORD, new_progress
 from sandbox.ui.library import Library
 
@@ -77,7 +78,7 @@ def _size(file: Path) -> int:
 
 def _state(folder: Path) -> tuple[int, ...]:
     stamps = []
-    for name in (RECORD, EVALUATION, "report.html", "replays"):
+    for name in (RECORD, EVALUATION, LABELS, "report.html", "replays"):
         try:
             stamps.append((folder / name).stat().st_mtime_ns)
         except OSError:

@@ -1,9 +1,10 @@
 """Who may see the page: this machine, with the token, from the page itself.
 
 The page shows files of whoever runs it, so every request must name a trusted host (which stops DNS
-rebinding), carry the token as a cookie that scripts and other sites cannot use, and be a GET. Where episodes
-may be played by hand, a few addresses also take a POST, from the page itself alone: its ``Origin`` must be
-the page's, and its body JSON, which no form of another site can send.
+rebinding), carry the token as a cookie that scripts and other sites cannot use, and be a GET. The address
+that sets a run's name and tags, and some more where episodes may be played by hand, also take a POST, from
+the page itself alone: its ``Origin`` must be the page's, and its body JSON, which no form of another site
+can send.
 """
 
 from __future__ import annotations
@@ -102,7 +103,9 @@ class Guard:
             return None
         if scope["method"] == "POST" and scope["path"] in self._posts:
             return _foreign_post(headers)
-        return PlainTextResponse("This page is read-only.\n", 405, {"allow": "GET, HEAD"})
+        return PlainTextResponse(
+            "Nothing is changed here but names and tags of runs.\n", 405, {"allow": "GET, HEAD"}
+        )
 
     def _holds_token(self, given: str) -> bool:
         return secrets.compare_digest(given.encode(), self._token.encode())

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 from sandbox.api.errors import DamagedRunError, SandboxError
 from sandbox.records.comparison import COMPARISON, ComparisonRecord
 from sandbox.records.evaluation import EvaluationRecord
+from sandbox.records.labels import LABELS, LabelsRecord
 from sandbox.records.progress import AXES, ProgressRow, column
 from sandbox.records.settings import settings_of
+from sandbox.records.tuning import TUNING, TuningRecord
 from sandbox.report.data import metric_of
 from sandbox.report.media import FILMS, PICTURES, files
 from sandbox.report.problems import problem_of, settings_of_problem
 from sandbox.runs.directory import EVALUATION, PROGRESS, RECORD, Run, new_progress
+from sandbox.runs.labels import change_labels, read_labels
 
 if TYPE_CHECKING:
     from sandbox.api.types import Json
 
 
-COMPARISONS = "comparisons"
+COMPARISONS, STUDIES = "comparisons", "tuning"
 REPORT = "report.html"
 SHOWN = {**PICTURES, **FILMS}
 """Suffixes of files that are handed out, with their media types; reports apart."""
@@ -48,12 +51,14 @@ class Library:
     _known: dict[str, tuple[tuple[int, ...], Json]] = field(default_factory=dict)
 
     def index(self) -> Json:
-        """Every run and comparison in a line each, newest first."""
+        """Every run, comparison and search for hyperparameters in a line each, newest first."""
         runs = [self._entry(folder) for folder in self._folders("*/*/*/*", RECORD)]
         grids = [self._grid_entry(folder) for folder in self._folders(f"{COMPARISONS}/*", COMPARISON)]
+        studies = [self._study_entry(folder) for folder in self._folders(f"{STUDIES}/*", TUNING)]
         runs.sort(key=lambda line: str(line.get("started") or ""), reverse=True)
         grids.sort(key=lambda line: str(line.get("updated") or ""), reverse=True)
-        return {"root": str(self.root), "runs": runs, "grids": grids}
+        studies.sort(key=lambda line: line["written"], reverse=True)
+        return {"root": str(self.root), "runs": runs, "grids": grids, "studies": studies}
 
     def run(self, name: str) -> Json:
         """All that the page shows of one run, but its replays.
@@ -95,6 +100,28 @@ class Library:
         record = ComparisonRecord.read(folder / COMPARISON)
         return {"id": name, **record.model_dump(mode="json", by_alias=True)}
 
+    def study(self, name: str) -> Json:
+        """A search for hyperparameters as its file holds it.
+
+        Raises:
+            NotThereError: If there is no such search.
+            SandboxError: If it is damaged.
+        """
+        record = TuningRecord.read(self.study_folder(name) / TUNING)
+        return {"id": name, **record.model_dump(mode="json", by_alias=True)}
+
+    def label(self, name: str, called: str, tags: list[str]) -> Json:
+        """Give a run a name and exactly these tags.
+
+        Raises:
+            NotThereError: If there is no such run.
+            SandboxError: For a name or a tag that is none, and where they cannot be written.
+        """
+        run = self._open(name)
+        before = read_labels(run.path).tags
+        labels = change_labels(run.path, name=called, add=tags, remove=set(before) - set(tags))
+        return {"id": name, **_labels(labels)}
+
     def run_folder(self, name: str) -> Path:
         """The directory of a run.
 
@@ -114,6 +141,17 @@ class Library:
         """
         folder = self._inside(f"{COMPARISONS}/{name}")
         if "/" in name or not (folder / COMPARISON).is_file():
+            raise NotThereError(name)
+        return folder
+
+    def study_folder(self, name: str) -> Path:
+        """The directory of a search.
+
+        Raises:
+            NotThereError: If there is no such search.
+        """
+        folder = self._inside(f"{STUDIES}/{name}")
+        if "/" in name or not (folder / TUNING).is_file():
             raise NotThereError(name)
         return folder
 
@@ -145,12 +183,10 @@ class Library:
     def stamps(self) -> dict[str, int]:
         """When the record of every run and comparison was written: tells whether the index has changed."""
         stamps: dict[str, int] = {}
-        for pattern, file in (("*/*/*/*", RECORD), (f"{COMPARISONS}/*", COMPARISON)):
+        kinds = (("*/*/*/*", RECORD), (f"{COMPARISONS}/*", COMPARISON), (f"{STUDIES}/*", TUNING))
+        for pattern, file in kinds:
             for folder in self._folders(pattern, file):
-                try:
-                    stamps[str(folder)] = (folder / file).stat().st_mtime_ns
-                except OSError:
-                    continue
+                stamps[str(folder)] = max(_stamp(folder / file), _stamp(folder / LABELS))
         return stamps
 
     def _inside(self, name: str) -> Path:
@@ -189,7 +225,7 @@ class Library:
     def _entry(self, folder: Path) -> Json:
         """A run's line of the index; read again only when its record or evaluation has changed."""
         name = folder.relative_to(self.root.resolve()).as_posix()
-        stamp = tuple(_stamp(folder / file) for file in (RECORD, EVALUATION))
+        stamp = tuple(_stamp(folder / file) for file in (RECORD, EVALUATION, LABELS))
         known = self._known.get(name)
         if known is None or known[0] != stamp:
             known = (stamp, _line(name, folder))
@@ -202,6 +238,15 @@ class Library:
             except DamagedRunError:
                 entry["status"] = "damaged"
         return entry
+
+    def _study_entry(self, folder: Path) -> Json:
+        name = folder.name
+        stamp = (_stamp(folder / TUNING),)
+        known = self._known.get(f"{STUDIES}/{name}")
+        if known is None or known[0] != stamp:
+            known = (stamp, _study_line(name, folder))
+            self._known[f"{STUDIES}/{name}"] = known
+        return known[1]
 
     def _grid_entry(self, folder: Path) -> Json:
         name = folder.name
@@ -244,6 +289,10 @@ def _line(name: str, folder: Path) -> Json:
     except DamagedRunError as error:
         return line | {"error": error.message}
     evaluation, note = _evaluation(run)
+    try:
+        labels = read_labels(folder)
+    except DamagedRunError as error:
+        labels, note = LabelsRecord(), note or error.message
     metric, unit, better = metric_of(run, evaluation)
     row = evaluation.agents.get(run.algorithm) if evaluation else None
     against = row.against_best_baseline if row else None
@@ -251,6 +300,7 @@ def _line(name: str, folder: Path) -> Json:
     return line | {
         "scenario": record.scenario_id,
         "title": record.scenario.title,
+        **_labels(labels),
         "algorithm": record.algorithm,
         "seed": record.seed,
         "status": run.state,
@@ -286,6 +336,28 @@ def _grid_line(name: str, folder: Path) -> Json:
         "cells": len(facts.cells),
         "error": None,
     }
+
+
+def _study_line(name: str, folder: Path) -> Json:
+    written = _stamp(folder / TUNING)
+    try:
+        record = TuningRecord.read(folder / TUNING)
+    except SandboxError as error:
+        return {"id": name, "title": name, "status": "damaged", "error": error.message, "written": written}
+    done = record.counts.complete + record.counts.pruned + record.counts.failed
+    return {
+        "id": name,
+        "title": f"{record.algorithm} on {record.scenario}",
+        "status": "complete" if done >= record.wanted else "incomplete",
+        "trials": done,
+        "wanted": record.wanted,
+        "error": None,
+        "written": written,
+    }
+
+
+def _labels(labels: LabelsRecord) -> Json:
+    return {"called": labels.name, "tags": list(labels.tags), "archived": labels.archived}
 
 
 def _evaluation(run: Run) -> tuple[EvaluationRecord | None, str | None]:

@@ -1,4 +1,6 @@
-"""The page's server: a handful of routes behind the guard; read-only, unless it lets people play by hand."""
+"""The page's server: a handful of routes behind the guard. It changes nothing but the names and tags of runs,
+unless it lets people play by hand.
+"""
 
 from __future__ import annotations
 
@@ -41,8 +43,14 @@ ASSETS = {
     "tables.js": ("sandbox.ui", "text/javascript"),
     "play.js": ("sandbox.ui", "text/javascript"),
     "ui.js": ("sandbox.ui", "text/javascript"),
+    "study.css": ("sandbox.report", "text/css"),
+    "study.js": ("sandbox.report", "text/javascript"),
+    "system.js": ("sandbox.ui", "text/javascript"),
+    "labels.js": ("sandbox.ui", "text/javascript"),
     "icon.svg": ("sandbox.ui", "image/svg+xml"),
 }
+
+LABEL = "/api/label"
 
 Handler = Callable[[Request], Any]
 
@@ -73,14 +81,16 @@ def make_app(
         Route("/api/index", pages.index),
         Route("/api/run", pages.run),
         Route("/api/grid", pages.grid),
+        Route("/api/study", pages.study),
         Route("/api/replay", pages.replay),
         Route("/api/events", pages.events),
         Route("/file", pages.file),
         Route("/report", pages.report),
     ]
-    posts = PATHS if by_hand else frozenset()
-    routes += [Route(path, pages.play, methods=["POST"]) for path in sorted(posts)]
-    return Guard(Starlette(routes=routes), token, hosts, cookie, posts)
+    routes += [Route(LABEL, pages.label, methods=["POST"])]
+    played = PATHS if by_hand else frozenset()
+    routes += [Route(path, pages.play, methods=["POST"]) for path in sorted(played)]
+    return Guard(Starlette(routes=routes), token, hosts, cookie, {LABEL, *played})
 
 
 def _explained(handler: Callable[[_Pages, Request], Any]) -> Callable[[_Pages, Request], Any]:
@@ -165,14 +175,27 @@ class _Pages:
         """Something that a person does in an episode by hand."""
         if self._sessions is None:
             raise NotThereError("play")
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY:
-                return PlainTextResponse("The request is too long.\n", 413)
+        if (body := await _body(request)) is None:
+            return PlainTextResponse("The request is too long.\n", 413)
         act = {"new": self._sessions.new, "choose": self._sessions.choose, "advice": self._sessions.advice}
         document = parsed(body)
         return _json(await run_in_threadpool(act[request.url.path.rpartition("/")[2]], document))
+
+    @_explained
+    async def label(self, request: Request) -> Response:
+        """A new name and new tags for a run."""
+        if (body := await _body(request)) is None:
+            return PlainTextResponse("The request is too long.\n", 413)
+        given = parsed(body)
+        if set(given) != {"id", "name", "tags"}:
+            raise InvalidValueError("A run's name and tags are given as id, name and tags.")
+        tags = given["tags"].replace(",", " ").split()
+        return _json(await run_in_threadpool(self._library.label, given["id"], given["name"], tags))
+
+    @_explained
+    async def study(self, request: Request) -> Response:
+        """One search for hyperparameters."""
+        return _json(await run_in_threadpool(self._library.study, _parameter(request, "id")))
 
     @_explained
     async def grid(self, request: Request) -> Response:
@@ -214,7 +237,14 @@ class _Pages:
         """A report: that of the run if it has one, else one made now, of all that is named."""
         from sandbox.report.data import read_report_data
         from sandbox.report.page import html
+        from sandbox.report.study import study_html
 
+        if (study := request.query_params.get("study")) is not None:
+            folder = self._library.study_folder(study)
+            content = (await run_in_threadpool(study_html, folder)).encode()
+            return Response(
+                content, media_type="text/html", headers={"content-security-policy": REPORT_POLICY}
+            )
         grid, names = request.query_params.get("grid"), request.query_params.getlist("run")[:MAX_WATCHED]
         folders = [self._library.grid_folder(grid)] if grid else [self._library.run_folder(n) for n in names]
         if not folders:
@@ -299,6 +329,16 @@ def _listen(host: str, port: int, last: int) -> socket.socket:
         except OSError:
             pass  # taken meanwhile, perhaps by another page over the same runs
     return socket.create_server((host, port), family=family, backlog=64)
+
+
+async def _body(request: Request) -> bytes | None:
+    """What was posted; None where it is longer than anything that the page sends."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            return None
+    return body
 
 
 def _parameter(request: Request, name: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from calls import Outcome, files
 
-from sandbox.outputs.render import captioned
+from sandbox.outputs.render import CAPTION_HEIGHT, captioned
 
 Sandbox = Callable[..., Outcome]
 
@@ -133,4 +133,7 @@ def test_a_frame_says_whose_it_is_below_the_picture_and_a_narrow_one_stays_as_it
     assert told.shape == (122, 400, 3)
     assert (told[:100] == frame).all()
     assert (told[100:] < 128).any(), "dark letters"
-    assert captioned(frame[:, :100], "ppo").shape == (100, 100, 3)
+    narrow = np.arange(2 * 100 * 3, dtype=np.uint8).reshape(2, 100, 3)
+    enlarged = captioned(narrow, "ppo")
+    assert enlarged.shape == (2 * 3 + CAPTION_HEIGHT, 300, 3)
+    assert (enlarged[:6:3, ::3] == narrow).all()

@@ -33,6 +33,7 @@ def sandbox(*arguments: str) -> tuple[int, Any, str]:
 PLAYED = {
     "crash_in_reset": ("plays", "reset(seed=11) raised KeyError: 'map' (broken/broken_walk.py, line"),
     "nan_reward": ("reward", "step 5 after reset(seed=11): the reward is nan"),
+    "few_fields": ("observation-fields", "the fields describe 2 numbers, the observation has 1"),
     "lying_mask": (
         "masks",
         "raised ValueError: there is a wall to the right (broken/broken_walk.py, line 73), though the mask "

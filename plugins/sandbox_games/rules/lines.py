@@ -13,6 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox.api import ObservationField
 from sandbox.api.game import Status, Symmetry
 
 njit: Any = numba.njit(cache=True, nogil=True)
@@ -61,6 +62,15 @@ class Lines:
         first = cells - self.columns if self.gravity else 0
         mask: NDArray[np.bool_] = (positions[:, first:cells] == 0) & (positions[:, -1:] == 0)
         return mask
+
+    def fields(self) -> list[ObservationField]:
+        """What the planes show; rows count from the lowest on."""
+        board = (self.rows, self.columns)
+        return [
+            ObservationField("own stones", "1", "1 where a stone of one's own lies", shape=board),
+            ObservationField("the other's stones", "1", "1 where a stone of the other lies", shape=board),
+            ObservationField("one's move", "1", "1 everywhere if it is one's move", shape=board),
+        ]
 
     def observe(self, positions: NDArray[np.int8], players: NDArray[np.int8]) -> NDArray[np.float32]:
         """Own stones, the other's, and whose move it is."""

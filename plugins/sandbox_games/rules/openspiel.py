@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.api import InvalidValueError
+from sandbox.api import InvalidValueError, ObservationField
 from sandbox.api.game import Status, Symmetry
 
 
@@ -93,6 +93,17 @@ class OpenSpielGame:
             if not state.is_terminal():
                 mask[index, state.legal_actions()] = True
         return mask
+
+    def fields(self) -> list[ObservationField]:
+        """What the planes show; OpenSpiel does not say what its own are."""
+        planes, height, width = self.observation_shape
+        own, board = (planes - 2, height, width), (height, width)
+        tensor = f"its observation tensor of the game {self.rules.get_type().short_name}"
+        return [
+            ObservationField("OpenSpiel's observation", "1", tensor, shape=own),
+            ObservationField("seat", "1", "1 everywhere for the second player, else 0", shape=board),
+            ObservationField("one's move", "1", "1 everywhere if it is one's move", shape=board),
+        ]
 
     def observe(self, positions: NDArray[Any], players: NDArray[np.int8]) -> NDArray[np.float32]:
         """OpenSpiel's planes, the seat, and whose move it is."""

@@ -19,11 +19,13 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from sandbox.api import ObservationField
 from sandbox_inventory.beer_game.config import BeerGameConfig
 from sandbox_inventory.core.arrays import Array, positive
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.fields import SCALE, arrival, at
 from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders, order_limit
@@ -90,6 +92,26 @@ class BeerGame:
     def _observe_stations(self, state: State) -> Array:
         parts = [state["net"][..., None], state["last"][..., None], state["shipments"], state["mail"]]
         return np.concatenate(parts, 2)
+
+    def fields(self) -> list[ObservationField]:
+        """What the numbers of `observe` are."""
+        return [field for station in STATIONS for field in self._station_fields(f", {station}")]
+
+    def agent_fields(self) -> list[ObservationField]:
+        """What the numbers of `observe_agents` are."""
+        supplier = ObservationField("supplier's backlog", SCALE, "orders that it has not shipped")
+        own = ObservationField("own station", "1", "1 for the station that the agent is", STATIONS)
+        return [*self._station_fields(), supplier, own]
+
+    def _station_fields(self, whose: str = "") -> list[ObservationField]:
+        shipments = tuple(arrival(slot + 1) for slot in range(self.slots))
+        mail = tuple(arrival(slot + 1) for slot in range(self.mail_length))
+        return [
+            ObservationField(f"net stock{whose}", SCALE, "stock on hand less backlog"),
+            ObservationField(f"order received{whose}", SCALE, "this week's order of the station before it"),
+            *at(f"shipments{whose}", "on their way to the station, by when they arrive", shipments),
+            *at(f"orders in the mail{whose}", "its own orders, by when they arrive", mail),
+        ]
 
     def units(self, state: State) -> Array:
         """Cases in stock and in transit, including the brew."""

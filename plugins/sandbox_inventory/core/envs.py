@@ -134,11 +134,6 @@ class InventoryCore:
         """Go on in every row from the state of a core of one, its coming demand drawn again."""
         self.sim.branch(state, rngs)
 
-    @property
-    def observation_names(self) -> list[str]:
-        """What the entries of an observation are, in multiples of the mean demand."""
-        return observation_names(self.model, self.sim.observation_size)
-
     def action_text(self, action: Any, row: int = 0) -> str:
         """An action as quantities."""
         quantities = np.ravel(self.model.orders.quantities(np.asarray(action)[None]))
@@ -159,16 +154,3 @@ class MakeCore:
 def env_makers(model: Callable[[Any], Model]) -> Batched:
     """The ``make`` and ``make_vec`` of a task, from its model's class."""
     return batched(MakeCore(model))
-
-
-def observation_names(model: Model, size: int) -> list[str]:
-    """Names of the entries of an observation: those of the model's layout, then context and time."""
-    names: list[str] = []
-    state = model.initial_state(1)
-    for name in getattr(model, "layout", ()):
-        length = state[name].reshape(1, -1).shape[1]
-        parts = [name] if length == 1 else [f"{name} {place + 1}" for place in range(length)]
-        names += [f"{part} / mean demand" for part in parts]
-    names += [f"entry {place}" for place in range(len(names), model.observation_size)]
-    names += [f"context {place + 1}" for place in range(size - len(names) - int(model.finite))]
-    return [*names, *(["time"] if model.finite else [])]

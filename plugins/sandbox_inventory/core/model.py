@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import gymnasium as gym
 
+from sandbox.api import ObservationField
 from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.orders import Orders
@@ -48,7 +49,7 @@ class Model(Protocol):
     - ``layout``: names of the state arrays whose concatenation is the observation; large batches are then
       observed by compiled code;
     - ``traces``: demand of shape ``(periods, items)``; an episode then plays a window of it;
-    - ``agents`` and ``observe_agents``, for tasks with one agent an order.
+    - ``agents``, ``observe_agents`` and ``agent_fields``, for tasks with one agent an order.
 
     Attributes:
         config: The task's parameters, with at least ``horizon`` and ``warmup``.
@@ -80,6 +81,10 @@ class Model(Protocol):
 
     def step(self, state: State, action: Array, demand: Array) -> tuple[State, Flow]:
         """Play one period: the next state and what moved. ``state`` itself is not changed."""
+        ...
+
+    def fields(self) -> list[ObservationField]:
+        """What the numbers of `observe` are, in the unit in which agents see them."""
         ...
 
     def units(self, state: State) -> Array:

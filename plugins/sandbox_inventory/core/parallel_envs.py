@@ -45,7 +45,6 @@ class AgentsCore(InventoryCore):
     """
 
     common_reward = True
-    observation_names = None  # type: ignore[assignment]
     action_text = None  # type: ignore[assignment]
 
     def __init__(self, model: AgentsModel, num_envs: int) -> None:

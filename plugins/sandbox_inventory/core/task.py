@@ -96,6 +96,8 @@ def inventory_task(
         default_reward=default_reward,
         metrics=METRICS,
         agents=agents,
+        observation_fields="sandbox_inventory.core.fields:"
+        + ("observation_fields" if agents == "single" else "agents_fields"),
         cheap=True,
         resume="state",
         baselines=tuple(replace(rule, memoryless=rule.name not in remembering) for rule in baselines),

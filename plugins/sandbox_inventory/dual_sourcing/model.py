@@ -17,11 +17,13 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from sandbox.api import ObservationField
 from sandbox_inventory.core.arrays import Array, advance, positive, receive
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.differentiable import MakeDynamics
 from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.fields import NET, outstanding
 from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders, order_limit
@@ -57,6 +59,10 @@ class DualSourcing:
         """Net stock after receipt, then outstanding regular orders, next arrival first."""
         observation: Array = xp.concatenate([state["net"][:, None], state["pipeline"]], axis=1)
         return observation
+
+    def fields(self) -> list[ObservationField]:
+        """What the numbers of `observe` are."""
+        return [NET, *outstanding(self.pipeline_length, "outstanding regular order")]
 
     def units(self, state: State) -> Array:
         """Stock on hand and in the pipeline."""

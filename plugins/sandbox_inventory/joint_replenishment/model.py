@@ -16,11 +16,13 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from sandbox.api import ObservationField
 from sandbox_inventory.core.allocation import full_loads
 from sandbox_inventory.core.arrays import Array, positive, receive, weighted_sum
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.fields import at, counted
 from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders, order_limit
@@ -66,6 +68,10 @@ class JointReplenishment:
     def observe(self, state: State) -> Array:
         """Net stock of every item."""
         return state["net"]
+
+    def fields(self) -> list[ObservationField]:
+        """What the numbers of `observe` are."""
+        return at("net stock", "stock on hand less backlog", counted("item", len(self.demands)))
 
     def units(self, state: State) -> Array:
         """Stock on hand."""

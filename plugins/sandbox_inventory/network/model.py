@@ -25,12 +25,14 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from sandbox.api import ObservationField
 from sandbox_inventory.core.allocation import proportional_shares, whole_shares
 from sandbox_inventory.core.arrays import Array, column_sum, positive, weighted_sum
 from sandbox_inventory.core.compiled import kernels
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.fields import arrival, at
 from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders
@@ -85,6 +87,20 @@ class Network:
         num_envs = len(state["stock"])
         in_transit = state["in_transit"].reshape(num_envs, -1)
         return np.concatenate([state["stock"], state["backlog"], in_transit], 1)
+
+    def fields(self) -> list[ObservationField]:
+        """What the numbers of `observe` are."""
+        links = [f"{link.source} to {link.target}" for link in self.config.links]
+        markets = [market.node for market in self.config.markets]
+        names = markets if len(set(markets)) == len(markets) else [
+            f"{node}, market {place + 1}" for place, node in enumerate(markets)
+        ]  # fmt: skip
+        moving = [f"{link} {arrival(slot + 1)}" for link in links for slot in range(self.slots)]
+        return [
+            *at("stock on hand", "of every node with a supplier", self.topology.nodes),
+            *at("backlog", "of every market", names),
+            *at("in transit", "on every link, by when it arrives", moving),
+        ]
 
     def units(self, state: State) -> Array:
         """Stock on hand and in transit."""

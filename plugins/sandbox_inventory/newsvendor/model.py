@@ -14,10 +14,12 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from sandbox.api import ObservationField
 from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.fields import SCALE
 from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders, order_limit
@@ -48,6 +50,10 @@ class Newsvendor:
     def observe(self, state: State) -> Array:
         """The last demand, units."""
         return state["last"][:, None]
+
+    def fields(self) -> list[ObservationField]:
+        """What the numbers of `observe` are."""
+        return [ObservationField("last demand", SCALE, "the rounded mean before the first period")]
 
     def units(self, state: State) -> Array:
         """Nothing is kept between periods."""

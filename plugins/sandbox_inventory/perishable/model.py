@@ -16,10 +16,12 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from sandbox.api import ObservationField
 from sandbox_inventory.core.arrays import Array, advance, positive
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.fields import SCALE, arrival, outstanding
 from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders, order_limit
@@ -58,6 +60,14 @@ class Perishable:
     def observe(self, state: State) -> Array:
         """Stock by remaining life, last period first, then outstanding orders, next arrival first."""
         return np.concatenate([state["ages"], state["pipeline"]], 1)
+
+    def fields(self) -> list[ObservationField]:
+        """What the numbers of `observe` are."""
+        ages = tuple(f"spoils {arrival(place + 1)}" for place in range(self.config.life))
+        return [
+            ObservationField("stock on hand", SCALE, "after receipt, by remaining life", ages),
+            *outstanding(self.pipeline_length),
+        ]
 
     def units(self, state: State) -> Array:
         """Stock on hand and in the pipeline."""

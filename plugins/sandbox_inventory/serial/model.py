@@ -20,11 +20,13 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from sandbox.api import ObservationField
 from sandbox_inventory.core.arrays import Array, positive, priced, receive
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.differentiable import MakeDynamics
 from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.fields import arrival, at, counted
 from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders, order_limit
@@ -79,6 +81,22 @@ class Serial:
         observations = np.repeat(whole[:, None], self.stages, 1)
         stage = np.broadcast_to(np.eye(self.stages), (num_envs, self.stages, self.stages))
         return np.concatenate([observations, stage], 2)
+
+    def fields(self) -> list[ObservationField]:
+        """What the numbers of `observe` are."""
+        stages = counted("stage", self.stages)
+        moving = [f"{stage} {arrival(slot + 1)}" for stage in stages for slot in range(self.slots)]
+        return [
+            *at("stock", "on hand, at stage 1 less backlog", stages),
+            *at("shipment", "on its way to a stage, by when it arrives", moving),
+        ]
+
+    def agent_fields(self) -> list[ObservationField]:
+        """What the numbers of `observe_agents` are."""
+        own = ObservationField(
+            "own stage", "1", "1 for the stage that the agent is", counted("stage", self.stages)
+        )
+        return [*self.fields(), own]
 
     def units(self, state: State) -> Array:
         """Stock on hand and in transit."""

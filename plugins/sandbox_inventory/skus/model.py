@@ -13,10 +13,11 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from sandbox.api import InvalidValueError
+from sandbox.api import InvalidValueError, ObservationField
 from sandbox_inventory.core.arrays import Array, advance
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.fields import arrival, at
 from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders
@@ -87,6 +88,17 @@ class Skus:
         num_envs = len(state["stock"])
         pipeline = (state["pipeline"] / self.means).reshape(num_envs, -1)
         return np.concatenate([state["stock"] / self.means, pipeline, state["recent"] / self.means], 1)
+
+    def fields(self) -> list[ObservationField]:
+        """What the numbers of `observe` are."""
+        unit = "mean demand of the item"
+        slots = range(self.config.lead_time - 1)
+        moving = [f"{name} {arrival(slot + 1)}" for slot in slots for name in self.names]
+        return [
+            *at("stock on hand", "after this period's receipt", self.names, unit),
+            *at("outstanding order", "on its way, by when it arrives", moving, unit),
+            *at("running mean of demand", f"newest demand with weight {SMOOTHING:g}", self.names, unit),
+        ]
 
     def units(self, state: State) -> Array:
         """Stock on hand and in the pipeline, all items."""

@@ -17,11 +17,13 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from sandbox.api import ObservationField
 from sandbox_inventory.core.allocation import lowest_first_shares, proportional_shares, whole_shares
 from sandbox_inventory.core.arrays import Array, advance, positive, receive
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.fields import SCALE, arrival, at, counted, outstanding
 from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders, order_limit
@@ -81,6 +83,18 @@ class Warehouse:
         """Warehouse stock, inbound orders, retailers' net stock, shipments to the retailers by arrival."""
         in_transit = state["in_transit"].reshape(len(state["warehouse"]), -1)[:, self._observed]
         return np.concatenate([state["warehouse"][:, None], state["inbound"], state["net"], in_transit], 1)
+
+    def fields(self) -> list[ObservationField]:
+        """What the numbers of `observe` are."""
+        retailers = counted("retailer", self.config.retailers)
+        count = len(retailers)
+        moving = [f"{retailers[place % count]} {arrival(place // count + 1)}" for place in self._observed]
+        return [
+            ObservationField("warehouse stock", SCALE, "on hand"),
+            *outstanding(self.inbound_length, "inbound order of the warehouse"),
+            *at("net stock", "stock on hand less backlog", retailers),
+            *at("shipment", "on its way to a retailer, by when it arrives", moving),
+        ]
 
     def units(self, state: State) -> Array:
         """Stock on hand, inbound and in transit."""

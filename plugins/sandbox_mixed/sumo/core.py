@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from sandbox.api import batched
+from sandbox.api import ObservationField, batched
 from sandbox.api.types import Array, Bools
 from sandbox_mixed.config import SumoConfig
 from sandbox_mixed.controllers import AdaptiveCruise, ProportionalIntegral
 from sandbox_mixed.kernels import Floats
-from sandbox_mixed.lanes import CLIP, MEMORY, SCALES, Local
+from sandbox_mixed.lanes import CLIP, MEMORY, SCALES, Local, local_fields
 from sandbox_mixed.ring.core import ADAPTIVE_CRUISE, FOLLOWER_STOPPER, PI_SATURATION
 from sandbox_mixed.road_picture import draw_roads
 from sandbox_mixed.sumo import scenes
 from sandbox_mixed.sumo.networks import Sources, network_file, sumo_binary
 from sandbox_mixed.sumo.process import RoadProcess
 from sandbox_mixed.sumo.reward import Interval
+from sandbox_mixed.sumo.road import OBSERVED_SEGMENTS
 
 LIMITS = (2.0, 23.0)
 """Speed limits that the actions -1 and 1 stand for in the bottleneck, m/s."""
@@ -240,6 +241,49 @@ class SumoRoad:
         }
         return sizes[self.config.network]
 
+
+def observation_fields(env: Any) -> list[ObservationField]:
+    """What the numbers of an observation are; see `SumoRoad`."""
+    core: SumoRoad = env.core
+    match core.config.network:
+        case "ring":
+            return local_fields(1, 4 if core.config.sees == "local-and-mean" else 3)
+        case "figure-eight":
+            last = FIGURE_EIGHT_VEHICLES - 1
+            vehicles = (*(f"vehicle {number}" for number in range(1, last + 1)), "automated vehicle")
+            place = "along the loop from its first edge on, as a share of its length"
+            return [
+                ObservationField("speed", "10 m/s", "of every vehicle", vehicles),
+                ObservationField("place", "loop", place, vehicles),
+            ]
+        case "merge":
+            return [
+                ObservationField(f"{name}, slot {slot + 1}", unit, meaning)
+                for slot in range(core.scene.agents)
+                for name, unit, meaning in MERGE_FIELDS
+            ]
+        case _:
+            return [
+                ObservationField(f"{name}, segment {part + 1} of edge {edge}", unit, meaning)
+                for edge, parts in OBSERVED_SEGMENTS.items()
+                for part in range(parts)
+                for name, unit, meaning in SEGMENT_FIELDS
+            ]
+
+
+MERGE_FIELDS = (
+    ("speed", "10 m/s", "of the automated vehicle; an empty slot stands"),
+    ("speed difference ahead", "5 m/s", "speed of the vehicle ahead less one's own, −50 to 50 m/s"),
+    ("gap ahead", "20 m", "bumper to bumper, at most 200 m"),
+    ("speed difference behind", "5 m/s", "one's own speed less that of the vehicle behind, −50 to 50 m/s"),
+    ("gap behind", "20 m", "bumper to bumper, at most 200 m"),
+)
+SEGMENT_FIELDS = (
+    ("vehicles", "10 vehicles", "on the segment now"),
+    ("automated vehicles", "10 vehicles", "on the segment now"),
+    ("mean speed", "10 m/s", "of the vehicles on the segment; 0 if it is empty"),
+)
+"""Name, unit and meaning of the numbers of a slot at the merge and of a segment of the bottleneck."""
 
 STEADY = {"figure-eight": 5.0, "merge": 12.0, "bottleneck": 15.0}
 """FollowerStopper's desired speeds outside the ring, m/s."""

@@ -36,8 +36,8 @@ class BatchedCore(Protocol):
     - ``upgrade_state(state)``: the environment's state, given one that an earlier version of the plugin
       may have saved.
     - ``redraw(row, rng)``: draws again all that chance has still to decide, and nothing that has been;
-      ``can_redraw`` is false where parameters forbid it. ``observation_names`` and
-      ``action_text(action, row)``. All three are for branches: see `sandbox.api.Task.resume`.
+      ``can_redraw`` is false where parameters forbid it. ``action_text(action, row)``. Both are for
+      branches: see `sandbox.api.Task.resume`.
     - ``branch(state, rngs)``: every row goes on from the state of a core of one row, as that does after
       `redraw` with the row's generator; ``state`` is what its ``get_state`` gave.
     - ``exogenous() -> dict`` of arrays ``(num_envs,)`` and ``denominators(row) -> dict`` of numbers: what no

@@ -33,11 +33,6 @@ class CoreOfOne:
         self.core.redraw(0, rng)
 
     @property
-    def observation_names(self) -> Any:
-        """What the entries of an observation are, where the core says so."""
-        return getattr(self.core, "observation_names", None)
-
-    @property
     def action_text(self) -> Any:
         """``(action, row) -> str``, an action in the domain's words, where the core has it."""
         return getattr(self.core, "action_text", None)

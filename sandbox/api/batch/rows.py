@@ -29,7 +29,7 @@ class Rows:
         self._weighted = [term for term in self._terms if term[2]] or self._terms
         self.shape: tuple[int, ...] = (num_envs,)
         """Shape of ends."""
-        self.value_shape = self.shape
+        self.value_shape: tuple[int, ...] = self.shape
         """Shape of the transition's values."""
         self.everyone: Flags = constant(True, self.shape)
         self.nobody: Flags = constant(False, self.shape)

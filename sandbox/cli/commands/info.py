@@ -10,10 +10,12 @@ import typer
 from sandbox.cli.options import SCENARIO_OR_ALGORITHM, AsJson, Changes, Reward, Wrap, changed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic.fields import FieldInfo
 
     from sandbox.api.reward import RewardSpec
-    from sandbox.api.types import Json
+    from sandbox.api.types import Json, Space
     from sandbox.scenarios.resolve import ResolvedScenario
 
 _BOUNDS = (("ge", "≥ {}"), ("gt", "> {}"), ("le", "≤ {}"), ("lt", "< {}"), ("min_length", "length ≥ {}"))
@@ -80,7 +82,7 @@ def describe(resolved: ResolvedScenario) -> Json:
 
     scenario, task = resolved.spec, resolved.task
     presets, default = presets_of(task)
-    spaces, render_modes, redraws = _environment(resolved)
+    spaces, fields, render_modes, redraws = _environment(resolved)
     return {
         "scenario": scenario.id,
         "title": scenario.title,
@@ -95,6 +97,7 @@ def describe(resolved: ResolvedScenario) -> Json:
         "branches": {"from": "state" if task.resume == "state" else "replay", "redraws": redraws},
         "models": [name for name in MODELS if getattr(task, name) is not None],
         "spaces": spaces,
+        "observation_fields": fields,
         "metric": resolved.metric.name,
         "metrics": [
             {
@@ -166,12 +169,17 @@ def _inputs(scenario: ResolvedScenario) -> list[Json]:
     return [] if parts is None else [asdict(part) for part in parts(scenario.config)]
 
 
-def _environment(scenario: ResolvedScenario) -> tuple[Json, tuple[str, ...], bool]:
-    """Observation and action of every agent in words, the render modes, and whether the future is redrawn.
+def _environment(scenario: ResolvedScenario) -> tuple[Json, Json, tuple[str, ...], bool]:
+    """Observation and action of every agent in words, what the numbers of its observation are, the render
+    modes, and whether the future is redrawn.
 
     One entry named ``agent`` where there is one.
+
+    Raises:
+        PluginError: If what the task says of its observations does not fit them.
     """
     from sandbox.api.spaces import describe as in_words
+    from sandbox.envs.fields import ONLY
     from sandbox.envs.make import make
 
     env = make(scenario)
@@ -182,17 +190,45 @@ def _environment(scenario: ResolvedScenario) -> tuple[Json, tuple[str, ...], boo
                 for agent in env.possible_agents
             }
         else:
-            by_agent = {"agent": (env.observation_space, env.action_space)}
+            by_agent = {ONLY: (env.observation_space, env.action_space)}
         modes = tuple(env.metadata.get("render_modes", ()))
         bare = env.unwrapped
         redraws = callable(getattr(bare, "redraw", None)) and bool(getattr(bare, "can_redraw", True))
+        fields = _fields(scenario, env, {agent: observation for agent, (observation, _) in by_agent.items()})
     finally:
         env.close()
     spaces = {
         agent: {"observation": in_words(observation), "action": in_words(action)}
         for agent, (observation, action) in by_agent.items()
     }
-    return spaces, modes, redraws
+    return spaces, fields, modes, redraws
+
+
+def _fields(scenario: ResolvedScenario, env: Any, spaces: Mapping[str, Space]) -> Json:
+    """What the numbers of each agent's observation are, counted from 0; empty where the task does not say."""
+    from sandbox.api.errors import PluginError
+    from sandbox.envs.fields import in_order, misfit, observation_fields
+
+    declared = observation_fields(scenario, env)
+    shown: Json = {}
+    for agent, fields in declared.items():
+        if complaint := misfit(fields, spaces[agent]):
+            raise PluginError(f"{scenario.spec.task}, observation_fields: {complaint}.")
+        first = 0
+        shown[agent] = []
+        for field in in_order(fields, spaces[agent]):
+            shown[agent].append({
+                "first": first,
+                "size": field.size,
+                "name": field.name,
+                "unit": field.unit,
+                "meaning": field.meaning,
+                "entries": list(field.entries),
+                "shape": list(field.shape or ((field.size,) if field.entries else ())),
+                "part": field.part,
+            })  # fmt: skip
+            first += field.size
+    return shown
 
 
 def _tables(resolved: ResolvedScenario) -> list[Json]:

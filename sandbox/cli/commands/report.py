@@ -15,8 +15,8 @@ def report(
         list[str],
         typer.Argument(
             parser=run_name,
-            metavar="RUN...|COMPARISON",
-            help="Run directories, latest, or one comparison.",
+            metavar="RUN...|COMPARISON|SEARCH",
+            help="Run directories, latest, one comparison, or one search of sandbox tune.",
         ),
     ],
     form: Annotated[
@@ -25,12 +25,13 @@ def report(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Where; default: report.FORMAT in the run's or comparison's folder."
+            metavar="FILE",
+            help="Where; default: report.FORMAT in the folder of the run, comparison or search.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> dict[str, Any] | None:
-    """Write a report of runs or of a comparison into one file."""
+    """Write a report of runs, of a comparison or of a search into one file."""
     from sandbox.report.make import make_report
 
     path = make_report(targets, form, out)

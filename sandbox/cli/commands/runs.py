@@ -16,62 +16,109 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sandbox.api.errors import BrokenFileError
+    from sandbox.records.labels import LabelsRecord
     from sandbox.runs.directory import Run
 
-ACTIONS = ("ls", "show", "check", "rm")
+ACTIONS = ("ls", "show", "check", "label", "archive", "restore", "rm")
 
 
 def runs(
-    action: Annotated[str, typer.Argument(metavar="[ls|show|check|rm]", help="What to do.")] = "ls",
+    action: Annotated[
+        str, typer.Argument(metavar="[ls|show|check|label|archive|restore|rm]", help="What to do.")
+    ] = "ls",
     targets: Annotated[
         list[str] | None,
         typer.Argument(
             parser=run_name,
             metavar="[RUN...]",
-            help="Run directories to show, check or remove; latest: the one started last.",
+            help="Run directories to show, check, label, archive, restore or remove; or latest.",
         ),
     ] = None,
     runs_dir: RunsDir = Path("runs"),
+    name: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="With label: what to call the run; empty for no name.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TAG", help="With label: add it; with ls: only runs that have it. Repeatable."),
+    ] = None,
+    untag: Annotated[
+        list[str] | None, typer.Option(metavar="TAG", help="With label: take it away. Repeatable.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="With ls: archived runs as well.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
     as_json: AsJson = False,
 ) -> dict[str, Any] | None:
-    """List run directories, show some, check every byte of some, or remove some."""
+    """List run directories; show, check, name, tag, archive or remove some."""
     from sandbox.api.errors import InvalidValueError, UnknownNameError
 
     if action not in ACTIONS:
         raise UnknownNameError("action", action, ACTIONS)
     names = targets or []
+    _require_fitting(action, name, tag, untag, everything)
     if action == "ls":
         if names:
             raise InvalidValueError(
                 "sandbox runs ls takes no run.", "To look into one: sandbox runs show RUN."
             )
-        return _list(runs_dir, as_json)
+        return _list(runs_dir, as_json, tag or [], everything)
     if not names:
         raise InvalidValueError(
             f"sandbox runs {action} needs at least one run directory.", "See sandbox runs."
         )
     if action == "check":
         return _check(names, as_json)
+    if action == "label":
+        return _label(names, as_json, name=name, add=tag or [], remove=untag or [])
+    if action in ("archive", "restore"):
+        return _label(names, as_json, archived=action == "archive")
     return _show(names, as_json) if action == "show" else _remove(names, yes, as_json)
 
 
-def _list(root: Path, as_json: bool) -> dict[str, Any] | None:
+def _require_fitting(
+    action: str, name: str | None, tag: list[str] | None, untag: list[str] | None, everything: bool
+) -> None:
+    """Refuse an option that the action has no use for."""
+    from sandbox.api.errors import InvalidValueError
+
+    given = {"--name": name is not None, "--tag": bool(tag), "--untag": bool(untag), "--all": everything}
+    taken = {"label": ("--name", "--tag", "--untag"), "ls": ("--tag", "--all")}.get(action, ())
+    unfit = [option for option, there in given.items() if there and option not in taken]
+    if unfit:
+        raise InvalidValueError(
+            f"sandbox runs {action} takes no {unfit[0]}.", "sandbox runs label RUN sets names and tags."
+        )
+
+
+def _list(root: Path, as_json: bool, tags: list[str], everything: bool) -> dict[str, Any] | None:
     from sandbox.api.errors import BrokenFileError, InvalidValueError
+    from sandbox.cli.show.runs import labels_of
     from sandbox.runs.directory import runs as find
 
     if root.exists() and not root.is_dir():
         raise InvalidValueError(f"--runs-dir {root} is a file, not a folder.")
-    listed = list(find(root))
+    found = list(find(root))
+    listed = [
+        run
+        for run in found
+        if isinstance(run, BrokenFileError)
+        or (set(tags) <= set(labels_of(run).tags) and (everything or not labels_of(run).archived))
+    ]
     if as_json:
         return {"runs": [_entry(run) for run in listed]}
     from sandbox.cli.show.console import stdout
     from sandbox.cli.show.runs import show_runs
 
     console = stdout()
-    if not listed:
+    if not found:
         console.print(f"There are no runs in '{root}'. Make one: sandbox run SCENARIO --algo ALGORITHM.")
+    elif tags and all(isinstance(run, BrokenFileError) for run in listed):
+        console.print(
+            f"No run in '{root}' has {'the tag' if len(tags) == 1 else 'all of'} {', '.join(tags)}."
+        )
     show_runs(console, root, [run for run in listed if not isinstance(run, BrokenFileError)])
+    if hidden := len(found) - len(listed) if not tags else 0:
+        console.print(f"{hidden} archived not shown: --all shows them.", style="dim")
     for damaged in listed:
         if isinstance(damaged, BrokenFileError):
             console.print(f"Damaged: {damaged.message}", style="red")
@@ -81,17 +128,54 @@ def _list(root: Path, as_json: bool) -> dict[str, Any] | None:
 def _entry(run: Run | BrokenFileError) -> dict[str, Any]:
     from sandbox.api.errors import BrokenFileError
     from sandbox.cli.documents import facts
-    from sandbox.cli.show.runs import test_result
+    from sandbox.cli.show.runs import labels_of, test_result
 
     if isinstance(run, BrokenFileError):
         return {"run_dir": None, "status": "damaged", "error": run.message}
+    labels = labels_of(run)
     return {
         **facts(run),
+        "name": labels.name,
+        "tags": list(labels.tags),
+        "archived": labels.archived,
         "status": run.state,
         "started": run.record.started or None,
         "error": None,
         **test_result(run),
     }
+
+
+def _label(names: list[str], as_json: bool, **changes: Any) -> dict[str, Any] | None:
+    """Change the labels of runs, or show them where nothing is asked for."""
+    from sandbox.cli.show.console import stdout
+    from sandbox.runs.directory import Run
+    from sandbox.runs.labels import change_labels, read_labels
+
+    opened = [Run.open(name) for name in dict.fromkeys(names)]  # all, before any is changed
+    wanted = {key: value for key, value in changes.items() if value not in (None, [])}
+    labelled = {
+        run.path: change_labels(run.path, **wanted) if wanted else read_labels(run.path) for run in opened
+    }
+    if as_json:
+        return {
+            "runs": [
+                {"run_dir": path, "name": labels.name, "tags": list(labels.tags), "archived": labels.archived}
+                for path, labels in labelled.items()
+            ]
+        }
+    for path, labels in labelled.items():
+        stdout().print(f"{path}: {in_words(labels)}", soft_wrap=True, markup=False)
+    return None
+
+
+def in_words(labels: LabelsRecord) -> str:
+    """Labels in a line."""
+    parts = [
+        labels.name and f"'{labels.name}'",
+        ", ".join(labels.tags),
+        "archived" if labels.archived else "",
+    ]
+    return "; ".join(filter(None, parts)) or "no name, no tags"
 
 
 def _check(names: list[str], as_json: bool) -> dict[str, Any] | None:
@@ -130,8 +214,14 @@ def _show(names: list[str], as_json: bool) -> dict[str, Any] | None:
 
 def _document(run: Run) -> dict[str, Any]:
     evaluation = run.evaluation()
+    from sandbox.cli.show.runs import labels_of
+
+    labels = labels_of(run)
     return {
         **run.record.to_json(),
+        "name": labels.name,
+        "tags": list(labels.tags),
+        "archived": labels.archived,
         "run_dir": run.path,
         "status": run.state,
         "evaluation": evaluation.to_json() if evaluation is not None else None,
@@ -141,13 +231,16 @@ def _document(run: Run) -> dict[str, Any]:
 def describe(run: Run) -> None:
     """Print what is in a run directory, and its results."""
     from sandbox.cli.show.console import stdout
+    from sandbox.cli.show.runs import labels_of
     from sandbox.cli.show.tables import show, table
     from sandbox.records.words import number
 
     record, console = run.record, stdout()
     shown = table(str(run.path), "", "")
     shown.show_header = False
+    labels = labels_of(run)
     rows = {
+        "labels": in_words(labels) if labels.name or labels.tags or labels.archived else None,
         "scenario": f"{record.scenario_id} (hash {record.scenario_hash[:12]})",
         "algorithm": record.algorithm,
         "seed": record.seed,

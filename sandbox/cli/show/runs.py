@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sandbox.records.evaluation import AgentResult
+    from sandbox.records.labels import LabelsRecord
     from sandbox.runs.directory import Run
 
 MAX_DIFFERENCES = 3
@@ -18,27 +19,41 @@ MAX_DIFFERENCES = 3
 
 def show_runs(console: Console, root: Path, runs: Sequence[Run]) -> None:
     """A table for each scenario: status, result, verdict, and the settings in which its runs differ."""
-    from sandbox.cli.show.tables import show, table
+    from sandbox.cli.show.tables import WIDE_TABLE, show, table
     from sandbox.records.settings import differing, settings_of, worded
 
     groups: dict[Path, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.path.parent.parent, []).append(run)
+    wide = console.width >= WIDE_TABLE
     for folder, members in groups.items():
         settings = [settings_of(run.record) for run in members]
         names = [name for name in differing(settings) if name not in ("seed", "algorithm")]
-        shown = table(str(folder), "run", "status", "steps", _metric(members), "verdict", "differs in")
-        for run, of in zip(members, settings, strict=True):
-            mean, verdict = _result(run)
+        differences = [worded(of, names, MAX_DIFFERENCES) for of in settings]
+        called = [_called(labels_of(run)) for run in members]
+        columns = ["name, tags"] if any(called) else []
+        last = ["differs in"] if wide and any(differences) else []
+        metric = _metric(members, ", " if wide else "\n")
+        shown = table(str(folder), "run", *columns, "status", "steps", metric, "verdict", *last)
+        for run, name, difference in zip(members, called, differences, strict=True):
+            mean, verdict = _result(run, " " if wide else "\n")
             shown.add_row(
-                f"{run.path.parent.name}/{run.path.name}",
+                _short_name(run),
+                *([name] if columns else []),
                 run.state,
                 short_count(run.steps_so_far),
                 mean,
                 verdict,
-                worded(of, names, MAX_DIFFERENCES),
+                *([difference] if last else []),
             )
-        show(console, shown)
+        if wide:
+            show(console, shown)
+            continue
+        console.print(shown)
+        for run, difference in zip(members, differences, strict=True):
+            if difference:
+                console.print(f"   {_short_name(run)} has {difference}", style="dim", markup=False)
+        console.print()
     if groups:
         console.print(
             f"Oldest first. A run is named by its directory below {root}, by the end of that (0-1a2b3c4d), "
@@ -47,12 +62,34 @@ def show_runs(console: Console, root: Path, runs: Sequence[Run]) -> None:
         )
 
 
+def _short_name(run: Run) -> str:
+    return f"{run.path.parent.name}/{run.path.name}"
+
+
 def short_count(count: int) -> str:
     """``950``, ``49 k``, ``1.5 M``."""
     for size, sign in ((1_000_000, "M"), (1_000, "k")):
         if count >= size:
             return f"{count / size:.3g} {sign}"
     return str(count)
+
+
+def labels_of(run: Run) -> LabelsRecord:
+    """The labels of a run; none where they are damaged, which ``sandbox runs check`` tells."""
+    from sandbox.api.errors import DamagedRunError
+    from sandbox.records.labels import LabelsRecord
+    from sandbox.runs.labels import read_labels
+
+    try:
+        return read_labels(run.path)
+    except DamagedRunError:
+        return LabelsRecord()
+
+
+def _called(labels: LabelsRecord) -> str:
+    """Name and tags as a line of the table has them."""
+    tags = " ".join(f"#{tag}" for tag in labels.tags)
+    return " ".join(filter(None, (labels.name, tags, "(archived)" if labels.archived else "")))
 
 
 def test_result(run: Run) -> dict[str, Any]:
@@ -68,14 +105,14 @@ def test_result(run: Run) -> dict[str, Any]:
     }
 
 
-def _metric(runs: Sequence[Run]) -> str:
+def _metric(runs: Sequence[Run], between: str) -> str:
     recorded = next((run.record.metric for run in reversed(runs) if run.record.metric), None)
     if recorded is None:
         return "result"
-    return recorded.name if recorded.unit in ("", "1") else f"{recorded.name}, {recorded.unit}"
+    return recorded.name if recorded.unit in ("", "1") else f"{recorded.name}{between}{recorded.unit}"
 
 
-def _result(run: Run) -> tuple[str, str]:
+def _result(run: Run, between: str) -> tuple[str, str]:
     from sandbox.records.words import number
 
     _, row = _tested(run)
@@ -83,7 +120,7 @@ def _result(run: Run) -> tuple[str, str]:
         return "", ""
     against = row.against_best_baseline
     words = {"better": "beats", "worse": "loses to", "unclear": "unclear:"}
-    return number(row.mean), f"{words[against.verdict]} {against.baseline}" if against else ""
+    return number(row.mean), f"{words[against.verdict]}{between}{against.baseline}" if against else ""
 
 
 def _tested(run: Run) -> tuple[Any, AgentResult | None]:

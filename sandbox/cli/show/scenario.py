@@ -77,6 +77,7 @@ def _sections(document: Json, number: Callable[[float | None], str]) -> dict[str
     reward = document["reward"]
     return {
         "Spaces": [("agent", "observation", "action"), *_space_rows(document)],
+        **_observation_sections(document),
         f"Reward: preset '{reward['preset']}'": [
             ("term", "weight", "unit", "definition"),
             *((t["name"], f"{t['weight']:g}", t["unit"], t["description"]) for t in reward["terms"]),
@@ -151,6 +152,57 @@ def _sections(document: Json, number: Callable[[float | None], str]) -> dict[str
             *((p["name"], _value(p), p["allowed"], p["description"]) for p in document["config"]),
         ],
     }
+
+
+MAX_ENTRIES = 24
+"""Names of entries that a row of the terminal's table lists; ``--json`` has them all."""
+
+
+def _observation_sections(document: Json) -> dict[str, list[tuple[str, ...]]]:
+    """A table for all agents that see the same, of what each number of their observation is."""
+    alike: dict[str, list[str]] = {}
+    tables: dict[str, list[tuple[str, ...]]] = {}
+    for agent, fields in document["observation_fields"].items():
+        rows: list[tuple[str, ...]] = [
+            (_places(field), _named(field), field["unit"], field["meaning"] + _entries(field, fields[:place]))
+            for place, field in enumerate(fields)
+        ]
+        alike.setdefault(repr(rows), []).append(agent)
+        tables[repr(rows)] = rows
+    sections: dict[str, list[tuple[str, ...]]] = {}
+    for key, agents in alike.items():
+        whose = "" if set(agents) == {"agent"} else f" of {_agents(agents)}"
+        title = f"Observation{whose}, number by number (value × unit)"
+        sections[title] = [("number", "what", "unit", "meaning"), *tables[key]]
+    return sections
+
+
+def _agents(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return names[0]
+    return ", ".join(names) if len(names) <= 3 else f"{len(names)} agents, such as {names[0]}"
+
+
+def _places(field: Json) -> str:
+    last = field["first"] + field["size"] - 1
+    return str(last) if field["size"] == 1 else f"{field['first']}–{last}"
+
+
+def _named(field: Json) -> str:
+    shape = " × ".join(str(length) for length in field["shape"]) if len(field["shape"]) > 1 else ""
+    return f"{field['name']} ({shape})" if shape else str(field["name"])
+
+
+def _entries(field: Json, before: Sequence[Json]) -> str:
+    """What its numbers belong to, in a line of its own; a reference where an earlier field has the same."""
+    names = field["entries"]
+    if not names:
+        return ""
+    same = next((_places(other) for other in before if other["entries"] == names), None)
+    if same is not None and len(names) > 3:
+        return f"\n(in the order of {same})"
+    more = f", … {len(names) - MAX_ENTRIES} more" if len(names) > MAX_ENTRIES else ""
+    return "\n(" + ", ".join(names[:MAX_ENTRIES]) + more + ")"
 
 
 def _bound_rows(document: Json, number: Callable[[float | None], str]) -> list[tuple[str, str, str, str]]:

@@ -31,16 +31,27 @@ const sandboxTables = (() => {
       const row = body.insertRow();
       for (const cell of cells) fill(row.insertCell(), cell);
     }
+    lettered(made);
     sortable(made, kept);
     box.append(made);
     return box;
+  }
+
+  /* Columns of words stand to the left, columns with numbers to the right. */
+  function lettered(made) {
+    const rows = [...made.tBodies[0].rows];
+    [...made.tHead.rows[0].cells].forEach((head, column) => {
+      const cells = rows.map((row) => row.cells[column]).filter(Boolean);
+      if (cells.some((cell) => cell.dataset.value)) return;
+      for (const cell of [head, ...cells]) cell.classList.add("text");
+    });
   }
 
   /* ---- what a run can be filtered and shown by ---- */
   function value(run, name) {
     if (name in (run.settings || {})) return run.settings[name];
     if (name in (run.metrics || {})) return run.metrics[name];
-    return { gap: run.gap, value: run.value, status: run.status, verdict: run.verdict, tags: (run.tags || []).join(" ") }[name];
+    return { gap: run.gap, value: run.value, status: run.status, verdict: run.verdict, name: run.called, tags: (run.tags || []).join(" ") }[name];
   }
   function names(runs) {
     const known = (part) => [...new Set(runs.flatMap((run) => Object.keys(run[part] || {})))].sort();
@@ -51,7 +62,8 @@ const sandboxTables = (() => {
   const CONDITION = /^([^\s<>=]+)(<=|>=|=|<|>)(.+)$/;
   /* Words that stand somewhere in the run's line, and conditions such as hp.gamma>=0.99. */
   function fits(run, text) {
-    const line = `${run.id} ${run.title || ""} ${run.status} ${run.started || ""}`.toLowerCase();
+    const tags = (run.tags || []).map((tag) => `#${tag}`).join(" ");
+    const line = `${run.id} ${run.called || ""} ${tags} ${run.title || ""} ${run.status} ${run.started || ""}`.toLowerCase();
     return text.split(/\s+/).filter(Boolean).every((word) => {
       const condition = CONDITION.exec(word);
       if (!condition) return line.includes(word.toLowerCase());
@@ -97,6 +109,7 @@ const sandboxTables = (() => {
         const known = (run.settings || {})[key];
         return typeof known === "number" ? valued(String(known), known) : text(run, key);
       })]));
+      for (const cell of made.querySelectorAll("th:not(:first-child), td:not(:first-child)")) cell.classList.add("text", "long");
       [...made.querySelectorAll("tbody tr")].forEach((row, i) => { if (runs.length > 1 && differs(shown[i])) row.classList.add("differs"); });
       return shown.length ? made : element("p", "soft small", "No setting differs.");
     };

@@ -5,7 +5,7 @@
   const { table, valued, whole, percent, fits: matches, value: valueOf, chooser, settings } = sandboxTables;
   const { smoothed, overTime, together } = sandboxCurves;
   const byId = (id) => document.getElementById(id);
-  const state = { index: { runs: [], grids: [] }, chosen: [], grid: null, loaded: new Map(), figures: [], columns: [],
+  const state = { index: { runs: [], grids: [], studies: [] }, chosen: [], grid: null, study: null, loaded: new Map(), figures: [], columns: [],
     axis: "steps", smooth: 0, seeds: false, orders: new Map(), stream: null, charts: [] };
   theme(byId("theme"));
 
@@ -22,6 +22,7 @@
     const given = new URLSearchParams(location.hash.slice(1));
     state.chosen = given.getAll("run");
     state.grid = given.get("grid");
+    state.study = given.get("study");
     state.figures = given.getAll("figure");
     state.columns = given.getAll("column");
     state.axis = given.get("axis") === "time" ? "time" : "steps";
@@ -32,6 +33,7 @@
     const next = new URLSearchParams();
     for (const id of state.chosen) next.append("run", id);
     if (state.grid) next.set("grid", state.grid);
+    if (state.study) next.set("study", state.study);
     for (const name of state.figures) next.append("figure", name);
     for (const name of state.columns) next.append("column", name);
     if (state.axis !== "steps") next.set("axis", state.axis);
@@ -42,7 +44,7 @@
   }
 
   /* ---- the list ---- */
-  const shortName = (run) => `${run.algorithm}, seed ${run.seed === undefined ? "?" : run.seed}`;
+  const shortName = (run) => run.called || `${run.algorithm}, seed ${run.seed === undefined ? "?" : run.seed}`;
   const colourOf = (id) => state.chosen.indexOf(id) % 8;
   function dot(index) { return element("span", `dot ${index < 0 ? "kg" : `k${index}`}`); }
   function badge(status) { const made = element("span", "badge", status); if (/^[a-z]+$/.test(status)) made.classList.add(status); return made; }
@@ -50,8 +52,12 @@
 
   function fits(run) {
     const scenario = byId("scenario").value, status = byId("status").value;
-    return matches(run, byId("search").value) && (!scenario || run.scenario === scenario) && (!status || run.status === status);
+    const shown = status === ARCHIVED ? run.archived : !run.archived && (!status || run.status === status);
+    return matches(run, byId("search").value) && (!scenario || run.scenario === scenario) && shown;
   }
+  const ARCHIVED = "archived";
+  function searchTag(tag) { byId("search").value = `#${tag}`; showList(); if (!state.grid && !state.study && !state.chosen.length) showOverview(byId("main")); }
+
   /* The order of a table by its name, which outlives the table. */
   function orderOf(name) {
     if (!state.orders.has(name)) state.orders.set(name, {});
@@ -71,10 +77,10 @@
   }
 
   function showList() {
-    const { runs, grids } = state.index;
+    const { runs, grids, studies = [] } = state.index;
     byId("root").textContent = state.index.root || "";
     options(byId("scenario"), runs.map((run) => run.scenario));
-    options(byId("status"), runs.map((run) => run.status));
+    options(byId("status"), [...runs.map((run) => run.status), ...(runs.some((run) => run.archived) ? [ARCHIVED] : [])]);
     const list = byId("runs");
     list.replaceChildren();
     const groups = new Map();
@@ -96,8 +102,19 @@
       const name = element("button", "", grid.title);
       name.type = "button";
       row.append(element("span"), name, grid.status === "complete" ? element("span", "value", `${grid.cells} cells`) : badge(grid.status));
-      row.addEventListener("click", () => { state.grid = grid.id; state.chosen = []; changed(); });
+      row.addEventListener("click", () => { Object.assign(state, { grid: grid.id, study: null, chosen: [] }); changed(); });
       sets.append(row);
+    }
+    const searches = byId("studies");
+    searches.replaceChildren();
+    if (studies.length) searches.append(element("div", "group", "Searches for hyperparameters"));
+    for (const study of studies) {
+      const row = element("div", `item${state.study === study.id ? " chosen" : ""}`);
+      const name = element("button", "", study.title);
+      Object.assign(name, { type: "button", title: study.id });
+      row.append(element("span"), name, study.error ? badge(study.status) : element("span", "value", `${study.trials} of ${study.wanted}`));
+      row.addEventListener("click", () => { Object.assign(state, { grid: null, study: study.id, chosen: [] }); changed(); });
+      searches.append(row);
     }
   }
 
@@ -124,12 +141,13 @@
       track.append(bar);
       row.append(track);
     }
-    row.addEventListener("click", () => { state.chosen = [run.id]; state.grid = null; changed(); });
+    if ((run.tags || []).length) { const tags = sandboxLabels.tags(run, searchTag); tags.classList.add("below"); row.append(tags); }
+    row.addEventListener("click", () => { Object.assign(state, { chosen: [run.id], grid: null, study: null }); changed(); });
     return row;
   }
 
   function toggle(id) {
-    state.grid = null;
+    state.grid = state.study = null;
     state.chosen = state.chosen.includes(id) ? state.chosen.filter((one) => one !== id) : [...state.chosen, id];
     changed();
   }
@@ -139,12 +157,15 @@
 
   async function showMain() {
     const main = byId("main");
-    const wanted = `${state.grid}|${state.chosen.join("|")}`;
+    const wanted = `${state.grid}|${state.study}|${state.chosen.join("|")}`;
     state.wanted = wanted;
     try {
       if (state.grid) {
         const grid = await get("/api/grid", { id: state.grid });
         if (state.wanted === wanted) { showGrid(main, grid); listen(); }
+      } else if (state.study) {
+        const study = await get("/api/study", { id: state.study });
+        if (state.wanted === wanted) { showStudy(main, study); listen(); }
       } else if (state.chosen.length) {
         const runs = await Promise.all(state.chosen.map((id) => get("/api/run", { id }).catch((error) => ({ id, broken: error.message }))));
         if (state.wanted !== wanted) return;
@@ -172,15 +193,20 @@
     if (!all.length) return;
     main.append(chooser(all, state.columns, (columns) => { state.columns = columns; writeAddress(); showOverview(main); }));
     if (state.columns.length) main.querySelector("details").open = true;
-    const head = ["scenario", "agent", "seed", "status", "steps", "test metric", "gap", "against best baseline", ...state.columns, "started"];
-    main.append(table(head, runs.slice(0, 500).map((run) => {
+    const labelled = runs.some((run) => run.called || (run.tags || []).length);
+    const head = ["scenario", ...(labelled ? ["name, tags"] : []), "agent", "seed", "status", "steps", "test metric", "gap", "against best baseline", ...state.columns, "started"];
+    const overview = table(head, runs.slice(0, 500).map((run) => {
       const link = element("a", "", run.scenario);
       link.href = `#${new URLSearchParams({ run: run.id })}`;
       const chosen = state.columns.map((name) => { const known = valueOf(run, name); return typeof known === "number" ? valued(figureText(known), known) : known ?? "–"; });
-      return [link, run.algorithm, whole(run.seed), badge(run.status), whole(run.steps_done),
-        valued(valueText(run) ? `${run.metric.name} ${valueText(run)}` : "–", run.value), percent(run.gap),
+      const name = element("span", "", run.called ? `${run.called} ` : "");
+      name.append(sandboxLabels.tags(run, searchTag));
+      return [link, ...(labelled ? [name] : []), run.algorithm, whole(run.seed), badge(run.status), whole(run.steps_done),
+        valued(valueText(run) ? `${run.metric.name} ${figure(run.value)}` : "–", run.value), percent(run.gap),
         run.verdict ? versus(run) : "", ...chosen, valued(String(run.started || "").slice(5, 16).replace("T", " "), Date.parse(run.started) || null)];
-    }), orderOf("runs")));
+    }), orderOf("runs"));
+    overview.classList.add("overview");
+    main.append(overview);
     if (runs.length > 500) main.append(element("p", "soft small", "The first 500; filter to see others."));
   }
   const figureText = (value) => Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
@@ -191,7 +217,7 @@
     for (const run of runs) for (const name of Object.keys(run.curves)) names.add(name);
     return [...names].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
   }
-  const rank = (name) => name === "return" ? 0 : name.startsWith("validation/") ? 1 : name.startsWith("metric/") ? 2 : name.startsWith("term/") ? 3 : 4;
+  const rank = (name) => name === "return" ? 0 : name.startsWith("validation/") ? 1 : name.startsWith("metric/") ? 2 : name.startsWith("term/") ? 3 : name.startsWith("system/") ? 5 : 4;
   const label = (run, many) => many ? `${run.scenario === state.commonScenario ? "" : `${run.scenario} `}${shortName(run)}` : "";
 
   /* Runs that differ in nothing but their seed. */
@@ -288,6 +314,7 @@
     state.charts.push(own);
     return host;
   }
+  const headline = (run) => `${shortName(run)} on ${run.scenario}`;
   const heading = (text) => element("h2", "", text);
 
   function showRuns(main, all) {
@@ -299,7 +326,7 @@
     state.commonScenario = runs.every((run) => run.scenario === runs[0].scenario) ? runs[0].scenario : null;
     const one = runs.length === 1 ? runs[0] : null;
     const top = element("div", "top");
-    top.append(element("h1", "", one ? `${shortName(one)} on ${one.scenario}` : `${runs.length} runs side by side`));
+    top.append(element("h1", "", one ? headline(one) : `${runs.length} runs side by side`));
     const link = element("a", "small", "Report");
     link.href = `/report?${new URLSearchParams(runs.map((run) => ["run", run.id]))}`;
     link.target = "_blank";
@@ -319,6 +346,7 @@
     main.append(list);
     runs.forEach(showProgress);
     if (one && one.title) main.append(element("p", "soft", one.title));
+    if (one) main.append(sandboxLabels.form(one, () => loadIndex().then(() => { main.querySelector("h1").textContent = headline(one); })));
     main.append(heading("Learning"), chart(element("div", "chart"), () => metricChart(runs)));
 
     main.append(controls(runs));
@@ -331,6 +359,10 @@
     showResults(main, runs);
     showEpisodes(main, runs);
     if (one && one.play) { main.append(heading("Play against it")); sandboxPlay.mount(main.appendChild(element("div")), one); }
+    if (sandboxSystem.known(runs).length) {
+      main.append(heading("Machine"));
+      sandboxSystem.show(main.appendChild(element("div")), runs, chart, (name, text) => ({ ...figureChart(runs, name), y: { label: text }, height: 200 }));
+    }
     main.append(heading("Settings"), settings(runs, shortName));
     showDetails(main, runs);
   }
@@ -522,6 +554,17 @@
 
   const timeText = (seconds) => seconds < 90 ? `${Math.round(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h ${Math.round(seconds / 60) % 60} min`;
 
+  function showStudy(main, study) {
+    state.charts = [];
+    main.replaceChildren();
+    const top = element("div", "top");
+    const link = element("a", "small", "Report");
+    Object.assign(link, { href: `/report?${new URLSearchParams({ study: study.id })}`, target: "_blank", rel: "noopener" });
+    top.append(element("h1", "", `Search for hyperparameters of ${study.algorithm} on ${study.scenario}`), link);
+    main.append(top, element("p", "soft small", study.id));
+    sandboxStudy.mount(main.appendChild(element("div")), study);
+  }
+
   function showGrid(main, grid) {
     state.charts = [];
     main.replaceChildren();
@@ -590,7 +633,7 @@
   function soon(work) { clearTimeout(due); due = setTimeout(work, 150); }
 
   function listen() {
-    const wanted = [...state.loaded.values()].map((run) => run.id).join("|") + `#${state.grid}`;
+    const wanted = [...state.loaded.values()].map((run) => run.id).join("|") + `#${state.grid}#${state.study}`;
     if (state.stream && state.stream.wanted === wanted && state.stream.readyState !== 2) return;
     if (state.stream) state.stream.close();
     const query = new URLSearchParams([...state.loaded.values()].map((run) => ["run", `${run.id}@${run.offset}`]));
@@ -608,7 +651,7 @@
     stream.addEventListener("error", () => { broken = true; live.textContent = "not connected"; live.className = "live off"; });
     stream.addEventListener("progress", (event) => heard(JSON.parse(event.data)));
     stream.addEventListener("state", () => soon(() => loadIndex().then(showMain)));
-    stream.addEventListener("index", () => loadIndex().then(() => { if (state.grid || !state.chosen.length) showMain(); }));
+    stream.addEventListener("index", () => loadIndex().then(() => { if (state.grid || state.study || !state.chosen.length) showMain(); }));
   }
 
   function heard({ id, records, offset }) {
@@ -637,7 +680,7 @@
     showList();
   }
 
-  for (const id of ["search", "scenario", "status"]) byId(id).addEventListener("input", () => { showList(); if (!state.grid && !state.chosen.length) showOverview(byId("main")); });
+  for (const id of ["search", "scenario", "status"]) byId(id).addEventListener("input", () => { showList(); if (!state.grid && !state.study && !state.chosen.length) showOverview(byId("main")); });
   for (const event of ["hashchange", "popstate"]) addEventListener(event, () => { readAddress(); showList(); showMain(); });
   setInterval(() => { if (!document.hidden && state.index.runs.some((run) => run.status === "running")) loadIndex().catch(() => {}); }, 5000);
   readAddress();

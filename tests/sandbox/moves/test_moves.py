@@ -181,7 +181,7 @@ def test_a_search_leaves_lists_and_a_page_and_goes_on_from_what_it_has(tmp_path:
     assert first.record.redrawn
     document = json.loads((first.folder / MOVES).read_text())
     assert document["best"][0]["alternatives"][0]["methods"] == ["constant-order"]
-    assert document["best"][0]["observation"][0][0] == "stock / mean demand"
+    assert document["best"][0]["observation"][0][0] == "stock on hand (mean demand)"
     page = (first.folder / PAGE).read_text()
     assert "http://" not in page.split("<script>")[0]
     assert first.record.best[0].id in page

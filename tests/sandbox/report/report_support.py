@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.records.run import FORMAT, RunRecord
+from sandbox.records.tuning import TuningRecord
 from sandbox.runs.directory import Run
 from sandbox.runs.writer import RunWriter
 
@@ -239,4 +240,54 @@ def make_comparison(root: Path, agents: tuple[str, ...] = ("ppo", "dqn"), suite:
         "failed": 0,
     }  # fmt: skip
     (folder / "comparison.json").write_text(json.dumps(document))
+    return folder
+
+
+def make_study(root: Path, trials: int = 12, algorithm: str = "ppo") -> Path:
+    """A search over three hyperparameters whose trial k has the value 20 + k; trial 3 was pruned."""
+    folder = root / "tuning" / f"toy-queue-{algorithm}-1a2b3c4d"
+    folder.mkdir(parents=True)
+    done = [number for number in range(trials) if number != 3]
+    record = TuningRecord.model_validate(
+        {
+            "format": 1,
+            "scenario": "toy/queue",
+            "scenario_hash": "ab" * 32,
+            "algorithm": algorithm,
+            "metric": "delay",
+            "unit": "s",
+            "better": "lower",
+            "folder": str(folder),
+            "study": folder.name,
+            "command": ("sandbox", "tune", "toy/queue", "--algo", algorithm),
+            "budget": {"steps": 1000, "seeds": (0,), "episodes": 8},
+            "space": {
+                "learning_rate": {"kind": "real", "low": 1e-5, "high": 1e-2, "log": True},
+                "gamma": {"kind": "real", "low": 0.9, "high": 0.9999, "log": True, "complement": True},
+                "net_arch": {"kind": "choice", "values": ([64, 64], [128, 128])},
+            },
+            "wanted": trials,
+            "counts": {"complete": len(done), "pruned": trials - len(done)},
+            "steps_spent": 1000 * trials,
+            "best": {"trial": 0, "value": 20.0},
+            "preset": {"steps": 1000, "num_envs": 1, "hyperparameters": {"learning_rate": 0.001}},
+            "importances": {"learning_rate": 0.7, "1-gamma": 0.2, "net_arch": 0.1},
+            "trials": [
+                {
+                    "number": number,
+                    "state": "complete" if number in done else "pruned",
+                    "value": 20.0 + number if number in done else None,
+                    "hyperparameters": {
+                        "learning_rate": 10.0 ** (-5 + 3 * number / trials),
+                        "gamma": 0.99,
+                        "net_arch": [64, 64] if number % 2 else [128, 128],
+                    },
+                    "steps": 1000,
+                    "seconds": 3.0,
+                }
+                for number in range(trials)
+            ],
+        }
+    )
+    (folder / "tuning.json").write_bytes(record.encode())
     return folder

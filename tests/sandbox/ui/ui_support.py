@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 
-from report_support import HOSTILE, make_comparison, make_run
+from report_support import HOSTILE, make_comparison, make_run, make_study
 
-__all__ = ["HOSTILE", "make_comparison", "make_run"]
+__all__ = ["HOSTILE", "make_comparison", "make_run", "make_study"]
