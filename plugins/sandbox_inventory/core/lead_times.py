@@ -58,8 +58,8 @@ def check_probabilities(probabilities: Sequence[float] | None) -> None:
         late = int(falls[0]) + 2
         raise ValueError(
             f"orders would have to cross: of those that take {late} periods or more, the share that takes "
-            f"{late} ({hazards[late - 1]:.3g}) must not be less than the share {hazards[late - 2]:.3g} a period before; "
-            "raise the later entries of lead_time_probabilities"
+            f"{late} ({hazards[late - 1]:.3g}) must not be less than the share a period before "
+            f"({hazards[late - 2]:.3g}); raise the later entries of lead_time_probabilities"
         )
 
 
