@@ -1,8 +1,9 @@
 """Exact parameters of (s, S), (r, nQ) and base-stock rules for one item with backorders.
 
 All rest on G(y) = E[h·(y - D)⁺ + p·(D - y)⁺], the expected cost a period of inventory position y after
-ordering, where D is the demand of L + 1 periods, of random L too (`core.lead_times`). Where orders are limited so that an (s, S) policy cannot be
-carried out, the optimum is found on a table of positions, and the rules are judged with their limited orders.
+ordering, where D is the demand of L + 1 periods, of random L too (`core.lead_times`). Where orders are
+limited so that an (s, S) policy cannot be carried out, the optimum is found on a table of positions, and the
+rules are judged with their limited orders.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ which is Σ g_i plus what it costs that the items' own best times of ordering do
 known demand is bounded from below by shares of K that may now differ from period to period and from path to
 path, α_it ≥ 0 with Σ_i α_it = 1, found by supergradients: every item is then a problem of one dimension.
 
-An item is never ordered beyond S̄_i, the first position that costs K + k_i more a period than the best one:
-one could order less now and the rest a period later (Veinott 1966, SIAM Journal on Applied Mathematics 14(5)).
+An item is never ordered beyond S̄_i, the first position that costs K + k_i more a period than the best: one
+could order less now and the rest a period later (Veinott 1966, SIAM Journal on Applied Mathematics 14(5)).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from sandbox_inventory.lost_sales.model import LostSales
 from sandbox_inventory.lost_sales.tables import Costs
 
 REACH = 0.999
-"""Probability with which the demand of a period, and of a lead time and one more, lies within the first table."""
+"""Probability with which the demand that decides the size of the first table lies within it."""
 
 GROWTHS = 8
 

@@ -16,15 +16,18 @@ from sandbox.scenarios.resolve import load_scenario
 from sandbox_inventory.core.demand.distribution import moments, probabilities
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.simulation import Simulation, demand_of_episodes
+from sandbox_inventory.core.solvers.transitions import pack
 from sandbox_inventory.core.solvers.value_iteration import solve
 from sandbox_inventory.joint_replenishment import bound as joint_bound
 from sandbox_inventory.joint_replenishment import model as joint
 from sandbox_inventory.joint_replenishment import relaxation
 from sandbox_inventory.joint_replenishment.config import JointReplenishmentConfig
 from sandbox_inventory.joint_replenishment.exact import optimal as joint_optimal
-from sandbox_inventory.network import bound as network_bound
 from sandbox_inventory.network import model as network
+from sandbox_inventory.network import relaxation as relaxation_of_networks
 from sandbox_inventory.network.config import NetworkConfig
+from sandbox_inventory.network.program import Program
+from sandbox_inventory.network.relaxation import Charges
 from sandbox_inventory.serial.config import SerialConfig
 from sandbox_inventory.serial.exact import optimal as clark_scarf
 from sandbox_inventory.skus.bound import least_lots
@@ -278,9 +281,109 @@ def test_the_plan_of_a_network_earns_at_least_the_best_of_all_orders() -> None:
             )
             costs = sum(values for name, values in flow.terms.items() if name != "revenue")
             earned += flow.terms["revenue"] - costs
-        bound = network_bound.bound(env, "profit", [number])
-        assert bound is not None
-        assert bound.value == pytest.approx(earned.max() / 4, abs=1e-7)  # nothing is shared: it is attained
+        program = Program.of(env.model, earns=True)
+        assert program is not None
+        best = program.best(demand)
+        assert best == pytest.approx(earned.max() / 4, abs=1e-7)  # nothing is shared: it is attained
+
+
+def _chain(rng: np.random.Generator) -> NetworkConfig:
+    """A shop, half of the time with a depot before it; three periods, at most two units each."""
+    depot = bool(rng.random() < 0.5)
+    nodes = [
+        {"name": "shop", "initial_stock": int(rng.integers(0, 2)), "holding": _rate(rng, 0.1, 1)},
+        {"name": "mine"},
+    ]
+    times = rng.integers(0, 2, 2).tolist()
+    links = [{"source": "mine", "target": "shop", "lead_time": times[0], "capacity": 2, "price": 0.1}]
+    if depot:
+        nodes.append(
+            {"name": "depot", "initial_stock": int(rng.integers(0, 3)), "holding": _rate(rng, 0, 0.3)}
+        )
+        links = [
+            {"source": "depot", "target": "shop", "lead_time": times[0], "capacity": 2},
+            {"source": "mine", "target": "depot", "lead_time": times[1], "capacity": 2, "price": 0.1},
+        ]
+    market = {"node": "shop", "penalty": _rate(rng, 1, 5), "price": _rate(rng, 0, 3)}
+    market["demand"] = {"kind": "uniform", "low": 0, "high": 2, "whole": True}
+    return NetworkConfig.model_validate(
+        {
+            "horizon": 3,
+            "event_order": str(rng.choice(["sandbox", "or-gym"])),
+            "backlog": bool(rng.random() < 0.5),
+            "nodes": nodes,
+            "links": links,
+            "markets": [market],
+        }
+    )
+
+
+def _best_of_all_policies(model: Any, sign: float) -> float:
+    """Optimal expected profit (sign 1) or cost (-1) a period, over all that depends on the past alone."""
+    actions = np.array(list(product(range(3), repeat=len(model.config.links))))
+    known: dict[tuple[int, bytes], float] = {}
+
+    def value(period: int, state: Any) -> float:
+        if period == model.config.horizon:
+            return 0.0
+        key = (period, pack(state).tobytes())
+        if key not in known:
+            total = np.zeros(len(actions))
+            for wanted in range(3):
+                batch = {name: np.repeat(part, len(actions), 0) for name, part in state.items()}
+                after, flow = model.step(batch, actions, np.full((len(actions), 1), float(wanted)))
+                costs = sum(part for name, part in flow.terms.items() if name != "revenue")
+                earned = (flow.terms["revenue"] - costs) if sign > 0 else -costs
+                later = [
+                    value(period + 1, {name: part[row : row + 1] for name, part in after.items()})
+                    for row in range(len(actions))
+                ]
+                total += (earned + np.array(later)) / 3
+            known[key] = float(total.max())
+        return known[key]
+
+    return sign * value(0, model.initial_state(1)) / model.config.horizon
+
+
+@pytest.mark.slow
+def test_no_charge_for_knowledge_puts_the_bound_of_a_network_beyond_its_optimum() -> None:
+    rng, gained = np.random.default_rng(9), []
+    paths = [np.array(path, float)[:, None] for path in product(range(3), repeat=3)]
+    for number in range(INSTANCES):
+        model, earns = network.Network(_chain(rng)), bool(number % 2)
+        program = Program.of(model, earns=earns)
+        assert program is not None
+        optimum = _best_of_all_policies(model, 1.0 if earns else -1.0)
+        charges = Charges.of(model)
+        plain = float(np.mean([program.best(path) for path in paths]))
+        weights = [
+            relaxation_of_networks.fit(program, charges, paths),
+            rng.normal(0, 0.3, len(charges.links)),
+        ]
+        # All paths are equally likely: the mean over them is exact, and the bound must hold without an error.
+        tight, loose = (
+            float(np.mean([relaxation_of_networks.charged(program, charges, each, path) for path in paths]))
+            for each in weights
+        )
+        sign = 1.0 if earns else -1.0
+        assert sign * optimum <= sign * tight + 1e-7
+        assert sign * optimum <= sign * loose + 1e-7
+        assert sign * tight <= sign * plain + 1e-7
+        gap = abs(plain - optimum)
+        if gap > 1e-6:
+            gained.append(abs(plain - tight) / gap)
+    assert np.mean(gained) > 0.3  # of the plain bound's distance to the optimum
+
+
+def test_charges_are_nothing_on_average_for_orders_that_do_not_know_the_demand() -> None:
+    model = network.Network(_chain(np.random.default_rng(10)))
+    charges = Charges.of(model)
+    paths = [np.array(path, float)[:, None] for path in product(range(3), repeat=3)]
+    weights = np.stack([charges.weights(path) for path in paths])
+    for period in range(3):
+        for past in product(range(3), repeat=period):
+            alike = [list(path[:period, 0]) == list(past) for path in paths]
+            np.testing.assert_allclose(weights[alike][:, :, period].mean(0), 0.0, atol=1e-12)
 
 
 def test_demand_of_episodes_is_what_the_environment_plays() -> None:
