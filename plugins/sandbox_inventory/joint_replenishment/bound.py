@@ -39,7 +39,7 @@ PARTS = 120
 
 ALONE = "items alone that share the cost of an order, in the long run"
 TRUCKS = "items alone, and the trucks that hold their demand, in the long run"
-PENALISED = "the same with orders that must coincide; demand is known at a penalty; 99 % certain"
+PENALISED = "items whose orders must coincide, for demand known at a price, 99 % certain"
 BROWN = "Brown, Smith & Sun 2010, Operations Research 58(4)"
 
 ItemCost = Callable[[float], float]

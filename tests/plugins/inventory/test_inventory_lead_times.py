@@ -195,3 +195,24 @@ def test_a_table_is_demand_with_these_probabilities() -> None:
         Demand(kind="table", values=(2, 1))
     with pytest.raises(ValidationError, match="2 entries for 3 values"):
         Demand(kind="table", values=(0, 1, 2), probabilities=(0.5, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("setting", "way_out"),
+    [
+        ("lead_time_probabilities=0.5,0.5", "write a list, as in [1, 2]"),
+        ("demand=poisson", "write keys with values"),
+    ],
+)
+def test_a_value_of_another_shape_is_answered_with_how_to_write_it(
+    setting: str, way_out: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", "base-stock", "--scenario", "inventory", "--set", setting]) != 0
+    assert way_out in " ".join(capsys.readouterr().err.split())
+
+
+def test_an_algorithm_that_one_setting_would_fit_is_refused_with_that_setting(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["train", "inventory/lost-sales-l1-p4", "--algo", "dqn", "--steps", "10"]) != 0
+    assert "With --set orders=discrete it fits." in " ".join(capsys.readouterr().err.split())
