@@ -26,8 +26,8 @@ class SerialConfig(OrderingConfig):
     def _one_entry_a_stage(self) -> SerialConfig:
         if len(self.lead_times) != len(self.echelon_holding):
             raise ValueError(
-                f"lead_times has {len(self.lead_times)} entries and echelon_holding {len(self.echelon_holding)}: "
-                "give both one entry a stage"
+                f"lead_times has {len(self.lead_times)} entries and echelon_holding "
+                f"{len(self.echelon_holding)}: give both one entry a stage"
             )
         if any(not 0 <= time <= 50 for time in self.lead_times):
             raise ValueError("lead times must lie in 0 … 50 periods")

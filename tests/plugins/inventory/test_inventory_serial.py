@@ -194,9 +194,9 @@ def test_lead_time_demand_of_a_normal_is_on_a_grid() -> None:
     assert lead_demand(Demand(kind="normal", mean=5, std=1), 0, 0.05).tolist() == [1]
 
 
-def test_other_demand_is_refused() -> None:
-    with pytest.raises(InvalidValueError, match="not gamma"):
-        lead_demand(Demand(kind="gamma", mean=5, std=1), 1, 0.05)
+def test_demand_that_depends_on_the_past_is_refused() -> None:
+    with pytest.raises(InvalidValueError, match="not ar1"):
+        lead_demand(Demand(kind="ar1", mean=5, std=1), 1, 0.05)
 
 
 def test_the_optimum_needs_one_weight_for_stock_wherever_it_is() -> None:
