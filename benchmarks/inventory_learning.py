@@ -2,13 +2,13 @@
 
     python -m benchmarks.inventory_learning [SCENARIO…] [--seeds 5] [--workers 2] [--runs-dir DIR]
 
-Trains PPO with the presets of the scenarios, all of them if none is named: lost sales with certain and random lead times,
-dual sourcing, perishables, joint replenishment, one warehouse and the beer game. A gap is a cost over the
-optimum, in percent. Where the optimum is known, the final policy is judged by its exact average cost over all
-the states that it can reach, so these gaps carry no noise of evaluation. The beer game and the warehouse have
-no known optimum: they are judged on their test episodes, over the best classical rule. Runs of the same
-scenario files that ``--runs-dir`` holds are not made again, so a stopped benchmark goes on. Prints one
-JSON document; Markdown tables on stderr.
+Trains PPO with the presets of the scenarios, all of them if none is named: lost sales with certain and
+random lead times, dual sourcing, perishables, joint replenishment, one warehouse and the beer game. A gap
+is a cost over the optimum, in percent. Where the optimum is known, the final policy is judged by its exact
+average cost over all the states that it can reach, so these gaps carry no noise of evaluation. The beer
+game and the warehouse have no known optimum: they are judged on their test episodes, over the best
+classical rule. Runs of the same scenario files that ``--runs-dir`` holds are not made again, so a stopped
+benchmark goes on. Prints one JSON document; Markdown tables on stderr.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ import numpy as np
 import sandbox
 from sandbox.evaluation.evaluate import evaluate
 from sandbox.registry.policies import load_policy
+from sandbox.runs.directory import Run
 from sandbox.scenarios.resolve import ResolvedScenario, load_scenario
 
 LOST_SALES = tuple(
@@ -209,7 +210,7 @@ def _exact(model: Any, reward: Any, limits: dict[str, Any]) -> Callable[[Path], 
     from sandbox_inventory.core.solvers.markov_chain import average_cost
 
     def cost(run: Path) -> float:
-        policy = load_policy(sandbox.store.Run.open(run).policy_folder("final"))
+        policy = load_policy(Run.open(run).policy_folder("final"))
 
         def choose(state: Any) -> Any:
             observation = (model.observe(state) / model.scale).astype(np.float32)
