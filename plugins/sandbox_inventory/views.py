@@ -11,6 +11,7 @@ from sandbox.api import Moment, RewardSpec, ViewAgent, ViewRequest
 from sandbox.api.replay import Clock, Episode, Event, Series, StepLog, write_replay
 from sandbox_inventory.core.arrays import Array, positive
 from sandbox_inventory.core.envs import env_makers
+from sandbox_inventory.core.lead_times import mean_of
 from sandbox_inventory.core.model import Flow, Model, State
 from sandbox_inventory.core.render import draw_orders, draw_stock
 from sandbox_inventory.core.solvers.search import SimulatedCost
@@ -132,7 +133,7 @@ def cost_levels(request: ViewRequest) -> None:
     """
     env = request.make_env()
     model: Model = env.core.model
-    middle = np.ceil(model.scale * (model.config.lead_time + 1))
+    middle = np.ceil(model.scale * (mean_of(model.config) + 1))
     levels = np.arange(max(middle - 2 * model.scale, 0), middle + 3 * model.scale + 1)
 
     def base_stock(parameters: Array, state: State) -> Array:

@@ -116,7 +116,10 @@ def make_table(grid: Grid, status: Mapping[str, CellStatus], records: Mapping[st
 
 
 def anchors(scenario: ResolvedScenario, runs: Mapping[str, Runs]) -> Anchors | None:
-    """The random agent's value, and the known optimum or else the best classical method's.
+    """The random agent's value, and the optimum's or else the best classical method's.
+
+    The proven optimum is measured where it plays; a reference of that name, which is typed in a scenario
+    file, stands for it only where it does not.
 
     None where one of them is not known (yet), or they do not differ.
     """
@@ -124,9 +127,10 @@ def anchors(scenario: ResolvedScenario, runs: Mapping[str, Runs]) -> Anchors | N
         return None
     zero = float(runs["random"].values[0])
     sign = 1.0 if scenario.metric.better == "lower" else -1.0
-    best = scenario.optimum if scenario.optimum in runs else best_baseline(scenario, runs)
+    measured = scenario.optimum is not None and scenario.optimum in runs
+    best = scenario.optimum if measured else best_baseline(scenario, runs)
     top, name = (float(runs[best].values[0]), best) if best is not None else (float("nan"), "")
-    for reference in scenario.spec.references:
+    for reference in () if measured else scenario.spec.references:
         if reference.name.lower() in OPTIMA and reference.metric in (None, scenario.metric.name):
             top, name = reference.value, reference.name
     if not np.isfinite(zero) or not np.isfinite(top) or sign * (zero - top) <= 0:

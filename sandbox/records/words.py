@@ -65,7 +65,8 @@ def percent(value: float | None) -> str:
         return NONE
     size = abs(value)
     digits = 0 if size >= 10 else 1 if size >= 1 else 2
-    return f"{value:,.{digits}f} %"
+    rounded = round(value, digits) + 0.0  # no minus before a zero
+    return f"{rounded:,.{digits}f} %"
 
 
 RULE = (

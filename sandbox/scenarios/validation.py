@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 _BOUNDS = (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than"))
 
 
+_SHAPES = {
+    "tuple_type": "write a list, as in [1, 2]",
+    "list_type": "write a list, as in [1, 2]",
+    "dict_type": "write keys with values, as in {key: value}",
+    "model_type": "write keys with values, as in {key: value}",
+    "bool_parsing": "write true or false",
+    "int_from_float": "write a whole number",
+}
+"""What to write instead, where pydantic names a type of Python."""
+
+
 def validate(model: type[Any], values: Any, what: str, path: Path | None = None) -> Any:
     """``values`` as an instance of a pydantic model.
 
@@ -48,7 +59,7 @@ def explain(error: ValidationError, model: type[BaseModel], what: str, path: Pat
     elif not keys:
         sentence = problem["msg"].removeprefix("Value error, ")
     else:
-        reason = problem["msg"].removeprefix("Value error, ")
+        reason = _SHAPES.get(problem["type"], problem["msg"].removeprefix("Value error, "))
         sentence = f"'{shorten(key)}' is {shorten(repr(problem['input']))}: {reason[0].lower()}{reason[1:]}"
         hint = _allowed(model, keys)
     if path is not None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from sandbox.api.algorithm import Algorithm, TrainContext, WriteState
-from sandbox.api.errors import SandboxError
+from sandbox.api.errors import MisfitError, SandboxError
 from sandbox.api.policy import Policy
 from sandbox.api.scenario import Scenario
 from sandbox.api.types import Array, Bools, Element
@@ -31,17 +31,23 @@ from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.scenarios.validation import validate
 from sandbox.testing.agents import LESS, less_of
+from sandbox.testing.odd_spaces import SHARED
+from sandbox.testing.odd_spaces import actions as odd_actions
+from sandbox.testing.odd_spaces import observations as odd_observations
 from sandbox.testing.play import digest
 from sandbox.testing.probe import domain
 from sandbox.testing.probe_several import AGENTS, CHOICES
 from sandbox.testing.survey import said
 from sandbox.testing.verdicts import NotApplicable, Result, Status, Violation
-from sandbox.training.fit import agents_of
+from sandbox.training.fit import agents_of, space_misfits, spaces_of
 from sandbox.training.plan import Plan, make_plan, plan_from_run
 from sandbox.training.train import resume_plan, train_plan
 
 STEPS = 192
 """Training steps of a trial."""
+
+BRIEF = 64
+"""Those of a trial in which nothing is compared."""
 
 LONGER = 4
 """Times as many steps to be stopped in the middle of."""
@@ -124,6 +130,35 @@ def spaces_trained(trial: Trial) -> str:
             raise Violation(f"claims {observation} observations and {action} actions, but: {text}") from error
         _require_own(_acts(policy, plan), plan)
     return f"{len(pairs)} pairs of spaces"
+
+
+def odd_spaces_decided(trial: Trial) -> str:
+    """Every other space is trained on, or refused before anything starts."""
+    names = SHARED if trial.joint else None
+    observation, action = trial.first()
+    cases = [(name, action) for name in names or odd_observations()]
+    cases += [(observation, name) for name in names or odd_actions()]
+    trained = 0
+    for seen, done in cases:
+        spaces = spaces_of(probe(seen, done, several=trial.joint))
+        if space_misfits(trial.algorithm, spaces.observation, spaces.action):
+            continue
+        try:
+            plan = trial.plan(seen, done)
+        except MisfitError:
+            continue
+        except Exception as error:
+            raise Violation(
+                f"{seen} observations and {done} actions are not refused: {said(error)}"
+            ) from error
+        try:
+            run = trial.train(replace(plan, steps=BRIEF))
+        except Exception as error:
+            text = error.message if isinstance(error, SandboxError) else said(error)
+            raise Violation(f"accepts {seen} observations and {done} actions, but: {text}") from error
+        _require_own(_acts(run, plan), plan)
+        trained += 1
+    return f"{trained} of {len(cases)} are trained on, the others are refused"
 
 
 def same_again(trial: Trial) -> None:
@@ -237,6 +272,7 @@ def nan_refused(trial: Trial) -> None:
 
 ALGORITHM_CHECKS: Mapping[str, Callable[[Trial], str | None]] = {
     "spaces-trained": spaces_trained,
+    "odd-spaces-decided": odd_spaces_decided,
     "same-again": same_again,
     "saved-policy": saved_policy,
     "masks-honoured": masks_honoured,

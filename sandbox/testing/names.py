@@ -48,6 +48,7 @@ CHECK_NAMES = (
 
 ALGORITHM_CHECK_NAMES = (
     "spaces-trained",
+    "odd-spaces-decided",
     "same-again",
     "saved-policy",
     "masks-honoured",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from sandbox.api import Domain, Metric, RewardSpec, RewardTerm, Task
 from sandbox.api.masks import mask_size
 from sandbox.api.types import Array, Bools, Element, Info, Space
+from sandbox.testing import odd_spaces
 from sandbox.testing.probe_several import several_task
 
-Kind = Literal["Box", "Discrete", "MultiDiscrete", "MultiBinary", "Dict"]
+PLAIN = ("Box", "Discrete", "MultiDiscrete", "MultiBinary", "Dict")
 CELLS = 5
 
 
@@ -22,8 +23,8 @@ class ProbeConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    observation: Kind = Field("Box", description="kind of the observation space")
-    action: Kind = Field("Discrete", description="kind of the action space")
+    observation: str = Field("Box", description="kind of the observation space, or an odd one's name")
+    action: str = Field("Discrete", description="kind of the action space, or an odd one's name")
     masked: bool = Field(False, description="whether moves off the line are masked")
     horizon: int = Field(16, ge=1, le=1000, description="steps until truncation")
     nan_at: int = Field(0, ge=0, le=1000, description="step whose reward is no number; 0 for none")
@@ -39,18 +40,20 @@ class Probe(gym.Env[Any, Any]):
 
     def __init__(self, config: ProbeConfig, reward: RewardSpec, render_mode: str | None = None) -> None:
         self.config, self.reward, self.render_mode = config, reward, render_mode
-        self.observation_space = _space(config.observation)
-        self.action_space = _space(config.action)
+        self.observation_space = _space(config.observation, odd_spaces.observations())
+        self.action_space = _space(config.action, odd_spaces.actions())
         self.place = self.steps = 0
         self.total = 0.0
 
     def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Element, Info]:
         super().reset(seed=seed)
+        if seed is not None:
+            self.observation_space.seed(seed)  # odd observations are samples
         self.place, self.steps, self.total = int(self.np_random.integers(CELLS)), 0, 0.0
         return self._observe(), self._info()
 
     def step(self, action: Element) -> tuple[Element, float, bool, bool, Info]:
-        first = float(np.ravel(action)[0])
+        first = float(np.ravel(action)[0]) if self.config.action != "empty box" else 0.0
         move = int(np.sign(first)) if self.config.action == "Box" else 1 if first > 0 else -1
         drift = int(self.np_random.integers(-1, 2)) if self.np_random.random() < 0.2 else 0
         self.place = int(np.clip(self.place + move + drift, 0, CELLS - 1))
@@ -83,6 +86,9 @@ class Probe(gym.Env[Any, Any]):
         return {"action_mask": self.mask()} if self.config.masked else {}
 
     def _observe(self) -> Element:
+        if self.config.observation not in PLAIN:
+            sample: Element = self.observation_space.sample()
+            return sample
         here: Array = np.eye(CELLS, dtype=np.float32)[self.place]
         kinds: dict[str, Element] = {
             "Box": here,
@@ -94,7 +100,7 @@ class Probe(gym.Env[Any, Any]):
         return kinds[self.config.observation]
 
 
-def _space(kind: Kind) -> Space:
+def _space(kind: str, odd: dict[str, Space]) -> Space:
     spaces: dict[str, Space] = {
         "Box": gym.spaces.Box(-1.0, 1.0, (CELLS,), np.float32),
         "Discrete": gym.spaces.Discrete(CELLS),
@@ -104,7 +110,7 @@ def _space(kind: Kind) -> Space:
             {"here": gym.spaces.Box(0.0, 1.0, (CELLS,), np.float32), "side": gym.spaces.Discrete(2)}
         ),
     }
-    return spaces[kind]
+    return (spaces | odd)[kind]
 
 
 def make(config: ProbeConfig, reward: RewardSpec, render_mode: str | None = None) -> Probe:

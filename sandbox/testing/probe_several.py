@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sandbox.api import Metric, Task, batched
 from sandbox.api.masks import mask_size
 from sandbox.api.types import Array, Bools, Space
+from sandbox.testing import odd_spaces
 
-Kind = Literal["Box", "Discrete", "MultiDiscrete", "MultiBinary"]
 CELLS = 5
 AGENTS = ("short", "long")
 CHOICES = (3, 5)
@@ -24,8 +24,8 @@ class SeveralConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    observation: Kind = Field("Box", description="kind of the observation spaces")
-    action: Kind = Field("Discrete", description="kind of the action spaces")
+    observation: str = Field("Box", description="kind of the observation spaces, or an odd one's name")
+    action: str = Field("Discrete", description="kind of the action spaces, or an odd one's name")
     masked: bool = Field(False, description="whether moves off the line are masked")
     horizon: int = Field(16, ge=2, le=1000, description="steps until the last walker is cut off")
     nan_at: int = Field(0, ge=0, le=1000, description="step whose reward is no number; 0 for none")
@@ -41,8 +41,10 @@ class Several:
 
     def __init__(self, config: SeveralConfig, num_envs: int) -> None:
         self.config = config
-        self.observation_space = _by_agent(_OBSERVATIONS[config.observation])
-        self.action_space = _by_agent(_ACTIONS[config.action])
+        self.observation_space = _by_agent(
+            _spaces(config.observation, _OBSERVATIONS, odd_spaces.observations())
+        )
+        self.action_space = _by_agent(_spaces(config.action, _ACTIONS, odd_spaces.actions()))
         self.place = np.zeros((num_envs, 2), np.int64)
         self.steps = np.zeros(num_envs, np.int64)
         self.total = np.zeros(num_envs)
@@ -64,6 +66,8 @@ class Several:
 
     def observe(self) -> Array:
         """The place, as the kind of space has it."""
+        if self.config.observation not in _OBSERVATIONS:
+            return self._odd()
         here = np.eye(CELLS)[self.place]
         time = np.broadcast_to((self.steps / self.config.horizon)[:, None, None], (*self.place.shape, 2))
         kinds: dict[str, Array] = {
@@ -73,6 +77,20 @@ class Several:
             "MultiBinary": here.astype(np.int8),
         }
         return kinds[self.config.observation]
+
+    def _odd(self) -> Array:
+        """The first value of the odd space where the walker is left of the middle, else its last."""
+        space: Any = odd_spaces.observations()[self.config.observation]
+        if isinstance(space, gym.spaces.Discrete):
+            return np.where(self.place < CELLS // 2, space.start, space.start + space.n - 1)
+        shape = (*self.place.shape, *space.shape)
+        if isinstance(space, gym.spaces.MultiDiscrete):
+            low, high = space.start, space.start + space.nvec - 1
+        else:
+            low, high = np.maximum(space.low, -1.0), np.minimum(space.high, 1.0)
+        left = (self.place < CELLS // 2)[..., None]
+        values: Array = np.broadcast_to(np.where(left, low, high), shape).astype(space.dtype)
+        return values
 
     def ends(self) -> tuple[Bools, Bools]:
         """The first ends in the middle, the second at the end."""
@@ -91,7 +109,7 @@ class MaskedSeveral(Several):
 
     def masks(self) -> Bools:
         """Of every part of an action the first value goes left; padded ones are masked by the batch."""
-        size = max(mask_size(space) for space in _ACTIONS[self.config.action])
+        size = max(mask_size(space) for space in _spaces(self.config.action, _ACTIONS, odd_spaces.actions()))
         allowed = np.ones((*self.place.shape, size), np.bool_)
         allowed[self.place == 0, 0] = False
         return allowed
@@ -113,6 +131,11 @@ _ACTIONS: dict[str, tuple[Space, Space]] = {
     "MultiDiscrete": (gym.spaces.MultiDiscrete([CELLS, 2]),) * 2,
     "MultiBinary": (gym.spaces.MultiBinary(CELLS),) * 2,
 }
+
+
+def _spaces(kind: str, plain: dict[str, tuple[Space, Space]], odd: dict[str, Space]) -> tuple[Space, Space]:
+    """Of both agents; an odd space is the same for both."""
+    return plain[kind] if kind in plain else (odd[kind], odd[kind])
 
 
 def _core(config: SeveralConfig, num_envs: int) -> Several:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import numpy as np
 from gymnasium import spaces
 
 from sandbox.api.agents import Agents
 from sandbox.api.algorithm import Algorithm
-from sandbox.api.errors import MisfitError
+from sandbox.api.errors import MisfitError, SandboxError
 from sandbox.api.types import Space
 from sandbox.envs.single import EnvFactory, make_single
 from sandbox.envs.vector import is_native, native
@@ -99,7 +100,27 @@ def check_fit(
         if lacking and missing_models(scenario, algorithm) == misfits:
             known = ", ".join(tasks_with(min(lacking)))
             hint = f"Tasks that offer it: {known}. {hint}".strip() if known else hint
+        if setting := _setting_that_fits(scenario, algorithm):
+            hint = f"With --set {setting} it fits. {hint}".strip()
         raise MisfitError(f"{algorithm.name} does not fit {scenario.spec.id}: {' and '.join(misfits)}.", hint)
+
+
+def _setting_that_fits(scenario: ResolvedScenario, algorithm: Algorithm) -> str | None:
+    """A choice among a task's parameters with which an algorithm fits, as ``--set`` takes it."""
+    if not scenario.task.cheap:
+        return None
+    for name, field in type(scenario.config).model_fields.items():
+        choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+        for choice in choices:
+            config = {**scenario.spec.config, name: choice}
+            changed = replace(scenario, spec=scenario.spec.model_copy(update={"config": config}))
+            try:
+                spaces = spaces_of(changed.check())
+            except SandboxError:  # the choice needs other parameters as well
+                continue
+            if not _misfits(changed, algorithm, spaces.observation, spaces.action):
+                return f"{name}={choice}"
+    return None
 
 
 def _misfits(

@@ -1,8 +1,9 @@
 """Exact parameters of (s, S), (r, nQ) and base-stock rules for one item with backorders.
 
 All rest on G(y) = E[h·(y - D)⁺ + p·(D - y)⁺], the expected cost a period of inventory position y after
-ordering, where D is the demand of L + 1 periods. Where orders are limited so that an (s, S) policy cannot be
-carried out, the optimum is found on a table of positions, and the rules are judged with their limited orders.
+ordering, where D is the demand of L + 1 periods, of random L too (`core.lead_times`). Where orders are
+limited so that an (s, S) policy cannot be carried out, the optimum is found on a table of positions, and the
+rules are judged with their limited orders.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import numpy as np
 from sandbox.api import InvalidValueError
 from sandbox_inventory.backorders.config import BackordersConfig
 from sandbox_inventory.core.arrays import Array
-from sandbox_inventory.core.demand.distribution import convolved, largest_demand, mean_and_std, probabilities
+from sandbox_inventory.core.demand.distribution import largest_demand, mean_and_std, probabilities
+from sandbox_inventory.core.lead_times import over_lead_time
 from sandbox_inventory.core.solvers.lot_sizing import LotSizes, LotSizing, solve_lot_sizing
 from sandbox_inventory.core.solvers.positions import (
     ROUNDING,
@@ -80,13 +82,13 @@ def problem(config: BackordersConfig, weights: Mapping[str, float], limit: float
         raise InvalidValueError("The optimum is computed for a fixed cost that is not rewarded.")
     holding, penalty = -weights["holding"] * config.holding, -weights["shortage"] * config.penalty
     margin = search_margin(mass, fixed, holding, penalty)
-    over_lead_time = convolved(mass, config.lead_time + 1)
+    over = over_lead_time(mass, config)
     mean = mean_and_std(config.demand)[0]
     check_limit(limit, mean)
     return Problem(
         mass,
-        position_cost(over_lead_time, holding, penalty, margin),
-        expected_cost(over_lead_time, holding, penalty),
+        position_cost(over, holding, penalty, margin),
+        expected_cost(over, holding, penalty),
         fixed,
         int(limit),
         int(largest_demand(config.demand)),

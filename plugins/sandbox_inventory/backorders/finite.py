@@ -31,7 +31,7 @@ def finite_model(config: BackordersConfig, reward: RewardSpec) -> FiniteModel:
         reorder, top = int(table.low[0]), int(table.low[0]) + table.orders.shape[1] - 1
     else:
         reorder, top = levels or (0, 0)
-    least = min(reorder, int(config.initial_stock)) - PERIODS_BELOW * (config.lead_time + 1) * item.largest
+    least = min(reorder, int(config.initial_stock)) - PERIODS_BELOW * (system.longest + 1) * item.largest
     most = max(top, int(config.initial_stock)) + largest
     pipeline = system.pipeline_length
     quantities = np.arange(largest + 1)

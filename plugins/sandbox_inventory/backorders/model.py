@@ -17,11 +17,12 @@ import numpy as np
 
 from sandbox.api import ObservationField
 from sandbox_inventory.backorders.config import BackordersConfig
-from sandbox_inventory.core.arrays import Array, advance, positive, receive
+from sandbox_inventory.core.arrays import Array, positive, receive
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
 from sandbox_inventory.core.fields import NET, outstanding
+from sandbox_inventory.core.lead_times import longest, receive_orders, with_thresholds
 from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders, order_limit
@@ -37,8 +38,9 @@ class Backorders:
 
     def __init__(self, config: BackordersConfig) -> None:
         self.config = config
-        self.demands: tuple[Demand, ...] = (config.demand,)
-        self.pipeline_length = max(config.lead_time - 1, 0)
+        self.demands: tuple[Demand, ...] = with_thresholds(config.demand, config)
+        self.longest = longest(config)
+        self.pipeline_length = max(self.longest - 1, 0)
         self.observation_size = 1 + self.pipeline_length
         self.scale = max(mean_and_std(config.demand)[0], 1.0)
         limit = order_limit(
@@ -75,7 +77,7 @@ class Backorders:
         quantity = self.orders.quantities(action)
         net, pipeline = state["net"], state["pipeline"]
         late: Any = 0.0
-        if config.lead_time == 0:
+        if self.longest == 0:
             net, late = receive(net, quantity)
         filled = np.minimum(positive(net), demanded)
         left = net - demanded
@@ -86,8 +88,8 @@ class Backorders:
             "fixed": config.fixed_cost * (quantity > 0),
         }
         next_net = left
-        if config.lead_time > 0:
-            arriving, pipeline = advance(pipeline, quantity)
+        if self.longest > 0:
+            arriving, pipeline = receive_orders(pipeline, quantity, demand)
             next_net, late = receive(left, arriving)
         sold = filled + late
         terms["revenue"] = config.price * sold

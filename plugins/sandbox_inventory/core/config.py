@@ -22,7 +22,10 @@ class InventoryConfig(BaseModel):
     @model_validator(mode="after")
     def _warmup_ends_before_the_horizon(self) -> InventoryConfig:
         if self.warmup >= self.horizon:
-            raise ValueError(f"warmup ({self.warmup}) must be shorter than horizon ({self.horizon})")
+            raise ValueError(
+                f"warmup ({self.warmup}) must be shorter than horizon ({self.horizon}): lower warmup, with "
+                "--set warmup=0, say, or raise horizon"
+            )
         return self
 
 

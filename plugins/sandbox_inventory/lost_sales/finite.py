@@ -9,8 +9,10 @@ import numpy as np
 from sandbox.api import FiniteModel, InvalidValueError, RewardSpec
 from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.demand.distribution import probabilities
+from sandbox_inventory.core.finite import grid_model
+from sandbox_inventory.lost_sales import random_lead
 from sandbox_inventory.lost_sales.config import LostSalesConfig
-from sandbox_inventory.lost_sales.model import LostSales
+from sandbox_inventory.lost_sales.model import LostSales, make
 from sandbox_inventory.lost_sales.tables import Costs, period_costs, table_bounds
 
 MAX_ENTRIES = 20_000_000
@@ -27,6 +29,8 @@ def finite_model(config: LostSalesConfig, reward: RewardSpec) -> FiniteModel:
         InvalidValueError: For demand without probabilities on the integers, for rewarded costs, for an
             initial stock that is no whole number, and for more than `MAX_ENTRIES` transitions.
     """
+    if config.lead_time_probabilities is not None:
+        return _with_random_lead_times(config, reward)
     system, mass = LostSales(config), probabilities(config.demand)
     costs = Costs.weighted(config, reward.weights)
     if not float(config.initial_stock).is_integer():
@@ -67,6 +71,20 @@ def finite_model(config: LostSalesConfig, reward: RewardSpec) -> FiniteModel:
         state_index=state_index,
         observe=observe,
         horizon=config.horizon,
+    )
+
+
+def _with_random_lead_times(config: LostSalesConfig, reward: RewardSpec) -> FiniteModel:
+    """The same where the arrivals of orders are drawn as well, by stepping the system."""
+    env = make(config, reward)
+    stock, largest = random_lead.grid(env)
+    stock, pipeline = max(stock, int(config.initial_stock)), env.core.model.pipeline_length
+    return grid_model(
+        env.core.model,
+        [0] * (1 + pipeline),
+        [stock, *[largest] * pipeline],
+        np.arange(largest + 1),
+        reward,
     )
 
 

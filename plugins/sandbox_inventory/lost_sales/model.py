@@ -18,12 +18,13 @@ import gymnasium as gym
 import numpy as np
 
 from sandbox.api import ObservationField
-from sandbox_inventory.core.arrays import Array, advance
+from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.differentiable import MakeDynamics
 from sandbox_inventory.core.envs import env_makers
 from sandbox_inventory.core.fields import STOCK, outstanding
+from sandbox_inventory.core.lead_times import longest, receive_orders, with_thresholds
 from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders, order_limit
@@ -41,8 +42,9 @@ class LostSales:
 
     def __init__(self, config: LostSalesConfig) -> None:
         self.config = config
-        self.demands: tuple[Demand, ...] = (config.demand,)
-        self.pipeline_length = max(config.lead_time - 1, 0)
+        self.demands: tuple[Demand, ...] = with_thresholds(config.demand, config)
+        self.longest = longest(config)
+        self.pipeline_length = max(self.longest - 1, 0)
         self.observation_size = 1 + self.pipeline_length
         self.scale = max(mean_and_std(config.demand)[0], 1.0)
         limit = order_limit(
@@ -82,13 +84,13 @@ class LostSales:
         """`step` by quantities, in the array operations of any library; ``quantity`` is ``(num_envs,)``."""
         config, demanded = self.config, demand[:, 0]
         stock, pipeline = state["stock"], state["pipeline"]
-        if config.lead_time == 0:
+        if self.longest == 0:
             stock = stock + quantity
         sold = xp.minimum(stock, demanded)
         left = stock - sold
         next_stock = left
-        if config.lead_time > 0:
-            arriving, pipeline = advance(pipeline, quantity, xp)
+        if self.longest > 0:
+            arriving, pipeline = receive_orders(pipeline, quantity, demand, xp)
             next_stock = left + arriving
         # Zero rates are skipped for speed: most instances have neither prices nor a fixed cost.
         terms = {

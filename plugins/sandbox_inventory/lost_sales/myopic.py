@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sandbox.api import InvalidValueError
 from sandbox_inventory.core.demand.distribution import probabilities
 from sandbox_inventory.core.solvers.cache import cached
 from sandbox_inventory.lost_sales.config import LostSalesConfig
@@ -32,8 +33,13 @@ def myopic(
         limit: Largest order that can be placed, units.
 
     Raises:
-        InvalidValueError: As `exact.optimal`.
+        InvalidValueError: As `exact.optimal`, and for random lead times.
     """
+    if config.lead_time_probabilities is not None:
+        raise InvalidValueError(
+            "The myopic rules are those of one lead time, not of random ones.",
+            "Compare with capped-base-stock, base-stock or s-S, which are tuned on the random lead times.",
+        )
     costs, mass = Costs.weighted(config, weights), probabilities(config.demand)
     if config.lead_time == 0:
         return optimal(config, weights, limit)

@@ -15,6 +15,7 @@ import numpy as np
 from sandbox.api import InvalidValueError
 from sandbox_inventory.core.arrays import Array, positive
 from sandbox_inventory.core.demand.distribution import mean_and_std
+from sandbox_inventory.core.lead_times import mean_of
 from sandbox_inventory.core.model import State
 from sandbox_inventory.core.rules import (
     InventoryEnvironment,
@@ -25,7 +26,7 @@ from sandbox_inventory.core.rules import (
 )
 from sandbox_inventory.core.solvers.cache import cached
 from sandbox_inventory.core.solvers.search import ParametricRule, SimulatedCost, minimise
-from sandbox_inventory.lost_sales import exact
+from sandbox_inventory.lost_sales import exact, random_lead
 from sandbox_inventory.lost_sales.model import LostSales
 from sandbox_inventory.lost_sales.myopic import myopic
 
@@ -120,12 +121,14 @@ def _policy(
 def _first_guess(env: InventoryEnvironment) -> tuple[float, float]:
     """Mean demand, and a base-stock level to begin the search with."""
     mean, std = mean_and_std(env.core.model.config.demand)
-    periods = env.core.model.config.lead_time + 1
+    periods = mean_of(env.core.model.config) + 1
     return mean, float(np.ceil(mean * periods + std * np.sqrt(periods) * 0.5))
 
 
 def make_optimal(env: InventoryEnvironment) -> RulePolicy:
     """The optimum by value iteration."""
+    if env.core.model.config.lead_time_probabilities is not None:
+        return random_lead.optimal(env)
     table = exact.optimal(env.core.model.config, env.reward.weights, env.core.model.orders.max_quantity[0])
     return RulePolicy(env, table, {"cost": table.cost})
 

@@ -1,134 +1,138 @@
-"""A bound of what a network can earn: the best plan for demand that is known in advance.
+"""A bound of what a network can earn: the best plan for demand that is known in advance, or known at a price.
 
-A linear program for each test episode, with that episode's demand: fractions of units may be ordered, a
-supplier shares its stock as is best, and the units that arrive in a period may be shipped in it. No policy
-does better on these episodes, whatever it knows.
+Without a price, the mean over the test episodes of their best plans: no policy does better on these
+episodes, whatever it knows. With the charges of `relaxation`, the mean over demand of its own, corrected by
+how much more or less is asked for than on average, and less its error; it needs demand on the integers that
+is independent from period to period. The tighter of the two is the bound.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from sandbox.api import Bound
 from sandbox_inventory.core.arrays import Array
+from sandbox_inventory.core.demand.distribution import mean_and_std
+from sandbox_inventory.core.demand.sampling import draw
 from sandbox_inventory.core.rules import InventoryEnvironment
 from sandbox_inventory.core.simulation import demand_of_episodes
+from sandbox_inventory.core.solvers.cache import cached
+from sandbox_inventory.core.solvers.progress import ProgressLine
+from sandbox_inventory.network import relaxation
 from sandbox_inventory.network.model import Network
-from sandbox_inventory.network.topology import OUTSIDE
+from sandbox_inventory.network.program import Program
+from sandbox_inventory.network.relaxation import Charges
 
-MAX_VARIABLES = 60_000
-"""Largest linear program; a larger one has no bound."""
+KNOWN = "the best plan for demand known in advance"
+CHARGED = "the best plan for demand known at a price, 99 % certain"
+BROWN = "Brown, Smith & Sun 2010, Operations Research 58(4)"
+
+FIT_COLUMNS, MIN_FIT, MAX_FIT = 60_000, 12, 48
+"""Paths of demand that the weights of the charges are found on: as many as the columns allow."""
+
+TRIED = 16
+"""Paths on which it is tried how much of the weights is good."""
+
+PATHS = 160
+"""Paths of demand that the bound is the mean over."""
+
+SEED = 1_414_213_562
+"""Of that demand."""
+
+CERTAINTY = 2.326
+"""Standard errors that a mean is moved by, so that the bound holds with a certainty of 99 %."""
 
 
 def bound(env: InventoryEnvironment, metric: str, seeds: Sequence[int]) -> Bound | None:
-    """The mean over the test episodes of what the best plan earns; see `sandbox.api.Task.bound`."""
+    """The bound of the mean profit or cost of an episode; see `sandbox.api.Task.bound`."""
     model: Network = env.core.model
-    program = _Program.of(model, earns=metric == "profit")
-    if metric not in ("profit", "cost") or model.config.warmup or program is None:
+    if metric not in ("profit", "cost") or model.config.warmup:
         return None
-    values = [program.best(demand) for demand in demand_of_episodes(model, seeds)]
-    return Bound(float(np.mean(values)), "the best plan for demand known in advance")
+    return best_plan(model, metric == "profit", seeds)
 
 
-@dataclass(frozen=True)
-class _Program:
-    """Maximise the money of an episode; columns are what is sent, kept, sold and missing in every period.
+def best_plan(model: Network, earns: bool, seeds: Sequence[int] | None) -> Bound | None:
+    """The bound of a network; None where it is too large.
 
-    Attributes:
-        money: Of a unit of each column, negative for costs.
-        equations: Balances of stock and of demand, SciPy sparse.
-        stock: Right-hand side of the balances of stock.
-        limits: Units shipped by each supplier in each period, SciPy sparse.
-        most: Its right-hand side.
-        largest: Largest value of each column; infinite where there is none.
-        earns: Whether revenue counts; otherwise the result is a cost.
-        periods: Of an episode.
+    Args:
+        model: The network.
+        earns: Whether what is bounded is the profit, and not the cost.
+        seeds: Of the test episodes; None leaves out the plans for demand known in advance.
     """
+    program = Program.of(model, earns=earns)
+    if program is None:
+        return None
+    bounds = []
+    if seeds is not None:
+        values = [program.best(demand) for demand in demand_of_episodes(model, seeds)]
+        bounds.append(Bound(float(np.mean(values)), KNOWN))
+    whole = all(demand.integer and demand.independent for demand in model.demands)
+    if whole and len(program.money) * MIN_FIT <= FIT_COLUMNS:
+        bounds.append(Bound(_charged(model, program), CHARGED, BROWN))
+    if not bounds:
+        return None
+    return (min if earns else max)(bounds, key=lambda each: each.value)
 
-    money: Array
-    equations: Any
-    stock: Array
-    limits: Any
-    most: Array
-    largest: Array
-    earns: bool
-    periods: int
 
-    @classmethod
-    def of(cls, model: Network, *, earns: bool) -> _Program | None:
-        """The program of a network; None if it would be too large."""
-        from scipy import sparse
+def _charged(model: Network, program: Program) -> float:
+    """The bound with charges, less its error; from the cache if it is known."""
+    question = {
+        "config": model.config.model_dump(mode="json", exclude={"orders"}),
+        "earns": program.earns,
+        "effort": [FIT_COLUMNS, MAX_FIT, PATHS, TRIED, list(relaxation.LEVELS)],
+    }
 
-        config, topology, rates = model.config, model.topology, model.rates
-        periods, links, nodes = config.horizon, len(config.links), len(topology.nodes)
-        markets = len(config.markets)
-        width = links + nodes + 2 * markets
-        if periods * width > MAX_VARIABLES:
-            return None
-        time = np.arange(periods)
-        travel = np.minimum(topology.lead_times, periods - time[:, None])
-        money = np.zeros((periods, width))
-        money[:, :links] = -(rates.purchase + rates.operating + rates.transit * travel)
-        money[:, links : links + nodes] = -rates.holding
-        money[:, links + nodes : links + nodes + markets] = rates.revenue if earns else 0.0
-        money[:, links + nodes + markets :] = -rates.penalty
-        balance = sparse.lil_matrix((periods * nodes, periods * width))
-        demand = sparse.lil_matrix((periods * markets, periods * width))
-        for period in range(periods):
-            at, row = period * width, period * nodes
-            for node in range(nodes):  # kept = kept before + arrived - sent - sold
-                balance[row + node, at + links + node] = 1.0
-                if period:
-                    balance[row + node, at - width + links + node] = -1.0
-            for link, (source, target) in enumerate(zip(topology.source, topology.target, strict=True)):
-                if source != OUTSIDE:
-                    balance[row + int(source), at + link] += 1.0
-                sent = period - int(topology.lead_times[link])
-                if sent >= 0:
-                    balance[row + int(target), sent * width + link] -= 1.0
-            for market, node in enumerate(topology.market_nodes):  # sold + missing = demand (+ backlog)
-                sold = at + links + nodes + market
-                balance[row + int(node), sold] += 1.0
-                demand[period * markets + market, sold] = 1.0
-                demand[period * markets + market, sold + markets] = 1.0
-                if config.backlog and period:
-                    demand[period * markets + market, sold + markets - width] = -1.0
-        limits = sparse.kron(
-            sparse.eye(periods),
-            sparse.csr_matrix(
-                [[float(column in group) for column in range(width)] for group in topology.suppliers]
-            ),
-        )
-        stock = np.zeros((periods, nodes))
-        stock[0] = model.initial_state(1)["stock"][0]
-        largest = np.full((periods, width), np.inf)
-        largest[:, :links] = model.orders.max_quantity
-        equations = sparse.vstack([balance, demand]).tocsr()
-        most = np.tile(rates.capacity, periods)
-        return cls(
-            money.ravel(), equations, stock.ravel(), limits.tocsr(), most, largest.ravel(), earns, periods
-        )
+    def search() -> dict[str, Any]:
+        mean, error = charged_mean(model, program)
+        return {"value": mean + CERTAINTY * error if program.earns else mean - CERTAINTY * error}
 
-    def best(self, demand: Array) -> float:
-        """The best profit, or the least cost, a period.
+    return float(cached("network-charged", 1, question, search)["value"])
 
-        Args:
-            demand: Of the episode, shape ``(periods, markets)``, units.
-        """
-        from scipy.optimize import linprog
 
-        result = linprog(
-            -self.money,
-            A_ub=self.limits,
-            b_ub=self.most,
-            A_eq=self.equations,
-            b_eq=np.concatenate([self.stock, demand.ravel()]),
-            bounds=np.stack([np.zeros(len(self.largest)), self.largest], 1),
-            method="highs",
-        )
-        value = -float(result.fun) / self.periods if result.success else np.inf if self.earns else -np.inf
-        return value if self.earns else -value
+def charged_mean(model: Network, program: Program, *, paths: int = PATHS) -> tuple[float, float]:
+    """Mean and standard error of the best plans with charges, money a period.
+
+    Args:
+        model: The network, with demand on the integers.
+        program: Its linear program.
+        paths: Paths of demand to take the mean over.
+    """
+    charges, rng = Charges.of(model), np.random.default_rng(SEED)
+    fitted_on = [_path(model, rng) for _ in range(min(MAX_FIT, FIT_COLUMNS // len(program.money)))]
+    progress = ProgressLine("bound of the network")
+    progress(f"weights from {len(fitted_on)} paths")
+    weights = relaxation.fit(program, charges, fitted_on)
+    weights = relaxation.shrunk(program, charges, weights, [_path(model, rng) for _ in range(TRIED)])
+    slopes = _slopes(
+        model, fitted_on, [relaxation.charged(program, charges, weights, path) for path in fitted_on]
+    )
+    values = []
+    for number in range(paths):
+        path = _path(model, rng)
+        value = relaxation.charged(program, charges, weights, path)
+        values.append(value - float(_unusual(model, path) @ slopes))
+        progress(f"{number + 1} of {paths} paths, {np.mean(values):.5g}")
+    progress.done()
+    return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(paths))
+
+
+def _path(model: Network, rng: np.random.Generator) -> Array:
+    """Demand of an episode, shape ``(periods, markets)``, units."""
+    periods = model.config.horizon
+    return np.concatenate([draw(demand, rng, periods, 1, None)[0] for demand in model.demands], 1)
+
+
+def _unusual(model: Network, path: Array) -> Array:
+    """Demand of each market beyond its mean, units a period."""
+    return path.mean(0) - np.array([mean_and_std(demand)[0] for demand in model.demands])
+
+
+def _slopes(model: Network, paths: Sequence[Array], values: Sequence[float]) -> Array:
+    """How a plan's value changes with the demand of each market: a control variate's coefficients."""
+    unusual = np.stack([_unusual(model, path) for path in paths])
+    centred = np.asarray(values) - np.mean(values)
+    slopes: Array = np.linalg.lstsq(unusual - unusual.mean(0), centred, rcond=None)[0]
+    return slopes

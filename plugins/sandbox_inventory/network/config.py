@@ -129,7 +129,7 @@ def _refuse_fields_without_effect(config: NetworkConfig, graph: nx.DiGraph) -> N
     for node in config.nodes:
         if node.operating and graph.out_degree(node.name) == 0:
             raise ValueError(f"operating of '{node.name}' has no effect: it ships to no node")
-        if "capacity" in node.model_fields_set and graph.out_degree(node.name) == 0:
+        if node.capacity != Node.model_fields["capacity"].default and graph.out_degree(node.name) == 0:
             raise ValueError(f"capacity of '{node.name}' has no effect: it ships to no node")
 
 

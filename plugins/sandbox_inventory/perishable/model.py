@@ -17,11 +17,12 @@ import gymnasium as gym
 import numpy as np
 
 from sandbox.api import ObservationField
-from sandbox_inventory.core.arrays import Array, advance, positive
+from sandbox_inventory.core.arrays import Array, positive
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.envs import env_makers
 from sandbox_inventory.core.fields import SCALE, arrival, outstanding
+from sandbox_inventory.core.lead_times import longest, receive_orders, with_thresholds
 from sandbox_inventory.core.look_ahead import MakeSimulator
 from sandbox_inventory.core.model import Flow, State
 from sandbox_inventory.core.orders import make_orders, order_limit
@@ -42,8 +43,9 @@ class Perishable:
 
     def __init__(self, config: PerishableConfig) -> None:
         self.config = config
-        self.demands: tuple[Demand, ...] = (config.demand,)
-        self.pipeline_length = max(config.lead_time - 1, 0)
+        self.demands: tuple[Demand, ...] = with_thresholds(config.demand, config)
+        self.longest = longest(config)
+        self.pipeline_length = max(self.longest - 1, 0)
         self.observation_size = config.life + self.pipeline_length
         self.scale = max(mean_and_std(config.demand)[0], 1.0)
         limit = order_limit(config, config.demand)
@@ -79,7 +81,7 @@ class Perishable:
         config, demanded = self.config, demand[:, 0]
         quantity = self.orders.quantities(action)
         ages, pipeline = state["ages"], state["pipeline"]
-        if config.lead_time == 0:
+        if self.longest == 0:
             ages = ages.copy()
             ages[:, -1] += quantity
         issued = issue(ages, demanded, config.issuing)
@@ -96,8 +98,8 @@ class Perishable:
         }
         older = np.zeros_like(left)
         older[:, :-1] = left[:, 1:]
-        if config.lead_time > 0:
-            arriving, pipeline = advance(pipeline, quantity)
+        if self.longest > 0:
+            arriving, pipeline = receive_orders(pipeline, quantity, demand)
             older[:, -1] = arriving
         flow = Flow(terms, demanded, sold, kept, quantity[:, None], quantity, sold, spoiled)
         return {"ages": older, "pipeline": pipeline}, flow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sandbox_inventory.core.arrays import Array, positive
+from sandbox_inventory.core.lead_times import mean_of
 from sandbox_inventory.core.model import State
 from sandbox_inventory.core.rules import (
     InventoryEnvironment,
@@ -43,7 +44,7 @@ def _tuned(env: InventoryEnvironment, name: str, rule: ParametricRule, start: li
 
 
 def _first_level(env: InventoryEnvironment) -> float:
-    return float(np.ceil(env.core.model.scale * (env.core.model.config.lead_time + 1)))
+    return float(np.ceil(env.core.model.scale * (mean_of(env.core.model.config) + 1)))
 
 
 def make_base_stock(env: InventoryEnvironment) -> RulePolicy:

@@ -25,7 +25,10 @@ class SerialConfig(OrderingConfig):
     @model_validator(mode="after")
     def _one_entry_a_stage(self) -> SerialConfig:
         if len(self.lead_times) != len(self.echelon_holding):
-            raise ValueError("lead_times and echelon_holding must have one entry a stage")
+            raise ValueError(
+                f"lead_times has {len(self.lead_times)} entries and echelon_holding "
+                f"{len(self.echelon_holding)}: give both one entry a stage"
+            )
         if any(not 0 <= time <= 50 for time in self.lead_times):
             raise ValueError("lead times must lie in 0 … 50 periods")
         if any(rate <= 0 for rate in self.echelon_holding):

@@ -9,7 +9,14 @@ import numpy as np
 
 from sandbox.api import InvalidValueError
 from sandbox_inventory.core.arrays import Array, positive
-from sandbox_inventory.core.demand.distribution import convolved, moments, probabilities
+from sandbox_inventory.core.demand.distribution import (
+    convolved,
+    largest_demand,
+    mean_and_std,
+    moments,
+    probabilities,
+    table_shares,
+)
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.serial.config import SerialConfig
 
@@ -63,26 +70,44 @@ def clark_scarf(
 def lead_demand(demand: Demand, periods: int, step: float) -> Array:
     """Probabilities of the demand of several periods on a grid; a normal is truncated at zero, as drawn.
 
+    Demand in fractions of a unit is rounded to the grid.
+
     Args:
         demand: One period's demand.
         periods: Number of periods.
         step: Step of the grid, units.
 
     Raises:
-        InvalidValueError: For demand that is neither normal nor on the integers.
+        InvalidValueError: For demand that depends on the past.
     """
     if demand.integer and demand.independent:
         return convolved(probabilities(demand), periods)
-    if demand.kind != "normal" or demand.whole:
+    if not demand.independent:
         raise InvalidValueError(
-            f"Clark and Scarf's recursion is solved for normal and for whole demand, not {demand.kind}."
+            f"Clark and Scarf's recursion needs demand that is independent from period to period, not "
+            f"{demand.kind}.",
+            "Compare with base-stock, whose levels are optimised for this demand.",
         )
+    if demand.kind == "table":
+        mass = np.zeros(int(demand.values[-1] / step + 0.5) + 1)
+        np.add.at(mass, np.rint(np.asarray(demand.values) / step).astype(np.int64), table_shares(demand))
+        return convolved(mass, periods)
+    places = step * np.arange(int(largest_demand(demand) / step) + 2)
+    return convolved(np.diff(_at_most(demand, places + step / 2), prepend=0.0), periods)
+
+
+def _at_most(demand: Demand, places: Array) -> Array:
+    """P(d ≤ place) of demand in fractions of a unit."""
     from scipy import stats
 
     mean, std = demand.mean, demand.std or 0.0
-    places = step * np.arange(int((mean + 7 * std) / step) + 2)
-    at_most = stats.truncnorm(-mean / std, np.inf, mean, std).cdf(places + step / 2)
-    return convolved(np.diff(at_most, prepend=0.0), periods)
+    if demand.kind == "normal":
+        result: Array = stats.truncnorm(-mean / std, np.inf, mean, std).cdf(places)
+    elif demand.kind == "gamma":
+        result = stats.gamma((mean / std) ** 2, 0, std**2 / mean).cdf(places)
+    else:
+        result = stats.uniform(demand.low, max(demand.high - demand.low, 1e-12)).cdf(places)
+    return result
 
 
 def optimal(config: SerialConfig, weights: Mapping[str, float]) -> EchelonLevels:
@@ -104,7 +129,7 @@ def optimal(config: SerialConfig, weights: Mapping[str, float]) -> EchelonLevels
             "The optimum needs equal, negative weights of holding and transport: both are echelon stock."
         )
     weight = -weights["holding"]
-    step = 1.0 if config.demand.integer else GRID * (config.demand.std or 1.0)
+    step = 1.0 if config.demand.integer else GRID * max(mean_and_std(config.demand)[1], 1e-3)
     lead_times = [config.lead_times[0] + 1, *config.lead_times[1:]]
     rates = tuple(weight * rate for rate in config.echelon_holding)
     lead_demands = tuple(lead_demand(config.demand, periods, step) for periods in lead_times)

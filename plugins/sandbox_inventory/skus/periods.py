@@ -98,12 +98,20 @@ def numbered(path: Path, periods: Sequence[tuple[int, Period]], step: Step | Non
     for line, period in periods:
         if period.kind != first.kind:
             raise BrokenFileError(
-                path, f"has a {period.kind} as period where line {first_line} has a {first.kind}", line
+                path,
+                f"has a {period.kind} as period where line {first_line} has a {first.kind}",
+                line,
+                "Write all periods alike: only numbers, or only dates.",
             )
     if first.kind == "number":
         numbers, known = [period.number for _, period in periods], "number"
         if step not in (None, "number"):
-            raise BrokenFileError(path, f"numbers its periods; step: {step} needs dates", first_line)
+            raise BrokenFileError(
+                path,
+                f"numbers its periods; step: {step} needs dates",
+                first_line,
+                "Leave step out, or use step: number.",
+            )
     else:
         dates = [datetime.date.fromordinal(period.number) for _, period in periods]
         known = step or (_inferred(dates) if first.kind == "date" else first.kind)

@@ -13,6 +13,7 @@ from sandbox.api import InvalidValueError
 from sandbox_inventory.core.demand.distribution import convolved, probabilities
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.rules import exact_rule_cost
+from sandbox_inventory.core.solvers.search import SimulatedCost
 from sandbox_inventory.newsvendor.exact import fractile
 from sandbox_inventory.serial.config import SerialConfig
 from sandbox_inventory.serial.exact import clark_scarf, lead_demand, optimal
@@ -193,9 +194,9 @@ def test_lead_time_demand_of_a_normal_is_on_a_grid() -> None:
     assert lead_demand(Demand(kind="normal", mean=5, std=1), 0, 0.05).tolist() == [1]
 
 
-def test_other_demand_is_refused() -> None:
-    with pytest.raises(InvalidValueError, match="not gamma"):
-        lead_demand(Demand(kind="gamma", mean=5, std=1), 1, 0.05)
+def test_demand_that_depends_on_the_past_is_refused() -> None:
+    with pytest.raises(InvalidValueError, match="not ar1"):
+        lead_demand(Demand(kind="ar1", mean=5, std=1), 1, 0.05)
 
 
 def test_the_optimum_needs_one_weight_for_stock_wherever_it_is() -> None:
@@ -237,6 +238,26 @@ def test_the_best_local_levels_cost_more_than_echelon_levels() -> None:
     four = exact_rule_cost(env, local_base_stock, np.array([2.0, 4.0]), max_states=100)
     assert four == pytest.approx(4, abs=1e-6)
     assert 25 / 9 < make_local(env).parameters["cost"] < 4
+
+
+@pytest.mark.parametrize(
+    "demand",
+    [
+        Demand(kind="gamma", mean=5, std=2),
+        Demand(kind="uniform", low=2, high=8),
+        Demand(kind="table", values=(1, 4.5, 9), probabilities=(0.3, 0.4, 0.3)),
+    ],
+    ids=lambda demand: demand.kind,
+)
+def test_any_independent_demand_in_fractions_has_an_optimum_that_is_played(demand: Demand) -> None:
+    model = Serial(SerialConfig(demand=demand))
+    stated = optimal(model.config, WEIGHTS)
+    played = SimulatedCost(model, echelon_base_stock, REWARDS["cost"], periods=60_000)
+    levels = np.asarray(stated.levels)
+    moves = np.concatenate([np.zeros((1, 3)), np.eye(3), -np.eye(3)])
+    costs = played(levels + 1.5 * moves)
+    assert costs[0] == pytest.approx(stated.cost, rel=5e-3)
+    assert costs.argmin() == 0  # other levels are worse on the same demand
 
 
 # Configuration and agents

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,11 @@ from sandbox.comparison.api import ComparisonResult, compare
 from sandbox.comparison.cells import make_grid
 from sandbox.comparison.records import read_cell
 from sandbox.comparison.suites import Suite
+from sandbox.comparison.table import Anchors, anchors
 from sandbox.comparison.work import run_cell
 from sandbox.launch import Launching
 from sandbox.records.jobs import CellJob
+from sandbox.scenarios.resolve import load_scenario
 
 HERE = Launching("inline")
 ONE = Launching(workers=1)
@@ -212,3 +215,16 @@ def test_a_driver_that_is_killed_again_and_again_finishes_every_cell_once(tmp_pa
     finished = [record for record in runs_of(tmp_path / "runs") if record["status"] == "done"]
     assert sorted(record["seed"] for record in finished) == list(range(12))
     assert len({record["cell"] for record in finished}) == 12
+
+
+def test_an_optimum_that_plays_is_measured_and_stands_before_a_typed_one() -> None:
+    scenario = load_scenario("inventory/lost-sales-l1-p4")
+    rule, played, chance = (
+        SimpleNamespace(agent=agent, kind="baseline", values=np.array([value]))
+        for agent, value in (("base-stock", 5.0), ("optimal", 4.0), ("random", 90.0))
+    )
+    typed = next(each.value for each in scenario.spec.references if each.name == "optimum")
+    without: Any = {"base-stock": rule, "random": chance}
+    assert anchors(scenario, without) == Anchors(90.0, typed, "random", "optimum", scenario.spec.score)
+    everyone: Any = without | {"optimal": played}
+    assert anchors(scenario, everyone) == Anchors(90.0, 4.0, "random", "optimal", scenario.spec.score)

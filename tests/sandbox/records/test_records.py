@@ -14,6 +14,7 @@ from sandbox.records.base import MAX_BYTES, Record, parse_json, read_bytes
 from sandbox.records.evaluation import AgentResult, DifferenceRecord
 from sandbox.records.progress import column, make_row, points, readable_rows
 from sandbox.records.run import BestRecord, ProcessRecord, RunRecord, ScenarioRecord
+from sandbox.records.words import percent
 
 FILE = Path("x.json")
 RUN = RunRecord(
@@ -178,3 +179,10 @@ def test_a_metric_that_is_called_steps_has_no_curve_of_its_own() -> None:
     rows = [parse_json(b'{"steps": 1, "x": 5}', FILE), {"steps": 2, "x": None}, {"steps": 3, "x": 7}]
     assert points(rows, "x") == column(rows, "x") == ([1, 3], [5, 7])
     assert points(rows, "steps") == column(rows, "steps") == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(-0.0004, "0.00 %"), (0.0, "0.00 %"), (-0.35, "-0.35 %"), (1040.4, "1,040 %")]
+)
+def test_a_share_that_rounds_to_zero_has_no_minus(value: float, text: str) -> None:
+    assert percent(value) == text

@@ -27,9 +27,13 @@ def probabilities(demand: Demand) -> Array:
         raise InvalidValueError(
             f"An exact solution needs independent demand in whole units, not {demand.kind}"
             f"{'' if demand.integer else ' in fractions of a unit'}.",
-            "Use poisson, geometric, negative-binomial, or whole=true with normal, gamma or uniform.",
+            "Use poisson, geometric, negative-binomial, table, or whole=true with normal, gamma or uniform.",
         )
     kind, mean, std = demand.kind, demand.mean, demand.std or 0.0
+    if kind == "table":
+        mass = np.zeros(int(demand.values[-1]) + 1)
+        mass[np.asarray(demand.values, np.int64)] = table_shares(demand)
+        return mass
     if kind == "uniform":
         low, high = int(demand.low), int(demand.high)
         return np.where(np.arange(high + 1) >= low, 1.0 / (high - low + 1), 0.0)
@@ -51,12 +55,19 @@ def probabilities(demand: Demand) -> Array:
     return normalised
 
 
+def table_shares(demand: Demand) -> Array:
+    """Probabilities of the values of a table, which sum to one."""
+    shares = np.asarray(demand.probabilities or (1.0,) * len(demand.values), float)
+    normalised: Array = shares / shares.sum()
+    return normalised
+
+
 def largest_demand(demand: Demand) -> float:
     """A quantity that the demand of a period exceeds with a probability below `UNLIKELY`, units."""
     from scipy import stats
 
     kind, mean, std = demand.kind, demand.mean, demand.std or 0.0
-    if kind == "trace":
+    if kind in ("trace", "table"):
         return float(max(demand.values))
     if kind == "markov":
         return float(stats.poisson(max(demand.regimes)).isf(UNLIKELY))
@@ -101,6 +112,9 @@ def moments(demand: Demand) -> tuple[float, float]:
     if kind == "markov":
         rates = np.asarray(demand.regimes)
         return float(rates.mean()), float(rates.mean() + rates.var())
+    if kind == "table":
+        values, mass = np.asarray(demand.values), table_shares(demand)
+        return float(values @ mass), float((values - values @ mass) ** 2 @ mass)
     if demand.integer:
         mass = probabilities(demand)
         values = np.arange(len(mass))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,6 +17,7 @@ DemandKind = Literal[
     "ar1",
     "markov",
     "trace",
+    "table",
 ]
 MAX_INVERTED_MEAN = 1000.0
 """Largest mean of a distribution on the integers that is drawn by inverting a table."""
@@ -30,6 +32,7 @@ FIELDS_OF_KIND: dict[str, set[str]] = {
     "ar1": {"mean", "std", "correlation", "whole"},
     "markov": {"regimes", "persistence"},
     "trace": {"values", "random_start", "cycle"},
+    "table": {"values", "probabilities"},
 }
 
 
@@ -48,6 +51,7 @@ class Demand(BaseModel):
       probability ``persistence`` and otherwise changes to one of the others, all equally likely.
     - ``trace``: ``values`` in order, after which the last value repeats, or the trace starts again with
       ``cycle``.
+    - ``table``: one of ``values``, which rise, with ``probabilities``; all equally likely without them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -64,7 +68,13 @@ class Demand(BaseModel):
     )
     persistence: float = Field(0.9, ge=0, le=1, description="probability that a regime stays, 1")
     values: tuple[float, ...] = Field(
-        (4.0, 4.0, 4.0, 4.0, 8.0), min_length=1, max_length=100_000, description="the trace, units a period"
+        (4.0, 4.0, 4.0, 4.0, 8.0),
+        min_length=1,
+        max_length=100_000,
+        description="the trace, or the table, units",
+    )
+    probabilities: tuple[float, ...] | None = Field(
+        None, min_length=1, max_length=100_000, description="of the table's values, 1; equal if absent"
     )
     cycle: bool = Field(False, description="start the trace again at its end, instead of repeating its last")
     random_start: bool = Field(False, description="begin a cycled trace at a random place")
@@ -87,6 +97,8 @@ class Demand(BaseModel):
             raise ValueError("uniform demand in whole units needs whole low and high")
         if any(mean < 0 for mean in self.regimes) or any(value < 0 for value in self.values):
             raise ValueError("demand must not be negative")
+        if self.kind == "table":
+            _check_table(self.values, self.probabilities)
         return self
 
     def with_mean(self, mean: float) -> Demand:
@@ -101,7 +113,7 @@ class Demand(BaseModel):
     @property
     def integer(self) -> bool:
         """Whether demand comes in whole units."""
-        if self.kind == "trace":
+        if self.kind in ("trace", "table"):
             return all(value % 1 == 0 for value in self.values)
         return self.kind in ("poisson", "geometric", "negative-binomial", "markov") or self.whole
 
@@ -129,3 +141,19 @@ class Demand(BaseModel):
             "kind": self.kind,
             **{name: getattr(self, name) for name in sorted(FIELDS_OF_KIND[self.kind])},
         }
+
+
+def _check_table(values: tuple[float, ...], probabilities: tuple[float, ...] | None) -> None:
+    """Refuse what is no table of a distribution.
+
+    Raises:
+        ValueError: With what is wrong.
+    """
+    if any(after <= before for before, after in pairwise(values)):
+        raise ValueError("the values of a table must rise: 0, 1, 5, …")
+    if probabilities is None:
+        return
+    if len(probabilities) != len(values):
+        raise ValueError(f"probabilities has {len(probabilities)} entries for {len(values)} values")
+    if min(probabilities) < 0 or abs(sum(probabilities) - 1) > 1e-6:
+        raise ValueError(f"probabilities must be at least 0 and sum to 1, not to {sum(probabilities):g}")

@@ -13,7 +13,7 @@ import numpy as np
 
 from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.compiled import kernels
-from sandbox_inventory.core.demand.distribution import probabilities
+from sandbox_inventory.core.demand.distribution import probabilities, table_shares
 from sandbox_inventory.core.demand.families import Demand
 
 GUIDE_CELLS = 4096
@@ -64,6 +64,11 @@ def _independent(demand: Demand, rng: np.random.Generator, shape: tuple[int, int
         case "gamma":
             values = rng.gamma((mean / std) ** 2, std**2 / mean, shape)
             values = np.rint(values) if demand.whole else values
+        case "table":
+            cumulative = np.cumsum(table_shares(demand))
+            cumulative[-1] = np.inf
+            place = np.searchsorted(cumulative, rng.random(shape), side="right")
+            values = np.asarray(demand.values)[place]
         case _:
             low, high = demand.low, demand.high
             values = (
