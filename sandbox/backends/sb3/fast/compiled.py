@@ -19,7 +19,6 @@ from sandbox.backends.sb3.fast.activations import activate, njit
 from sandbox.backends.sb3.fast.arrays import (
     ACTOR,
     ADAM_EPSILON,
-    BERNOULLI,
     BETA_1,
     BETA_2,
     CATEGORICAL,
@@ -181,9 +180,7 @@ def _softmax(logits: Array, mask: Array, log_probs: Array) -> None:
 
 
 @njit
-def choose(
-    head: Head, outputs: Array, log_std: Array, noise: Array, masks: Array
-) -> tuple[Array, Array]:
+def choose(head: Head, outputs: Array, log_std: Array, noise: Array, masks: Array) -> tuple[Array, Array]:
     """Sample actions.
 
     Args:

@@ -59,7 +59,9 @@ class Core:
 
     def choose(self, outputs: Array, masks: Array) -> tuple[Array, Array]:
         """Sample actions ``(n, P)`` with torch's generator, as SB3 does, and their log-probabilities."""
-        actions, log_probs = self.kernels.choose(self.head, outputs, self.log_std, self._noise(outputs), masks)
+        actions, log_probs = self.kernels.choose(
+            self.head, outputs, self.log_std, self._noise(outputs), masks
+        )
         return actions, log_probs
 
     @property
@@ -69,9 +71,7 @@ class Core:
         theta: Array = self.optimizer.weights.theta
         return theta[:0] if start < 0 else theta[start : start + len(self.head.sizes)]
 
-    def epoch(
-        self, samples: Samples, order: Array, batch: int, settings: Settings
-    ) -> tuple[Array, bool]:
+    def epoch(self, samples: Samples, order: Array, batch: int, settings: Settings) -> tuple[Array, bool]:
         """One pass over a rollout; see `compiled.epoch`.
 
         Returns:
@@ -123,7 +123,11 @@ def distribution(policy: ActorCriticPolicy) -> Head:
         return Head(GAUSSIAN, np.ones(outputs, np.int64))
     # sb3-contrib's maskable policy has two logits for each binary value, SB3's has one.
     bits = int(np.prod(space.shape or ()))
-    return Head(CATEGORICAL, np.full(bits, 2)) if outputs == 2 * bits else Head(BERNOULLI, np.ones(bits, np.int64))
+    return (
+        Head(CATEGORICAL, np.full(bits, 2))
+        if outputs == 2 * bits
+        else Head(BERNOULLI, np.ones(bits, np.int64))
+    )
 
 
 def _linear(layers: nn.Sequential) -> list[nn.Linear]:

@@ -126,7 +126,9 @@ def _activate(kind: int, x: Array) -> tuple[Array, Array]:
     return x * share, share * (1 + x * (1 - share))
 
 
-def _back(net: Net, weights: Weights, which: int, layers: list[Array], slopes: list[Array], up: Array) -> None:
+def _back(
+    net: Net, weights: Weights, which: int, layers: list[Array], slopes: list[Array], up: Array
+) -> None:
     """Back through the actor or the critic; fills its part of the gradient."""
     for layer in range(len(net.widths) - 1, -1, -1):
         units, inputs = up.shape[1], layers[layer].shape[1]
