@@ -43,11 +43,15 @@ def _expm1_single(z: Any) -> Any:
     return power * taylor + (power - _ONE)
 
 
+def _expm1_double(z: Any) -> Any:
+    return math.expm1(z)
+
+
 @overload(expm1, jit_options=FAST)
 def _compiled_expm1(z: Any) -> Any:
     if z == numba.types.float32:
         return _expm1_single
-    return lambda z: math.expm1(z)
+    return _expm1_double
 
 
 @njit

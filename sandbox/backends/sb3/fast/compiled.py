@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+import scipy.linalg.cython_blas  # noqa: F401 - Numba's products; loaded here, before its threads are limited
 from numpy.typing import NDArray
 
 from sandbox.api.types import Array

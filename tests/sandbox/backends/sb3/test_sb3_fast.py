@@ -15,7 +15,7 @@ import stable_baselines3 as sb3
 import torch
 from gymnasium import spaces
 from pydantic import ValidationError
-from sb3_tasks import Corridor, Recorder, config_of, context, load, trained
+from sb3_tasks import Corridor, Recorder, config_of, load, trained
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
@@ -235,7 +235,12 @@ TASKS: list[Any] = [
     ("ppo", lambda: gym.make("Pendulum-v1"), {"n_steps": 64, "batch_size": 50, "clip_range_vf": 0.3}, False),
     ("ppo", lambda: Corridor(5, True, spaces.MultiBinary(2)), {"n_steps": 32, "batch_size": 16}, False),
     ("ppo", lambda: Corridor(5, False, observation_space=spaces.Discrete(4)), {"n_steps": 32}, False),
-    ("ppo", lambda: Corridor(5, True, observation_space=spaces.MultiDiscrete([3, 2])), {"n_steps": 32}, False),
+    (
+        "ppo",
+        lambda: Corridor(5, True, observation_space=spaces.MultiDiscrete([3, 2])),
+        {"n_steps": 32},
+        False,
+    ),
     (
         "ppo",
         lambda: Corridor(4, observation_space=spaces.Dict(a=spaces.Box(0, 1, (2,)), b=spaces.Discrete(3))),
@@ -243,9 +248,14 @@ TASKS: list[Any] = [
         False,
     ),
     ("maskable-ppo", lambda: Corridor(5, True, spaces.Discrete(4), masked=True), {"n_steps": 32}, True),
-    ("maskable-ppo", lambda: Corridor(5, True, spaces.MultiDiscrete([3, 2]), masked=True), {"n_steps": 32}, True),
+    (
+        "maskable-ppo",
+        lambda: Corridor(5, True, spaces.MultiDiscrete([3, 2]), masked=True),
+        {"n_steps": 32},
+        True,
+    ),
     ("maskable-ppo", lambda: Corridor(5, True, spaces.Discrete(4)), {"n_steps": 32}, False),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "make", "hyperparameters", "masks"), TASKS)
@@ -309,9 +319,14 @@ def test_its_policies_are_read_started_from_and_exported_like_sb3s(tmp_path: Pat
         seen = Recorder()
         seen.keep_policies = True
         trained(
-            "ppo", lambda: gym.make("CartPole-v1"), fast | {"backend": backend}, steps=64, rows=2, update=seen,
+            "ppo",
+            lambda: gym.make("CartPole-v1"),
+            fast | {"backend": backend},
+            steps=64,
+            rows=2,
+            update=seen,
             initial=tmp_path,
-        )  # fmt: skip
+        )
         began: Any = seen.policies[0]
         assert all(
             torch.equal(began.policy.state_dict()[k], v) for k, v in policy.policy.state_dict().items()
@@ -370,10 +385,3 @@ def test_without_numba_numpy_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert core.functions() is compiled
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert core.functions() is plain
-
-
-def test_the_core_makes_no_torch_optimiser() -> None:
-    algorithm = context(
-        "ppo", lambda: gym.make("CartPole-v1"), {"n_steps": 8, "batch_size": 8, "backend": "fast"}
-    )
-    assert PPO.train(algorithm)
