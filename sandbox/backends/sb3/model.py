@@ -18,6 +18,7 @@ from sandbox.backends.sb3.catalogue import SB3Algorithm
 from sandbox.backends.sb3.config.common import Config
 from sandbox.backends.sb3.config.off_policy import OffPolicyConfig
 from sandbox.backends.sb3.config.on_policy import OnPolicyConfig
+from sandbox.backends.sb3.fast.fit import uses_core
 from sandbox.backends.sb3.networks import Arguments, Network, extractor_kwargs, model_class, policy_alias
 from sandbox.backends.sb3.spaces import normalisable
 from sandbox.backends.sb3.vec_env import VecEnvAdapter
@@ -28,7 +29,7 @@ SCHEDULED = ("learning_rate", "clip_range")
 NOT_ARGUMENTS = frozenset(
     {
         *("learning_rate_schedule", "clip_range_schedule", "normalize_observation", "normalize_reward"),
-        *("ent_coef_schedule", "stochastic"),
+        *("ent_coef_schedule", "stochastic", "backend"),
         *("action_noise_std", "ortho_init", "log_std_init", "policy", *Network.model_fields),
     }
 )
@@ -49,13 +50,19 @@ def build_model(algorithm: SB3Algorithm, context: TrainContext, env: VecEnvAdapt
         )
     arguments = _arguments(config, env, context.steps)
     network = Network.of(algorithm, config)
+    model_type, policy_kwargs = model_class(algorithm), network.policy_kwargs()
+    if uses_core(algorithm, config, env.observation_space):
+        from sandbox.backends.sb3.fast import model as fast
+
+        model_type = fast.fast_class(model_type, algorithm.capabilities.masks)
+        arguments, policy_kwargs = arguments | fast.ARGUMENTS, policy_kwargs | fast.POLICY_ARGUMENTS
     with warnings.catch_warnings():
         # What SB3 warns of here is either checked before or of no concern (its advice on devices).
         warnings.simplefilter("ignore", UserWarning)
-        model = model_class(algorithm)(
+        model = model_type(
             policy_alias(algorithm, env.observation_space, network),
             _normalised(config, env),
-            policy_kwargs=network.policy_kwargs()
+            policy_kwargs=policy_kwargs
             | extractor_kwargs(algorithm, env.observation_space, env.action_space, network)
             | _initial_weights(algorithm, config),
             seed=context.seed,

@@ -80,6 +80,19 @@ def test_going_on_gives_what_an_uninterrupted_training_gives(algo: str, toys: No
     assert 0 < stop.steps < steps
 
 
+@pytest.mark.parametrize("algo", ["ppo", "maskable-ppo"])
+def test_the_fast_core_goes_on_exactly(algo: str, toys: None, tmp_path: Path) -> None:
+    scenario, num_envs, steps, hp = CASES[algo]
+    arguments: dict[str, Any] = {"num_envs": num_envs, "steps": steps, "changes": SHORT}
+    arguments["hp"] = hp | {"backend": "fast"}
+    whole = uninterrupted(tmp_path, scenario, algo, **arguments)
+    resumed = go_on(interrupted(tmp_path, scenario, algo, at=2, **arguments))
+    require_same(whole, resumed)
+    (stop,) = resumed.record.resumed
+    assert stop.exact
+    assert 0 < stop.steps < steps
+
+
 def test_an_algorithm_added_in_one_row_goes_on_exactly(ddpg: None, tmp_path: Path) -> None:
     arguments: dict[str, Any] = {"num_envs": 2, "steps": 80, "changes": SHORT}
     arguments["hp"] = {**SMALL, "action_noise_std": 0.1, "buffer_size": 50}
@@ -108,6 +121,7 @@ def test_a_fine_tuned_run_stopped_before_it_learned_goes_on_acting_by_its_policy
     ("scenario", "algo", "hp"),
     [
         ("toy/regulator", "ppo", {"n_steps": 16, "batch_size": 16, "n_epochs": 1}),
+        ("toy/regulator", "ppo", {"n_steps": 16, "batch_size": 16, "n_epochs": 1, "backend": "fast"}),
         ("toy/shelf", "dyna-q", {"epsilon_final": 0.1}),  # a learner, driven
     ],
 )

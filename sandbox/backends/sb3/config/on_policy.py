@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,7 @@ MinibatchSize = Annotated[
     Field(ge=1, le=10_000_000),
     Tunable(choices=(32, 64, 128, 256, 512, 1024), limit="minibatch"),
 ]
+Backend = Literal["auto", "sb3", "fast"]
 GaeLambda = Annotated[float, Field(ge=0, le=1), Tunable(0.8, 0.995, log=True, complement=True)]
 
 
@@ -91,6 +92,17 @@ class PpoConfig(_GradientOnPolicy):
         description="channels of the layers of a convolutional policy that scores every cell of an image, "
         "for tasks whose actions are cells; net_arch is then the critic's",
     )
+    backend: Backend = Field(
+        "sb3",
+        description="what computes rollouts and updates: Stable-Baselines3, the fast core for multilayer "
+        "perceptrons, or auto: the core where the network is small",
+    )
+
+    @model_validator(mode="after")
+    def _core_knows_the_policy(self) -> Self:
+        if self.backend == "fast" and self.convolution is not None:
+            raise ValueError("convolution needs backend=sb3: the fast core has no convolutional layers")
+        return self
 
     @model_validator(mode="after")
     def _standardisable(self) -> Self:
@@ -119,6 +131,8 @@ class RecurrentPpoConfig(PpoConfig):
             raise ValueError("shared_lstm needs enable_critic_lstm=false")
         if self.convolution is not None:
             raise ValueError("convolution is not offered with an LSTM")
+        if self.backend == "fast":
+            raise ValueError("recurrent-ppo needs backend=sb3: the fast core has no LSTM")
         return self
 
 

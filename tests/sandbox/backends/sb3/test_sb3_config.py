@@ -30,6 +30,7 @@ EXTRA = {
     "net_arch": None,
     "activation": None,
     "convolution": None,
+    "backend": "sb3",
     "normalize_observation": False,
     "normalize_reward": False,
     "stochastic": False,
