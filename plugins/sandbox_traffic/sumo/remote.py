@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import socket
 import weakref
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from sandbox_traffic.sumo.files import TemporaryFolder
 from sandbox_traffic.sumo.fork_server import current_server
 from sandbox_traffic.sumo.interface import SimulationSpec, SumoProgram, Switch, Vehicles
 from sandbox_traffic.sumo.library import require_libsumo
-from sandbox_traffic.sumo.protocol import LOG_FILE, OBJECT
+from sandbox_traffic.sumo.protocol import LOG_FILE, OBJECT, encode_advance
 from sandbox_traffic.sumo.trips import Trips
 
 
@@ -55,7 +56,7 @@ class RemoteSimulation:
 
     def advance(self, switches: Sequence[Switch], until: float) -> None:
         """Simulate to time ``until``; answered by `values`."""
-        self._running().send(("advance", switches, until))
+        self._running().send_bytes(encode_advance(switches, until))
 
     def redraw(self, seed: int) -> None:
         """Draw later drivers again; answered by `values`."""
@@ -146,10 +147,13 @@ class EpisodeProcess:
         return child
 
     def send(self, request: Any) -> None:
+        self.send_bytes(pickle.dumps(request))
+
+    def send_bytes(self, request: bytes) -> None:
         if os.getpid() != self._owner:
             raise RunFailedError("A traffic environment was used after a fork of its process.")
         try:
-            self._connection.send(request)
+            self._connection.send_bytes(request)
         except OSError:
             raise self._death() from None
 
