@@ -209,24 +209,25 @@ class LocalSimulation:
                 self._drivers.draw()
             self._time = until
             return
-        start = process_time()
         if self._log is None:
-            self._sumo.simulationStep(float(until))
+            self._simulate(until)
         else:
-            self._step_and_log(self._log, float(until))
+            self._step_and_log(self._log, until)
         if self._drivers is not None:
             self._drivers.draw()
-        self._step_seconds += process_time() - start
-        self._time = until
 
     def _step_and_log(self, log: TripLog, until: float) -> None:
         """Simulate to ``until`` in parts after which arrived vehicles are read: steps, once one has teleported."""
-        simulate, time = self._sumo.simulation.step, self._time
-        while time < until:
+        while self._time < until:
             length = self._spec.step_length if log.teleported else KEEP
-            time = min(time + length, until)
-            simulate(time)
+            self._simulate(min(self._time + length, until))
             log.collect()
+
+    def _simulate(self, until: float) -> None:
+        start = process_time()
+        self._sumo.simulation.step(float(until))
+        self._step_seconds += process_time() - start
+        self._time = until
 
     def redraw(self, seed: int) -> None:
         """Draw later drivers again; see `Simulation.redraw`."""

@@ -104,22 +104,22 @@ void collect(Loop& loop) {
 
 // -- stepping and reading --------------------------------------------------------------------------------------
 
-void step(Loop& loop, double until) {
+void simulate(Loop& loop, double until) {
     const double start = processor_time();
-    if (loop.trips) {
-        // Step by step, since SUMO tells who has arrived in a call and not when.
-        const long steps = std::lround((until - loop.now) / loop.step_length);
-        const double from = loop.now;
-        for (long number = 1; number <= steps; number++) {
-            loop.now = number == steps ? until : from + number * loop.step_length;
-            Simulation::step(loop.now);
-            collect(loop);
-        }
-    } else {
-        Simulation::step(until);
-    }
-    loop.now = until;
+    Simulation::step(until);
     loop.seconds += processor_time() - start;
+    loop.now = until;
+}
+
+void step(Loop& loop, double until) {
+    if (!loop.trips) return simulate(loop, until);
+    // Step by step, since SUMO tells who has arrived in a call and not when.
+    const long steps = std::lround((until - loop.now) / loop.step_length);
+    const double from = loop.now;
+    for (long number = 1; number <= steps; number++) {
+        simulate(loop, number == steps ? until : from + number * loop.step_length);
+        collect(loop);
+    }
 }
 
 void read_lanes(Loop& loop) {
