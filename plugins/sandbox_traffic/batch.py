@@ -15,7 +15,7 @@ from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.digest import Moment, make_digest
 from sandbox_traffic.dynamics import PhaseClock
 from sandbox_traffic.metrics import SignalMetrics
-from sandbox_traffic.network.signal_network import load_network
+from sandbox_traffic.network.signal_network import SignalNetwork, load_network
 from sandbox_traffic.observations import OBSERVATIONS, Observer
 from sandbox_traffic.reward import Transition
 from sandbox_traffic.simulation import Held, SignalSimulation
@@ -53,6 +53,7 @@ class SignalBatch:
         config: The parameters.
         reward: The reward of every signal.
         num_envs: Number of simulations.
+        network: The network of ``config``, if it has been loaded.
 
     Attributes:
         network: The network.
@@ -65,10 +66,16 @@ class SignalBatch:
         redrawn: Decisions before later drivers were drawn again, and the seed of that.
     """
 
-    def __init__(self, config: SignalConfig, reward: RewardSpec, num_envs: int = 1) -> None:
+    def __init__(
+        self,
+        config: SignalConfig,
+        reward: RewardSpec,
+        num_envs: int = 1,
+        network: SignalNetwork | None = None,
+    ) -> None:
         if not config.emissions and any(reward.weights.get(term) for term in EMISSION_TERMS):
             config = config.model_copy(update={"emissions": True})
-        self.network = load_network(config)
+        self.network = load_network(config) if network is None else network
         self.program, self.program_from = "", 0
         self.observer = Observer(self.network, OBSERVATIONS[config.observation])
         self.seeds: list[int] = []
@@ -80,6 +87,7 @@ class SignalBatch:
         self._state: NetworkState | None = None
         self._previous: NetworkState | None = None
         self._begun = False
+        self._requested = np.zeros((num_envs, len(self.network.signals)), dtype=np.int64)
         self._signal_metrics = SignalMetrics(num_envs, len(self.network.signals))
         observation = OBSERVATIONS[config.observation]
         self._digest = make_digest(self.network, self.observer, observation, reward, self._values)
@@ -103,11 +111,19 @@ class SignalBatch:
 
     def reset(self, seeds: Sequence[int]) -> None:
         """Begin the episode of each simulation's seed."""
+        self.reset_async(seeds)
+        self.reset_wait()
+
+    def reset_async(self, seeds: Sequence[int]) -> None:
+        """Request the episodes of these seeds."""
         self.seeds, self.actions = [int(seed) for seed in seeds], []
         self.program, self.program_from = "", 0
         self.redrawn = []
         for simulation, seed in zip(self.simulations, self.seeds, strict=True):
             simulation.reset_async(seed)
+
+    def reset_wait(self) -> None:
+        """Wait until the episodes have begun."""
         for simulation in self.simulations:
             simulation.reset_wait()
         self._look(Moment.BEGIN)
@@ -135,14 +151,23 @@ class SignalBatch:
         Returns:
             Whose episode has ended, shape ``(num_envs,)``.
         """
+        self.step_async(phases)
+        return self.step_wait()
+
+    def step_async(self, phases: NDArray[np.int64]) -> None:
+        """Request phases; see `step`."""
         for simulation, row in zip(self.simulations, phases.tolist(), strict=True):
             simulation.step_async(row)
+        self._requested = phases
+
+    def step_wait(self) -> NDArray[np.bool_]:
+        """Let the interval pass for which phases have been requested; see `step`."""
         for simulation in self.simulations:
             simulation.step_wait()
         for simulation in self.simulations:
             simulation.finish_wait()
         self._look()
-        self.actions.append(phases)
+        self.actions.append(self._requested)
         return np.array([not simulation.running for simulation in self.simulations])
 
     def redraw(self, seed: int) -> None:
@@ -170,6 +195,11 @@ class SignalBatch:
         self.seeds, self.actions, self.redrawn = list(held.seeds), list(held.actions), list(held.redrawn)
         self.program, self.program_from = "", 0
         self._look(Moment.BEGIN)
+
+    @property
+    def sockets(self) -> list[int]:
+        """File descriptors on which the simulations answer."""
+        return [simulation.socket for simulation in self.simulations]
 
     def get_state(self) -> dict[str, Any]:
         """The present episodes as their seeds, their actions, who decides, and drivers drawn again."""

@@ -6,6 +6,7 @@ import contextlib
 import os
 import pickle
 import socket
+import struct
 import weakref
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -23,6 +24,11 @@ from sandbox_traffic.sumo.interface import SimulationSpec, SumoProgram, Switch, 
 from sandbox_traffic.sumo.library import require_libsumo
 from sandbox_traffic.sumo.protocol import LOG_FILE, OBJECT, encode_advance
 from sandbox_traffic.sumo.trips import Trips
+
+HEADER = struct.Struct("!i")
+"""Length of a message, before it, as `Connection.send_bytes` writes it."""
+
+BLOCK = 2**16
 
 
 class RemoteSimulation:
@@ -42,6 +48,11 @@ class RemoteSimulation:
     def pid(self) -> int | None:
         """The process that runs SUMO, None between episodes."""
         return None if self._episode is None else self._episode.pid
+
+    @property
+    def socket(self) -> int:
+        """File descriptor on which the episode's process answers."""
+        return self._running().socket
 
     def begin(self, time: float, seed: int, routes: str, scale: float = 1.0) -> None:
         """Begin an episode in a fresh process; answered by `values`."""
@@ -134,7 +145,13 @@ class EpisodeProcess:
         with worker_end:
             self.pid = self._server.fork(worker_end) if source is None else source.fork(worker_end)
         self._connection = Connection(environment_end.detach())
+        self._received = b""  # what has been read of the next message
         self.end = weakref.finalize(self, _disconnect, self._owner, self._connection)
+
+    @property
+    def socket(self) -> int:
+        """File descriptor on which the process answers."""
+        return self._connection.fileno()
 
     def fork(self, worker_end: socket.socket) -> int:
         """Copy the process; the copy serves ``worker_end``. Returns its id."""
@@ -158,26 +175,36 @@ class EpisodeProcess:
             raise self._death() from None
 
     def receive_values(self, out: NDArray[np.float64]) -> None:
-        try:
-            answer = self._connection.recv_bytes()
-        except (EOFError, OSError):
-            raise self._death() from None
+        answer = self._receive(out.nbytes)
         if answer == OBJECT:  # an error in place of values
             self.receive_object(announced=True)
         out[:] = np.frombuffer(answer)
 
     def receive_object(self, announced: bool = False) -> Any:
-        try:
-            if not announced:
-                self._connection.recv_bytes()
-            answer = self._connection.recv()
-        except (EOFError, OSError):
-            raise self._death() from None
+        if not announced:
+            self._receive(0)
+        answer = pickle.loads(self._receive(0))
         if isinstance(answer, SandboxError):
             raise answer
         if isinstance(answer, Exception):
             raise RunFailedError(f"SUMO's process failed: {answer!r}")
         return answer
+
+    def _receive(self, expected: int) -> bytes:
+        """The next message; one call of the system where it has the expected length."""
+        received, size = self._received, HEADER.size
+        number, block = self._connection.fileno(), max(expected + size, BLOCK)
+        try:
+            while len(received) < size or len(received) < size + HEADER.unpack_from(received)[0]:
+                part = os.read(number, block)
+                if not part:
+                    raise self._death()
+                received = received + part if received else part
+        except OSError:
+            raise self._death() from None
+        end = size + HEADER.unpack_from(received)[0]
+        self._received = received[end:]
+        return received[size:end]
 
     def _death(self) -> RunFailedError:
         """An error with the exit reason of the process and the end of SUMO's output, if there is any."""
