@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +61,7 @@ ARRAYS = (
 
 
 class Moment(IntEnum):
-    """When values are digested: after an interval, at the begin of episodes, or once more at the same time."""
+    """When values are digested: after an interval, as episodes begin, or once more at the same time."""
 
     INTERVAL = 0
     BEGIN = 1
@@ -168,7 +167,9 @@ class Digest:
             for signal, clock in enumerate(row):
                 phase[env, signal] = clock.phase
                 green = clock.green_since
-                since[env, signal] = green if len(green) == width else (*green, *green[-1:] * (width - len(green)))
+                since[env, signal] = (
+                    green if len(green) == width else (*green, *green[-1:] * (width - len(green)))
+                )
         np.divide(self._gap, -blocks.LOOP_DECAY, out=self._arriving)
         np.exp(self._arriving, out=self._arriving)
         self._update(self._pointer, moment)

@@ -96,7 +96,7 @@ class SignalMetrics:
         self.take(np.zeros((len(SUMS), *self._shape)), np.zeros((self._shape[0], 1)))
 
     def take(self, sums: Array, seconds: Array) -> None:
-        """Take over sums that are made elsewhere, `SUMS` of shape ``(5, num_envs, signals)``, and their time."""
+        """Take over sums made elsewhere, `SUMS` of shape ``(5, num_envs, signals)``, and their time."""
         self._seconds = seconds
         self._queue, self._lost, self._outside, self._passed, self._changes = sums
 

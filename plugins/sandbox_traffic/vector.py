@@ -37,8 +37,8 @@ def make_signals_vec(config: SignalConfig, reward: RewardSpec, num_envs: int) ->
 class _BatchVectorEnv(VectorEnv[Any, Any, Any]):
     """Seeds, autoreset and state of the vector environments of both tasks.
 
-    Episodes all take the same time, so all environments begin and end theirs together. `set_apart` lets each go
-    at its own pace; the results are the same.
+    Episodes all take the same time, so all environments begin and end theirs together. `set_apart` lets each
+    go at its own pace; the results are the same.
 
     Attributes:
         batches: The simulations: one batch of all, or one of each where they go apart.

@@ -1,10 +1,10 @@
 """Environments that run ahead of each other, so that none of them waits for the slowest.
 
-A vector environment steps all its environments together: at every step the fastest wait for the slowest, and all
-wait for the learner. Where environments have processes of their own, and the policy stays as it is for many steps,
-each can be given its next action as soon as it has finished its step. `AheadVectorEnv` plays such a rollout and keeps
-what comes out. The steps that follow take it from there: all layers above see the same vector environment as ever,
-in the same order, whoever was fast.
+A vector environment steps all its environments together: at every step the fastest wait for the slowest, and
+all wait for the learner. Where environments have processes of their own, and the policy stays as it is for
+many steps, each can be given its next action as soon as it has finished its step. `AheadVectorEnv` plays such
+a rollout and keeps what comes out. The steps that follow take it from there: all layers above see the same
+vector environment as ever, in the same order, whoever was fast.
 
 What comes out does not depend on who was fast as long as `Act` treats each environment by itself, with random
 numbers of its own.

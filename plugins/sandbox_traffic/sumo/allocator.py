@@ -1,8 +1,9 @@
 """The memory allocator of the processes that run SUMO.
 
-SUMO makes and frees a great number of small objects, and glibc's allocator takes a tenth of its time. Nothing needs
-to be installed: an allocator that is on the machine is preloaded, or the small one in ``native/pool.cpp`` where there
-is a compiler; otherwise glibc is asked for large pages. Results are the same with each.
+SUMO makes and frees a great number of small objects, and glibc's allocator takes a tenth of its time.
+Nothing needs to be installed: an allocator that is on the machine is preloaded, or the small one in
+``native/pool.cpp`` where there is a compiler; otherwise glibc is asked for large pages. Results are the same
+with each.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ def allocator_settings(environment: Mapping[str, str] = os.environ) -> dict[str,
     if path is not None and path.is_file():
         return {"LD_PRELOAD": str(path)}
     tunables = environment.get("GLIBC_TUNABLES", "")
-    return {} if "hugetlb" in tunables else {"GLIBC_TUNABLES": ":".join(filter(None, (tunables, LARGE_PAGES)))}
+    return (
+        {} if "hugetlb" in tunables else {"GLIBC_TUNABLES": ":".join(filter(None, (tunables, LARGE_PAGES)))}
+    )
 
 
 def _found(names: tuple[str, ...]) -> Path | None:

@@ -1,7 +1,7 @@
 """The compiled loop of an episode: built where there is a compiler, called through ctypes.
 
-SUMO's wheels hold its C++ headers, and the extension module its functions, so a compiler is all that is needed.
-Without one, everything runs in Python with the same results.
+SUMO's wheels hold its C++ headers, and the extension module its functions, so a compiler is all that is
+needed. Without one, everything runs in Python with the same results.
 """
 
 from __future__ import annotations
@@ -183,12 +183,13 @@ class CompiledLoop:
         self._library.loop_arrived(self._handle, ctypes.c_void_p(rows.ctypes.data))
         return rows
 
-    def loaded(self) -> list[str]:
-        """Names of all vehicles that have been loaded, in order."""
-        number = self._library.loop_loaded(self._handle, None)
-        names = (ctypes.c_char_p * max(number, 1))()
-        self._library.loop_loaded(self._handle, names)
-        return [name.decode() for name in names[:number] if name is not None]
+    def loaded(self) -> dict[str, float]:
+        """All vehicles that have been loaded, in order, and what emergency stops add to their waiting, s."""
+        number = self._library.loop_loaded(self._handle, None, None)
+        names, stopped = (ctypes.c_char_p * max(number, 1))(), (ctypes.c_double * max(number, 1))()
+        self._library.loop_loaded(self._handle, names, stopped)
+        pairs = zip(names[:number], stopped[:number], strict=True)
+        return {name.decode(): seconds for name, seconds in pairs if name is not None}
 
     def _check(self, code: int) -> None:
         if code:
@@ -204,7 +205,7 @@ def _texts(names: Sequence[str]) -> Any:
 
 
 def loads(path: Path | None) -> bool:
-    """Load the library, so that forked processes have it; whether it can be loaded beside this libsumo."""
+    """Load the library for forked processes to have; whether it can be loaded beside this libsumo."""
     try:
         return path is not None and bool(_load(path))
     except (OSError, StopIteration):

@@ -136,7 +136,15 @@ def _scan(path: Path, stamp: tuple[int, int], ordered: bool) -> DemandScan:
     parser.StartElementHandler, parser.EndElementHandler = on_start, on_end
     parse_xml(path, parser)
     return DemandScan(
-        tuple(departures), frozenset(triggered), stops, people, rare_actions, slowest, junctions, tuple(flows), (path,)
+        tuple(departures),
+        frozenset(triggered),
+        stops,
+        people,
+        rare_actions,
+        slowest,
+        junctions,
+        tuple(flows),
+        (path,),
     )
 
 

@@ -59,9 +59,7 @@ class LocalSimulation:
         library: The compiled loop; everything happens in Python if absent, with the same results.
     """
 
-    def __init__(
-        self, spec: SimulationSpec, folder: Path | None = None, library: Path | None = None
-    ) -> None:
+    def __init__(self, spec: SimulationSpec, folder: Path | None = None, library: Path | None = None) -> None:
         self._spec = spec
         self._sumo = import_libsumo()
         self._temporary = None if folder else TemporaryFolder()
@@ -217,7 +215,7 @@ class LocalSimulation:
             self._drivers.draw()
 
     def _step_and_log(self, log: TripLog, until: float) -> None:
-        """Simulate to ``until`` in parts after which arrived vehicles are read: steps, once one has teleported."""
+        """Simulate in parts after which arrived vehicles are read: steps, once one has teleported."""
         while self._time < until:
             length = self._spec.step_length if log.teleported else KEEP
             self._simulate(min(self._time + length, until))

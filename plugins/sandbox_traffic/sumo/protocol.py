@@ -2,9 +2,9 @@
 
 - To the fork server, over a Unix socket: `FORK` with one end of a socket pair attached, answered by the
   id of a new process that serves the pair; `STATUS` and a process id, answered by its exit code.
-- To the process of an episode, over the socket pair: pickled ``(method, *arguments)``, or what `encode_advance`
-  makes, which compiled code reads as well; answered by the vector of values as bytes, or by `OBJECT` and a
-  pickled object. Both ends are this package.
+- To the process of an episode, over the socket pair: pickled ``(method, *arguments)``, or what
+  `encode_advance` makes, which compiled code reads as well; answered by the vector of values as bytes, or by
+  `OBJECT` and a pickled object. Both ends are this package.
 """
 
 from __future__ import annotations

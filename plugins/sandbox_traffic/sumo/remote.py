@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import socket
 import struct
 import weakref
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
-from multiprocessing.reduction import send_handle
+from multiprocessing.reduction import ForkingPickler, send_handle
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +101,7 @@ class RemoteSimulation:
     def hold(self) -> EpisodeProcess:
         """Keep the present moment: its process waits, and the episode goes on in a copy of it.
 
-        Copies write their trips to the same file, so their episodes must not be played to the end.
+        Where SUMO writes trips, copies write to the same file: their episodes must not be played to the end.
         """
         source = self._running()
         self._episode = EpisodeProcess(self._folder.path, source)
@@ -164,7 +163,7 @@ class EpisodeProcess:
         return child
 
     def send(self, request: Any) -> None:
-        self.send_bytes(pickle.dumps(request))
+        self.send_bytes(ForkingPickler.dumps(request))
 
     def send_bytes(self, request: bytes) -> None:
         if os.getpid() != self._owner:
@@ -183,7 +182,7 @@ class EpisodeProcess:
     def receive_object(self, announced: bool = False) -> Any:
         if not announced:
             self._receive(0)
-        answer = pickle.loads(self._receive(0))
+        answer = ForkingPickler.loads(self._receive(0))
         if isinstance(answer, SandboxError):
             raise answer
         if isinstance(answer, Exception):

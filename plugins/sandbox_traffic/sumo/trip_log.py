@@ -1,7 +1,8 @@
 """The trips of an episode from SUMO's getters, without its trip output.
 
-SUMO's trip output costs a device a vehicle in every step, and a file. What it says of vehicles is known to their
-getters as well, to the last digit. Arrived vehicles are kept for `KEEP` s, so that they can still be asked.
+SUMO's trip output costs a device a vehicle in every step, and a file. What it says of vehicles is known to
+their getters as well, to the last digit. Arrived vehicles are kept for `KEEP` s, so that they can still be
+asked.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ COUNTERS = {
 """SUMO's parameters for what it counts in the whole network, by field of `Trips`."""
 
 Row = tuple[float, float, float, float, float, float]
-"""Of an arrived vehicle: depart, depart delay, arrival, waiting and time loss in s, and its rank by loading."""
+"""Of an arrived vehicle: depart, depart delay, arrival, waiting and time loss in s, and its rank."""
 
 
 class TripLog:
@@ -45,7 +46,7 @@ class TripLog:
 
     def begin(self) -> None:
         """Begin an episode."""
-        self.loaded: list[str] = []
+        self.loaded: dict[str, float] = {}
         self._ranks: dict[str, int] = {}
         self._rows: list[Row] = []
         self.teleported = False
@@ -59,12 +60,15 @@ class TripLog:
         simulation, vehicle = self._sumo.simulation, self._sumo.vehicle
         for name in simulation.getLoadedIDList():
             self._ranks[name] = len(self.loaded)
-            self.loaded.append(name)
+            self.loaded[name] = 0.0
+        # SUMO's trips count the step of an emergency stop as waiting, its getter does not.
+        for name in simulation.getEmergencyStoppingVehiclesIDList():
+            self.loaded[name] = self.loaded.get(name, 0.0) + simulation.getDeltaT()
         for name in simulation.getArrivedIDList():
             rank = self._ranks.pop(name, None)
             if rank is not None:
                 arrival = self._latest if self.teleported else vehicle.getLastActionTime(name)
-                self._rows.append((*self._figures(name, arrival), rank))
+                self._rows.append((*self._figures(name, arrival, self.loaded[name]), rank))
         if not self.teleported:
             self.teleported = simulation.getParameter("", COUNTERS["teleports"]) != "0"
 
@@ -74,13 +78,13 @@ class TripLog:
         simulation = self._sumo.simulation
         return float(simulation.getTime() - simulation.getDeltaT())
 
-    def _figures(self, name: str, arrival: float) -> tuple[float, float, float, float, float]:
+    def _figures(self, name: str, arrival: float, stopped: float) -> tuple[float, float, float, float, float]:
         vehicle = self._sumo.vehicle
         return (
             vehicle.getDeparture(name),
             vehicle.getDepartDelay(name),
             arrival,
-            vehicle.getAccumulatedWaitingTime(name),
+            vehicle.getAccumulatedWaitingTime(name) + stopped,
             vehicle.getTimeLoss(name),
         )
 
@@ -88,16 +92,16 @@ class TripLog:
         """Arrived vehicles in the order of arrival, a `Row` each."""
         return np.array(self._rows, dtype=np.float64).reshape(-1, 6)
 
-    def trips(self, arrived: NDArray[np.float64], loaded: list[str], now: float) -> Trips:
+    def trips(self, arrived: NDArray[np.float64], loaded: dict[str, float], now: float) -> Trips:
         """All trips at the end of an episode, in the order of SUMO's trip output and rounded as there.
 
         Args:
             arrived: A `Row` for each arrived vehicle.
-            loaded: Names of all loaded vehicles, by rank.
+            loaded: All loaded vehicles, by rank, and what emergency stops add to their waiting, s.
             now: The end, s.
         """
         there = set(arrived[:, 5].astype(np.int64).tolist())
-        rows = [*self._unfinished(name for rank, name in enumerate(loaded) if rank not in there)]
+        rows = [*self._unfinished(pair for rank, pair in enumerate(loaded.items()) if rank not in there)]
         finished = arrived[np.lexsort((arrived[:, 5], arrived[:, 2])), :5]
         table = np.concatenate((finished, np.array(rows, dtype=np.float64).reshape(-1, 5)))
         depart, delay, arrival, waiting, loss = table.T
@@ -113,11 +117,13 @@ class TripLog:
             **{name: int(parameter("", counter)) for name, counter in COUNTERS.items()},
         )
 
-    def _unfinished(self, names: Iterator[str]) -> Iterator[tuple[float, float, float, float, float]]:
+    def _unfinished(
+        self, vehicles: Iterator[tuple[str, float]]
+    ) -> Iterator[tuple[float, float, float, float, float]]:
         """Vehicles on the road, and those that should have departed by now."""
-        for name in names:
+        for name, stopped in vehicles:
             try:
-                depart, *others = self._figures(name, -1.0)
+                depart, *others = self._figures(name, -1.0, stopped)
             except self._sumo.TraCIException:  # SUMO has dropped it before its departure
                 continue
             if depart >= 0 or (others[0] >= 0 and not is_triggered(name, self._triggered)):

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import socket
 import sys
 from multiprocessing.connection import Connection
-from multiprocessing.reduction import recv_handle
+from multiprocessing.reduction import ForkingPickler, recv_handle
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +93,7 @@ def run_episode(connection: Connection, library: Path | None = None) -> int:
                 connection.send_bytes(OBJECT)
                 connection.send(error)
                 continue
-            method, *arguments = pickle.loads(request)
+            method, *arguments = ForkingPickler.loads(request)
             if method == "exit":
                 break
             if method == "fork":

@@ -1,9 +1,9 @@
 """Rollouts of on-policy algorithms in which no environment waits for another; see `sandbox.envs.ahead`.
 
-SB3 steps all environments together, and draws their actions from one stream of random numbers. Here every environment
-plays its steps of a rollout by itself: with the policy as it is at the rollout's begin, and with random numbers of its
-own, so that a training is the same however long each step takes. Then SB3 goes through the rollout as always: values,
-log-probabilities, bootstrapping and the update are its own.
+SB3 steps all environments together, and draws their actions from one stream of random numbers. Here every
+environment plays its steps of a rollout by itself: with the policy as it is at the rollout's begin, and with
+random numbers of its own, so that a training is the same however long each step takes. Then SB3 goes through
+the rollout as always: values, log-probabilities, bootstrapping and the update are its own.
 """
 
 from __future__ import annotations
@@ -144,7 +144,9 @@ class AheadPlayer:
         def act(index: int, observation: Element, mask: NDArray[np.bool_] | None) -> Array:
             # What the learner has seen at the rollout's begin has been normalised already.
             rows = present[index] if not raw[index] else self._seen(observation)
-            chosen = actor(rows, None if mask is None else mask.reshape(self._rows, -1), self._generators[index])
+            chosen = actor(
+                rows, None if mask is None else mask.reshape(self._rows, -1), self._generators[index]
+            )
             raw[index].append(chosen)
             action = self._adapter.written(_clipped(chosen, model.action_space).reshape(shape))
             return action if self._rows > 1 or self._joint else action[0]
@@ -181,9 +183,7 @@ class Actor:
         if isinstance(self._space, spaces.Box):
             self._std = np.exp(policy.log_std.detach().numpy())
 
-    def __call__(
-        self, rows: Array, mask: NDArray[np.bool_] | None, generator: np.random.Generator
-    ) -> Array:
+    def __call__(self, rows: Array, mask: NDArray[np.bool_] | None, generator: np.random.Generator) -> Array:
         """Sample an action for every row.
 
         Args:

@@ -59,6 +59,7 @@ struct Loop {
     std::unordered_map<std::string, std::pair<double, double>> losses;
     Names loaded;
     std::unordered_map<std::string, long> ranks;
+    std::unordered_map<std::string, double> stopped;  // s that emergency stops add to the waiting
     std::vector<Trip> log;
     std::vector<char> message;
     std::string error;
@@ -92,12 +93,17 @@ void collect(Loop& loop) {
         loop.ranks[name] = loop.loaded.size();
         loop.loaded.push_back(std::move(name));
     }
+    // SUMO's trips count the step of an emergency stop as waiting, its getter does not.
+    for (const auto& name : Simulation::getEmergencyStoppingVehiclesIDList()) loop.stopped[name] += loop.step_length;
     const double arrival = loop.now - loop.step_length;
     for (const auto& name : Simulation::getArrivedIDList()) {
         auto found = loop.ranks.find(name);
         if (found == loop.ranks.end()) continue;
-        loop.log.push_back({Vehicle::getDeparture(name), Vehicle::getDepartDelay(name), arrival,
-                            Vehicle::getAccumulatedWaitingTime(name), Vehicle::getTimeLoss(name), found->second});
+        const auto extra = loop.stopped.find(name);
+        const double waiting =
+            Vehicle::getAccumulatedWaitingTime(name) + (extra == loop.stopped.end() ? 0.0 : extra->second);
+        loop.log.push_back({Vehicle::getDeparture(name), Vehicle::getDepartDelay(name), arrival, waiting,
+                            Vehicle::getTimeLoss(name), found->second});
         loop.ranks.erase(found);
     }
 }
@@ -343,6 +349,7 @@ int loop_begin(void* handle, double time) {
     loop.losses.clear();
     loop.loaded.clear();
     loop.ranks.clear();
+    loop.stopped.clear();
     loop.log.clear();
     return guarded(loop, [&] { collect(loop); });
 }
@@ -399,11 +406,16 @@ long loop_arrived(void* handle, double* rows) {
     return loop.log.size();
 }
 
-// Names of all vehicles that have been loaded, in order; valid until the next step.
-long loop_loaded(void* handle, const char** into) {
+// Names of all vehicles that have been loaded, in order, valid until the next step, and what emergency stops add to
+// their waiting, s.
+long loop_loaded(void* handle, const char** into, double* stopped) {
     auto& loop = *(Loop*)handle;
     if (into)
-        for (const auto& name : loop.loaded) *into++ = name.c_str();
+        for (const auto& name : loop.loaded) {
+            *into++ = name.c_str();
+            const auto extra = loop.stopped.find(name);
+            *stopped++ = extra == loop.stopped.end() ? 0.0 : extra->second;
+        }
     return loop.loaded.size();
 }
 
