@@ -13,47 +13,14 @@ numbers of its own.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox.api.ahead import Act, StepsApart
 from sandbox.api.types import Array, Element, Options, Reset, Seeds, VectorEnvironment, VectorStep
 from sandbox.envs.wrappers import AnyVectorWrapper, reset_with
-
-Act = Callable[[int, Element, NDArray[np.bool_] | None], Array]
-"""``(environment, its observation, its action mask) -> its action``, without the axis over environments."""
-
-
-class StepsApart(Protocol):
-    """A vector environment whose environments can be stepped one by one."""
-
-    @property
-    def num_envs(self) -> int:
-        """Number of environments."""
-        ...
-
-    def set_apart(self) -> None:
-        """Prepare for stepping environments one by one; before the first reset."""
-        ...
-
-    def send(self, index: int, action: Element) -> None:
-        """Begin a step of environment ``index``."""
-        ...
-
-    def ready(self) -> list[int]:
-        """Wait until steps have ended, and say in which environments."""
-        ...
-
-    def receive(self, index: int) -> VectorStep:
-        """The step of environment ``index``, with autoreset, as of a vector environment of it alone."""
-        ...
-
-    def together(self, steps: Sequence[VectorStep]) -> VectorStep:
-        """One step of each environment, in order, as the step of the vector environment."""
-        ...
 
 
 class AheadVectorEnv(AnyVectorWrapper):
@@ -135,26 +102,6 @@ def steps_apart(envs: VectorEnvironment) -> bool:
 def with_ahead(envs: VectorEnvironment) -> VectorEnvironment:
     """The vector environment, able to play rollouts in which nobody waits where that is possible."""
     return AheadVectorEnv(envs) if steps_apart(envs) else envs
-
-
-def find_ahead(envs: Any) -> AheadVectorEnv | None:
-    """The layer that plays such rollouts, None where there is none or observations change above it."""
-    from sandbox.envs.observed import ObservedVectorEnv
-
-    for layer in chain(envs):
-        if isinstance(layer, ObservedVectorEnv):
-            return None
-        if isinstance(layer, AheadVectorEnv):
-            return layer
-    return None
-
-
-def chain(envs: Any) -> Iterator[Any]:
-    """A vector environment and all that it wraps."""
-    while envs is not None:
-        yield envs
-        wrapped = envs.env if isinstance(envs, gym.vector.VectorWrapper) else None
-        envs = getattr(envs, "joint_envs", None) or wrapped
 
 
 def _row(observation: Element, index: int) -> Element:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.api.ahead import chain
 from sandbox.api.types import Json, VectorEnvironment
-from sandbox.envs.ahead import chain
 from sandbox.envs.seeding import EnvSeeds, NativeSeeds
 
 

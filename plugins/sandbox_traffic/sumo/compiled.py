@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox_traffic.sumo.files import cache_folder
 from sandbox_traffic.sumo.interface import SimulationSpec
 from sandbox_traffic.sumo.library import import_libsumo
 
@@ -87,8 +88,6 @@ def _headers() -> Path | None:
 
 
 def _folders() -> tuple[Path, Path]:
-    from sandbox_traffic.network.netconvert import cache_folder
-
     return cache_folder(), Path(tempfile.gettempdir()) / f"sandbox-rl-traffic-{os.getuid()}"
 
 
@@ -217,7 +216,7 @@ def _load(path: Path) -> ctypes.CDLL:
     import_libsumo()
     module = next(found for name in MODULES if (found := sys.modules.get(name)) is not None)
     assert module.__file__ is not None
-    # Its functions become visible to the library; this is the module that Python has loaded, not a second one.
+    # Its functions become visible to the library. This is the module that Python has loaded, no second one.
     ctypes.CDLL(module.__file__, mode=ctypes.RTLD_GLOBAL)
     loaded = ctypes.CDLL(str(path))
     for name, kind in (

@@ -223,7 +223,7 @@ class LocalSimulation:
 
     def _simulate(self, until: float) -> None:
         start = process_time()
-        self._sumo.simulation.step(float(until))
+        self._sumo.simulationStep(float(until))
         self._step_seconds += process_time() - start
         self._time = until
 

@@ -20,11 +20,11 @@ from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.torch_layers import FlattenExtractor
 from stable_baselines3.common.vec_env import VecNormalize
 
+from sandbox.api.ahead import RunsAhead, find_ahead
 from sandbox.api.errors import InvalidValueError, MisfitError
 from sandbox.api.types import Array, Element, Json
 from sandbox.backends.sb3.normaliser import observation_statistics
 from sandbox.backends.sb3.vec_env import VecEnvAdapter
-from sandbox.envs.ahead import AheadVectorEnv, find_ahead
 
 Layer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -38,7 +38,7 @@ ACTIVATIONS: dict[type[torch.nn.Module], Layer] = {
 """Activations of actors that are computed here, as PyTorch defines them."""
 
 
-def require_ahead(envs: Any) -> AheadVectorEnv:
+def require_ahead(envs: Any) -> RunsAhead:
     """The layer that plays rollouts in which nobody waits, prepared for it; before the first reset.
 
     Raises:
@@ -68,9 +68,7 @@ class AheadPlayer:
         InvalidValueError: If the policy is not one of plain layers.
     """
 
-    def __init__(
-        self, model: OnPolicyAlgorithm, adapter: VecEnvAdapter, ahead: AheadVectorEnv, seed: int
-    ) -> None:
+    def __init__(self, model: OnPolicyAlgorithm, adapter: VecEnvAdapter, ahead: RunsAhead, seed: int) -> None:
         self._model, self._adapter, self._ahead = model, adapter, ahead
         self._rows = adapter.num_envs // ahead.num_envs
         self._normaliser: VecNormalize | None = model.get_vec_normalize_env()

@@ -182,7 +182,8 @@ def test_vehicles_that_collide_and_teleport_are_those_of_sumos_output(way: bool,
         '<routes><vType id="reckless" tau="0.05" minGap="0" sigma="1" decel="0.8" emergencyDecel="0.8" '
         'apparentDecel="0.8" jmDriveAfterRedTime="1000" jmIgnoreFoeProb="1" jmIgnoreFoeSpeed="100"/>'
         + "".join(
-            f'<flow id="{a}" type="reckless" from="{a}_in" to="{b}_out" begin="0" end="300" vehsPerHour="900"/>'
+            f'<flow id="{a}" type="reckless" from="{a}_in" to="{b}_out" begin="0" end="300" '
+            'vehsPerHour="900"/>'
             for a, b in (("west", "east"), ("north", "south"))
         )
         + "</routes>"
@@ -256,14 +257,16 @@ def test_an_allocator_is_preloaded_unless_the_user_has_another(
 
 @needs_compiler
 def test_the_pool_gives_and_takes_back_memory(tmp_path: Path) -> None:
-    """A C++ program that makes, checks and frees objects of all sizes, on two threads, with the pool preloaded."""
+    """A program that makes, checks and frees objects of all sizes on two threads."""
     source = tmp_path / "churn.cpp"
     source.write_text(
         "#include <map>\n#include <string>\n#include <thread>\n#include <vector>\n"
         "int churn() { std::map<int, std::string> kept; unsigned state = 1; int bad = 0;\n"
-        "  for (int i = 0; i < 200000; i++) { state = state * 1664525u + 1013904223u; int key = state >> 20;\n"
+        "  for (int i = 0; i < 200000; i++) { state = state * 1664525u + 1013904223u;\n"
+        "    int key = state >> 20;\n"
         "    auto found = kept.find(key); size_t size = state % 700;\n"
-        "    if (found != kept.end()) { for (char c : found->second) bad += c != char(key); kept.erase(found); }\n"
+        "    if (found != kept.end()) { for (char c : found->second) bad += c != char(key);\n"
+        "      kept.erase(found); }\n"
         "    else kept[key] = std::string(size, char(key)); }\n  return bad; }\n"
         "int main() { int other = 1; std::thread thread([&] { other = churn(); }); int mine = churn();\n"
         "  thread.join(); return mine || other; }\n"

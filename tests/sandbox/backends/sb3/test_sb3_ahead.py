@@ -15,7 +15,8 @@ from gymnasium import spaces
 from sb3_tasks import Corridor, short, trained, vector
 
 from sandbox.api import InvalidValueError, MisfitError
-from sandbox.envs.ahead import AheadVectorEnv, find_ahead
+from sandbox.api.ahead import find_ahead
+from sandbox.envs.ahead import AheadVectorEnv
 from sandbox.envs.workers import WorkerVectorEnv
 
 
