@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from sandbox.api import RewardBreakdown, RewardSpec
 from sandbox_traffic.config import SignalConfig
+from sandbox_traffic.digest import Moment, make_digest
+from sandbox_traffic.dynamics import PhaseClock
 from sandbox_traffic.metrics import SignalMetrics
-from sandbox_traffic.network.signal_network import load_network
+from sandbox_traffic.network.signal_network import SignalNetwork, load_network
 from sandbox_traffic.observations import OBSERVATIONS, Observer
 from sandbox_traffic.reward import Transition
 from sandbox_traffic.simulation import Held, SignalSimulation
@@ -51,6 +53,7 @@ class SignalBatch:
         config: The parameters.
         reward: The reward of every signal.
         num_envs: Number of simulations.
+        network: The network of ``config``, if it has been loaded.
 
     Attributes:
         network: The network.
@@ -63,10 +66,16 @@ class SignalBatch:
         redrawn: Decisions before later drivers were drawn again, and the seed of that.
     """
 
-    def __init__(self, config: SignalConfig, reward: RewardSpec, num_envs: int = 1) -> None:
+    def __init__(
+        self,
+        config: SignalConfig,
+        reward: RewardSpec,
+        num_envs: int = 1,
+        network: SignalNetwork | None = None,
+    ) -> None:
         if not config.emissions and any(reward.weights.get(term) for term in EMISSION_TERMS):
             config = config.model_copy(update={"emissions": True})
-        self.network = load_network(config)
+        self.network = load_network(config) if network is None else network
         self.program, self.program_from = "", 0
         self.observer = Observer(self.network, OBSERVATIONS[config.observation])
         self.seeds: list[int] = []
@@ -77,13 +86,22 @@ class SignalBatch:
         self.simulations = [SignalSimulation(self.network, row) for row in self._values]
         self._state: NetworkState | None = None
         self._previous: NetworkState | None = None
+        self._begun = False
+        self._requested = np.zeros((num_envs, len(self.network.signals)), dtype=np.int64)
         self._signal_metrics = SignalMetrics(num_envs, len(self.network.signals))
+        observation = OBSERVATIONS[config.observation]
+        self._digest = make_digest(self.network, self.observer, observation, reward, self._values)
+        if self._digest is not None:
+            self._signal_metrics.take(self._digest.sums, self._digest.seconds)
 
     @property
     def state(self) -> NetworkState:
         """All simulations at the present time."""
-        if self._state is None:
+        if not self._begun:
             raise RuntimeError("no episode has begun: call reset() first")
+        if self._state is None:
+            now = [simulation.now for simulation in self.simulations]
+            self._state = read_state(self.network, self._values, now, self._clocks())
         return self._state
 
     @property
@@ -93,15 +111,22 @@ class SignalBatch:
 
     def reset(self, seeds: Sequence[int]) -> None:
         """Begin the episode of each simulation's seed."""
+        self.reset_async(seeds)
+        self.reset_wait()
+
+    def reset_async(self, seeds: Sequence[int]) -> None:
+        """Request the episodes of these seeds."""
         self.seeds, self.actions = [int(seed) for seed in seeds], []
         self.program, self.program_from = "", 0
         self.redrawn = []
         for simulation, seed in zip(self.simulations, self.seeds, strict=True):
             simulation.reset_async(seed)
+
+    def reset_wait(self) -> None:
+        """Wait until the episodes have begun."""
         for simulation in self.simulations:
             simulation.reset_wait()
-        self._state = self._previous = self._read_state()
-        self._signal_metrics.reset()
+        self._look(Moment.BEGIN)
 
     def follow(self, program: str) -> None:
         """Leave all signals to SUMO for the rest of the episode.
@@ -118,7 +143,7 @@ class SignalBatch:
             simulation.follow_async(programs)
         for simulation in self.simulations:
             simulation.follow_wait()
-        self._state = self._read_state()
+        self._look(Moment.AGAIN)
 
     def step(self, phases: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Request phases, shape ``(num_envs, signals)``, and let one decision interval pass.
@@ -126,15 +151,23 @@ class SignalBatch:
         Returns:
             Whose episode has ended, shape ``(num_envs,)``.
         """
+        self.step_async(phases)
+        return self.step_wait()
+
+    def step_async(self, phases: NDArray[np.int64]) -> None:
+        """Request phases; see `step`."""
         for simulation, row in zip(self.simulations, phases.tolist(), strict=True):
             simulation.step_async(row)
+        self._requested = phases
+
+    def step_wait(self) -> NDArray[np.bool_]:
+        """Let the interval pass for which phases have been requested; see `step`."""
         for simulation in self.simulations:
             simulation.step_wait()
         for simulation in self.simulations:
             simulation.finish_wait()
-        self._previous, self._state = self.state, self._read_state()
-        self._signal_metrics.update(self._previous, self._state)
-        self.actions.append(phases)
+        self._look()
+        self.actions.append(self._requested)
         return np.array([not simulation.running for simulation in self.simulations])
 
     def redraw(self, seed: int) -> None:
@@ -161,8 +194,12 @@ class SignalBatch:
             simulation.go_on(kept)
         self.seeds, self.actions, self.redrawn = list(held.seeds), list(held.actions), list(held.redrawn)
         self.program, self.program_from = "", 0
-        self._state = self._previous = self._read_state()
-        self._signal_metrics.reset()
+        self._look(Moment.BEGIN)
+
+    @property
+    def sockets(self) -> list[int]:
+        """File descriptors on which the simulations answer."""
+        return [simulation.socket for simulation in self.simulations]
 
     def get_state(self) -> dict[str, Any]:
         """The present episodes as their seeds, their actions, who decides, and drivers drawn again."""
@@ -191,19 +228,23 @@ class SignalBatch:
 
     def observations(self) -> NDArray[np.float32]:
         """Observations, shape ``(num_envs, signals, width)``."""
-        return self.observer.observe(self.state)
+        return self.observer.observe(self.state) if self._digest is None else self._digest.observation.copy()
 
     def rewards(self) -> RewardBreakdown:
         """Reward and terms of the last interval, shape ``(num_envs, signals)`` each."""
+        if self._digest is not None:
+            return RewardBreakdown(self._digest.total.copy(), self._digest.reward_terms())
         assert self._previous is not None
         return self._reward(Transition.between(self._previous, self.state))
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Phases that may be requested, shape ``(num_envs, signals, max_phases)``, padded with false."""
-        return self.state.action_mask.copy()
+        return (self.state.action_mask if self._digest is None else self._digest.mask).copy()
 
     def phases(self) -> NDArray[np.int64]:
         """The phase that is green or being changed to, shape ``(num_envs, signals)``."""
+        if self._digest is not None:
+            return self._digest.phase.copy()
         return np.asarray(self.state.phase, dtype=np.int64)
 
     def held(self) -> NDArray[np.bool_]:
@@ -242,10 +283,24 @@ class SignalBatch:
         for simulation in self.simulations:
             simulation.close()
 
-    def _read_state(self) -> NetworkState:
-        now = [simulation.now for simulation in self.simulations]
-        clocks = [simulation.clocks for simulation in self.simulations]
-        return read_state(self.network, self._values, now, clocks)
+    def _clocks(self) -> list[tuple[PhaseClock, ...]]:
+        return [simulation.clocks for simulation in self.simulations]
+
+    def _look(self, moment: Moment = Moment.INTERVAL) -> None:
+        """Take over the values that have been read."""
+        self._begun = True
+        if self._digest is not None:
+            self._state = None  # made when somebody asks
+            self._digest.update([simulation.now for simulation in self.simulations], self._clocks(), moment)
+            return
+        before, self._state = self._state, None
+        if moment is Moment.BEGIN:
+            self._previous = self.state
+            self._signal_metrics.reset()
+        elif moment is Moment.INTERVAL:
+            assert before is not None
+            self._previous = before
+            self._signal_metrics.update(before, self.state)
 
 
 def as_phases(actions: Any, num_envs: int) -> NDArray[np.int64]:

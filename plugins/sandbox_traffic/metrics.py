@@ -76,6 +76,10 @@ def growth(trips: Trips, begin: float, end: float) -> float:
     return float((centred * present).sum() / (centred**2).sum() * 3600.0)
 
 
+SUMS = ("queue", "lost", "outside", "passed", "changes")
+"""What `SignalMetrics` sums up, in the order of `SignalMetrics.sums`."""
+
+
 class SignalMetrics:
     """Metrics of every signal of several simulations, summed up over an episode.
 
@@ -89,8 +93,12 @@ class SignalMetrics:
 
     def reset(self) -> None:
         """Begin new episodes."""
-        self._seconds = np.zeros((self._shape[0], 1))
-        self._queue, self._lost, self._outside, self._passed, self._changes = np.zeros((5, *self._shape))
+        self.take(np.zeros((len(SUMS), *self._shape)), np.zeros((self._shape[0], 1)))
+
+    def take(self, sums: Array, seconds: Array) -> None:
+        """Take over sums made elsewhere, `SUMS` of shape ``(5, num_envs, signals)``, and their time."""
+        self._seconds = seconds
+        self._queue, self._lost, self._outside, self._passed, self._changes = sums
 
     def update(self, before: NetworkState, after: NetworkState) -> None:
         """Add the interval between two states."""

@@ -244,14 +244,20 @@ class Observer:
     Attributes:
         sizes: Length of each signal's observation.
         width: Largest of the sizes.
+        blocks: The blocks.
+        starts: Column at which each block begins, where all blocks of all signals are laid side by side.
+        columns: Number of these columns; the one behind them holds zeros.
+        table: Columns of each signal's observation, shape ``(signals, width)``.
+        same_size: Whether these are all columns in order.
     """
 
     def __init__(self, network: SignalNetwork, observation: Observation) -> None:
-        self._blocks, self._network = observation.blocks, network
+        self.blocks, self._network = observation.blocks, network
         signals = range(len(network.signals))
-        counts = [_counts(network, block.per) for block in self._blocks]
+        counts = [_counts(network, block.per) for block in self.blocks]
         starts = np.cumsum([0, *(max(row) for row in counts)]).tolist()
         zero = starts[-1]  # column of zeros behind the blocks
+        self.starts, self.columns = starts[:-1], zero
         columns = [
             [
                 start + place
@@ -262,15 +268,15 @@ class Observer:
         ]
         self.sizes = [len(row) for row in columns]
         self.width = max(self.sizes)
-        self._table: NDArray[np.intp] = np.full((len(columns), self.width), zero, dtype=np.intp)
+        self.table: NDArray[np.intp] = np.full((len(columns), self.width), zero, dtype=np.intp)
         for signal, row in enumerate(columns):
-            self._table[signal, : len(row)] = row
+            self.table[signal, : len(row)] = row
         self._counts = counts
-        self._same_size = self.width == zero and bool((self._table == np.arange(zero)).all())
+        self.same_size = self.width == zero and bool((self.table == np.arange(zero)).all())
         self._bounds = [self._block_bounds([row[signal] for row in counts]) for signal in signals]
 
     def _block_bounds(self, counts: list[int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        low, high = ([getattr(block, side) for block in self._blocks] for side in ("low", "high"))
+        low, high = ([getattr(block, side) for block in self.blocks] for side in ("low", "high"))
         return np.repeat(low, counts).astype(np.float32), np.repeat(high, counts).astype(np.float32)
 
     def bounds(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -287,18 +293,18 @@ class Observer:
                 f"{str(block.values.__doc__).rstrip('.')}; {_BY[block.per]}",
                 _entries(signal, block.per, counts[index]),
             )
-            for block, counts in zip(self._blocks, self._counts, strict=True)
+            for block, counts in zip(self.blocks, self._counts, strict=True)
             if counts[index]
         ]
 
     def observe(self, state: NetworkState) -> NDArray[np.float32]:
         """Observations of all signals, shape ``(num_envs, signals, width)``."""
-        parts = [block.values(state) for block in self._blocks]
-        if self._same_size:
+        parts = [block.values(state) for block in self.blocks]
+        if self.same_size:
             return np.concatenate(parts, axis=-1, dtype=np.float32)
         parts.append(np.zeros((*parts[0].shape[:2], 1)))
         full = np.concatenate(parts, axis=-1, dtype=np.float32)
-        return np.take_along_axis(full, self._table[None], axis=2)
+        return np.take_along_axis(full, self.table[None], axis=2)
 
 
 _BY: dict[Per, str] = {

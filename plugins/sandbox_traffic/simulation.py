@@ -90,6 +90,12 @@ class SignalSimulation:
         """Whether an episode has begun and not ended."""
         return self._started and self.metrics is None
 
+    @property
+    def socket(self) -> int:
+        """File descriptor on which the episode's process answers."""
+        assert isinstance(self._sumo, RemoteSimulation)
+        return self._sumo.socket
+
     def reset_async(self, seed: int) -> None:
         """Request the episode that belongs to ``seed``."""
         if self._sumo is None:

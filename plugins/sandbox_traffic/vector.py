@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from multiprocessing.connection import wait
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,9 @@ from sandbox_traffic.copying import reduce_by_replay
 from sandbox_traffic.network.roads import require_one_signal
 
 Info = dict[str, Any]
+VectorStep = tuple[
+    NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
+]
 
 
 def make_signal_vec(config: SignalConfig, reward: RewardSpec, num_envs: int) -> SignalVectorEnv:
@@ -32,10 +37,11 @@ def make_signals_vec(config: SignalConfig, reward: RewardSpec, num_envs: int) ->
 class _BatchVectorEnv(VectorEnv[Any, Any, Any]):
     """Seeds, autoreset and state of the vector environments of both tasks.
 
-    Episodes all take the same time, so all environments begin and end theirs together.
+    Episodes all take the same time, so all environments begin and end theirs together. `set_apart` lets each
+    go at its own pace; the results are the same.
 
     Attributes:
-        batch: The simulations.
+        batches: The simulations: one batch of all, or one of each where they go apart.
     """
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
@@ -43,9 +49,23 @@ class _BatchVectorEnv(VectorEnv[Any, Any, Any]):
     def __init__(self, config: SignalConfig, reward: RewardSpec, num_envs: int) -> None:
         self._arguments = (config, reward, num_envs)
         self.num_envs = num_envs
-        self.batch = SignalBatch(config, reward, num_envs)
+        self.batches = [SignalBatch(config, reward, num_envs)]
         self.render_mode = None
         self._generators = [seeding.np_random()[0] for _ in range(num_envs)]
+        self._under_way: set[int] = set()
+
+    @property
+    def batch(self) -> SignalBatch:
+        """All simulations, or the first where they go apart."""
+        return self.batches[0]
+
+    def set_apart(self) -> None:
+        """Let the environments be stepped one by one, by `send` and `receive`; before the first reset."""
+        if len(self.batches) == 1 < self.num_envs:
+            config, reward, number = self._arguments
+            network = self.batch.network
+            self.batch.close()
+            self.batches = [SignalBatch(config, reward, 1, network) for _ in range(number)]
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
@@ -56,62 +76,122 @@ class _BatchVectorEnv(VectorEnv[Any, Any, Any]):
             for index, env_seed in enumerate(seeds):
                 if env_seed is not None:
                     self._generators[index] = seeding.np_random(env_seed)[0]
-        self._begin_episodes()
-        return self._observations(), self._infos()
+        for number, batch in enumerate(self.batches):
+            batch.reset_async(self._draw_seeds(number))
+        for batch in self.batches:
+            batch.reset_wait()
+        parts = [(self._observations(batch), self._infos(batch)) for batch in self.batches]
+        return np.concatenate([part[0] for part in parts]), _joined([part[1] for part in parts])
 
     def step(
         self, actions: Any
     ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], Info]:
         """Request phases and let one decision interval pass; ended episodes are followed by the next."""
-        done = self.batch.step(as_phases(actions, self.num_envs))
-        observations = self._observations()
-        rewards, outcome = self._outcome(done)
-        info = self._infos() | outcome
+        phases = as_phases(actions, self.num_envs)
+        size = self.num_envs // len(self.batches)
+        for number, batch in enumerate(self.batches):
+            batch.step_async(phases[number * size : (number + 1) * size])
+        return self.together([self._receive(number) for number in range(len(self.batches))])
+
+    def send(self, index: int, action: Any) -> None:
+        """Request phases in environment ``index`` alone; needs `set_apart`."""
+        self.batches[index].step_async(as_phases(action, 1))
+        self._under_way.add(index)
+
+    def ready(self) -> list[int]:
+        """Wait until intervals have passed, and say in which environments."""
+        under_way = sorted(self._under_way)
+        sockets = {self.batches[index].sockets[0]: index for index in under_way}
+        return sorted(sockets[number] for number in wait(list(sockets)) if isinstance(number, int))
+
+    def receive(self, index: int) -> VectorStep:
+        """The step of environment ``index``, as of a vector environment of it alone."""
+        self._under_way.discard(index)
+        return self._receive(index)
+
+    def together(self, steps: Sequence[VectorStep]) -> VectorStep:
+        """Steps of the environments as one."""
+        if len(steps) == 1:
+            return steps[0]
+        observation, reward, terminated, truncated = (
+            np.concatenate([step[column] for step in steps]) for column in range(4)
+        )
+        return observation, reward, terminated, truncated, _joined([step[4] for step in steps])
+
+    def _receive(self, number: int) -> VectorStep:
+        """The step of one batch."""
+        batch = self.batches[number]
+        done = batch.step_wait()
+        observations = self._observations(batch)
+        rewards, outcome = self._outcome(batch, done)
+        info = self._infos(batch) | outcome
         if done.any():
-            final_obs = np.empty(self.num_envs, dtype=object)
+            final_obs = np.empty(len(done), dtype=object)
             final_obs[:] = list(observations)
-            final_info = info | {"metrics": self.batch.metrics(), "_metrics": done}
-            final_info["signal_metrics"] = self.batch.signal_metrics()
-            self._begin_episodes()
-            observations = self._observations()
-            info = self._infos() | outcome
+            final_info = info | {"metrics": batch.metrics(), "_metrics": done}
+            final_info["signal_metrics"] = batch.signal_metrics()
+            batch.reset_async(self._draw_seeds(number))
+            batch.reset_wait()
+            observations = self._observations(batch)
+            info = self._infos(batch) | outcome
             info |= {
                 "final_obs": final_obs, "_final_obs": done, "final_info": final_info, "_final_info": done
             }  # fmt: skip
-        return observations, rewards, np.zeros(self.num_envs, dtype=np.bool_), done, info
+        return observations, rewards, np.zeros(len(done), dtype=np.bool_), done, info
 
     def close_extras(self, **kwargs: Any) -> None:
         """Free the simulators."""
-        self.batch.close()
+        for batch in self.batches:
+            batch.close()
 
     def get_state(self) -> dict[str, Any]:
         """Generators, and the present episodes as `SignalBatch.get_state` has them."""
         generators = [generator.bit_generator.state for generator in self._generators]
-        return {"generators": generators, **self.batch.get_state()}
+        states = [batch.get_state() for batch in self.batches]
+        seeds = [seed for state in states for seed in state["seeds"]]
+        actions = np.concatenate([state["actions"] for state in states], axis=1)
+        return {"generators": generators, **states[0], "seeds": seeds, "actions": actions}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restore the generators, and replay the episodes up to their last actions."""
         for generator, generator_state in zip(self._generators, state["generators"], strict=True):
             generator.bit_generator.state = generator_state
-        self.batch.set_state(state)
+        size = self.num_envs // len(self.batches)
+        for number, batch in enumerate(self.batches):
+            part = slice(number * size, (number + 1) * size)
+            batch.set_state(state | {"seeds": state["seeds"][part], "actions": state["actions"][:, part]})
 
     def __reduce__(self) -> Any:
         """Copies and pickles play on from the same moment; see `sandbox_traffic.copying`."""
         return reduce_by_replay(self, self._arguments)
 
-    def _begin_episodes(self) -> None:
-        self.batch.reset([draw_seed(generator) for generator in self._generators])
+    def _draw_seeds(self, number: int) -> list[int]:
+        """Seeds of the next episodes of one batch."""
+        size = self.num_envs // len(self.batches)
+        return [draw_seed(each) for each in self._generators[number * size : (number + 1) * size]]
 
-    def _observations(self) -> NDArray[np.float32]:
+    def _observations(self, batch: SignalBatch) -> NDArray[np.float32]:
         raise NotImplementedError
 
-    def _infos(self) -> Info:
+    def _infos(self, batch: SignalBatch) -> Info:
         """Infos of the present time."""
         raise NotImplementedError
 
-    def _outcome(self, done: NDArray[np.bool_]) -> tuple[NDArray[np.float64], Info]:
+    def _outcome(self, batch: SignalBatch, done: NDArray[np.bool_]) -> tuple[NDArray[np.float64], Info]:
         """Rewards and infos of the last interval."""
         raise NotImplementedError
+
+
+def _joined(infos: Sequence[Info]) -> Info:
+    """Infos of several batches, whose episodes end together, as one."""
+    if len(infos) == 1:
+        return infos[0]
+    return {
+        name: _joined([info[name] for info in infos])
+        if isinstance(value, dict)
+        else np.concatenate([info[name] for info in infos])
+        for name, value in infos[0].items()
+    }
 
 
 class SignalVectorEnv(_BatchVectorEnv):
@@ -124,19 +204,19 @@ class SignalVectorEnv(_BatchVectorEnv):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
 
-    def _observations(self) -> NDArray[np.float32]:
-        return self.batch.observations()[:, 0]
+    def _observations(self, batch: SignalBatch) -> NDArray[np.float32]:
+        return batch.observations()[:, 0]
 
-    def _infos(self) -> Info:
+    def _infos(self, batch: SignalBatch) -> Info:
         return {
-            "action_mask": self.batch.action_masks()[:, 0],
-            "held": self.batch.held()[:, 0],
-            "phase": self.batch.phases()[:, 0],
-            "time": self.batch.times(),
+            "action_mask": batch.action_masks()[:, 0],
+            "held": batch.held()[:, 0],
+            "phase": batch.phases()[:, 0],
+            "time": batch.times(),
         }
 
-    def _outcome(self, done: NDArray[np.bool_]) -> tuple[NDArray[np.float64], Info]:
-        breakdown = self.batch.rewards()
+    def _outcome(self, batch: SignalBatch, done: NDArray[np.bool_]) -> tuple[NDArray[np.float64], Info]:
+        breakdown = batch.rewards()
         terms = {name: values[:, 0] for name, values in breakdown.terms.items()}
         return breakdown.total[:, 0], {"reward_terms": terms}
 
@@ -163,24 +243,24 @@ class SignalsVectorEnv(_BatchVectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._all_agents = np.ones((num_envs, len(self.agents)), dtype=np.bool_)
 
-    def _observations(self) -> NDArray[np.float32]:
-        return self.batch.observations()
+    def _observations(self, batch: SignalBatch) -> NDArray[np.float32]:
+        return batch.observations()
 
-    def _infos(self) -> Info:
+    def _infos(self, batch: SignalBatch) -> Info:
         return {
-            "active": self._all_agents,
-            "action_mask": self.batch.action_masks(),
-            "held": self.batch.held(),
-            "phase": self.batch.phases(),
-            "time": self.batch.times(),
+            "active": self._all_agents[: len(batch.simulations)],
+            "action_mask": batch.action_masks(),
+            "held": batch.held(),
+            "phase": batch.phases(),
+            "time": batch.times(),
         }
 
-    def _outcome(self, done: NDArray[np.bool_]) -> tuple[NDArray[np.float64], Info]:
-        breakdown = self.batch.rewards()
+    def _outcome(self, batch: SignalBatch, done: NDArray[np.bool_]) -> tuple[NDArray[np.float64], Info]:
+        breakdown, everyone = batch.rewards(), self._all_agents[: len(done)]
         return breakdown.total.sum(axis=1), {
             "agent_rewards": breakdown.total,
-            "agent_terminated": ~self._all_agents,
-            "agent_truncated": self._all_agents & done[:, None],
-            "acted": self._all_agents,
+            "agent_terminated": ~everyone,
+            "agent_truncated": everyone & done[:, None],
+            "acted": everyone,
             "reward_terms": breakdown.terms,
         }

@@ -20,7 +20,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -129,7 +129,10 @@ def follow_parent(parent: Parent, grace: int = 0) -> None:
 
 
 def start_module(
-    module: str, arguments: Sequence[str] = (), pass_fds: Sequence[int] = ()
+    module: str,
+    arguments: Sequence[str] = (),
+    pass_fds: Sequence[int] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start ``python -m module ARGUMENTS... PARENT`` as a child of this process.
 
@@ -141,6 +144,7 @@ def start_module(
         module: Its full name.
         arguments: Of the command line, before the parent's.
         pass_fds: Open files that the child inherits under the same numbers.
+        environment: Variables of its environment, in addition to those of this process.
 
     Raises:
         OSError: If it cannot be started.
@@ -155,7 +159,7 @@ def start_module(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, **(environment or {}), "PYTHONPATH": path},
         )
 
 

@@ -11,6 +11,7 @@ import gymnasium as gym
 
 from sandbox.api.errors import InvalidValueError
 from sandbox.api.types import Environment, VectorEnvironment
+from sandbox.envs.ahead import with_ahead
 from sandbox.envs.expert import MakeExpert, NativeExpertLabels
 from sandbox.envs.seeding import EnvSeeds, NativeSeeds
 from sandbox.envs.single import EnvFactory, make_single
@@ -104,6 +105,7 @@ def make_training(
     if is_native(scenario) and (expert is None or expert.memoryless):
         raw = raw_native(scenario, num_envs, evaluation=False)
         mode = native_resume(scenario, raw)
+        raw = with_ahead(raw)
         if mode == "replay":
             seeded: VectorEnvironment = SameStep(EnvSeeds(raw, seed, low, high))
         else:

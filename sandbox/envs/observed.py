@@ -58,6 +58,8 @@ class ObservedEnv(gym.Wrapper[Any, Any, Any, Any]):
 class ObservedVectorEnv(AnyVectorWrapper):
     """A native vector environment with an observation that is a function of its own."""
 
+    changes_observations = True
+
     def __init__(self, env: VectorEnvironment, observation: Observation) -> None:
         super().__init__(env)
         self._observer: Observer = resolve(observation.make)(env.unwrapped)

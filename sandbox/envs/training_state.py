@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import gymnasium as gym
-
+from sandbox.api.ahead import chain
 from sandbox.api.types import Json, VectorEnvironment
 from sandbox.envs.seeding import EnvSeeds, NativeSeeds
 
@@ -46,7 +45,7 @@ def restore(envs: VectorEnvironment, state: Json, on_message: Callable[[str], No
 
 def _seeded(envs: Any) -> tuple[Any, Any]:
     """The wrapper that seeds a native vector environment, or else the vector of single environments."""
-    for layer in _chain(envs):
+    for layer in chain(envs):
         if isinstance(layer, EnvSeeds | NativeSeeds):
             return layer, None
     return None, layer
@@ -54,12 +53,4 @@ def _seeded(envs: Any) -> tuple[Any, Any]:
 
 def _layers(envs: Any) -> list[Any]:
     """Wrappers outside of the one that seeds, outermost first, that keep something themselves."""
-    return [layer for layer in _chain(envs) if hasattr(type(layer), "get_layer")]
-
-
-def _chain(envs: Any) -> Iterator[Any]:
-    """A vector environment and all that it wraps."""
-    while envs is not None:
-        yield envs
-        wrapped = envs.env if isinstance(envs, gym.vector.VectorWrapper) else None
-        envs = getattr(envs, "joint_envs", None) or wrapped
+    return [layer for layer in chain(envs) if hasattr(type(layer), "get_layer")]

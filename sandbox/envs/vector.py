@@ -9,6 +9,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from sandbox.api.errors import PluginError
 from sandbox.api.types import Bools, Element, Info, VectorEnvironment, VectorStep
+from sandbox.envs.ahead import AheadVectorEnv
 from sandbox.envs.derived import DerivedMetricsVectorEnv, derived_metrics
 from sandbox.envs.observed import observed, shows_natively
 from sandbox.envs.seeding import Mode
@@ -114,7 +115,7 @@ def joined(scenario: ResolvedScenario, factories: Sequence[EnvFactory], workers:
     if workers:
         from sandbox.envs.workers import WorkerVectorEnv
 
-        envs: VectorEnvironment = WorkerVectorEnv(factories)
+        envs: VectorEnvironment = AheadVectorEnv(WorkerVectorEnv(factories))
     else:
         envs = SyncVectorEnv(factories, autoreset_mode=AutoresetMode.SAME_STEP)
     if scenario.task.agents == "parallel":

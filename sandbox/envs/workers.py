@@ -6,10 +6,12 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
 from typing import Any
 
+import numpy as np
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.async_vector_env import AsyncState, _async_worker
 
@@ -21,6 +23,10 @@ from sandbox.envs.wrappers import AnyAsyncVectorEnv
 
 CLOSE_WITHIN = 5.0
 """Seconds that a step under way may take when the environments are closed; then workers are killed."""
+
+
+_INFO = "_info of the environment"
+"""Key of the info of a single environment, from which infos are joined."""
 
 
 class WorkerVectorEnv(AnyAsyncVectorEnv):
@@ -50,6 +56,12 @@ class WorkerVectorEnv(AnyAsyncVectorEnv):
         self._start.close()  # so that Ctrl-C is answered while they make their environments
         super()._check_spaces()  # type: ignore[no-untyped-call]
 
+    @property
+    def _under_way(self) -> set[int]:
+        """Environments that were sent an action one by one and have not been received."""
+        found: set[int] = self.__dict__.setdefault("_sent", set())
+        return found
+
     def close_extras(self, timeout: float | None = None, terminate: bool = False) -> None:
         """Close the environments; workers that do not answer in time are killed."""
         super().close_extras(CLOSE_WITHIN if timeout is None else timeout, terminate)
@@ -61,6 +73,43 @@ class WorkerVectorEnv(AnyAsyncVectorEnv):
     def step_async(self, actions: Element) -> None:
         with self._deaths_explained():
             super().step_async(actions)
+
+    def set_apart(self) -> None:
+        """Nothing: each environment has a process of its own."""
+
+    def send(self, index: int, action: Element) -> None:
+        """Begin a step of environment ``index``."""
+        with self._deaths_explained():
+            self.parent_pipes[index].send(("step", action))
+        self._under_way.add(index)
+
+    def ready(self) -> list[int]:
+        """Wait until steps have ended, and say in which environments."""
+        under_way = sorted(self._under_way)
+        pipes = [self.parent_pipes[index] for index in under_way]
+        answered = {id(pipe) for pipe in wait(pipes)}
+        return [index for index, pipe in zip(under_way, pipes, strict=True) if id(pipe) in answered]
+
+    def receive(self, index: int) -> VectorStep:
+        """The step of environment ``index``, as of a vector environment of it alone."""
+        with self._deaths_explained():
+            result, success = self.parent_pipes[index].recv()
+        self._under_way.discard(index)
+        self._raise_if_errors([success])
+        _, reward, terminated, truncated, info = result
+        observation = _copied_row(self.observations, index)
+        one = (np.array([reward], np.float64), np.array([terminated], bool), np.array([truncated], bool))
+        masks = {"action_mask": np.asarray(info["action_mask"])[None]} if "action_mask" in info else {}
+        return observation, *one, {_INFO: info, **masks}
+
+    def together(self, steps: Sequence[VectorStep]) -> VectorStep:
+        """One step of each environment as the step of the vector environment."""
+        info: Any = {}
+        for index, step in enumerate(steps):
+            info = self._add_info(info, step[4][_INFO], index)
+        observations = [step[0] for step in steps]
+        columns = (np.concatenate([step[column] for step in steps]) for column in (1, 2, 3))
+        return _joined_rows(observations), *columns, info  # type: ignore[return-value]
 
     def reset_wait(self, timeout: float | None = None) -> Reset:
         with self._deaths_explained():
@@ -106,6 +155,18 @@ class WorkerVectorEnv(AnyAsyncVectorEnv):
                 f"Environment worker {', '.join(map(str, dead)) or '?'} died (exit code {codes or '?'}).",
                 "The run's checkpoints are kept.",
             ) from error
+
+
+def _copied_row(observation: Element, index: int) -> Element:
+    if isinstance(observation, dict):
+        return {key: np.copy(part[index : index + 1]) for key, part in observation.items()}
+    return np.copy(observation[index : index + 1])
+
+
+def _joined_rows(observations: Sequence[Element]) -> Element:
+    if isinstance(observations[0], dict):
+        return {key: np.concatenate([each[key] for each in observations]) for key in observations[0]}
+    return np.concatenate(list(observations))
 
 
 def _serve(parent: Parent, *arguments: Any) -> None:

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from sandbox.api import MissingExtraError, RunFailedError, StorageError
+from sandbox_traffic.sumo.files import cache_folder
 
 Sources = dict[str, str]
 """netconvert's input by file name: ``nod.xml``, ``edg.xml``, ``con.xml`` and ``tll.xml``."""
@@ -52,12 +53,6 @@ def network_file(name: str, sources: Sources) -> Path:
             continue
         return target
     raise StorageError(f"The generated network can be written neither to {cache_folder()} nor to {fallback}.")
-
-
-def cache_folder() -> Path:
-    """Where generated networks are kept: below ``$SANDBOX_CACHE`` or the user's cache folder."""
-    base = os.environ.get("SANDBOX_CACHE") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "sandbox-rl" / "traffic"
 
 
 def _run_netconvert(binary: Path, sources: Sources, folder: Path) -> Path:

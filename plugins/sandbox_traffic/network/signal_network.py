@@ -216,6 +216,7 @@ def build_network(
         emissions=config.emissions,
         options=tuple(config.options.split()),
         triggered=demand.scan.triggered,
+        trip_output=_needs_trip_output(config, demand),
     )
     approach_lanes = shared_groups(near, lanes)
     approach_table = pad(np.split(np.arange(len(incoming)), _starts(signals)), len(incoming))
@@ -253,6 +254,13 @@ def _has_slow_vehicles(roads: RoadNetwork, config: SignalConfig, demand: DemandF
     """Whether some vehicles stop on purpose or are slower than some road allows."""
     fastest = max(lane.speed for lane in roads.lanes.values())
     return demand.scan.stops or demand.scan.slowest < fastest or config.bicycles > 0
+
+
+def _needs_trip_output(config: SignalConfig, demand: DemandFiles) -> bool:
+    """Whether there are trips that SUMO's getters do not know; see `SimulationSpec.trip_output`."""
+    scan = demand.scan
+    people = scan.people or config.pedestrians > 0
+    return people or config.emissions or scan.rare_actions or "default.action-step-length" in config.options
 
 
 def _starts(signals: tuple[Signal, ...]) -> NDArray[np.intp]:

@@ -17,6 +17,8 @@ DEMAND = frozenset({"trip", "vehicle", "flow", "person", "personFlow", "containe
 
 FLOWS = frozenset({"flow", "personFlow", "containerFlow"})
 
+PEOPLE = DEMAND - {"trip", "vehicle", "flow"}
+
 VEHICLES = frozenset({"trip", "vehicle", "flow"})
 
 TRIGGERED = frozenset({"triggered", "containerTriggered", "split"})
@@ -46,6 +48,8 @@ class DemandScan:
         departures: First and last departure of every element, s.
         triggered: Vehicles that depart once somebody boards them; a flow's name has a dot at its end.
         stops: Whether vehicles stop on purpose.
+        people: Whether there are persons or containers.
+        rare_actions: Whether drivers of some vehicle type do not act in every step.
         slowest: Least of the greatest speeds of the vehicle types, m/s; infinite where none is given.
         junctions: Whether trips begin or end at junctions.
         flows: The flows among the elements.
@@ -55,6 +59,8 @@ class DemandScan:
     departures: tuple[tuple[float, float], ...] = ()
     triggered: frozenset[str] = frozenset()
     stops: bool = False
+    people: bool = False
+    rare_actions: bool = False
     slowest: float = float("inf")
     junctions: bool = False
     flows: tuple[Flow, ...] = ()
@@ -66,6 +72,8 @@ class DemandScan:
             self.departures + other.departures,
             self.triggered | other.triggered,
             self.stops or other.stops,
+            self.people or other.people,
+            self.rare_actions or other.rare_actions,
             min(self.slowest, other.slowest),
             self.junctions or other.junctions,
             self.flows + other.flows,
@@ -90,13 +98,15 @@ def _scan(path: Path, stamp: tuple[int, int], ordered: bool) -> DemandScan:
     departures: list[tuple[float, float]] = []
     triggered: set[str] = set()
     flows: list[Flow] = []
-    stops = junctions = False
+    stops = junctions = people = rare_actions = False
     slowest, latest, depth_of_vehicle, depth = float("inf"), float("-inf"), 0, 0
     parser = expat.ParserCreate()
 
     def on_start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal stops, junctions, slowest, latest, depth_of_vehicle, depth
+        nonlocal stops, junctions, people, rare_actions, slowest, latest, depth_of_vehicle, depth
         depth += 1
+        people |= tag in PEOPLE
+        rare_actions |= "actionStepLength" in attributes
         if tag in DEMAND and depth_of_vehicle == 0:
             depth_of_vehicle = depth
             if tag in FLOWS:
@@ -126,7 +136,15 @@ def _scan(path: Path, stamp: tuple[int, int], ordered: bool) -> DemandScan:
     parser.StartElementHandler, parser.EndElementHandler = on_start, on_end
     parse_xml(path, parser)
     return DemandScan(
-        tuple(departures), frozenset(triggered), stops, slowest, junctions, tuple(flows), (path,)
+        tuple(departures),
+        frozenset(triggered),
+        stops,
+        people,
+        rare_actions,
+        slowest,
+        junctions,
+        tuple(flows),
+        (path,),
     )
 
 

@@ -36,6 +36,12 @@ def _remove(folder: Path, pid: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def cache_folder() -> Path:
+    """Where generated networks and compiled code are kept: ``$SANDBOX_CACHE`` or the user's cache folder."""
+    base = os.environ.get("SANDBOX_CACHE") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "sandbox-rl" / "traffic"
+
+
 def fingerprint(path: Path) -> tuple[int, int]:
     """Size and time of change, which tell cheaply whether a file is as it was when it was read.
 

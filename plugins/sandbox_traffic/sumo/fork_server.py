@@ -14,6 +14,8 @@ import weakref
 from typing import TYPE_CHECKING
 
 from sandbox.api import RunFailedError, describe_exit, start_module, stop_child
+from sandbox_traffic.sumo.allocator import allocator_settings
+from sandbox_traffic.sumo.compiled import LOOP, library
 from sandbox_traffic.sumo.protocol import FORK, STATUS, encode_number, receive_number
 
 if TYPE_CHECKING:
@@ -27,7 +29,12 @@ class ForkServer:
         parent_end, server_end = socket.socketpair()
         with server_end:
             number = server_end.fileno()
-            self._process = start_module("sandbox_traffic.sumo.worker", [str(number)], pass_fds=(number,))
+            self._process = start_module(
+                "sandbox_traffic.sumo.worker",
+                [str(number), str(library(LOOP) or "")],
+                pass_fds=(number,),
+                environment=allocator_settings(),
+            )
         self._channel = parent_end
         self._lock = threading.Lock()
         weakref.finalize(self, _stop, os.getpid(), self._process, parent_end)

@@ -60,6 +60,8 @@ class SimulationSpec:
         options: Further options of SUMO, ``NAME=VALUE`` each.
         triggered: Vehicles that depart once somebody boards them; until then they are not scheduled. A name
             with a dot at its end stands for a flow.
+        trip_output: Whether SUMO writes the trips to a file, since its getters do not know them: walkers,
+            emissions, and drivers who do not act in every step.
     """
 
     net: str
@@ -79,6 +81,7 @@ class SimulationSpec:
     emissions: bool = False
     options: tuple[str, ...] = ()
     triggered: frozenset[str] = frozenset()
+    trip_output: bool = False
 
     @property
     def layout(self) -> tuple[int, ...]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from functools import reduce
+from multiprocessing.connection import Connection
+from operator import add
 from pathlib import Path
 from time import process_time
 from xml.sax.saxutils import quoteattr
@@ -11,11 +14,14 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox_traffic.sumo.compiled import CompiledLoop, LoopError
 from sandbox_traffic.sumo.drivers import Drivers
 from sandbox_traffic.sumo.errors import explain
 from sandbox_traffic.sumo.files import TemporaryFolder
 from sandbox_traffic.sumo.interface import SimulationSpec, Snapshot, SumoProgram, Switch, Vehicles
 from sandbox_traffic.sumo.library import import_libsumo
+from sandbox_traffic.sumo.protocol import decode_advance, encode_advance
+from sandbox_traffic.sumo.trip_log import KEEP, OPTIONS, TripLog
 from sandbox_traffic.sumo.trips import Trips, read_trips
 
 WAITING = "stats.vehicles.waiting"
@@ -50,9 +56,10 @@ class LocalSimulation:
     Args:
         spec: What to simulate and to read.
         folder: Where SUMO writes its output; a temporary folder if absent.
+        library: The compiled loop; everything happens in Python if absent, with the same results.
     """
 
-    def __init__(self, spec: SimulationSpec, folder: Path | None = None) -> None:
+    def __init__(self, spec: SimulationSpec, folder: Path | None = None, library: Path | None = None) -> None:
         self._spec = spec
         self._sumo = import_libsumo()
         self._temporary = None if folder else TemporaryFolder()
@@ -73,6 +80,9 @@ class LocalSimulation:
         self._crossing = {edge: index for index, (edge, _) in enumerate(spec.crossings)}
         self._areas = tuple(dict.fromkeys(area for _, areas in spec.crossings for area in areas))
         self._command = self._base_command()
+        self._log = None if spec.trip_output else TripLog(self._sumo, spec.triggered)
+        self._ended: Trips | None = None
+        self._loop = CompiledLoop(library, spec, self._loops, self._values) if library else None
 
     def _base_command(self) -> list[str]:
         spec = self._spec
@@ -82,11 +92,14 @@ class LocalSimulation:
             # By default, pedestrians that have stood for 300 s walk on whatever the signal shows.
             "--pedestrian.striping.jamtime", "-1",
             "--no-warnings", "true", "--no-step-log", "true", "--duration-log.disable", "true",
+        ]  # fmt: skip
+        output = [
             "--tripinfo-output", str(self._trips),
             "--tripinfo-output.write-unfinished", "true",
             "--tripinfo-output.write-undeparted", "true",
             "--statistic-output", str(self._statistics),
         ]  # fmt: skip
+        command += output if spec.trip_output else OPTIONS
         additional = [copy for copy, _ in spec.additional]
         additional += [str(self._write_loops())] if spec.loops else []
         options = {
@@ -116,7 +129,7 @@ class LocalSimulation:
         """Begin an episode; see `Simulation.begin`."""
         self._end()
         self._routes, self._time, self._counted_until = routes, time, time
-        self._followed, self._losses, self._drivers = False, {}, None
+        self._followed, self._losses, self._drivers, self._ended = False, {}, None, None
         snapshot = self._snapshot
         snapshot.passed[:] = snapshot.outside[:] = 0.0
         snapshot.shown[:] = NOT_FOLLOWED
@@ -126,7 +139,12 @@ class LocalSimulation:
             for signal in self._spec.signals:
                 if self._sumo.trafficlight.getProgram(signal.id) != signal.program:
                     self._sumo.trafficlight.setProgram(signal.id, signal.program)
-        self._read()
+            if self._loop is not None:
+                self._loop.begin(time)
+            elif self._log is not None:
+                self._log.begin()
+                self._log.collect()
+            self._read()
 
     def follow(self, programs: Sequence[SumoProgram | None]) -> None:
         """Leave the signals to programs; see `Simulation.follow`."""
@@ -145,10 +163,16 @@ class LocalSimulation:
                 name = signal.program if program is None else PROGRAM
                 if lights.getProgram(signal.id) != name:
                     lights.setProgram(signal.id, name)
-            self._read_signals()
+            if self._loop is not None:
+                self._loop.follow()
+            else:
+                self._read_signals()
 
     def advance(self, switches: Sequence[Switch], until: float) -> None:
         """Simulate to time ``until``; see `Simulation.advance`."""
+        if self._loop is not None and self._drivers is None:
+            self.carry_out(encode_advance(switches, until))
+            return
         with self._errors():
             for time, signal, state in switches:
                 if time > self._time:
@@ -157,11 +181,49 @@ class LocalSimulation:
             self._step(until)
             self._read()
 
+    def carry_out(self, request: bytes) -> None:
+        """Carry out an encoded request to advance; see `sandbox_traffic.sumo.protocol`."""
+        if self._loop is None or self._drivers is not None:
+            self.advance(*decode_advance(request))
+            return
+        with self._errors():
+            self._loop.advance(request)
+
+    def serve(self, connection: Connection) -> bytes:
+        """Wait for a request, where compiled code is there after answering all requests to advance.
+
+        Raises:
+            EOFError: At the end of the connection.
+        """
+        if self._loop is None or self._drivers is not None:
+            return connection.recv_bytes()
+        with self._errors():
+            return self._loop.serve(connection.fileno())
+
     def _step(self, until: float) -> None:
-        start = process_time()
-        self._sumo.simulationStep(float(until))
+        if self._loop is not None:
+            self._loop.step(until)
+            if self._drivers is not None:
+                self._drivers.draw()
+            self._time = until
+            return
+        if self._log is None:
+            self._simulate(until)
+        else:
+            self._step_and_log(self._log, until)
         if self._drivers is not None:
             self._drivers.draw()
+
+    def _step_and_log(self, log: TripLog, until: float) -> None:
+        """Simulate in parts after which arrived vehicles are read: steps, once one has teleported."""
+        while self._time < until:
+            length = self._spec.step_length if log.teleported else KEEP
+            self._simulate(min(self._time + length, until))
+            log.collect()
+
+    def _simulate(self, until: float) -> None:
+        start = process_time()
+        self._sumo.simulationStep(float(until))
         self._step_seconds += process_time() - start
         self._time = until
 
@@ -171,16 +233,24 @@ class LocalSimulation:
 
     def processor_seconds(self) -> tuple[float, float]:
         """Processor time since the process began, s: inside SUMO's steps, and in total."""
-        return self._step_seconds, process_time()
+        inside = self._step_seconds if self._loop is None else self._loop.seconds
+        return inside, process_time()
 
     def values(self, out: NDArray[np.float64]) -> None:
         """Write the present values into ``out``."""
         out[:] = self._values
 
     def finish(self) -> None:
-        """End the episode; SUMO writes its trips."""
+        """End the episode, with its trips."""
         with self._errors():
-            self._sumo.close()
+            if self._log is None:
+                self._sumo.close()
+                self._ended = read_trips(self._trips, self._statistics, self._spec.triggered)
+            else:
+                source = self._log if self._loop is None else self._loop
+                loaded = self._log.loaded if self._loop is None else self._loop.loaded()
+                now = float(self._sumo.simulation.getTime())
+                self._ended = self._log.trips(source.arrived(), loaded, now)
 
     def vehicles(self) -> Vehicles:
         """All vehicles and pedestrians now."""
@@ -207,7 +277,8 @@ class LocalSimulation:
 
     def trips(self) -> Trips:
         """All trips of the ended episode."""
-        return read_trips(self._trips, self._statistics, self._spec.triggered)
+        assert self._ended is not None, "the episode has not ended"
+        return self._ended
 
     def close(self) -> None:
         """End the simulation and remove its temporary folder."""
@@ -222,6 +293,9 @@ class LocalSimulation:
 
     def _read(self) -> None:
         """Read all values, with as few calls into SUMO as possible."""
+        if self._loop is not None:
+            self._loop.read()
+            return
         if self._spec.every_vehicle:
             self._read_vehicles()
         else:
@@ -259,8 +333,9 @@ class LocalSimulation:
             if moving:
                 snapshot.count[index] = len(moving)
                 snapshot.halting[index] = sum(vehicle.getSpeed(each) < STANDING for each in moving)
-                snapshot.waiting[index] = sum(map(vehicle.getWaitingTime, moving))
-                snapshot.pace[index] = 1.0 - sum(map(self._lost_share, moving)) / len(moving)
+                # `reduce`, since newer Pythons' `sum` rounds otherwise than adding one after the other.
+                snapshot.waiting[index] = reduce(add, map(vehicle.getWaitingTime, moving))
+                snapshot.pace[index] = 1.0 - reduce(add, map(self._lost_share, moving)) / len(moving)
         self._losses = self._losses_now
         self._losses_now = {}
 
@@ -330,7 +405,7 @@ class LocalSimulation:
         """Turn SUMO's exceptions into errors that name the file."""
         try:
             yield
-        except (self._sumo.TraCIException, self._sumo.FatalTraCIError) as error:
+        except (self._sumo.TraCIException, self._sumo.FatalTraCIError, LoopError) as error:
             self._end()
             text = " ".join(str(error).split()) or "SUMO stopped without giving a reason."
             raise explain(text, self._spec, self._routes) from None

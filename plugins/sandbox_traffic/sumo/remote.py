@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import struct
 import weakref
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
-from multiprocessing.reduction import send_handle
+from multiprocessing.reduction import ForkingPickler, send_handle
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,13 @@ from sandbox_traffic.sumo.files import TemporaryFolder
 from sandbox_traffic.sumo.fork_server import current_server
 from sandbox_traffic.sumo.interface import SimulationSpec, SumoProgram, Switch, Vehicles
 from sandbox_traffic.sumo.library import require_libsumo
-from sandbox_traffic.sumo.protocol import LOG_FILE, OBJECT
+from sandbox_traffic.sumo.protocol import LOG_FILE, OBJECT, encode_advance
 from sandbox_traffic.sumo.trips import Trips
+
+HEADER = struct.Struct("!i")
+"""Length of a message, before it, as `Connection.send_bytes` writes it."""
+
+BLOCK = 2**16
 
 
 class RemoteSimulation:
@@ -42,6 +48,11 @@ class RemoteSimulation:
         """The process that runs SUMO, None between episodes."""
         return None if self._episode is None else self._episode.pid
 
+    @property
+    def socket(self) -> int:
+        """File descriptor on which the episode's process answers."""
+        return self._running().socket
+
     def begin(self, time: float, seed: int, routes: str, scale: float = 1.0) -> None:
         """Begin an episode in a fresh process; answered by `values`."""
         self._end()
@@ -55,7 +66,7 @@ class RemoteSimulation:
 
     def advance(self, switches: Sequence[Switch], until: float) -> None:
         """Simulate to time ``until``; answered by `values`."""
-        self._running().send(("advance", switches, until))
+        self._running().send_bytes(encode_advance(switches, until))
 
     def redraw(self, seed: int) -> None:
         """Draw later drivers again; answered by `values`."""
@@ -90,7 +101,7 @@ class RemoteSimulation:
     def hold(self) -> EpisodeProcess:
         """Keep the present moment: its process waits, and the episode goes on in a copy of it.
 
-        Copies write their trips to the same file, so their episodes must not be played to the end.
+        Where SUMO writes trips, copies write to the same file: their episodes must not be played to the end.
         """
         source = self._running()
         self._episode = EpisodeProcess(self._folder.path, source)
@@ -133,7 +144,13 @@ class EpisodeProcess:
         with worker_end:
             self.pid = self._server.fork(worker_end) if source is None else source.fork(worker_end)
         self._connection = Connection(environment_end.detach())
+        self._received = b""  # what has been read of the next message
         self.end = weakref.finalize(self, _disconnect, self._owner, self._connection)
+
+    @property
+    def socket(self) -> int:
+        """File descriptor on which the process answers."""
+        return self._connection.fileno()
 
     def fork(self, worker_end: socket.socket) -> int:
         """Copy the process; the copy serves ``worker_end``. Returns its id."""
@@ -146,34 +163,47 @@ class EpisodeProcess:
         return child
 
     def send(self, request: Any) -> None:
+        self.send_bytes(ForkingPickler.dumps(request))
+
+    def send_bytes(self, request: bytes) -> None:
         if os.getpid() != self._owner:
             raise RunFailedError("A traffic environment was used after a fork of its process.")
         try:
-            self._connection.send(request)
+            self._connection.send_bytes(request)
         except OSError:
             raise self._death() from None
 
     def receive_values(self, out: NDArray[np.float64]) -> None:
-        try:
-            answer = self._connection.recv_bytes()
-        except (EOFError, OSError):
-            raise self._death() from None
+        answer = self._receive(out.nbytes)
         if answer == OBJECT:  # an error in place of values
             self.receive_object(announced=True)
         out[:] = np.frombuffer(answer)
 
     def receive_object(self, announced: bool = False) -> Any:
-        try:
-            if not announced:
-                self._connection.recv_bytes()
-            answer = self._connection.recv()
-        except (EOFError, OSError):
-            raise self._death() from None
+        if not announced:
+            self._receive(0)
+        answer = ForkingPickler.loads(self._receive(0))
         if isinstance(answer, SandboxError):
             raise answer
         if isinstance(answer, Exception):
             raise RunFailedError(f"SUMO's process failed: {answer!r}")
         return answer
+
+    def _receive(self, expected: int) -> bytes:
+        """The next message; one call of the system where it has the expected length."""
+        received, size = self._received, HEADER.size
+        number, block = self._connection.fileno(), max(expected + size, BLOCK)
+        try:
+            while len(received) < size or len(received) < size + HEADER.unpack_from(received)[0]:
+                part = os.read(number, block)
+                if not part:
+                    raise self._death()
+                received = received + part if received else part
+        except OSError:
+            raise self._death() from None
+        end = size + HEADER.unpack_from(received)[0]
+        self._received = received[end:]
+        return received[size:end]
 
     def _death(self) -> RunFailedError:
         """An error with the exit reason of the process and the end of SUMO's output, if there is any."""

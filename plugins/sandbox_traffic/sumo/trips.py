@@ -77,7 +77,7 @@ def read_trips(trips: Path, statistics: Path, triggered: frozenset[str] = frozen
     output = trips.read_bytes()
     rows = _TRIP.findall(output)
     if triggered:
-        rows = [row for row in rows if float(row[1]) >= 0 or not _is_triggered(row[0].decode(), triggered)]
+        rows = [row for row in rows if float(row[1]) >= 0 or not is_triggered(row[0].decode(), triggered)]
     columns = np.array([row[1:] for row in rows], dtype=np.float64).reshape(-1, 6).T
     depart, depart_delay, arrival, duration, waiting, time_loss = columns
     summary = statistics.read_bytes()
@@ -99,7 +99,8 @@ def read_trips(trips: Path, statistics: Path, triggered: frozenset[str] = frozen
     )
 
 
-def _is_triggered(name: str, triggered: frozenset[str]) -> bool:
+def is_triggered(name: str, triggered: frozenset[str]) -> bool:
+    """Whether a vehicle waits to be boarded, by itself or as part of a flow."""
     return name in triggered or f"{name.rpartition('.')[0]}." in triggered
 
 

@@ -1,4 +1,6 @@
-"""The fork server and the process of an episode: ``python -m sandbox_traffic.sumo.worker FD PARENT``.
+"""The fork server and the process of an episode: ``python -m sandbox_traffic.sumo.worker FD LIBRARY PARENT``.
+
+LIBRARY is the compiled loop, or empty.
 
 Both end with the process that they serve, also while SUMO is busy with a step: the server follows its
 parent, and the process of an episode follows the server.
@@ -11,15 +13,17 @@ import os
 import socket
 import sys
 from multiprocessing.connection import Connection
-from multiprocessing.reduction import recv_handle
+from multiprocessing.reduction import ForkingPickler, recv_handle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sandbox.api import Parent, SandboxError, follow_parent
+from sandbox_traffic.sumo.compiled import loads
 from sandbox_traffic.sumo.library import import_libsumo
 from sandbox_traffic.sumo.local import LocalSimulation
-from sandbox_traffic.sumo.protocol import FORK, LOG_FILE, OBJECT, encode_number, receive_number
+from sandbox_traffic.sumo.protocol import ADVANCE, FORK, LOG_FILE, OBJECT, encode_number, receive_number
 
 
 def main() -> None:
@@ -27,6 +31,8 @@ def main() -> None:
     follow_parent(Parent.from_argument(sys.argv[-1]))
     channel = socket.socket(fileno=int(sys.argv[1]))
     import_libsumo()
+    given = Path(sys.argv[2]) if sys.argv[2] else None
+    library = given if loads(given) else None
     exit_codes: dict[int, int] = {}
     with contextlib.suppress(EOFError, OSError):
         while True:
@@ -40,7 +46,7 @@ def main() -> None:
                 if child == 0:
                     follow_parent(parent)
                     channel.close()
-                    os._exit(run_episode(Connection(descriptors[0])))
+                    os._exit(run_episode(Connection(descriptors[0]), library))
                 os.close(descriptors[0])
                 channel.sendall(encode_number(child))
             else:
@@ -66,17 +72,28 @@ def _exit_code(pid: int, exit_codes: dict[int, int]) -> int:
     return exit_codes.get(pid, 0)
 
 
-def run_episode(connection: Connection) -> int:
+def run_episode(connection: Connection, library: Path | None = None) -> int:
     """Serve the requests of one episode; returns the exit code."""
     answer: Any
     with contextlib.suppress(EOFError, OSError):
         spec, folder = connection.recv()
         log = os.open(folder / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(log, 2)
-        simulation = LocalSimulation(spec, folder)
+        simulation = LocalSimulation(spec, folder, library)
         values = np.zeros(spec.size)
         while True:
-            method, *arguments = connection.recv()
+            try:
+                request = simulation.serve(connection)
+                if request[:1] == ADVANCE:
+                    simulation.carry_out(request)
+                    simulation.values(values)
+                    connection.send_bytes(values.data.cast("B"))
+                    continue
+            except SandboxError as error:
+                connection.send_bytes(OBJECT)
+                connection.send(error)
+                continue
+            method, *arguments = ForkingPickler.loads(request)
             if method == "exit":
                 break
             if method == "fork":

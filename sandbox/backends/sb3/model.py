@@ -29,7 +29,7 @@ SCHEDULED = ("learning_rate", "clip_range")
 NOT_ARGUMENTS = frozenset(
     {
         *("learning_rate_schedule", "clip_range_schedule", "normalize_observation", "normalize_reward"),
-        *("ent_coef_schedule", "stochastic", "backend"),
+        *("ent_coef_schedule", "stochastic", "backend", "run_ahead"),
         *("action_noise_std", "ortho_init", "log_std_init", "policy", *Network.model_fields),
     }
 )

@@ -21,6 +21,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from sandbox.api import DamagedRunError, Resume, read_state, write_state
 from sandbox.api.types import Json
+from sandbox.backends.sb3.ahead import AheadPlayer
 from sandbox.backends.sb3.catalogue import SB3Algorithm
 from sandbox.backends.sb3.normaliser import observation_statistics
 from sandbox.backends.sb3.replay_buffer import read_replay_buffer, write_replay_buffer
@@ -42,11 +43,12 @@ class Training(NamedTuple):
     algorithm: SB3Algorithm
     model: BaseAlgorithm
     adapter: VecEnvAdapter
+    player: AheadPlayer | None = None
 
 
 def write_training(training: Training, folder: Path, before: Path | None) -> None:
     """Write the state of a training; see `sandbox.api.algorithm.WriteState`."""
-    algorithm, model, adapter = training
+    algorithm, model, adapter, player = training
     names, variables = model._get_torch_save_params()
     values = {name: attrgetter(name)(model) for name in variables}
     lstm = getattr(model, "_last_lstm_states", None)
@@ -65,6 +67,7 @@ def write_training(training: Training, folder: Path, before: Path | None) -> Non
             "adapter": adapter.state(),
             "action_space": model.action_space.np_random.bit_generator.state,
             "generators": generators(),
+            "ahead": None if player is None else player.state(),
         },
     )
     if (buffer := _replay_buffer(model)) is not None:
@@ -85,7 +88,7 @@ def restore_training(training: Training, resume: Resume) -> None:
 
 
 def _restore(training: Training, state: Json, resume: Resume) -> None:
-    _, model, adapter = training
+    _, model, adapter, player = training
     for name, saved in state["modules"].items():
         target = attrgetter(name)(model)
         load = load_optimizer if isinstance(target, torch.optim.Optimizer) else load_module
@@ -107,6 +110,8 @@ def _restore(training: Training, state: Json, resume: Resume) -> None:
         adapter.restore(state["adapter"])
     model.action_space.np_random.bit_generator.state = state["action_space"]
     restore_generators(state["generators"])
+    if player is not None:
+        player.restore(state["ahead"])
 
 
 def _replay_buffer(model: BaseAlgorithm) -> ReplayBuffer | None:

@@ -124,6 +124,14 @@ class VecEnvAdapter(VecEnv):
             dones = self._follow_agents(info, dones)
         return observation, rewards, dones, infos
 
+    def read(self, observation: Observation) -> SB3Observation:
+        """A batch of the task's observations in SB3's form."""
+        return self._read(observation)
+
+    def written(self, actions: Array) -> Array:
+        """A batch of SB3's actions in the task's form."""
+        return self._write(actions)
+
     def state(self) -> Json:
         """The state that persists between steps; see `restore`."""
         return {

@@ -220,3 +220,35 @@ def test_a_parallel_scenario_is_played_and_trained_natively() -> None:
     env = JointEnv(make_signals(config, problem.reward))
     assert episode.metrics == play(env, max_pressure(env.parallel), "max-pressure", 3).metrics
     env.close()
+
+
+def test_environments_that_go_apart_give_what_they_give_together() -> None:
+    """In any order, and with the state of one that of the other."""
+    together, apart = (make_signal_vec(SignalConfig(**SHORT), PRESETS["delay"], 3) for _ in range(2))
+    apart.set_apart()
+    rng = np.random.default_rng(0)
+    first, info = together.reset(seed=5)
+    again, info_again = apart.reset(seed=5)
+    assert np.array_equal(first, again)
+    assert (info["action_mask"] == info_again["action_mask"]).all()
+    ended = 0
+    for number in range(40):
+        actions = rng.integers(0, 4, 3)
+        expected = together.step(actions)
+        if number % 2:
+            given = apart.step(actions)
+        else:
+            for index in rng.permutation(3).tolist():
+                apart.send(index, actions[index])
+            parts: dict[int, Any] = {}
+            while len(parts) < 3:
+                parts |= {index: apart.receive(index) for index in apart.ready()}
+            given = apart.together([parts[index] for index in range(3)])
+        for one, other in zip(expected[:4], given[:4], strict=True):
+            assert np.array_equal(one, other)
+        assert str(expected[4]) == str(given[4])
+        ended += int(expected[3].all())
+        assert str(together.get_state()) == str(apart.get_state())
+    assert ended > 0
+    together.close()
+    apart.close()

@@ -74,6 +74,12 @@ def test_on_sumo(algo: str, tmp_path: Path) -> None:
     exact(tmp_path, "traffic/single-intersection", algo, SIGNAL[algo], steps=160, changes=JUNCTION)
 
 
+def test_on_sumo_where_nobody_waits(tmp_path: Path) -> None:
+    pytest.importorskip("libsumo")
+    hp = {**ROLLOUT, "run_ahead": True}
+    exact(tmp_path, "traffic/single-intersection", "ppo", hp, steps=160, changes=JUNCTION)
+
+
 @pytest.mark.slow
 def test_on_several_signals_of_sumo(tmp_path: Path) -> None:
     pytest.importorskip("libsumo")

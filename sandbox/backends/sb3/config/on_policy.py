@@ -39,6 +39,11 @@ class OnPolicyConfig(DiscountedConfig):
     stochastic: bool = Field(
         False, description="the policy is meant to be stochastic: it samples even where the mode is asked for"
     )
+    run_ahead: bool = Field(
+        False,
+        description="each environment plays its steps of a rollout with random numbers of its own, and none "
+        "waits for another; for environments in processes of their own",
+    )
 
 
 class _GradientOnPolicy(OnPolicyConfig):

@@ -1,0 +1,240 @@
+"""Rollouts of on-policy algorithms in which no environment waits for another; see `sandbox.envs.ahead`.
+
+SB3 steps all environments together, and draws their actions from one stream of random numbers. Here every
+environment plays its steps of a rollout by itself: with the policy as it is at the rollout's begin, and with
+random numbers of its own, so that a training is the same however long each step takes. Then SB3 goes through
+the rollout as always: values, log-probabilities, bootstrapping and the update are its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.running_mean_std import RunningMeanStd
+from stable_baselines3.common.torch_layers import FlattenExtractor
+from stable_baselines3.common.vec_env import VecNormalize
+
+from sandbox.api.ahead import RunsAhead, find_ahead
+from sandbox.api.errors import InvalidValueError, MisfitError
+from sandbox.api.types import Array, Element, Json
+from sandbox.backends.sb3.normaliser import observation_statistics
+from sandbox.backends.sb3.vec_env import VecEnvAdapter
+
+Layer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+ACTIVATIONS: dict[type[torch.nn.Module], Layer] = {
+    torch.nn.Tanh: np.tanh,
+    torch.nn.ReLU: lambda x: np.maximum(x, np.float32(0)),
+    torch.nn.ELU: lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    torch.nn.LeakyReLU: lambda x: np.where(x > 0, x, np.float32(0.01) * x),
+    torch.nn.SiLU: lambda x: x / (1 + np.exp(-x)),
+}
+"""Activations of actors that are computed here, as PyTorch defines them."""
+
+
+def require_ahead(envs: Any) -> RunsAhead:
+    """The layer that plays rollouts in which nobody waits, prepared for it; before the first reset.
+
+    Raises:
+        MisfitError: If the environments cannot be stepped one by one.
+    """
+    ahead = find_ahead(envs)
+    if ahead is None:
+        raise MisfitError(
+            "run_ahead=true needs environments that can be stepped one by one, in processes of their own; "
+            "these are stepped as one batch, in which none waits for another.",
+            "Use run_ahead=false.",
+        )
+    ahead.set_apart()
+    return ahead
+
+
+class AheadPlayer:
+    """Plays the rollouts of a model.
+
+    Args:
+        model: Whose rollouts; its method ``collect_rollouts`` is replaced.
+        adapter: Its environments.
+        ahead: The layer of theirs that plays.
+        seed: Of the random numbers that choose actions.
+
+    Raises:
+        InvalidValueError: If the policy is not one of plain layers.
+    """
+
+    def __init__(self, model: OnPolicyAlgorithm, adapter: VecEnvAdapter, ahead: RunsAhead, seed: int) -> None:
+        self._model, self._adapter, self._ahead = model, adapter, ahead
+        self._rows = adapter.num_envs // ahead.num_envs
+        self._normaliser: VecNormalize | None = model.get_vec_normalize_env()
+        self._generators = [np.random.default_rng([seed, 2, index]) for index in range(ahead.num_envs)]
+        _require_plain(model)
+        self._collect = model.collect_rollouts
+        model.collect_rollouts = self._collect_apart  # type: ignore[method-assign]
+
+    def state(self) -> Json:
+        """The generators, between two rollouts."""
+        return {"generators": [generator.bit_generator.state for generator in self._generators]}
+
+    def restore(self, state: Json) -> None:
+        """Go on from a `state`."""
+        for generator, saved in zip(self._generators, state["generators"], strict=True):
+            generator.bit_generator.state = saved
+
+    def _collect_apart(self, *arguments: Any, **options: Any) -> bool:
+        """`OnPolicyAlgorithm.collect_rollouts` with a policy that repeats what has been played.
+
+        The rollout is played at the first question, so that the state of the training can be saved before.
+        """
+        policy: Any = self._model.policy
+        actions: list[torch.Tensor] = []
+
+        def repeat(
+            observation: Any, deterministic: bool = False, action_masks: Any = None
+        ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+            if not actions:
+                actions.extend(reversed(self._play(action_masks)))
+            action = actions.pop()
+            masks = {} if action_masks is None else {"action_masks": action_masks}
+            values, log_probs, _ = policy.evaluate_actions(observation, action, **masks)
+            return action, values, log_probs
+
+        running = self._freeze()
+        policy.forward = repeat
+        try:
+            return self._collect(*arguments, **options)
+        finally:
+            del policy.forward
+            for statistics, seen in running:
+                del statistics.update
+                for batch in seen:
+                    statistics.update(batch)
+
+    def _freeze(self) -> list[tuple[Any, list[Array]]]:
+        """Keep what the observations' running statistics are shown until the rollout is over."""
+        held: list[tuple[Any, list[Array]]] = []
+        if self._normaliser is None or not self._normaliser.norm_obs:
+            return held
+        for statistics in observation_statistics(self._normaliser).values():
+            seen: list[Array] = []
+            _hold(statistics, seen)
+            held.append((statistics, seen))
+        return held
+
+    def _play(self, masks: Any) -> list[torch.Tensor]:
+        """Play a rollout.
+
+        Returns:
+            The actions of all rows in every step.
+        """
+        model, number = self._model, self._ahead.num_envs
+        actor = Actor(model)
+        present = np.asarray(model._last_obs).reshape(number, self._rows, -1)
+        allowed = None if masks is None else np.asarray(masks, dtype=np.bool_).reshape(number, self._rows, -1)
+        raw: list[list[Array]] = [[] for _ in range(number)]
+        shape = (-1, *(model.action_space.shape or ()))
+
+        def act(index: int, observation: Element, mask: NDArray[np.bool_] | None) -> Array:
+            # What the learner has seen at the rollout's begin has been normalised already.
+            rows = present[index] if not raw[index] else self._seen(observation)
+            chosen = actor(
+                rows, None if mask is None else mask.reshape(self._rows, -1), self._generators[index]
+            )
+            raw[index].append(chosen)
+            action = self._adapter.written(_clipped(chosen, model.action_space).reshape(shape))
+            return action if self._rows > 1 or self._joint else action[0]
+
+        self._ahead.play(model.n_steps, present, allowed, act)
+        return [torch.as_tensor(np.concatenate(step)) for step in zip(*raw, strict=True)]
+
+    @property
+    def _joint(self) -> bool:
+        """Whether an action of an environment is one of all its agents."""
+        return self._adapter.envs.single_action_space != self._ahead.single_action_space
+
+    def _seen(self, observation: Element) -> NDArray[np.float32]:
+        """The network's input from an observation of one environment."""
+        space = self._adapter.envs.single_observation_space
+        rows = np.asarray(observation).reshape(self._rows, *(space.shape or ()))
+        read: Any = self._adapter.read(rows)
+        if self._normaliser is not None:
+            read = self._normaliser.normalize_obs(read)
+        flat: NDArray[np.float32] = np.asarray(read, dtype=np.float32).reshape(self._rows, -1)
+        return flat
+
+
+class Actor:
+    """The actor of a policy of plain layers, in NumPy, with its weights as they are now.
+
+    For the few rows of one environment, PyTorch would take ten times as long.
+    """
+
+    def __init__(self, model: OnPolicyAlgorithm) -> None:
+        policy: Any = model.policy
+        self._layers = [_layer(layer) for layer in (*policy.mlp_extractor.policy_net, policy.action_net)]
+        self._space = model.action_space
+        if isinstance(self._space, spaces.Box):
+            self._std = np.exp(policy.log_std.detach().numpy())
+
+    def __call__(self, rows: Array, mask: NDArray[np.bool_] | None, generator: np.random.Generator) -> Array:
+        """Sample an action for every row.
+
+        Args:
+            rows: Shape ``(rows, inputs)``.
+            mask: Allowed actions, shape ``(rows, actions)``.
+            generator: Draws.
+        """
+        output = np.asarray(rows, dtype=np.float32)
+        for layer in self._layers:
+            output = layer(output)
+        if isinstance(self._space, spaces.Box):
+            noise = generator.standard_normal(output.shape, dtype=np.float32)
+            return output + self._std * noise
+        if mask is not None:
+            output = np.where(mask, output, -np.inf)
+        # The largest of logits with Gumbel noise is a sample of the softmax.
+        gumbel = -np.log(generator.standard_exponential(output.shape))
+        chosen: Array = (output + gumbel).argmax(axis=1)
+        return chosen
+
+
+def _layer(layer: torch.nn.Module) -> Layer:
+    if not isinstance(layer, torch.nn.Linear):
+        return ACTIVATIONS[type(layer)]
+    weight = np.ascontiguousarray(layer.weight.detach().numpy().T)
+    bias = layer.bias.detach().numpy().copy()
+    return lambda rows: rows @ weight + bias
+
+
+def _require_plain(model: OnPolicyAlgorithm) -> None:
+    """Refuse policies that `Actor` cannot compute."""
+    policy: Any = model.policy
+    layers = getattr(getattr(policy, "mlp_extractor", None), "policy_net", None)
+    plain = (
+        isinstance(model.observation_space, spaces.Box)
+        and isinstance(model.action_space, spaces.Discrete | spaces.Box)
+        and type(policy.features_extractor) is FlattenExtractor
+        and layers is not None
+        and all(isinstance(layer, torch.nn.Linear) or type(layer) in ACTIVATIONS for layer in layers)
+        and not getattr(model, "use_sde", False)
+        and getattr(model, "_last_lstm_states", None) is None
+    )
+    if not plain:
+        raise InvalidValueError(
+            "run_ahead=true needs a policy of plain layers with one list of numbers as observation and "
+            "discrete or continuous actions.",
+            "Use run_ahead=false.",
+        )
+
+
+def _hold(statistics: RunningMeanStd, seen: list[Array]) -> None:
+    statistics.update = lambda batch: seen.append(np.copy(batch))  # type: ignore[method-assign]
+
+
+def _clipped(actions: Array, space: spaces.Space[Any]) -> Array:
+    return np.clip(actions, space.low, space.high) if isinstance(space, spaces.Box) else actions

@@ -1,0 +1,110 @@
+"""Environments that run ahead of each other, so that none of them waits for the slowest.
+
+A vector environment steps all its environments together: at every step the fastest wait for the slowest, and
+all wait for the learner. Where environments have processes of their own, and the policy stays as it is for
+many steps, each can be given its next action as soon as it has finished its step. `AheadVectorEnv` plays such
+a rollout and keeps what comes out. The steps that follow take it from there: all layers above see the same
+vector environment as ever, in the same order, whoever was fast.
+
+What comes out does not depend on who was fast as long as `Act` treats each environment by itself, with random
+numbers of its own.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.api.ahead import Act, StepsApart
+from sandbox.api.types import Array, Element, Options, Reset, Seeds, VectorEnvironment, VectorStep
+from sandbox.envs.wrappers import AnyVectorWrapper, reset_with
+
+
+class AheadVectorEnv(AnyVectorWrapper):
+    """Plays rollouts in which no environment waits for another.
+
+    Args:
+        env: A vector environment that is also `StepsApart`.
+    """
+
+    def __init__(self, env: VectorEnvironment) -> None:
+        super().__init__(env)
+        self._steps: deque[tuple[Array, VectorStep]] = deque()
+
+    def set_apart(self) -> None:
+        """Prepare for rollouts; before the first reset."""
+        self._apart.set_apart()
+
+    def play(self, steps: int, observation: Element, mask: NDArray[np.bool_] | None, act: Act) -> Array:
+        """Play a rollout. The same number of calls of `step` then gives it out, one step each.
+
+        Args:
+            steps: Steps of every environment.
+            observation: Present observations, shape ``(num_envs, …)``.
+            mask: Present action masks, shape ``(num_envs, …)``, None without masks.
+            act: Chooses actions, as soon as an environment is ready.
+
+        Returns:
+            The actions, shape ``(steps, num_envs, …)``.
+        """
+        if self._steps:
+            raise RuntimeError("the rollout before has not been taken out")
+        envs, number = self._apart, self.num_envs
+        actions: list[list[Array]] = [[] for _ in range(number)]
+        played: list[list[VectorStep]] = [[] for _ in range(number)]
+        for index in range(number):
+            actions[index].append(act(index, _row(observation, index), None if mask is None else mask[index]))
+            envs.send(index, actions[index][0])
+        left = number
+        while left:
+            for index in envs.ready():
+                step = envs.receive(index)
+                played[index].append(step)
+                if len(played[index]) == steps:
+                    left -= 1
+                    continue
+                allowed = None if mask is None else step[4]["action_mask"][0]
+                actions[index].append(act(index, _row(step[0], 0), allowed))
+                envs.send(index, actions[index][-1])
+        taken = np.stack([np.stack(row) for row in actions], axis=1)
+        for number, row in enumerate(zip(*played, strict=True)):
+            self._steps.append((taken[number], envs.together(row)))
+        return taken
+
+    def step(self, actions: Element) -> VectorStep:
+        """The next step of a rollout that was played, else a step of all environments together."""
+        if not self._steps:
+            return self.env.step(actions)
+        taken, step = self._steps.popleft()
+        if not np.array_equal(taken, actions):
+            raise RuntimeError("these are not the actions with which the rollout was played")
+        return step
+
+    def reset(self, *, seed: Seeds = None, options: Options | None = None) -> Reset:
+        """Begin episodes; forgets a rollout that was not taken out."""
+        self._steps.clear()
+        return reset_with(self.env, seed, options)
+
+    @property
+    def _apart(self) -> StepsApart:
+        envs: Any = self.env
+        return envs  # type: ignore[no-any-return]
+
+
+def steps_apart(envs: VectorEnvironment) -> bool:
+    """Whether environments can be stepped one by one."""
+    return all(hasattr(type(envs), name) for name in ("set_apart", "send", "ready", "receive", "together"))
+
+
+def with_ahead(envs: VectorEnvironment) -> VectorEnvironment:
+    """The vector environment, able to play rollouts in which nobody waits where that is possible."""
+    return AheadVectorEnv(envs) if steps_apart(envs) else envs
+
+
+def _row(observation: Element, index: int) -> Element:
+    if isinstance(observation, dict):
+        return {key: part[index] for key, part in observation.items()}
+    return observation[index]
