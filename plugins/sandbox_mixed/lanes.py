@@ -21,8 +21,12 @@ from sandbox_mixed.kernels import (
     advance,
 )
 
-SCALES = (10.0, 5.0, 20.0, 10.0)
-"""Units of an observation: speed (m/s), speed difference (m/s), gap (m), mean speed (m/s)."""
+SCALES: dict[str, tuple[float, ...]] = {
+    "local": (10.0, 5.0, 20.0),
+    "local-and-mean": (10.0, 5.0, 20.0, 10.0),
+    "errors": (10.0, 1.0, 10.0, 1.0),
+}
+"""Units of the entries of an observation; see `observed`."""
 
 CLIP = 10.0
 """Greatest entry of an observation."""
@@ -143,13 +147,8 @@ class Traffic:
         return Local(lanes.speed[:, here], lanes.speed[:, ahead], gap, self.recent.mean(1))
 
     def observe(self) -> NDArray[np.float32]:
-        """What policies see, shape ``(rows, k, features)``, scaled by `SCALES`."""
-        local = self.local()
-        parts = [local.speed, local.ahead - local.speed, local.gap]
-        if self._config.sees == "local-and-mean":
-            parts.append(local.mean)
-        scaled = [part / scale for part, scale in zip(parts, SCALES, strict=False)]
-        return np.clip(np.stack(scaled, axis=-1), -CLIP, CLIP).astype(np.float32)
+        """What policies see, shape ``(rows, k, features)``."""
+        return observed(self.local(), self._config.sees)
 
     def get_state(self) -> Json:
         """All that changes, as plain data."""
@@ -167,9 +166,23 @@ class Traffic:
         self.recent, self.newest = np.array(state["recent"]), np.array(state["newest"])
         self.tally = np.array(state["tally"])
 
-    def features(self) -> int:
-        """Entries of an automated vehicle's observation."""
-        return 4 if self._config.sees == "local-and-mean" else 3
+
+def observed(local: Local, sees: str) -> NDArray[np.float32]:
+    """What sensors measured as policies see it, shape ``(rows, k, features)``.
+
+    ``local``: speed (in 10 m/s), difference to the vehicle ahead (5 m/s), gap (20 m). ``local-and-mean``:
+    also the mean of the own speed (10 m/s). ``errors``: speed (10 m/s), difference to the vehicle ahead (1
+    m/s), gap (10 m), and by how much the mean of the own speed exceeds the speed (1 m/s): a controller near
+    uniform flow answers to differences of 0.1 m/s, which the others show as 0.01, and that of speed and mean
+    as one between two entries.
+    """
+    parts = [local.speed, local.ahead - local.speed, local.gap]
+    if sees == "local-and-mean":
+        parts.append(local.mean)
+    elif sees == "errors":
+        parts.append(local.mean - local.speed)
+    scaled = [part / scale for part, scale in zip(parts, SCALES[sees], strict=True)]
+    return np.clip(np.stack(scaled, axis=-1), -CLIP, CLIP).astype(np.float32)
 
 
 def rows_of(lanes: Lanes, rows: Integers) -> Lanes:
@@ -184,10 +197,11 @@ def rows_of(lanes: Lanes, rows: Integers) -> Lanes:
     )
 
 
-def observation_space(agents: int, features: int) -> spaces.Box:
+def observation_space(agents: int, sees: str) -> spaces.Box:
     """Of some automated vehicles together."""
-    low = np.tile(np.array([0.0, -CLIP, -CLIP, 0.0], np.float32)[:features], agents)
-    return spaces.Box(low, np.full(agents * features, CLIP, np.float32))
+    low = np.array([0.0, -CLIP, -CLIP, 0.0 if sees == "local-and-mean" else -CLIP], np.float32)
+    low = np.tile(low[: len(SCALES[sees])], agents)
+    return spaces.Box(low, np.full(len(low), CLIP, np.float32))
 
 
 def action_space(agents: int) -> spaces.Box:

@@ -67,7 +67,7 @@ class Platoon:
         vehicles = config.platoon + config.automated + 1
         behind = np.arange(config.automated) * (vehicles - 1) // config.automated
         self.traffic = Traffic(config, num_envs, vehicles, np.sort(vehicles - 2 - behind))
-        self.observation_space = observation_space(config.automated, self.traffic.features())
+        self.observation_space = observation_space(config.automated, config.sees)
         self.action_space = action_space(config.automated)
         self.decisions = round(config.horizon / self.traffic.interval)
         self.trace = read_trace(Path(config.trace)) if config.trace else None
