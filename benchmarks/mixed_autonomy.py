@@ -20,7 +20,7 @@ import numpy as np
 from sandbox_mixed import baselines
 from sandbox_mixed.car_following import Idm, ring_bound, ring_equilibrium
 from sandbox_mixed.config import RingConfig, SumoConfig
-from sandbox_mixed.kernels import COLUMNS, HUMAN, Lanes, advance
+from sandbox_mixed.kernels import COLUMNS, HUMAN, OWN_COLUMNS, Lanes, advance
 from sandbox_mixed.ring.core import make_vec
 from sandbox_mixed.ring.reward import REWARDS
 from sandbox_mixed.safety import GapFilter
@@ -88,7 +88,7 @@ def controllers(runs: list[Path]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, make_policy in players.items():
         # Each with the decision interval that it was tuned or trained with.
-        options = {} if name in CONTROLLERS else {"sees": "local-and-mean", "decision_steps": 10}
+        options = {} if name in CONTROLLERS else {"sees": "errors", "decision_steps": 10}
         rows = {x: play(RingConfig(length=(x, x), **options), make_policy, 8) for x in LENGTHS}
         result[name] = {
             "share": {f"{x:g}": row["share"] for x, row in rows.items()},
@@ -101,9 +101,9 @@ def controllers(runs: list[Path]) -> dict[str, Any]:
 
 def trained(run: Path) -> Any:
     """What makes the policy of a run directory."""
-    from sandbox.evaluation.policies import load_policy
+    from sandbox.runs.directory import Run
 
-    return lambda envs: load_policy(run)
+    return lambda envs: Run.open(run).policy
 
 
 def safety(steps: int) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def speed() -> dict[str, Any]:
     slots, tally = np.full(n, -1), np.zeros((rows, COLUMNS))
     slots[0] = 0
     arguments = (lanes, Idm(), GapFilter(), 0.1)
-    rest = (slots, np.zeros((rows, 1)), HUMAN, np.zeros((rows, 0)), tally)
+    rest = (slots, np.zeros((rows, 1)), HUMAN, np.zeros((rows, 0)), tally, np.zeros((rows, 1, OWN_COLUMNS)))
     advance(*arguments, 1, *rest)
     start = time.process_time()
     advance(*arguments, steps, *rest)

@@ -122,18 +122,23 @@ class Platoon:
         traffic.advance(actions.astype(np.float64) * config.max_acceleration, self.human, leader)
         self.human = False
         self._account()
-        local, tally = traffic.local(), traffic.tally
-        permitted = config.standing_gap + config.wide_gap * local.speed
-        wide = np.clip(local.gap - permitted, 0.0, MAX_WIDE).mean(1) / 10.0
+        tally = traffic.tally
         followers = traffic.lanes.speed.shape[1] - 1
         return Interval(
             fuel=tally[:, FUEL] / (followers * traffic.interval),
-            wide=wide,
+            wide=self.too_wide().mean(1),
             effort=tally[:, JERKINESS] / steps,
             correction=tally[:, CORRECTION] / steps,
             speed=tally[:, SPEED] / steps,
             collision=traffic.lanes.collided.astype(np.float64),
         )
+
+    def too_wide(self) -> Floats:
+        """By how much gaps exceed the widest permitted ones, in 10 m, shape ``(rows, k)``."""
+        local = self.traffic.local()
+        permitted = self.config.standing_gap + self.config.wide_gap * local.speed
+        excess: Floats = np.clip(local.gap - permitted, 0.0, MAX_WIDE) / 10.0
+        return excess
 
     def _account(self) -> None:
         tally = np.where(np.isfinite(self.traffic.tally), self.traffic.tally, 0.0)

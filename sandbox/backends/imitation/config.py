@@ -73,7 +73,7 @@ class GailConfig(BaseModel):
         1e-3, gt=0, le=10, description="step size of the discriminator (Adam)"
     )
     discriminator_updates: Annotated[int, Tunable(choices=(2, 5, 10, 20))] = Field(
-        10, ge=1, le=10_000, description="updates of the discriminator after each rollout"
+        20, ge=1, le=10_000, description="updates of the discriminator after each rollout"
     )
     discriminator_batch_size: Annotated[int, Tunable(choices=(64, 128, 256))] = Field(
         128, ge=1, le=1_000_000, description="steps of the expert, and as many of the learner, in each"
@@ -81,8 +81,8 @@ class GailConfig(BaseModel):
     discriminator_net_arch: Annotated[list[Layer], Tunable(choices=((32, 32), (64, 64), (128, 128)))] = Field(
         [64, 64], max_length=16, description="hidden layers of the discriminator"
     )
-    gradient_penalty: Annotated[float, Tunable(0.1, 10.0, log=True)] = Field(
-        1.0, ge=0, le=1e6, description="weight of (|gradient of the logit| - 1)² between both kinds of steps"
+    gradient_penalty: Annotated[float, Tunable(0.01, 1.0, log=True)] = Field(
+        0.1, ge=0, le=1e6, description="weight of (|gradient of the logit| - 1)² between both kinds of steps"
     )
     n_steps: Annotated[int, Tunable(choices=(32, 64, 128, 256), limit="rollout")] = Field(
         128, ge=1, le=1_000_000, description="steps of every row between two updates"
