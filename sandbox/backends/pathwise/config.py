@@ -40,6 +40,11 @@ class PathwiseConfig(BaseModel):
     activation: Annotated[Literal["tanh", "relu", "silu"], Tunable(choices=("tanh", "relu", "silu"))] = Field(
         "silu", description="of the hidden layers"
     )
+    as_played: bool = Field(
+        True,
+        description="play what the environment makes of actions, whole orders for example, and take gradients as "
+        "if it did not; false plays the actions themselves while learning",
+    )
     normalize_observation: bool = Field(
         False, description="scale observations by the mean and deviation of those met so far"
     )

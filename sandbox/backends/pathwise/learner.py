@@ -37,6 +37,10 @@ NAME = "pathwise"
 CHUNK = 20
 """Updates between two reports."""
 
+NUDGE = 1e-3
+"""What is left of an action's distance to the one that is played: it decides on which side of a kink the slope is
+taken, and is too small to matter otherwise."""
+
 State = dict[str, torch.Tensor]
 
 
@@ -117,8 +121,11 @@ class Pathwise:
         net = self.learned.actor.net
         weights = {} if learning else {name: part.detach() for name, part in net.named_parameters()}
         raw = self.middle + self.half * functional_call(net, weights, (rows,))
-        inside = torch.maximum(torch.minimum(raw, self.high), self.low)
-        return inside.reshape(-1, *self.action_shape)
+        inside = torch.maximum(torch.minimum(raw, self.high), self.low).reshape(-1, *self.action_shape)
+        played = getattr(self.dynamics, "played", None)
+        if played is None or not self.config.as_played:
+            return inside
+        return inside + (1 - NUDGE) * (played(inside, torch) - inside).detach()
 
     def _follow(self, loss: torch.Tensor) -> None:
         self.optimizer.zero_grad()
