@@ -119,7 +119,7 @@ RING = Task(
 
 PLATOON = Task(
     name="platoon",
-    version=1,
+    version=2,
     title="An automated vehicle and a platoon behind a leader with a recorded speed",
     config="sandbox_mixed.config:PlatoonConfig",
     make="sandbox_mixed.platoon.core:make",
