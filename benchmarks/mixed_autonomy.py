@@ -1,7 +1,7 @@
 """Mixed autonomy: the wave, the controllers, what the gap filter guarantees and costs, speed, and pictures.
 
     python -m benchmarks.mixed_autonomy [--out FOLDER] [--runs RUN …] [--only
-    wave|controllers|safety|speed|pictures|sumo]
+    wave|controllers|learned|safety|speed|pictures|sumo]
 
 Prints a JSON document and exits with 1 if a limit is missed. Pictures go to the folder. Trained policies are
 run directories of ``mixed-autonomy/ring``; they are played beside the controllers.
@@ -20,7 +20,7 @@ import numpy as np
 from sandbox_mixed import baselines
 from sandbox_mixed.car_following import Idm, ring_bound, ring_equilibrium
 from sandbox_mixed.config import RingConfig, SumoConfig
-from sandbox_mixed.kernels import COLUMNS, HUMAN, Lanes, advance
+from sandbox_mixed.kernels import COLUMNS, HUMAN, OWN_COLUMNS, Lanes, advance
 from sandbox_mixed.ring.core import make_vec
 from sandbox_mixed.ring.reward import REWARDS
 from sandbox_mixed.safety import GapFilter
@@ -88,7 +88,7 @@ def controllers(runs: list[Path]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, make_policy in players.items():
         # Each with the decision interval that it was tuned or trained with.
-        options = {} if name in CONTROLLERS else {"sees": "local-and-mean", "decision_steps": 10}
+        options = {} if name in CONTROLLERS else {"sees": "errors", "decision_steps": 10}
         rows = {x: play(RingConfig(length=(x, x), **options), make_policy, 8) for x in LENGTHS}
         result[name] = {
             "share": {f"{x:g}": row["share"] for x, row in rows.items()},
@@ -99,11 +99,36 @@ def controllers(runs: list[Path]) -> dict[str, Any]:
     return result
 
 
+def learned(runs: list[Path]) -> list[dict[str, Any]]:
+    """Test episodes of trained policies and of the best controller, by bands of lengths of 10 m."""
+    import sandbox
+
+    rows = []
+    for agent in (*map(str, runs), "pi-tuned", "human"):
+        table = sandbox.evaluate([agent], "mixed-autonomy/ring")
+        (name,) = (one.name for one in table.agents)
+        share, length, settling, spread, collisions, speed = (
+            np.array(table.values(name, metric=x))
+            for x in ("share", "length", "settling", "spread", "collisions", "speed")
+        )
+        bands = {
+            f"{low}-{low + 10} m": round(float(share[(length >= low) & (length < low + 10)].mean()), 3)
+            for low in range(220, 270, 10)
+        }
+        rows.append({
+            "agent": agent, "share": round(float(share.mean()), 4), "least": round(float(share.min()), 3),
+            **bands, "speed": round(float(speed.mean()), 3), "spread": round(float(spread.mean()), 3),
+            "most_spread": round(float(spread.max()), 3), "wave_gone": float(np.mean(settling < 299)),
+            "gone_after": float(np.median(settling)), "collisions": float(collisions.sum()),
+        })  # fmt: skip
+    return rows
+
+
 def trained(run: Path) -> Any:
     """What makes the policy of a run directory."""
-    from sandbox.evaluation.policies import load_policy
+    from sandbox.runs.directory import Run
 
-    return lambda envs: load_policy(run)
+    return lambda envs: Run.open(run).policy
 
 
 def safety(steps: int) -> dict[str, Any]:
@@ -138,7 +163,7 @@ def speed() -> dict[str, Any]:
     slots, tally = np.full(n, -1), np.zeros((rows, COLUMNS))
     slots[0] = 0
     arguments = (lanes, Idm(), GapFilter(), 0.1)
-    rest = (slots, np.zeros((rows, 1)), HUMAN, np.zeros((rows, 0)), tally)
+    rest = (slots, np.zeros((rows, 1)), HUMAN, np.zeros((rows, 0)), tally, np.zeros((rows, 1, OWN_COLUMNS)))
     advance(*arguments, 1, *rest)
     start = time.process_time()
     advance(*arguments, steps, *rest)
@@ -220,12 +245,15 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("mixed-autonomy"))
     parser.add_argument("--runs", type=Path, nargs="*", default=[])
     parser.add_argument("--steps", type=int, default=1_000_000, help="of the safety table")
-    parser.add_argument("--only", choices=("wave", "controllers", "safety", "speed", "pictures", "sumo"))
+    parser.add_argument(
+        "--only", choices=("wave", "controllers", "learned", "safety", "speed", "pictures", "sumo")
+    )
     arguments = parser.parse_args()
     parts = {
         "wave": wave,
         "speed": speed,
         "controllers": lambda: controllers(arguments.runs),
+        "learned": lambda: learned(arguments.runs),
         "safety": lambda: safety(arguments.steps),
         "sumo": sumo,
         "pictures": lambda: pictures(arguments.out, arguments.runs),

@@ -171,7 +171,7 @@ def algorithms() -> str:
         facts = [
             ("family", algorithm.family),
             ("learns", can.learning),
-            ("needs", ", ".join(sorted(can.needs)) or "an environment"),
+            ("needs", ", ".join(can.needed) or "an environment"),
             ("backend", f"{algorithm.backend} (extra `{algorithm.extra}`)"),
             ("actions", ", ".join(sorted(can.action_spaces))),
             ("observations", ", ".join(sorted(can.observation_spaces))),

@@ -1,6 +1,6 @@
 """The gradient through the simulator on inventory: exact gaps to the optimum.
 
-    python -m benchmarks.families pathwise [--seeds 1] [--only lost-sales] [--steps 30000000]
+    python -m benchmarks.families pathwise [--seeds 1] [--only lost-sales] [--steps 6000000]
 
 One setting for all instances, the defaults of ``pathwise``. The gap is that of the exact average cost of the
 policy, whose orders the environment rounds, over the exact optimum; the serial system, which has no finite
@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> int:
     """Measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=30_000_000, help="simulated periods of an instance")
+    parser.add_argument("--steps", type=int, default=6_000_000, help="simulated periods of an instance")
     parser.add_argument("--only", default="", help="instances whose name contains this")
     parser.add_argument("--into", type=Path, default=None, help="file that keeps what is finished")
     return show(*measure(parser.parse_args(arguments)))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sandbox_mixed.safety import GapFilter
 
 PositiveSpeed = Annotated[float, Field(gt=0, le=100)]
+Sees = Literal["local", "local-and-mean", "errors"]
 
 
 class DriverConfig(BaseModel):
@@ -55,9 +56,10 @@ class ControlConfig(BaseModel):
         4.5, gt=0, le=10, description="b_f, hardest braking of automated vehicles, used by the filter, m/s²"
     )
     min_gap: float = Field(1.0, ge=0, le=20, description="gap that the filter always leaves, m")
-    sees: Annotated[str, Field(pattern="^(local|local-and-mean)$")] = Field(
+    sees: Sees = Field(
         "local",
-        description="observation: speed, speed difference and gap, or also the mean own speed over 38 s",
+        description="observation: speed, speed difference and gap; also the mean own speed over 38 s; or the "
+        "same four with the mean as a difference from the speed, and differences in 1 m/s",
     )
 
     @model_validator(mode="after")
@@ -122,10 +124,7 @@ class PlatoonConfig(ControlConfig):
     """A single lane on which a leader follows a speed trace."""
 
     max_acceleration: float = Field(1.5, gt=0, le=5, description="bound of the action |a|, m/s²")
-    sees: Annotated[str, Field(pattern="^(local|local-and-mean)$")] = Field(
-        "local-and-mean",
-        description="observation: speed, speed difference and gap, or also the mean own speed over 38 s",
-    )
+    sees: Sees = Field("local-and-mean", description="observation; see the ring's")
     trace: Annotated[str, InputFile()] = Field(
         "", description="CSV file with the columns time (s) and speed (m/s); nothing for generated traces"
     )

@@ -38,6 +38,12 @@ SPEED, SPREAD, EFFORT, JERKINESS, INTERVENED, CORRECTION, GAP, ANY_GAP, FUEL, DI
 
 COLUMNS = 10
 
+OWN_EFFORT, OWN_JERKINESS, OWN_CORRECTION = range(3)
+"""Columns of the accounts of each automated vehicle, sums over the steps of a call: |acceleration|, m/s², its
+square, and by how much the filter slowed it down, m/s²."""
+
+OWN_COLUMNS = 3
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
@@ -99,6 +105,7 @@ def advance(
     control: int,
     leader: Floats,
     tally: Floats,
+    own: Floats,
 ) -> None:
     """Simulate some steps of all rows under the same commands.
 
@@ -114,19 +121,34 @@ def advance(
         leader: Speeds of the last vehicle on an open road, m/s, shape ``(rows, steps)``; shape ``(rows, 0)``
             for a ring.
         tally: Set to what happened, shape ``(rows, COLUMNS)``; see there.
+        own: Set to what each automated vehicle did, shape ``(rows, k, OWN_COLUMNS)``.
     """
     rows, n = lanes.position.shape
     normals = np.empty(n)
     fresh = np.empty(n)
     for row in range(rows):
         tally[row] = 0.0
+        own[row] = 0.0
         tally[row, GAP] = tally[row, ANY_GAP] = np.inf
         for step in range(steps):
             if lanes.collided[row]:
                 break
             draw_normals(lanes.counter, row, normals)
             _new_speeds(
-                lanes, row, driver, limits, dt, slots, commands, control, leader, step, normals, fresh, tally
+                lanes,
+                row,
+                driver,
+                limits,
+                dt,
+                slots,
+                commands,
+                control,
+                leader,
+                step,
+                normals,
+                fresh,
+                tally,
+                own,
             )
             for i in range(n):
                 lanes.acceleration[row, i] = (fresh[i] - lanes.speed[row, i]) / dt
@@ -160,6 +182,7 @@ def _new_speeds(
     normals: Floats,
     fresh: Floats,
     tally: Floats,
+    own: Floats,
 ) -> None:
     """Speeds after the step, and what the gap filter did."""
     n = lanes.position.shape[1]
@@ -185,9 +208,12 @@ def _new_speeds(
                 fresh[i] = permitted
                 tally[row, INTERVENED] += share
                 tally[row, CORRECTION] += share * (wanted - permitted) / dt
+                own[row, slots[i], OWN_CORRECTION] += (wanted - permitted) / dt
         change = (fresh[i] - speed) / dt
         tally[row, EFFORT] += share * abs(change)
         tally[row, JERKINESS] += share * change * change
+        own[row, slots[i], OWN_EFFORT] += abs(change)
+        own[row, slots[i], OWN_JERKINESS] += change * change
 
 
 @njit

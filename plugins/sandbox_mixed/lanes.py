@@ -17,14 +17,19 @@ from sandbox_mixed.kernels import (
     COMMANDED,
     FILTERED,
     HUMAN,
+    OWN_COLUMNS,
     Floats,
     Integers,
     Lanes,
     advance,
 )
 
-SCALES = (10.0, 5.0, 20.0, 10.0)
-"""Units of an observation: speed (m/s), speed difference (m/s), gap (m), mean speed (m/s)."""
+SCALES: dict[str, tuple[float, ...]] = {
+    "local": (10.0, 5.0, 20.0),
+    "local-and-mean": (10.0, 5.0, 20.0, 10.0),
+    "errors": (10.0, 1.0, 10.0, 1.0),
+}
+"""Units of the entries of an observation; see `observed`."""
 
 CLIP = 10.0
 """Greatest entry of an observation."""
@@ -62,6 +67,7 @@ class Traffic:
     Attributes:
         lanes: The state; see `Lanes`.
         tally: What happened in the last call of `advance`, shape ``(rows, COLUMNS)``.
+        own: What each automated vehicle did in it, shape ``(rows, k, OWN_COLUMNS)``.
         interval: Time between decisions, s.
     """
 
@@ -83,6 +89,7 @@ class Traffic:
         self.recent = np.zeros((rows, max(1, round(MEMORY / self.interval)), len(automated)))
         self.newest = np.zeros(rows, np.int64)
         self.tally = np.zeros((rows, COLUMNS))
+        self.own = np.zeros((rows, len(automated), OWN_COLUMNS))
 
     @property
     def automated(self) -> Integers:
@@ -115,15 +122,17 @@ class Traffic:
             leader: Speeds of the leader in every step, shape ``(rows, steps)``; None on a ring.
             rows: Which rows; all if absent.
         """
-        lanes, tally = self.lanes, self.tally
+        lanes, tally, own = self.lanes, self.tally, self.own
         if rows is not None:
-            lanes, tally = rows_of(lanes, rows), tally[rows]
+            lanes, tally, own = rows_of(lanes, rows), tally[rows], own[rows]
         control = HUMAN if human else FILTERED if self._config.gap_filter else COMMANDED
         speeds = np.zeros((len(lanes.length), 0)) if leader is None else leader
         steps, dt = self._config.decision_steps, self._config.dt
-        advance(lanes, self._driver, self._limits, dt, steps, self._slots, commands, control, speeds, tally)
+        advance(
+            lanes, self._driver, self._limits, dt, steps, self._slots, commands, control, speeds, tally, own
+        )
         if rows is not None:
-            self.tally[rows] = tally
+            self.tally[rows], self.own[rows] = tally, own
             for whole, part in zip(self.lanes, lanes, strict=True):
                 whole[rows] = part
         index = np.arange(len(self.newest)) if rows is None else rows
@@ -145,13 +154,8 @@ class Traffic:
         return Local(lanes.speed[:, here], lanes.speed[:, ahead], gap, self.recent.mean(1))
 
     def observe(self) -> NDArray[np.float32]:
-        """What policies see, shape ``(rows, k, features)``, scaled by `SCALES`."""
-        local = self.local()
-        parts = [local.speed, local.ahead - local.speed, local.gap]
-        if self._config.sees == "local-and-mean":
-            parts.append(local.mean)
-        scaled = [part / scale for part, scale in zip(parts, SCALES, strict=False)]
-        return np.clip(np.stack(scaled, axis=-1), -CLIP, CLIP).astype(np.float32)
+        """What policies see, shape ``(rows, k, features)``."""
+        return observed(self.local(), self._config.sees)
 
     def get_state(self) -> Json:
         """All that changes, as plain data."""
@@ -161,17 +165,32 @@ class Traffic:
             "recent": self.recent.copy(),
             "newest": self.newest.copy(),
             "tally": self.tally.copy(),
+            "own": self.own.copy(),
         }
 
     def set_state(self, state: Json) -> None:
         """Go back to a state."""
         self.lanes = Lanes(*(np.array(state[name]) for name in Lanes._fields))
         self.recent, self.newest = np.array(state["recent"]), np.array(state["newest"])
-        self.tally = np.array(state["tally"])
+        self.tally, self.own = np.array(state["tally"]), np.array(state["own"])
 
-    def features(self) -> int:
-        """Entries of an automated vehicle's observation."""
-        return 4 if self._config.sees == "local-and-mean" else 3
+
+def observed(local: Local, sees: str) -> NDArray[np.float32]:
+    """What sensors measured as policies see it, shape ``(rows, k, features)``.
+
+    ``local``: speed (in 10 m/s), difference to the vehicle ahead (5 m/s), gap (20 m). ``local-and-mean``:
+    also the mean of the own speed (10 m/s). ``errors``: speed (10 m/s), difference to the vehicle ahead (1
+    m/s), gap (10 m), and by how much the mean of the own speed exceeds the speed (1 m/s): a controller near
+    uniform flow answers to differences of 0.1 m/s, which the others show as 0.01, and that of speed and mean
+    as one between two entries.
+    """
+    parts = [local.speed, local.ahead - local.speed, local.gap]
+    if sees == "local-and-mean":
+        parts.append(local.mean)
+    elif sees == "errors":
+        parts.append(local.mean - local.speed)
+    scaled = [part / scale for part, scale in zip(parts, SCALES[sees], strict=True)]
+    return np.clip(np.stack(scaled, axis=-1), -CLIP, CLIP).astype(np.float32)
 
 
 LOCAL_FIELDS = (
@@ -210,10 +229,11 @@ def rows_of(lanes: Lanes, rows: Integers) -> Lanes:
     )
 
 
-def observation_space(agents: int, features: int) -> spaces.Box:
+def observation_space(agents: int, sees: str) -> spaces.Box:
     """Of some automated vehicles together."""
-    low = np.tile(np.array([0.0, -CLIP, -CLIP, 0.0], np.float32)[:features], agents)
-    return spaces.Box(low, np.full(agents * features, CLIP, np.float32))
+    low = np.array([0.0, -CLIP, -CLIP, 0.0 if sees == "local-and-mean" else -CLIP], np.float32)
+    low = np.tile(low[: len(SCALES[sees])], agents)
+    return spaces.Box(low, np.full(len(low), CLIP, np.float32))
 
 
 def action_space(agents: int) -> spaces.Box:

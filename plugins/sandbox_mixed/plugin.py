@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sandbox.api import Baseline, Command, Domain, Metric, Task, View
 
 WU = "Wu, Kreidieh, Parvate, Vinitsky & Bayen 2017, Flow, arXiv 1710.05465"
@@ -77,7 +79,7 @@ NOBODY_LEAVES = {
 
 RING = Task(
     name="ring",
-    version=1,
+    version=2,
     title="A stop-and-go wave on a ring road, and automated vehicles that dissolve it",
     config="sandbox_mixed.config:RingConfig",
     make="sandbox_mixed.ring.core:make",
@@ -118,7 +120,7 @@ RING = Task(
 
 PLATOON = Task(
     name="platoon",
-    version=1,
+    version=2,
     title="An automated vehicle and a platoon behind a leader with a recorded speed",
     config="sandbox_mixed.config:PlatoonConfig",
     make="sandbox_mixed.platoon.core:make",
@@ -146,6 +148,28 @@ PLATOON = Task(
     views=(SPACE_TIME, REPLAY),
     sources=(STERN, IDM, FUEL, "Lichtlé et al. 2022, Deploying traffic smoothing cruise controllers, ICRA"),
     small={"platoon": 3, "horizon": 20.0},
+)
+
+RING_AGENTS = replace(
+    RING,
+    name="ring-agents",
+    version=1,
+    title="The ring with several automated vehicles, each of them an agent",
+    agents="parallel",
+    make="sandbox_mixed.agents:make_ring",
+    make_vec="sandbox_mixed.agents:make_ring_vec",
+    small={**RING.small, "automated": 2},
+)
+
+PLATOON_AGENTS = replace(
+    PLATOON,
+    name="platoon-agents",
+    version=1,
+    title="The platoon with several automated vehicles, each of them an agent",
+    agents="parallel",
+    make="sandbox_mixed.agents:make_platoon",
+    make_vec="sandbox_mixed.agents:make_platoon_vec",
+    small={**PLATOON.small, "automated": 2},
 )
 
 SUMO = Task(
@@ -187,7 +211,7 @@ SUMO = Task(
 domain = Domain(
     name="mixed-autonomy",
     title="Automated vehicles among human drivers",
-    tasks=(RING, PLATOON, SUMO),
+    tasks=(RING, PLATOON, SUMO, RING_AGENTS, PLATOON_AGENTS),
     default_scenario="mixed-autonomy/ring",
     requires=("numba",),
     commands=(

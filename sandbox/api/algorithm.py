@@ -58,6 +58,8 @@ class Capabilities:
             - ``"gradient"``: the same, and differentiable.
             - ``"simulator"``: copies of the task to look ahead in, `TaskModels.simulator`.
             - ``"pretrained"``: the model that the task fine-tunes, `TaskModels.pretrained`.
+        needs_any: Of these one has to be given, and any one is enough: ``{"dataset", "expert"}`` for an
+            algorithm that learns from records of an expert, or watches one.
         accepts: What of these it also uses where it is given; a dataset or an expert that is neither
             needed nor accepted is refused.
         search: Whether it searches with the rules of a game (`Task.game <Task>`); a task without them is
@@ -85,6 +87,7 @@ class Capabilities:
     exact_resume: bool = False
     needs: frozenset[Need] = frozenset()
     accepts: frozenset[Need] = frozenset()
+    needs_any: frozenset[Need] = frozenset()
     search: bool = False
     on_policy: bool | None = None
     learns_model: bool = False
@@ -97,6 +100,11 @@ class Capabilities:
         return self.learns_model or self.search or bool(self.needs & MODELS)
 
     @property
+    def needed(self) -> list[str]:
+        """All that it cannot learn without, in words: ``["dataset or expert"]``."""
+        return sorted(self.needs) + ([" or ".join(sorted(self.needs_any))] if self.needs_any else [])
+
+    @property
     def learning(self) -> str:
         """How it learns, for example ``online, off-policy, model-free``."""
         policy = {True: ["on-policy"], False: ["off-policy"], None: []}[self.on_policy]
@@ -104,7 +112,7 @@ class Capabilities:
 
     def uses(self, need: Need) -> bool:
         """Whether it needs or accepts something."""
-        return need in self.needs or need in self.accepts
+        return need in self.needs | self.accepts | self.needs_any
 
 
 class StopTraining(Exception):  # noqa: N818 - a signal, not an error

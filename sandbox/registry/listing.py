@@ -40,7 +40,7 @@ def list_algorithms() -> list[Json]:
             "on_policy": algorithm.capabilities.on_policy,
             "model_based": algorithm.capabilities.model_based,
             "learning": algorithm.capabilities.learning,
-            "needs": sorted(algorithm.capabilities.needs),
+            "needs": algorithm.capabilities.needed,
         }
         for algorithm in registry().algorithms.working()
     ]

@@ -81,6 +81,7 @@ def fitting(scenario: ResolvedScenario, observation_space: Space, action_space: 
         for algorithm in registry().algorithms.working()
         if not _misfits(scenario, algorithm, observation_space, action_space)
         and not algorithm.capabilities.needs & {"dataset", "expert"}
+        and not algorithm.capabilities.needs_any
     ]
 
 

@@ -120,6 +120,13 @@ def find_sources(
                 f"{algorithm.name} has no use for {_article(need)}.",
                 f"These have: {', '.join(names)}." if names else f"Leave {OPTIONS[need]} out.",
             )
+    options = sorted(algorithm.capabilities.needs_any)
+    if options and not any(given.get(need) is not None for need in options):
+        kinds = " or ".join(_article(need) for need in options)
+        raise InvalidValueError(
+            f"{algorithm.name} learns from {kinds}, and none is given.",
+            f"Add {' or '.join(OPTIONS[need] for need in options if need in OPTIONS)}.",
+        )
     dataset = None
     if data is not None:
         dataset = read_dataset(Path(data).resolve())

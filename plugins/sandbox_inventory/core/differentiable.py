@@ -79,6 +79,11 @@ class ModelDynamics:
         observation: Array = self.model.observe(state, xp) / self.model.scale
         return observation
 
+    def played(self, action: Array, xp: ModuleType) -> Array:
+        """The actions that the environment makes of these: whole quantities, where demand is whole."""
+        orders = self.model.orders
+        return action if orders.kind == "discrete" else orders.rounded(action, xp)
+
     def step(self, state: State, action: Array, noise: Array, xp: ModuleType) -> tuple[State, Flow]:
         """One period; continuous orders are not rounded."""
         orders = self.model.orders

@@ -77,6 +77,22 @@ class Orders:
         stacked: Array = xp.stack(columns, axis=1)
         return stacked
 
+    def rounded(self, action: Array, xp: ModuleType) -> Array:
+        """The continuous actions that stand for the whole quantities which are ordered by these ones.
+
+        Args:
+            action: Arrays of any library, shape ``(num_envs, orders)``.
+            xp: Its namespace.
+        """
+        if not self.whole:
+            return action
+        columns = []
+        for order, limit in enumerate(self.max_quantity):
+            inside = xp.clip((action[:, order] + 1.0) * (0.5 * limit), 0.0, limit)
+            columns.append(xp.round(inside) / (0.5 * limit) - 1.0)
+        stacked: Array = xp.stack(columns, axis=1)
+        return stacked
+
     def actions(self, quantities: Array) -> Array:
         """The actions that order ``quantities``, clipped to what can be ordered."""
         limit = self._limit

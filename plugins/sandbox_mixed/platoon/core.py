@@ -38,8 +38,12 @@ Tuned with the other controllers on 24 generated episodes, among 0 to 10 m/s: th
 throughput of at least 95 % of the human drivers'.
 """
 
-MAX_WIDE = 50.0
-"""Largest excess of a gap that the reward counts, m."""
+MAX_WIDE = 300.0
+"""Largest excess of a gap that the reward counts, m.
+
+With 50 m a vehicle far behind was no better off for coming nearer, and it learned to stand: that burns least
+in a second.
+"""
 
 
 class Platoon:
@@ -67,7 +71,7 @@ class Platoon:
         vehicles = config.platoon + config.automated + 1
         behind = np.arange(config.automated) * (vehicles - 1) // config.automated
         self.traffic = Traffic(config, num_envs, vehicles, np.sort(vehicles - 2 - behind))
-        self.observation_space = observation_space(config.automated, self.traffic.features())
+        self.observation_space = observation_space(config.automated, config.sees)
         self.action_space = action_space(config.automated)
         self.decisions = round(config.horizon / self.traffic.interval)
         self.trace = read_trace(Path(config.trace)) if config.trace else None
@@ -122,18 +126,23 @@ class Platoon:
         traffic.advance(actions.astype(np.float64) * config.max_acceleration, self.human, leader)
         self.human = False
         self._account()
-        local, tally = traffic.local(), traffic.tally
-        permitted = config.standing_gap + config.wide_gap * local.speed
-        wide = np.clip(local.gap - permitted, 0.0, MAX_WIDE).mean(1) / 10.0
+        tally = traffic.tally
         followers = traffic.lanes.speed.shape[1] - 1
         return Interval(
             fuel=tally[:, FUEL] / (followers * traffic.interval),
-            wide=wide,
+            wide=self.too_wide().mean(1),
             effort=tally[:, JERKINESS] / steps,
             correction=tally[:, CORRECTION] / steps,
             speed=tally[:, SPEED] / steps,
             collision=traffic.lanes.collided.astype(np.float64),
         )
+
+    def too_wide(self) -> Floats:
+        """By how much gaps exceed the widest permitted ones, in 10 m, shape ``(rows, k)``."""
+        local = self.traffic.local()
+        permitted = self.config.standing_gap + self.config.wide_gap * local.speed
+        excess: Floats = np.clip(local.gap - permitted, 0.0, MAX_WIDE) / 10.0
+        return excess
 
     def _account(self) -> None:
         tally = np.where(np.isfinite(self.traffic.tally), self.traffic.tally, 0.0)

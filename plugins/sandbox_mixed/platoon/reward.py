@@ -15,7 +15,7 @@ class Interval:
     Attributes:
         fuel: Mean over vehicles behind the leader, g/s.
         wide: By how much gaps of automated vehicles exceed the widest permitted one, in units of 10 m,
-            at most 5.
+            at most 30.
         effort: Mean square of the acceleration of automated vehicles, m²/s⁴.
         correction: By how much the gap filter slowed automated vehicles down, m/s².
         speed: Mean speed of all vehicles behind the leader, m/s.
@@ -36,7 +36,7 @@ REWARDS = Rewards(
     [
         RewardTerm("fuel", weight=-0.1, unit="g/s", description="fuel, mean over vehicles", source=_CIRCLES),
         RewardTerm(
-            "wide", weight=-0.05, unit="10 m", description="gap above the widest permitted one, at most 5"
+            "wide", weight=-0.05, unit="10 m", description="gap above the widest permitted one, at most 30"
         ),
         RewardTerm(
             "effort",
@@ -45,7 +45,7 @@ REWARDS = Rewards(
             description="acceleration², automated vehicles",
             source=_CIRCLES,
         ),
-        RewardTerm("correction", weight=-0.02, unit="m/s²", description="what the gap filter took away"),
+        RewardTerm("correction", weight=-0.1, unit="m/s²", description="what the gap filter took away"),
         RewardTerm("speed", unit="m/s", description="mean speed of all vehicles"),
         RewardTerm("collision", weight=-5.0, description="1 if vehicles have touched; the episode ends"),
     ],

@@ -73,7 +73,7 @@ class Ring:
         self.config = config
         here = np.arange(config.automated) * config.vehicles // config.automated
         self.traffic = Traffic(config, num_envs, config.vehicles, here)
-        self.observation_space = observation_space(config.automated, self.traffic.features())
+        self.observation_space = observation_space(config.automated, config.sees)
         self.action_space = action_space(config.automated)
         self.decisions = round(config.horizon / self.traffic.interval)
         self.measured_from = self.decisions - max(1, round(config.measured / self.traffic.interval))
@@ -130,6 +130,7 @@ class Ring:
             speed=speed,
             share=speed / self.equilibrium,
             spread=spread,
+            wave=spread / (spread + WAVE),
             effort=tally[:, EFFORT] / interval,
             correction=tally[:, CORRECTION] / interval,
             collision=traffic.lanes.collided.astype(np.float64),

@@ -15,7 +15,7 @@ from sandbox.api.types import Array, Bools
 from sandbox_mixed.config import SumoConfig
 from sandbox_mixed.controllers import AdaptiveCruise, ProportionalIntegral
 from sandbox_mixed.kernels import Floats
-from sandbox_mixed.lanes import CLIP, MEMORY, SCALES, Local, local_fields
+from sandbox_mixed.lanes import CLIP, MEMORY, SCALES, Local, local_fields, observed
 from sandbox_mixed.ring.core import ADAPTIVE_CRUISE, FOLLOWER_STOPPER, PI_SATURATION
 from sandbox_mixed.road_picture import draw_roads
 from sandbox_mixed.sumo import scenes
@@ -153,11 +153,7 @@ class SumoRoad:
         """What policies see."""
         answer, name = self.answer, self.config.network
         if name == "ring":
-            local = self.traffic.local()
-            parts = [local.speed, local.ahead - local.speed, local.gap]
-            if self.config.sees == "local-and-mean":
-                parts.append(local.mean)
-            seen = np.concatenate([part.ravel() / scale for part, scale in zip(parts, SCALES, strict=False)])
+            seen = observed(self.traffic.local(), self.config.sees).ravel()
         elif name == "figure-eight":
             count = FIGURE_EIGHT_VEHICLES
             seen = np.concatenate([np.array(answer["everyone"][:count]) / 10.0, answer["everyone"][count:]])
@@ -232,9 +228,8 @@ class SumoRoad:
         return network_file("ring", sources, Path(self.folder.name))
 
     def _size(self) -> int:
-        ring = 4 if self.config.sees == "local-and-mean" else 3
         sizes = {
-            "ring": ring,
+            "ring": len(SCALES[self.config.sees]),
             "figure-eight": 2 * FIGURE_EIGHT_VEHICLES,
             "merge": 25,
             "bottleneck": 3 * SEGMENTS,

@@ -32,7 +32,7 @@ ACTOR = "policy."
 """Prefix of the actor's weights in a saved policy."""
 
 
-KIN = frozenset({"bc", "dagger", "iql", "cql", "lspi", "reinforce"})
+KIN = frozenset({"bc", "dagger", "gail", "iql", "cql", "lspi", "reinforce"})
 """Algorithms whose policies are such an actor and nothing else, so that others can start from them."""
 
 

@@ -1,1 +1,1 @@
-"""Learning what an expert does: from its records (`cloning`), or by asking it (`dagger`)."""
+"""Learning what an expert does: from records, by asking it, or by passing for it."""

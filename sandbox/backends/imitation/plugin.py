@@ -44,3 +44,28 @@ dagger = Algorithm(
         "no-regret online learning, AISTATS",
     ),
 )
+gail = Algorithm(
+    name="gail",
+    family="imitation",
+    backend="sandbox",
+    capabilities=Capabilities(
+        _OBSERVATIONS,
+        _ACTIONS,
+        masks=True,
+        needs_any=frozenset({"dataset", "expert"}),
+        on_policy=True,
+        exact_resume=True,
+    ),
+    config="sandbox.backends.imitation.config:GailConfig",
+    train="sandbox.backends.imitation.gail:train",
+    load="sandbox.backends.actors.plain:load",
+    requires=("torch", "safetensors"),
+    extra="torch",
+    description="Adversarial imitation: PPO, rewarded where its steps pass for the expert's.",
+    sources=(
+        "Ho & Ermon (2016), Generative adversarial imitation learning, arXiv 1606.03476",
+        "Fu, Luo & Levine (2018), Learning robust rewards with adversarial inverse reinforcement learning, "
+        "arXiv 1710.11248",
+        "Gulrajani et al. (2017), Improved training of Wasserstein GANs, arXiv 1704.00028",
+    ),
+)

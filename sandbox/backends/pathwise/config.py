@@ -16,17 +16,17 @@ class PathwiseConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    learning_rate: Annotated[float, Tunable(1e-3, 1e-2, log=True)] = Field(
-        5e-3, gt=0, le=10, description="first step size of Adam; falls to 0 along half a cosine"
+    learning_rate: Annotated[float, Tunable(3e-3, 1e-1, log=True)] = Field(
+        3e-2, gt=0, le=10, description="first step size of Adam; falls to 0 along half a cosine"
     )
-    copies: Annotated[int, Tunable(choices=(128, 256, 512))] = Field(
-        256, ge=1, le=1_000_000, description="paths that are simulated side by side"
+    copies: Annotated[int, Tunable(choices=(64, 128, 256))] = Field(
+        128, ge=1, le=1_000_000, description="paths that are simulated side by side"
     )
-    segment: Annotated[int, Tunable(choices=(8, 16, 32))] = Field(
-        16, ge=1, le=10_000, description="steps whose actions are learned from in an update"
+    segment: Annotated[int, Tunable(choices=(4, 8, 16))] = Field(
+        8, ge=1, le=10_000, description="steps whose actions are learned from in an update"
     )
     tail: Annotated[int, Tunable(choices=(8, 16, 24, 48))] = Field(
-        24,
+        16,
         ge=0,
         le=10_000,
         description="steps after them that are played for their costs; at least the longest delay",
@@ -39,6 +39,11 @@ class PathwiseConfig(BaseModel):
     )
     activation: Annotated[Literal["tanh", "relu", "silu"], Tunable(choices=("tanh", "relu", "silu"))] = Field(
         "silu", description="of the hidden layers"
+    )
+    as_played: bool = Field(
+        True,
+        description="play what the environment makes of actions, such as whole orders, and take gradients as "
+        "if it did not; false plays the actions themselves while learning",
     )
     normalize_observation: bool = Field(
         False, description="scale observations by the mean and deviation of those met so far"

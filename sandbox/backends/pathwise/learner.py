@@ -37,7 +37,32 @@ NAME = "pathwise"
 CHUNK = 20
 """Updates between two reports."""
 
+NUDGE = 1e-3
+"""What is left of an action's distance to the one that is played: it decides on which side of a kink the
+slope is taken, and is too small to matter otherwise."""
+
 State = dict[str, torch.Tensor]
+
+
+class HeldInside(torch.autograd.Function):
+    """Values held within bounds; at a bound the gradient passes where it leads inside.
+
+    Clipping alone has none there: an order of 0 in states that need one would stay 0 for ever.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, raw: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+        """The values nearest to ``raw`` within the bounds."""
+        ctx.save_for_backward(raw, low, high)
+        return torch.maximum(torch.minimum(raw, high), low)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        """Of the loss, which is followed downhill: a negative one raises the value."""
+        (slope,) = gradients
+        raw, low, high = ctx.saved_tensors
+        outward = ((raw < low) & (slope > 0)) | ((raw > high) & (slope < 0))
+        return slope.masked_fill(outward, 0.0), None, None
 
 
 class Pathwise:
@@ -117,8 +142,12 @@ class Pathwise:
         net = self.learned.actor.net
         weights = {} if learning else {name: part.detach() for name, part in net.named_parameters()}
         raw = self.middle + self.half * functional_call(net, weights, (rows,))
-        inside = torch.maximum(torch.minimum(raw, self.high), self.low)
-        return inside.reshape(-1, *self.action_shape)
+        inside = HeldInside.apply(raw, self.low, self.high)  # type: ignore[no-untyped-call]
+        inside = inside.reshape(-1, *self.action_shape)
+        played = getattr(self.dynamics, "played", None)
+        if played is None or not self.config.as_played:
+            return inside
+        return inside + (1 - NUDGE) * (played(inside, torch) - inside).detach()
 
     def _follow(self, loss: torch.Tensor) -> None:
         self.optimizer.zero_grad()

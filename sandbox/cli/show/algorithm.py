@@ -38,7 +38,7 @@ def describe_algorithm(algorithm: Algorithm) -> Json:
         "on_policy": can.on_policy,
         "model_based": can.model_based,
         "learning": can.learning,
-        "needs": sorted(can.needs),
+        "needs": can.needed,
         "accepts": sorted(can.accepts),
         "exact_resume": can.exact_resume,
         "hyperparameters": [

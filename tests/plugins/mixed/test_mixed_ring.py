@@ -108,6 +108,35 @@ def test_vehicles_keep_their_order_and_the_ring_its_length():
     assert local.gap[0] == pytest.approx(gaps[[0, 7, 14]])
 
 
+def test_errors_show_what_levels_show_as_differences():
+    levels, errors = (
+        make(RingConfig(sees=sees, horizon=20.0, measured=10.0), REWARD)
+        for sees in ("local-and-mean", "errors")
+    )
+    one, _ = levels.reset(seed=1)
+    other, _ = errors.reset(seed=1)
+    for step in range(20):
+        speed, ahead, gap, mean = one * [10, 5, 20, 10]
+        assert other * [10, 1, 10, 1] == pytest.approx([speed, ahead, gap, mean - speed], abs=1e-5)
+        action = np.array([0.3 if step % 4 else -1.0], np.float32)
+        one, other = levels.step(action)[0], errors.step(action)[0]
+
+
+def test_a_ring_that_stands_is_never_worth_more_than_one_with_a_wave():
+    config = RingConfig(horizon=200.0, measured=100.0, decision_steps=10)
+    waving, standing = make(config, REWARD), make(config, REWARD)
+    earned = []
+    for env, stands in ((waving, False), (standing, True)):
+        env.reset(seed=2)
+        total = []
+        for _ in range(200):
+            env.core.human = not stands
+            total.append(env.step(np.full(1, -1.0, np.float32))[1])
+        earned.append(np.mean(total[100:]))
+    assert env.core.traffic.lanes.speed.max() < 0.5
+    assert earned[0] > earned[1] + 0.01
+
+
 def test_held_out_lengths_are_never_drawn():
     config = RingConfig(without=(240.0, 250.0), warmup=0.0)
     envs = make_vec(config, REWARD, 200)

@@ -17,6 +17,7 @@ from sandbox.backends.actors.plain import load, make_policy
 from sandbox.backends.imitation.cloning import Cloning
 from sandbox.backends.imitation.config import CloningConfig
 from sandbox.backends.imitation.dagger import Dagger
+from sandbox.backends.imitation.gail import Gail
 from sandbox.backends.imitation.policy import Labels, imitation_loss
 from sandbox.outputs.record import record
 from sandbox.registry.discover import registry
@@ -75,10 +76,11 @@ SETTINGS = {
         "expert": "fill",
         "hp": {"steps_per_iteration": 120, "updates_per_iteration": 20, "expert_share": 0.5},
     },
+    "gail": {"steps": 400, "num_envs": 2, "expert": "fill", "hp": {"n_steps": 40, "expert_steps": 60}},
 }
 
 
-@pytest.mark.parametrize(("name", "learner"), [("bc", Cloning), ("dagger", Dagger)])
+@pytest.mark.parametrize(("name", "learner"), [("bc", Cloning), ("dagger", Dagger), ("gail", Gail)])
 def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, monkeypatch, name, learner):
     pytest.importorskip("minari")
     settings = dict(SETTINGS[name])
@@ -89,7 +91,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, monkeypatch, name, 
 
     def interrupted(self):
         calls.append(1)
-        if len(calls) == 2:
+        if len(calls) == 3:
             os.kill(os.getpid(), signal.SIGTERM)
         return iterate(self)
 
@@ -108,7 +110,12 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, monkeypatch, name, 
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("bc", "learns from a dataset"), ("dagger", "learns from an expert")]
+    ("name", "message"),
+    [
+        ("bc", "learns from a dataset"),
+        ("dagger", "learns from an expert"),
+        ("gail", "learns from a dataset or an expert"),
+    ],
 )
 def test_what_it_learns_from_has_to_be_given(name, message):
     with pytest.raises(InvalidValueError, match=message):
