@@ -193,28 +193,46 @@ def observed(local: Local, sees: str) -> NDArray[np.float32]:
     return np.clip(np.stack(scaled, axis=-1), -CLIP, CLIP).astype(np.float32)
 
 
-LOCAL_FIELDS = (
-    ("speed", "10 m/s", "of the automated vehicle"),
+_SPEED = ("speed", "10 m/s", "of the automated vehicle")
+_LOCAL = (
+    _SPEED,
     ("speed difference", "5 m/s", "speed of the vehicle ahead less one's own, −50 to 50 m/s"),
     ("gap", "20 m", "to the vehicle ahead, bumper to bumper, at most 200 m"),
-    ("mean speed", "10 m/s", f"of the automated vehicle over the last {MEMORY:g} s"),
 )
+FIELDS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "local": _LOCAL,
+    "local-and-mean": (
+        *_LOCAL,
+        ("mean speed", "10 m/s", f"of the automated vehicle over the last {MEMORY:g} s"),
+    ),
+    "errors": (
+        _SPEED,
+        ("speed difference", "1 m/s", "speed of the vehicle ahead less one's own, −10 to 10 m/s"),
+        ("gap", "10 m", "to the vehicle ahead, bumper to bumper, at most 100 m"),
+        ("mean less speed", "1 m/s", f"own mean over the last {MEMORY:g} s less the speed, −10 to 10 m/s"),
+    ),
+}
 """Name, unit and meaning of what an automated vehicle sees, in the order of `SCALES`."""
 
 
-def local_fields(vehicles: int, features: int) -> list[ObservationField]:
+def local_fields(vehicles: int, sees: str) -> list[ObservationField]:
     """What the numbers of some automated vehicles' observation are, vehicle by vehicle."""
     return [
         ObservationField(name if vehicles == 1 else f"{name}, automated vehicle {vehicle + 1}", unit, meaning)
         for vehicle in range(vehicles)
-        for name, unit, meaning in LOCAL_FIELDS[:features]
+        for name, unit, meaning in FIELDS[sees]
     ]
 
 
 def observation_fields(env: Any) -> list[ObservationField]:
     """The same of an environment on a ring or in a lane."""
-    traffic: Traffic = env.core.traffic
-    return local_fields(len(traffic.automated), traffic.features())
+    core = env.core
+    return local_fields(len(core.traffic.automated), core.config.sees)
+
+
+def fleet_fields(env: Any) -> list[ObservationField]:
+    """The same of each agent of an environment with an agent a vehicle."""
+    return local_fields(1, env.core.config.sees)
 
 
 def rows_of(lanes: Lanes, rows: Integers) -> Lanes:

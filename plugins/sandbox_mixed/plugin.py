@@ -158,6 +158,7 @@ RING_AGENTS = replace(
     agents="parallel",
     make="sandbox_mixed.agents:make_ring",
     make_vec="sandbox_mixed.agents:make_ring_vec",
+    observation_fields="sandbox_mixed.lanes:fleet_fields",
     small={**RING.small, "automated": 2},
 )
 
@@ -169,6 +170,7 @@ PLATOON_AGENTS = replace(
     agents="parallel",
     make="sandbox_mixed.agents:make_platoon",
     make_vec="sandbox_mixed.agents:make_platoon_vec",
+    observation_fields="sandbox_mixed.lanes:fleet_fields",
     small={**PLATOON.small, "automated": 2},
 )
 

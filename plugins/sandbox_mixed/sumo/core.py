@@ -242,7 +242,7 @@ def observation_fields(env: Any) -> list[ObservationField]:
     core: SumoRoad = env.core
     match core.config.network:
         case "ring":
-            return local_fields(1, 4 if core.config.sees == "local-and-mean" else 3)
+            return local_fields(1, core.config.sees)
         case "figure-eight":
             last = FIGURE_EIGHT_VEHICLES - 1
             vehicles = (*(f"vehicle {number}" for number in range(1, last + 1)), "automated vehicle")
