@@ -55,7 +55,7 @@ def test_an_archived_run_is_listed_only_with_all(sandbox: Any, two: list[str]) -
         (("show", "RUN", "--name", "x"), "sandbox runs show takes no --name."),
         (("ls", "--untag", "x"), "sandbox runs ls takes no --untag."),
         (("label", "nowhere", "--tag", "x"), "is not a run directory"),
-        (("lable", "RUN"), "Did you mean label"),
+        (("labels", "RUN"), "Did you mean label"),
     ],
 )
 def test_what_cannot_be_labelled_is_told_and_changes_nothing(
