@@ -28,7 +28,7 @@ COMMANDS = {
     "diffusion": "sandbox render pretrained best-of-4 --scenario diffusion/eight --view samples --out {}",
     "games": "sandbox render alpha-beta-4 --scenario games/connect-four --out {}",
     "inventory": "sandbox render optimal --scenario inventory/lost-sales-l2-p4 --view policy --out {}",
-    "language": "sandbox render pretrained best-of-4 --scenario language/reviews --view texts --out {}",
+    "language": "sandbox render pretrained best-of-8 --scenario language/reviews --view texts --out {}",
     "locomotion": "sandbox info locomotion/ant --picture {}",
     "mixed-autonomy": (
         "sandbox render human follower-stopper --scenario mixed-autonomy/ring --view space-time --out {}"
@@ -57,7 +57,7 @@ def main(given: list[str] | None = None) -> int:
 
 
 def small(content: bytes) -> bytes:
-    """A PNG of at most `WIDTH` pixels and `LARGEST` bytes: with fewer colours, then with fewer pixels."""
+    """A PNG of at most `WIDTH` pixels and `LARGEST` bytes: with fewer pixels where it must be."""
     from PIL import Image
 
     picture = Image.open(io.BytesIO(content)).convert("RGB")
@@ -65,7 +65,7 @@ def small(content: bytes) -> bytes:
     while True:
         size = (width, round(picture.height * width / picture.width))
         scaled = picture.resize(size, Image.Resampling.LANCZOS)
-        for colours in (256, 128, 64):
+        for colours in (256, 200):
             sink = io.BytesIO()
             scaled.quantize(colours, dither=Image.Dither.NONE).save(sink, "PNG", optimize=True)
             if sink.tell() < LARGEST:

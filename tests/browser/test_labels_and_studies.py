@@ -66,7 +66,7 @@ def test_a_name_and_tags_are_set_on_the_page_shown_everywhere_and_searchable(two
     until(lambda: texts(page, ".labels [role=status]") == ["saved"])
     assert read_labels(first).tags == ("paper", "baseline")
     until(lambda: "#paper" in texts(page, "#runs .tag"))
-    assert texts(page, "#main h1") == ["night shift on toy/queue"]
+    until(lambda: texts(page, "#main h1") == ["night shift on toy/queue"])
     page.execute_script("location.hash = ''")
     until(lambda: "name, tags" in " ".join(texts(page, "#main th")))
     click(page, "#main .tag")

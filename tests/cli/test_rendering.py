@@ -127,7 +127,7 @@ def test_info_draws_the_start_of_an_episode(sandbox: Sandbox, tmp_path: Path) ->
     assert "draws no pictures" in refused.err
 
 
-def test_a_frame_says_whose_it_is_below_the_picture_and_a_narrow_one_stays_as_it_is() -> None:
+def test_a_frame_says_whose_it_is_below_the_picture_and_a_narrow_one_is_enlarged() -> None:
     frame = np.full((100, 400, 3), 7, np.uint8)
     told = captioned(frame, "ppo on traffic/x, seed 1, step 20")
     assert told.shape == (122, 400, 3)

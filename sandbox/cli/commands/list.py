@@ -99,8 +99,15 @@ def _domains(items: list[Json]) -> Table:
 
 
 def _scenarios(items: list[Json]) -> Table:
-    from sandbox.cli.show.tables import table
+    from sandbox.cli.show.console import stdout
+    from sandbox.cli.show.tables import WIDE_TABLE, table
 
+    if stdout().width < WIDE_TABLE:  # three columns would leave the titles a dozen letters
+        shown = table("Scenarios", "scenario", "what it is, ranked by")
+        for item in items:
+            several = ", several agents" if item["agents"] == "parallel" else ""
+            shown.add_row(item["id"], f"{item['title']} ({item['metric']}{several})")
+        return shown
     shown = table("Scenarios", "scenario", "what it is", "ranked by", "agents")
     for item in items:
         agents = "several" if item["agents"] == "parallel" else "one"

@@ -44,7 +44,13 @@
   }
 
   /* ---- the list ---- */
-  const shortName = (run) => run.called || `${run.algorithm}, seed ${run.seed === undefined ? "?" : run.seed}`;
+  const baseName = (run) => run.called || `${run.algorithm}, seed ${run.seed === undefined ? "?" : run.seed}`;
+  /* Runs side by side that would have the same name are told apart by the end of their directories. */
+  function shortName(run) {
+    const name = baseName(run);
+    const alike = state.loaded.has(run.id) && [...state.loaded.values()].some((other) => other.id !== run.id && baseName(other) === name && other.scenario === run.scenario);
+    return alike ? `${name} (${run.id.split("-").pop().slice(0, 4)})` : name;
+  }
   const colourOf = (id) => state.chosen.indexOf(id) % 8;
   function dot(index) { return element("span", `dot ${index < 0 ? "kg" : `k${index}`}`); }
   function badge(status) { const made = element("span", "badge", status); if (/^[a-z]+$/.test(status)) made.classList.add(status); return made; }
@@ -270,7 +276,7 @@
   function figureChart(runs, name) {
     const parts = groups(runs);
     const series = parts.map((group) => [group, curve(group, name)]).filter(([, drawn]) => drawn)
-      .map(([group, drawn]) => ({ name: runs.length > 1 ? groupName(group, parts.length > 1) : name, ...drawn, colour: colourOf(group[0].id), points: name.startsWith("validation/") }));
+      .map(([group, drawn]) => ({ name: runs.length > 1 ? groupName(group, parts.length > 1) : name, ...drawn, colour: colourOf(group[0].id), points: name.startsWith("validation/") || drawn.x.length === 1 }));
     return { x: axis(), y: { label: name }, series, lines: [], height: 260 };
   }
 

