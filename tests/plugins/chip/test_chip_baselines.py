@@ -36,7 +36,7 @@ def play(env: Any, policy: Any, seed: int) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(
-    ("make", "search", "evaluations"),
+    ("plan", "search", "evaluations"),
     [
         (baselines.hill_climbing_policy, hill_climbing, 500),
         (baselines.annealing_policy, anneal, 100_000),
@@ -44,10 +44,10 @@ def play(env: Any, policy: Any, seed: int) -> dict[str, float]:
     ],
 )
 def test_a_baseline_plays_what_its_search_finds_with_a_fixed_amount_of_work(
-    make: Any, search: Any, evaluations: int
+    plan: Any, search: Any, evaluations: int
 ) -> None:
     env = make(ChipConfig(**SMALL), PRESETS["wirelength"])
-    metrics = play(env, make(env), 3)
+    metrics = play(env, plan(env), 3)
     result = search(env.core.episode.problem, SearchBudget(None, evaluations), env.core.episode.seed)
     assert metrics["hpwl"] == pytest.approx(result.cost)
     np.testing.assert_array_equal(env.core.episode.state.places, result.places)
