@@ -28,12 +28,14 @@ class ActionReader:
             )
         self._space, self._dtype = space, space.dtype
         self._wanted = (*shape, *(space.shape or ()))
+        self._allowed = ""
         self._start: Array | None = None
         self._sizes: Array | None = None
         if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
             count = space.n if isinstance(space, spaces.Discrete) else space.nvec
             start = np.asarray(space.start)
             self._start = start if start.any() else None
+            self._allowed = f"Allowed: {start} to {start + count - 1}."
             # One size for each entry of a batch: comparing along short rows would take ten times as long.
             sizes = np.asarray(count).astype(f"u{space.dtype.itemsize}")
             self._sizes = np.broadcast_to(sizes, self._wanted).copy()
@@ -52,5 +54,7 @@ class ActionReader:
             # Without a sign, what is below the first choice is far above the last one: one comparison.
             offsets = array if self._start is None else array - self._start
             if np.count_nonzero(offsets.view(self._sizes.dtype) >= self._sizes):
-                raise InvalidValueError(f"The action {array.ravel()[:8].tolist()} is not in {self._space}.")
+                raise InvalidValueError(
+                    f"The action {array.ravel()[:8].tolist()} is not in {self._space}.", self._allowed
+                )
         return array

@@ -67,7 +67,8 @@ class AgentRows(Rows):
 
     def joint_reward(self, total: Array) -> Array:
         """The reward of each row: the sum of its agents', and that of the whole system to the last bit."""
-        return total.sum(axis=1) if self._whole is None else self._whole
+        reward: Array = total.sum(axis=1) if self._whole is None else self._whole
+        return reward
 
     def _shares(self, values: Array) -> Array:
         """Equal shares of what concerns the whole system, shape ``(num_envs, k)``."""

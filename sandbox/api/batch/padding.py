@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from gymnasium import spaces
@@ -47,8 +48,11 @@ def cutter(space: Space, row: Space) -> Callable[[Array], Array]:
     """A function that cuts one agent's part out of a padded observation, as a copy."""
     if not isinstance(space, spaces.Box) or space.shape == row.shape:
         return np.array
-    part = tuple(slice(size) for size in space.shape)
-    return lambda values: np.array(values[part])
+    return partial(_cut, space.shape)
+
+
+def _cut(shape: tuple[int, ...], values: Array) -> Array:
+    return np.array(values[tuple(slice(size) for size in shape)])
 
 
 def _filled(bound: Array, shape: tuple[int, ...], value: float) -> Array:

@@ -100,6 +100,8 @@ def printable(text: str) -> str:
     """``text`` without control characters but line breaks: titles come from files and must not steer the
     terminal.
     """
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 

@@ -380,8 +380,8 @@ def test_pettingzoo_finds_nothing_wrong(tag):
 
 
 @pytest.mark.parametrize("core", [Walk, Tag])
-def test_an_environment_is_pickled_in_the_middle_of_an_episode(core):
-    env = batched(core).make(CONFIG, SPEC)
+def test_an_environment_is_pickled_in_the_middle_of_an_episode(core, tag):
+    env = batched(core).make(*((tag.TagConfig(), TAG) if core is Tag else (CONFIG, SPEC)))
     env.reset(seed=3)
     copy = pickle.loads(pickle.dumps(env))  # noqa: S301 - its own bytes
     for each in (env, copy):
