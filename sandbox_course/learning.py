@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +54,8 @@ def learn(
     plan = make_plan(
         resolved, algorithm, seed=seed, steps=steps, num_envs=num_envs, hp=hp or {}, init_from=init_from
     )
-    made: list[Any] = []
-
-    def make_envs(count: int) -> Any:
-        made.append(make_training(resolved, count, seed))
-        return made[-1]
-
     context = TrainContext(
-        make_envs=make_envs,
+        make_envs=lambda count: make_training(resolved, count, seed),
         observation_space=plan.observation_space,
         action_space=plan.action_space,
         config=plan.config,
@@ -185,8 +180,6 @@ def _carry_out(algorithm: Any, context: TrainContext) -> Any:
         except StopTraining:
             last.append(policy())
             raise
-
-    from dataclasses import replace
 
     try:
         return resolve(algorithm.train)(replace(context, update=kept))
