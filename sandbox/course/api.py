@@ -19,6 +19,7 @@ from sandbox.course.page import PAGE, page
 from sandbox.course.sources import digest_of_claim
 from sandbox.course.suite import ClaimEntry, Course, chosen, load_course
 from sandbox.course.work import FOLDER
+from sandbox.launch.inline import InlineLauncher
 from sandbox.launch.local import LocalLauncher
 from sandbox.records.base import bounded
 from sandbox.records.course import (
@@ -83,6 +84,7 @@ def run_course(
     quick: bool = False,
     runs_dir: str | Path = "runs",
     workers: int | None = None,
+    inline: bool = False,
     retry: bool = False,
     callback: CourseCallback | None = None,
     command: Sequence[str] | None = None,
@@ -97,6 +99,7 @@ def run_course(
         quick: Take the quick form, which shows that everything runs and whose bounds need not hold.
         runs_dir: Where measurements are kept.
         workers: Measurements at the same time; one a core if absent.
+        inline: Measure in this process, one claim after another.
         retry: Make measurements again that crashed before.
         callback: Is told of every measurement.
         command: The command line to record.
@@ -137,14 +140,14 @@ def run_course(
             write_atomically(folder / PAGE, page(record).encode())
         return record
 
-    launcher = LocalLauncher(workers, fresh=True)
+    launcher = InlineLauncher() if inline else LocalLauncher(workers, fresh=True)
     try:
         drive(root, progress, launcher, callback or SilentCourse())
     except KeyboardInterrupt:
         write()
         raise KeyboardInterrupt(
-            f"Interrupted with {len(progress.records)} of {len(jobs)} measurements made. Run the same command "
-            f"again to go on; what there is lies in {folder}."
+            f"Interrupted with {len(progress.records)} of {len(jobs)} measurements made. Run the same "
+            f"command again to go on; what there is lies in {folder}."
         ) from None
     finally:
         launcher.close()

@@ -106,8 +106,8 @@ class _Measurements:
     def __init__(self, root: Path, progress: Progress, callback: CourseCallback) -> None:
         self._root, self._progress, self._callback = root, progress, callback
         missing = [job for key, job in progress.jobs.items() if key not in progress.records]
-        # The longest first, so that no core waits for a long one at the end.
-        self._waiting = deque(sorted(missing, key=lambda job: -progress.budget[job.key]))
+        # Verdicts before switches; the longest first, so that no core waits for a long one at the end.
+        self._waiting = deque(sorted(missing, key=lambda job: (job.sabotaged, -progress.budget[job.key])))
 
     @property
     def pending(self) -> bool:
