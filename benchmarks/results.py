@@ -33,6 +33,9 @@ TUTORIAL = ROOT / "docs" / "tutorials" / "the-course.md"
 IMAGES = ROOT / "docs" / "images"
 MARK = "<!-- filled by python -m benchmarks.results -->"
 BLOCK = re.compile(r"(<!-- results: (?P<name>[\w-]+) -->\n)(?P<body>.*?)(<!-- end of results -->)", re.DOTALL)
+SUMMARY = "-summary"
+"""A block of this name has the first line of the table."""
+
 FILLED = ("README.md", "docs/tutorials/the-course.md")
 """Files with blocks that are filled from the store."""
 
@@ -315,10 +318,11 @@ def filled_text(text: str, store: Mapping[str, Record]) -> str:
     """A file's text with every block of results as the store has it."""
 
     def block(found: re.Match[str]) -> str:
-        record = store.get(found["name"])
+        record = store.get(found["name"].removesuffix(SUMMARY))
         if record is None:
             return found[0]
-        return f"{found[1]}\n" + "\n".join([*record["lines"], "", f"({state(record)})", "", found[4]])
+        lines = record["lines"][:1] if found["name"].endswith(SUMMARY) else record["lines"]
+        return f"{found[1]}\n" + "\n".join([*lines, "", f"({state(record)})", "", found[4]])
 
     return BLOCK.sub(block, text)
 

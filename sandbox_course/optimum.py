@@ -23,6 +23,10 @@ HELD = 50.0
 ever meets, and would have no average cost otherwise."""
 
 
+HORIZON = 40
+"""Periods of a training episode: random orders pile up stock, and long episodes would show little else."""
+
+
 @dataclass(frozen=True)
 class Learner:
     """How an algorithm is trained.
@@ -55,7 +59,8 @@ class Task:
         """The resolved scenario."""
         from sandbox.scenarios.given import as_scenario
 
-        return as_scenario(SCENARIO, ["config.orders=discrete"] if self.discrete else [])
+        orders = "discrete" if self.discrete else "continuous"
+        return as_scenario(SCENARIO, [f"config.orders={orders}", f"config.horizon={HORIZON}"])
 
     @cached_property
     def model(self) -> Any:

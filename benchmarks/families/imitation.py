@@ -2,8 +2,8 @@
 
     python -m benchmarks.families imitation [--seeds 3]
 
-The task is `sandbox_course.tasks.tightrope`, with the same number of labels and of updates for walks of 16 to 256
-steps. The excess cost is the mean number of steps off the rope.
+The task is `sandbox_course.tasks.tightrope`, with the same number of labels and of updates for walks of 16 to
+256 steps. The excess cost is the mean number of steps off the rope.
 """
 
 from __future__ import annotations

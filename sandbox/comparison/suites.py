@@ -205,7 +205,8 @@ def suites() -> dict[str, Path]:
 def list_suites() -> list[Json]:
     """Every suite: ``id``, ``title``, ``scenarios``, ``algorithms``, ``seeds`` (how many), ``error``.
 
-    A course also has ``claims``, their ids, and nothing in the other lists. A file that cannot be read is listed with the reason in ``error``, which is None otherwise.
+    A course also has ``claims``, their ids, and nothing in the other lists. A file that cannot be read is
+    listed with the reason in ``error``, which is None otherwise.
     """
     return [_listed(name, path) for name, path in sorted(suites().items())]
 

@@ -119,7 +119,7 @@ def run_course(
     form = _Form(seed_offset, quick)
     plain = {claim.id: form.job(root, entry, claim, False, retry) for entry, claim in claims}
     broken = {claim.id: form.job(root, entry, claim, True, retry) for entry, claim in claims}
-    jobs = [job for job in [*plain.values(), *(broken.values() if sabotage else ())]]
+    jobs = [*plain.values(), *(broken.values() if sabotage else ())]
     minutes = {claim.id: entry.minutes for entry, claim in claims}
     progress = survey(jobs, {job.key: minutes[job.claim] for job in jobs}, root)
     folder = folder_below(root, COURSES, form.folder(file.stem, only), what="course")

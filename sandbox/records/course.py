@@ -12,7 +12,7 @@ CLAIM = "claim.json"
 COURSE = "course.json"
 
 ClaimVerdict = Literal["passed", "failed", "crashed", "missing"]
-"""``failed`` if a bound is not kept, ``crashed`` if there is no figure, ``missing`` if it was not measured."""
+"""``failed`` if a bound is not kept, ``crashed`` if there is no figure, ``missing`` if not measured."""
 
 SwitchVerdict = Literal["broken", "unbroken", "crashed", "missing"]
 """``broken`` if the claim fails under its switch, as it must; ``unbroken`` if it holds all the same."""

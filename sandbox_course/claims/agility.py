@@ -6,8 +6,8 @@ from sandbox.api import Claim, Measured, Plot, Trial
 
 claim = Claim(
     id="agility",
-    sentence="A robot that learned to run on normal ground runs at once on slippery ground, and after as many steps "
-    "there it is ahead of one that begins from scratch (Smith et al.).",
+    sentence="A robot that learned to run on normal ground runs at once on slippery ground, and after as "
+    "many steps there it is ahead of one that begins from scratch (Smith et al.).",
     idea="9 · Transfer",
     switch="What was learned on normal ground is not taken over: fine-tuning starts from new weights.",
     measure=f"{__name__}:measure",

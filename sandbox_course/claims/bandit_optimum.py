@@ -11,10 +11,11 @@ from sandbox.api import Claim, FiniteModel, Measured, Plot, Trial
 
 claim = Claim(
     id="bandit-optimum",
-    sentence="Value iteration finds the best exploration of two unknown arms in 20 pulls, and it beats greed, "
-    "UCB1 and Thompson sampling.",
+    sentence="Value iteration finds the best exploration of two unknown arms in 20 pulls, and it beats "
+    "greed, UCB1 and Thompson sampling.",
     idea="3 · Exploration",
-    switch="What is found out is worth nothing: the value of what is known after a pull is dropped (discount 0).",
+    switch="What is found out is worth nothing: the value of what is known after a pull is dropped "
+    "(discount 0).",
     measure=f"{__name__}:measure",
 )
 

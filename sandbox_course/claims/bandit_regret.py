@@ -1,4 +1,4 @@
-"""Exploration: Thompson sampling's regret grows like ln T, near the slope of Lai and Robbins; greed's like T."""
+"""Exploration: Thompson sampling's regret grows like ln T, near Lai and Robbins' slope; greed's like T."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sandbox.api import Claim, Measured, Plot, Trial
 
 claim = Claim(
     id="bandit-regret",
-    sentence="The regret of Thompson sampling grows with ln T about as Lai and Robbins say, where greed's grows "
-    "with T.",
+    sentence="The regret of Thompson sampling grows with ln T about as Lai and Robbins say, where greed's "
+    "grows with T.",
     idea="3 · Exploration",
     switch="Thompson sampling believes the payments of another episode, whose arms lie in another order.",
     measure=f"{__name__}:measure",

@@ -10,7 +10,8 @@ from sandbox.api import Claim, Measured, Plot, Trial
 
 claim = Claim(
     id="camera",
-    sentence="A half-cheetah that sees nothing but three small pictures learns to run from an expert's labels.",
+    sentence="A half-cheetah that sees nothing but three small pictures learns to run from an expert's "
+    "labels.",
     idea="7 · Systems",
     switch="The lens is covered: every picture is black.",
     measure=f"{__name__}:measure",

@@ -6,8 +6,8 @@ from sandbox.api import Claim, Measured, Plot, Trial
 
 claim = Claim(
     id="chip-fine-tuning",
-    sentence="With the same few seconds for a new chip, a placer that was pre-trained on other chips is ahead of "
-    "one that begins from scratch.",
+    sentence="With the same few seconds for a new chip, a placer that was pre-trained on other chips is "
+    "ahead of one that begins from scratch.",
     idea="9 · Transfer",
     switch="What pre-training learned is not taken over: fine-tuning starts from new weights.",
     measure=f"{__name__}:measure",

@@ -6,8 +6,8 @@ from sandbox.api import Claim, Measured, Plot, Trial
 
 claim = Claim(
     id="chip-total-time",
-    sentence="For one chip alone pre-training does not pay: trained from scratch for as long as pre-training and "
-    "fine-tuning took together, a placer is as good or better.",
+    sentence="For one chip alone pre-training does not pay: trained from scratch for as long as pre-"
+    "training and fine-tuning took together, a placer is as good or better.",
     idea="9 · Transfer",
     switch="The time of pre-training is not counted: scratch has that of fine-tuning alone.",
     measure=f"{__name__}:measure",

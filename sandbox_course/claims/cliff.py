@@ -10,8 +10,8 @@ from sandbox.api import Claim, Measured, Plot, Trial
 
 claim = Claim(
     id="cliff",
-    sentence="On the cliff Q-learning takes the shortest way, along the edge; SARSA learns what its own play is "
-    "worth, keeps away from it and earns more while it explores.",
+    sentence="On the cliff Q-learning takes the shortest way, along the edge; SARSA learns what its own "
+    "play is worth, keeps away from it and earns more while it explores.",
     idea="2 · Values",
     switch="Nothing is explored: the share of random actions is 0 from the beginning.",
     measure=f"{__name__}:measure",

@@ -6,8 +6,8 @@ from sandbox.api import Claim, Measured, Plot, Trial
 
 claim = Claim(
     id="diffusion",
-    sentence="A diffusion model of digits learns to draw eights from a classifier's opinion alone, and draws them "
-    "as differently as before, by a judge that the reward does not know.",
+    sentence="A diffusion model of digits learns to draw eights from a classifier's opinion alone, and "
+    "draws them as differently as before, by a judge that the reward does not know.",
     idea="7 · Systems",
     switch="The guard is off: neither distance from the model before nor diversity counts.",
     measure=f"{__name__}:measure",

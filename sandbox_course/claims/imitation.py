@@ -10,8 +10,8 @@ from sandbox.api import Claim, Measured, Plot, Trial
 
 claim = Claim(
     id="imitation",
-    sentence="The cost of behavioural cloning grows faster than the length of the task, since its mistakes lead "
-    "where nobody showed the way; DAgger's does not, with as many labels.",
+    sentence="The cost of behavioural cloning grows faster than the length of the task, since its mistakes"
+    " lead where nobody showed the way; DAgger's does not, with as many labels.",
     idea="4 · Imitation and records",
     switch="DAgger labels the states that the expert visits instead of its own (the expert plays them all).",
     measure=f"{__name__}:measure",

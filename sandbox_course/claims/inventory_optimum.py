@@ -10,8 +10,8 @@ from sandbox.api import Claim, Measured, Plot, Trial
 
 claim = Claim(
     id="inventory-optimum",
-    sentence="Following the gradient through the simulator, the inventory agent comes within 0.5 % of the exact "
-    "optimum of lost sales.",
+    sentence="Following the gradient through the simulator, the inventory agent comes within 0.5 % of the "
+    "exact optimum of lost sales.",
     idea="7 · Systems",
     switch="An action is not held responsible for what comes later: paths are one period long.",
     measure=f"{__name__}:measure",

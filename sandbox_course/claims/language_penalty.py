@@ -6,8 +6,9 @@ from sandbox.api import Claim, Measured, Plot, Trial
 
 claim = Claim(
     id="language-penalty",
-    sentence="Without the KL penalty the reward model is pleased at the price of variety: the model writes the same "
-    "praise again and again. (The held-out rating still rises: it judges one text at a time.)",
+    sentence="Without the KL penalty the reward model is pleased at the price of variety: the model writes"
+    " the same praise again and again. (The held-out rating still rises: it judges one text at a "
+    "time.)",
     idea="7 · Systems",
     switch="The penalty stays in.",
     measure=f"{__name__}:measure",

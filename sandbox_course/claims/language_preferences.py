@@ -10,8 +10,8 @@ from sandbox.api import Claim, Measured, Plot, Trial
 
 claim = Claim(
     id="language-preferences",
-    sentence="People's comparisons improve the language model: by held-out ratings, which take no part in the "
-    "reward, its texts are better than before, and still sentences.",
+    sentence="People's comparisons improve the language model: by held-out ratings, which take no part in "
+    "the reward, its texts are better than before, and still sentences.",
     idea="7 · Systems",
     switch="The labels of the comparisons that the reward model is fitted to are drawn by a coin.",
     measure=f"{__name__}:measure",

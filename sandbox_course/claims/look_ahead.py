@@ -6,8 +6,8 @@ from sandbox.api import Claim, Measured, Plot, Trial
 
 claim = Claim(
     id="look-ahead",
-    sentence="One step of look-ahead over the tuned base-stock rule, with the simulator, closes more than half of "
-    "its gap to the optimum; nothing is learned.",
+    sentence="One step of look-ahead over the tuned base-stock rule, with the simulator, closes more than "
+    "half of its gap to the optimum; nothing is learned.",
     idea="5 · Models",
     switch="It looks at the present period alone, so that an order costs nothing later.",
     measure=f"{__name__}:measure",

@@ -1,4 +1,4 @@
-"""A move 37: a decision that no classical rule takes, found, tested on fresh futures, and proven by the model."""
+"""A move 37: a decision that no classical rule takes, found, tested on fresh futures, and proven."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sandbox.api import Claim, Measured, Plot, Trial
 
 claim = Claim(
     id="move-37",
-    sentence="A search finds orders that neither tuned rule would have placed, confirms them on fresh futures, and "
-    "the exact model agrees that they are worth more.",
+    sentence="A search finds orders that neither tuned rule would have placed, confirms them on fresh "
+    "futures, and the exact model agrees that they are worth more.",
     idea="6 · Games",
     switch="Two fresh futures test a candidate instead of thousands.",
     measure=f"{__name__}:measure",
@@ -64,7 +64,7 @@ def measure(trial: Trial) -> Measured:
 
 
 def _exact(find: Any) -> float:
-    """What the agent's order is worth over the better of the rules' orders if the optimum goes on, exactly."""
+    """What the agent's order is worth over the better of the rules' if the optimum goes on, exactly."""
     quality, index = _qualities()
     row = quality[index(np.array([[value for _, value in find.observation]]))[0]]
     others = [int(other.action) for other in find.alternatives if int(other.action) < len(row)]

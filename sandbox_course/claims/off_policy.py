@@ -8,8 +8,8 @@ from sandbox.api import Claim, Measured, Plot, StopTraining, Trial
 
 claim = Claim(
     id="off-policy",
-    sentence="Off-policy learning needs fewer samples than on-policy learning for the same result: SAC and PPO on "
-    "a pendulum that is to be swung up.",
+    sentence="Off-policy learning needs fewer samples than on-policy learning for the same result: SAC and"
+    " PPO on a pendulum that is to be swung up.",
     idea="2 · Values",
     switch="SAC forgets: its replay buffer holds no more than one batch.",
     measure=f"{__name__}:measure",
@@ -19,12 +19,17 @@ claim = Claim(
 
 SCENARIO = "gym:Pendulum-v1"
 GOOD = -300.0
-"""Mean return that counts as the same result; random torques earn about -1,200, a swing-up about -150."""
+"""Mean return that counts as the same result; random torques earn -1,200, a swing-up about -150."""
 
 SAC = {"learning_starts": 400, "learning_rate": 1e-3, "net_arch": [64, 64], "batch_size": 128}
 PPO = {
-    "gamma": 0.95, "gae_lambda": 0.95, "learning_rate": 1e-3, "n_steps": 256, "batch_size": 256, "n_epochs": 10,
-}  # fmt: skip
+    "gamma": 0.95,
+    "gae_lambda": 0.95,
+    "learning_rate": 1e-3,
+    "n_steps": 256,
+    "batch_size": 256,
+    "n_epochs": 10,
+}
 
 
 def measure(trial: Trial) -> Measured:
@@ -44,7 +49,9 @@ def measure(trial: Trial) -> Measured:
         "samples_off_policy": off,
         "samples_on_policy": on,
     }
-    plot = Plot("Pendulum: return of test episodes", "samples", "return", lines=curves, marks={"good": GOOD}, log="x")
+    plot = Plot(
+        "Pendulum: return of test episodes", "samples", "return", lines=curves, marks={"good": GOOD}, log="x"
+    )
     return Measured(figures, plot)
 
 

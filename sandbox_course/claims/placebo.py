@@ -10,8 +10,8 @@ from sandbox.api import Claim, Measured, Plot, Trial
 
 claim = Claim(
     id="placebo",
-    sentence="Tested on fresh futures, searches for moves in which there is nothing to find (both actions are the "
-    "same) find something in about one of twenty, as their intervals say.",
+    sentence="Tested on fresh futures, searches for moves in which there is nothing to find (both actions "
+    "are the same) find something in about one of twenty, as their intervals say.",
     idea="8 · Evidence",
     switch="The futures that chose the candidates test them as well: test seeds leak into the choice.",
     measure=f"{__name__}:measure",

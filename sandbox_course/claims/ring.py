@@ -6,8 +6,8 @@ from sandbox.api import Claim, Measured, Plot, Trial
 
 claim = Claim(
     id="ring",
-    sentence="PPO learns to drive one vehicle among 22 so that the wave on the ring dissolves: the traffic reaches "
-    "the speed of uniform flow, which human drivers miss by a third.",
+    sentence="PPO learns to drive one vehicle among 22 so that the wave on the ring dissolves: the traffic"
+    " reaches the speed of uniform flow, which human drivers miss by a third.",
     idea="7 · Systems",
     switch="Speed is not rewarded, only a calm ride of the automated vehicle.",
     measure=f"{__name__}:measure",

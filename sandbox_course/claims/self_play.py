@@ -8,8 +8,8 @@ from sandbox.api import Claim, Measured, Plot, Trial
 
 claim = Claim(
     id="self-play",
-    sentence="After self-play from the rules alone, eight simulations a move do not lose tic-tac-toe to perfect play; "
-    "the same search with an untrained network does.",
+    sentence="After self-play from the rules alone, eight simulations a move do not lose tic-tac-toe to "
+    "perfect play; the same search with an untrained network does.",
     idea="6 · Games",
     switch="The network does not learn from the games (step size 0).",
     measure=f"{__name__}:measure",

@@ -32,6 +32,8 @@ def measure(trial: Trial) -> Measured:
     delays = {name: mean_of(table, name) for name in rules if name != "random"}
     best = min(delays, key=lambda name: delays[name])
     nearest = dict(sorted(delays.items(), key=lambda entry: entry[1])[:5])
-    plot = Plot("One junction in Cologne: mean delay (s), PPO and the five best rules", bars={"ppo": own, **nearest})
+    plot = Plot(
+        "One junction in Cologne: mean delay (s), PPO and the five best rules", bars={"ppo": own, **nearest}
+    )
     figures = {"delay_of_the_best_rule": own / delays[best], "delay": own, "best_rule": delays[best]}
     return Measured(figures, plot)

@@ -22,7 +22,11 @@ COURSE = """
 kind: course
 title: Toys
 claims:
-  - {id: coin, rule: Fair, bounds: {heads: {at_least: 0.45, at_most: 0.55}}, minutes: 1, settings: {throws: 4000}}
+  - id: coin
+    rule: Fair
+    bounds: {heads: {at_least: 0.45, at_most: 0.55}}
+    minutes: 1
+    settings: {throws: 4000}
   - {id: stone, rule: Heavy, bounds: {weight: {at_least: 1}}, minutes: 1}
 """
 
@@ -93,7 +97,9 @@ def test_a_course_is_listed_with_its_claims(sandbox: Sandbox, toys: Path) -> Non
 
 def test_an_interrupted_course_goes_on_where_it_was(toys: Path, tmp_path: Path) -> None:
     """The first claim is kept, the second is ended in the middle, and no process stays behind."""
-    slow = "  - {id: snail, rule: Slow, bounds: {weight: {at_least: 1}}, minutes: 0.1, settings: {seconds: 600}}\n"
+    slow = (
+        "  - {id: snail, rule: Slow, bounds: {weight: {at_least: 1}}, minutes: 0.1, settings: {seconds: 600}}"
+    )
     toys.write_text(COURSE + slow)
     command = [sys.executable, "-m", "sandbox.cli.main", "compare", "toys", "--workers", "1"]
     process = subprocess.Popen(command, cwd=tmp_path, env={**os.environ}, stderr=subprocess.PIPE, text=True)
