@@ -60,7 +60,8 @@ class Task:
         from sandbox.scenarios.given import as_scenario
 
         orders = "discrete" if self.discrete else "continuous"
-        return as_scenario(SCENARIO, [f"config.orders={orders}", f"config.horizon={HORIZON}"])
+        changes = [f"config.orders={orders}", f"config.horizon={HORIZON}", "evaluation.config.horizon=2500"]
+        return as_scenario(SCENARIO, changes)
 
     @cached_property
     def model(self) -> Any:

@@ -186,6 +186,7 @@ class _Form:
             seed=self.seed,
             sabotaged=sabotaged,
             settings=settings,
+            code=code,
             plugins=os.environ.get(PLUGINS_VARIABLE, ""),
             again=again,
         )

@@ -91,8 +91,7 @@ def load_course(path: Path) -> Course:
     """Read a suite file of the kind ``course``.
 
     Raises:
-        BrokenFileError: If it is no YAML mapping.
-        InvalidValueError: With key, line and what is allowed.
+        BrokenFileError: If it is no YAML mapping, or with key, line and what is allowed.
     """
     document = load_file(path)
     if not isinstance(document, dict):

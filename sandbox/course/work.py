@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sandbox.api.claim import Measured, Plot, Trial
 from sandbox.api.errors import DamagedRunError, RunBusyError, SandboxError
+from sandbox.course.sources import digest_of_claim
 from sandbox.launch.base import OnProgress, Payload
 from sandbox.records.base import finite
 from sandbox.records.course import CLAIM, FORMAT, ClaimJob, ClaimRecord, LineRecord, PlotRecord
@@ -40,6 +41,7 @@ def run_claim(payload: Payload, on_progress: OnProgress) -> Payload:
 
     Raises:
         StorageError: If the runs directory cannot be written.
+        DamagedRunError: If the claim's sources are not those for which the job was made.
     """
     job = ClaimJob.model_validate(payload)
     root = Path(job.root)
@@ -82,6 +84,11 @@ def _measure(job: ClaimJob, root: Path, folder: Path) -> JobStatus:
     if known is not None and (known.status == "done" or not job.again):
         return known.status
     claim = registry().claim(job.claim)
+    if job.code and digest_of_claim(claim) != job.code:
+        raise DamagedRunError(
+            f"The sources of {job.claim} have changed since the course began.",
+            "Leave them as they are while it runs; start it again to measure them.",
+        )
     scratch = folder / SCRATCH
     with storage_errors(root):
         shutil.rmtree(scratch, ignore_errors=True)  # of a measurement that was killed

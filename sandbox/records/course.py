@@ -163,6 +163,7 @@ class ClaimJob(Record):
     Attributes:
         key: Names its folder.
         root: The runs directory.
+        code: Digest of the claim's sources where the job was made; other sources are refused.
         plugins: Plugins named on the command line, as the environment variable holds them.
         again: Whether one that crashed before is made again.
     """
@@ -173,5 +174,6 @@ class ClaimJob(Record):
     seed: Whole
     sabotaged: bool
     settings: Plain
+    code: Text = ""
     plugins: Text = ""
     again: bool = False
