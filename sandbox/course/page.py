@@ -13,13 +13,20 @@ from sandbox.report.page import SCRIPTS, STYLES, asset_text, environment
 
 PAGE = "course.html"
 
+STYLE = """
+.claims td.text { white-space: normal; overflow-wrap: anywhere; vertical-align: top; }
+.claims td.text:first-child { min-width: 9em; } .claims td.rule { min-width: 15em; }
+.claims .badge { white-space: nowrap; }
+"""
+"""Sentences in a table may take several lines."""
+
 
 def page(record: CourseRecord) -> str:
     """The page: a table of all claims, then each with its picture, its figures and its switch."""
     from jinja2 import PackageLoader
     from markupsafe import Markup
 
-    style, script = (asset_text(names) for names in (STYLES, SCRIPTS))
+    style, script = asset_text(STYLES) + STYLE, asset_text(SCRIPTS)
     policy = (
         f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; "
         "img-src data:; base-uri 'none'; form-action 'none'"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 from sandbox.records.course import PlotRecord
+from sandbox.records.words import number
 from sandbox.registry.resolve import missing_modules
 
 PALETTE = ("#2f6fde", "#d9722b", "#199473", "#a849b3", "#b8890b", "#2a9bc4", "#d14a76", "#6b6f2d")
@@ -23,7 +24,8 @@ def draw(plot: PlotRecord) -> bytes | None:
     if plot.bars:
         names = list(plot.bars)
         heights = [value if value is not None else 0.0 for value in plot.bars.values()]
-        axis.bar(names, heights, color=[PALETTE[i % len(PALETTE)] for i in range(len(names))], width=0.6)
+        colours = [PALETTE[place % len(PALETTE)] for place in range(len(names))]
+        axis.bar_label(axis.bar(names, heights, color=colours, width=0.6), fmt=number, fontsize=9)
         axis.tick_params(axis="x", labelrotation=0 if sum(map(len, names)) < 70 else 20)
     for index, (name, line) in enumerate(plot.lines.items()):
         values = [value if value is not None else float("nan") for value in line.y]
