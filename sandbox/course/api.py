@@ -86,6 +86,7 @@ def run_course(
     workers: int | None = None,
     inline: bool = False,
     retry: bool = False,
+    measure: bool = True,
     callback: CourseCallback | None = None,
     command: Sequence[str] | None = None,
 ) -> CourseResult:
@@ -101,6 +102,7 @@ def run_course(
         workers: Measurements at the same time; one a core if absent.
         inline: Measure in this process, one claim after another.
         retry: Make measurements again that crashed before.
+        measure: Whether what is missing is measured; else what there is is judged, and the rest is missing.
         callback: Is told of every measurement.
         command: The command line to record.
 
@@ -140,6 +142,8 @@ def run_course(
             write_atomically(folder / PAGE, page(record).encode())
         return record
 
+    if not measure:
+        return CourseResult(folder, write())
     launcher = InlineLauncher() if inline else LocalLauncher(workers, fresh=True)
     try:
         drive(root, progress, launcher, callback or SilentCourse())

@@ -225,3 +225,13 @@ def test_sources_that_changed_since_the_course_began_are_not_measured(tmp_path: 
     with pytest.raises(DamagedRunError, match="sources of coin have changed"):
         run_claim(job.to_json(), lambda values: None)
     assert not list(tmp_path.rglob("claim.json"))
+
+
+def test_what_is_not_measured_is_missing_and_never_passes(tmp_path: Path) -> None:
+    file = course(tmp_path, COIN, STONE)
+    run(file, tmp_path, only=["stone"])
+    result = run(file, tmp_path, measure=False)
+    assert [outcome.verdict for outcome in result.record.claims] == ["missing", "passed"]
+    assert result.record.status == "incomplete"
+    assert not result.passed
+    assert "1 not measured" in result.page.read_text()
