@@ -76,7 +76,12 @@ class Played:
 
 
 def play(
-    task: Task, policy: ReinforcePolicy | None, seed: int = 0, batches: int = BATCHES, fitted: bool = True
+    task: Task,
+    policy: ReinforcePolicy | None,
+    seed: int = 0,
+    batches: int = BATCHES,
+    fitted: int = FITTED,
+    gamma: float = COMMON["gamma"],
 ) -> Played:
     """Episodes of a policy, a new one if none is given.
 
@@ -85,9 +90,11 @@ def play(
         policy: Who plays.
         seed: Of the episodes, of the actions and of a new policy.
         batches: Updates' worth of episodes to measure on.
-        fitted: Whether V is fitted; a V that is not says what its network began with.
+        fitted: Further ones that V is fitted to; with none V says what its network began with.
+        gamma: Discount factor.
     """
-    context = task.context(COMMON | RUNGS["V(s)"], 1, 1_000 + seed, lambda *_: None)
+    settings = COMMON | RUNGS["V(s)"] | {"gamma": gamma}
+    context = task.context(settings, 1, 1_000 + seed, lambda *_: None)
     config: ReinforceConfig = context.config
     if policy is None:
         policy = ReinforcePolicy(context.observation_space, context.action_space, config, seed=seed)
@@ -95,11 +102,11 @@ def play(
     envs = context.make_envs(NUM_ENVS)
     collector = Collector(envs, NUM_ENVS, player.distribution.action, 10**6)
     draw = partial(_draw, player, rng)
-    collected = [collector.collect(draw, config.episodes_per_update)[0] for _ in range(FITTED + batches)]
+    collected = [collector.collect(draw, config.episodes_per_update)[0] for _ in range(fitted + batches)]
     envs.close()
     if fitted:
-        _fit(player, collected[:FITTED], config)
-    return Played(player, collected[FITTED:], config)
+        _fit(player, collected[:fitted], config)
+    return Played(player, collected[fitted:], config)
 
 
 def variances(played: Played) -> dict[str, float]:

@@ -8,7 +8,7 @@ from sandbox.api import Claim, Measured, Plot, Trial
 
 claim = Claim(
     id="advantage",
-    sentence="The advantage G - V(s) has at most half of the variance of the return G (CartPole).",
+    sentence="The advantage G - V(s) has at most half of the variance of the return G (a pendulum).",
     idea="2 · Values",
     switch="The values are shuffled among the states: each state is given another one's.",
     measure=f"{__name__}:measure",
@@ -25,7 +25,9 @@ def measure(trial: Trial) -> Measured:
 
     ratios, rng = [], np.random.default_rng(trial.seed)
     for seed in seeds_of(trial.seed, trial.settings["seeds"]):
-        played = play(Task("gym:CartPole-v1"), None, seed, trial.settings["batches"])
+        sizes = trial.settings
+        task = Task("gym:Pendulum-v1")
+        played = play(task, None, seed, sizes["batches"], sizes["fitted"], gamma=0.95)
         returns, values = [], []
         for episodes in played.batches:
             last = played.policy.values(episodes.last_observations)

@@ -25,7 +25,7 @@ def measure(trial: Trial) -> Measured:
     from sandbox_course.gradients import RUNGS, Task, play, shares, variances
     from sandbox_course.learning import seeds_of
 
-    task, fitted = Task("gym:CartPole-v1"), not trial.sabotaged
+    task, fitted = Task("gym:CartPole-v1"), 0 if trial.sabotaged else trial.settings["fitted"]
     batches = trial.settings["batches"]
     measured = shares(
         [
