@@ -327,7 +327,9 @@ class Registry:
         Raises:
             UnknownNameError: If none has.
         """
-        known = {claim.id: claim for collection in self.claims.working() for claim in collection.claims}
+        known: dict[str, Claim] = {
+            claim.id: claim for collection in self.claims.working() for claim in collection.claims
+        }
         if claim_id not in known:
             raise UnknownNameError("claim", claim_id, sorted(known))
         return known[claim_id]
