@@ -2,8 +2,8 @@
 
     python -m benchmarks.families imitation [--seeds 3]
 
-The task is `benchmarks.tightrope`, with the same number of labels and of updates for walks of 16 to 256
-steps. The excess cost is the mean number of steps off the rope.
+The task is `sandbox_course.tasks.tightrope`, with the same number of labels and of updates for walks of 16 to
+256 steps. The excess cost is the mean number of steps off the rope.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.families._lost_sales import options, show
-from benchmarks.tightrope import Tightrope, demonstrations, excess_cost
 from sandbox.api import TrainContext
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
+from sandbox_course.tasks.tightrope import Tightrope, demonstrations, excess_cost
 
 HORIZONS = [16, 32, 64, 128, 256]
 LABELS = 1024

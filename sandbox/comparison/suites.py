@@ -18,6 +18,8 @@ from sandbox.scenarios.validation import validate
 from sandbox.scenarios.yaml_guard import load_file
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sandbox.api.types import Json
 
 FOLDER = "suites"
@@ -154,8 +156,17 @@ def load_suite(path: Path) -> Suite:
     document = load_file(path)
     if not isinstance(document, dict):
         raise BrokenFileError(path, "is not a suite: it must be a mapping with scenarios, agents and seeds")
+    if is_course(document):
+        raise InvalidValueError(
+            f"{path} is a course: it has claims, not scenarios.", f"Run it with: sandbox compare {path.stem}"
+        )
     suite: Suite = validate(Suite, document, f"{path}", path)
     return suite
+
+
+def is_course(document: Mapping[str, Any]) -> bool:
+    """Whether the content of a suite file is a course, which `sandbox.course` runs."""
+    return document.get("kind") == "course"
 
 
 def find_suite(name: str) -> Path | None:
@@ -168,7 +179,8 @@ def find_suite(name: str) -> Path | None:
         path = Path(name).expanduser()
         if path.is_file():
             document = load_file(path)
-            return path if isinstance(document, dict) and "scenarios" in document else None
+            suite = isinstance(document, dict) and ("scenarios" in document or is_course(document))
+            return path if suite else None
         return None
     plain = name.removeprefix(f"{FOLDER}/")
     if "/" not in plain and plain not in ("", ".", ".."):
@@ -193,7 +205,8 @@ def suites() -> dict[str, Path]:
 def list_suites() -> list[Json]:
     """Every suite: ``id``, ``title``, ``scenarios``, ``algorithms``, ``seeds`` (how many), ``error``.
 
-    A file that cannot be read is listed with the reason in ``error``, which is None otherwise.
+    A course also has ``claims``, their ids, and nothing in the other lists. A file that cannot be read is
+    listed with the reason in ``error``, which is None otherwise.
     """
     return [_listed(name, path) for name, path in sorted(suites().items())]
 
@@ -201,6 +214,9 @@ def list_suites() -> list[Json]:
 def _listed(name: str, path: Path) -> Json:
     shown: Json = {"id": name, "title": "", "scenarios": [], "algorithms": [], "seeds": 0}
     try:
+        document = load_file(path)
+        if isinstance(document, dict) and is_course(document):
+            return shown | _listed_course(document)
         suite = load_suite(path)
     except SandboxError as error:
         return {**shown, "error": error.message}
@@ -214,6 +230,12 @@ def _listed(name: str, path: Path) -> Json:
         "seeds": len(suite.seed_list),
         "error": None,
     }
+
+
+def _listed_course(document: Mapping[str, Any]) -> Json:
+    entries = document.get("claims")
+    ids = [str(entry.get("id")) for entry in entries if isinstance(entry, dict)] if entries else []
+    return {"title": str(document.get("title", "")), "claims": ids, "error": None}
 
 
 def parse_seeds(text: str) -> int | tuple[int, ...]:

@@ -33,10 +33,11 @@ class LocalLauncher:
 
     Args:
         workers: Jobs at the same time; all usable cores if absent.
+        fresh: Whether every job has a process of its own, which ends with it.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
-        self._size = workers or usable_cores()
+    def __init__(self, workers: int | None = None, fresh: bool = False) -> None:
+        self._size, self._fresh = workers or usable_cores(), fresh
         self._workers: list[_Worker] = []
         self._waiting: deque[Job] = deque()
         self._dropped: list[Event] = []
@@ -134,10 +135,22 @@ class LocalLauncher:
                     error = value if kind == "error" else None
                     events.append(Ended(worker.job.id, None if error else value, error))
                     worker.job = None
+                    if self._fresh:
+                        self._dismiss(worker)
+                        return events
                     self._feed()
         except (EOFError, OSError):
             pass
         return events
+
+    def _dismiss(self, worker: _Worker) -> None:
+        """Let an idle worker end; the next job gets a new one."""
+        self._workers.remove(worker)
+        worker.pipe.close()
+        worker.process.join(5)
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
 
     def _bury(self, worker: _Worker) -> list[Event]:
         self._workers.remove(worker)

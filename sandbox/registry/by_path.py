@@ -12,6 +12,7 @@ from typing import Any
 from zlib import crc32
 
 from sandbox.api.algorithm import Algorithm
+from sandbox.api.claim import Claims
 from sandbox.api.domain import Domain
 from sandbox.api.errors import PluginError
 from sandbox.api.extension import Extension
@@ -93,4 +94,6 @@ def _homes(path: Path) -> list[str]:
 
 
 def _plugins_of(module: ModuleType) -> list[Any]:
-    return [value for value in vars(module).values() if isinstance(value, Domain | Algorithm | Extension)]
+    return [
+        value for value in vars(module).values() if isinstance(value, Domain | Algorithm | Extension | Claims)
+    ]

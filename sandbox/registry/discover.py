@@ -1,7 +1,7 @@
 """Finds domain and algorithm plugins, loads them lazily and keeps a broken one from harming the rest.
 
-Plugins come from the entry-point groups ``sandbox.domains``, ``sandbox.algorithms`` and
-``sandbox.extensions`` of installed distributions, and from ``SANDBOX_PLUGINS`` (what ``--plugin``
+Plugins come from the entry-point groups ``sandbox.domains``, ``sandbox.algorithms``, ``sandbox.extensions``
+and ``sandbox.claims`` of installed distributions, and from ``SANDBOX_PLUGINS`` (what ``--plugin``
 sets): a comma-separated list of ``path/to/plugin.py``, ``path/to/plugin.py:attribute``, ``module`` or
 ``module:attribute``.
 """
@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from sandbox.api import API_VERSION
 from sandbox.api.algorithm import Algorithm
+from sandbox.api.claim import Claim, Claims
 from sandbox.api.domain import Domain, Task
 from sandbox.api.errors import PluginError, SandboxError, UnknownNameError
 from sandbox.api.extension import Extension
@@ -31,11 +32,12 @@ from sandbox.registry.relative import absolute
 
 __all__ = ["PLUGINS_VARIABLE", "PluginStatus", "Registry", "add_plugins", "registry", "use_plugins"]
 
-Kind = Literal["domain", "algorithm", "extension"]
+Kind = Literal["domain", "algorithm", "extension", "claims"]
 GROUPS: dict[str, type] = {
     "sandbox.domains": Domain,
     "sandbox.algorithms": Algorithm,
     "sandbox.extensions": Extension,
+    "sandbox.claims": Claims,
 }
 
 _FROM_A_FILE = f"One that is not installed is known with --plugin PATH, or {PLUGINS_VARIABLE}=PATH."
@@ -72,7 +74,11 @@ class Plugins:
     @property
     def kind(self) -> Kind:
         """What these plugins are called."""
-        kinds: dict[str, Kind] = {"sandbox.domains": "domain", "sandbox.algorithms": "algorithm"}
+        kinds: dict[str, Kind] = {
+            "sandbox.domains": "domain",
+            "sandbox.algorithms": "algorithm",
+            "sandbox.claims": "claims",
+        }
         return kinds.get(self._group, "extension")
 
     def add(self, name: str, source: _Source) -> None:
@@ -234,9 +240,10 @@ class Registry:
         self.domains = Plugins("sandbox.domains", self._extended)
         self.algorithms = Plugins("sandbox.algorithms")
         self.extensions = Plugins("sandbox.extensions")
+        self.claims = Plugins("sandbox.claims")
         self._unloadable: list[PluginStatus] = []
         declared = entry_points()
-        for plugins in (self.domains, self.algorithms, self.extensions):
+        for plugins in (self.domains, self.algorithms, self.extensions, self.claims):
             for entry in declared.select(group=plugins._group):
                 plugins.add(entry.name, _from_entry_point(entry))
         for target in filter(None, os.environ.get(PLUGINS_VARIABLE, "").split(",")):
@@ -307,7 +314,25 @@ class Registry:
             domain = extension.task.partition("/")[0]
             if domain not in self.domains.names():
                 self.extensions.break_plugin(extension.name, f"there is no domain '{domain}' to extend")
-        return [*domains, *self.algorithms.statuses(), *self.extensions.statuses(), *self._unloadable]
+        others = (self.algorithms, self.extensions, self.claims)
+        return [
+            *domains,
+            *(status for plugins in others for status in plugins.statuses()),
+            *self._unloadable,
+        ]
+
+    def claim(self, claim_id: str) -> Claim:
+        """The claim with that id, whichever collection has it.
+
+        Raises:
+            UnknownNameError: If none has.
+        """
+        known: dict[str, Claim] = {
+            claim.id: claim for collection in self.claims.working() for claim in collection.claims
+        }
+        if claim_id not in known:
+            raise UnknownNameError("claim", claim_id, sorted(known))
+        return known[claim_id]
 
     def _extended(self, domain: Domain) -> Domain:
         """A domain with what extensions add to its tasks."""
@@ -321,7 +346,7 @@ class Registry:
             module, attributes = _load_target(target)
             declared = [getattr(module, name) for name in attributes] if attributes else _plugins_of(module)
             if not declared:
-                raise PluginError("it defines no Domain, no Algorithm and no Extension")
+                raise PluginError("it defines no Domain, no Algorithm, no Extension and no Claims")
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -330,7 +355,7 @@ class Registry:
             return
         for plugin in declared:
             source = _Source(module.__name__, target, "", partial(_itself, plugin))
-            kinds = {Algorithm: self.algorithms, Extension: self.extensions}
+            kinds = {Algorithm: self.algorithms, Extension: self.extensions, Claims: self.claims}
             plugins = kinds.get(type(plugin), self.domains)
             plugins.add(getattr(plugin, "name", target), source)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks.families import imitation
-from benchmarks.tightrope import CLIMB, Tightrope, demonstrations, excess_cost
+from sandbox_course.tasks.tightrope import CLIMB, Tightrope, demonstrations, excess_cost
 
 
 class Right:

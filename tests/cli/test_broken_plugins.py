@@ -20,7 +20,7 @@ BROKEN = {
     "syntax error": ("def f(:\n", "SyntaxError"),
     "raises": ("raise ValueError('bad luck')", "ValueError: bad luck"),
     "exits": ("import sys\nsys.exit(3)", "SystemExit: 3"),
-    "defines nothing": ("x = 1", "it defines no Domain, no Algorithm and no Extension"),
+    "defines nothing": ("x = 1", "it defines no Domain, no Algorithm, no Extension and no Claims"),
     "other API version": (
         GOOD.format(name="later", more=", api_version=99"),
         "API version 99, this is version 1",

@@ -1,4 +1,4 @@
-"""``sandbox compare``: the grid scenario × agent × seed, run where it is missing, and what it says."""
+"""``sandbox compare``: a grid scenario × agent × seed, or a course of claims, run where it is missing."""
 
 from __future__ import annotations
 
@@ -64,6 +64,20 @@ def compare(
     wrap: Wrap = None,
     reward: Reward = None,
     quick: Annotated[bool, typer.Option("--quick", help="Run the suite's quick form.")] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CLAIM", help="Of a course: measure this claim alone. Repeatable."),
+    ] = None,
+    seed_offset: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Of a course: first seed of every measurement; default: 0."),
+    ] = None,
+    sabotage: Annotated[
+        bool,
+        typer.Option(
+            "--sabotage", help="Of a course: break every claim by its switch as well; it must fail."
+        ),
+    ] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Run cells again that failed.")] = False,
     fresh: Fresh = False,
     workers: Workers = None,
@@ -81,7 +95,7 @@ def compare(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> dict[str, Any] | int | None:
-    """Compare agents over scenarios and seeds; only what is missing runs."""
+    """Compare agents over scenarios and seeds, or check the claims of a course; only what is missing runs."""
     from sandbox.cli.show.comparison import grid_display, show_comparison
     from sandbox.comparison.api import compare as carry_out
     from sandbox.comparison.suites import parse_seeds
@@ -89,6 +103,10 @@ def compare(
 
     if not what:
         context.fail("Missing argument '[SUITE|SCENARIO...]'.")
+    course = course_of(what) if algo is None else None
+    if course is not None:
+        return _run_course(context, course, tuple(only or ()), seed_offset or 0)
+    refuse(context, _OF_A_COURSE, f"'{what[0]}' is no course")
     compared = carry_out(
         what,
         names(algo),
@@ -112,6 +130,79 @@ def compare(
         return compared.document
     show_comparison(compared)
     return 1 if compared.record.failed else None
+
+
+_OF_A_COURSE = ("only", "seed_offset", "sabotage")
+_OF_A_GRID = (
+    "seeds", "steps", "episodes", "baselines", "changes", "wrap", "reward", "fresh", "launcher",
+    "ray_address", "cores", "partition", "shard", "artifacts",
+)  # fmt: skip
+
+
+def course_of(what: Sequence[str]) -> Path | None:
+    """The suite file that is named, if it is a course.
+
+    Raises:
+        InvalidValueError: If it is named beside others.
+    """
+    from sandbox.api.errors import InvalidValueError
+    from sandbox.comparison.suites import find_suite
+    from sandbox.course.api import is_course
+
+    for name in what:
+        file = find_suite(name)
+        if file is not None and is_course(file):
+            if len(what) > 1:
+                raise InvalidValueError(
+                    f"'{name}' is a course, which stands alone.", f"Try: sandbox compare {name}"
+                )
+            return file
+    return None
+
+
+def refuse(context: typer.Context, options: Sequence[str], why: str) -> None:
+    """Refuse options that were given and have no meaning here.
+
+    Raises:
+        InvalidValueError: Names the first one.
+    """
+    from sandbox.api.errors import InvalidValueError
+
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in options and source is not None and source.name == "COMMANDLINE":
+            raise InvalidValueError(
+                f"{parameter.opts[0]} has no meaning here: {why}.", "See sandbox compare --help."
+            )
+
+
+def _run_course(
+    context: typer.Context, file: Path, only: tuple[str, ...], seed: int
+) -> dict[str, Any] | int | None:
+    from sandbox.cli.show.console import Document
+    from sandbox.cli.show.course import course_display, show_course
+    from sandbox.course.api import run_course
+
+    refuse(context, _OF_A_GRID, f"'{file.stem}' is a course, whose file says how each claim is measured")
+    given = context.params
+    result = run_course(
+        file,
+        only=only,
+        seed_offset=seed,
+        sabotage=given["sabotage"],
+        quick=given["quick"],
+        runs_dir=given["runs_dir"],
+        workers=given["workers"],
+        retry=given["retry"],
+        callback=course_display(given["quiet"]),
+        command=["sandbox", *context.obj],
+    )
+    if given["as_json"]:
+        document = Document(result.record.to_json() | {"page": str(result.page)})
+        document.exit_code = 0 if result.passed else 1
+        return document
+    show_course(result)
+    return None if result.passed else 1
 
 
 def names(text: str | None) -> Sequence[str] | None:

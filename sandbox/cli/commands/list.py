@@ -122,7 +122,8 @@ def _suites(items: list[Json]) -> Table:
     for item in items:
         algorithms = ", ".join(item["algorithms"]) or "-"
         title = item["title"] if item["error"] is None else f"cannot be used: {item['error']}"
-        shown.add_row(item["id"], title, str(len(item["scenarios"])), algorithms, str(item["seeds"]))
+        count = f"{len(item['claims'])} claims" if "claims" in item else str(len(item["scenarios"]))
+        shown.add_row(item["id"], title, count, algorithms, str(item["seeds"]))
     return shown
 
 

@@ -1,0 +1,1 @@
+"""Small processes with answers that are worked out by hand."""

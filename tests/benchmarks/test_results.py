@@ -1,0 +1,64 @@
+"""The page of results, README's table and the documentation say what results.json has, and nothing else."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from benchmarks.results import (
+    BLOCK,
+    FILLED,
+    PAGE,
+    ROOT,
+    SUMMARY,
+    TABLES,
+    filled_text,
+    is_made,
+    page,
+    read,
+    shown,
+)
+
+STORE = read()
+
+
+def test_the_page_is_what_the_file_has() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(STORE)
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_every_block_of_results_is_what_the_file_has(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    blocks = [found["name"] for found in BLOCK.finditer(text)]
+    assert blocks, f"{name} has no block of results"
+    assert {name.removesuffix(SUMMARY) for name in blocks} <= {table.name for table in TABLES}
+    assert text == filled_text(text, STORE)
+
+
+def test_a_changed_figure_is_noticed() -> None:
+    """The comparison is of every character: one digit makes a page another one."""
+    name = next(iter(STORE))
+    changed = {**STORE, name: {**STORE[name], "lines": [*STORE[name]["lines"], "| 1 |"]}}
+    assert page(changed) != page(STORE)
+
+
+def test_every_table_that_was_made_says_when_how_and_with_what() -> None:
+    known = {table.name: table for table in TABLES}
+    assert set(STORE) <= set(known)
+    for record in STORE.values():
+        assert record["lines"]
+        if is_made(record):
+            assert re.fullmatch(r"\d{4}-\d\d-\d\d", record["date"])
+            assert record["minutes"] > 0
+            assert "numpy" in record["versions"]
+        else:
+            assert len(record["older"]) > 20
+
+
+def test_commands_are_shown_as_they_are_typed() -> None:
+    known = {table.name: table for table in TABLES}
+    assert shown(known["course"], 0, 100) == (
+        "sandbox compare course --sabotage --seed-offset 100 --runs-dir DIR"
+    )
+    assert shown(known["families-ladder"], 10, 0) == "python -m benchmarks.families ladder --seeds 10"
