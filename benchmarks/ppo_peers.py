@@ -1,4 +1,4 @@
-"""PPO's update in other libraries, on the data of `benchmarks.ppo`; what is not installed raises ImportError."""
+"""PPO's update in other libraries, on the data of `benchmarks.ppo`; what is missing raises ImportError."""
 
 from __future__ import annotations
 
@@ -103,7 +103,9 @@ def jax_loop(bench: Any) -> Callable[[], float]:
 
     def layers(net: Any, last: Any) -> Any:
         linear = [layer for layer in net if hasattr(layer, "weight")] + [last]
-        return [(jnp.asarray(x.weight.detach().numpy().T), jnp.asarray(x.bias.detach().numpy())) for x in linear]
+        return [
+            (jnp.asarray(x.weight.detach().numpy().T), jnp.asarray(x.bias.detach().numpy())) for x in linear
+        ]
 
     def forward(net: Any, x: Any) -> Any:
         for weights, bias in net[:-1]:
@@ -134,7 +136,11 @@ def jax_loop(bench: Any) -> Callable[[], float]:
         clipped = jnp.clip(ratio, 1 - config.clip_range, 1 + config.clip_range)
         value = forward(weights["critic"], batch["observations"])[:, 0]
         policy_loss = -jnp.minimum(ratio * advantage, clipped * advantage).mean()
-        return policy_loss - config.ent_coef * entropy + config.vf_coef * ((value - batch["returns"]) ** 2).mean()
+        return (
+            policy_loss
+            - config.ent_coef * entropy
+            + config.vf_coef * ((value - batch["returns"]) ** 2).mean()
+        )
 
     adam = optax.chain(
         optax.clip_by_global_norm(config.max_grad_norm), optax.adam(config.learning_rate, eps=1e-5)
