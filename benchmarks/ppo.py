@@ -2,12 +2,12 @@
 
     python -m benchmarks.ppo [--repeats R] [--presets traffic,lost-sales,ant] [--steps N]
 
-The update: all passes over one rollout of random numbers of the size of a preset, on the same data from the same
-weights, in processor time. Stable-Baselines3, the core with and without Numba, and, where they are installed, SBX
-(``pip install sbx-rl``), TorchRL's loss and a loop in JAX take turns within one run, so that the ratios hold
-on a busy machine. The training: steps a second of processor time on lost sales in its native batch,
-from the first rollout to the last update. Prints one JSON document; how far the core's weights are from
-SB3's after the update stands in it.
+The update: all passes over one rollout of random numbers of the size of a preset, on the same data from the
+same weights, in processor time. Stable-Baselines3, the core with and without Numba, and, where they are
+installed, SBX (``pip install sbx-rl``), TorchRL's loss and a loop in JAX take turns within one run, so that
+the ratios hold on a busy machine. How far the core's weights are from SB3's after the update is told, too.
+The training: steps a second of processor time on lost sales in its native batch, from the first rollout to
+the last update. Prints one JSON document.
 """
 
 from __future__ import annotations

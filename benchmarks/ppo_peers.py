@@ -1,4 +1,4 @@
-"""PPO's update in other libraries, on the data of `benchmarks.ppo`; what is not installed raises ImportError."""
+"""PPO's update in other libraries, on the data of `benchmarks.ppo`; what is missing raises ImportError."""
 
 from __future__ import annotations
 

@@ -15,11 +15,7 @@ from numba.extending import overload
 
 from sandbox.api.types import Array
 from sandbox.backends.sb3.fast.arrays import ELU, GELU, LEAK, LEAKY_RELU, RELU, TANH
-
-# Sums may be reordered and contracted, but NaN and infinity stay what they are: a training that diverges has
-# to be seen. NumPy's rule for a division by zero, because Python's keeps loops from being vectorised.
-FAST = {"fastmath": {"reassoc", "contract", "arcp", "nsz"}, "error_model": "numpy"}
-njit: Any = numba.njit(cache=True, nogil=True, **FAST)
+from sandbox.backends.sb3.fast.jit import FAST, njit
 
 _LOG2_E, _LN_2 = np.float32(1 / math.log(2)), np.float32(math.log(2))
 _ONE, _HALF, _MIN = np.float32(1), np.float32(0.5), np.float32(-30)

@@ -7,16 +7,15 @@ through in tiles of rows, so that the outputs of a layer are still in the cache 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numba
 import numpy as np
 import scipy.linalg.cython_blas  # noqa: F401 - Numba's products; loaded here, before its threads are limited
 from numpy.typing import NDArray
 
 from sandbox.api.types import Array
 from sandbox.backends.sb3.fast import arrays
-from sandbox.backends.sb3.fast.activations import activate, njit
+from sandbox.backends.sb3.fast.activations import activate
 from sandbox.backends.sb3.fast.arrays import (
     ACTOR,
     ADAM_EPSILON,
@@ -40,14 +39,14 @@ from sandbox.backends.sb3.fast.arrays import (
     Settings,
     Weights,
 )
+from sandbox.backends.sb3.fast.jit import exact, njit
 
 TILE = 256
 """Rows that are worked on together."""
 
 _HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 
-matrix: Any = njit(arrays.matrix)
-exact: Any = numba.njit(cache=True, nogil=True)
+matrix = njit(arrays.matrix)
 
 
 class _Space(NamedTuple):

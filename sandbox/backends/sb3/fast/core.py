@@ -98,7 +98,8 @@ class Core:
 def network(policy: ActorCriticPolicy) -> Net:
     """Where the weights of a policy stand in its vector."""
     hidden = [_linear(policy.mlp_extractor.policy_net), _linear(policy.mlp_extractor.value_net)]
-    layers = [[*hidden[0], policy.action_net], [*hidden[1], policy.value_net]]
+    outputs: Any = policy.action_net
+    layers = [[*hidden[0], outputs], [*hidden[1], policy.value_net]]
     offsets = policy.optimizer.offsets  # type: ignore[attr-defined]
     log_std = getattr(policy, "log_std", None)
     activation = next(name for name, module in MODULES.items() if module is policy.activation_fn)
@@ -106,7 +107,7 @@ def network(policy: ActorCriticPolicy) -> Net:
         np.array([layers[0][0].in_features, *(layer.out_features for layer in hidden[0])]),
         np.array([[offsets[id(layer.weight)] for layer in row] for row in layers]),
         np.array([[offsets[id(layer.bias)] for layer in row] for row in layers]),
-        int(policy.action_net.out_features),
+        int(outputs.out_features),
         -1 if log_std is None else offsets[id(log_std)],
         ACTIVATIONS[activation],
     )
@@ -114,7 +115,8 @@ def network(policy: ActorCriticPolicy) -> Net:
 
 def distribution(policy: ActorCriticPolicy) -> Head:
     """The distribution of actions of a policy."""
-    space, outputs = policy.action_space, int(policy.action_net.out_features)
+    last: Any = policy.action_net
+    space, outputs = policy.action_space, int(last.out_features)
     if isinstance(space, spaces.Discrete):
         return Head(CATEGORICAL, np.array([outputs]))
     if isinstance(space, spaces.MultiDiscrete):
@@ -130,5 +132,5 @@ def distribution(policy: ActorCriticPolicy) -> Head:
     )
 
 
-def _linear(layers: nn.Sequential) -> list[nn.Linear]:
+def _linear(layers: Any) -> list[nn.Linear]:
     return [layer for layer in layers if isinstance(layer, nn.Linear)]

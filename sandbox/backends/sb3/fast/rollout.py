@@ -62,4 +62,5 @@ class Rollout:
     def order(self) -> NDArray[np.int64]:
         """A random order of the transitions: the one that SB3 draws, whose buffer goes row by row."""
         drawn: Array = np.random.permutation(self.steps * self.rows)
-        return drawn % self.steps * self.rows + drawn // self.steps
+        order: NDArray[np.int64] = drawn % self.steps * self.rows + drawn // self.steps
+        return order
