@@ -215,6 +215,12 @@ def test_without_a_compiler_or_against_the_users_will_nothing_is_compiled(
     compiled.library.cache_clear()
 
 
+def test_nothing_is_loaded_from_a_folder_that_others_write_to(tmp_path: Path) -> None:
+    assert compiled.only_mine(tmp_path)
+    tmp_path.chmod(0o777)
+    assert not compiled.only_mine(tmp_path)
+
+
 def test_a_library_that_does_not_fit_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "loop.so").write_bytes(b"no library")
     assert not compiled.loads(tmp_path / "loop.so")
