@@ -66,6 +66,9 @@ def main() -> int:
     rounds = [_round(n, not arguments.quick and number == 0) for number in range(repeats)]
     for way in WAYS:
         result[way] = _summary(rounds, way, n)
+    result["in_turns"] = {
+        net: _run(do="turns", net=net, pieces=16, size=25, libsumo=True) for net in PEER_NETS
+    }
     if not arguments.quick:
         first = rounds[0]
         net = PEER_NETS[0]
@@ -182,7 +185,7 @@ def _size(side: int, decisions: int) -> dict[str, float]:
 def _run(**task: Any) -> dict[str, float]:
     environment = dict(os.environ)
     environment["SANDBOX_COMPILED"] = WAYS[task.pop("way", "compiled")]
-    if task["do"] == "sumo_rl":
+    if "libsumo" in task:
         spec = importlib.util.find_spec("sumo")
         if spec is None or spec.origin is None:
             raise SystemExit("eclipse-sumo is not installed")
@@ -202,17 +205,10 @@ def ours(net: str, decisions: int, num_envs: int = 1, apart: bool = False) -> di
     """Time of ``decisions`` decisions, s: all processes, SUMO alone, wall time, and a reset."""
     import numpy as np
 
-    from sandbox_traffic.config import SignalConfig
     from sandbox_traffic.reward import PRESETS
     from sandbox_traffic.vector import make_signals_vec
 
-    config: dict[str, Any] = {"duration": 5 * decisions + 5, "yellow": 2, "depart_jitter": 0}
-    if net in NETS:
-        network, routes, begin = NETS[net]
-        config |= {"net": f"sumo-rl:{network}", "routes": f"sumo-rl:{routes}", "begin": begin}
-    else:
-        config |= {"net": net, "routes": net}
-    envs = make_signals_vec(SignalConfig(**config), PRESETS["queue"], num_envs)
+    envs = make_signals_vec(_config(net, decisions), PRESETS["queue"], num_envs)
     if apart:
         envs.set_apart()
     envs.reset(seed=0)  # starts the fork server
@@ -253,6 +249,95 @@ def ours(net: str, decisions: int, num_envs: int = 1, apart: bool = False) -> di
     return {"cpu": cpu + children, "sumo": sumo, "wall": wall, "reset": reset}
 
 
+def _config(net: str, decisions: int) -> Any:
+    """The configuration of an episode of so many decisions."""
+    from sandbox_traffic.config import SignalConfig
+
+    config: dict[str, Any] = {"duration": 5 * decisions + 5, "yellow": 2, "depart_jitter": 0}
+    if net in NETS:
+        network, routes, begin = NETS[net]
+        config |= {"net": f"sumo-rl:{network}", "routes": f"sumo-rl:{routes}", "begin": begin}
+    else:
+        config |= {"net": net, "routes": net}
+    return SignalConfig(**config)
+
+
+def turns(net: str, pieces: int, size: int) -> dict[str, float]:
+    """sumo-rl on libsumo and both of our ways in one program, by turns in pieces of ``size`` decisions.
+
+    For a machine with other work: what slows one way slows the piece of another that follows at once.
+
+    Returns:
+        For each of our ways the medians over the pieces of sumo-rl's processor time over ours, and of SUMO's
+        share of ours.
+    """
+    from sandbox_traffic.sumo import compiled, fork_server
+
+    decisions = pieces * size + 1
+    players: dict[str, Callable[[], tuple[float, float]]] = {}
+    servers = []  # each way keeps a server of its own
+    for way, value in WAYS.items():
+        os.environ["SANDBOX_COMPILED"] = value
+        compiled.library.cache_clear()
+        players[way] = _ours_in_pieces(net, decisions, size)
+        servers.append(dict(fork_server._servers))
+        fork_server._servers.clear()
+    players["sumo-rl"] = _sumo_rl_in_pieces(net, decisions, size)
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in players}
+    for _ in range(pieces):
+        for name, play in players.items():
+            times[name].append(play())
+    result = {}
+    for way in WAYS:
+        pairs = list(zip(times["sumo-rl"], times[way], strict=True))
+        result[f"ratio {way}"] = round(statistics.median(peer[0] / own[0] for peer, own in pairs), 3)
+        result[f"share {way}"] = round(statistics.median(own[1] / own[0] for _, own in pairs), 3)
+    return result
+
+
+def _ours_in_pieces(net: str, decisions: int, size: int) -> Callable[[], tuple[float, float]]:
+    """Plays ``size`` decisions and gives their processor time, and SUMO's part of it, s."""
+    import numpy as np
+
+    from sandbox_traffic.reward import PRESETS
+    from sandbox_traffic.vector import make_signals_vec
+
+    envs = make_signals_vec(_config(net, decisions), PRESETS["queue"], 1)
+    mask = envs.reset(seed=0)[1]["action_mask"]
+    rng, (simulation,) = np.random.default_rng(0), envs.batch.simulations
+
+    def play() -> tuple[float, float]:
+        nonlocal mask
+        inside, child = simulation.processor_seconds()
+        own = 0.0
+        for _ in range(size):
+            actions = (rng.random(mask.shape) * mask).argmax(axis=2)
+            start = time.process_time()
+            mask = envs.step(actions)[4]["action_mask"]
+            own += time.process_time() - start
+        inside_now, child_now = simulation.processor_seconds()
+        return own + child_now - child, inside_now - inside
+
+    return play
+
+
+def _sumo_rl_in_pieces(net: str, decisions: int, size: int) -> Callable[[], tuple[float, float]]:
+    """The same of sumo-rl; SUMO's part is not known."""
+    import numpy as np
+
+    env = _sumo_rl_env(net, decisions)
+    env.reset(seed=0)
+    rng = np.random.default_rng(0)
+
+    def play() -> tuple[float, float]:
+        start = time.process_time()
+        for _ in range(size):
+            env.step(int(rng.integers(env.action_space.n)))
+        return time.process_time() - start, 0.0
+
+    return play
+
+
 def bare(net: str, decisions: int) -> dict[str, float]:
     """Wall time of SUMO alone, in this process, under the network's own program, s."""
     from sandbox_traffic.network.files import find_file
@@ -275,19 +360,8 @@ def bare(net: str, decisions: int) -> dict[str, float]:
 def sumo_rl(net: str, decisions: int) -> dict[str, float]:
     """Time of sumo-rl's environment with its defaults, s: all processes, wall time, and a reset."""
     import numpy as np
-    import sumo_rl as peer
 
-    folder = Path(peer.__file__).parent / "nets"
-    network, routes, begin = NETS[net]
-    env = peer.SumoEnvironment(
-        net_file=str(folder / network),
-        route_file=str(folder / routes),
-        begin_time=begin,
-        num_seconds=5 * decisions + 5,
-        single_agent=True,
-        sumo_seed=0,
-        sumo_warnings=False,
-    )
+    env = _sumo_rl_env(net, decisions)
     start = time.perf_counter()
     env.reset(seed=0)
     reset = time.perf_counter() - start
@@ -300,6 +374,23 @@ def sumo_rl(net: str, decisions: int) -> dict[str, float]:
     cpu += _sumo_process_seconds() - outside
     env.close()
     return {"cpu": cpu, "wall": wall, "reset": reset}
+
+
+def _sumo_rl_env(net: str, decisions: int) -> Any:
+    """sumo-rl's environment of an episode of so many decisions."""
+    import sumo_rl as peer
+
+    folder = Path(peer.__file__).parent / "nets"
+    network, routes, begin = NETS[net]
+    return peer.SumoEnvironment(
+        net_file=str(folder / network),
+        route_file=str(folder / routes),
+        begin_time=begin,
+        num_seconds=5 * decisions + 5,
+        single_agent=True,
+        sumo_seed=0,
+        sumo_warnings=False,
+    )
 
 
 def _sumo_process_seconds() -> float:

@@ -60,12 +60,16 @@ class _BatchVectorEnv(VectorEnv[Any, Any, Any]):
         return self.batches[0]
 
     def set_apart(self) -> None:
-        """Let the environments be stepped one by one, by `send` and `receive`; before the first reset."""
+        """Let the environments be stepped one by one, by `send` and `receive`.
+
+        Episodes that have begun, as those of a training that is resumed, are played again up to now.
+        """
         if len(self.batches) == 1 < self.num_envs:
             config, reward, number = self._arguments
-            network = self.batch.network
+            state, network = self.get_state(), self.batch.network
             self.batch.close()
             self.batches = [SignalBatch(config, reward, 1, network) for _ in range(number)]
+            self.set_state(state)
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None

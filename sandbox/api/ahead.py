@@ -27,7 +27,7 @@ class StepsApart(Protocol):
         ...
 
     def set_apart(self) -> None:
-        """Prepare for stepping environments one by one; before the first reset."""
+        """Prepare for stepping environments one by one; episodes that have begun go on."""
         ...
 
     def send(self, index: int, action: Element) -> None:
@@ -61,7 +61,7 @@ class RunsAhead(Protocol):
         ...
 
     def set_apart(self) -> None:
-        """Prepare for rollouts; before the first reset."""
+        """Prepare for rollouts; episodes that have begun go on."""
         ...
 
     def play(self, steps: int, observation: Element, mask: NDArray[np.bool_] | None, act: Act) -> Array:

@@ -35,7 +35,7 @@ class AheadVectorEnv(AnyVectorWrapper):
         self._steps: deque[tuple[Array, VectorStep]] = deque()
 
     def set_apart(self) -> None:
-        """Prepare for rollouts; before the first reset."""
+        """Prepare for rollouts; episodes that have begun go on."""
         self._apart.set_apart()
 
     def play(self, steps: int, observation: Element, mask: NDArray[np.bool_] | None, act: Act) -> Array:
@@ -87,6 +87,12 @@ class AheadVectorEnv(AnyVectorWrapper):
         """Begin episodes; forgets a rollout that was not taken out."""
         self._steps.clear()
         return reset_with(self.env, seed, options)
+
+    def __getattr__(self, name: str) -> Any:
+        """What only the wrapped environment has, such as the processes of its workers."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.env, name)
 
     @property
     def _apart(self) -> StepsApart:

@@ -49,7 +49,10 @@ LOOP, POOL = "loop", "pool"
 
 @cache
 def library(name: str) -> Path | None:
-    """Path of a library, built on first use and kept in the cache; None where it cannot be built."""
+    """Path of a library, built on first use and kept in the cache; None where it cannot be built.
+
+    Folders that others may write to are left alone.
+    """
     if os.environ.get(VARIABLE) == "0" or sys.platform != "linux" or sys.byteorder != "little":
         return None
     headers = _headers()
@@ -62,10 +65,12 @@ def library(name: str) -> Path | None:
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
     for folder in _folders():
         target = folder / f"{name}-{digest}.so"
-        if target.is_file():
-            return target
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not only_mine(folder):
+                continue
+            if target.is_file():
+                return target
             with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as temporary:
                 made = Path(temporary) / target.name
                 if not _compile(compiler, headers, source, made):
@@ -75,6 +80,12 @@ def library(name: str) -> Path | None:
             continue
         return target
     return None
+
+
+def only_mine(folder: Path) -> bool:
+    """Whether nobody else can put a library there, which would then run as this user."""
+    stat = folder.stat()
+    return stat.st_uid == os.getuid() and not stat.st_mode & 0o022
 
 
 def _headers() -> Path | None:

@@ -21,6 +21,7 @@ from junctions import (
     sumo_alone,
     zebra,
 )
+from traffic_support import in_way
 
 from sandbox_traffic.baselines.sumo_program import fixed_time
 from sandbox_traffic.env import SignalsEnv
@@ -89,6 +90,15 @@ def test_every_map_of_resco_is_left_alone(signals_env: MakeAll, tmp_path: Path, 
         "end": begin + duration, "seed": 5, "random-depart-offset": 30,
     }  # fmt: skip
     assert_same(trips, sumo_alone(tmp_path, options))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RESCO)
+def test_every_map_of_resco_is_left_alone_without_compiled_code(
+    signals_env: MakeAll, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with in_way(False, monkeypatch):
+        test_every_map_of_resco_is_left_alone(signals_env, tmp_path, name)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 from junctions import ALL_RED, CROSSING_FLOWS, NEMA, cross, flows, program, zebra
-from traffic_support import COLOGNE1, GRID
+from traffic_support import COLOGNE1, GRID, in_way
 
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.network.signal_network import load_network
 from sandbox_traffic.observations import OBSERVATIONS
 from sandbox_traffic.reward import PRESETS
-from sandbox_traffic.sumo import allocator, compiled, fork_server
+from sandbox_traffic.sumo import allocator, compiled
 from sandbox_traffic.sumo.interface import SimulationSpec
 from sandbox_traffic.sumo.protocol import decode_advance, encode_advance
 from sandbox_traffic.sumo.remote import RemoteSimulation
@@ -39,25 +39,6 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
     """Whether compiled code is used; the fork server is a fresh one."""
     with in_way(request.param, monkeypatch):
         yield request.param
-
-
-class in_way:  # noqa: N801 - reads as a function
-    """Within it, environments use compiled code or Python alone."""
-
-    def __init__(self, compiled_code: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._patch, self._compiled = monkeypatch, compiled_code
-
-    def __enter__(self) -> None:
-        self._patch.setenv(compiled.VARIABLE, "1" if self._compiled else "0")
-        self._forget()
-
-    def __exit__(self, *error: object) -> None:
-        self._patch.delenv(compiled.VARIABLE)
-        self._forget()
-
-    def _forget(self) -> None:
-        compiled.library.cache_clear()
-        fork_server._servers.clear()
 
 
 def seen(envs: SignalsVectorEnv, steps: int) -> str:
@@ -232,6 +213,12 @@ def test_without_a_compiler_or_against_the_users_will_nothing_is_compiled(
     compiled.library.cache_clear()
     assert compiled.library(compiled.LOOP) is None
     compiled.library.cache_clear()
+
+
+def test_nothing_is_loaded_from_a_folder_that_others_write_to(tmp_path: Path) -> None:
+    assert compiled.only_mine(tmp_path)
+    tmp_path.chmod(0o777)
+    assert not compiled.only_mine(tmp_path)
 
 
 def test_a_library_that_does_not_fit_is_left_alone(tmp_path: Path) -> None:

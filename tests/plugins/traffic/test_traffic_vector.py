@@ -252,3 +252,17 @@ def test_environments_that_go_apart_give_what_they_give_together() -> None:
     assert ended > 0
     together.close()
     apart.close()
+
+
+def test_going_apart_in_the_middle_of_episodes_changes_nothing(three: SignalVectorEnv) -> None:
+    other = make_signal_vec(SignalConfig(**SHORT), PRESETS["delay"], 3)
+    for envs in (three, other):
+        envs.reset(seed=2)
+        for action in range(5):
+            envs.step(np.full(3, action % 4))
+    other.set_apart()
+    for action in range(8):
+        expected, given = three.step(np.full(3, action % 4)), other.step(np.full(3, action % 4))
+        assert np.array_equal(expected[0], given[0])
+        assert np.array_equal(expected[1], given[1])
+    other.close()

@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from sandbox_traffic.env import SignalEnv
 from sandbox_traffic.state import APPROACH_FIELDS
+from sandbox_traffic.sumo import compiled, fork_server
 
 COLOGNE1: dict[str, Any] = {
     "net": "sumo-rl:RESCO/cologne1/cologne1.net.xml",
@@ -73,3 +75,22 @@ def show_state(
         snapshot=snapshot,
         now=state.now if now is None else np.array([float(now)]),
     )
+
+
+class in_way:  # noqa: N801 - reads as a function
+    """Within it, environments use compiled code or Python alone."""
+
+    def __init__(self, compiled_code: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._patch, self._compiled = monkeypatch, compiled_code
+
+    def __enter__(self) -> None:
+        self._patch.setenv(compiled.VARIABLE, "1" if self._compiled else "0")
+        self._forget()
+
+    def __exit__(self, *error: object) -> None:
+        self._patch.delenv(compiled.VARIABLE)
+        self._forget()
+
+    def _forget(self) -> None:
+        compiled.library.cache_clear()
+        fork_server._servers.clear()
