@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from gymnasium import spaces
 
-from sandbox.api.batch.padding import padded, spaces_by_agent
+from sandbox.api.batch.padding import padded, spaces_by_agent, unseen
 from sandbox.api.batch.rows import Rows, any_true
 from sandbox.api.batch.types import Array, Core, Flags, Info, Space
 from sandbox.api.masks import mask_size, only_first
@@ -81,9 +81,9 @@ class AgentRows(Rows):
         self._observed = self.active.copy()
 
     def observe(self) -> Array:
-        """What agents see, zero for those who had left before the step."""
+        """What agents see; for those who had left before the step `padding.unseen`, mostly zeros."""
         observation: Array = np.array(self.core.observe(), self.row_observation_space.dtype)
-        observation[~self._observed] = 0
+        observation[~self._observed] = unseen(self.row_observation_space)
         return observation
 
     def present(self) -> Info:

@@ -43,6 +43,11 @@ def padded(by_agent: Mapping[str, Space]) -> Space:
     return spaces.Box(low, high, dtype=boxes[0].dtype.type)
 
 
+def unseen(space: Space) -> Array | int:
+    """What stands for an observation that nobody makes: 0, or the first value where a space begins elsewhere."""
+    return space.start if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) else 0
+
+
 def cutter(space: Space, row: Space) -> Callable[[Array], Array]:
     """A function that cuts one agent's part out of a padded observation, as a copy."""
     if not isinstance(space, spaces.Box) or space.shape == row.shape:
