@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -43,8 +44,8 @@ def padded(by_agent: Mapping[str, Space]) -> Space:
     return spaces.Box(low, high, dtype=boxes[0].dtype.type)
 
 
-def unseen(space: Space) -> Array | int:
-    """What stands for an observation that nobody makes: 0, or the first value where a space begins elsewhere."""
+def unseen(space: Space) -> Any:
+    """What stands for an observation that nobody makes: 0, or the first value of a space of choices."""
     return space.start if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) else 0
 
 
