@@ -118,8 +118,8 @@ def make_table(grid: Grid, status: Mapping[str, CellStatus], records: Mapping[st
 def anchors(scenario: ResolvedScenario, runs: Mapping[str, Runs]) -> Anchors | None:
     """The random agent's value, and the optimum's or else the best classical method's.
 
-    The proven optimum is measured where it plays; a reference of that name, which is typed in a scenario
-    file, stands for it only where it does not.
+    The proven optimum is measured where it plays; a reference of that name, typed in a scenario file, stands
+    for it only where it does not.
 
     None where one of them is not known (yet), or they do not differ.
     """

@@ -15,6 +15,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
+from sandbox.api.batch.padding import unseen
 from sandbox.api.derived import DerivedMetrics
 from sandbox.api.errors import MisfitError
 from sandbox.api.masks import mask_size, only_first
@@ -157,6 +158,7 @@ class JointEnv(Environment):
     def _stack(self, observations: Mapping[str, Element]) -> Array:
         space: Any = self.observation_space
         stacked = np.zeros(space.shape, space.dtype)
+        stacked[:] = unseen(self.row_observation_space)
         for row, agent in enumerate(self.agents):
             if agent in observations:
                 stacked[row] = observations[agent]

@@ -46,7 +46,7 @@ def actions() -> dict[str, Space]:
         "discrete from 5": gym.spaces.Discrete(3, start=5),
         "discrete of one": gym.spaces.Discrete(1),
         "multi-discrete from 1": gym.spaces.MultiDiscrete([2, 3], start=[1, 1]),
-        "multi-discrete of two axes": gym.spaces.MultiDiscrete([[2, 3], [2, 2]]),
+        "multi-discrete of two axes": gym.spaces.MultiDiscrete(np.array([[2, 3], [2, 2]])),
         "multi-binary of two axes": gym.spaces.MultiBinary((2, 2)),
         "tuple": gym.spaces.Tuple((gym.spaces.Discrete(2), gym.spaces.Discrete(2))),
     }

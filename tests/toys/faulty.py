@@ -63,19 +63,21 @@ class Sound:
     def __init__(self, context: Any) -> None:
         self.play = Interaction(context)
         self.rng = np.random.default_rng(None if self.draws else context.seed)
-        self.weights = np.zeros(context.action_space.n)
+        space = context.action_space
+        self.weights = np.zeros(space.n)
+        self.first = int(space.start) + self.offset
 
     def iterate(self) -> tuple[int, dict[str, float]]:
         for _ in range(8):
             policy = self.policy()
             policy.rng = self.rng
             seen = self.play.step(policy.act(self.play.observation, self.play.mask, deterministic=False))
-            np.add.at(self.weights, seen.action - self.offset, 0.01 * seen.reward)
+            np.add.at(self.weights, seen.action - self.first, 0.01 * seen.reward)
         self.weights += 0.1 * self.rng.standard_normal(len(self.weights))
         return 8 * self.play.rows, {}
 
     def policy(self) -> Drawn:
-        return Drawn(self.weights.copy(), self.heeds, self.offset, self.name)
+        return Drawn(self.weights.copy(), self.heeds, self.first, self.name)
 
     def get_state(self) -> dict[str, Any]:
         rng = {} if self.forgets else {"rng": self.rng.bit_generator.state}

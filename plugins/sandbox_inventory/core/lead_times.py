@@ -35,8 +35,15 @@ DESCRIPTION = (
 class LeadTimeConfig(Protocol):
     """What the functions here need of a task's parameters."""
 
-    lead_time: int
-    lead_time_probabilities: tuple[float, ...] | None
+    @property
+    def lead_time(self) -> int:
+        """Periods, where it is certain."""
+        ...
+
+    @property
+    def lead_time_probabilities(self) -> tuple[float, ...] | None:
+        """P(L = 1), P(L = 2), …, where it is not."""
+        ...
 
 
 def check_probabilities(probabilities: Sequence[float] | None) -> None:
@@ -66,7 +73,8 @@ def check_probabilities(probabilities: Sequence[float] | None) -> None:
 def law_of(config: LeadTimeConfig) -> Array:
     """P(L = 0), P(L = 1), …"""
     if config.lead_time_probabilities is None:
-        return np.eye(config.lead_time + 1)[-1]
+        certain: Array = np.eye(config.lead_time + 1)[-1]
+        return certain
     law = np.asarray(config.lead_time_probabilities, float)
     return np.concatenate([[0.0], law / law.sum()])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from gymnasium import spaces
 
-from sandbox.api.batch.padding import padded, spaces_by_agent
+from sandbox.api.batch.padding import padded, spaces_by_agent, unseen
 from sandbox.api.batch.rows import Rows, any_true, constant
 from sandbox.api.batch.types import Array, Core, Flags, Info, Space
 from sandbox.api.masks import mask_size, only_first
@@ -109,10 +109,11 @@ class AgentRows(Rows):
         self._observed = self.all_agents if self._full else self.active.copy()
 
     def observe(self) -> Array:
-        """What agents see, zero for those who had left before the step."""
+        """What agents see; for those who had left before the step `padding.unseen`, mostly zeros."""
         observation: Array = np.asarray(self.core.observe(), self.row_observation_space.dtype)
         if self._observed is not self.all_agents:
-            observation[~self._observed] = 0
+            observation = observation.copy()  # what the core gave may be its own
+            observation[~self._observed] = unseen(self.row_observation_space)
         return observation
 
     def present(self) -> Info:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -42,6 +43,11 @@ def padded(by_agent: Mapping[str, Space]) -> Space:
     low = np.min([_filled(space.low, shape, min(0, space.low.min())) for space in boxes], axis=0)
     high = np.max([_filled(space.high, shape, max(1e-5, space.high.max())) for space in boxes], axis=0)
     return spaces.Box(low, high, dtype=boxes[0].dtype.type)
+
+
+def unseen(space: Space) -> Any:
+    """What stands for an observation that nobody makes: 0, or the first value of a space of choices."""
+    return space.start if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) else 0
 
 
 def cutter(space: Space, row: Space) -> Callable[[Array], Array]:
