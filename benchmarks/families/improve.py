@@ -34,14 +34,11 @@ from sandbox.improvement.judge import Verdict, judge
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
 
-CANDIDATES: dict[str, tuple[str, dict[str, Any], int]] = {
-    "behaviour's mode": ("bc", {"learning_rate": 0.003}, 600),
-    "one round": ("lspi", {"features": 12, "iterations": 1}, 20),
-    "two rounds": ("lspi", {"features": 12, "iterations": 2}, 20),
-    "ten rounds": ("lspi", {"features": 12, "iterations": 10}, 20),
+CANDIDATES: dict[str, dict[str, Any]] = {
+    "one round": {"features": 12, "iterations": 1},
+    "two rounds": {"features": 12, "iterations": 2},
+    "ten rounds": {"features": 12, "iterations": 10},
 }
-"""By label: the algorithm, its settings, and its updates."""
-
 PERIODS, JUDGED = 100, 200
 FEATURES = 16
 
@@ -128,8 +125,8 @@ def improved(task: Task, dataset: Dataset, seed: int) -> tuple[Verdict, dict[str
     """What `sandbox improve` does, without run directories."""
     learned_from, held_out = split(dataset, seed)
     policies = {
-        label: _trained(name, settings, updates, learned_from, task, seed)
-        for label, (name, settings, updates) in CANDIDATES.items()
+        name: _trained("lspi", {"gamma": task.gamma, **settings}, learned_from, task, seed)
+        for name, settings in CANDIDATES.items()
     }
     steps = steps_of(held_out, task.spaces[1])
     log = log_of(steps, np.asarray(held_out.probabilities), task.gamma, FEATURES, seed)
@@ -137,13 +134,8 @@ def improved(task: Task, dataset: Dataset, seed: int) -> tuple[Verdict, dict[str
     return judge(log, decided, seed), policies
 
 
-def _trained(
-    name: str, settings: dict[str, Any], updates: int, dataset: Dataset, task: Task, seed: int
-) -> Any:
+def _trained(name: str, settings: dict[str, Any], dataset: Dataset, task: Task, seed: int) -> Any:
     algorithm = registry().algorithms.get(name)
-    config = resolve(algorithm.config)
-    if "gamma" in config.model_fields:
-        settings = {"gamma": task.gamma, **settings}
 
     def make_envs(num_envs: int) -> Any:
         raise AssertionError("an environment was asked for in training")
@@ -152,8 +144,8 @@ def _trained(
         make_envs=make_envs,
         observation_space=task.spaces[0],
         action_space=task.spaces[1],
-        config=config(**settings),
-        steps=updates,
+        config=resolve(algorithm.config)(**settings),
+        steps=20,
         seed=seed,
         num_envs=1,
         update=lambda steps, policy, values=None, state=None: None,
