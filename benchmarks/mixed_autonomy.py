@@ -1,7 +1,7 @@
 """Mixed autonomy: the wave, the controllers, what the gap filter guarantees and costs, speed, and pictures.
 
     python -m benchmarks.mixed_autonomy [--out FOLDER] [--runs RUN …] [--only
-    wave|controllers|learned|safety|speed|pictures|sumo]
+    wave|controllers|learned|frontier|safety|speed|pictures|sumo]
 
 Prints a JSON document and exits with 1 if a limit is missed. Pictures go to the folder. Trained policies are
 run directories of ``mixed-autonomy/ring``; they are played beside the controllers.
@@ -21,6 +21,7 @@ from sandbox_mixed import baselines
 from sandbox_mixed.car_following import Idm, ring_bound, ring_equilibrium
 from sandbox_mixed.config import RingConfig, SumoConfig
 from sandbox_mixed.kernels import COLUMNS, HUMAN, OWN_COLUMNS, Lanes, advance
+from sandbox_mixed.platoon.reward import REWARDS as PLATOON_REWARDS
 from sandbox_mixed.ring.core import make_vec
 from sandbox_mixed.ring.reward import REWARDS
 from sandbox_mixed.safety import GapFilter
@@ -122,6 +123,39 @@ def learned(runs: list[Path]) -> list[dict[str, Any]]:
             "gone_after": float(np.median(settling)), "collisions": float(collisions.sum()),
         })  # fmt: skip
     return rows
+
+
+def frontier(runs: list[Path]) -> dict[str, Any]:
+    """Fuel against throughput behind 60 generated leaders: trained policies beside controllers whose settings
+    run from close to far."""
+    from sandbox_mixed.config import PlatoonConfig
+    from sandbox_mixed.controllers import ProportionalIntegral
+    from sandbox_mixed.platoon import core
+
+    def played(make_policy: Any, catch_up: float = core.CATCH_UP) -> dict[str, float]:
+        envs = core.make_vec(PlatoonConfig(sees="errors", decision_steps=10), PLATOON_REWARDS["frugal"], 60)
+        observation, info = envs.reset(seed=list(range(9000, 9060)))
+        policy, over = make_policy(envs), False
+        policy.reset(60)
+        core.CATCH_UP = catch_up
+        while not over:
+            observation, _, terminated, truncated, info = envs.step(policy.act(observation))
+            over = bool((terminated | truncated).all())
+        metrics = info["final_info"]["metrics"]
+        names = ("fuel", "throughput", "widest_gap", "collisions")
+        return {name: round(float(np.mean(metrics[name])), 3) for name in names}
+
+    standard = core.CATCH_UP
+    result: dict[str, Any] = {"human": played(baselines.human)}
+    for width in (15.0, 23.0, 35.0, 50.0, 70.0, 100.0):
+        law = ProportionalIntegral(catch_up=8.0, lower=7.0, width=width)
+        result[f"PI, 8 m/s over {width:g} m"] = played(lambda envs, law=law: baselines._pi(envs, law))
+    for catch_up in (2.0, 3.0, 4.0, 5.0, 6.0, 8.0):
+        result[f"FollowerStopper, {catch_up:g} m/s"] = played(baselines.follower_stopper, catch_up)
+    core.CATCH_UP = standard
+    for run in runs:
+        result[str(run)] = played(trained(run))
+    return result
 
 
 def trained(run: Path) -> Any:
@@ -246,7 +280,8 @@ def main() -> int:
     parser.add_argument("--runs", type=Path, nargs="*", default=[])
     parser.add_argument("--steps", type=int, default=1_000_000, help="of the safety table")
     parser.add_argument(
-        "--only", choices=("wave", "controllers", "learned", "safety", "speed", "pictures", "sumo")
+        "--only",
+        choices=("wave", "controllers", "learned", "frontier", "safety", "speed", "pictures", "sumo"),
     )
     arguments = parser.parse_args()
     parts = {
@@ -254,6 +289,7 @@ def main() -> int:
         "speed": speed,
         "controllers": lambda: controllers(arguments.runs),
         "learned": lambda: learned(arguments.runs),
+        "frontier": lambda: frontier(arguments.runs),
         "safety": lambda: safety(arguments.steps),
         "sumo": sumo,
         "pictures": lambda: pictures(arguments.out, arguments.runs),

@@ -28,6 +28,10 @@ class Dynamics(Protocol):
     Nothing in it changes after construction, and no function changes its arguments. `begin` and `noise`
     draw with NumPy; `observe` and `step` draw nothing.
 
+    It may also have ``played(action, xp)``: the actions that the environment makes of these before it plays
+    them, for example those of whole orders. What has gradients then plays them and differentiates as if it
+    did not.
+
     Attributes:
         horizon: Steps of an episode.
         differentiable: Whether the reward of an episode has useful gradients with respect to its

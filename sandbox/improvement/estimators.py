@@ -142,13 +142,12 @@ def fitted_q(log: Log, decisions: Decisions, draws: int, seed: int) -> tuple[Est
     begins = features.of_pairs(steps.seen[first], decisions.now[first])
     number = len(sums.right)
     sizes = np.bincount(blocks[first], minlength=number).astype(np.float64)
-    least, most = possible_returns(log)
+    begin = np.stack([np.bincount(blocks[first], column, number) for column in begins.T], 1)
     earned = np.bincount(blocks[first], log.returns, number)
 
     def value(weight: Reals) -> tuple[float, float]:
         theta, episodes = sums.solve(weight, prior), float(weight @ sizes)
-        begin = np.clip(begins @ theta, least, most)
-        return float(weight[blocks[first]] @ begin) / episodes, float(weight @ earned) / episodes
+        return float(weight @ begin @ theta) / episodes, float(weight @ earned) / episodes
 
     rng = np.random.default_rng(seed)
     drawn = [
@@ -162,13 +161,6 @@ def fitted_q(log: Log, decisions: Decisions, draws: int, seed: int) -> tuple[Est
         Estimate(policy - logged, float(difference.std(ddof=1))),
         sums.solve(np.ones(number), prior),
     )
-
-
-def possible_returns(log: Log) -> tuple[float, float]:
-    """Least and largest return that the logged rewards allow: one of them for ever, 0 from an end on."""
-    rewards = log.steps.reward
-    least, most = min(float(rewards.min()), 0.0), max(float(rewards.max()), 0.0)
-    return least / (1 - log.gamma), most / (1 - log.gamma)
 
 
 def ratios(log: Log, decisions: Decisions) -> Reals:

@@ -14,7 +14,6 @@ from sandbox.improvement.estimators import (
     explained,
     fitted_q,
     importance_sampling,
-    possible_returns,
     ratios,
     weighted_doubly_robust,
     weighted_importance_sampling,
@@ -98,7 +97,7 @@ def _judged(
         estimates["weighted_importance_sampling"] = weighted_importance_sampling(log, ratio)
         estimates["importance_sampling"] = importance_sampling(log, ratio)
     lower = difference.lower(level)
-    least, most = possible_returns(log)
+    least, most = (bound / (1 - log.gamma) for bound in _rewards(log))
     against = [
         name
         for name, estimate in estimates.items()
@@ -118,3 +117,8 @@ def _judged(
         passed = "its lower bound passes the behaviour"
         return Judgement(estimates, difference, lower, unseen, True, passed)
     return Judgement(estimates, difference, lower, unseen, False, reason)
+
+
+def _rewards(log: Log) -> tuple[float, float]:
+    """Least and largest reward of a step, where an end is one of 0 for ever."""
+    return min(float(log.steps.reward.min()), 0.0), max(float(log.steps.reward.max()), 0.0)
