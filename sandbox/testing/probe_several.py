@@ -82,7 +82,8 @@ class Several:
         """The first value of the odd space where the walker is left of the middle, else its last."""
         space: Any = odd_spaces.observations()[self.config.observation]
         if isinstance(space, gym.spaces.Discrete):
-            return np.where(self.place < CELLS // 2, space.start, space.start + space.n - 1)
+            ends: Array = np.where(self.place < CELLS // 2, space.start, space.start + space.n - 1)
+            return ends
         shape = (*self.place.shape, *space.shape)
         if isinstance(space, gym.spaces.MultiDiscrete):
             low, high = space.start, space.start + space.nvec - 1

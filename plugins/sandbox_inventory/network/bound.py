@@ -127,7 +127,8 @@ def _path(model: Network, rng: np.random.Generator) -> Array:
 
 def _unusual(model: Network, path: Array) -> Array:
     """Demand of each market beyond its mean, units a period."""
-    return path.mean(0) - np.array([mean_and_std(demand)[0] for demand in model.demands])
+    unusual: Array = path.mean(0) - np.array([mean_and_std(demand)[0] for demand in model.demands])
+    return unusual
 
 
 def _slopes(model: Network, paths: Sequence[Array], values: Sequence[float]) -> Array:

@@ -153,7 +153,7 @@ class SumoRoad:
         """What policies see."""
         answer, name = self.answer, self.config.network
         if name == "ring":
-            seen = observed(self.traffic.local(), self.config.sees).ravel()
+            seen: Array = observed(self.traffic.local(), self.config.sees).ravel()
         elif name == "figure-eight":
             count = FIGURE_EIGHT_VEHICLES
             seen = np.concatenate([np.array(answer["everyone"][:count]) / 10.0, answer["everyone"][count:]])

@@ -142,7 +142,7 @@ class Pathwise:
         net = self.learned.actor.net
         weights = {} if learning else {name: part.detach() for name, part in net.named_parameters()}
         raw = self.middle + self.half * functional_call(net, weights, (rows,))
-        inside = HeldInside.apply(raw, self.low, self.high)  # type: ignore[no-untyped-call]
+        inside: torch.Tensor = HeldInside.apply(raw, self.low, self.high)  # type: ignore[no-untyped-call]
         inside = inside.reshape(-1, *self.action_shape)
         played = getattr(self.dynamics, "played", None)
         if played is None or not self.config.as_played:
