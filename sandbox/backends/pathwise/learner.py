@@ -147,7 +147,8 @@ class Pathwise:
         played = getattr(self.dynamics, "played", None)
         if played is None or not self.config.as_played:
             return inside
-        return inside + (1 - NUDGE) * (played(inside, torch) - inside).detach()
+        rounded: torch.Tensor = played(inside, torch)
+        return inside + (1 - NUDGE) * (rounded - inside).detach()
 
     def _follow(self, loss: torch.Tensor) -> None:
         self.optimizer.zero_grad()
