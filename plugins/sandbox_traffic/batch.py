@@ -199,7 +199,7 @@ class SignalBatch:
     @property
     def sockets(self) -> list[int]:
         """File descriptors on which the simulations answer."""
-        return [simulation.socket for simulation in self.simulations]
+        return [simulation.descriptor for simulation in self.simulations]
 
     def get_state(self) -> dict[str, Any]:
         """The present episodes as their seeds, their actions, who decides, and drivers drawn again."""

@@ -91,10 +91,10 @@ class SignalSimulation:
         return self._started and self.metrics is None
 
     @property
-    def socket(self) -> int:
+    def descriptor(self) -> int:
         """File descriptor on which the episode's process answers."""
         assert isinstance(self._sumo, RemoteSimulation)
-        return self._sumo.socket
+        return self._sumo.descriptor
 
     def reset_async(self, seed: int) -> None:
         """Request the episode that belongs to ``seed``."""

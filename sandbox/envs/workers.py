@@ -109,7 +109,7 @@ class WorkerVectorEnv(AnyAsyncVectorEnv):
             info = self._add_info(info, step[4][_INFO], index)
         observations = [step[0] for step in steps]
         columns = (np.concatenate([step[column] for step in steps]) for column in (1, 2, 3))
-        return _joined_rows(observations), *columns, info  # type: ignore[return-value]
+        return _joined_rows(observations), *columns, info
 
     def reset_wait(self, timeout: float | None = None) -> Reset:
         with self._deaths_explained():

@@ -49,9 +49,9 @@ class RemoteSimulation:
         return None if self._episode is None else self._episode.pid
 
     @property
-    def socket(self) -> int:
+    def descriptor(self) -> int:
         """File descriptor on which the episode's process answers."""
-        return self._running().socket
+        return self._running().descriptor
 
     def begin(self, time: float, seed: int, routes: str, scale: float = 1.0) -> None:
         """Begin an episode in a fresh process; answered by `values`."""
@@ -148,7 +148,7 @@ class EpisodeProcess:
         self.end = weakref.finalize(self, _disconnect, self._owner, self._connection)
 
     @property
-    def socket(self) -> int:
+    def descriptor(self) -> int:
         """File descriptor on which the process answers."""
         return self._connection.fileno()
 
@@ -163,7 +163,7 @@ class EpisodeProcess:
         return child
 
     def send(self, request: Any) -> None:
-        self.send_bytes(ForkingPickler.dumps(request))
+        self.send_bytes(bytes(ForkingPickler.dumps(request)))
 
     def send_bytes(self, request: bytes) -> None:
         if os.getpid() != self._owner:

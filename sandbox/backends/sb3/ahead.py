@@ -194,7 +194,8 @@ class Actor:
             output = layer(output)
         if isinstance(self._space, spaces.Box):
             noise = generator.standard_normal(output.shape, dtype=np.float32)
-            return output + self._std * noise
+            drawn: Array = output + self._std * noise
+            return drawn
         if mask is not None:
             output = np.where(mask, output, -np.inf)
         # The largest of logits with Gumbel noise is a sample of the softmax.
@@ -233,7 +234,10 @@ def _require_plain(model: OnPolicyAlgorithm) -> None:
 
 
 def _hold(statistics: RunningMeanStd, seen: list[Array]) -> None:
-    statistics.update = lambda batch: seen.append(np.copy(batch))  # type: ignore[method-assign]
+    def update(arr: NDArray[Any]) -> None:
+        seen.append(np.copy(arr))
+
+    statistics.update = update  # type: ignore[method-assign]
 
 
 def _clipped(actions: Array, space: spaces.Space[Any]) -> Array:
