@@ -18,6 +18,9 @@ from pathlib import Path
 from sandbox.api.claim import Claim
 from sandbox.registry.resolve import resolve
 
+WORDS = ("sentence", "idea", "switch")
+"""What a claim says in words."""
+
 
 def digest_of_claim(claim: Claim) -> str:
     """SHA-256 over the sources that measure a claim."""
@@ -29,16 +32,20 @@ def digest_of_claim(claim: Claim) -> str:
 def _digest(module: str) -> str:
     total = hashlib.sha256()
     for name, file in sorted(sources_of(module).items()):
-        total.update(f"{name}\0{_meaning(file)}\n".encode())
+        total.update(f"{name}\0{meaning(file)}\n".encode())
     return total.hexdigest()
 
 
-def _meaning(file: Path) -> str:
-    """A file as Python reads it: without comments, layout and docstrings, which decide about no figure."""
+def meaning(file: Path) -> str:
+    """A file as Python reads it, without what decides about no figure: comments, layout, docstrings, and the
+    words of a claim.
+    """
     tree = ast.parse(file.read_bytes())
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [part for part in node.body if not _is_text(part)] or [ast.Pass()]
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Claim":
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg not in WORDS]
     return ast.dump(tree)
 
 

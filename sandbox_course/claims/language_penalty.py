@@ -1,4 +1,4 @@
-"""Without the KL penalty the model leaves its language behind, though the held-out reward goes on rising."""
+"""Without the KL penalty the model leaves its language behind."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from sandbox.api import Claim, Measured, Plot, Trial
 claim = Claim(
     id="language-penalty",
     sentence="Without the KL penalty the reward model is pleased at the price of variety: the model writes"
-    " the same praise again and again. (The held-out rating still rises: it judges one text at a "
-    "time.)",
+    " the same praise again and again. What held-out ratings say of it then is a matter of the "
+    "seed.",
     idea="7 · Systems",
     switch="The penalty stays in.",
     measure=f"{__name__}:measure",

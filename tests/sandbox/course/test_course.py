@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.api.errors import DamagedRunError, InvalidValueError, SandboxError, UnknownNameError
 from sandbox.course.api import CourseResult, run_course
-from sandbox.course.sources import sources_of
+from sandbox.course.sources import meaning, sources_of
 from sandbox.course.suite import Bound, load_course
 from sandbox.course.work import FOLDER, run_claim
 from sandbox.records.course import ClaimJob
@@ -235,3 +235,13 @@ def test_what_is_not_measured_is_missing_and_never_passes(tmp_path: Path) -> Non
     assert result.record.status == "incomplete"
     assert not result.passed
     assert "1 not measured" in result.page.read_text()
+
+
+def test_the_words_of_a_claim_decide_about_no_figure(tmp_path: Path) -> None:
+    """A sentence may be put better without measuring again; an experiment may not."""
+    text = 'from a import Claim\nclaim = Claim(id="one", sentence="Old.", measure="b:c")\nsize = 1\n'
+    digests = []
+    for changed in (text, text.replace("Old", "New"), text.replace("size = 1", "size = 2")):
+        (tmp_path / "one.py").write_text(changed)
+        digests.append(meaning(tmp_path / "one.py"))
+    assert digests[0] == digests[1] != digests[2]
