@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.records.course import BoundRecord, CourseRecord, OutcomeRecord
-from sandbox.records.words import number, plural
+from sandbox.records.words import number
 
 VERDICTS = {
     "passed": "passed",
@@ -48,7 +48,7 @@ def minutes_text(minutes: float | None) -> str:
 def summary(record: CourseRecord) -> str:
     """How many claims hold and how many switches break, in one or two sentences."""
     count = len(record.claims)
-    text = f"{record.passed} of {plural(count, 'claim')} hold on seeds from {record.seed:,}"
+    text = f"{record.passed} of {count} claims hold on seeds from {record.seed:,}"
     missing = sum(each.verdict == "missing" for each in record.claims)
     crashed = sum(each.verdict == "crashed" for each in record.claims)
     if missing or crashed:
