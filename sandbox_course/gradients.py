@@ -154,6 +154,7 @@ def _trace(policy: ReinforcePolicy, batches: list[Episodes], config: ReinforceCo
         for parameter in policy.actor.parameters():
             parameter.grad = None
         accumulate_gradient(policy, episodes, psi)
-        parts = [parameter.grad.numpy().ravel() for parameter in policy.actor.parameters()]
+        found = [parameter.grad for parameter in policy.actor.parameters()]
+        parts = [gradient.numpy().ravel() for gradient in found if gradient is not None]
         gradients.append(np.concatenate(parts))
     return float(np.var(gradients, axis=0, ddof=1).sum())

@@ -55,8 +55,7 @@ def _best(model: FiniteModel) -> Any:
     """The action of every state after as many sweeps as there are pulls."""
     values = np.zeros(model.num_states)
     for _ in range(PULLS):
-        quality = model.action_values(values)
-        values = np.where(model.terminal, 0.0, quality.max(axis=1))
+        values = model.action_values(values).max(axis=1)
     return model.action_values(values).argmax(axis=1)
 
 
@@ -64,7 +63,7 @@ def _exact(model: FiniteModel) -> float:
     """What the best agent is paid a pull."""
     values = np.zeros(model.num_states)
     for _ in range(PULLS):
-        values = np.where(model.terminal, 0.0, model.action_values(values).max(axis=1))
+        values = model.action_values(values).max(axis=1)
     return float(model.initial @ values) / PULLS
 
 

@@ -57,10 +57,14 @@ def measure(trial: Trial) -> Measured:
         "confirmed": float(len(confirmed)),
         "exact_agrees": float(np.mean([value > 0 for value in exact])) if exact else float("nan"),
         "different": float(record.different),
-        "best_worth": max([find.advantage for find in confirmed], default=float("nan")),
+        "best_worth": max((_worth(find) for find in confirmed), default=float("nan")),
     }
-    bars = {find.id: float(find.advantage) for find in record.best}
+    bars = {find.id: _worth(find) for find in record.best}
     return Measured(figures, Plot("Candidates: worth over the best classical order", bars=bars))
+
+
+def _worth(find: Any) -> float:
+    return float(find.advantage)
 
 
 def _exact(find: Any) -> float:

@@ -33,7 +33,8 @@ def measure(trial: Trial) -> Measured:
         known = sweep(model, known, 1e-10)
     best = -known.figures["gain"]
     solved = replace(model, discount=1e-9) if trial.sabotaged else model
-    solution, costs = begin(solved), []
+    solution = begin(solved)
+    costs: list[float] = []
     while not solution.done and len(costs) < trial.settings["rounds"]:
         solution = improve(solved, solution, 1e-10)
         costs.append(_cost(model, solution.chosen))
