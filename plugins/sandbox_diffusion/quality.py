@@ -47,14 +47,14 @@ def make_reference(config: DenoisingConfig) -> Reference:
     from sandbox_diffusion.networks.load import reference
 
     _, denoiser = reference(config)
-    own = pretrained_images(config, REFERENCE_IMAGES, seed=0)
-    good = own
+    images = pretrained_images(config, REFERENCE_IMAGES, seed=0)
+    good = images
     if denoiser.shape == DIGIT_SHAPE:
         digits = load_digits()
         chosen = digits.labels == config.digit if config.goal == "digit" else slice(None)
         good = digits.images[chosen] / 2 + 0.5
     seen = features(good.reshape(len(good), *denoiser.shape))
-    return Reference(float(distances(own).mean()), seen.mean(axis=0), np.cov(seen.T))
+    return Reference(float(distances(images).mean()), seen.mean(axis=0), np.cov(seen.T))
 
 
 def pretrained_images(config: DenoisingConfig, count: int, seed: int) -> Array:

@@ -35,8 +35,8 @@ class RingAgents(Ring):
     def step(self, actions: Array) -> Any:
         """Drive until the next decision; actions have shape ``(rows, k, 1)``."""
         happened = super().step(actions[..., 0])
-        own = self.traffic.own / self.config.decision_steps
-        return apart(happened, effort=own[..., OWN_EFFORT], correction=own[..., OWN_CORRECTION])
+        by_vehicle = self.traffic.by_vehicle / self.config.decision_steps
+        return apart(happened, effort=by_vehicle[..., OWN_EFFORT], correction=by_vehicle[..., OWN_CORRECTION])
 
     def observe(self) -> Array:
         """What each automated vehicle sees, shape ``(rows, k, features)``."""
@@ -63,11 +63,11 @@ class PlatoonAgents(Platoon):
     def step(self, actions: Array) -> Any:
         """Drive until the next decision; actions have shape ``(rows, k, 1)``."""
         happened = super().step(actions[..., 0])
-        own = self.traffic.own / self.config.decision_steps
+        by_vehicle = self.traffic.by_vehicle / self.config.decision_steps
         return apart(
             happened,
-            effort=own[..., OWN_JERKINESS],
-            correction=own[..., OWN_CORRECTION],
+            effort=by_vehicle[..., OWN_JERKINESS],
+            correction=by_vehicle[..., OWN_CORRECTION],
             wide=self.too_wide(),
         )
 
@@ -85,12 +85,12 @@ def agent_names(count: int) -> list[str]:
     return [f"av-{number}" for number in range(count)]
 
 
-def apart(happened: Any, **own: Floats) -> Any:
+def apart(happened: Any, **by_vehicle: Floats) -> Any:
     """A transition with an axis of agents: common values, shape ``(rows,)``, are given to each of them."""
-    agents = next(iter(own.values())).shape[1]
+    agents = next(iter(by_vehicle.values())).shape[1]
     common = {part.name: getattr(happened, part.name) for part in fields(happened)}
     repeated = {name: np.repeat(value[:, None], agents, axis=1) for name, value in common.items()}
-    return type(happened)(**(repeated | own))
+    return type(happened)(**(repeated | by_vehicle))
 
 
 def for_all(ends: tuple[Bools, Bools], agents: int) -> tuple[Bools, Bools]:

@@ -105,7 +105,7 @@ def advance(
     control: int,
     leader: Floats,
     tally: Floats,
-    own: Floats,
+    by_vehicle: Floats,
 ) -> None:
     """Simulate some steps of all rows under the same commands.
 
@@ -121,14 +121,14 @@ def advance(
         leader: Speeds of the last vehicle on an open road, m/s, shape ``(rows, steps)``; shape ``(rows, 0)``
             for a ring.
         tally: Set to what happened, shape ``(rows, COLUMNS)``; see there.
-        own: Set to what each automated vehicle did, shape ``(rows, k, OWN_COLUMNS)``.
+        by_vehicle: Set to what each automated vehicle did, shape ``(rows, k, OWN_COLUMNS)``.
     """
     rows, n = lanes.position.shape
     normals = np.empty(n)
     fresh = np.empty(n)
     for row in range(rows):
         tally[row] = 0.0
-        own[row] = 0.0
+        by_vehicle[row] = 0.0
         tally[row, GAP] = tally[row, ANY_GAP] = np.inf
         for step in range(steps):
             if lanes.collided[row]:
@@ -148,7 +148,7 @@ def advance(
                 normals,
                 fresh,
                 tally,
-                own,
+                by_vehicle,
             )
             for i in range(n):
                 lanes.acceleration[row, i] = (fresh[i] - lanes.speed[row, i]) / dt
@@ -182,7 +182,7 @@ def _new_speeds(
     normals: Floats,
     fresh: Floats,
     tally: Floats,
-    own: Floats,
+    by_vehicle: Floats,
 ) -> None:
     """Speeds after the step, and what the gap filter did."""
     n = lanes.position.shape[1]
@@ -208,12 +208,12 @@ def _new_speeds(
                 fresh[i] = permitted
                 tally[row, INTERVENED] += share
                 tally[row, CORRECTION] += share * (wanted - permitted) / dt
-                own[row, slots[i], OWN_CORRECTION] += (wanted - permitted) / dt
+                by_vehicle[row, slots[i], OWN_CORRECTION] += (wanted - permitted) / dt
         change = (fresh[i] - speed) / dt
         tally[row, EFFORT] += share * abs(change)
         tally[row, JERKINESS] += share * change * change
-        own[row, slots[i], OWN_EFFORT] += abs(change)
-        own[row, slots[i], OWN_JERKINESS] += change * change
+        by_vehicle[row, slots[i], OWN_EFFORT] += abs(change)
+        by_vehicle[row, slots[i], OWN_JERKINESS] += change * change
 
 
 @njit

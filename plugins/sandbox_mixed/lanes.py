@@ -67,7 +67,7 @@ class Traffic:
     Attributes:
         lanes: The state; see `Lanes`.
         tally: What happened in the last call of `advance`, shape ``(rows, COLUMNS)``.
-        own: What each automated vehicle did in it, shape ``(rows, k, OWN_COLUMNS)``.
+        by_vehicle: What each automated vehicle did in it, shape ``(rows, k, OWN_COLUMNS)``.
         interval: Time between decisions, s.
     """
 
@@ -89,7 +89,7 @@ class Traffic:
         self.recent = np.zeros((rows, max(1, round(MEMORY / self.interval)), len(automated)))
         self.newest = np.zeros(rows, np.int64)
         self.tally = np.zeros((rows, COLUMNS))
-        self.own = np.zeros((rows, len(automated), OWN_COLUMNS))
+        self.by_vehicle = np.zeros((rows, len(automated), OWN_COLUMNS))
 
     @property
     def automated(self) -> Integers:
@@ -122,17 +122,27 @@ class Traffic:
             leader: Speeds of the leader in every step, shape ``(rows, steps)``; None on a ring.
             rows: Which rows; all if absent.
         """
-        lanes, tally, own = self.lanes, self.tally, self.own
+        lanes, tally, by_vehicle = self.lanes, self.tally, self.by_vehicle
         if rows is not None:
-            lanes, tally, own = rows_of(lanes, rows), tally[rows], own[rows]
+            lanes, tally, by_vehicle = rows_of(lanes, rows), tally[rows], by_vehicle[rows]
         control = HUMAN if human else FILTERED if self._config.gap_filter else COMMANDED
         speeds = np.zeros((len(lanes.length), 0)) if leader is None else leader
         steps, dt = self._config.decision_steps, self._config.dt
         advance(
-            lanes, self._driver, self._limits, dt, steps, self._slots, commands, control, speeds, tally, own
+            lanes,
+            self._driver,
+            self._limits,
+            dt,
+            steps,
+            self._slots,
+            commands,
+            control,
+            speeds,
+            tally,
+            by_vehicle,
         )
         if rows is not None:
-            self.tally[rows], self.own[rows] = tally, own
+            self.tally[rows], self.by_vehicle[rows] = tally, by_vehicle
             for whole, part in zip(self.lanes, lanes, strict=True):
                 whole[rows] = part
         index = np.arange(len(self.newest)) if rows is None else rows
@@ -165,14 +175,14 @@ class Traffic:
             "recent": self.recent.copy(),
             "newest": self.newest.copy(),
             "tally": self.tally.copy(),
-            "own": self.own.copy(),
+            "by_vehicle": self.by_vehicle.copy(),
         }
 
     def set_state(self, state: Json) -> None:
         """Go back to a state."""
         self.lanes = Lanes(*(np.array(state[name]) for name in Lanes._fields))
         self.recent, self.newest = np.array(state["recent"]), np.array(state["newest"])
-        self.tally, self.own = np.array(state["tally"]), np.array(state["own"])
+        self.tally, self.by_vehicle = np.array(state["tally"]), np.array(state["by_vehicle"])
 
 
 def observed(local: Local, sees: str) -> NDArray[np.float32]:

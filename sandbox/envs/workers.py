@@ -98,9 +98,9 @@ class WorkerVectorEnv(AnyAsyncVectorEnv):
         self._raise_if_errors([success])
         _, reward, terminated, truncated, info = result
         observation = _copied_row(self.observations, index)
-        one = (np.array([reward], np.float64), np.array([terminated], bool), np.array([truncated], bool))
+        outcome = (np.array([reward], np.float64), np.array([terminated], bool), np.array([truncated], bool))
         masks = {"action_mask": np.asarray(info["action_mask"])[None]} if "action_mask" in info else {}
-        return observation, *one, {_INFO: info, **masks}
+        return observation, *outcome, {_INFO: info, **masks}
 
     def together(self, steps: Sequence[VectorStep]) -> VectorStep:
         """One step of each environment as the step of the vector environment."""

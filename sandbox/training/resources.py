@@ -69,10 +69,10 @@ def _family(pid: int) -> Iterator[int]:
     """A process and all below it."""
     waiting = [pid]
     while waiting:
-        one = waiting.pop()
-        yield one
+        member = waiting.pop()
+        yield member
         try:
-            for children in (_PROC / str(one) / "task").glob("*/children"):
+            for children in (_PROC / str(member) / "task").glob("*/children"):
                 waiting += map(int, children.read_bytes().split())
         except OSError:
             continue

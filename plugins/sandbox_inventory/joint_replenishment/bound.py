@@ -99,8 +99,8 @@ def _penalised(model: JointReplenishment, masses: Sequence[Array], shares: Array
 def shared_cost(items: Sequence[ItemCost], setups: Array, fixed: float) -> tuple[float, Array]:
     """The largest sum of the items' optima over the ways to share the cost of an order, and the shares."""
     part = fixed / PARTS
-    own = np.array(setups, float)
-    setups = own.copy()
+    given = np.array(setups, float)
+    setups = given.copy()
     costs = np.array([item(setup) for item, setup in zip(items, setups, strict=True)])
     if fixed == 0:
         return float(costs.sum()), np.full(len(setups), 1 / len(setups))
@@ -109,7 +109,7 @@ def shared_cost(items: Sequence[ItemCost], setups: Array, fixed: float) -> tuple
         best = int((raised - costs).argmax())
         setups[best] += part
         costs[best], raised[best] = raised[best], items[best](setups[best] + part)
-    return float(costs.sum()), (setups - own) / fixed
+    return float(costs.sum()), (setups - given) / fixed
 
 
 def _item_cost(mass: Array, holding: float, penalty: float) -> ItemCost:

@@ -202,11 +202,11 @@ def _threshold(law: Array, level: float) -> int:
 def _windows(model: Network, link: int) -> list[int]:
     """Periods of demand that a unit sent over a link is sent for: to its target, and to the last market."""
     config, graph = model.config, graph_of(model.config)
-    own = int(model.topology.lead_times[link])
+    travel = int(model.topology.lead_times[link])
     times = {(each.source, each.target): each.lead_time for each in config.links}
     target, ends = config.links[link].target, {market.node for market in config.markets}
     longest = 0
     for end in ends & (nx.descendants(graph, target) | {target}):
         for way in nx.all_simple_paths(graph, target, end) if end != target else [[end]]:
             longest = max(longest, sum(times[step] for step in pairwise(way)))
-    return sorted({own + 1, own + longest + 1})
+    return sorted({travel + 1, travel + longest + 1})
