@@ -42,12 +42,17 @@ class InventorySimulator:
             raise InvalidValueError(
                 f"Planning needs demand that is independent from period to period, not {dependent}."
             )
-        self.model, self.reward_spec, self.num_envs = model, reward, num_envs
+        self.model, self.reward, self.num_envs = model, reward, num_envs
         self.sim = Simulation(model, num_envs)
         self._groups = grouped(model.demands)
         self._streams: NDArray[np.int64] = np.zeros(num_envs, np.int64)
         self._rng = np.random.default_rng(0)
         self._horizon = 0
+
+    @property
+    def core(self) -> InventorySimulator:
+        """Where rules look for the model and the simulation that plays it."""
+        return self
 
     def branch(
         self, env: Any, rows: NDArray[np.int64], streams: NDArray[np.int64], rng: np.random.Generator
@@ -66,7 +71,7 @@ class InventorySimulator:
         self.sim.state, flow = self.model.step(self.sim.state, actions, self._demand())
         self.sim.time += 1
         ended = self.model.finite and self.sim.time >= self._horizon
-        reward = np.asarray(self.reward_spec(flow).total, np.float64)
+        reward = np.asarray(self.reward(flow).total, np.float64)
         return reward, np.full(self.num_envs, ended)
 
     def _demand(self) -> Array:
