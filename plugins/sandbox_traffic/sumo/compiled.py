@@ -215,7 +215,11 @@ def _texts(names: Sequence[str]) -> Any:
 
 
 def loads(path: Path | None) -> bool:
-    """Load the library for forked processes to have; whether it can be loaded beside this libsumo."""
+    """Load the library for forked processes to have; whether it can be loaded beside this libsumo.
+
+    Only for processes that play SUMO and nothing else: what SUMO brings along, Arrow among it, is then seen
+    by all that is loaded later, and pyarrow aborts.
+    """
     try:
         return path is not None and bool(_load(path))
     except (OSError, StopIteration):
