@@ -82,7 +82,7 @@ SINGLE = [task for task in registry().domain("inventory").tasks if task.agents =
 
 def _model(task: Any, values: dict[str, Any]) -> Any:
     config = resolve(task.config).model_validate({**values, "horizon": 40, "warmup": 0})
-    return resolve(task.make)(config, resolve(task.rewards)[task.default_reward], None).model
+    return resolve(task.make)(config, resolve(task.rewards)[task.default_reward], None).core.model
 
 
 @pytest.mark.parametrize("task", SINGLE, ids=lambda task: task.name)

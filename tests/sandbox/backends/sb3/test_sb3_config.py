@@ -31,6 +31,7 @@ EXTRA = {
     "activation": None,
     "convolution": None,
     "backend": "sb3",
+    "run_ahead": False,
     "normalize_observation": False,
     "normalize_reward": False,
     "stochastic": False,
