@@ -68,7 +68,7 @@ class Task:
         """The equations of the task."""
         from sandbox.registry.resolve import resolve
 
-        return resolve(self.scenario.task.make)(self.scenario.config, self._cost).model
+        return resolve(self.scenario.task.make)(self.scenario.config, self._cost).core.model
 
     @property
     def _cost(self) -> Any:

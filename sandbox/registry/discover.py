@@ -307,14 +307,18 @@ class Registry:
             offered.append([*from_there, *plugins._same.get(target, [])])
         return offered[0], offered[1]
 
-    def statuses(self) -> list[PluginStatus]:
-        """Every plugin, working or not."""
+    def statuses(self, *, claims: bool = True) -> list[PluginStatus]:
+        """Every plugin, working or not.
+
+        Args:
+            claims: Whether collections of claims are loaded, too, which takes NumPy.
+        """
         domains = self.domains.statuses()  # loading them tells which extensions fit
         for extension in list(self.extensions.working()):
             domain = extension.task.partition("/")[0]
             if domain not in self.domains.names():
                 self.extensions.break_plugin(extension.name, f"there is no domain '{domain}' to extend")
-        others = (self.algorithms, self.extensions, self.claims)
+        others = (self.algorithms, self.extensions, *((self.claims,) if claims else ()))
         return [
             *domains,
             *(status for plugins in others for status in plugins.statuses()),

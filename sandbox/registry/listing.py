@@ -57,7 +57,8 @@ def list_baselines() -> list[Json]:
 
 
 def list_plugins() -> list[Json]:
-    """Every plugin, working or broken: ``name``, ``group``, ``distribution``, ``version``, ``status``,
-    ``error``.
+    """Every plugin but collections of claims, working or broken.
+
+    Each has ``name``, ``group``, ``distribution``, ``version``, ``status``, ``error``.
     """
-    return [asdict(status) for status in registry().statuses()]
+    return [asdict(status) for status in registry().statuses(claims=False)]

@@ -46,7 +46,7 @@ def costs(name: str, policy: Any) -> tuple[float, float]:
 
     scenario = as_scenario(name)
     reward = resolve(scenario.task.rewards)["cost"]
-    model = resolve(scenario.task.make)(scenario.config, reward).model
+    model = resolve(scenario.task.make)(scenario.config, reward).core.model
 
     def choose(state: Any) -> Any:
         return policy.act((model.observe(state) / model.scale).astype(np.float32))

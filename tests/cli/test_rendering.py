@@ -27,9 +27,11 @@ def test_a_film_has_a_frame_for_the_start_and_for_every_step(sandbox: Sandbox, t
     frames = imageio.imread(tmp_path / "eat.gif")[..., :3].astype(int)
     red = (np.abs(frames - [255, 0, 0]).sum(-1) < 60).sum((1, 2))
     green = (np.abs(frames - [0, 128, 0]).sum(-1) < 60).sum((1, 2))
-    assert frames.shape[1:3] == (36, 36)
-    assert (red == 81).all()  # the forager is one cell of 9 x 9 pixels in each
-    assert green[0] in (81 * 2, 81 * 3)  # it may stand on one of three items
+    # A picture of 36 x 36 pixels is enlarged sevenfold, so that the caption above it can be read.
+    assert frames.shape[1:3] == (36 * 7 + 22, 36 * 7)
+    cell = (9 * 7) ** 2
+    assert (red == cell).all()  # the forager is one cell in each
+    assert green[0] in (cell * 2, cell * 3)  # it may stand on one of three items
     assert green[-1] == 0  # greedy eats everything
     assert files(tmp_path) == {"eat.gif"}
 

@@ -65,7 +65,7 @@ class Sound:
         self.rng = np.random.default_rng(None if self.draws else context.seed)
         space = context.action_space
         self.weights = np.zeros(space.n)
-        self.first = int(space.start) + self.offset
+        self.first = int(getattr(space, "start", 0)) + self.offset
 
     def iterate(self) -> tuple[int, dict[str, float]]:
         for _ in range(8):

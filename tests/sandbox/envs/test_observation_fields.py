@@ -62,7 +62,7 @@ def test_stock_and_pipeline_of_lost_sales_are_multiples_of_the_mean_demand() -> 
     env.reset(seed=1)
     for action in (0.5, -0.2, 0.1):
         observation, *_ = env.step(np.array([action], np.float32))
-    mean, state = env.unwrapped.model.scale, env.unwrapped.sim.state
+    mean, state = env.unwrapped.core.model.scale, env.unwrapped.core.sim.state
     assert names[0] == "stock on hand (mean demand)"
     assert names[-1] == "outstanding order, in 3 periods (mean demand)"
     assert observation[0] * mean == pytest.approx(state["stock"][0])
@@ -73,7 +73,7 @@ def test_stock_and_pipeline_of_lost_sales_are_multiples_of_the_mean_demand() -> 
 
 def test_a_retailers_shipments_are_named_in_the_order_in_which_they_are_observed() -> None:
     env, names, _ = described("inventory/warehouse-lost")
-    model = env.unwrapped.model
+    model = env.unwrapped.core.model
     state = model.initial_state(1)
     moving = state["in_transit"]
     retailers = moving.shape[2]
@@ -128,9 +128,9 @@ def test_an_automated_vehicles_speed_is_in_tens_of_metres_a_second() -> None:
     env, names, fields = described("mixed-autonomy/ring")
     observation, _ = env.reset(seed=0)
     local = env.unwrapped.core.traffic.local()
-    assert [field.unit for field in fields] == ["10 m/s", "5 m/s", "20 m", "10 m/s"]
+    assert [field.unit for field in fields] == ["10 m/s", "1 m/s", "10 m", "1 m/s"]
     assert observation[names.index("speed (10 m/s)")] * 10 == pytest.approx(local.speed[0, 0])
-    assert observation[names.index("gap (20 m)")] * 20 == pytest.approx(local.gap[0, 0], rel=1e-5)
+    assert observation[names.index("gap (10 m)")] * 10 == pytest.approx(local.gap[0, 0], rel=1e-5)
 
 
 def test_a_boards_planes_are_one_field_each() -> None:

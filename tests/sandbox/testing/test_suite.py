@@ -29,7 +29,8 @@ def test_the_toys_keep_every_promise_or_say_why_not(toys: None) -> None:
         "game-rules",
         "by-hand",
         "redraws-future",
-    }  # of games, inventory and traffic
+        "observation-fields",
+    }  # of the shipped domains
 
 
 def test_plugins_that_are_named_later_are_known_to_the_spawned_process(
