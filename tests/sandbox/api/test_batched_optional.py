@@ -32,8 +32,6 @@ class RowByRow(Walk):
 class Foreseeing(Walk):
     """A walk whose slips can be drawn again."""
 
-    observation_names = ("place", "time")
-
     def redraw(self, row, rng):
         self.slips[row, self.steps[row] :] = rng.random(len(self.slips[row]) - self.steps[row]) < 0.3
 
@@ -142,14 +140,12 @@ def test_the_future_is_drawn_again_and_the_present_stays():
     first = [env.step(0)[1] for _ in range(5)]
     env.set_state(state)
     assert [env.step(0)[1] for _ in range(5)] == first
-    assert env.observation_names == ("place", "time")
     assert env.action_text(1) == "right"
 
 
 def test_what_cannot_be_drawn_again_says_so():
     env = batched(Walk).make(CONFIG, SPEC)
     assert not env.can_redraw
-    assert env.observation_names is None
     assert env.action_text is None
     assert not batched(Foreseeing, restore="replay").make(CONFIG, SPEC).can_redraw
     assert not hasattr(batched(Walk).make_vec(CONFIG, SPEC, 2), "branch")
