@@ -216,11 +216,15 @@ MUTATIONS: Sequence[Mutation] = (
             "ended and finite, ended and not finite",
             "ended and not finite, ended and finite",
         ),
-        ("a reward beside its terms", "float(breakdown.total[0])", "float(breakdown.total[0]) * 1.01"),
+        (
+            "an observation with noise of its own",
+            "return self.sim.observe()",
+            "return self.sim.observe() + np.float32(0.001 * np.random.default_rng().random())",
+        ),
         (
             "actions are cut",
-            "self.sim.step(np.asarray(action)[None])",
-            "self.sim.step(np.asarray(action)[None] * 0)",
+            "self.last_flow = self.sim.step(actions)",
+            "self.last_flow = self.sim.step(actions * 0)",
         ),
     ),
 )
