@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import importlib
 import importlib.util
 import json
 import os
@@ -487,6 +488,8 @@ def fuzz(inputs: int, seed: int, folder: Path, keep: Path | None, progress: bool
         tried = kinds[name](random.Random(0))
         with contextlib.suppress(SandboxError):
             tried()
+    with contextlib.suppress(ImportError):  # it asks for the version of a library of its own in a process
+        importlib.import_module("mujoco")
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     _bound_memory()
     watch = Watch(folder)
