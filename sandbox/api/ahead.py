@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from sandbox.api.types import Array, Element, Space, VectorStep
 
-Act = Callable[[int, Element, NDArray[np.bool_] | None], Array]
-"""``(environment, its observation, its action mask) -> its action``, without the axis over environments."""
+Player = Callable[[Element, NDArray[np.bool_] | None], Array]
+"""``(observation, action mask) -> action`` of one environment in one rollout, without the axis over
+environments. It has random numbers of its own, and can be sent to another machine by cloudpickle."""
 
 
 class StepsApart(Protocol):
@@ -64,14 +65,17 @@ class RunsAhead(Protocol):
         """Prepare for rollouts; episodes that have begun go on."""
         ...
 
-    def play(self, steps: int, observation: Element, mask: NDArray[np.bool_] | None, act: Act) -> Array:
+    def play(
+        self, steps: int, observation: Element, mask: NDArray[np.bool_] | None, players: list[Player]
+    ) -> Array:
         """Play a rollout. The same number of calls of `step` then gives it out, one step each.
 
         Args:
             steps: Steps of every environment.
             observation: Present observations, shape ``(num_envs, …)``.
             mask: Present action masks, shape ``(num_envs, …)``, None without masks.
-            act: Chooses actions, as soon as an environment is ready.
+            players: Choose the actions, one of them those of one environment. Where environments live on
+                other machines, each is replaced by what came back from there.
 
         Returns:
             The actions, shape ``(steps, num_envs, …)``.

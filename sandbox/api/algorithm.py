@@ -161,10 +161,13 @@ class RemoteEnvs:
             environment's ``drain()`` returns the episodes that have ended in it since the last call, as
             plain values.
         on_episodes: Takes what ``drain()`` returned, so that these episodes are logged like local ones.
+        on_ray: ``(num_envs) -> VectorEnv``: the environments of `TrainContext.make_envs` on a Ray cluster,
+            where they play whole rollouts (see `sandbox.api.ahead`); their episodes are logged as well.
     """
 
     make_envs: Callable[[int, int], VectorEnvironment]
     on_episodes: Callable[[Any], None]
+    on_ray: Callable[[int], VectorEnvironment] | None = None
 
 
 class Update(Protocol):

@@ -6,21 +6,56 @@ many steps, each can be given its next action as soon as it has finished its ste
 a rollout and keeps what comes out. The steps that follow take it from there: all layers above see the same
 vector environment as ever, in the same order, whoever was fast.
 
-What comes out does not depend on who was fast as long as `Act` treats each environment by itself, with random
-numbers of its own.
+What comes out does not depend on who was fast, since each environment has a `Player` of its own.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.api.ahead import Act, StepsApart
+from sandbox.api.ahead import Player, StepsApart
 from sandbox.api.types import Array, Element, Options, Reset, Seeds, VectorEnvironment, VectorStep
 from sandbox.envs.wrappers import AnyVectorWrapper, reset_with
+
+
+class PlayedRollout:
+    """The steps of a rollout that was played, to be taken out one by one."""
+
+    def __init__(self) -> None:
+        self._steps: deque[tuple[Array, VectorStep]] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._steps)
+
+    def clear(self) -> None:
+        """Forget what was not taken out."""
+        self._steps.clear()
+
+    def hold(self, actions: Array, steps: Iterable[VectorStep]) -> None:
+        """Keep a rollout.
+
+        Args:
+            actions: Shape ``(steps, num_envs, …)``.
+            steps: What they led to.
+        """
+        self._steps.extend(zip(actions, steps, strict=True))
+
+    def require_taken(self) -> None:
+        """Refuse to play on while there is something left."""
+        if self._steps:
+            raise RuntimeError("the rollout before has not been taken out")
+
+    def take(self, actions: Element) -> VectorStep:
+        """The next step, which these actions led to."""
+        taken, step = self._steps.popleft()
+        if not np.array_equal(taken, actions):
+            raise RuntimeError("these are not the actions with which the rollout was played")
+        return step
 
 
 class AheadVectorEnv(AnyVectorWrapper):
@@ -32,32 +67,27 @@ class AheadVectorEnv(AnyVectorWrapper):
 
     def __init__(self, env: VectorEnvironment) -> None:
         super().__init__(env)
-        self._steps: deque[tuple[Array, VectorStep]] = deque()
+        self._rollout = PlayedRollout()
 
     def set_apart(self) -> None:
         """Prepare for rollouts; episodes that have begun go on."""
         self._apart.set_apart()
 
-    def play(self, steps: int, observation: Element, mask: NDArray[np.bool_] | None, act: Act) -> Array:
-        """Play a rollout. The same number of calls of `step` then gives it out, one step each.
-
-        Args:
-            steps: Steps of every environment.
-            observation: Present observations, shape ``(num_envs, …)``.
-            mask: Present action masks, shape ``(num_envs, …)``, None without masks.
-            act: Chooses actions, as soon as an environment is ready.
-
-        Returns:
-            The actions, shape ``(steps, num_envs, …)``.
-        """
-        if self._steps:
-            raise RuntimeError("the rollout before has not been taken out")
+    def play(
+        self, steps: int, observation: Element, mask: NDArray[np.bool_] | None, players: list[Player]
+    ) -> Array:
+        """See `sandbox.api.ahead.RunsAhead.play`."""
+        self._rollout.require_taken()
         envs, number = self._apart, self.num_envs
         actions: list[list[Array]] = [[] for _ in range(number)]
         played: list[list[VectorStep]] = [[] for _ in range(number)]
+
+        def send(index: int, seen: Element, allowed: NDArray[np.bool_] | None) -> None:
+            actions[index].append(players[index](seen, allowed))
+            envs.send(index, actions[index][-1])
+
         for index in range(number):
-            actions[index].append(act(index, _row(observation, index), None if mask is None else mask[index]))
-            envs.send(index, actions[index][0])
+            send(index, row_of(observation, index), None if mask is None else mask[index])
         left = number
         while left:
             for index in envs.ready():
@@ -66,26 +96,18 @@ class AheadVectorEnv(AnyVectorWrapper):
                 if len(played[index]) == steps:
                     left -= 1
                     continue
-                allowed = None if mask is None else step[4]["action_mask"][0]
-                actions[index].append(act(index, _row(step[0], 0), allowed))
-                envs.send(index, actions[index][-1])
+                send(index, row_of(step[0], 0), None if mask is None else step[4]["action_mask"][0])
         taken = np.stack([np.stack(row) for row in actions], axis=1)
-        for number, row in enumerate(zip(*played, strict=True)):
-            self._steps.append((taken[number], envs.together(row)))
+        self._rollout.hold(taken, (envs.together(row) for row in zip(*played, strict=True)))
         return taken
 
     def step(self, actions: Element) -> VectorStep:
         """The next step of a rollout that was played, else a step of all environments together."""
-        if not self._steps:
-            return self.env.step(actions)
-        taken, step = self._steps.popleft()
-        if not np.array_equal(taken, actions):
-            raise RuntimeError("these are not the actions with which the rollout was played")
-        return step
+        return self._rollout.take(actions) if self._rollout else self.env.step(actions)
 
     def reset(self, *, seed: Seeds = None, options: Options | None = None) -> Reset:
         """Begin episodes; forgets a rollout that was not taken out."""
-        self._steps.clear()
+        self._rollout.clear()
         return reset_with(self.env, seed, options)
 
     def __getattr__(self, name: str) -> Any:
@@ -110,7 +132,8 @@ def with_ahead(envs: VectorEnvironment) -> VectorEnvironment:
     return AheadVectorEnv(envs) if steps_apart(envs) else envs
 
 
-def _row(observation: Element, index: int) -> Element:
+def row_of(observation: Element, index: int) -> Element:
+    """One environment's part of a batch."""
     if isinstance(observation, dict):
         return {key: part[index] for key, part in observation.items()}
     return observation[index]

@@ -10,9 +10,10 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from sandbox.api.types import VectorEnvironment
+from sandbox.api.types import Environment, VectorEnvironment
 from sandbox.envs.make import make_training
 from sandbox.envs.recorder import EpisodeLog
+from sandbox.envs.single import EnvFactory
 from sandbox.registry.discover import PLUGINS_VARIABLE, use_plugins
 from sandbox.scenarios.resolve import ResolvedScenario, from_record
 
@@ -53,6 +54,13 @@ class TrainingEnvs:
         # A stream of episode seeds of its own for every worker, from the scenario's training range.
         words = np.random.SeedSequence([self.seed, worker]).generate_state(1)
         return EpisodeBuffer(make_training(scenario, num_envs, int(words[0]) % 2**31))
+
+    def single(self, index: int) -> Environment:
+        """Environment ``index`` of the run, as `sandbox.envs.make.make_training` makes it."""
+        use_plugins(self.plugins)
+        scenario = from_record(self.scenario, Path(self.folder))
+        low, high = scenario.spec.evaluation.seeds.train
+        return EnvFactory(scenario, seeds=(self.seed, index, low, high))()
 
 
 class EpisodeBuffer(EpisodeLog):

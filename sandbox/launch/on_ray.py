@@ -1,24 +1,14 @@
-"""Jobs as tasks of a Ray cluster: one task a job with declared cores, tried again when its node dies.
-
-A cluster's ports let whoever reaches them run code. Token authentication is therefore switched on; a
-cluster started here for this command gets a token of its own, another one must be joined with its token
-(``RAY_AUTH_TOKEN`` or ``RAY_AUTH_TOKEN_PATH``).
-"""
+"""Jobs as tasks of a Ray cluster: one task a job with declared cores, tried again when its node dies."""
 
 from __future__ import annotations
 
-import logging
-import os
 import time
 from typing import Any
 
-from sandbox.api.errors import MissingExtraError, RunFailedError
 from sandbox.api.processes import usable_cores
-from sandbox.backends.ray_token import authenticate
 from sandbox.launch.base import Ended, Event, Job, JobProgress, Payload, WorkerLost
 from sandbox.launch.worker import carry_out
-from sandbox.registry.discover import PLUGINS_VARIABLE
-from sandbox.registry.resolve import missing_modules
+from sandbox.registry.ray_cluster import connect
 
 MAX_RETRIES = 3
 """Times that Ray starts a task again when its process or node has died."""
@@ -43,16 +33,12 @@ class RayLauncher:
     """
 
     def __init__(self, address: str | None, workers: int | None, cores: float) -> None:
-        if missing_modules(("ray",)):
-            raise MissingExtraError("The launcher ray", ("ray",), "ray")
-        authenticate(new_cluster=address is None)
+        most = round((workers or usable_cores()) * cores)
+        self._started_here = connect("The launcher ray", address, most)
         import ray
 
         self._ray: Any = ray
         self._limit, self._cores = workers, cores
-        self._started_here = not ray.is_initialized()
-        if self._started_here:
-            self._connect(address, workers)
         self._mail: Any = ray.remote(num_cpus=0, max_restarts=-1)(_Mailbox).remote()
         task: Any = ray.remote(_run)
         self._task = task.options(num_cpus=cores, max_retries=MAX_RETRIES)
@@ -104,26 +90,6 @@ class RayLauncher:
         self._refs.clear()
         if self._started_here:
             self._ray.shutdown()
-
-    def _connect(self, address: str | None, workers: int | None) -> None:
-        variables = {"OMP_NUM_THREADS": "1", PLUGINS_VARIABLE: os.environ.get(PLUGINS_VARIABLE, "")}
-        options: dict[str, Any] = {
-            "logging_level": logging.WARNING,
-            "log_to_driver": False,
-            "runtime_env": {"env_vars": variables},
-        }
-        if address is None:
-            cores = max(1, round((workers or usable_cores()) * self._cores))
-            options |= {"num_cpus": cores, "include_dashboard": False}
-        else:
-            options["address"] = address
-        try:
-            self._ray.init(**options)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise RunFailedError(
-                f"The Ray cluster at {address or 'this machine'} cannot be reached: {error}",
-                "Is it running, and is its token in RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH?",
-            ) from error
 
     def _ended(self, job: str, reference: Any) -> Event:
         exceptions = self._ray.exceptions

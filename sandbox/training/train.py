@@ -16,6 +16,7 @@ from sandbox.api.stop_signals import StopSignals, stop_signals_interrupt
 from sandbox.api.types import VectorEnvironment
 from sandbox.envs.make import make_training
 from sandbox.envs.models import models_of
+from sandbox.envs.on_ray import make_on_ray
 from sandbox.envs.remote import TrainingEnvs
 from sandbox.envs.vector import restorable
 from sandbox.evaluation.progress import Progress, Silent
@@ -267,7 +268,13 @@ def _learn(plan: Plan, monitor: Monitor, point: RestorePoint | None) -> Policy:
     made: list[VectorEnvironment] = []
 
     def make_envs(num_envs: int) -> VectorEnvironment:
-        made.append(monitor.record(make_training(plan.scenario, num_envs, plan.seed, plan.sources.expert)))
+        return recorded(make_training(plan.scenario, num_envs, plan.seed, plan.sources.expert))
+
+    def on_ray(num_envs: int) -> VectorEnvironment:
+        return recorded(make_on_ray(plan.scenario, num_envs, plan.seed))
+
+    def recorded(envs: VectorEnvironment) -> VectorEnvironment:
+        made.append(monitor.record(envs))
         return made[-1]
 
     offline = plan.algorithm.capabilities.data == "offline"
@@ -287,7 +294,9 @@ def _learn(plan: Plan, monitor: Monitor, point: RestorePoint | None) -> Policy:
         expert=plan.sources.expert.agent.name if plan.sources.expert else None,
         models=models_of(plan.scenario),
         resume=_resume(plan, point),
-        remote_envs=RemoteEnvs(TrainingEnvs.of(plan.scenario, plan.seed), monitor.curves.episodes.add),
+        remote_envs=RemoteEnvs(
+            TrainingEnvs.of(plan.scenario, plan.seed), monitor.curves.episodes.add, on_ray
+        ),
     )
     monitor.start()
     try:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
 from sandbox.api.algorithm import TrainContext
-from sandbox.api.errors import InvalidValueError, RunFailedError
-from sandbox.api.types import Array, Json
+from sandbox.api.errors import InvalidValueError
+from sandbox.api.types import Array
 from sandbox.backends.actors.policy import ActorPolicy
-from sandbox.backends.ray_token import authenticate
 from sandbox.backends.rllib.config import RllibPPOConfig
-from sandbox.registry.discover import PLUGINS_VARIABLE
+from sandbox.registry.ray_cluster import connect
 
 if TYPE_CHECKING:
     from ray.rllib.algorithms.ppo import PPOConfig
@@ -57,7 +54,7 @@ class Session:
                 f"{context.num_envs} environments do not divide evenly by env_runners={self._runners}.",
                 f"Take a multiple of it: --num-envs {max(1, share) * self._runners}.",
             )
-        self._owns_cluster = _connect(self._runners)
+        self._owns_cluster = connect("rllib-ppo", os.environ.get("RAY_ADDRESS"), self._runners)
         from sandbox.backends.rllib.runner import LOCAL_ENVS
 
         self._key = secrets.token_hex(8)
@@ -141,34 +138,6 @@ class Session:
         group = self._algorithm.env_runner_group
         results: list[T] = group.foreach_env_runner(function, local_env_runner=not self._runners)
         return results
-
-
-def _connect(runners: int) -> bool:
-    """Connect to the cluster or start a local cluster; returns whether this process is to shut it down."""
-    address = os.environ.get("RAY_ADDRESS")
-    imported = sys.modules.get("ray")
-    if imported is not None and imported.is_initialized():
-        return False
-    authenticate(new_cluster=address is None)
-    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
-    import ray
-
-    variables = {"OMP_NUM_THREADS": "1", PLUGINS_VARIABLE: os.environ.get(PLUGINS_VARIABLE, "")}
-    options: Json = {
-        "logging_level": logging.WARNING,
-        "log_to_driver": False,
-        "runtime_env": {"env_vars": variables},
-    }
-    if address is None:
-        options |= {"num_cpus": max(1, runners), "include_dashboard": False}
-    try:
-        ray.init(**options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise RunFailedError(
-            f"The Ray cluster at {address or 'this machine'} cannot be reached: {error}",
-            "Is it running, and is its token in RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH?",
-        ) from error
-    return True
 
 
 def _settings(context: TrainContext, share: int, key: str, policy: ActorPolicy) -> PPOConfig:

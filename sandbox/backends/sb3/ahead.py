@@ -21,9 +21,11 @@ from stable_baselines3.common.torch_layers import FlattenExtractor
 from stable_baselines3.common.vec_env import VecNormalize
 
 from sandbox.api.ahead import RunsAhead, find_ahead
+from sandbox.api.algorithm import TrainContext
 from sandbox.api.errors import InvalidValueError, MisfitError
-from sandbox.api.types import Array, Element, Json
-from sandbox.backends.sb3.normaliser import observation_statistics
+from sandbox.api.types import Array, Element, Json, Space, VectorEnvironment
+from sandbox.backends.sb3.normaliser import Normaliser, observation_statistics
+from sandbox.backends.sb3.spaces import action_writer, observation_reader
 from sandbox.backends.sb3.vec_env import VecEnvAdapter
 
 Layer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -36,6 +38,17 @@ ACTIVATIONS: dict[type[torch.nn.Module], Layer] = {
     torch.nn.SiLU: lambda x: x / (1 + np.exp(-x)),
 }
 """Activations of actors that are computed here, as PyTorch defines them."""
+
+
+def on_ray(context: TrainContext) -> VectorEnvironment:
+    """A training's environments on a Ray cluster.
+
+    Raises:
+        MisfitError: If whoever trains offers none there.
+    """
+    if context.remote_envs is None or context.remote_envs.on_ray is None:
+        raise MisfitError("run_ahead=ray needs environments on a Ray cluster, and there are none here.")
+    return context.remote_envs.on_ray(context.num_envs)
 
 
 def require_ahead(envs: Any) -> RunsAhead:
@@ -133,39 +146,81 @@ class AheadPlayer:
             The actions of all rows in every step.
         """
         model, number = self._model, self._ahead.num_envs
-        actor = Actor(model)
         present = np.asarray(model._last_obs).reshape(number, self._rows, -1)
         allowed = None if masks is None else np.asarray(masks, dtype=np.bool_).reshape(number, self._rows, -1)
-        raw: list[list[Array]] = [[] for _ in range(number)]
-        shape = (-1, *(model.action_space.shape or ()))
+        inputs = Inputs(
+            self._adapter.envs.single_observation_space,
+            None if self._normaliser is None else Normaliser.of(self._normaliser),
+        )
+        written, actor = action_writer(self._adapter.envs.single_action_space), Actor(model)
+        joint = self._adapter.envs.single_action_space != self._ahead.single_action_space
+        players = [
+            RolloutPlayer(actor, inputs, written, present[index], joint, generator)
+            for index, generator in enumerate(self._generators)
+        ]
+        played: list[Any] = list(players)
+        self._ahead.play(model.n_steps, present, allowed, played)
+        self._generators = [player.generator for player in played]
+        steps = zip(*(player.raw for player in played), strict=True)
+        return [torch.as_tensor(np.concatenate(step)) for step in steps]
 
-        def act(index: int, observation: Element, mask: NDArray[np.bool_] | None) -> Array:
-            # What the learner has seen at the rollout's begin has been normalised already.
-            rows = present[index] if not raw[index] else self._seen(observation)
-            chosen = actor(
-                rows, None if mask is None else mask.reshape(self._rows, -1), self._generators[index]
-            )
-            raw[index].append(chosen)
-            action = self._adapter.written(_clipped(chosen, model.action_space).reshape(shape))
-            return action if self._rows > 1 or self._joint else action[0]
 
-        self._ahead.play(model.n_steps, present, allowed, act)
-        return [torch.as_tensor(np.concatenate(step)) for step in zip(*raw, strict=True)]
+class Inputs:
+    """The network's inputs from observations of one environment.
 
-    @property
-    def _joint(self) -> bool:
-        """Whether an action of an environment is one of all its agents."""
-        return self._adapter.envs.single_action_space != self._ahead.single_action_space
+    Args:
+        space: Of one row.
+        normaliser: Scales them, if they are.
+    """
 
-    def _seen(self, observation: Element) -> NDArray[np.float32]:
-        """The network's input from an observation of one environment."""
-        space = self._adapter.envs.single_observation_space
-        rows = np.asarray(observation).reshape(self._rows, *(space.shape or ()))
-        read: Any = self._adapter.read(rows)
-        if self._normaliser is not None:
-            read = self._normaliser.normalize_obs(read)
-        flat: NDArray[np.float32] = np.asarray(read, dtype=np.float32).reshape(self._rows, -1)
+    def __init__(self, space: Space, normaliser: Normaliser | None) -> None:
+        self._shape, self._read, self._normaliser = space.shape or (), observation_reader(space), normaliser
+
+    def __call__(self, observation: Element, rows: int) -> NDArray[np.float32]:
+        """Shape ``(rows, inputs)``."""
+        read: Any = self._read(np.asarray(observation).reshape(rows, *self._shape))
+        if self._normaliser is not None and self._normaliser.statistics:
+            read = self._normaliser(read)
+        flat: NDArray[np.float32] = np.asarray(read, dtype=np.float32).reshape(rows, -1)
         return flat
+
+
+class RolloutPlayer:
+    """Chooses the actions of one environment in one rollout; see `sandbox.api.ahead.Player`.
+
+    Args:
+        actor: The policy as it is at the rollout's begin.
+        inputs: Of observations.
+        written: Turns SB3's actions into the task's.
+        present: What the learner has seen at the rollout's begin, as inputs, shape ``(rows, inputs)``.
+        joint: Whether an action is one of several agents.
+        generator: Draws.
+
+    Attributes:
+        raw: The actions so far as SB3 has them.
+    """
+
+    def __init__(
+        self,
+        actor: Actor,
+        inputs: Inputs,
+        written: Callable[[Array], Array],
+        present: Array,
+        joint: bool,
+        generator: np.random.Generator,
+    ) -> None:
+        self._actor, self._inputs, self._written, self._present = actor, inputs, written, present
+        self._joint, self.generator, self.raw = joint, generator, list[Array]()
+
+    def __call__(self, observation: Element, mask: NDArray[np.bool_] | None) -> Array:
+        """The next action."""
+        number = len(self._present)
+        # What the learner has seen at the rollout's begin has been normalised already.
+        rows = self._inputs(observation, number) if self.raw else self._present
+        space = self._actor.space
+        self.raw.append(self._actor(rows, None if mask is None else mask.reshape(number, -1), self.generator))
+        action = self._written(_clipped(self.raw[-1], space).reshape(-1, *(space.shape or ())))
+        return action if self._joint or number > 1 else action[0]
 
 
 class Actor:
@@ -177,8 +232,8 @@ class Actor:
     def __init__(self, model: OnPolicyAlgorithm) -> None:
         policy: Any = model.policy
         self._layers = [_layer(layer) for layer in (*policy.mlp_extractor.policy_net, policy.action_net)]
-        self._space = model.action_space
-        if isinstance(self._space, spaces.Box):
+        self.space = model.action_space
+        if isinstance(self.space, spaces.Box):
             self._std = np.exp(policy.log_std.detach().numpy())
 
     def __call__(self, rows: Array, mask: NDArray[np.bool_] | None, generator: np.random.Generator) -> Array:
@@ -192,7 +247,7 @@ class Actor:
         output = np.asarray(rows, dtype=np.float32)
         for layer in self._layers:
             output = layer(output)
-        if isinstance(self._space, spaces.Box):
+        if isinstance(self.space, spaces.Box):
             noise = generator.standard_normal(output.shape, dtype=np.float32)
             drawn: Array = output + self._std * noise
             return drawn

@@ -14,7 +14,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from sandbox.api.algorithm import TrainContext, WriteState
 from sandbox.api.errors import RunFailedError
-from sandbox.backends.sb3.ahead import AheadPlayer, require_ahead
+from sandbox.backends.sb3.ahead import AheadPlayer, on_ray, require_ahead
 from sandbox.backends.sb3.catalogue import SB3Algorithm
 from sandbox.backends.sb3.config.common import Config
 from sandbox.backends.sb3.fine_tuning import explore_by_policy, start_from
@@ -49,11 +49,11 @@ def train(algorithm: SB3Algorithm, context: TrainContext) -> SB3Policy:
         StopTraining: Passed through from ``context.update``.
     """
     threads = torch.get_num_threads()
-    envs = context.make_envs(context.num_envs)
+    run_ahead = getattr(context.config, "run_ahead", False)
+    envs = on_ray(context) if run_ahead == "ray" else context.make_envs(context.num_envs)
     try:
         # One thread is the fastest for networks of this size, and results depend on the number.
         torch.set_num_threads(1)
-        run_ahead = getattr(context.config, "run_ahead", False)
         ahead = require_ahead(envs) if run_ahead else None
         adapter = VecEnvAdapter(envs, context.masks)
         model = build_model(algorithm, context, adapter)

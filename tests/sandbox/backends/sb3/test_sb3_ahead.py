@@ -153,13 +153,9 @@ def test_a_rollout_that_was_played_is_what_stepping_together_gives() -> None:
     ahead, plain = make(), make()
     observation, _ = ahead.reset()
     plain.reset()
-    played = [0, 0]
-
-    def act(index: int, observation: Any, mask: Any) -> Any:
-        played[index] += 1
-        return script[played[index] - 1, index]
-
-    assert (ahead.play(12, observation, None, act) == script).all()
+    scripts = [iter(script[:, index]) for index in range(2)]
+    players: list[Any] = [lambda seen, mask, actions=actions: next(actions) for actions in scripts]
+    assert (ahead.play(12, observation, None, players) == script).all()
     for actions in script:
         first, second = ahead.step(actions), plain.step(actions)
         for one, other in zip(first[:4], second[:4], strict=True):
@@ -174,7 +170,7 @@ def test_a_rollout_that_was_played_is_what_stepping_together_gives() -> None:
 def test_other_actions_than_those_played_are_an_error() -> None:
     envs = AheadVectorEnv(Shuffled([Walk, Walk], 0))
     observation, _ = envs.reset()
-    envs.play(2, observation, None, lambda *_: np.int64(1))
+    envs.play(2, observation, None, [lambda *_: np.int64(1)] * envs.num_envs)
     with pytest.raises(RuntimeError, match="not the actions"):
         envs.step(np.array([0, 1]))
 
