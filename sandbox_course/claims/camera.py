@@ -71,7 +71,8 @@ class _Feeling:
     memoryless = True
 
     def __init__(self, policy: Any) -> None:
-        self._policy, self._sensor = policy, None
+        self._policy = policy
+        self._sensor: Any = None
 
     def __call__(self, env: Any, action_space: Any) -> Any:
         from sandbox_locomotion.observations import StateSensor
