@@ -219,10 +219,9 @@ class RayVectorEnv(VectorEnvironment):
 
     def _joined(self, observations: Sequence[Element]) -> Element:
         space = self.single_observation_space
-        batch: Element = concatenate(
-            space, observations, create_empty_array(space, self.num_envs, fn=np.zeros)
-        )
-        return batch
+        batch: Any = create_empty_array(space, self.num_envs, fn=np.zeros)
+        joined: Element = concatenate(space, list(observations), batch)
+        return joined
 
 
 class _Given:
