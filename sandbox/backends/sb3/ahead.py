@@ -8,7 +8,8 @@ the rollout as always: values, log-probabilities, bootstrapping and the update a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -104,29 +105,46 @@ class AheadPlayer:
 
         The rollout is played at the first question, so that the state of the training can be saved before.
         """
-        policy: Any = self._model.policy
-        actions: list[torch.Tensor] = []
-
-        def repeat(
-            observation: Any, deterministic: bool = False, action_masks: Any = None
-        ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-            if not actions:
-                actions.extend(reversed(self._play(action_masks)))
-            action = actions.pop()
-            masks = {} if action_masks is None else {"action_masks": action_masks}
-            values, log_probs, _ = policy.evaluate_actions(observation, action, **masks)
-            return action, values, log_probs
-
         running = self._freeze()
-        policy.forward = repeat
         try:
-            return self._collect(*arguments, **options)
+            with self._repeating():
+                return self._collect(*arguments, **options)
         finally:
-            del policy.forward
             for statistics, seen in running:
                 del statistics.update
                 for batch in seen:
                     statistics.update(batch)
+
+    @contextmanager
+    def _repeating(self) -> Iterator[None]:
+        """Let the model's policy, or the core that stands for it, choose what has been played."""
+        policy: Any = self._model.policy
+        core: Any = getattr(self._model, "core", None)
+        played: list[torch.Tensor] = []
+
+        def following(masks: Any) -> torch.Tensor:
+            if not played:
+                played.extend(reversed(self._play(masks)))
+            return played.pop()
+
+        def forward(
+            observation: Any, deterministic: bool = False, action_masks: Any = None
+        ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+            action = following(action_masks)
+            masks = {} if action_masks is None else {"action_masks": action_masks}
+            values, log_probs, _ = policy.evaluate_actions(observation, action, **masks)
+            return action, values, log_probs
+
+        def choose(outputs: Array, masks: Array) -> tuple[Array, Array]:
+            action = following(masks if masks.shape[1] else None).numpy().reshape(len(outputs), -1)
+            return action, core.log_probs(outputs, action, masks)
+
+        owner, name, repeat = (policy, "forward", forward) if core is None else (core, "choose", choose)
+        setattr(owner, name, repeat)
+        try:
+            yield
+        finally:
+            delattr(owner, name)
 
     def _freeze(self) -> list[tuple[Any, list[Array]]]:
         """Keep what the observations' running statistics are shown until the rollout is over."""

@@ -12,6 +12,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import nn
 
 from sandbox.api.types import Array
+from sandbox.backends.sb3.fast import plain
 from sandbox.backends.sb3.fast.adam import FlatAdam
 from sandbox.backends.sb3.fast.arrays import (
     ACTIVATIONS,
@@ -32,8 +33,6 @@ def functions() -> Any:
         from sandbox.backends.sb3.fast import compiled
 
         return compiled
-    from sandbox.backends.sb3.fast import plain
-
     return plain
 
 
@@ -63,6 +62,11 @@ class Core:
             self.head, outputs, self.log_std, self._noise(outputs), masks
         )
         return actions, log_probs
+
+    def log_probs(self, outputs: Array, actions: Array, masks: Array) -> Array:
+        """Log-probabilities ``(n,)`` of actions ``(n, P)`` that were chosen elsewhere."""
+        chosen = actions.astype(outputs.dtype)
+        return plain.log_probs_of(self.head, outputs, self.log_std, chosen, masks)
 
     @property
     def log_std(self) -> Array:

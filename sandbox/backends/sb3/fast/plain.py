@@ -58,7 +58,12 @@ def choose(head: Head, outputs: Array, log_std: Array, noise: Array, masks: Arra
         actions = outputs + np.exp(log_std) * noise
     else:
         actions = noise.astype(outputs.dtype)
-    return actions, _distribution(head, outputs, log_std, actions, masks)[0]
+    return actions, log_probs_of(head, outputs, log_std, actions, masks)
+
+
+def log_probs_of(head: Head, outputs: Array, log_std: Array, actions: Array, masks: Array) -> Array:
+    """Log-probabilities ``(n,)`` of actions ``(n, P)``; the other arguments are those of `choose`."""
+    return _distribution(head, outputs, log_std, actions, masks)[0]
 
 
 def epoch(

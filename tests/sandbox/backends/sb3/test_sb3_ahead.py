@@ -112,6 +112,8 @@ def train_on(envs: Any, algorithm: str, make: Callable[[], Any], **hp: Any) -> b
         ("a2c", {"continuous": True}, {}),
         ("ppo", {"continuous": True}, {"normalize_observation": True, "normalize_reward": True}),
         ("trpo", {}, {}),
+        ("ppo", {"continuous": True}, {"backend": "fast", "normalize_observation": True}),
+        ("maskable-ppo", {"masked": True}, {"backend": "fast"}),
     ],
 )
 def test_weights_do_not_depend_on_who_was_ready_first(
@@ -122,6 +124,16 @@ def test_weights_do_not_depend_on_who_was_ready_first(
         return train_on(AheadVectorEnv(Shuffled(makers, order)), algorithm, lambda: Walk(**kind), **hp)
 
     assert len({train(order) for order in range(4)}) == 1
+
+
+@pytest.mark.parametrize("kind", [{"masked": True}, {"continuous": True}])
+def test_the_core_learns_from_what_was_played_as_sb3_does(kind: dict[str, Any]) -> None:
+    def train(backend: str) -> Any:
+        envs = AheadVectorEnv(Shuffled([lambda seed=seed: Walk(seed, **kind) for seed in range(3)], 0))  # type: ignore[misc]
+        algorithm = "maskable-ppo" if "masked" in kind else "ppo"
+        return np.frombuffer(train_on(envs, algorithm, lambda: Walk(**kind), backend=backend), np.float32)
+
+    assert np.abs(train("fast") - train("sb3")).max() < 1e-6
 
 
 class Delayed:
