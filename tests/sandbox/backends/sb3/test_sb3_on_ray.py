@@ -19,6 +19,7 @@ from sb3_tasks import short, trained
 from sandbox.api.errors import RunFailedError
 from sandbox.envs.ahead import AheadVectorEnv
 from sandbox.envs.seeding import EpisodeSeeds
+from sandbox.envs.training_state import capture, restore
 from sandbox.envs.workers import WorkerVectorEnv
 
 # Ray reads these when it is imported.
@@ -130,6 +131,22 @@ def test_the_steps_are_given_out_as_they_were_played(cluster: Any) -> None:
             assert info["_final_obs"].tolist() == over.tolist()
     assert ends >= ROWS
     envs.close()
+
+
+def test_a_checkpoint_holds_the_environments(cluster: Any) -> None:
+    def walked(envs: Any) -> list[bytes]:
+        return [envs.step(np.ones(ROWS, np.int64))[0].tobytes() for _ in range(12)]
+
+    envs = on_ray(Makes())
+    envs.reset()
+    walked(envs)
+    state = capture(envs)
+    after = walked(envs)
+    envs.close()
+    again = on_ray(Makes())
+    restore(again, state, pytest.fail)
+    assert walked(again) == after
+    again.close()
 
 
 def test_what_cannot_be_restored_or_kills_its_process_is_an_error(cluster: Any) -> None:
