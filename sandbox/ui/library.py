@@ -10,6 +10,7 @@ from sandbox.api.errors import DamagedRunError, SandboxError
 from sandbox.records.comparison import COMPARISON, ComparisonRecord
 from sandbox.records.evaluation import EvaluationRecord
 from sandbox.records.labels import LABELS, LabelsRecord
+from sandbox.records.moves import MOVES, MovesRecord
 from sandbox.records.progress import AXES, ProgressRow, column
 from sandbox.records.settings import settings_of
 from sandbox.records.tuning import TUNING, TuningRecord
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 COMPARISONS, STUDIES = "comparisons", "tuning"
 REPORT = "report.html"
+MOVES_FOLDER, MOVES_PAGE = "moves", "moves.html"
 SHOWN = {**PICTURES, **FILMS}
 """Suffixes of files that are handed out, with their media types; reports apart."""
 
@@ -58,7 +60,8 @@ class Library:
         runs.sort(key=lambda line: str(line.get("started") or ""), reverse=True)
         grids.sort(key=lambda line: str(line.get("updated") or ""), reverse=True)
         studies.sort(key=lambda line: line["written"], reverse=True)
-        return {"root": str(self.root), "runs": runs, "grids": grids, "studies": studies}
+        moves = self._searches(f"{MOVES_FOLDER}/*/*/*")
+        return {"root": str(self.root), "runs": runs, "grids": grids, "studies": studies, "moves": moves}
 
     def run(self, name: str) -> Json:
         """All that the page shows of one run, but its replays.
@@ -84,6 +87,7 @@ class Library:
             "pictures": [path.name for path in shown["picture"]],
             "films": [path.name for path in shown["film"]],
             "replays": [path.name for path in shown["replay"]],
+            "moves": self._searches(f"{name}/{MOVES_FOLDER}/*"),
             "report": (run.path / REPORT).is_file(),
         }
 
@@ -109,6 +113,17 @@ class Library:
         """
         record = TuningRecord.read(self.study_folder(name) / TUNING)
         return {"id": name, **record.model_dump(mode="json", by_alias=True)}
+
+    def moves_page(self, name: str) -> Path:
+        """The page of a search for moves.
+
+        Raises:
+            NotThereError: If there is no such search, or it is not finished.
+        """
+        path = self._inside(f"{name}/{MOVES_PAGE}")
+        if not path.is_file() or not (path.parent / MOVES).is_file():
+            raise NotThereError(name)
+        return path
 
     def label(self, name: str, called: str, tags: list[str]) -> Json:
         """Give a run a name and exactly these tags.
@@ -183,7 +198,12 @@ class Library:
     def stamps(self) -> dict[str, int]:
         """When the record of every run and comparison was written: tells whether the index has changed."""
         stamps: dict[str, int] = {}
-        kinds = (("*/*/*/*", RECORD), (f"{COMPARISONS}/*", COMPARISON), (f"{STUDIES}/*", TUNING))
+        kinds = (
+            ("*/*/*/*", RECORD),
+            (f"{COMPARISONS}/*", COMPARISON),
+            (f"{STUDIES}/*", TUNING),
+            (f"{MOVES_FOLDER}/*/*/*", MOVES),
+        )
         for pattern, file in kinds:
             for folder in self._folders(pattern, file):
                 stamps[str(folder)] = max(_stamp(folder / file), _stamp(folder / LABELS))
@@ -247,6 +267,14 @@ class Library:
             known = (stamp, _study_line(name, folder))
             self._known[f"{STUDIES}/{name}"] = known
         return known[1]
+
+    def _searches(self, pattern: str) -> list[Json]:
+        """Finished searches for moves, newest first."""
+        found = [
+            (_stamp(folder / MOVES), _moves_line(folder.relative_to(self.root.resolve()).as_posix(), folder))
+            for folder in self._folders(pattern, MOVES)
+        ]
+        return [line for _, line in sorted(found, key=lambda pair: -pair[0])]
 
     def _grid_entry(self, folder: Path) -> Json:
         name = folder.name
@@ -353,6 +381,21 @@ def _study_line(name: str, folder: Path) -> Json:
         "wanted": record.wanted,
         "error": None,
         "written": written,
+    }
+
+
+def _moves_line(name: str, folder: Path) -> Json:
+    line: Json = {"id": name, "title": folder.name, "error": None}
+    try:
+        record = MovesRecord.read(folder / MOVES)
+    except SandboxError as error:
+        return line | {"error": error.message}
+    return line | {
+        "title": f"{record.agent} on {record.scenario}",
+        "against": list(record.against),
+        "candidates": record.candidates,
+        "better": sum(find.verdict in ("confirmed", "exact") and find.advantage > 0 for find in record.best),
+        "worse": sum(find.verdict in ("confirmed", "exact") and find.advantage < 0 for find in record.worst),
     }
 
 

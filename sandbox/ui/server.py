@@ -245,6 +245,11 @@ class _Pages:
             return Response(
                 content, media_type="text/html", headers={"content-security-policy": REPORT_POLICY}
             )
+        if (moves := request.query_params.get("moves")) is not None:
+            content = await run_in_threadpool(self._library.moves_page(moves).read_bytes)
+            return Response(
+                content, media_type="text/html", headers={"content-security-policy": REPORT_POLICY}
+            )
         grid, names = request.query_params.get("grid"), request.query_params.getlist("run")[:MAX_WATCHED]
         folders = [self._library.grid_folder(grid)] if grid else [self._library.run_folder(n) for n in names]
         if not folders:

@@ -83,7 +83,7 @@
   }
 
   function showList() {
-    const { runs, grids, studies = [] } = state.index;
+    const { runs, grids, studies = [], moves = [] } = state.index;
     byId("root").textContent = state.index.root || "";
     options(byId("scenario"), runs.map((run) => run.scenario));
     options(byId("status"), [...runs.map((run) => run.status), ...(runs.some((run) => run.archived) ? [ARCHIVED] : [])]);
@@ -122,6 +122,29 @@
       row.addEventListener("click", () => { Object.assign(state, { grid: null, study: study.id, chosen: [] }); changed(); });
       searches.append(row);
     }
+    if (moves.length) searches.append(element("div", "group", "Searches for moves"));
+    for (const search of moves) {
+      const row = element("div", "item");
+      row.append(element("span"), movesLink(search), search.error ? badge("damaged") : element("span", "value", `${search.better} of ${search.candidates}`));
+      searches.append(row);
+    }
+  }
+
+  /* The page of a search for moves, which opens beside this one. */
+  function movesLink(search) {
+    const link = element("a", "", search.title);
+    Object.assign(link, { href: `/report?${new URLSearchParams({ moves: search.id })}`, target: "_blank", rel: "noopener", title: search.error || search.id });
+    return link;
+  }
+
+  /* What a run does that no classical method does, as its searches found it. */
+  function showMoves(main, runs) {
+    const rows = runs.flatMap((run) => run.moves.map((search) => search.error
+      ? [movesLink(search), search.error, "", "", ""]
+      : [movesLink(search), search.against.join(", "), search.candidates, search.better, search.worse]));
+    if (!rows.length) return;
+    main.append(heading("Moves"), table(["search", "against", "tested", "proven better", "proven worse"], rows, orderOf("moves")));
+    main.append(element("p", "soft small", "Decisions that no classical method takes, played on from the same state with each action; proven on fresh futures that did not choose them."));
   }
 
   function item(run) {
@@ -364,6 +387,7 @@
     }
     showResults(main, runs);
     showEpisodes(main, runs);
+    showMoves(main, runs);
     if (one && one.play) { main.append(heading("Play against it")); sandboxPlay.mount(main.appendChild(element("div")), one); }
     if (sandboxSystem.known(runs).length) {
       main.append(heading("Machine"));
