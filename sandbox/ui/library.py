@@ -10,7 +10,7 @@ from sandbox.api.errors import DamagedRunError, SandboxError
 from sandbox.records.comparison import COMPARISON, ComparisonRecord
 from sandbox.records.evaluation import EvaluationRecord
 from sandbox.records.labels import LABELS, LabelsRecord
-from sandbox.records.moves import MOVES, MovesRecord
+from sandbox.records.moves import MOVES, Find, MovesRecord
 from sandbox.records.progress import AXES, ProgressRow, column
 from sandbox.records.settings import settings_of
 from sandbox.records.tuning import TUNING, TuningRecord
@@ -384,6 +384,10 @@ def _study_line(name: str, folder: Path) -> Json:
     }
 
 
+def _proven(find: Find) -> bool:
+    return find.verdict in ("confirmed", "exact")
+
+
 def _moves_line(name: str, folder: Path) -> Json:
     line: Json = {"id": name, "title": folder.name, "error": None}
     try:
@@ -394,8 +398,8 @@ def _moves_line(name: str, folder: Path) -> Json:
         "title": f"{record.agent} on {record.scenario}",
         "against": list(record.against),
         "candidates": record.candidates,
-        "better": sum(find.verdict in ("confirmed", "exact") and find.advantage > 0 for find in record.best),
-        "worse": sum(find.verdict in ("confirmed", "exact") and find.advantage < 0 for find in record.worst),
+        "better": sum(_proven(find) and (find.advantage or 0.0) > 0 for find in record.best),
+        "worse": sum(_proven(find) and (find.advantage or 0.0) < 0 for find in record.worst),
     }
 
 

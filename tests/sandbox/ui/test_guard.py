@@ -257,6 +257,7 @@ def test_a_new_run_and_a_changed_record_are_news(root: Path, monkeypatch: pytest
 
 
 def test_a_library_without_runs_is_empty(tmp_path: Path) -> None:
-    assert Library(tmp_path).index() == {"root": str(tmp_path), "runs": [], "grids": [], "studies": []}
+    kinds = ("runs", "grids", "studies", "moves")
+    assert Library(tmp_path).index() == {"root": str(tmp_path)} | {kind: [] for kind in kinds}
     with pytest.raises(NotThereError):
         Library(tmp_path).run("a/b/c/d")
