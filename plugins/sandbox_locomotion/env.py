@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import gymnasium as gym
@@ -13,7 +14,7 @@ from sandbox.api import InvalidValueError, RewardSpec
 from sandbox_locomotion.arrays import Array, Flags
 from sandbox_locomotion.baselines.reference import reference_gait
 from sandbox_locomotion.config import LocomotionConfig
-from sandbox_locomotion.observations import Observer
+from sandbox_locomotion.observations import Observer, StateSensor
 from sandbox_locomotion.render import AnnotatedCamera
 from sandbox_locomotion.simulation import Simulation, StepResult
 
@@ -125,6 +126,20 @@ class LocomotionEnv(gym.Env[Array, Array]):
         self._running = bool(state["running"])
 
     @property
+    def state_space(self) -> gym.spaces.Box:
+        """Space of `state`."""
+        return self._state_sensor.space
+
+    def state(self) -> Array:
+        """The joint state, whatever is observed; without sensor noise, shape ``state_space.shape``."""
+        state: Array = self._state_sensor.read(np.array([0]))[0]
+        return state
+
+    @cached_property
+    def _state_sensor(self) -> StateSensor:
+        return StateSensor(self.simulation, noise=False)
+
+    @property
     def can_redraw(self) -> bool:
         """Whether anything is drawn after an episode has begun: pushes, noise, new commands."""
         config = self.config
@@ -190,6 +205,19 @@ class LocomotionVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
     def config(self) -> LocomotionConfig:
         """The task's parameters."""
         return self.simulation.config
+
+    @property
+    def state_space(self) -> gym.spaces.Box:
+        """Space of `state` of one environment."""
+        return self._state_sensor.space
+
+    def state(self) -> Array:
+        """Joint states, whatever is observed; without sensor noise, shape ``(num_envs, size)``."""
+        return self._state_sensor.read(np.arange(self.num_envs))
+
+    @cached_property
+    def _state_sensor(self) -> StateSensor:
+        return StateSensor(self.simulation, noise=False)
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: Info | None = None

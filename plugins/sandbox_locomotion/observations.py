@@ -91,10 +91,11 @@ class StateSensor:
 
     Args:
         simulation: The simulation to observe.
+        noise: Whether the sensor noise of the task's parameters is added.
     """
 
-    def __init__(self, simulation: Simulation) -> None:
-        self._simulation = simulation
+    def __init__(self, simulation: Simulation, noise: bool = True) -> None:
+        self._simulation, self._noise = simulation, noise
         config, robot = simulation.config, simulation.robot
         self._proprioceptive = isinstance(config, QuadrupedConfig) and not config.model
         self._extra_fields = tuple(
@@ -110,7 +111,8 @@ class StateSensor:
         # Copying all rows is several times as fast as indexing them.
         motion = motion.copy() if len(rows) == len(motion) else motion[rows]
         qpos, qvel = motion[:, : robot.mj_model.nq], motion[:, robot.mj_model.nq :]
-        self._add_noise(rows, qpos, qvel)
+        if self._noise:
+            self._add_noise(rows, qpos, qvel)
         parts = (
             self._proprioception(rows, qpos, qvel) if self._proprioceptive else self._joints(rows, qpos, qvel)
         )

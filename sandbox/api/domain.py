@@ -91,6 +91,8 @@ class Task:
 
             The native vector environment may have ``branch(state, seeds) -> (observations, infos)``: row i
             plays on from a state of the single environment as that does after ``redraw(seeds[i])``.
+            Where observations show only a part, environments, single and native, may have ``state_space`` and
+            ``state()``: what a policy trained on it is shown as an expert that sees more than the learner.
         baselines: The classical methods, best-tuned form.
         bound: ``(env, metric, seeds) -> Bound | None``, a `sandbox.api.Bound` of the mean of that metric over
             the test episodes with these seeds; None, or `InvalidValueError`, where none is known. It is given

@@ -32,6 +32,22 @@ class MakeExpert(Protocol):
         ...
 
 
+class HasState(Protocol):
+    """What a task's environment may have beside Gymnasium's interface, where observations show only a part.
+
+    An expert that was trained on the state can then teach a learner that sees less, such as pictures.
+    """
+
+    @property
+    def state_space(self) -> Space:
+        """Space of the state of one environment, as a scenario that observes it has it."""
+        ...
+
+    def state(self) -> Array:
+        """The present state; a batch has the axis over environments first. It draws no random numbers."""
+        ...
+
+
 class ExpertLabels(gym.Wrapper[Any, Any, Any, Any]):
     """Asks an expert after every reset and step of one environment, or of all its agents.
 

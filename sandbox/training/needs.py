@@ -131,7 +131,7 @@ def find_sources(
     if data is not None:
         dataset = read_dataset(Path(data).resolve())
         require_fit(dataset, *spaces, scenario.spec.id)
-    known = None if expert is None else find_expert(expert, scenario)
+    known = None if expert is None else find_expert(expert, scenario, spaces[0])
     if known is not None and "simulator" in algorithm.capabilities.needs:
         _require_base(known, algorithm, scenario)
     return Sources(dataset, known)

@@ -65,37 +65,13 @@ def measure(trial: Trial) -> Measured:
     return Measured({"speed": own, "share_of_the_expert": own / of_expert, "expert": of_expert}, plot)
 
 
-class _Feeling:
-    """Makes an expert for an environment of pictures: a policy that is given the robot's joints instead."""
-
-    memoryless = True
-
-    def __init__(self, policy: Any) -> None:
-        self._policy = policy
-        self._sensor: Any = None
-
-    def __call__(self, env: Any, action_space: Any) -> Any:
-        from sandbox_locomotion.observations import StateSensor
-
-        bound = _Feeling(self._policy)
-        bound._sensor = StateSensor(env.simulation)
-        return bound
-
-    def reset(self, num_envs: int, seed: int | None = None) -> None:
-        """Begin episodes."""
-        self._policy.reset(num_envs, seed)
-
-    def act(self, observation: Any, mask: Any = None, deterministic: bool = True) -> Any:
-        """What it would do; the pictures are not looked at."""
-        return self._policy.act(self._sensor.read(np.array([0])))
-
-
 def _maker(expert: Any, horizon: int, covered: bool) -> Callable[[], Any]:
     """Makes environments of pictures whose ``info`` has the expert's actions."""
     import gymnasium as gym
 
     import sandbox
     from sandbox.envs.expert import ExpertLabels
+    from sandbox.evaluation.experts import StatePolicy
 
     class Covered(gym.ObservationWrapper[Any, Any, Any]):
         """Black pictures."""
@@ -103,9 +79,17 @@ def _maker(expert: Any, horizon: int, covered: bool) -> Callable[[], Any]:
         def observation(self, observation: Any) -> Any:
             return np.zeros_like(observation)
 
+    class Feeling:
+        """Makes the expert of an environment: it is shown the joints instead of the pictures."""
+
+        memoryless = True
+
+        def __call__(self, env: Any, action_space: Any) -> Any:
+            return StatePolicy(expert, env)
+
     def make() -> Any:
         changes = [*CHANGES, f"config.horizon={horizon}"]
-        env: Any = ExpertLabels(sandbox.make(SIGHTED, changes=changes), _Feeling(expert))
+        env: Any = ExpertLabels(sandbox.make(SIGHTED, changes=changes), Feeling())
         return Covered(env) if covered else env
 
     return make
