@@ -27,7 +27,7 @@ def measure(trial: Trial) -> Measured:
     share = 0.0 if trial.sabotaged else 0.1
     settings = {
         "gamma": 1.0,
-        "learning_rate": 0.5,
+        "learning_rate": 0.1,
         "learning_rate_exponent": 0.0,
         "epsilon_start": share,
         "epsilon_final": share,

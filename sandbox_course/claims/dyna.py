@@ -62,10 +62,10 @@ def _steps(planning: int, seed: int, most: int) -> int:
         steps=most,
         hp={
             "gamma": 0.95,
-            "learning_rate": 0.5,
+            "learning_rate": 0.2,
             "learning_rate_exponent": 0.0,
-            "epsilon_start": 0.1,
-            "epsilon_final": 0.1,
+            "epsilon_start": 0.2,
+            "epsilon_final": 0.2,
             "planning_steps": planning,
         },
         look=look,

@@ -11,7 +11,7 @@ claim = Claim(
     sentence="Off-policy learning needs fewer samples than on-policy learning for the same result: SAC and"
     " PPO on a pendulum that is to be swung up.",
     idea="2 · Values",
-    switch="SAC forgets: its replay buffer holds no more than one batch.",
+    switch="SAC uses each sample once: one update on every 128 of them, which are then forgotten.",
     measure=f"{__name__}:measure",
     requires=("torch", "stable_baselines3"),
     extra="sb3",
@@ -35,7 +35,8 @@ PPO = {
 def measure(trial: Trial) -> Measured:
     """Samples until ten test episodes have a mean return of at least `GOOD`."""
     sizes = trial.settings
-    sac = SAC | ({"buffer_size": 128} if trial.sabotaged else {})
+    once = {"buffer_size": 128, "train_freq": 128, "gradient_steps": 1}
+    sac = SAC | (once if trial.sabotaged else {})
     curves: dict[str, Any] = {
         "SAC (off-policy)": _curve("sac", sac, 1, sizes["sac"], trial.seed),
         "PPO (on-policy)": _curve("ppo", PPO, 4, sizes["ppo"], trial.seed),

@@ -9,7 +9,7 @@ claim = Claim(
     sentence="SAC, which orders a real number that the environment rounds, comes within 1 % of the exact "
     "optimum of lost sales.",
     idea="2 · Values",
-    switch="The rewards are shuffled: every environment is given that of another one.",
+    switch="What follows is worth nothing (discount 0), so that an order has no consequence.",
     measure=f"{__name__}:measure",
     requires=("torch", "stable_baselines3", "numba"),
     extra="inventory",
@@ -18,7 +18,7 @@ claim = Claim(
 
 def measure(trial: Trial) -> Measured:
     """Exact gap, and the samples until it was 1 %."""
-    from sandbox_course.optimum import Learner, OtherRewards
+    from sandbox_course.optimum import Learner
     from sandbox_course.optimum import measure as measured
 
     learner = Learner(
@@ -26,7 +26,7 @@ def measure(trial: Trial) -> Measured:
         most=trial.settings["most"],
         num_envs=4,
         settings={
-            "gamma": 0.9,
+            "gamma": 0.0 if trial.sabotaged else 0.9,
             "learning_starts": 500,
             "learning_rate": 1e-3,
             "net_arch": [64, 64],
@@ -34,4 +34,4 @@ def measure(trial: Trial) -> Measured:
         },
         discrete=False,
     )
-    return measured(learner, trial, OtherRewards if trial.sabotaged else lambda envs: envs)
+    return measured(learner, trial)

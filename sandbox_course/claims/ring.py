@@ -9,7 +9,7 @@ claim = Claim(
     sentence="PPO learns to drive one vehicle among 22 so that the wave on the ring dissolves: the traffic"
     " reaches the speed of uniform flow, which human drivers miss by a third.",
     idea="7 · Systems",
-    switch="Speed is not rewarded, only a calm ride of the automated vehicle.",
+    switch="Neither speed nor the wave is in the reward, only a calm ride of the automated vehicle.",
     measure=f"{__name__}:measure",
     requires=("torch", "stable_baselines3", "numba"),
     extra="mixed",
@@ -27,7 +27,7 @@ def measure(trial: Trial) -> Measured:
         "ppo",
         seed=trial.seed,
         steps=trial.settings["steps"],
-        reward=("speed=0",) if trial.sabotaged else (),
+        reward=("speed=0", "wave=0", "share=0") if trial.sabotaged else (),
     )
     table = played(
         [policy, "human", "pi-tuned"], SCENARIO, seed=trial.seed, episodes=trial.settings["episodes"]
