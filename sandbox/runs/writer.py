@@ -12,7 +12,7 @@ from sandbox.api.errors import InvalidValueError
 from sandbox.records.base import strict
 from sandbox.records.checkpoint import ProgressMark
 from sandbox.records.run import FORMAT, RunRecord
-from sandbox.runs import checkpoints
+from sandbox.runs import checkpoints, policies
 from sandbox.runs.atomic import (
     remove_folder,
     remove_litter,
@@ -109,7 +109,9 @@ class RunWriter:
             self._record = self._record.without("error")
             self.update(process=this_process(), status="running")
             self._log = ProgressLog(self.path / PROGRESS, mark)
-            checkpoints.drop_newer(self.path / checkpoints.FOLDER, checkpoint.steps if checkpoint else -1)
+            steps = checkpoint.steps if checkpoint else -1
+            checkpoints.drop_newer(self.path / checkpoints.FOLDER, steps)
+            policies.drop_newer_policies(self.path, steps)
             if checkpoint is None and (self.path / TENSORBOARD).is_dir():
                 remove_folder(self.path / TENSORBOARD)
 
@@ -159,6 +161,11 @@ class RunWriter:
             path = checkpoints.write_checkpoint(root, steps, lambda folder: write(folder, before), before)
             self._before = path
         return path
+
+    def keep_policy(self, steps: int, write: Callable[[Path], None], most: int) -> None:
+        """Keep a policy of training; see `sandbox.runs.policies.keep_policy`."""
+        with self._explained():
+            policies.keep_policy(self.path, steps, write, most)
 
     def drop_checkpoints(self) -> None:
         """Remove all checkpoints: the run is done and keeps its policies."""

@@ -10,13 +10,13 @@ from sandbox.api.errors import DamagedRunError, SandboxError
 from sandbox.records.comparison import COMPARISON, ComparisonRecord
 from sandbox.records.evaluation import EvaluationRecord
 from sandbox.records.labels import LABELS, LabelsRecord
-from sandbox.records.progress import AXES, ProgressRow, column
+from sandbox.records.progress import AXES, ProgressRow, column, validation_figure
 from sandbox.records.settings import settings_of
 from sandbox.records.tuning import TUNING, TuningRecord
 from sandbox.report.data import metric_of
 from sandbox.report.media import FILMS, PICTURES, files
 from sandbox.report.problems import problem_of, settings_of_problem
-from sandbox.runs.directory import EVALUATION, PROGRESS, RECORD, Run, new_progress
+from sandbox.runs.directory import BEST, EVALUATION, POLICY, PROGRESS, RECORD, Run, new_progress
 from sandbox.runs.labels import change_labels, read_labels
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ SHOWN = {**PICTURES, **FILMS}
 
 _PASSING = ("running", "evaluating")
 """Statuses that change without a file being written: the run's process may have gone."""
+
+NAMED = {"final": POLICY, "best": BEST}
+"""Policies that have a name beside their step, and their folders."""
 
 MAX_RUNS = 5000
 POINTS = 600
@@ -84,6 +87,7 @@ class Library:
             "pictures": [path.name for path in shown["picture"]],
             "films": [path.name for path in shown["film"]],
             "replays": [path.name for path in shown["replay"]],
+            "policies": _policies(run, records, metric),
             "report": (run.path / REPORT).is_file(),
         }
 
@@ -256,6 +260,20 @@ class Library:
             known = (stamp, _grid_line(name, folder))
             self._known[f"{COMPARISONS}/{name}"] = known
         return known[1]
+
+
+def _policies(run: Run, records: list[ProgressRow], metric: str) -> list[Json]:
+    """Every policy of a run with the validation at its step, as ``@STEP`` names it."""
+    figure = validation_figure(metric)
+    values = {row["steps"]: row[figure] for row in records if row.get(figure) is not None}
+    return [
+        {
+            "steps": steps,
+            "names": [name for name, path in NAMED.items() if folder == run.path / path],
+            "value": values.get(steps),
+        }
+        for steps, folder in run.policies().items()
+    ]
 
 
 def curves(records: list[ProgressRow]) -> dict[str, dict[str, list[float]]]:

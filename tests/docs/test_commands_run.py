@@ -106,7 +106,7 @@ class Folder:
             env={**os.environ, "OMP_NUM_THREADS": "1", "SANDBOX_PLUGINS": ""},
             capture_output=True,
             text=True,
-            timeout=1800,
+            timeout=420,
             check=False,
         )
         assert done.returncode == 0, (

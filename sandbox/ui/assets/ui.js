@@ -364,6 +364,7 @@
     }
     showResults(main, runs);
     showEpisodes(main, runs);
+    showPolicies(main, runs);
     if (one && one.play) { main.append(heading("Play against it")); sandboxPlay.mount(main.appendChild(element("div")), one); }
     if (sandboxSystem.known(runs).length) {
       main.append(heading("Machine"));
@@ -522,6 +523,26 @@
     frame.append(inner, element("figcaption", "", name));
     box.append(frame);
     return box;
+  }
+
+  /* Policies that can be played, with the command that films one. */
+  function showPolicies(main, runs) {
+    const shown = runs.filter((run) => run.policies.length);
+    if (!shown.length) return;
+    main.append(heading("Policies"));
+    const panes = element("div", "panes");
+    main.append(panes);
+    for (const run of shown) {
+      const pane = element("div", "pane");
+      if (runs.length > 1) { const head = element("h3"); head.append(dot(colourOf(run.id)), document.createTextNode(shortName(run))); pane.append(head); }
+      const rows = run.policies.map(({ steps, names, value }) => [valued(`@${steps}`, steps), names.map((name) => `@${name}`).join(", "), value]);
+      pane.append(table(["policy", "also", `validation ${run.metric.name}`], rows, orderOf(`policies ${run.id}`)));
+      const first = run.policies[0].steps;
+      const hint = element("p", "soft small", "To film one, or to add its replay to this page: ");
+      hint.append(element("code", "", `sandbox render ${state.index.root}/${run.id}@${first}`), document.createTextNode(", the second with "), element("code", "", "--view replay"), document.createTextNode("."));
+      pane.append(hint);
+      panes.append(pane);
+    }
   }
 
   function showDetails(main, runs) {

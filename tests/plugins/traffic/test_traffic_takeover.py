@@ -1,7 +1,7 @@
 """SUMO's own controllers take over the signals of every network, or are refused; nothing ends SUMO.
 
-A new delay_based program brings detectors of areas. SUMO 1.28 ended with a segmentation fault as soon as a vehicle moved
-that was on such an area before, as after a jam.
+A new delay_based program brings detectors of areas. SUMO 1.28 ended with a segmentation fault as soon as a
+vehicle moved that was on such an area before, as after a jam.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def play(env: SignalsEnv, make: Callable[[Any], Controller]) -> dict[str, float]
 
 @pytest.mark.parametrize("name", MAPS)
 def test_delay_based_control_takes_over_every_map(signals_env: Callable[..., SignalsEnv], name: str) -> None:
-    metrics = play(signals_env(**resco(name), duration=200 if name == "ingolstadt21" else 400), sumo_delay_based)
+    duration = 200 if name == "ingolstadt21" else 400
+    metrics = play(signals_env(**resco(name), duration=duration), sumo_delay_based)
     assert metrics["throughput"] > 0
     assert metrics["delay"] < 100
 
