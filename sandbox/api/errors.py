@@ -104,9 +104,10 @@ class MissingExtraError(SandboxError):
     kind = "missing-extra"
 
     def __init__(self, what: str, modules: Iterable[str], extra: str | None) -> None:
-        listed = ", ".join(modules)
+        missing = list(modules)
+        listed, are = ", ".join(missing), "is" if len(missing) == 1 else "are"
         command = f'pip install "sandbox-rl[{extra}]"' if extra else f"pip install {listed}"
-        super().__init__(f"{what} needs {listed}, which is not installed.", command)
+        super().__init__(f"{what} needs {listed}, which {are} not installed.", command)
 
 
 class BrokenFileError(SandboxError):

@@ -44,6 +44,8 @@ class RunWriter:
         self._lock, self._record = lock, record
         self._log: ProgressLog | None = None
         self._before: Path | None = None
+        self._empty_above = 3
+        """Folders above the run that go with it if it leaves them empty: algorithm, scenario, domain."""
 
     @staticmethod
     def create(root: Path, record: RunRecord) -> RunWriter:
@@ -59,8 +61,10 @@ class RunWriter:
         if strict(str(path)) != str(path):
             raise InvalidValueError(f"The runs directory '{strict(str(root))}' has a name that is not UTF-8.")
         with storage_errors(path):
+            made_root = not root.exists()
             path.mkdir(parents=True)
             writer = RunWriter(path, Lock.take(path), record)
+            writer._empty_above += made_root
             try:
                 writer.update(format=FORMAT, process=this_process(), status="running")
                 writer._log = ProgressLog(path / PROGRESS)
@@ -195,11 +199,11 @@ class RunWriter:
         self.update(**entries)
 
     def discard(self) -> None:
-        """Remove the run directory, and the folders above it that it leaves empty."""
+        """Remove the run directory, and the folders above it that were made for it and that it leaves empty."""
         self.close()
         with self._explained():
             shutil.rmtree(self.path)
-            for folder in list(self.path.parents)[:4]:
+            for folder in list(self.path.parents)[: self._empty_above]:
                 if any(folder.iterdir()):
                     break
                 folder.rmdir()

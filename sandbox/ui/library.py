@@ -16,7 +16,7 @@ from sandbox.records.tuning import TUNING, TuningRecord
 from sandbox.report.data import metric_of
 from sandbox.report.media import FILMS, PICTURES, files
 from sandbox.report.problems import problem_of, settings_of_problem
-from sandbox.runs.directory import BEST, EVALUATION, POLICY, PROGRESS, RECORD, Run, new_progress
+from sandbox.runs.directory import EVALUATION, PROGRESS, RECORD, Run, new_progress
 from sandbox.runs.labels import change_labels, read_labels
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ SHOWN = {**PICTURES, **FILMS}
 
 _PASSING = ("running", "evaluating")
 """Statuses that change without a file being written: the run's process may have gone."""
-
-NAMED = {"final": POLICY, "best": BEST}
-"""Policies that have a name beside their step, and their folders."""
 
 MAX_RUNS = 5000
 POINTS = 600
@@ -264,15 +261,19 @@ class Library:
 
 def _policies(run: Run, records: list[ProgressRow], metric: str) -> list[Json]:
     """Every policy of a run with the validation at its step, as ``@STEP`` names it."""
-    figure = validation_figure(metric)
+    figure, record = validation_figure(metric), run.record
+    named = {
+        "final": record.steps_done if record.status == "done" else None,
+        "best": record.best.steps if record.best else None,
+    }
     values = {row["steps"]: row[figure] for row in records if row.get(figure) is not None}
     return [
         {
             "steps": steps,
-            "names": [name for name, path in NAMED.items() if folder == run.path / path],
+            "names": [name for name, at in named.items() if at == steps],
             "value": values.get(steps),
         }
-        for steps, folder in run.policies().items()
+        for steps in run.policies()
     ]
 
 

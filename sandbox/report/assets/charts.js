@@ -53,6 +53,7 @@ const sandboxCharts = (() => {
       this.scaleButton.addEventListener("click", () => { this.log = !this.log; this.build(); });
       this.resetButton = element("button", "", "reset zoom");
       this.resetButton.type = "button";
+      this.resetButton.hidden = true; // until there is a zoom to take back
       this.resetButton.addEventListener("click", () => this.build());
       this.tools.append(this.legend, this.scaleButton, this.resetButton);
       this.area = element("div");
@@ -120,6 +121,7 @@ const sandboxCharts = (() => {
       const axis = { stroke: css("--soft"), font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif",
         grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, labelSize: 22 };
       this.zoomed = Boolean(zoom);
+      this.resetButton.hidden = !this.zoomed;
       this.plot = new uPlot({
         width: Math.max(this.width(), 80), height: this.height(), padding: [8, 26, 0, 0],
         scales: { x: { time: false }, y: log ? { distr: 3 } : {} },
@@ -132,7 +134,7 @@ const sandboxCharts = (() => {
         legend: { show: false },
         hooks: {
           setCursor: [(u) => this.tell(u)],
-          setSelect: [() => { this.zoomed = true; }],
+          setSelect: [(u) => { if (u.select.width > 0) { this.zoomed = true; this.resetButton.hidden = false; } }],
         },
       }, data, this.area);
       if (zoom) this.plot.setScale("x", { min: zoom.min, max: zoom.max });

@@ -200,7 +200,7 @@
     main.append(chooser(all, state.columns, (columns) => { state.columns = columns; writeAddress(); showOverview(main); }));
     if (state.columns.length) main.querySelector("details").open = true;
     const labelled = runs.some((run) => run.called || (run.tags || []).length);
-    const head = ["scenario", ...(labelled ? ["name, tags"] : []), "agent", "seed", "status", "steps", "test metric", "gap", "against best baseline", ...state.columns, "started"];
+    const head = ["scenario", ...(labelled ? ["name, tags"] : []), "agent", "seed", "status", "steps", "test metric", "gap", "best baseline", ...state.columns, "started"];
     const overview = table(head, runs.slice(0, 500).map((run) => {
       const link = element("a", "", run.scenario);
       link.href = `#${new URLSearchParams({ run: run.id })}`;
@@ -440,7 +440,8 @@
       const head = ["agent", ...(several ? ["run"] : []), `mean ${evaluation.metric}`, "95 % interval", "against best baseline", ...(limit ? [`worse than ${limit.kind}`] : []), "return"];
       main.append(table(head, resultRows(part.runs), orderOf("results")));
       const few = evaluation.episodes < 5 ? " Fewer than 5 test episodes have no 95 % interval and carry no verdict." : "";
-      main.append(element("p", "soft small", `${evaluation.episodes} test ${evaluation.episodes === 1 ? "episode" : "episodes"} an agent. A difference is better or worse where the 95 % interval of the paired difference excludes zero.${few}`));
+      const chance = part.runs.some((run) => Object.values(run.evaluation.agents).some((agent) => agent.gap < 0)) ? ` Below the ${limit.kind} of these episodes lies only what was luckier in them.` : "";
+      main.append(element("p", "soft small", `${evaluation.episodes} test ${evaluation.episodes === 1 ? "episode" : "episodes"} an agent. A difference is better or worse where the 95 % interval of the paired difference excludes zero.${few}${chance}`));
     }
   }
 
@@ -538,9 +539,8 @@
       const rows = run.policies.map(({ steps, names, value }) => [valued(`@${steps}`, steps), names.map((name) => `@${name}`).join(", "), value]);
       pane.append(table(["policy", "also", `validation ${run.metric.name}`], rows, orderOf(`policies ${run.id}`)));
       const first = run.policies[0].steps;
-      const hint = element("p", "soft small", "To film one, or to add its replay to this page: ");
-      hint.append(element("code", "", `sandbox render ${state.index.root}/${run.id}@${first}`), document.createTextNode(", the second with "), element("code", "", "--view replay"), document.createTextNode("."));
-      pane.append(hint);
+      const command = `sandbox render ${state.index.root}/${run.id}@${first}`;
+      pane.append(element("p", "soft small", "To film one, or to add its replay to this page:"), element("code", "command", command), element("code", "command", `${command} --view replay`));
       panes.append(pane);
     }
   }
@@ -576,7 +576,8 @@
     const now = rate && rate.y[rate.y.length - 1];
     const left = now > 0 && run.steps > run.steps_done ? `, about ${timeText((run.steps - run.steps_done) / now)} left` : "";
     const speed = rate && run.status === "running" ? `, ${figure(now)} steps/s${left}` : "";
-    host.textContent = ` ${Number(run.steps_done || 0).toLocaleString("en-US")} of ${Number(run.steps || 0).toLocaleString("en-US")} steps${speed}`;
+    const count = (number) => Number(number || 0).toLocaleString("en-US");
+    host.textContent = run.steps_done > run.steps ? ` ${count(run.steps_done)} steps, ${count(run.steps)} asked for` : ` ${count(run.steps_done)} of ${count(run.steps)} steps${speed}`;
   }
 
   const timeText = (seconds) => seconds < 90 ? `${Math.round(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h ${Math.round(seconds / 60) % 60} min`;
