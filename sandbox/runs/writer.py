@@ -199,7 +199,7 @@ class RunWriter:
         self.update(**entries)
 
     def discard(self) -> None:
-        """Remove the run directory, and the folders above it that were made for it and that it leaves empty."""
+        """Remove the run directory, and the folders that were made for it and that it leaves empty."""
         self.close()
         with self._explained():
             shutil.rmtree(self.path)

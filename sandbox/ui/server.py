@@ -101,7 +101,7 @@ def _explained(handler: Callable[[_Pages, Request], Any]) -> Callable[[_Pages, R
             response: Response = await handler(self, request)
             return response
         except NotThereError:
-            return JSONResponse({"error": "There is no such thing here."}, 404)
+            return JSONResponse({"error": "There is no such run, comparison, search or file here."}, 404)
         except SandboxError as error:
             return JSONResponse({"error": error.message}, 422)
         except Exception:  # whatever is wrong with one run must not look like the end of the page

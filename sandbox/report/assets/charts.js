@@ -21,6 +21,8 @@ const sandboxCharts = (() => {
     return size === 0 ? "0" : String(Number(value.toPrecision(3)));
   }
 
+  /* Half the height of an axis on which all values are the same. */
+  const flat = (value) => Math.abs(value) / 10 || 1;
   function short(value) {
     const size = Math.abs(value);
     if (size >= 1e9) return Number((value / 1e9).toPrecision(4)) + "G";
@@ -124,7 +126,7 @@ const sandboxCharts = (() => {
       this.resetButton.hidden = !this.zoomed;
       this.plot = new uPlot({
         width: Math.max(this.width(), 80), height: this.height(), padding: [8, 26, 0, 0],
-        scales: { x: { time: false }, y: log ? { distr: 3 } : {} },
+        scales: { x: { time: false }, y: log ? { distr: 3 } : { range: (u, low, high) => low === high && low !== null ? [low - flat(low), low + flat(low)] : uPlot.rangeNum(low, high, 0.1, true) } },
         axes: [
           { ...axis, label: this.spec.x.label, size: 30, labelSize: 20, labelGap: 0, values: (u, ticks) => ticks.map(short) },
           { ...axis, label: this.spec.y.label, size: 58, values: (u, ticks) => ticks.map((v) => v === null ? "" : short(v)) },

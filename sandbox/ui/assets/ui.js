@@ -418,12 +418,13 @@
       known.get(run.problem).push(run);
     }
     const parts = [...known.values()];
-    const keys = [...new Set(parts.flatMap(([run]) => Object.keys(run.tested || {})))];
-    const differs = keys.filter((key) => new Set(parts.map(([run]) => String((run.tested || {})[key]))).size > 1);
     return parts.map((members) => {
       const [run] = members;
-      const what = parts.length > 1 ? differs.map((key) => `${key} ${(run.tested || {})[key] ?? "none"}`).join(", ") : "";
-      return { runs: members, title: parts.length > 1 ? run.scenario : "", what: what || (parts.length > 1 ? `hash ${String(run.record.scenario_hash).slice(0, 8)}` : "") };
+      const alike = parts.filter(([other]) => other.scenario === run.scenario); // what differs between scenarios is everything
+      const keys = [...new Set(alike.flatMap(([other]) => Object.keys(other.tested || {})))];
+      const differs = keys.filter((key) => new Set(alike.map(([other]) => String((other.tested || {})[key]))).size > 1);
+      const what = differs.map((key) => `${key} ${(run.tested || {})[key] ?? "none"}`).join(", ");
+      return { runs: members, title: parts.length > 1 ? run.scenario : "", what: what || (alike.length > 1 ? `hash ${String(run.record.scenario_hash).slice(0, 8)}` : "") };
     });
   }
 
@@ -434,7 +435,8 @@
     if (parts.length > 1) main.append(element("p", "soft small", "Only what has the same parameters, reward and test episodes is ranked together."));
     for (const part of parts) {
       const { evaluation } = part.runs[0];
-      if (part.title) main.append(element("h3", "", part.title), element("p", "soft small", part.what));
+      if (part.title) main.append(element("h3", "", part.title));
+      if (part.what) main.append(element("p", "soft small", part.what));
       const several = part.runs.length > 1;
       const limit = evaluation.limit;
       const head = ["agent", ...(several ? ["run"] : []), `mean ${evaluation.metric}`, "95 % interval", "against best baseline", ...(limit ? [`worse than ${limit.kind}`] : []), "return"];
@@ -597,7 +599,9 @@
     state.charts = [];
     main.replaceChildren();
     const top = element("div", "top");
-    top.append(element("h1", "", grid.title || grid.suite));
+    const learned = Object.keys(grid.agents).filter((name) => grid.agents[name].kind === "learned");
+    const named = grid.title || (grid.suite === "compare" ? `${learned.join(", ")} on ${Object.keys(grid.scenarios).join(", ")}` : grid.suite);
+    top.append(element("h1", "", named));
     const link = element("a", "small", "Report");
     link.href = `/report?${new URLSearchParams({ grid: grid.id })}`;
     link.target = "_blank";
@@ -642,15 +646,19 @@
       if (series.length) main.append(chart(element("div", "chart"), () => ({ x: { label: "steps" }, y: { label: `${facts.metric}${["", "1"].includes(facts.unit) ? "" : ` (${facts.unit})`}, ${facts.better} is better` }, series, lines: [] })));
       const sign = facts.better === "lower" ? 1 : -1;
       const middle = (score) => score.iqm ?? score.mean;
+      const best = Object.values(grid.scores[scenario] || {}).map((score) => score.against_best_baseline && score.against_best_baseline.baseline).find(Boolean);
       const rows = Object.entries(grid.scores[scenario] || {}).sort(([, a], [, b]) => sign * ((middle(a) ?? Infinity) - (middle(b) ?? Infinity))).map(([agent, score]) => {
         const name = element("span");
         name.append(dot(colour(agent)), document.createTextNode(agent));
         const against = score.against_best_baseline;
-        const difference = element("span", "", agent === facts.optimum ? "optimum" : against ? differenceText(against) : "–");
+        const difference = element("span", "", agent === facts.optimum ? "optimum" : agent === best ? "best baseline" : against ? differenceText(against) : "–");
         if (against && agent !== facts.optimum) difference.append(badge(against.verdict));
         return [name, whole(score.kind === "learned" ? score.runs : null), middle(score), score.ci95 && score.ci95[0] !== null ? `[${figure(score.ci95[0])}, ${figure(score.ci95[1])}]` : "–", percent(score.gap), score.normalised, valued(difference, against ? against.difference : null)];
       });
-      if (rows.length) main.append(table(["agent", "runs", facts.metric, "95 % interval", facts.limit ? `worse than ${facts.limit.kind}` : "gap", "normalised", "against best baseline"], rows, orderOf(scenario)));
+      if (!rows.length) continue;
+      const scores = table(["agent", "runs", facts.metric, "95 % interval", facts.limit ? `worse than ${facts.limit.kind}` : "gap", "normalised", "against best baseline"], rows, orderOf(scenario));
+      scores.classList.add("overview");
+      main.append(scores);
     }
   }
 

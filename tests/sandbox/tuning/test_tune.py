@@ -140,7 +140,7 @@ def test_failed_trials_are_counted_and_a_search_without_any_result_says_why(
 def test_trials_that_the_algorithm_refuses_before_its_first_step_fail_and_the_search_goes_on(
     still: None, tmp_path: Path
 ) -> None:
-    """Their run directory is taken back; the trial's own folder was taken back with it, and the search died."""
+    """Their run directory is taken back; the trial's folder went with it, and the search ended there."""
     options = {"algo": "ppo", "steps": 64, "num_envs": 2, "hp": ["n_steps=8"], "retrain": 0, "seeds": 1}
     found = tune(
         "toy/corridor", trials=4, params=["batch_size=16,512"], runs_dir=tmp_path, launching=HERE, **options
