@@ -141,9 +141,18 @@ def test_trials_that_the_algorithm_refuses_before_its_first_step_fail_and_the_se
     still: None, tmp_path: Path
 ) -> None:
     """Their run directory is taken back; the trial's folder went with it, and the search ended there."""
-    options = {"algo": "ppo", "steps": 64, "num_envs": 2, "hp": ["n_steps=8"], "retrain": 0, "seeds": 1}
     found = tune(
-        "toy/corridor", trials=4, params=["batch_size=16,512"], runs_dir=tmp_path, launching=HERE, **options
+        "toy/corridor",
+        "ppo",
+        trials=4,
+        seeds=1,
+        steps=64,
+        num_envs=2,
+        hp=["n_steps=8"],
+        params=["batch_size=16,512"],
+        retrain=0,
+        runs_dir=tmp_path,
+        launching=HERE,
     )
     counts = found.document["counts"]
     assert counts["failed"] >= 1
