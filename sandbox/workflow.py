@@ -23,6 +23,7 @@ from sandbox.runs.atomic import storage_errors
 from sandbox.runs.checksums import add_artifact
 from sandbox.runs.directory import EPISODES, EVALUATION, Run
 from sandbox.runs.lock import this_process
+from sandbox.runs.policies import KEPT
 from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.given import as_scenario
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -48,6 +49,7 @@ def run(
     episodes: int | None = None,
     fresh: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
+    keep: int = KEPT,
     track: Sequence[str] = (),
     progress: Progress | None = None,
     command: Sequence[str] | None = None,
@@ -77,6 +79,7 @@ def run(
         data=data,
         expert=expert,
         checkpoint_every=checkpoint_every,
+        keep=keep,
         track=track,
         episodes=len(seeds),
         command=command,

@@ -139,9 +139,6 @@ EXPECTED_FAILURES = {
     "the short episodes of the contract suite",
 }
 
-BASELINES_OF_NETWORKS = tuple(baseline for baseline in BASELINES if baseline.name != "sumo-delay-based")
-"""SUMO 1.28 may end with a segmentation fault where several signals change to its delay_based controller."""
-
 SUMO_ACTS = {
     "baselines-only-look": "`fixed-time` and SUMO's own controllers are SUMO left alone: they hand the "
     "signals over to it, and the actions that are told are the phases that it shows",
@@ -192,7 +189,7 @@ def _task(name: str, title: str, agents: Literal["single", "parallel"], make: st
         masks=True,
         small={"duration": 300},
         expected_failures={**SUMO_ACTS, **(EXPECTED_FAILURES if agents == "single" else {})},
-        baselines=BASELINES if agents == "single" else BASELINES_OF_NETWORKS,
+        baselines=BASELINES,
         views=VIEWS,
         sources=SOURCES,
     )

@@ -6,12 +6,12 @@ from sandbox.api import InvalidValueError
 from sandbox_traffic.network.phases import is_changing
 from sandbox_traffic.network.signal_network import SignalNetwork
 from sandbox_traffic.network.signals import Signal
-from sandbox_traffic.sumo.interface import SumoProgram
+from sandbox_traffic.sumo.interface import ACTUATED, DELAY_BASED, SumoProgram
 
 OWN = "own"
 """The network's own programs, whatever their type: SUMO left alone."""
 
-KINDS = {"actuated": 3, "delay_based": 5}
+KINDS = {"actuated": ACTUATED, "delay_based": DELAY_BASED}
 """SUMO's types of programs that can be made of any signal's phases, and their numbers in its interface."""
 
 NEMA = "NEMA"

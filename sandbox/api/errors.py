@@ -46,6 +46,10 @@ def _rebuild(cls: type[SandboxError], message: str, hint: str) -> SandboxError:
     return error
 
 
+MAX_LISTED = 60
+"""Known names that a message lists."""
+
+
 class UnknownNameError(SandboxError):
     """A name that nothing answers to; the message offers the nearest known ones."""
 
@@ -58,11 +62,21 @@ class UnknownNameError(SandboxError):
             if near:
                 hint = f"Did you mean {' or '.join(near)}?"
             elif known:
-                hint = f"Known: {', '.join(known)}."
+                hint = f"Known: {_some(name, known)}."
             else:
                 hint = f"No {what} is available."
         shown = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
         super().__init__(f"Unknown {what} '{shown}'.", hint)
+
+
+def _some(name: str, known: list[str]) -> str:
+    """Known names; of many those of the same domain, else the first, and how many more there are."""
+    if len(known) <= MAX_LISTED:
+        return ", ".join(known)
+    domain = name.partition("/")[0] + "/"
+    alike = [other for other in known if other.startswith(domain)]
+    shown = alike if 0 < len(alike) <= MAX_LISTED else known[:MAX_LISTED]
+    return f"{', '.join(shown)} and {len(known) - len(shown)} more"
 
 
 def _nearest(name: str, known: list[str]) -> list[str]:
@@ -90,9 +104,10 @@ class MissingExtraError(SandboxError):
     kind = "missing-extra"
 
     def __init__(self, what: str, modules: Iterable[str], extra: str | None) -> None:
-        listed = ", ".join(modules)
+        missing = list(modules)
+        listed, are = ", ".join(missing), "is" if len(missing) == 1 else "are"
         command = f'pip install "sandbox-rl[{extra}]"' if extra else f"pip install {listed}"
-        super().__init__(f"{what} needs {listed}, which is not installed.", command)
+        super().__init__(f"{what} needs {listed}, which {are} not installed.", command)
 
 
 class BrokenFileError(SandboxError):

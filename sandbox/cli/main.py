@@ -99,7 +99,7 @@ app.command("doctor")(doctor.doctor)
 
 plugins = typer.Typer(
     cls=_Group,
-    help="Write a plugin to start from, and check that one keeps the contract.",
+    help="Write a plugin to start from, or check that one works.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

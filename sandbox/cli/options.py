@@ -155,6 +155,11 @@ CheckpointEvery = Annotated[
     typer.Option(metavar="SECONDS", min=0, help="Time between checkpoints; 0: at every safe point."),
 ]
 CHECKPOINT_EVERY = 60.0  # sandbox.training.monitor.CHECKPOINT_EVERY, which costs the import of NumPy
+Keep = Annotated[
+    int,
+    typer.Option(metavar="N", min=0, max=1000, help="Policies of training that stay, for RUN@STEP; 0: none."),
+]
+KEEP = 10  # sandbox.runs.policies.KEPT, beside the other options' defaults
 Track = Annotated[
     list[str] | None,
     typer.Option(metavar="mlflow|wandb", help="Log there too, besides TensorBoard. Repeatable."),

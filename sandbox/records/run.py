@@ -114,6 +114,7 @@ class RunRecord(OpenRecord):
     source: Plain | None = None
     command: tuple[Text, ...] | None = None
     checkpoint_every: Number | None = Field(None, ge=0)
+    keep: Count | None = None
     track: tuple[Text, ...] = ()
     evaluate: Count | None = None
     cell: Text | None = None

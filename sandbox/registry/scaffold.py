@@ -47,6 +47,8 @@ def new_plugin(name: str, into: Path | None = None, kind: str = "batched") -> tu
         StorageError: If it cannot be written.
     """
     _check(name, kind)
+    if into is not None and into.exists() and not into.is_dir():
+        raise InvalidValueError(f"'{into}' is a file, not a folder.", "Name a folder with --into.")
     folder = (into or Path.cwd()) / f"sandbox-{name}"
     if folder.exists():
         raise InvalidValueError(f"{folder} is there already.", "Remove it, or choose another name.")

@@ -41,7 +41,7 @@ def make_report(paths: Sequence[str | Path], form: str = "html", out: str | Path
         data = read_report_data(paths)
         place, content = _place(data), _content(data, form)
     target = Path(out) if out is not None else place / f"report.{form}"
-    with storage_errors(target):
+    with storage_errors(target, "--out"):
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, content)
     return target

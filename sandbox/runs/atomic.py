@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox.api.errors import StorageError
+from sandbox.api.errors import InvalidValueError, StorageError
 
 _CAUSES = {
     errno.ENOSPC: "the disk is full",
@@ -34,15 +34,27 @@ def storage_errors(path: Path, option: str = "--runs-dir") -> Iterator[None]:
 
     Raises:
         StorageError: Names the path, the cause and what was kept.
+        InvalidValueError: If a file stands where the path needs a folder.
     """
     try:
         yield
     except OSError as error:
+        blocking = _file_on_the_way(path) if error.errno in (errno.ENOTDIR, errno.EEXIST) else None
+        if blocking is not None:
+            raise InvalidValueError(
+                f"Cannot write to '{path}': '{blocking}' is a file, not a folder.",
+                f"Nothing was written. Choose another place with {option}.",
+            ) from error
         cause = _CAUSES.get(error.errno or 0, error.strerror or str(error))
         kept = "Everything written before is kept." if path.exists() else "Nothing was written."
         raise StorageError(
             f"Cannot write to '{path}': {cause}.", f"{kept} Choose another place with {option}."
         ) from error
+
+
+def _file_on_the_way(path: Path) -> Path | None:
+    """The file that stands where a path needs a folder."""
+    return next((parent for parent in path.parents if parent.is_file()), None)
 
 
 def write_atomically(path: Path, content: bytes, *, last: bool = True) -> None:

@@ -106,6 +106,11 @@ def whole_checkpoints(root: Path, on_damaged: Callable[[Path, str], None]) -> It
         yield Checkpoint(path, manifest.steps)
 
 
+def checkpoint_policies(root: Path) -> dict[int, Path]:
+    """Folders of checkpoints that hold a policy, by steps; nothing else of them is looked at."""
+    return {int(path.name): path for path in _folders(root) if (path / "policy.json").is_file()}
+
+
 def drop_newer(root: Path, steps: int) -> None:
     """Remove the checkpoints of more steps than these, whole or not."""
     for path in _folders(root):

@@ -23,6 +23,7 @@ from sandbox.records.status import RunState, ShownRunStatus
 from sandbox.runs.checksums import ChecksumError, is_sealed, listed_sums, read_artifact, unchain, unseal
 from sandbox.runs.guard import require_plain
 from sandbox.runs.lock import is_alive
+from sandbox.runs.policies import kept_policies
 
 if TYPE_CHECKING:
     from sandbox.api.policy import Policy
@@ -119,14 +120,14 @@ class Run:
         """Where a policy lies.
 
         Args:
-            which: ``final``, ``best`` (on the validation seeds), or the steps of a checkpoint that is kept.
+            which: ``final``, ``best`` (on the validation seeds), or the steps of a policy that is kept.
 
         Raises:
             DamagedRunError: If the run has no such policy (yet).
-            InvalidValueError: If there is no checkpoint of that step.
+            InvalidValueError: If no policy of that step is kept; names those that are.
         """
         if which.isdecimal():
-            return self._checkpoint_folder(int(which))
+            return self._policy_of_step(int(which))
         folder = self.path / (BEST if which == "best" else POLICY)
         if not (folder / "policy.json").is_file():
             raise DamagedRunError(
@@ -135,23 +136,30 @@ class Run:
             )
         return folder
 
-    def _checkpoint_folder(self, steps: int) -> Path:
-        from sandbox.runs.checkpoints import FOLDER, whole_checkpoints
+    def policies(self) -> dict[int, Path]:
+        """Folders of all policies that the run has, by the steps that they were trained for, in order.
 
-        if self.record.status == "done" and steps == self.record.steps_done:
-            return self.policy_folder()
-        if self.record.status == "done" and self.record.best and steps == self.record.best.steps:
-            return self.policy_folder("best")
-        kept = {known.steps: known.path for known in whole_checkpoints(self.path / FOLDER, lambda *_: None)}
-        if steps in kept:
-            return kept[steps]
-        done = self.record.status == "done"
-        known = [self.record.steps_done] if done else sorted(kept)
-        known += [self.record.best.steps] if done and self.record.best else []
-        there = ", ".join(f"@{step}" for step in dict.fromkeys(known)) or "no policy"
+        Those that are kept of its training, of its checkpoints, the best one and, once it is done, the final
+        one.
+        """
+        from sandbox.runs.checkpoints import FOLDER, checkpoint_policies
+
+        known = checkpoint_policies(self.path / FOLDER)
+        known |= kept_policies(self.path)
+        if self.record.best is not None and (self.path / BEST / "policy.json").is_file():
+            known[self.record.best.steps] = self.path / BEST
+        if self.record.status == "done" and (self.path / POLICY / "policy.json").is_file():
+            known[self.record.steps_done] = self.path / POLICY
+        return dict(sorted(known.items()))
+
+    def _policy_of_step(self, steps: int) -> Path:
+        known = self.policies()
+        if steps in known:
+            return known[steps]
+        there = ", ".join(f"@{step}" for step in known) or "no policy"
         raise InvalidValueError(
             f"The run '{self.path}' keeps no policy of step {steps:,}; it has {there}.",
-            "A run that is done keeps its final and its best policy, others their newest checkpoints.",
+            "How many a run keeps of its training: --keep N when it is trained.",
         )
 
     @property

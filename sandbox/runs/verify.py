@@ -13,6 +13,7 @@ from sandbox.runs import checkpoints
 from sandbox.runs.checksums import listed_sums, read_artifact
 from sandbox.runs.directory import BEST, POLICY, PROGRESS, Run, progress
 from sandbox.runs.labels import read_labels
+from sandbox.runs.policies import kept_policies
 
 
 def find_damages(path: Path) -> list[str]:
@@ -49,9 +50,9 @@ def _checks(run: Run, damages: list[str]) -> Iterator[Callable[[], object]]:
     for name, sums in listed.items():
         if ABSENT not in sums or (path / name).exists():
             yield partial(read_artifact, path, name)
-    for name in (POLICY, BEST):
-        if (path / name).is_dir():
-            yield partial(check_policy, path / name)
+    for folder in (path / POLICY, path / BEST, *kept_policies(path).values()):
+        if folder.is_dir():
+            yield partial(check_policy, folder)
 
     def on_damaged(folder: Path, why: str) -> None:
         damages.append(f"{folder} is damaged: {why}.")

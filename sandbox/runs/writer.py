@@ -12,7 +12,7 @@ from sandbox.api.errors import InvalidValueError
 from sandbox.records.base import strict
 from sandbox.records.checkpoint import ProgressMark
 from sandbox.records.run import FORMAT, RunRecord
-from sandbox.runs import checkpoints
+from sandbox.runs import checkpoints, policies
 from sandbox.runs.atomic import (
     remove_folder,
     remove_litter,
@@ -44,6 +44,8 @@ class RunWriter:
         self._lock, self._record = lock, record
         self._log: ProgressLog | None = None
         self._before: Path | None = None
+        self._empty_above = 3
+        """Folders above the run that go with it if it leaves them empty: algorithm, scenario, domain."""
 
     @staticmethod
     def create(root: Path, record: RunRecord) -> RunWriter:
@@ -59,8 +61,10 @@ class RunWriter:
         if strict(str(path)) != str(path):
             raise InvalidValueError(f"The runs directory '{strict(str(root))}' has a name that is not UTF-8.")
         with storage_errors(path):
+            made_root = not root.exists()
             path.mkdir(parents=True)
             writer = RunWriter(path, Lock.take(path), record)
+            writer._empty_above += made_root
             try:
                 writer.update(format=FORMAT, process=this_process(), status="running")
                 writer._log = ProgressLog(path / PROGRESS)
@@ -109,7 +113,9 @@ class RunWriter:
             self._record = self._record.without("error")
             self.update(process=this_process(), status="running")
             self._log = ProgressLog(self.path / PROGRESS, mark)
-            checkpoints.drop_newer(self.path / checkpoints.FOLDER, checkpoint.steps if checkpoint else -1)
+            steps = checkpoint.steps if checkpoint else -1
+            checkpoints.drop_newer(self.path / checkpoints.FOLDER, steps)
+            policies.drop_newer_policies(self.path, steps)
             if checkpoint is None and (self.path / TENSORBOARD).is_dir():
                 remove_folder(self.path / TENSORBOARD)
 
@@ -160,6 +166,11 @@ class RunWriter:
             self._before = path
         return path
 
+    def keep_policy(self, steps: int, write: Callable[[Path], None], most: int) -> None:
+        """Keep a policy of training; see `sandbox.runs.policies.keep_policy`."""
+        with self._explained():
+            policies.keep_policy(self.path, steps, write, most)
+
     def drop_checkpoints(self) -> None:
         """Remove all checkpoints: the run is done and keeps its policies."""
         root = self.path / checkpoints.FOLDER
@@ -188,11 +199,11 @@ class RunWriter:
         self.update(**entries)
 
     def discard(self) -> None:
-        """Remove the run directory, and the folders above it that it leaves empty."""
+        """Remove the run directory, and the folders that were made for it and that it leaves empty."""
         self.close()
         with self._explained():
             shutil.rmtree(self.path)
-            for folder in list(self.path.parents)[:4]:
+            for folder in list(self.path.parents)[: self._empty_above]:
                 if any(folder.iterdir()):
                     break
                 folder.rmdir()

@@ -67,6 +67,7 @@ class Monitor:
         self._recorded: list[EpisodeLog] = []
         self._policy: Callable[[], Policy] | None = None
         self._saved_at = None if past is None else self.steps
+        self._moments = self.steps * (plan.keep + 1) // plan.steps
         self._has_safe_points = self._announced = False
 
     def start(self) -> None:
@@ -110,6 +111,8 @@ class Monitor:
         elif self.validation.is_due(steps):
             self._validate_or_stop(state)
             self._checkpoint(state)
+        elif not self.validation.wanted and self._moment_is_due(steps):
+            self._keep(policy().save)
         elif state is not None and self._schedule.due and steps < self._plan.steps:
             self._checkpoint(state)
 
@@ -179,8 +182,21 @@ class Monitor:
             self._accept(validated)
 
     def _accept(self, validated: Validated) -> None:
+        if self.steps < self._plan.steps:
+            self._keep(lambda folder: share_files(validated.policy.folder, folder))
         self.validation.accept(validated)
         self.curves.write(self.steps, validated.record)
+
+    def _moment_is_due(self, steps: int) -> bool:
+        """Whether a policy is to be kept of a training without validations."""
+        due = steps * (self._plan.keep + 1) // self._plan.steps
+        newly, self._moments = due > self._moments and steps < self._plan.steps, due
+        return newly
+
+    def _keep(self, write: Callable[[Path], None]) -> None:
+        if self._plan.keep:
+            with self._stop.shielded():
+                self._writer.keep_policy(self.steps, write, self._plan.keep)
 
     def _stop_here(self, state: WriteState | None) -> NoReturn:
         self._checkpoint(state)

@@ -27,6 +27,7 @@ from sandbox.registry.resolve import require, resolve
 from sandbox.runs.code import code_of
 from sandbox.runs.directory import RECORD, Run
 from sandbox.runs.names import split_policy
+from sandbox.runs.policies import KEPT
 from sandbox.runs.provenance import local_time, packages, platform_facts, source_state
 from sandbox.scenarios.overrides import merged, parse_assignments
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -37,6 +38,7 @@ from sandbox.training.needs import Sources, find_sources, same_data, uses_many_e
 DEFAULT_NUM_ENVS_CHEAP = 8
 DEFAULT_NUM_ENVS_NATIVE = 64
 MAX_SEED = 2**31 - 1
+MAX_KEPT = 1000
 CHECKPOINT_EVERY = 60.0
 """Seconds between two checkpoints, where nothing else is asked for."""
 
@@ -59,6 +61,7 @@ class Plan:
         initial: Folder of the policy to start from.
         sources: What it learns from beside its environments.
         checkpoint_every: Seconds between checkpoints; 0 writes one at every safe point.
+        keep: Policies of training that the finished run keeps.
         track: Trackers besides TensorBoard.
         episodes: Test episodes an agent plays when training is done; None for no evaluation.
         command: The command line, for the record.
@@ -79,6 +82,7 @@ class Plan:
     initial: Path | None = None
     sources: Sources = field(default_factory=Sources)
     checkpoint_every: float = CHECKPOINT_EVERY
+    keep: int = KEPT
     track: tuple[str, ...] = ()
     episodes: int | None = None
     command: tuple[str, ...] | None = None
@@ -98,6 +102,7 @@ def make_plan(
     data: str | Path | None = None,
     expert: str | Path | None = None,
     checkpoint_every: float = CHECKPOINT_EVERY,
+    keep: int = KEPT,
     track: Sequence[str] = (),
     episodes: int | None = None,
     command: Sequence[str] | None = None,
@@ -113,6 +118,7 @@ def make_plan(
         hp: Hyperparameters that differ from the preset.
         init_from: Run directory (``DIR`` or ``DIR@best``) or policy folder to start from.
         checkpoint_every: Seconds between checkpoints.
+        keep: Policies of training that the finished run keeps, at most; 0 to 1,000.
         track: Trackers besides TensorBoard.
         episodes: Test episodes an agent plays when training is done; None for no evaluation.
         command: The command line to record.
@@ -138,6 +144,8 @@ def make_plan(
         raise InvalidValueError(f"The seed must be between 0 and {MAX_SEED}, not {seed}.")
     if not 0 <= checkpoint_every < float("inf"):
         raise InvalidValueError(f"checkpoint_every must be at least 0 seconds, not {checkpoint_every:g}.")
+    if not 0 <= keep <= MAX_KEPT:
+        raise InvalidValueError(f"keep must be between 0 and {MAX_KEPT:,} policies, not {keep}.")
     _require_recordable(scenario, config)
     count = num_envs or (preset.num_envs if preset else None) or _default_num_envs(scenario, algorithm)
     count = _positive("num_envs", count, num_envs)
@@ -161,6 +169,7 @@ def make_plan(
         initial=initial,
         sources=sources,
         checkpoint_every=checkpoint_every,
+        keep=keep,
         track=tuple(track),
         episodes=episodes,
         command=None if command is None else tuple(command),
@@ -209,6 +218,7 @@ def plan_from_run(run: Run) -> Plan:
         scenario,
         **arguments,
         checkpoint_every=CHECKPOINT_EVERY if record.checkpoint_every is None else record.checkpoint_every,
+        keep=KEPT if record.keep is None else record.keep,
         track=record.track,
         episodes=record.evaluate,
         command=record.command,
@@ -249,6 +259,7 @@ def record_of(plan: Plan) -> RunRecord:
         source=source_state(),
         command=plan.command,
         checkpoint_every=plan.checkpoint_every,
+        keep=plan.keep,
         track=plan.track,
         evaluate=plan.episodes,
         **{name: mark for name, mark in marks.items() if mark is not None},

@@ -25,6 +25,7 @@ from sandbox.records.run import BestRecord, ResumeRecord
 from sandbox.records.status import RunStatus
 from sandbox.registry.resolve import resolve
 from sandbox.runs.directory import BEST, POLICY, Run
+from sandbox.runs.policies import KEPT
 from sandbox.runs.provenance import local_time
 from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.given import as_scenario
@@ -56,6 +57,7 @@ def train(
     data: str | Path | None = None,
     expert: str | Path | None = None,
     checkpoint_every: float = CHECKPOINT_EVERY,
+    keep: int = KEPT,
     track: Sequence[str] = (),
     progress: Progress | None = None,
     command: Sequence[str] | None = None,
@@ -78,6 +80,8 @@ def train(
         expert: Baseline or run directory that says what to do in the states that the learner visits.
         checkpoint_every: Seconds between checkpoints, from which `sandbox.resume` goes on; 0 writes one
             at every safe point.
+        keep: Policies of validations that the finished run keeps, at most, spread over training: ``RUN@STEP``
+            plays them. Together they take at most 100 MB.
         track: Trackers that get the scalars besides TensorBoard: ``mlflow``, ``wandb``.
         progress: Is told how training goes on.
         command: The command line to record.
@@ -102,6 +106,7 @@ def train(
         data=data,
         expert=expert,
         checkpoint_every=checkpoint_every,
+        keep=keep,
         track=track,
         command=command,
     )

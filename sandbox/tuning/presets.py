@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,10 @@ def write_preset(source: Path | None, target: Path, algorithm: str, preset: Mapp
 def check_target(source: Path | None, target: Path, algorithm: str) -> None:
     """Raise now what `write_preset` would raise after hours of searching."""
     _changed(source, target, algorithm, {"steps": 1, "hyperparameters": {}})
+    folder = next(parent for parent in target.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        what = "cannot be written" if folder.is_dir() else "is a file, not a folder"
+        raise InvalidValueError(f"No preset can be written to '{target}': '{folder}' {what}.")
 
 
 def _changed(source: Path | None, target: Path, algorithm: str, preset: Mapping[str, Any]) -> str:

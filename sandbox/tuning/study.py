@@ -64,6 +64,11 @@ def open_study(folder: Path, name: str, *, lower: bool, storage: str | None, see
         raise
     except Exception as error:  # Optuna, SQLAlchemy and drivers raise types of their own
         where = storage or folder / JOURNAL
+        if storage and any(kind.__name__ == "ArgumentError" for kind in type(error).__mro__):
+            raise InvalidValueError(
+                f"--storage {storage} names no database that is known here: {error}.",
+                "For example sqlite:///trials.db.",
+            ) from error
         raise StorageError(f"The study in {where} cannot be opened: {error}", "See --storage.") from error
 
 

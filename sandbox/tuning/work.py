@@ -84,6 +84,7 @@ def _train_all(job: TrialJob, on_progress: OnProgress) -> TrialResult:
                 steps=job.training.steps,
                 num_envs=job.training.num_envs,
                 hp=job.training.hyperparameters,
+                keep=0,
             )
             plan = replace(plan, trial=folder.name)
             progress = _TrialProgress(folder, plan, index, len(job.seeds), values, on_progress)

@@ -11,7 +11,7 @@ from sandbox.records.comparison import COMPARISON, ComparisonRecord
 from sandbox.records.evaluation import EvaluationRecord
 from sandbox.records.labels import LABELS, LabelsRecord
 from sandbox.records.moves import MOVES, Find, MovesRecord
-from sandbox.records.progress import AXES, ProgressRow, column
+from sandbox.records.progress import AXES, ProgressRow, column, validation_figure
 from sandbox.records.settings import settings_of
 from sandbox.records.tuning import TUNING, TuningRecord
 from sandbox.report.data import metric_of
@@ -87,6 +87,7 @@ class Library:
             "pictures": [path.name for path in shown["picture"]],
             "films": [path.name for path in shown["film"]],
             "replays": [path.name for path in shown["replay"]],
+            "policies": _policies(run, records, metric),
             "moves": self._searches(f"{name}/{MOVES_FOLDER}/*"),
             "report": (run.path / REPORT).is_file(),
         }
@@ -284,6 +285,24 @@ class Library:
             known = (stamp, _grid_line(name, folder))
             self._known[f"{COMPARISONS}/{name}"] = known
         return known[1]
+
+
+def _policies(run: Run, records: list[ProgressRow], metric: str) -> list[Json]:
+    """Every policy of a run with the validation at its step, as ``@STEP`` names it."""
+    figure, record = validation_figure(metric), run.record
+    named = {
+        "final": record.steps_done if record.status == "done" else None,
+        "best": record.best.steps if record.best else None,
+    }
+    values = {row["steps"]: row[figure] for row in records if row.get(figure) is not None}
+    return [
+        {
+            "steps": steps,
+            "names": [name for name, at in named.items() if at == steps],
+            "value": values.get(steps),
+        }
+        for steps in run.policies()
+    ]
 
 
 def curves(records: list[ProgressRow]) -> dict[str, dict[str, list[float]]]:

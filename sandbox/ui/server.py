@@ -4,6 +4,7 @@ unless it lets people play by hand.
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -100,7 +101,7 @@ def _explained(handler: Callable[[_Pages, Request], Any]) -> Callable[[_Pages, R
             response: Response = await handler(self, request)
             return response
         except NotThereError:
-            return JSONResponse({"error": "There is no such thing here."}, 404)
+            return JSONResponse({"error": "There is no such run, comparison, search or file here."}, 404)
         except SandboxError as error:
             return JSONResponse({"error": error.message}, 422)
         except Exception:  # whatever is wrong with one run must not look like the end of the page
@@ -291,8 +292,12 @@ def serve(
     try:
         listener = _listen(host, port, kept.port)
     except (OSError, OverflowError, UnicodeError) as error:
+        no_host = isinstance(error, socket.gaierror | UnicodeError)
+        no_host |= getattr(error, "errno", None) in (errno.EADDRNOTAVAIL, socket.EAI_NONAME, socket.EAI_AGAIN)
+        cause = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
         raise InvalidValueError(
-            f"Cannot listen on {host}, port {port}: {error}.", "Try another --port."
+            f"Cannot listen on {host}, port {port}: {cause}.",
+            f"Try another {'--host' if no_host else '--port'}.",
         ) from error
     number, token = listener.getsockname()[1], kept.token
     keep_address(root, PageAddress(token, number))

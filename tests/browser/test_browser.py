@@ -481,7 +481,7 @@ def test_the_page_is_refused_without_token_and_under_a_foreign_name(
     page.get(f"http://foreign.example:{parts.port}/?{parts.query}")
     assert "not trusted" in page.page_source
     page.get(f"http://{parts.netloc}/file?id=toy/queue/ppo/x&name=../../../../../etc/passwd")
-    assert "no such thing" in page.page_source
+    assert "no such run" in page.page_source
 
 
 def test_a_report_on_the_page_cannot_reach_it(page: Any, served: tuple[Path, str]) -> None:

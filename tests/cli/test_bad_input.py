@@ -159,6 +159,13 @@ TYPED = [
     Case("weight in words", "info toy --reward step=much", "invalid-value", ("--reward step", "'much'")),
     Case("weight infinite", "info toy --reward step=.inf", "invalid-value", ("finite",)),
     Case("no such agent", "eval optmal --scenario toy", "unknown-name", ("agent 'optmal'", "mean optimal?")),
+    Case("runs that are not there", "eval runs/none", "damaged-run", ("'runs/none' is not a run directory",)),
+    Case(
+        "no near scenario",
+        "info traffic/qqqqqqqqqqqqqqqq",
+        "unknown-name",
+        ("Known: traffic/arterial-5", "traffic/two-way-single and ", " more."),
+    ),
     Case("agents of no scenario", "eval random", "invalid-value", ("No scenario", "--scenario")),
     Case("repeated and named", "run toy --from r", "invalid-value", ("--from repeats a run exactly",)),
     Case("repeated from nothing", "run --from r", "damaged-run", ("'r' is not a run directory",)),

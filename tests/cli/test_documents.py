@@ -290,3 +290,12 @@ def test_titles_from_a_file_cannot_steer_the_terminal(sandbox: Sandbox, tmp_path
         out = sandbox(*argv).out
         assert "a [2Jb" in out
         assert "\x1b[2J" not in out
+
+
+def test_help_says_in_a_whole_sentence_what_each_command_does(
+    sandbox: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    commands = sandbox("--help").out.partition("Commands:")[2].strip().splitlines()
+    assert len(commands) > 15
+    assert [line for line in commands if not line.endswith(".") or line.endswith("...")] == []

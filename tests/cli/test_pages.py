@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,3 +55,38 @@ def test_a_recorded_dataset_is_told_of(sandbox: Call, tmp_path: Path) -> None:
     assert outcome.document["episodes"] == 2
     assert outcome.document["dataset"] == "toy/stall-cheapest-v0"
     assert (tmp_path / outcome.document["folder"]).is_dir()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--host", "999.999.1.1"), "Try another --host."),
+        (("--host", "192.0.2.1"), "Try another --host."),  # of nobody (RFC 5737), so not of this machine
+        (("--port", "PORT"), "Try another --port."),
+    ],
+)
+def test_a_page_that_cannot_listen_says_what_to_change(
+    sandbox: Call, tmp_path: Path, options: tuple[str, str], says: str
+) -> None:
+    (tmp_path / "runs").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        outcome = sandbox("ui", *(option.replace("PORT", port) for option in options))
+    assert outcome.code == 2
+    assert says in outcome.err
+    assert "Errno" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    "argv", ["train toy/corridor --algo ppo --runs-dir FILE", "report latest --out FILE/r.html"]
+)
+def test_a_file_where_a_folder_is_needed_is_named(sandbox: Call, tmp_path: Path, argv: str) -> None:
+    short = ["--algo", "reinforce", "--steps", "64", "--quiet", "--set", "evaluation.validations=0"]
+    if argv.startswith("report"):
+        assert sandbox("train", "toy/corridor", *short).code == 0
+    (tmp_path / "FILE").write_text("kept")
+    outcome = sandbox(*argv.split())
+    assert outcome.code == 2
+    assert "'FILE' is a file, not a folder" in outcome.words
+    assert argv.split()[-2] in outcome.words
+    assert (tmp_path / "FILE").read_text() == "kept"

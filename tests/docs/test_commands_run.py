@@ -1,7 +1,8 @@
 """Every command that a page shows is run, page by page and in order, in a short form that ends soon.
 
 Slow: an hour or more of processor time. What needs a file of the reader's, a cluster, a person or a server is
-left out and listed in `LEFT_OUT`.
+left out and listed in `LEFT_OUT`. Those that are quick (`is_quick`) run in continuous
+integration, in this process.
 """
 
 from __future__ import annotations
@@ -16,10 +17,15 @@ from pathlib import Path
 import pytest
 from commands import COMMANDS, ROOT, Shown
 
+from sandbox.cli.main import main
 from sandbox.registry.discover import registry
 from sandbox.scenarios.resolve import load_scenario
 
-pytestmark = pytest.mark.slow
+LOOKS = ("list", "info")
+"""Commands that train and play nothing; each takes a second or two."""
+
+QUICK = ("bandits", "inventory")
+"""Domains whose classical methods play an episode in milliseconds."""
 
 LEFT_OUT = {
     r"\.(xml|sumocfg|aux|def|yaml|zip|pb\.txt)\b": "needs a file of the reader's",
@@ -61,6 +67,15 @@ OPTIONS = {
 def reason(shown: Shown) -> str | None:
     """Why a command is not run; None where it is."""
     return next((why for pattern, why in LEFT_OUT.items() if re.search(pattern, str(shown))), None)
+
+
+def is_quick(shown: Shown) -> bool:
+    """Whether a command's short form takes a second or two."""
+    if reason(shown) is not None:
+        return False
+    runs = any(_names_a_run(word) or word == "latest" for word in shown.words)
+    plays = shown.words[0] == "eval" and (scenario_of(shown) or "").partition("/")[0] in QUICK
+    return shown.words[0] in LOOKS or (plays and not runs)
 
 
 def scenario_of(shown: Shown) -> str | None:
@@ -146,6 +161,20 @@ def pages() -> Iterator[Path]:
     yield from dict.fromkeys(shown.page for shown in COMMANDS if reason(shown) is None)
 
 
+@pytest.mark.parametrize("shown", list(filter(is_quick, COMMANDS)), ids=str)
+def test_a_quick_command_runs(
+    shown: Shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SANDBOX_PLUGINS", "")
+    registry.cache_clear()
+    code = main(shortened(shown))
+    output = capsys.readouterr()
+    assert code == 0, f"sandbox {shown}\n{output.err}"
+    assert output.out.strip(), f"sandbox {shown} printed nothing"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("page", list(pages()), ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_commands_of_a_page_run_in_their_short_form(page: Path, tmp_path: Path) -> None:
     folder = Folder(tmp_path)

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 from sandbox_traffic.sumo.trips import Trips
 
+ACTUATED, DELAY_BASED = 3, 5
+"""SUMO's numbers of types of programs."""
+
 Switch = tuple[float, str, str]
 """``(time in s, signal, state)``: the signal shows the state from that time on."""
 
@@ -222,6 +225,9 @@ class Simulation(Protocol):
 
         Args:
             programs: A program for each signal, None for the network's own.
+
+        Raises:
+            InvalidValueError: For a program of type delay_based while vehicles are on the road.
         """
         ...
 

@@ -14,11 +14,19 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox.api import InvalidValueError
 from sandbox_traffic.sumo.compiled import CompiledLoop, LoopError
 from sandbox_traffic.sumo.drivers import Drivers
 from sandbox_traffic.sumo.errors import explain
 from sandbox_traffic.sumo.files import TemporaryFolder
-from sandbox_traffic.sumo.interface import SimulationSpec, Snapshot, SumoProgram, Switch, Vehicles
+from sandbox_traffic.sumo.interface import (
+    DELAY_BASED,
+    SimulationSpec,
+    Snapshot,
+    SumoProgram,
+    Switch,
+    Vehicles,
+)
 from sandbox_traffic.sumo.library import import_libsumo
 from sandbox_traffic.sumo.protocol import decode_advance, encode_advance
 from sandbox_traffic.sumo.trip_log import KEEP, OPTIONS, TripLog
@@ -148,9 +156,10 @@ class LocalSimulation:
 
     def follow(self, programs: Sequence[SumoProgram | None]) -> None:
         """Leave the signals to programs; see `Simulation.follow`."""
-        self._followed = True
         lights = self._sumo.trafficlight
         with self._errors():
+            self._require_empty_lanes(programs)
+            self._followed = True
             for signal, program in zip(self._spec.signals, programs, strict=True):
                 if program is not None:
                     steps = [
@@ -167,6 +176,19 @@ class LocalSimulation:
                 self._loop.follow()
             else:
                 self._read_signals()
+
+    def _require_empty_lanes(self, programs: Sequence[SumoProgram | None]) -> None:
+        """Refuse what ends SUMO 1.28 with a segmentation fault.
+
+        A new program of type delay_based brings detectors of areas. A vehicle that is on such an area already
+        tells the detector that it moves, and the detector looks for it among those that have entered.
+        """
+        new = any(program is not None and program.kind == DELAY_BASED for program in programs)
+        if new and self._sumo.vehicle.getIDCount():
+            raise InvalidValueError(
+                "SUMO's controller of type delay_based can only take over while the roads are empty.",
+                "At the beginning of an episode they are, unless it starts from a jam: --set config.jam=0.",
+            )
 
     def advance(self, switches: Sequence[Switch], until: float) -> None:
         """Simulate to time ``until``; see `Simulation.advance`."""

@@ -95,7 +95,7 @@ def compare(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> dict[str, Any] | int | None:
-    """Compare agents over scenarios and seeds, or check the claims of a course; only what is missing runs."""
+    """Compare agents over scenarios and seeds, or check a course. Only what is missing runs."""
     from sandbox.cli.show.comparison import grid_display, show_comparison
     from sandbox.comparison.api import compare as carry_out
     from sandbox.comparison.suites import parse_seeds

@@ -113,12 +113,16 @@ def scenario_of(
 ) -> ResolvedScenario:
     """The scenario that is named, or exactly the one that the first run among the agents was trained on."""
     from sandbox.api.errors import InvalidValueError
+    from sandbox.runs.directory import Run
     from sandbox.scenarios.resolve import load_scenario
 
     if scenario is not None:
         return load_scenario(scenario, changes, reward)
     runs = _runs(agents)
     if not runs:
+        missing = next((agent for agent in agents if "/" in agent), None)
+        if missing is not None:
+            Run.open(split_policy(missing)[0])  # says what is wrong with it
         raise InvalidValueError(
             "No scenario is named, and no agent is a run that would tell it.", "Add --scenario SCENARIO."
         )

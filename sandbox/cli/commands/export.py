@@ -26,7 +26,7 @@ def export(
     ] = 2,
     as_json: AsJson = False,
 ) -> dict[str, Any] | None:
-    """Export a policy, checked against the original on real observations."""
+    """Export a policy, and check it on real observations."""
     from sandbox.outputs.export import export as carry_out
 
     made = carry_out(run, form, out, episodes=episodes)

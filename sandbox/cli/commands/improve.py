@@ -51,7 +51,7 @@ def improve(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:
-    """Learn from a log; use the result only if it beats the log's behaviour."""
+    """Learn from a log, and use only what beats its behaviour."""
     from sandbox.cli.show.progress import progress_display
     from sandbox.improvement.improve import improve as carry_out
     from sandbox.scenarios.resolve import load_scenario

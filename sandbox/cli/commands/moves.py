@@ -85,7 +85,7 @@ def moves(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:
-    """Find decisions that no classical method takes, and prove what they are worth."""
+    """Find an agent's own moves, and prove what they are worth."""
     from sandbox.api.errors import UnknownNameError
     from sandbox.cli.show.moves import show_moves
     from sandbox.cli.show.progress import progress_display

@@ -34,7 +34,7 @@ def play(
     changes: Changes = None,
     as_json: AsJson = False,
 ) -> dict[str, Any] | None:
-    """Play an episode yourself; standard input may hold the choices, one a line."""
+    """Play an episode yourself. Standard input may hold the choices, one a line."""
     from sandbox.outputs.by_hand import HandSession
     from sandbox.scenarios.resolve import load_scenario
 

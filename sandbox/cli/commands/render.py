@@ -99,11 +99,16 @@ def _steps(every: int) -> str:
 
 def _default_out(scenario: ResolvedScenario, agents: list[str], view: str) -> Path:
     """In the run directory where one run is shown, else in the working directory."""
-    from sandbox.outputs.render import default_format
+    from sandbox.outputs.render import REPLAY, default_format
+    from sandbox.report.media import REPLAYS
+    from sandbox.runs.directory import RECORD, Run
 
     suffix = default_format(scenario, view)
-    folder = Path(split_policy(agents[0])[0])
-    if len(agents) == 1 and folder.is_dir():
-        return folder / f"{view}.{suffix}"
+    name, which = split_policy(agents[0])
+    folder, of = Path(name), "" if which in ("", "final") else f"-{which}"
+    if len(agents) == 1 and (folder / RECORD).is_file():
+        if view == REPLAY:  # the page's player lists what is there
+            return folder / REPLAYS / f"{Run.open(folder).algorithm}{of}.{suffix}"
+        return folder / f"{view}{of}.{suffix}"
     name = scenario.spec.id.partition("/")[2]
     return Path(f"{name}-{agents[0] if len(agents) == 1 else 'agents'}-{view}.{suffix}")

@@ -31,7 +31,7 @@ def report(
     ] = None,
     as_json: AsJson = False,
 ) -> dict[str, Any] | None:
-    """Write a report of runs, of a comparison or of a search into one file."""
+    """Write a report of runs, a comparison or a search into a file."""
     from sandbox.report.make import make_report
 
     path = make_report(targets, form, out)

@@ -9,6 +9,7 @@ import typer
 
 from sandbox.cli.options import (
     CHECKPOINT_EVERY,
+    KEEP,
     SCENARIO,
     AsJson,
     Changes,
@@ -19,6 +20,7 @@ from sandbox.cli.options import (
     Fresh,
     Hp,
     InitFrom,
+    Keep,
     NumEnvs,
     Quiet,
     Reward,
@@ -67,6 +69,7 @@ def run(
     data: Data = None,
     expert: Expert = None,
     checkpoint_every: CheckpointEvery = CHECKPOINT_EVERY,
+    keep: Keep = KEEP,
     track: Track = None,
     runs_dir: RunsDir = Path("runs"),
     as_json: AsJson = False,
@@ -100,6 +103,7 @@ def run(
         **arguments,
         fresh=fresh,
         checkpoint_every=checkpoint_every,
+        keep=keep,
         track=track or (),
         runs_dir=runs_dir,
         progress=progress_display(quiet, resolved.metric.name, resolved.metric.unit),

@@ -49,7 +49,7 @@ def runs(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
     as_json: AsJson = False,
 ) -> dict[str, Any] | None:
-    """List run directories; show, check, name, tag, archive or remove some."""
+    """List, show, check, name, tag, archive or remove runs."""
     from sandbox.api.errors import InvalidValueError, UnknownNameError
 
     if action not in ACTIONS:
@@ -253,6 +253,7 @@ def describe(run: Run) -> None:
         "packages": _pairs(record.packages),
         "command": shlex.join(record.command) if record.command else None,
         "repeat": f"sandbox run --from {run.path}",
+        "policies": ", ".join(f"@{steps}" for steps in run.policies()) or None,
         "files": ", ".join(sorted(path.name for path in run.path.iterdir() if path.name[0] != ".")),
     }
     for name, value in rows.items():

@@ -9,6 +9,7 @@ import typer
 
 from sandbox.cli.options import (
     CHECKPOINT_EVERY,
+    KEEP,
     Algo,
     AsJson,
     Changes,
@@ -17,6 +18,7 @@ from sandbox.cli.options import (
     Expert,
     Hp,
     InitFrom,
+    Keep,
     NumEnvs,
     Quiet,
     Reward,
@@ -48,6 +50,7 @@ def train(
     data: Data = None,
     expert: Expert = None,
     checkpoint_every: CheckpointEvery = CHECKPOINT_EVERY,
+    keep: Keep = KEEP,
     track: Track = None,
     runs_dir: RunsDir = Path("runs"),
     as_json: AsJson = False,
@@ -73,6 +76,7 @@ def train(
         data=data,
         expert=expert,
         checkpoint_every=checkpoint_every,
+        keep=keep,
         track=track or (),
         progress=progress_display(quiet, resolved.metric.name, resolved.metric.unit),
         command=["sandbox", *context.obj],

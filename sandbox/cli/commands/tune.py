@@ -83,7 +83,7 @@ def tune(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> dict[str, Any] | None:
-    """Search hyperparameters; the winner is trained anew on fresh seeds."""
+    """Search hyperparameters, and train the winner on fresh seeds."""
     from sandbox.cli.show.comparison import grid_display, show_comparison
     from sandbox.launch import Launching
     from sandbox.tuning.api import tune as carry_out

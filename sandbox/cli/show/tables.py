@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 
 
 def table(title: str, *columns: str) -> Table:
-    """An empty table whose first column is never wrapped."""
+    """An empty table whose first column is not wrapped, unless it holds a very long name."""
     from rich import box
     from rich.table import Table
 
     class _Table(Table):
         def add_row(self, *cells: Any, **options: Any) -> None:
+            if len(str(cells[0])) > LONGEST_UNWRAPPED:  # else it takes the room of all other columns
+                self.columns[0].no_wrap = False
             super().add_row(*(printable(cell) for cell in cells), **options)
 
     shown = _Table(
@@ -51,6 +53,9 @@ def show(console: Console, shown: Table) -> None:
     console.print(shown)
     console.print()
 
+
+LONGEST_UNWRAPPED = 44
+"""Characters up to which a name in the first column stays in one piece."""
 
 WIDE_TABLE = 100
 """Columns of a terminal from which a table shows what can also be left out."""

@@ -21,6 +21,8 @@ const sandboxCharts = (() => {
     return size === 0 ? "0" : String(Number(value.toPrecision(3)));
   }
 
+  /* Half the height of an axis on which all values are the same. */
+  const flat = (value) => Math.abs(value) / 10 || 1;
   function short(value) {
     const size = Math.abs(value);
     if (size >= 1e9) return Number((value / 1e9).toPrecision(4)) + "G";
@@ -53,6 +55,7 @@ const sandboxCharts = (() => {
       this.scaleButton.addEventListener("click", () => { this.log = !this.log; this.build(); });
       this.resetButton = element("button", "", "reset zoom");
       this.resetButton.type = "button";
+      this.resetButton.hidden = true; // until there is a zoom to take back
       this.resetButton.addEventListener("click", () => this.build());
       this.tools.append(this.legend, this.scaleButton, this.resetButton);
       this.area = element("div");
@@ -120,9 +123,10 @@ const sandboxCharts = (() => {
       const axis = { stroke: css("--soft"), font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif",
         grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, labelSize: 22 };
       this.zoomed = Boolean(zoom);
+      this.resetButton.hidden = !this.zoomed;
       this.plot = new uPlot({
         width: Math.max(this.width(), 80), height: this.height(), padding: [8, 26, 0, 0],
-        scales: { x: { time: false }, y: log ? { distr: 3 } : {} },
+        scales: { x: { time: false }, y: log ? { distr: 3 } : { range: (u, low, high) => low === high && low !== null ? [low - flat(low), low + flat(low)] : uPlot.rangeNum(low, high, 0.1, true) } },
         axes: [
           { ...axis, label: this.spec.x.label, size: 30, labelSize: 20, labelGap: 0, values: (u, ticks) => ticks.map(short) },
           { ...axis, label: this.spec.y.label, size: 58, values: (u, ticks) => ticks.map((v) => v === null ? "" : short(v)) },
@@ -132,7 +136,7 @@ const sandboxCharts = (() => {
         legend: { show: false },
         hooks: {
           setCursor: [(u) => this.tell(u)],
-          setSelect: [() => { this.zoomed = true; }],
+          setSelect: [(u) => { if (u.select.width > 0) { this.zoomed = true; this.resetButton.hidden = false; } }],
         },
       }, data, this.area);
       if (zoom) this.plot.setScale("x", { min: zoom.min, max: zoom.max });

@@ -223,7 +223,7 @@
     main.append(chooser(all, state.columns, (columns) => { state.columns = columns; writeAddress(); showOverview(main); }));
     if (state.columns.length) main.querySelector("details").open = true;
     const labelled = runs.some((run) => run.called || (run.tags || []).length);
-    const head = ["scenario", ...(labelled ? ["name, tags"] : []), "agent", "seed", "status", "steps", "test metric", "gap", "against best baseline", ...state.columns, "started"];
+    const head = ["scenario", ...(labelled ? ["name, tags"] : []), "agent", "seed", "status", "steps", "test metric", "gap", "best baseline", ...state.columns, "started"];
     const overview = table(head, runs.slice(0, 500).map((run) => {
       const link = element("a", "", run.scenario);
       link.href = `#${new URLSearchParams({ run: run.id })}`;
@@ -387,6 +387,7 @@
     }
     showResults(main, runs);
     showEpisodes(main, runs);
+    showPolicies(main, runs);
     showMoves(main, runs);
     if (one && one.play) { main.append(heading("Play against it")); sandboxPlay.mount(main.appendChild(element("div")), one); }
     if (sandboxSystem.known(runs).length) {
@@ -441,12 +442,13 @@
       known.get(run.problem).push(run);
     }
     const parts = [...known.values()];
-    const keys = [...new Set(parts.flatMap(([run]) => Object.keys(run.tested || {})))];
-    const differs = keys.filter((key) => new Set(parts.map(([run]) => String((run.tested || {})[key]))).size > 1);
     return parts.map((members) => {
       const [run] = members;
-      const what = parts.length > 1 ? differs.map((key) => `${key} ${(run.tested || {})[key] ?? "none"}`).join(", ") : "";
-      return { runs: members, title: parts.length > 1 ? run.scenario : "", what: what || (parts.length > 1 ? `hash ${String(run.record.scenario_hash).slice(0, 8)}` : "") };
+      const alike = parts.filter(([other]) => other.scenario === run.scenario); // what differs between scenarios is everything
+      const keys = [...new Set(alike.flatMap(([other]) => Object.keys(other.tested || {})))];
+      const differs = keys.filter((key) => new Set(alike.map(([other]) => String((other.tested || {})[key]))).size > 1);
+      const what = differs.map((key) => `${key} ${(run.tested || {})[key] ?? "none"}`).join(", ");
+      return { runs: members, title: parts.length > 1 ? run.scenario : "", what: what || (alike.length > 1 ? `hash ${String(run.record.scenario_hash).slice(0, 8)}` : "") };
     });
   }
 
@@ -457,13 +459,15 @@
     if (parts.length > 1) main.append(element("p", "soft small", "Only what has the same parameters, reward and test episodes is ranked together."));
     for (const part of parts) {
       const { evaluation } = part.runs[0];
-      if (part.title) main.append(element("h3", "", part.title), element("p", "soft small", part.what));
+      if (part.title) main.append(element("h3", "", part.title));
+      if (part.what) main.append(element("p", "soft small", part.what));
       const several = part.runs.length > 1;
       const limit = evaluation.limit;
       const head = ["agent", ...(several ? ["run"] : []), `mean ${evaluation.metric}`, "95 % interval", "against best baseline", ...(limit ? [`worse than ${limit.kind}`] : []), "return"];
       main.append(table(head, resultRows(part.runs), orderOf("results")));
       const few = evaluation.episodes < 5 ? " Fewer than 5 test episodes have no 95 % interval and carry no verdict." : "";
-      main.append(element("p", "soft small", `${evaluation.episodes} test ${evaluation.episodes === 1 ? "episode" : "episodes"} an agent. A difference is better or worse where the 95 % interval of the paired difference excludes zero.${few}`));
+      const chance = part.runs.some((run) => Object.values(run.evaluation.agents).some((agent) => agent.gap < 0)) ? ` Below the ${limit.kind} of these episodes lies only what was luckier in them.` : "";
+      main.append(element("p", "soft small", `${evaluation.episodes} test ${evaluation.episodes === 1 ? "episode" : "episodes"} an agent. A difference is better or worse where the 95 % interval of the paired difference excludes zero.${few}${chance}`));
     }
   }
 
@@ -548,6 +552,25 @@
     return box;
   }
 
+  /* Policies that can be played, with the command that films one. */
+  function showPolicies(main, runs) {
+    const shown = runs.filter((run) => run.policies.length);
+    if (!shown.length) return;
+    main.append(heading("Policies"));
+    const panes = element("div", "panes");
+    main.append(panes);
+    for (const run of shown) {
+      const pane = element("div", "pane");
+      if (runs.length > 1) { const head = element("h3"); head.append(dot(colourOf(run.id)), document.createTextNode(shortName(run))); pane.append(head); }
+      const rows = run.policies.map(({ steps, names, value }) => [valued(`@${steps}`, steps), names.map((name) => `@${name}`).join(", "), value]);
+      pane.append(table(["policy", "also", `validation ${run.metric.name}`], rows, orderOf(`policies ${run.id}`)));
+      const first = run.policies[0].steps;
+      const command = `sandbox render ${state.index.root}/${run.id}@${first}`;
+      pane.append(element("p", "soft small", "To film one, or to add its replay to this page:"), element("code", "command", command), element("code", "command", `${command} --view replay`));
+      panes.append(pane);
+    }
+  }
+
   function showDetails(main, runs) {
     main.append(heading("Details"));
     const panes = element("div", "panes");
@@ -579,7 +602,8 @@
     const now = rate && rate.y[rate.y.length - 1];
     const left = now > 0 && run.steps > run.steps_done ? `, about ${timeText((run.steps - run.steps_done) / now)} left` : "";
     const speed = rate && run.status === "running" ? `, ${figure(now)} steps/s${left}` : "";
-    host.textContent = ` ${Number(run.steps_done || 0).toLocaleString("en-US")} of ${Number(run.steps || 0).toLocaleString("en-US")} steps${speed}`;
+    const count = (number) => Number(number || 0).toLocaleString("en-US");
+    host.textContent = run.steps_done > run.steps ? ` ${count(run.steps_done)} steps, ${count(run.steps)} asked for` : ` ${count(run.steps_done)} of ${count(run.steps)} steps${speed}`;
   }
 
   const timeText = (seconds) => seconds < 90 ? `${Math.round(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h ${Math.round(seconds / 60) % 60} min`;
@@ -599,7 +623,9 @@
     state.charts = [];
     main.replaceChildren();
     const top = element("div", "top");
-    top.append(element("h1", "", grid.title || grid.suite));
+    const learned = Object.keys(grid.agents).filter((name) => grid.agents[name].kind === "learned");
+    const named = grid.title || (grid.suite === "compare" ? `${learned.join(", ")} on ${Object.keys(grid.scenarios).join(", ")}` : grid.suite);
+    top.append(element("h1", "", named));
     const link = element("a", "small", "Report");
     link.href = `/report?${new URLSearchParams({ grid: grid.id })}`;
     link.target = "_blank";
@@ -644,15 +670,19 @@
       if (series.length) main.append(chart(element("div", "chart"), () => ({ x: { label: "steps" }, y: { label: `${facts.metric}${["", "1"].includes(facts.unit) ? "" : ` (${facts.unit})`}, ${facts.better} is better` }, series, lines: [] })));
       const sign = facts.better === "lower" ? 1 : -1;
       const middle = (score) => score.iqm ?? score.mean;
+      const best = Object.values(grid.scores[scenario] || {}).map((score) => score.against_best_baseline && score.against_best_baseline.baseline).find(Boolean);
       const rows = Object.entries(grid.scores[scenario] || {}).sort(([, a], [, b]) => sign * ((middle(a) ?? Infinity) - (middle(b) ?? Infinity))).map(([agent, score]) => {
         const name = element("span");
         name.append(dot(colour(agent)), document.createTextNode(agent));
         const against = score.against_best_baseline;
-        const difference = element("span", "", agent === facts.optimum ? "optimum" : against ? differenceText(against) : "–");
+        const difference = element("span", "", agent === facts.optimum ? "optimum" : agent === best ? "best baseline" : against ? differenceText(against) : "–");
         if (against && agent !== facts.optimum) difference.append(badge(against.verdict));
         return [name, whole(score.kind === "learned" ? score.runs : null), middle(score), score.ci95 && score.ci95[0] !== null ? `[${figure(score.ci95[0])}, ${figure(score.ci95[1])}]` : "–", percent(score.gap), score.normalised, valued(difference, against ? against.difference : null)];
       });
-      if (rows.length) main.append(table(["agent", "runs", facts.metric, "95 % interval", facts.limit ? `worse than ${facts.limit.kind}` : "gap", "normalised", "against best baseline"], rows, orderOf(scenario)));
+      if (!rows.length) continue;
+      const scores = table(["agent", "runs", facts.metric, "95 % interval", facts.limit ? `worse than ${facts.limit.kind}` : "gap", "normalised", "against best baseline"], rows, orderOf(scenario));
+      scores.classList.add("overview");
+      main.append(scores);
     }
   }
 

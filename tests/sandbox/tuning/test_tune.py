@@ -137,6 +137,30 @@ def test_failed_trials_are_counted_and_a_search_without_any_result_says_why(
         search(tmp_path, trials=2, hp=["fail=true"])
 
 
+def test_trials_that_the_algorithm_refuses_before_its_first_step_fail_and_the_search_goes_on(
+    still: None, tmp_path: Path
+) -> None:
+    """Their run directory is taken back; the trial's folder went with it, and the search ended there."""
+    found = tune(
+        "toy/corridor",
+        "ppo",
+        trials=4,
+        seeds=1,
+        steps=64,
+        num_envs=2,
+        hp=["n_steps=8"],
+        params=["batch_size=16,512"],
+        retrain=0,
+        runs_dir=tmp_path,
+        launching=HERE,
+    )
+    counts = found.document["counts"]
+    assert counts["failed"] >= 1
+    assert counts["complete"] >= 1
+    reasons = [trial["error"] for trial in found.document["trials"] if trial["error"]]
+    assert all("larger than a rollout" in reason for reason in reasons)
+
+
 def test_impossible_searches_are_refused_before_anything_is_written(still: None, tmp_path: Path) -> None:
     with pytest.raises(InvalidValueError, match="trials"):
         search(tmp_path / "runs", trials=0)
