@@ -219,7 +219,7 @@ _COMMON = ("--plugin", "--allow")
 
 
 def _app_for(arguments: list[str]) -> typer.Typer:
-    """An app with the parser of the named command alone: those of all others take longer than `sandbox list`."""
+    """An app with the parser of the named command alone: those of all others take time at every start."""
     place = 0
     while place < len(arguments) and arguments[place].partition("=")[0] in _COMMON:
         place += 1 if "=" in arguments[place] else 2
