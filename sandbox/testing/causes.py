@@ -58,6 +58,11 @@ def baselines_only_look(subject: Subject) -> None:
             try:
                 for event, answer in _acted(subject, env, name):
                     trace.add(event, answer)
+            except SandboxError as refusal:
+                if name in subject.scenario.baselines():
+                    raise Violation(f"{name} cannot play: {refusal.message}") from refusal
+                cut(f"{name} is not for this scenario, which does not name it: {refusal.message}")
+                continue
             except Exception as error:
                 raise Violation(f"{name} raised {said(error)}") from error
         with subject.env() as env:
@@ -75,14 +80,16 @@ def reward_varies(subject: Subject) -> None:
     if not survey.trace.steps:
         raise NotApplicable("no step was played")
     seen = {name: [low, high] for name, (low, high) in survey.terms.items()}
-    for baseline in subject.task.baselines[: None if subject.level == "full" else 3]:
+    for name in subject.scenario.baselines()[: None if subject.level == "full" else 3]:
+        if name == "random":
+            continue
         with subject.env() as env:
-            for event, answer in _acted(subject, env, baseline.name):
+            for event, answer in _acted(subject, env, name):
                 if isinstance(event, Act):
-                    for name, value in answer.info.get("reward_terms", {}).items():
+                    for term, value in answer.info.get("reward_terms", {}).items():
                         values = np.asarray(value, float)
-                        if name in seen and values.size:
-                            seen[name] = [min(seen[name][0], values.min()), max(seen[name][1], values.max())]
+                        if term in seen and values.size:
+                            seen[term] = [min(seen[term][0], values.min()), max(seen[term][1], values.max())]
     weights = subject.scenario.reward.weights
     still = [name for name, (low, high) in seen.items() if low == high]
     counts_steps = any(seen[name][0] != 0.0 for name in still) and (

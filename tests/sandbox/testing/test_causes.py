@@ -12,6 +12,7 @@ import pytest
 from test_suite import Walk, broken, subject_of, with_step
 
 from sandbox.api import Baseline
+from sandbox.api.errors import InvalidValueError
 from sandbox.testing.suite import run_check
 from sandbox.testing.verdicts import take_cuts
 
@@ -55,6 +56,20 @@ def test_a_baseline_that_edits_the_simulation_is_found(policy):
     told = result(subject, "baselines-only-look")
     assert told.status == "failed"
     assert "the actions of nudge without nudge do not give its episode" in told.message
+
+
+def test_a_baseline_that_refuses_is_at_fault_where_the_scenario_names_it(monkeypatch):
+    def refuse(env):
+        raise InvalidValueError("It needs cells.")
+
+    subject = subject_of(Walk, baselines=(Baseline("refuses", refuse, "for other scenarios"),))
+    told = result(subject, "baselines-only-look")
+    assert (told.status, told.message) == ("failed", "refuses cannot play: It needs cells.")
+    monkeypatch.setattr(type(subject.scenario), "baselines", lambda scenario: [])
+    told = result(subject, "baselines-only-look")
+    assert told.status == "passed"
+    assert told.message == "refuses is not for this scenario, which does not name it: It needs cells."
+    assert result(subject, "reward-varies").status == "passed"
 
 
 def test_a_constant_reward_is_found():
