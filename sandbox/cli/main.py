@@ -6,6 +6,7 @@ for. This module alone writes the document, so that standard output holds it and
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 from collections.abc import Sequence
@@ -174,7 +175,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str], as_json: bool, stdout: Any) -> int:
     shown = _plugins_first(arguments) or ["--help"]
-    result = app(args=shown, prog_name="sandbox", standalone_mode=False, obj=arguments)
+    result = _app_for(shown)(args=shown, prog_name="sandbox", standalone_mode=False, obj=arguments)
     try:
         if as_json and isinstance(result, dict):
             print_document(result, stdout)
@@ -215,6 +216,19 @@ def _silence() -> None:
 
 
 _COMMON = ("--plugin", "--allow")
+
+
+def _app_for(arguments: list[str]) -> typer.Typer:
+    """An app with the parser of the named command alone: those of all others take time at every start."""
+    place = 0
+    while place < len(arguments) and arguments[place].partition("=")[0] in _COMMON:
+        place += 1 if "=" in arguments[place] else 2
+    named = [command for command in app.registered_commands if command.name in arguments[place : place + 1]]
+    if not named:
+        return app
+    only = copy.copy(app)
+    only.registered_commands, only.registered_groups = named, []
+    return only
 
 
 def _plugins_first(arguments: list[str]) -> list[str]:

@@ -129,8 +129,10 @@ class _Trial:
                 plan, policy = _trained(subject, name)
                 policy.save(Path(folder))
                 with subject.env() as env:
-                    loaded = bound(load_policy(Path(folder)), subject.scenario, getattr(env, "parallel", env))
-                    self.changed = _difference(subject, plan, policy, loaded)
+                    inner = getattr(env, "parallel", env)
+                    both = (policy, load_policy(Path(folder)))  # some plan in the environment, trained or not
+                    trained, loaded = (bound(each, subject.scenario, inner) for each in both)
+                    self.changed = _difference(subject, plan, trained, loaded)
         except SandboxError as error:
             self.error = error.message
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Checks of what has an effect and what has none: baselines, terms, parameters, actions on outer events."""
+"""Checks of what has an effect and what has none: baselines, terms, parameters, actions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -24,6 +24,12 @@ from sandbox.testing.verdicts import NotApplicable, Violation, cut
 
 STEPS = 200
 """Most steps of an episode that is played for one of these checks."""
+
+PARTS = 16
+"""Most numbers of an action whose effect is looked for one at a time."""
+
+Kind = Literal["low", "high", "random"]
+PICKED = {"low": "min", "high": "max"}
 
 
 def coverage(subject: Subject) -> str:
@@ -52,6 +58,11 @@ def baselines_only_look(subject: Subject) -> None:
             try:
                 for event, answer in _acted(subject, env, name):
                     trace.add(event, answer)
+            except SandboxError as refusal:
+                if name in subject.scenario.baselines():
+                    raise Violation(f"{name} cannot play: {refusal.message}") from refusal
+                cut(f"{name} is not for this scenario, which does not name it: {refusal.message}")
+                continue
             except Exception as error:
                 raise Violation(f"{name} raised {said(error)}") from error
         with subject.env() as env:
@@ -69,14 +80,16 @@ def reward_varies(subject: Subject) -> None:
     if not survey.trace.steps:
         raise NotApplicable("no step was played")
     seen = {name: [low, high] for name, (low, high) in survey.terms.items()}
-    for baseline in subject.task.baselines[: None if subject.level == "full" else 3]:
+    for name in subject.scenario.baselines()[: None if subject.level == "full" else 3]:
+        if name == "random":
+            continue
         with subject.env() as env:
-            for event, answer in _acted(subject, env, baseline.name):
+            for event, answer in _acted(subject, env, name):
                 if isinstance(event, Act):
-                    for name, value in answer.info.get("reward_terms", {}).items():
+                    for term, value in answer.info.get("reward_terms", {}).items():
                         values = np.asarray(value, float)
-                        if name in seen and values.size:
-                            seen[name] = [min(seen[name][0], values.min()), max(seen[name][1], values.max())]
+                        if term in seen and values.size:
+                            seen[term] = [min(seen[term][0], values.min()), max(seen[term][1], values.max())]
     weights = subject.scenario.reward.weights
     still = [name for name, (low, high) in seen.items() if low == high]
     counts_steps = any(seen[name][0] != 0.0 for name in still) and (
@@ -95,21 +108,49 @@ def reward_varies(subject: Subject) -> None:
 def parameters_matter(subject: Subject) -> str:
     """Every parameter has an effect on the small instance, or is at least read somewhere by the plugin."""
     trace = subject.survey.trace.upto(min(subject.survey.first, STEPS))
+    sources = _sources(subject.domain.name)  # without any, nothing can be said of what is read
+    fields = type(subject.scenario.config).model_fields
+    unread = [name for name in fields if _is_only_declared(sources, name)]
+    without = [name for name in unread if not _has_effect(subject, name, trace)]
+    if without:
+        raise Violation(
+            f"config.{', config.'.join(without)} has no effect, and nothing in the plugin reads it"
+        )
     clock, silent, untried = subject.clock(), [], []
-    for name in type(subject.scenario.config).model_fields:
+    for name in fields:
         if clock.over:
             untried.append(name)
         elif not _has_effect(subject, name, trace):
             silent.append(name)
-    sources = _sources(subject.domain.name)  # without any, nothing can be said of what is read
-    unread = [name for name in silent if _is_only_declared(sources, name)]
-    if unread:
-        raise Violation(
-            f"config.{', config.'.join(unread)} has no effect, and nothing in the plugin reads it"
-        )
     if untried:
         cut(f"not tried: {', '.join(untried)}")
     return f"no effect seen of {', '.join(silent)}" if silent else ""
+
+
+def actions_matter(subject: Subject) -> str:
+    """Unlike actions have unlike consequences; parts of an action of which none was seen are named."""
+    compared = _consequences(subject)
+    if compared is None:
+        raise NotApplicable("no two unlike actions were allowed")
+    if not compared:
+        raise Violation(
+            f"unlike sequences of actions after reset(seed={SEEDS[0]}) gave the same observations, rewards, "
+            "ends, masks and metrics: what an agent does has no effect, or its actions are not passed on"
+        )
+    with subject.env() as env:
+        shape: tuple[int, ...] = (getattr(env, "row_action_space", None) or env.action_space).shape or ()
+    if len(shape) != 1 or shape[0] < 2:
+        return ""
+    clock, parts = subject.clock(), range(min(shape[0], PARTS))
+    silent, untried = [], []
+    for part in parts:
+        if clock.over:
+            untried.append(f"action[{part}]")
+        elif _consequences(subject, part) is False:
+            silent.append(f"action[{part}]")
+    if untried:
+        cut(f"not tried: {', '.join(untried)}")
+    return f"no effect seen of {', '.join(silent)} of {shape[0]}" if silent else ""
 
 
 def outer_events(subject: Subject) -> None:
@@ -118,7 +159,7 @@ def outer_events(subject: Subject) -> None:
     That is what ``info["exogenous"]`` holds (demand, arrivals, prices, weather), and of metrics that are
     means what ``info["denominators"]`` counts at the end of an episode.
     """
-    first, second = ([answer.info for answer in _extreme(subject, kind)] for kind in ("low", "high"))
+    first, second = ([answer.info for _, answer in _extreme(subject, kind)] for kind in ("low", "high"))
     seen = False
     for step, (one_way, other_way) in enumerate(zip(first, second, strict=False)):
         for key in ("exogenous", "denominators"):
@@ -204,16 +245,54 @@ def _batched(observation: Element) -> Element:
     return np.asarray(observation)[None]
 
 
-def _extreme(subject: Subject, kind: str) -> list[Answer]:
-    """An episode in which the first, or the last, allowed action of a few random ones is always taken."""
+def _consequences(subject: Subject, part: int | None = None) -> bool | None:
+    """Whether unlike sequences of actions gave unlike answers; None if no actions were unlike.
+
+    Args:
+        subject: What is played.
+        part: The sequences differ in this number of an action only; in all of it if absent.
+    """
+    unlike = False
+    for limit in (STEPS // 10, STEPS):  # most effects are seen at once
+        first, *others = (_played(subject, kind, part, limit) for kind in ("low", "high", "random"))
+        for other in others:
+            pairs = list(zip(first, other, strict=False))
+            if any(answers != others for (_, answers), (_, others) in pairs):
+                return True
+            unlike |= any(digest(action) != digest(acted) for (action, _), (acted, _) in pairs)
+    return False if unlike else None
+
+
+def _played(subject: Subject, kind: Kind, part: int | None, limit: int) -> list[tuple[Element, Any]]:
+    """The action and the digests of each answer of such an episode."""
+    episode = _extreme(subject, kind, part, limit)
+    return [(getattr(event, "action", None), answer.digests()) for event, answer in episode]
+
+
+def _extreme(
+    subject: Subject, kind: Kind, part: int | None = None, limit: int = STEPS
+) -> Iterator[tuple[Reset | Act, Answer]]:
+    """An episode in which the least, the greatest or any of a few random allowed actions is always taken.
+
+    Args:
+        subject: What is played.
+        kind: Which of them.
+        part: Only this number of the action is chosen so, the others are those of the first action.
+        limit: Most steps.
+    """
     with subject.env() as env:
         choosers = [Chooser(env, seed=seed) for seed in range(8)]
 
         def choose(answer: Answer) -> Element:
-            options = sorted((chooser(answer) for chooser in choosers), key=_size)
-            return options[0 if kind == "low" else -1]
+            options = [chooser(answer) for chooser in choosers]
+            if part is None:
+                return options[1] if kind == "random" else sorted(options, key=_size)[-(kind == "high")]
+            chosen = np.array(options[0])
+            values = np.stack([np.asarray(option)[..., part] for option in options])
+            chosen[..., part] = values[1] if kind == "random" else getattr(values, PICKED[kind])(axis=0)
+            return chosen
 
-        return [answer for _, answer in steps(env, choose, SEEDS[0], STEPS, 2 * subject.budget.seconds)]
+        yield from steps(env, choose, SEEDS[0], limit, 2 * subject.budget.seconds)
 
 
 def _is_only_declared(sources: str, name: str) -> bool:

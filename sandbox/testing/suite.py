@@ -40,6 +40,7 @@ CHECKS: Mapping[str, Callable[[Subject], str | None]] = {
     "presets": episodes.presets,
     "reward-varies": causes.reward_varies,
     "parameters-matter": causes.parameters_matter,
+    "actions-matter": causes.actions_matter,
     "outer-events": causes.outer_events,
     "played-scenarios": causes.played_scenarios,
     "locked": lock.locked,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sandbox.cli.show.console import printable, stdout
+from sandbox.cli.show.console import stdout
 from sandbox.records.words import (
     MIN_EPISODES,
     RULE,
@@ -32,15 +32,10 @@ if TYPE_CHECKING:
 def table(title: str, *columns: str) -> Table:
     """An empty table whose first column is not wrapped, unless it holds a very long name."""
     from rich import box
-    from rich.table import Table
 
-    class _Table(Table):
-        def add_row(self, *cells: Any, **options: Any) -> None:
-            if len(str(cells[0])) > LONGEST_UNWRAPPED:  # else it takes the room of all other columns
-                self.columns[0].no_wrap = False
-            super().add_row(*(printable(cell) for cell in cells), **options)
+    from sandbox.cli.show.plain_table import PlainTable
 
-    shown = _Table(
+    shown = PlainTable(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False
     )
     for place, column in enumerate(columns):

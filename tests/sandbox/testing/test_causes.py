@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from test_suite import Walk, broken, subject_of, with_step
 
 from sandbox.api import Baseline
+from sandbox.api.errors import InvalidValueError
 from sandbox.testing.suite import run_check
 from sandbox.testing.verdicts import take_cuts
 
@@ -56,6 +59,20 @@ def test_a_baseline_that_edits_the_simulation_is_found(policy):
     assert "the actions of nudge without nudge do not give its episode" in told.message
 
 
+def test_a_baseline_that_refuses_is_at_fault_where_the_scenario_names_it(monkeypatch):
+    def refuse(env):
+        raise InvalidValueError("It needs cells.")
+
+    subject = subject_of(Walk, baselines=(Baseline("refuses", refuse, "for other scenarios"),))
+    told = result(subject, "baselines-only-look")
+    assert (told.status, told.message) == ("failed", "refuses cannot play: It needs cells.")
+    monkeypatch.setattr(type(subject.scenario), "baselines", lambda scenario: [])
+    told = result(subject, "baselines-only-look")
+    assert told.status == "passed"
+    assert told.message == "refuses is not for this scenario, which does not name it: It needs cells."
+    assert result(subject, "reward-varies").status == "passed"
+
+
 def test_a_constant_reward_is_found():
     def constant(self, observation, reward, terminated, truncated, info):
         info["reward_terms"] = {"place": 1.0, "moved": 0.0}
@@ -91,6 +108,42 @@ def test_outer_events_that_depend_on_actions_are_found():
     assert "with other actions info['exogenous'] of step" in told.message
     assert result(demand(depends=False), "outer-events").status == "passed"
     assert result(subject_of(Walk), "outer-events").status == "skipped", "it says nothing of outer events"
+
+
+def played_with(space, action_of):
+    """A walk that is told ``action_of(action)`` instead of the action."""
+
+    class Told(Walk):
+        def __init__(self, config, reward, render_mode=None):
+            super().__init__(config, reward, render_mode)
+            self.action_space = space
+
+        def step(self, action):
+            return super().step(action_of(action))
+
+    subject = subject_of(Told)
+    subject.budget = replace(subject.budget, seconds=60.0)  # no part is left out on a busy machine
+    return subject
+
+
+def test_actions_that_are_not_passed_on_are_found():
+    told = result(played_with(gym.spaces.Discrete(3), lambda action: 1), "actions-matter")
+    assert told.status == "failed"
+    assert "unlike sequences of actions after reset(seed=" in told.message
+    assert result(subject_of(Walk), "actions-matter").status == "passed"
+
+
+def test_a_part_of_an_action_without_effect_is_named():
+    two = gym.spaces.MultiDiscrete([3, 3])
+    told = result(played_with(two, lambda action: action[0]), "actions-matter")
+    assert (told.status, told.message) == ("passed", "no effect seen of action[1] of 2")
+    told = result(played_with(two, lambda action: (action[0] + action[1]) % 3), "actions-matter")
+    assert (told.status, told.message) == ("passed", "")
+
+
+def test_a_task_with_one_action_has_no_unlike_ones():
+    told = result(played_with(gym.spaces.Discrete(1), lambda action: 2), "actions-matter")
+    assert (told.status, told.message) == ("skipped", "no two unlike actions were allowed")
 
 
 def test_a_metric_that_leaves_out_the_unfinished_is_found():

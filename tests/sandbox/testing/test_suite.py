@@ -400,3 +400,13 @@ def test_a_future_that_its_seed_does_not_decide_is_told():
     assert run_check(subject_of(RedrawsGenerator, resume="state"), "redraws-future").status == "passed"
     result = run_check(subject_of(RedrawsOtherwise, resume="state"), "redraws-future")
     assert (result.status, "gave two futures" in result.message) == ("failed", True)
+
+
+def test_a_policy_that_plans_is_compared_where_it_can_plan() -> None:
+    from sandbox.registry.discover import registry
+    from sandbox.testing.agents import _tried
+    from sandbox.testing.subjects import subjects
+
+    (subject,) = [each for each in subjects(registry().domain("inventory")) if each.task.name == "newsvendor"]
+    trial = _tried(subject, "planning")
+    assert (trial.error, trial.changed) == (None, None)
