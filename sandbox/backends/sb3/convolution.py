@@ -13,6 +13,7 @@ import torch
 from gymnasium import spaces
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.preprocessing import preprocess_obs
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
@@ -88,6 +89,10 @@ class CellFeatures(BaseFeaturesExtractor):
         channels: Of each hidden layer.
         per_cell: Actions of each cell.
         activation: Nonlinearity.
+
+    Attributes:
+        compiled: Whether `sandbox.backends.sb3.fast.cells` computes the layers: the same numbers up to
+            rounding, in less time.
     """
 
     def __init__(
@@ -100,6 +105,7 @@ class CellFeatures(BaseFeaturesExtractor):
         self.key, self.flat = image_and_rest(observation_space)
         planes, height, width = _shape(observation_space, self.key)
         self.actions = per_cell * height * width
+        self.compiled = False
         self.summary = 2 * channels[-1] + CONTEXT
         super().__init__(observation_space, self.actions + self.summary)
         inputs = planes + sum(_shape(observation_space, key)[0] for key in self.flat)
@@ -124,6 +130,8 @@ class CellFeatures(BaseFeaturesExtractor):
     def forward(self, observation: PyTorchObs) -> Tensor:
         """Scores and summary, shape ``(batch, actions + summary)``."""
         image, flat = self._parts(observation)
+        if self.compiled:
+            return torch.cat(self.compiled_parts(observation), 1)
         rows = max(PART_SIZE // (self.widest * image.shape[2] * image.shape[3]), 1)
         if not self.training or len(image) <= rows:
             return self._score(image, flat)
@@ -138,6 +146,19 @@ class CellFeatures(BaseFeaturesExtractor):
             hidden = self.activation(layer(hidden) + from_context(context)[:, :, None, None])
         scores = SHARPNESS * (self.score(hidden) + self.direct(image)).flatten(1)
         return torch.cat([scores, hidden.mean((2, 3)), hidden.amax((2, 3)), context], 1)
+
+    def compiled_parts(self, observation: PyTorchObs) -> tuple[Tensor, Tensor]:
+        """Scores, shape ``(batch, actions)``, and summary, ``(batch, summary)``, by compiled loops."""
+        from sandbox.backends.sb3.fast.cells import cell_layers
+
+        image, flat = self._parts(observation)
+        context = self.context(torch.cat([image.mean((2, 3)), *flat], 1))
+        levels = torch.cat([part(context) for part in self.told], 1)
+        levels = levels + torch.cat([layer.get_parameter("bias") for layer in self.layers])
+        weights = [layer.get_parameter("weight").flatten(1) for layer in self.layers]
+        direct, score = (SHARPNESS * layer.weight.flatten(1) for layer in (self.direct, self.score))
+        scores, mean, greatest = cell_layers(image, levels, direct, *weights, score)
+        return scores, torch.cat([mean, greatest, context], 1)
 
     def _parts(self, observation: PyTorchObs) -> tuple[Tensor, list[Tensor]]:
         if isinstance(observation, Mapping):
@@ -184,11 +205,21 @@ class _Split(nn.Module):
         return value
 
 
+Judged = tuple[Tensor, Tensor, Tensor | None]
+"""Values, shape ``(batch, 1)``, log-probabilities and entropies, ``(batch,)`` each."""
+
+
 class CellPolicy(ActorCriticPolicy):
     """PPO's policy on cells."""
 
     def _build(self, lr_schedule: Schedule) -> None:
         _build(self, lr_schedule)
+
+    def evaluate_actions(self, obs: PyTorchObs, actions: Tensor) -> Judged:
+        """Values, log-probabilities and entropies of actions that were taken."""
+        if self.features_extractor.compiled:
+            return _judge(self, obs, actions, None)
+        return super().evaluate_actions(obs, actions)
 
 
 class MaskableCellPolicy(MaskableActorCriticPolicy):
@@ -196,6 +227,32 @@ class MaskableCellPolicy(MaskableActorCriticPolicy):
 
     def _build(self, lr_schedule: Schedule) -> None:
         _build(self, lr_schedule)
+
+    def evaluate_actions(
+        self, obs: PyTorchObs, actions: Tensor, action_masks: Tensor | None = None
+    ) -> Judged:
+        """Values, log-probabilities and entropies of actions that were taken."""
+        if self.features_extractor.compiled:
+            return _judge(self, obs, actions, action_masks)
+        return super().evaluate_actions(obs, actions, action_masks)  # type: ignore[arg-type]
+
+
+def _judge(
+    policy: ActorCriticPolicy | MaskableActorCriticPolicy,
+    observation: PyTorchObs,
+    actions: Tensor,
+    mask: Tensor | None,
+) -> Judged:
+    """What `evaluate_actions` gives, without the tensors that a chain of distributions keeps."""
+    from sandbox.backends.sb3.fast.cells import judge_choice
+
+    extractor, split = policy.features_extractor, policy.mlp_extractor
+    assert isinstance(extractor, CellFeatures)
+    assert isinstance(split, _Split)
+    seen = preprocess_obs(observation, policy.observation_space, normalize_images=policy.normalize_images)
+    scores, summary = extractor.compiled_parts(seen)
+    values = policy.value_net(split.value_net[1:](summary))
+    return values, *judge_choice(scores, actions.long(), None if mask is None else mask.bool())
 
 
 def _build(policy: ActorCriticPolicy | MaskableActorCriticPolicy, lr_schedule: Schedule) -> None:
