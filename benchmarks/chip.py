@@ -34,6 +34,7 @@ from sandbox_chip.placers.annealing import anneal
 from sandbox_chip.placers.greedy import greedy
 from sandbox_chip.placers.hill_climbing import hill_climbing
 from sandbox_chip.placers.initial import initial
+from sandbox_chip.placers.overlap_annealing import overlap_annealing
 from sandbox_chip.placers.rebuild import rebuild
 from sandbox_chip.placers.search import SearchBudget, SearchResult
 from sandbox_chip.problem import Problem, build_problem
@@ -233,11 +234,14 @@ def compare(
         "annealing": lambda seed: anneal(problem, SearchBudget(seconds, timer=timer), seed),
         "analytic": lambda seed: analytic(problem, SearchBudget(seconds, timer=timer), seed),
         "rebuild": lambda seed: rebuild(problem, SearchBudget(seconds, timer=timer), seed),
+        "overlap-annealing": lambda seed: overlap_annealing(
+            problem, SearchBudget(seconds, timer=timer), seed
+        ),
     }
     if initial(problem) is not None:
         methods["initial"] = lambda seed: initial(problem)
-    for search in (hill_climbing, anneal, analytic, rebuild):
-        search(problem, SearchBudget(None, 1), 0)  # compiled before any clock starts
+    for search in (hill_climbing, anneal, analytic, rebuild, overlap_annealing):
+        search(problem, SearchBudget(None, 20), 0)  # compiled before any clock starts
     results: dict[str, Any] = {}
     for name, method in methods.items():
         runs = [method(seed) for seed in range(seeds if name not in ("greedy", "initial") else 1)]

@@ -63,15 +63,17 @@ def overlap_annealing(
     degree = int(np.diff(arrays.entry_start).max(initial=1))
     nets, boxes = np.empty(2 * degree, np.int64), np.empty((2 * degree, 4))
     marks, stamp = np.zeros(len(arrays.net_weight), np.int64), 0
-    while (spent := budget.spent / SHARE) < 1:
-        batch = budget.batch(2000)
+    share = None if budget.seconds is None else SHARE * budget.seconds
+    first = SearchBudget(share, int(SHARE * budget.evaluations), budget.timer)
+    while (spent := first.spent) < 1:
+        batch = first.batch(2000)
         heat = unit * HOT * (COLD / HOT) ** spent
         reach = max(int(problem.grid / 2 * (1 - spent) ** 2), 2)
         cell = price * CHEAP * (DEAR / CHEAP) ** spent
         stamp = _make_moves(
             arrays, rng, places, shared, bounds, heat, cell, reach, batch, (nets, boxes, marks), stamp
         )
-        budget.done += batch
+        first.done += batch
         best.evaluations += batch
     legal = _legal(problem, places)
     if legal is not None:
@@ -79,8 +81,11 @@ def overlap_annealing(
         if cost < best.cost:
             best.cost, best.places = cost, legal
             best.record(budget)
-    last = rebuild(problem, budget, seed, best.places, REBUILD_TEMPERATURE)
-    last.history = best.history + last.history
+    passed = budget.elapsed
+    left = None if budget.seconds is None else max(budget.seconds - passed, 0.0)
+    rest = SearchBudget(left, budget.evaluations - first.done, budget.timer)
+    last = rebuild(problem, rest, seed, best.places, REBUILD_TEMPERATURE)
+    last.history = best.history + [(passed + seconds, cost) for seconds, cost in last.history]
     last.evaluations += best.evaluations
     return last
 
