@@ -78,10 +78,11 @@ def build_model(algorithm: SB3Algorithm, context: TrainContext, env: VecEnvAdapt
         )
     if compiled:
         from sandbox.backends.sb3.convolution import CellFeatures
+        from sandbox.backends.sb3.fast.cells import COMPILED
 
         extractor = model.policy.features_extractor
         assert isinstance(extractor, CellFeatures)
-        extractor.compiled = True
+        extractor.compiled = COMPILED
     model.set_logger(Logger(folder=None, output_formats=[]))
     return model
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from sandbox.api.types import Array
+from sandbox.backends.sb3.convolution import CompiledCells
 from sandbox.backends.sb3.fast.arrays import FORBIDDEN
 from sandbox.backends.sb3.fast.jit import njit
 
@@ -103,6 +104,9 @@ def judge_choice(scores: Tensor, actions: Tensor, mask: Tensor | None) -> tuple[
     """See `Choice.forward`."""
     results: tuple[Tensor, Tensor] = Choice.apply(scores, actions, mask)  # type: ignore[no-untyped-call]
     return results
+
+
+COMPILED = CompiledCells(cell_layers, judge_choice)
 
 
 def _plain(tensor: Tensor) -> Array:

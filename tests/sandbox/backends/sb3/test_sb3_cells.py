@@ -53,7 +53,7 @@ def test_scores_summaries_and_gradients_are_pytorchs(
     seen = observations(5, height, width)
     upstream = torch.randn(5, extractor.features_dim)
     results = []
-    for extractor.compiled in (False, True):
+    for extractor.compiled in (None, cells.COMPILED):
         extractor.zero_grad()
         features = extractor(seen)
         (features * upstream).sum().backward()
@@ -80,7 +80,7 @@ def test_actions_are_judged_as_by_sb3s_distributions(masked: bool) -> None:
     mask[:, 7] = True
     allowed = (mask.float(),) if masked else ()
     results = []
-    for policy.features_extractor.compiled in (False, True):
+    for policy.features_extractor.compiled in (None, cells.COMPILED):
         policy.zero_grad()
         parts = policy.evaluate_actions(seen, torch.full((6,), 7.0), *allowed)
         sum((part.flatten() * torch.linspace(-1, 2, 6)).sum() for part in parts).backward()
