@@ -246,7 +246,7 @@ class MaskableCellPolicy(MaskableActorCriticPolicy):
         """Values, log-probabilities and entropies of actions that were taken."""
         if self.features_extractor.compiled is not None:
             return _judge(self, obs, actions, action_masks)
-        return super().evaluate_actions(obs, actions, action_masks)  # type: ignore[arg-type]
+        return super().evaluate_actions(obs, actions, action_masks)
 
 
 def _judge(
