@@ -1,6 +1,6 @@
 """How fast macro placement is, and how placers compare at equal time: ratios of one run on one machine.
 
-    python -m benchmarks.chip [--design FILE.aux] [--seconds 2] [--compare 30]
+    python -m benchmarks.chip [--design FILE.aux] [--seconds 2] [--compare 30] [--train 2048]
 
 Measures on generated designs of 50, 250 and 1,000 macros, and on a given file: wire masks beside the
 slice update of MaskPlace written plainly in NumPy; greedy placements of the whole design a second; steps of
@@ -34,6 +34,7 @@ from sandbox_chip.placers.annealing import anneal
 from sandbox_chip.placers.greedy import greedy
 from sandbox_chip.placers.hill_climbing import hill_climbing
 from sandbox_chip.placers.initial import initial
+from sandbox_chip.placers.overlap_annealing import overlap_annealing
 from sandbox_chip.placers.rebuild import rebuild
 from sandbox_chip.placers.search import SearchBudget, SearchResult
 from sandbox_chip.problem import Problem, build_problem
@@ -51,7 +52,8 @@ def main() -> int:
     parser.add_argument("--grid", type=int, default=84, help="grid of the comparison")
     parser.add_argument("--seeds", type=int, default=1, help="seeds of the comparison")
     parser.add_argument("--picture", type=Path, help="draw cost against time of the comparison")
-    parser.add_argument("--only-compare", action="store_true", help="skip the speed measurements")
+    parser.add_argument("--train", type=int, default=0, help="steps of PPO with each backend, in turn")
+    parser.add_argument("--only-compare", action="store_true", help="skip speeds of kernels and environments")
     arguments = parser.parse_args()
     result: dict[str, Any] = {}
     if not arguments.only_compare:
@@ -59,6 +61,9 @@ def main() -> int:
         result["masks"] = mask_rates(arguments.seconds)
         result["environment"] = environment_rate(arguments.seconds)
         print(speed_tables(result), file=sys.stderr)
+    if arguments.train:
+        result["training"] = training_rates(arguments.train, arguments.seeds)
+        print(json.dumps(result["training"]), file=sys.stderr)
     if arguments.compare:
         problem = (
             build_problem(_read(arguments.design), arguments.grid)
@@ -219,6 +224,35 @@ def environment_rate(seconds: float) -> dict[str, float]:
     return {"grid": 32, "num_envs": 64, "steps_per_second": steps / spent}
 
 
+def training_rates(steps: int, rounds: int) -> dict[str, list[float]]:
+    """Steps a second of processor time of PPO with the preset of chip/large on 133 macros at G=84.
+
+    Each round trains with Stable-Baselines3's layers, then with compiled ones. What both do once, such as
+    reading and compiling, is done before.
+    """
+    import tempfile
+
+    import sandbox
+
+    changes = ["grid=84", "macros_min=133", "macros_max=133", "design_seed=1", "evaluation.validations=0"]
+    rates: dict[str, list[float]] = {"sb3": [], "fast": []}
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(rounds + 1):
+            for backend, found in rates.items():
+                begun = time.process_time()
+                sandbox.train(
+                    "chip/large",
+                    "ppo",
+                    steps=steps if turn else 16,
+                    changes=changes,
+                    hp={"backend": backend},
+                    runs_dir=folder,
+                )
+                if turn:
+                    found.append(steps / (time.process_time() - begun))
+    return rates
+
+
 def compare(
     problem: Problem, seconds: float, seeds: int, timer: Callable[[], float] = time.process_time
 ) -> dict[str, Any]:
@@ -233,11 +267,14 @@ def compare(
         "annealing": lambda seed: anneal(problem, SearchBudget(seconds, timer=timer), seed),
         "analytic": lambda seed: analytic(problem, SearchBudget(seconds, timer=timer), seed),
         "rebuild": lambda seed: rebuild(problem, SearchBudget(seconds, timer=timer), seed),
+        "overlap-annealing": lambda seed: overlap_annealing(
+            problem, SearchBudget(seconds, timer=timer), seed
+        ),
     }
     if initial(problem) is not None:
         methods["initial"] = lambda seed: initial(problem)
-    for search in (hill_climbing, anneal, analytic, rebuild):
-        search(problem, SearchBudget(None, 1), 0)  # compiled before any clock starts
+    for search in (hill_climbing, anneal, analytic, rebuild, overlap_annealing):
+        search(problem, SearchBudget(None, 20), 0)  # compiled before any clock starts
     results: dict[str, Any] = {}
     for name, method in methods.items():
         runs = [method(seed) for seed in range(seeds if name not in ("greedy", "initial") else 1)]

@@ -21,6 +21,7 @@ from sandbox_chip.placers.annealing import anneal
 from sandbox_chip.placers.greedy import start_placement
 from sandbox_chip.placers.hill_climbing import hill_climbing
 from sandbox_chip.placers.mixed_size import mixed_size
+from sandbox_chip.placers.overlap_annealing import overlap_annealing
 from sandbox_chip.placers.rebuild import rebuild
 from sandbox_chip.placers.search import SearchBudget
 from sandbox_chip.placers.walkers import go_with_the_winners
@@ -162,6 +163,15 @@ def annealing_policy(env: ChipEnvironment, seconds: float | None = None) -> Plac
 
     def search(problem: Problem, seconds: float | None, seed: int) -> Places:
         return anneal(problem, SearchBudget(seconds, 100_000), seed).places
+
+    return Replanner(env, search, seconds)
+
+
+def overlap_annealing_policy(env: ChipEnvironment, seconds: float | None = None) -> Placer:
+    """The baseline ``overlap-annealing``."""
+
+    def search(problem: Problem, seconds: float | None, seed: int) -> Places:
+        return overlap_annealing(problem, SearchBudget(seconds, 100_000), seed).places
 
     return Replanner(env, search, seconds)
 

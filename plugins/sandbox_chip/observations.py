@@ -13,11 +13,11 @@ from sandbox.api import ObservationField
 from sandbox_chip.designs import Design
 from sandbox_chip.dynamics import PlacementState
 from sandbox_chip.kernels.bitgrid import bit_is_set
-from sandbox_chip.kernels.jit import njit
+from sandbox_chip.kernels.jit import njit, vectorised
 from sandbox_chip.kernels.legality import legal_cells
 from sandbox_chip.kernels.problem_arrays import ProblemArrays
 from sandbox_chip.kernels.wirelength import half_perimeter, net_box, wire_mask
-from sandbox_chip.types import Bits, Bools, Bytes, Floats, Image, Ints, Places
+from sandbox_chip.types import Bits, Bools, Bytes, Floats, Image, Places
 
 OCCUPIED, RUDY, CONTACT, NEXT_LEGAL, NEXT_WIRE_MASK = range(5)
 """Planes that do not depend on the orientation."""
@@ -206,9 +206,7 @@ def _observe(
     scratch = np.empty((4, 2 * grid))
     line = np.empty(free.shape[1], np.uint64)
     legal = np.empty((grid, grid), np.uint8)
-    planes[:] = 0.0
     features[:] = 0.0
-    mask[:] = False
     num_free = _occupied_plane(arrays, free, planes[OCCUPIED])
     peak = _rudy_plane(rudy, planes[RUDY])
     features[0] = macro / count
@@ -221,6 +219,8 @@ def _observe(
     features[4] = to_come
     features[5] = num_free / (grid * grid)
     if macro >= count:
+        planes[CONTACT:] = 0.0
+        mask[:] = False
         return
     _contact_plane(arrays, macro, planes)
     expected = np.empty(bounds.shape)
@@ -229,9 +229,7 @@ def _observe(
         first = SHARED_PLANES + PLANES_PER_ORIENTATION * k
         num_legal = legal_cells(arrays, macro, k, free, line, legal)
         _copy_plane(legal, planes[first + LEGAL])
-        for j in range(grid):
-            for i in range(grid):
-                mask[(k * grid + j) * grid + i] = legal[j, i] == 1
+        _copy_mask(legal.reshape(-1), mask[k * grid * grid : (k + 1) * grid * grid])
         span = _wire_mask_plane(arrays, macro, k, bounds, scratch, planes[first + WIRE_MASK])
         expected_span = _wire_mask_plane(
             arrays, macro, k, expected, scratch, planes[first + EXPECTED_WIRE_MASK]
@@ -249,22 +247,25 @@ def _observe(
         features[15] = arrays.footprint_w[0, macro + 1] / grid
         features[16] = arrays.footprint_h[0, macro + 1] / grid
         features[17] = area_shares[macro + 1]
+    else:
+        planes[NEXT_LEGAL] = 0.0
+        planes[NEXT_WIRE_MASK] = 0.0
 
 
 @njit
 def _occupied_plane(arrays: ProblemArrays, free: Bits, plane: Image) -> int:
-    """Mark the cells that are not free in a plane of zeros; how many are free."""
-    num_free = arrays.grid * arrays.grid
+    """Mark the cells that are not free; how many are free."""
+    num_free = 0
     for j in range(arrays.grid):
         line = free[j]
         for i in range(arrays.grid):
-            if not bit_is_set(line, i):
-                plane[j, i] = 1.0
-                num_free -= 1
+            is_free = bit_is_set(line, i)
+            plane[j, i] = 0.0 if is_free else 1.0
+            num_free += is_free
     return num_free
 
 
-@njit
+@vectorised
 def _rudy_plane(rudy: Floats, plane: Image) -> float:
     """RUDY over its greatest value, which is returned."""
     peak = 1e-12
@@ -285,6 +286,12 @@ def _copy_plane(values: Bytes, plane: Image) -> None:
 
 
 @njit
+def _copy_mask(values: Bytes, mask: Bools) -> None:
+    for i in range(len(values)):
+        mask[i] = values[i] == 1
+
+
+@vectorised
 def _contact_plane(arrays: ProblemArrays, macro: int, planes: Image) -> None:
     """Share of the cells around the footprint that are occupied or outside.
 
@@ -292,30 +299,30 @@ def _contact_plane(arrays: ProblemArrays, macro: int, planes: Image) -> None:
     """
     grid = arrays.grid
     width, height = arrays.footprint_w[0, macro], arrays.footprint_h[0, macro]
-    table = np.zeros((grid + 3, grid + 3), np.int64)
+    table = np.zeros((grid + 3, grid + 3), np.int32)
     for j in range(grid + 2):
-        in_row = 0
+        in_row = np.int32(0)
+        inner = 0 < j <= grid
+        before, line = table[j], table[j + 1]
         for i in range(grid + 2):
-            edge = j in (0, grid + 1) or i in (0, grid + 1)
-            if edge or planes[OCCUPIED, j - 1, i - 1] > 0:
-                in_row += 1
-            table[j + 1, i + 1] = table[j, i + 1] + in_row
+            edge = not inner or i == 0 or i == grid + 1
+            in_row += np.int32(edge or planes[OCCUPIED, j - 1, i - 1] > 0)
+            line[i + 1] = before[i + 1] + in_row
     border = 2.0 * (width + height) + 4
+    plane = planes[CONTACT]
+    plane[:] = 0.0
+    columns = max(grid - width + 1, 0)
     for j in range(grid - height + 1):
-        for i in range(grid - width + 1):
-            around = _table_sum(table, i, j, width + 2, height + 2)
-            inside = _table_sum(table, i + 1, j + 1, width, height)
-            planes[CONTACT, j, i] = (around - inside) / border
+        bottom, top = table[j], table[j + height + 2]
+        low, high = table[j + 1], table[j + height + 1]
+        line_of_plane = plane[j]
+        for i in range(columns):
+            around = top[i + width + 2] - bottom[i + width + 2] - top[i] + bottom[i]
+            inside = high[i + width + 1] - low[i + width + 1] - high[i + 1] + low[i + 1]
+            line_of_plane[i] = (around - inside) / border
 
 
-@njit
-def _table_sum(table: Ints, column: int, row: int, width: int, height: int) -> int:
-    """Sum over a rectangle, from a summed-area table with a row and a column of zeros in front."""
-    right, top = column + width, row + height
-    return int(table[top, right] - table[row, right] - table[top, column] + table[row, column])
-
-
-@njit
+@vectorised
 def _wire_mask_plane(
     arrays: ProblemArrays, macro: int, k: int, bounds: Floats, scratch: Floats, plane: Image
 ) -> float:
@@ -332,12 +339,14 @@ def _wire_mask_plane(
     low_b, high_b = _range(b, rows)
     least = low_a + low_b
     span = max(high_a + high_b - least, 1e-12)
-    for j in range(grid):
-        for i in range(grid):
-            if i < columns and j < rows:
-                plane[j, i] = np.sqrt(min(max((a[i] + b[j] - least) / span, 0.0), 1.0))
-            else:
-                plane[j, i] = OUTSIDE
+    for j in range(rows):
+        line, level = plane[j], b[j]
+        for i in range(columns):
+            line[i] = np.sqrt(min(max((a[i] + level - least) / span, 0.0), 1.0))
+        for i in range(columns, grid):
+            line[i] = OUTSIDE
+    for j in range(rows, grid):
+        plane[j, :] = OUTSIDE
     return span
 
 

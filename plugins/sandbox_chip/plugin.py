@@ -72,6 +72,13 @@ BASELINES = (
         timed=True,
     ),
     Baseline(
+        "overlap-annealing",
+        "sandbox_chip.baselines:overlap_annealing_policy",
+        "annealing in which macros may overlap at a price that rises, then as rebuild",
+        "Sechen and Sangiovanni-Vincentelli 1985, TimberWolf",
+        timed=True,
+    ),
+    Baseline(
         "analytic",
         "sandbox_chip.baselines:analytic_policy",
         "quadratic placement, pulled apart by springs to its last legal placement",

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 from sandbox.api.errors import BrokenFileError
 from sandbox.api.files import open_regular
@@ -39,6 +39,12 @@ def input_fields(model: type[BaseModel]) -> dict[str, InputFile]:
             elif extra is InputFile:
                 fields[name] = InputFile()
     return fields
+
+
+def several_files(model: type[BaseModel]) -> set[str]:
+    """Fields of a config that name any number of input files, alone and behind ``config.``."""
+    names = {name for name in input_fields(model) if get_origin(model.model_fields[name].annotation) is tuple}
+    return names | {f"config.{name}" for name in names}
 
 
 def located(value: Any, mark: InputFile, locate: Callable[[str], Path]) -> Any:

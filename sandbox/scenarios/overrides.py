@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -13,8 +13,13 @@ _MAX_LENGTH = 10_000
 _MAX_WEIGHT = 1e300
 
 
-def parse_assignments(pairs: Sequence[str], option: str) -> dict[str, Any]:
+def parse_assignments(pairs: Sequence[str], option: str, several: Collection[str] = ()) -> dict[str, Any]:
     """Read ``key=value`` pairs; values are YAML scalars or flow lists, as in a scenario file.
+
+    Args:
+        pairs: The pairs; of two with one key the later one counts.
+        option: Where they were given, for messages.
+        several: Keys that may be given more than once: their values are gathered in a list.
 
     Raises:
         InvalidValueError: For a pair without ``=``, an empty key, a value that is not valid, or bytes that
@@ -27,7 +32,10 @@ def parse_assignments(pairs: Sequence[str], option: str) -> dict[str, Any]:
         key = key.strip()
         if not equals or not key:
             raise InvalidValueError(f"{option} takes name=value, not '{shorten(pair)}'.")
-        values[key] = _value(text, f"{option} {key}")
+        value = _value(text, f"{option} {key}")
+        if key in several and key in values:
+            value = _listed(values[key]) + _listed(value)
+        values[key] = value
     return values
 
 
@@ -71,6 +79,10 @@ def shorten(text: str, limit: int = 80) -> str:
     """``text``, printable and cut to ``limit`` characters, for use in a message."""
     clean = "".join(char if char.isprintable() else "�" for char in text)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list) else [value]
 
 
 def _require_text(text: str, option: str) -> None:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from sandbox.api.scenario import Scenario
     from sandbox.api.types import Json
 from sandbox.scenarios.changes import apply, apply_stated
-from sandbox.scenarios.files import Digest, input_digest, input_fields, located, named_files
+from sandbox.scenarios.files import Digest, input_digest, input_fields, located, named_files, several_files
 from sandbox.scenarios.find import search_path
 from sandbox.scenarios.hash import add_extensions, code_names, taking_part
 from sandbox.scenarios.paths import absolute_path
@@ -240,6 +240,9 @@ def load_scenario(
     file_scenario.check()
     if not assignments and not reward and not stated:
         return file_scenario
+    # Of a library of files each may be given by a --set of its own.
+    several = several_files(resolve(file_scenario.task.config))
+    assignments = parse_assignments(changes, "--set", several)
     preset, weights = split_reward(reward)
     raw = scenario.model_dump(mode="json")
     if preset is not None:

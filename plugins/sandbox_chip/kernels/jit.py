@@ -14,3 +14,9 @@ def njit(function: Function) -> Function:
     """Compile ``function`` in nopython mode when it is first called; its annotations are for readers."""
     compiled: Any = numba.njit(cache=True, nogil=True)(function)
     return cast(Function, compiled)
+
+
+def vectorised(function: Function) -> Function:
+    """As `njit`, with NumPy's rule for a division by zero: Python's keeps loops from being vectorised."""
+    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    return cast(Function, compiled)

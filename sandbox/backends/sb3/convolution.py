@@ -7,12 +7,14 @@ hundred weights whatever the grid, and what is learned at a cell applies to all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import torch
 from gymnasium import spaces
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.preprocessing import preprocess_obs
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
@@ -77,6 +79,19 @@ PART_SIZE = 2**22
 """Numbers of the largest intermediate tensor: memory of larger ones would come from the system each time."""
 
 
+class CompiledCells(NamedTuple):
+    """Other ways to compute what `CellFeatures` and its policies compute; `sandbox.backends.sb3.fast.cells`.
+
+    Attributes:
+        layers: From the image, what is added before each nonlinearity, and the weights of the direct scores,
+            of every layer and of the scores to scores, and mean and greatest of the last layer.
+        choice: From scores, actions and mask to log-probabilities and entropies.
+    """
+
+    layers: Callable[..., tuple[Tensor, Tensor, Tensor]]
+    choice: Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
+
+
 class CellFeatures(BaseFeaturesExtractor):
     """Scores of all actions, and beside them a summary of the whole for the critic.
 
@@ -88,6 +103,9 @@ class CellFeatures(BaseFeaturesExtractor):
         channels: Of each hidden layer.
         per_cell: Actions of each cell.
         activation: Nonlinearity.
+
+    Attributes:
+        compiled: What computes the layers in place of PyTorch: the same numbers up to rounding, in less time.
     """
 
     def __init__(
@@ -100,6 +118,7 @@ class CellFeatures(BaseFeaturesExtractor):
         self.key, self.flat = image_and_rest(observation_space)
         planes, height, width = _shape(observation_space, self.key)
         self.actions = per_cell * height * width
+        self.compiled: CompiledCells | None = None
         self.summary = 2 * channels[-1] + CONTEXT
         super().__init__(observation_space, self.actions + self.summary)
         inputs = planes + sum(_shape(observation_space, key)[0] for key in self.flat)
@@ -124,6 +143,8 @@ class CellFeatures(BaseFeaturesExtractor):
     def forward(self, observation: PyTorchObs) -> Tensor:
         """Scores and summary, shape ``(batch, actions + summary)``."""
         image, flat = self._parts(observation)
+        if self.compiled is not None:
+            return torch.cat(self.compiled_parts(observation), 1)
         rows = max(PART_SIZE // (self.widest * image.shape[2] * image.shape[3]), 1)
         if not self.training or len(image) <= rows:
             return self._score(image, flat)
@@ -138,6 +159,18 @@ class CellFeatures(BaseFeaturesExtractor):
             hidden = self.activation(layer(hidden) + from_context(context)[:, :, None, None])
         scores = SHARPNESS * (self.score(hidden) + self.direct(image)).flatten(1)
         return torch.cat([scores, hidden.mean((2, 3)), hidden.amax((2, 3)), context], 1)
+
+    def compiled_parts(self, observation: PyTorchObs) -> tuple[Tensor, Tensor]:
+        """Scores, shape ``(batch, actions)``, and summary, ``(batch, summary)``, by compiled loops."""
+        assert self.compiled is not None
+        image, flat = self._parts(observation)
+        context = self.context(torch.cat([image.mean((2, 3)), *flat], 1))
+        levels = torch.cat([part(context) for part in self.told], 1)
+        levels = levels + torch.cat([layer.get_parameter("bias") for layer in self.layers])
+        weights = [layer.get_parameter("weight").flatten(1) for layer in self.layers]
+        direct, score = (SHARPNESS * layer.weight.flatten(1) for layer in (self.direct, self.score))
+        scores, mean, greatest = self.compiled.layers(image, levels, direct, *weights, score)
+        return scores, torch.cat([mean, greatest, context], 1)
 
     def _parts(self, observation: PyTorchObs) -> tuple[Tensor, list[Tensor]]:
         if isinstance(observation, Mapping):
@@ -184,11 +217,21 @@ class _Split(nn.Module):
         return value
 
 
+Judged = tuple[Tensor, Tensor, Tensor | None]
+"""Values, shape ``(batch, 1)``, log-probabilities and entropies, ``(batch,)`` each."""
+
+
 class CellPolicy(ActorCriticPolicy):
     """PPO's policy on cells."""
 
     def _build(self, lr_schedule: Schedule) -> None:
         _build(self, lr_schedule)
+
+    def evaluate_actions(self, obs: PyTorchObs, actions: Tensor) -> Judged:
+        """Values, log-probabilities and entropies of actions that were taken."""
+        if self.features_extractor.compiled is not None:
+            return _judge(self, obs, actions, None)
+        return super().evaluate_actions(obs, actions)
 
 
 class MaskableCellPolicy(MaskableActorCriticPolicy):
@@ -196,6 +239,32 @@ class MaskableCellPolicy(MaskableActorCriticPolicy):
 
     def _build(self, lr_schedule: Schedule) -> None:
         _build(self, lr_schedule)
+
+    def evaluate_actions(
+        self, obs: PyTorchObs, actions: Tensor, action_masks: Tensor | None = None
+    ) -> Judged:
+        """Values, log-probabilities and entropies of actions that were taken."""
+        if self.features_extractor.compiled is not None:
+            return _judge(self, obs, actions, action_masks)
+        return super().evaluate_actions(obs, actions, action_masks)
+
+
+def _judge(
+    policy: ActorCriticPolicy | MaskableActorCriticPolicy,
+    observation: PyTorchObs,
+    actions: Tensor,
+    mask: Tensor | None,
+) -> Judged:
+    """What `evaluate_actions` gives, without the tensors that a chain of distributions keeps."""
+    extractor, split = policy.features_extractor, policy.mlp_extractor
+    assert isinstance(extractor, CellFeatures)
+    assert extractor.compiled is not None
+    assert isinstance(split, _Split)
+    seen = preprocess_obs(observation, policy.observation_space, normalize_images=policy.normalize_images)
+    scores, summary = extractor.compiled_parts(seen)
+    values = policy.value_net(split.value_net[1:](summary))
+    taken, allowed = actions.long(), None if mask is None else mask.bool()
+    return values, *extractor.compiled.choice(scores, taken, allowed)
 
 
 def _build(policy: ActorCriticPolicy | MaskableActorCriticPolicy, lr_schedule: Schedule) -> None:

@@ -18,7 +18,7 @@ from sandbox.backends.sb3.catalogue import SB3Algorithm
 from sandbox.backends.sb3.config.common import Config
 from sandbox.backends.sb3.config.off_policy import OffPolicyConfig
 from sandbox.backends.sb3.config.on_policy import OnPolicyConfig
-from sandbox.backends.sb3.fast.fit import uses_core
+from sandbox.backends.sb3.fast.fit import compiles_cells, uses_core
 from sandbox.backends.sb3.networks import Arguments, Network, extractor_kwargs, model_class, policy_alias
 from sandbox.backends.sb3.spaces import normalisable
 from sandbox.backends.sb3.vec_env import VecEnvAdapter
@@ -56,6 +56,12 @@ def build_model(algorithm: SB3Algorithm, context: TrainContext, env: VecEnvAdapt
 
         model_type = fast.fast_class(model_type, algorithm.capabilities.masks)
         arguments, policy_kwargs = arguments | fast.ARGUMENTS, policy_kwargs | fast.POLICY_ARGUMENTS
+    compiled = compiles_cells(config)
+    if compiled:
+        from sandbox.backends.sb3.fast.cell_rollout import lean_rollout
+
+        buffer = lean_rollout(env.observation_space, algorithm.capabilities.masks)
+        arguments["rollout_buffer_class"] = buffer
     with warnings.catch_warnings():
         # What SB3 warns of here is either checked before or of no concern (its advice on devices).
         warnings.simplefilter("ignore", UserWarning)
@@ -70,6 +76,13 @@ def build_model(algorithm: SB3Algorithm, context: TrainContext, env: VecEnvAdapt
             verbose=0,
             **arguments,
         )
+    if compiled:
+        from sandbox.backends.sb3.convolution import CellFeatures
+        from sandbox.backends.sb3.fast.cells import COMPILED
+
+        extractor = model.policy.features_extractor
+        assert isinstance(extractor, CellFeatures)
+        extractor.compiled = COMPILED
     model.set_logger(Logger(folder=None, output_formats=[]))
     return model
 

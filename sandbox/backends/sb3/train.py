@@ -11,12 +11,14 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from threadpoolctl import threadpool_limits
 
 from sandbox.api.algorithm import TrainContext, WriteState
 from sandbox.api.errors import RunFailedError
 from sandbox.backends.sb3.ahead import AheadPlayer, on_ray, require_ahead
 from sandbox.backends.sb3.catalogue import SB3Algorithm
 from sandbox.backends.sb3.config.common import Config
+from sandbox.backends.sb3.fast.fit import compiles_cells
 from sandbox.backends.sb3.fine_tuning import explore_by_policy, start_from
 from sandbox.backends.sb3.model import build_model
 from sandbox.backends.sb3.networks import Arguments, Network, build_policy
@@ -74,7 +76,13 @@ def train(algorithm: SB3Algorithm, context: TrainContext) -> SB3Policy:
             explore_by_policy(model)
         if algorithm.capabilities.masks:
             options["use_masking"] = context.masks
-        _learn(model, steps, options)
+        if compiles_cells(context.config):
+            with threadpool_limits(
+                1, user_api="blas"
+            ):  # as torch's threads, of the products in compiled loops
+                _learn(model, steps, options)
+        else:
+            _learn(model, steps, options)
         return snapshot(algorithm, model, context)
     finally:
         torch.set_num_threads(threads)

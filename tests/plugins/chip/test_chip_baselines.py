@@ -17,6 +17,7 @@ from sandbox_chip.kernels.wirelength import all_bounds, wirelength
 from sandbox_chip.placers.annealing import anneal
 from sandbox_chip.placers.greedy import greedy
 from sandbox_chip.placers.hill_climbing import hill_climbing
+from sandbox_chip.placers.overlap_annealing import overlap_annealing
 from sandbox_chip.placers.rebuild import rebuild
 from sandbox_chip.placers.search import SearchBudget
 from sandbox_chip.rest import rest
@@ -46,6 +47,7 @@ def play(env: Any, policy: Any, seed: int) -> dict[str, float]:
         (baselines.hill_climbing_policy, hill_climbing, 500),
         (baselines.annealing_policy, anneal, 100_000),
         (baselines.rebuild_policy, rebuild, 5_000),
+        (baselines.overlap_annealing_policy, overlap_annealing, 100_000),
     ],
 )
 def test_a_baseline_plays_what_its_search_finds_with_a_fixed_amount_of_work(

@@ -19,7 +19,7 @@ from sandbox_chip import costs
 from sandbox_chip.generator import Recipe, generate_problem
 from sandbox_chip.kernels.wirelength import all_bounds, wirelength
 from sandbox_chip.netlist import MACRO, PAD
-from sandbox_chip.placers import annealing, rebuild
+from sandbox_chip.placers import annealing, overlap_annealing, rebuild
 from sandbox_chip.placers.analytic import analytic
 from sandbox_chip.placers.annealing import anneal
 from sandbox_chip.placers.greedy import greedy, start_placement
@@ -35,6 +35,7 @@ SEARCHES: dict[str, tuple[Search, int]] = {
     "hill-climbing": (hill_climbing, 200),
     "annealing": (anneal, 6_000),
     "rebuild": (rebuild.rebuild, 600),
+    "overlap-annealing": (overlap_annealing.overlap_annealing, 6_000),
     "analytic": (analytic, 60),
 }
 """Each search with evaluations that take some 100 ms."""
@@ -72,7 +73,7 @@ def optimum(problem: Problem) -> float:
     )
 
 
-@pytest.mark.parametrize("name", ["hill-climbing", "annealing", "rebuild"])
+@pytest.mark.parametrize("name", ["hill-climbing", "annealing", "rebuild", "overlap-annealing"])
 def test_searches_reach_the_optimum_of_a_problem_small_enough_to_enumerate(name: str) -> None:
     problem = small_problem()
     search, evaluations = SEARCHES[name]
@@ -121,7 +122,7 @@ def test_the_same_seed_repeats_a_search(name: str) -> None:
         assert (runs[0].places != runs[2].places).any()
 
 
-@pytest.mark.parametrize("name", ["hill-climbing", "annealing", "rebuild"])
+@pytest.mark.parametrize("name", ["hill-climbing", "annealing", "rebuild", "overlap-annealing"])
 def test_a_search_never_ends_above_greedy_and_its_history_falls(name: str) -> None:
     problem = a_problem()
     search, evaluations = SEARCHES[name]
@@ -144,7 +145,7 @@ def test_what_annealing_adds_up_over_its_moves_is_the_wirelength(orientation: st
 def test_a_search_from_a_given_placement_never_ends_above_it() -> None:
     problem = a_problem()
     start = hill_climbing(problem, SearchBudget(None, 50), 1)
-    for search in (rebuild.rebuild, anneal):
+    for search in (rebuild.rebuild, anneal, overlap_annealing.overlap_annealing):
         result = search(problem, SearchBudget(None, 200), 2, start=start.places)
         assert result.cost <= start.cost + 1e-6
         assert result.history[0][1] == pytest.approx(start.cost)
@@ -236,6 +237,46 @@ def test_two_macros_alone_are_swapped_where_that_is_shorter() -> None:
     result = anneal(problem, budget, 0, start=crossed, chances=swap_only)
     assert result.cost == 0
     assert result.places.tolist() == [[0, 0, 0], [9, 9, 0]]
+
+
+# Annealing in which macros may overlap
+
+
+def moves_of_overlap_annealing(
+    problem: Problem, places: np.ndarray, heat: float, price: float, tries: int, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cells as the moves count them, and bounds of nets; ``places`` is changed."""
+    arrays, nets = problem.arrays, len(problem.arrays.net_weight)
+    covered, bounds = overlap_annealing._covered(arrays, places), all_bounds(arrays, places)
+    memory = np.empty(2 * nets, np.int64), np.empty((2 * nets, 4)), np.zeros(nets, np.int64)
+    rng = np.random.default_rng(seed)
+    overlap_annealing._make_moves(arrays, rng, places, covered, bounds, heat, price, 10, tries, memory, 0)
+    return covered, bounds
+
+
+@pytest.mark.parametrize("orientation", ["fixed", "any"])
+def test_moves_that_may_overlap_keep_count_of_cells_and_nets(orientation: str) -> None:
+    problem = a_problem(orientation)
+    places = greedy(problem).places
+    start = places.copy()
+    covered, bounds = moves_of_overlap_annealing(problem, places, 1e6, 0.0, 2000)
+    assert (places != start).any(0).tolist() == [True, True, orientation == "any"]
+    assert occupied_cells(problem, places).max() > 1
+    np.testing.assert_array_equal(covered, occupied_cells(problem, places))
+    np.testing.assert_allclose(bounds, all_bounds(problem.arrays, places))
+
+
+@pytest.mark.parametrize("orientation", ["fixed", "any"])
+def test_where_shared_cells_are_dear_no_move_shares_more(orientation: str) -> None:
+    problem = a_problem(orientation)
+    places = greedy(problem).places
+    moves_of_overlap_annealing(problem, places, 1e6, 0.0, 2000)
+    shared = []
+    for seed in range(60):
+        covered, _ = moves_of_overlap_annealing(problem, places, 1e-6, 1e9, 40, seed)
+        shared.append(int((covered * (covered - 1) // 2).sum()))
+    assert all(after <= before for before, after in itertools.pairwise(shared))
+    assert shared[-1] < shared[0]
 
 
 # Ruin and recreate

@@ -425,9 +425,11 @@ def test_no_rule_is_beyond_the_bound_of_a_scenario(scenario: str, agent: str) ->
     result = evaluate([agent, "random"], f"inventory/{scenario}", episodes=32)
     bound = result.bound()
     assert bound is not None
-    means = [result.mean(name) for name in (agent, "random")]
     sign = 1 if result.metric.better == "lower" else -1
-    assert all(sign * mean > sign * bound.value for mean in means)
+    for name in (agent, "random"):
+        # The bound is of the expected value: the mean of some episodes may lie a little beyond it.
+        values = sign * np.asarray(result.values(name), float).ravel()
+        assert values.mean() + 3 * values.std(ddof=1) / np.sqrt(len(values)) > sign * bound.value
 
 
 def test_where_the_demand_has_no_probabilities_there_is_no_bound() -> None:

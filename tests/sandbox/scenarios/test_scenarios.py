@@ -127,6 +127,18 @@ def test_input_files_start_at_the_scenarios_folder_and_at_the_working_directory_
         load_scenario(path, ["net=none.xml"])
 
 
+def test_files_of_a_list_are_given_one_by_one_or_together(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("tech.lef", "cells.lef", "macros.lef")]
+    for path in paths:
+        path.write_text("VERSION 5.8 ;\nEND LIBRARY\n")
+    for key in ("lef", "config.lef"):
+        apart = load_scenario("chip", [f"{key}={path}" for path in paths])
+        together = load_scenario("chip", [f"{key}=[{paths[0]},{paths[1]}]", f"{key}={paths[2]}"])
+        assert apart.config.lef == together.config.lef == tuple(map(str, paths))
+    # Of any other setting the later value counts.
+    assert load_scenario("chip", ["grid=20", "grid=24"]).config.grid == 24
+
+
 def test_value_with_a_scheme_is_left_to_the_plugin() -> None:
     scenario: Any = load_scenario("traffic/single-intersection")
     assert scenario.config.net == "generated:single-intersection"

@@ -101,13 +101,13 @@ class PpoConfig(_GradientOnPolicy):
     backend: Backend = Field(
         "sb3",
         description="what computes rollouts and updates: Stable-Baselines3, the fast core for multilayer "
-        "perceptrons, or auto: the core where the network is small",
+        "perceptrons, or auto: the core where the network is small; with convolution the layers alone",
     )
 
     @model_validator(mode="after")
     def _core_knows_the_policy(self) -> Self:
-        if self.backend == "fast" and self.convolution is not None:
-            raise ValueError("convolution needs backend=sb3: the fast core has no convolutional layers")
+        if self.backend == "fast" and self.convolution is not None and self.activation != "relu":
+            raise ValueError("convolution with backend=fast needs activation=relu")
         return self
 
     @model_validator(mode="after")

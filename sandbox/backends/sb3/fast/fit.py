@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 from gymnasium import spaces
 from stable_baselines3.common.preprocessing import is_image_space
 
@@ -25,6 +27,8 @@ def uses_core(algorithm: SB3Algorithm, config: Config, observation_space: Space)
     if backend == "sb3":
         return False
     network = Network.of(algorithm, config)
+    if network.convolution is not None:
+        return False
     images = _has_convolution(observation_space)
     if backend == "fast":
         if images:
@@ -34,7 +38,14 @@ def uses_core(algorithm: SB3Algorithm, config: Config, observation_space: Space)
             )
         return True
     small = max(network.net_arch or (64,)) <= MAX_UNITS
-    return small and not images and network.convolution is None and not algorithm.recurrent
+    return small and not images and not algorithm.recurrent
+
+
+def compiles_cells(config: Config) -> bool:
+    """Whether the layers of a policy that scores cells are computed by `sandbox.backends.sb3.fast.cells`."""
+    backend: str = getattr(config, "backend", "sb3")
+    cells = getattr(config, "convolution", None) is not None and config.activation == "relu"
+    return cells and backend != "sb3" and importlib.util.find_spec("numba") is not None
 
 
 def _has_convolution(space: Space) -> bool:

@@ -364,8 +364,6 @@ def test_images_are_refused_with_a_way_out_before_anything_starts() -> None:
                 {"n_steps": 8, "batch_size": 8, "backend": "fast"},
             )
         assert "backend=sb3" in str(refused.value.hint)
-    with pytest.raises(ValidationError, match="convolution needs backend=sb3"):
-        config_of("ppo")(backend="fast", convolution=[8])
     with pytest.raises(ValidationError, match="recurrent-ppo needs backend=sb3"):
         config_of("recurrent-ppo")(backend="fast")
 
