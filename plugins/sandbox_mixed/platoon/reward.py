@@ -19,6 +19,7 @@ class Interval:
         effort: Mean square of the acceleration of automated vehicles, m²/s⁴.
         correction: By how much the gap filter slowed automated vehicles down, m/s².
         speed: Mean speed of all vehicles behind the leader, m/s.
+        spacing: Mean of the vehicles from the leader to the last, in units of 10 m.
         collision: 1 if vehicles have touched.
     """
 
@@ -27,6 +28,7 @@ class Interval:
     effort: Array
     correction: Array
     speed: Array
+    spacing: Array
     collision: Array
 
 
@@ -47,6 +49,7 @@ REWARDS = Rewards(
         ),
         RewardTerm("correction", weight=-0.1, unit="m/s²", description="what the gap filter took away"),
         RewardTerm("speed", unit="m/s", description="mean speed of all vehicles"),
+        RewardTerm("spacing", unit="10 m", description="mean spacing of the vehicles, leader to last"),
         RewardTerm("collision", weight=-5.0, description="1 if vehicles have touched; the episode ends"),
     ],
     presets={"fast": {"speed": 0.005}},
