@@ -38,8 +38,9 @@ REWARDS = Rewards(
     [
         RewardTerm("fuel", weight=-0.1, unit="g/s", description="fuel, mean over vehicles", source=_CIRCLES),
         RewardTerm(
-            "wide", weight=-0.05, unit="10 m", description="gap above the widest permitted one, at most 30"
+            "spacing", weight=-0.15, unit="10 m", description="mean spacing of the vehicles, leader to last"
         ),
+        RewardTerm("wide", unit="10 m", description="gap above the widest permitted one, at most 30"),
         RewardTerm(
             "effort",
             weight=-0.01,
@@ -49,9 +50,8 @@ REWARDS = Rewards(
         ),
         RewardTerm("correction", weight=-0.1, unit="m/s²", description="what the gap filter took away"),
         RewardTerm("speed", unit="m/s", description="mean speed of all vehicles"),
-        RewardTerm("spacing", unit="10 m", description="mean spacing of the vehicles, leader to last"),
         RewardTerm("collision", weight=-5.0, description="1 if vehicles have touched; the episode ends"),
     ],
-    presets={"fast": {"speed": 0.005}},
+    presets={"wide": {"spacing": 0.0, "wide": -0.05}, "fast": {"speed": 0.005}},
     default="frugal",
 )
