@@ -26,8 +26,7 @@ from sandbox_mixed.sumo.reward import Interval
 from sandbox_mixed.sumo.road import OBSERVED_SEGMENTS
 
 TOP_LIMIT = 23.0
-"""Speed limit that the action 1 stands for in the bottleneck, m/s; -1 is 0, and in between it grows with the
-square, because what holds traffic back is slow: with limits of 2 m/s or more nothing does."""
+"""Speed limit that the action 1 stands for in the bottleneck, m/s."""
 
 SEGMENTS = 11
 
@@ -62,7 +61,7 @@ class SumoTraffic:
         if self._config.command == "acceleration":
             return accelerations / self._config.max_acceleration
         speeds: Floats = self.seen[None, :, 0] + accelerations * self.interval
-        return 2.0 * speeds / self._config.top_speed - 1.0
+        return 2.0 * np.sqrt(np.maximum(speeds, 0.0) / self._config.top_speed) - 1.0
 
     def local(self) -> Local:
         """What controlled vehicles measure, shape ``(1, k)``."""
@@ -80,9 +79,9 @@ class SumoRoad:
       ahead (5 m/s), gap (20 m), difference to the vehicle behind and its gap, shape ``(25,)``; in the
       bottleneck for 11 segments the vehicles (in tens), automated vehicles (in tens) and mean speed (10
       m/s), shape ``(33,)``.
-    - Action: accelerations from -1 to 1 times ``max_acceleration``, or with ``command: speed`` speeds, -1 for
-      0 and 1 for ``top_speed``; in the bottleneck speed limits of automated vehicles in six segments, -1
-      for 0 and 1 for 23 m/s, growing with the square.
+    - Action: accelerations from -1 to 1 times ``max_acceleration``, or with ``command: speed`` speeds up to
+      ``top_speed``; in the bottleneck speed limits up to 23 m/s of automated vehicles in six segments; see
+      `speeds_of`.
     - Termination: vehicles touch. Truncation: after ``horizon`` seconds.
     """
 
@@ -159,9 +158,9 @@ class SumoRoad:
         """What vehicles are told: accelerations, speeds or speed limits."""
         config = self.config
         if self.scene.command == "limit":
-            commands = TOP_LIMIT * ((share + 1) / 2) ** 2
+            commands = speeds_of(share, TOP_LIMIT)
         elif self.scene.command == "speed":
-            commands = config.top_speed * (share + 1) / 2
+            commands = speeds_of(share, config.top_speed)
         else:
             commands = share * config.max_acceleration
         listed: list[float] = commands.tolist()
@@ -257,6 +256,16 @@ class SumoRoad:
             "bottleneck": 3 * SEGMENTS,
         }
         return sizes[self.config.network]
+
+
+def speeds_of(share: Floats, most: float) -> Floats:
+    """Speeds that actions from -1 to 1 stand for: 0 to ``most``, growing with the square.
+
+    What holds traffic back is slow: an automated vehicle gathers the others behind it, or lets fewer of them
+    into a bottleneck, below a quarter of the speed of free traffic, where a new policy begins with this.
+    """
+    speeds: Floats = most * ((share + 1.0) / 2.0) ** 2
+    return speeds
 
 
 def observation_fields(env: Any) -> list[ObservationField]:

@@ -85,7 +85,7 @@ def test_vehicles_of_the_figure_eight_begin_evenly_spread():
 
 def test_commanded_speeds_are_approached_with_the_greatest_acceleration():
     config = SumoConfig(
-        network="figure-eight", command="speed", top_speed=6.0, max_acceleration=1.5, decision_steps=10
+        network="figure-eight", command="speed", top_speed=12.0, max_acceleration=1.5, decision_steps=10
     )
     env = make(config, REWARDS["speed"])
     env.reset(seed=0)
