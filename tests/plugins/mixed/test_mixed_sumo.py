@@ -105,6 +105,17 @@ def test_a_controller_drives_alike_by_accelerations_and_by_speeds():
     assert by_speed["spread"] == pytest.approx(by_acceleration["spread"], abs=0.3)
 
 
+def test_who_gathers_the_others_behind_it_lets_all_pass_the_crossing_of_the_figure_eight():
+    config = SumoConfig(
+        network="figure-eight", command="speed", max_acceleration=3.0, decision_steps=10,
+        horizon=150.0, measured=150.0,
+    )  # fmt: skip
+    driven = play_on_sumo(config, human)
+    metrics = play_on_sumo(config, follower_stopper)
+    assert metrics["collisions"] == 0
+    assert metrics["speed"] > 1.6 * driven["speed"]
+
+
 def test_an_episode_that_dies_says_so_and_an_episode_is_a_process_of_its_own():
     env = make(SumoConfig(network="figure-eight"), REWARDS["speed"])
     env.reset(seed=0)
