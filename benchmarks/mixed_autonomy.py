@@ -13,7 +13,7 @@ import argparse
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -127,13 +127,16 @@ def learned(runs: list[Path]) -> list[dict[str, Any]]:
 
 def frontier(runs: list[Path]) -> dict[str, Any]:
     """Fuel against throughput behind 60 generated leaders: trained policies beside controllers whose settings
-    run from close to far."""
+    run from close to far, and beside a vehicle that knows what the leader will do."""
+    from benchmarks.known_leader import KnownLeader
     from sandbox_mixed.config import PlatoonConfig
     from sandbox_mixed.controllers import ProportionalIntegral
     from sandbox_mixed.platoon import core
 
-    def played(make_policy: Any, catch_up: float = core.CATCH_UP) -> dict[str, float]:
-        envs = core.make_vec(PlatoonConfig(sees="errors", decision_steps=10), PLATOON_REWARDS["frugal"], 60)
+    def played(
+        make_policy: Any, catch_up: float = core.CATCH_UP, sees: Literal["errors", "history"] = "errors"
+    ) -> dict[str, float]:
+        envs = core.make_vec(PlatoonConfig(sees=sees, decision_steps=10), PLATOON_REWARDS["frugal"], 60)
         observation, info = envs.reset(seed=list(range(9000, 9060)))
         policy, over = make_policy(envs), False
         policy.reset(60)
@@ -147,14 +150,16 @@ def frontier(runs: list[Path]) -> dict[str, Any]:
 
     standard = core.CATCH_UP
     result: dict[str, Any] = {"human": played(baselines.human)}
-    for width in (15.0, 23.0, 35.0, 50.0, 70.0, 100.0):
+    for width in (15.0, 23.0, 35.0, 50.0, 70.0, 100.0, 150.0, 250.0):
         law = ProportionalIntegral(catch_up=8.0, lower=7.0, width=width)
         result[f"PI, 8 m/s over {width:g} m"] = played(lambda envs, law=law: baselines._pi(envs, law))
     for catch_up in (2.0, 3.0, 4.0, 5.0, 6.0, 8.0):
         result[f"FollowerStopper, {catch_up:g} m/s"] = played(baselines.follower_stopper, catch_up)
     core.CATCH_UP = standard
+    for price in (0.1, 0.03, 0.01, 0.003):
+        result[f"leader known, {price:g} m/s⁴"] = played(lambda envs, price=price: KnownLeader(envs, price))
     for run in runs:
-        result[str(run)] = played(trained(run))
+        result[str(run)] = played(trained(run), sees="history")
     return result
 
 

@@ -45,7 +45,7 @@ class Controller:
 
     def act(self, observation: Any, mask: Array | None = None, deterministic: bool = True) -> Array:
         """Accelerations as shares of the greatest, one row an environment or an agent."""
-        wanted = self._rule(self._core.traffic.local()) / self._core.config.max_acceleration
+        wanted = self._core.traffic.actions(self._rule(self._core.traffic.local()))
         return np.clip(wanted, -1.0, 1.0).astype(np.float32).reshape(len(observation), -1)
 
     def save(self, directory: Path) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sandbox_mixed.safety import GapFilter
 
 PositiveSpeed = Annotated[float, Field(gt=0, le=100)]
-Sees = Literal["local", "local-and-mean", "errors"]
+Sees = Literal["local", "local-and-mean", "errors", "history"]
 
 
 class DriverConfig(BaseModel):
@@ -162,6 +162,12 @@ class SumoConfig(ControlConfig):
     vehicles: int = Field(22, ge=2, le=500, description="vehicles on the ring")
     length: tuple[float, float] = Field((220.0, 270.0), description="of the ring, least and greatest, m")
     bunching: float = Field(40.0, ge=0, le=1e5, description="part of the ring that is empty at first, m")
+    command: Literal["acceleration", "speed"] = Field(
+        "acceleration",
+        description="what actions are but in the bottleneck: accelerations, or speeds from 0 to top_speed "
+        "that are approached with max_acceleration",
+    )
+    top_speed: PositiveSpeed = Field(10.0, description="largest speed that can be commanded, m/s")
     share: float = Field(0.1, ge=0, le=1, description="automated share of the inflow (merge, bottleneck)")
     flow: float = Field(
         2000.0, gt=0, le=10000, description="inflow of the highway or bottleneck, veh/h; Flow's: 2000, 2500"

@@ -28,11 +28,15 @@ SCALES: dict[str, tuple[float, ...]] = {
     "local": (10.0, 5.0, 20.0),
     "local-and-mean": (10.0, 5.0, 20.0, 10.0),
     "errors": (10.0, 1.0, 10.0, 1.0),
+    "history": (10.0, 2.0, 10.0, 2.0, 2.0, 2.0, 2.0),
 }
 """Units of the entries of an observation; see `observed`."""
 
 CLIP = 10.0
 """Greatest entry of an observation."""
+
+TRAILS = (5.0, 20.0, 80.0)
+"""Time constants of the running means of the speed of the vehicle ahead, s."""
 
 MEMORY = 38.0
 """Time over which the mean of an automated vehicle's own speed is taken, s (Stern et al. 2018)."""
@@ -47,12 +51,15 @@ class Local:
         ahead: Of the vehicle ahead, m/s.
         gap: To it, from bumper to bumper, m.
         mean: Of the own speed over the last `MEMORY` seconds, m/s.
+        trails: Running means of the speed of the vehicle ahead with the time constants `TRAILS`, m/s, shape
+            ``(rows, k, 3)``.
     """
 
     speed: Floats
     ahead: Floats
     gap: Floats
     mean: Floats
+    trails: Floats
 
 
 class Traffic:
@@ -85,9 +92,12 @@ class Traffic:
         )
         self._automated, self._slots = automated, np.full(vehicles, -1, np.int64)
         self._slots[automated] = np.arange(len(automated))
+        self._ahead = (automated + 1) % vehicles
         self._automated.flags.writeable = self._slots.flags.writeable = False
         self.recent = np.zeros((rows, max(1, round(MEMORY / self.interval)), len(automated)))
         self.newest = np.zeros(rows, np.int64)
+        self.trails = np.zeros((rows, len(automated), len(TRAILS)))
+        self._fading = np.exp(-self.interval / np.array(TRAILS))
         self.tally = np.zeros((rows, COLUMNS))
         self.by_vehicle = np.zeros((rows, len(automated), OWN_COLUMNS))
 
@@ -106,6 +116,7 @@ class Traffic:
         self.lanes.collided[rows] = False
         self.recent[rows] = self.lanes.speed[rows][:, None, self._automated]
         self.newest[rows] = 0
+        self.trails[rows] = self.lanes.speed[rows][:, self._ahead, None]
 
     def advance(
         self,
@@ -148,20 +159,25 @@ class Traffic:
         index = np.arange(len(self.newest)) if rows is None else rows
         self.newest[index] = (self.newest[index] + 1) % self.recent.shape[1]
         self.recent[index, self.newest[index]] = lanes.speed[:, self._automated]
+        ahead = lanes.speed[:, self._ahead, None]
+        self.trails[index] = ahead + self._fading * (self.trails[index] - ahead)
 
     def means(self, column: int) -> Floats:
         """Mean over the steps of the last call, shape ``(rows,)``; see the tally's columns."""
         mean: Floats = self.tally[:, column] / self._config.decision_steps
         return mean
 
+    def actions(self, accelerations: Floats) -> Floats:
+        """The actions that stand for some accelerations, m/s², shape ``(rows, k)``."""
+        return accelerations / self._config.max_acceleration
+
     def local(self) -> Local:
         """What automated vehicles measure now."""
         lanes, here = self.lanes, self._automated
-        vehicles = lanes.speed.shape[1]
-        ahead = (here + 1) % vehicles
+        ahead = self._ahead
         lap = np.where(ahead == 0, 1.0, 0.0) * lanes.length[:, None]
         gap = lanes.position[:, ahead] + lap - lanes.position[:, here] - self._driver.length
-        return Local(lanes.speed[:, here], lanes.speed[:, ahead], gap, self.recent.mean(1))
+        return Local(lanes.speed[:, here], lanes.speed[:, ahead], gap, self.recent.mean(1), self.trails)
 
     def observe(self) -> NDArray[np.float32]:
         """What policies see, shape ``(rows, k, features)``."""
@@ -174,6 +190,7 @@ class Traffic:
             **lanes,
             "recent": self.recent.copy(),
             "newest": self.newest.copy(),
+            "trails": self.trails.copy(),
             "tally": self.tally.copy(),
             "by_vehicle": self.by_vehicle.copy(),
         }
@@ -182,6 +199,7 @@ class Traffic:
         """Go back to a state."""
         self.lanes = Lanes(*(np.array(state[name]) for name in Lanes._fields))
         self.recent, self.newest = np.array(state["recent"]), np.array(state["newest"])
+        self.trails = np.array(state["trails"])
         self.tally, self.by_vehicle = np.array(state["tally"]), np.array(state["by_vehicle"])
 
 
@@ -192,13 +210,17 @@ def observed(local: Local, sees: str) -> NDArray[np.float32]:
     also the mean of the own speed (10 m/s). ``errors``: speed (10 m/s), difference to the vehicle ahead (1
     m/s), gap (10 m), and by how much the mean of the own speed exceeds the speed (1 m/s): a controller near
     uniform flow answers to differences of 0.1 m/s, which the others show as 0.01, and that of speed and mean
-    as one between two entries.
+    as one between two entries. ``history``: the same with differences in 2 m/s, and running means of the
+    speed of the vehicle ahead less the own speed: how fast traffic has been, which says how fast it will be
+    when the vehicle ahead has braked.
     """
     parts = [local.speed, local.ahead - local.speed, local.gap]
     if sees == "local-and-mean":
         parts.append(local.mean)
-    elif sees == "errors":
+    elif sees != "local":
         parts.append(local.mean - local.speed)
+    if sees == "history":
+        parts.extend(np.moveaxis(local.trails, -1, 0) - local.speed)
     scaled = [part / scale for part, scale in zip(parts, SCALES[sees], strict=True)]
     return np.clip(np.stack(scaled, axis=-1), -CLIP, CLIP).astype(np.float32)
 
@@ -220,6 +242,20 @@ FIELDS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("speed difference", "1 m/s", "speed of the vehicle ahead less one's own, −10 to 10 m/s"),
         ("gap", "10 m", "to the vehicle ahead, bumper to bumper, at most 100 m"),
         ("mean less speed", "1 m/s", f"own mean over the last {MEMORY:g} s less the speed, −10 to 10 m/s"),
+    ),
+    "history": (
+        _SPEED,
+        ("speed difference", "2 m/s", "speed of the vehicle ahead less one's own, −20 to 20 m/s"),
+        ("gap", "10 m", "to the vehicle ahead, bumper to bumper, at most 100 m"),
+        ("mean less speed", "2 m/s", f"own mean over the last {MEMORY:g} s less the speed, −20 to 20 m/s"),
+        *(
+            (
+                f"mean ahead over {constant:g} s less speed",
+                "2 m/s",
+                "running mean of the speed of the vehicle ahead less one's own speed, −20 to 20 m/s",
+            )
+            for constant in TRAILS
+        ),
     ),
 }
 """Name, unit and meaning of what an automated vehicle sees, in the order of `SCALES`."""
@@ -259,8 +295,11 @@ def rows_of(lanes: Lanes, rows: Integers) -> Lanes:
 
 def observation_space(agents: int, sees: str) -> spaces.Box:
     """Of some automated vehicles together."""
-    low = np.array([0.0, -CLIP, -CLIP, 0.0 if sees == "local-and-mean" else -CLIP], np.float32)
-    low = np.tile(low[: len(SCALES[sees])], agents)
+    low = np.full(len(SCALES[sees]), -CLIP, np.float32)
+    low[0] = 0.0
+    if sees == "local-and-mean":
+        low[3] = 0.0
+    low = np.tile(low, agents)
     return spaces.Box(low, np.full(len(low), CLIP, np.float32))
 
 

@@ -120,7 +120,7 @@ RING = Task(
 
 PLATOON = Task(
     name="platoon",
-    version=2,
+    version=3,
     title="An automated vehicle and a platoon behind a leader with a recorded speed",
     config="sandbox_mixed.config:PlatoonConfig",
     make="sandbox_mixed.platoon.core:make",
@@ -165,7 +165,7 @@ RING_AGENTS = replace(
 PLATOON_AGENTS = replace(
     PLATOON,
     name="platoon-agents",
-    version=1,
+    version=2,
     title="The platoon with several automated vehicles, each of them an agent",
     agents="parallel",
     make="sandbox_mixed.agents:make_platoon",
@@ -176,7 +176,7 @@ PLATOON_AGENTS = replace(
 
 SUMO = Task(
     name="sumo",
-    version=1,
+    version=2,
     title="The ring, and Flow's figure-eight, merge and bottleneck, on SUMO",
     config="sandbox_mixed.config:SumoConfig",
     make="sandbox_mixed.sumo.core:make",

@@ -33,7 +33,8 @@ class Judgement:
     Attributes:
         estimates: Of its return by method; importance sampling needs discrete actions.
         difference: Of its return from the behaviour's, by fitted Q.
-        lower: Lower bound of the difference, at the level that many candidates leave.
+        lower: Lower bound of the difference, at the level that many candidates leave, less what the estimate
+            is beyond all that the logged rewards allow: so much its values are wrong at least.
         unseen: Share of its steps, in episodes put together from the log, that the log shows nothing near.
         accepted: Whether it may be deployed.
         reason: Why, or why not.
@@ -96,8 +97,9 @@ def _judged(
         estimates["doubly_robust"] = weighted_doubly_robust(log, decisions, theta, ratio)
         estimates["weighted_importance_sampling"] = weighted_importance_sampling(log, ratio)
         estimates["importance_sampling"] = importance_sampling(log, ratio)
-    lower = difference.lower(level)
     least, most = (bound / (1 - log.gamma) for bound in _rewards(log))
+    beyond = max(value.mean - most, least - value.mean, 0.0)
+    lower = difference.lower(level) - beyond
     against = [
         name
         for name, estimate in estimates.items()
@@ -105,10 +107,17 @@ def _judged(
     ]
     if not trusted:
         reason = "the values do not give the behaviour's own return back"
+    elif lower <= 0 < lower + beyond:
+        reason = (
+            "its estimate is beyond what any policy can earn with the logged rewards by more than its lead"
+        )
     elif lower <= 0:
         reason = "its lower bound does not pass the behaviour"
-    elif not least <= value.mean <= most:
-        reason = "its estimate is beyond what any policy can earn with the logged rewards"
+    elif beyond > 0 and chain.lower(level) <= logged.mean:
+        reason = (
+            "its estimate is beyond what any policy can earn with the logged rewards, and chained steps do "
+            "not say that it is better"
+        )
     elif unseen > MAX_FAR:
         reason = f"it does in {100 * unseen:.0f} % of its steps what the log shows nothing of"
     elif against:

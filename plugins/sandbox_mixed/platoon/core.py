@@ -134,6 +134,7 @@ class Platoon:
             effort=tally[:, JERKINESS] / steps,
             correction=tally[:, CORRECTION] / steps,
             speed=tally[:, SPEED] / steps,
+            spacing=self.spacing() / 10.0,
             collision=traffic.lanes.collided.astype(np.float64),
         )
 
@@ -144,15 +145,19 @@ class Platoon:
         excess: Floats = np.clip(local.gap - permitted, 0.0, MAX_WIDE) / 10.0
         return excess
 
+    def spacing(self) -> Floats:
+        """Mean of the vehicles from the leader to the last, m, shape ``(rows,)``."""
+        position = self.traffic.lanes.position
+        mean: Floats = (position[:, -1] - position[:, 0]) / (position.shape[1] - 1)
+        return mean
+
     def _account(self) -> None:
         tally = np.where(np.isfinite(self.traffic.tally), self.traffic.tally, 0.0)
         gap = np.minimum(self.totals[:, ANY_GAP], self.traffic.tally[:, ANY_GAP])
         self.totals += tally
         self.totals[:, ANY_GAP] = gap
         self.time = self.time + 1
-        lanes = self.traffic.lanes
-        followers = lanes.speed.shape[1] - 1
-        self.space += (lanes.position[:, -1] - lanes.position[:, 0]) / followers
+        self.space += self.spacing()
         self.widest = np.maximum(self.widest, self.traffic.local().gap.max(1))
 
     def observe(self) -> Array:

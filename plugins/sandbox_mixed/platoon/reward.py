@@ -19,6 +19,7 @@ class Interval:
         effort: Mean square of the acceleration of automated vehicles, m²/s⁴.
         correction: By how much the gap filter slowed automated vehicles down, m/s².
         speed: Mean speed of all vehicles behind the leader, m/s.
+        spacing: Mean of the vehicles from the leader to the last, in units of 10 m.
         collision: 1 if vehicles have touched.
     """
 
@@ -27,6 +28,7 @@ class Interval:
     effort: Array
     correction: Array
     speed: Array
+    spacing: Array
     collision: Array
 
 
@@ -36,8 +38,9 @@ REWARDS = Rewards(
     [
         RewardTerm("fuel", weight=-0.1, unit="g/s", description="fuel, mean over vehicles", source=_CIRCLES),
         RewardTerm(
-            "wide", weight=-0.05, unit="10 m", description="gap above the widest permitted one, at most 30"
+            "spacing", weight=-0.15, unit="10 m", description="mean spacing of the vehicles, leader to last"
         ),
+        RewardTerm("wide", unit="10 m", description="gap above the widest permitted one, at most 30"),
         RewardTerm(
             "effort",
             weight=-0.01,
@@ -49,6 +52,6 @@ REWARDS = Rewards(
         RewardTerm("speed", unit="m/s", description="mean speed of all vehicles"),
         RewardTerm("collision", weight=-5.0, description="1 if vehicles have touched; the episode ends"),
     ],
-    presets={"fast": {"speed": 0.005}},
+    presets={"wide": {"spacing": 0.0, "wide": -0.05}, "fast": {"speed": 0.005}},
     default="frugal",
 )

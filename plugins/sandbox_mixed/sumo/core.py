@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from sandbox.api.types import Array, Bools
 from sandbox_mixed.config import SumoConfig
 from sandbox_mixed.controllers import AdaptiveCruise, ProportionalIntegral
 from sandbox_mixed.kernels import Floats
-from sandbox_mixed.lanes import CLIP, MEMORY, SCALES, Local, local_fields, observed
+from sandbox_mixed.lanes import CLIP, MEMORY, SCALES, TRAILS, Local, local_fields, observed
 from sandbox_mixed.ring.core import ADAPTIVE_CRUISE, FOLLOWER_STOPPER, PI_SATURATION
 from sandbox_mixed.road_picture import draw_roads
 from sandbox_mixed.sumo import scenes
@@ -24,8 +25,8 @@ from sandbox_mixed.sumo.process import RoadProcess
 from sandbox_mixed.sumo.reward import Interval
 from sandbox_mixed.sumo.road import OBSERVED_SEGMENTS
 
-LIMITS = (2.0, 23.0)
-"""Speed limits that the actions -1 and 1 stand for in the bottleneck, m/s."""
+TOP_LIMIT = 23.0
+"""Speed limit that the action 1 stands for in the bottleneck, m/s."""
 
 SEGMENTS = 11
 
@@ -40,35 +41,47 @@ class SumoTraffic:
         seen: Speed, speed ahead, gap, speed behind, gap behind of each controlled vehicle, shape ``(k, 5)``.
     """
 
-    def __init__(self, interval: float, agents: int) -> None:
-        self.interval, self.agents = interval, agents
+    def __init__(self, interval: float, agents: int, config: SumoConfig) -> None:
+        self.interval, self.agents, self._config = interval, agents, config
         self.seen = np.zeros((agents, 5))
         self.recent: list[Floats] = []
+        self.trails = np.zeros((agents, len(TRAILS)))
 
     def update(self, local: list[list[float]]) -> None:
         """Take over what vehicles see; slots without a vehicle see an empty road from standstill."""
         self.seen = np.tile(np.array([0.0, 0.0, 200.0, 0.0, 200.0]), (self.agents, 1))
         if local:
             self.seen[: len(local)] = local
+        ahead, fading = self.seen[:, 1, None], np.exp(-self.interval / np.array(TRAILS))
+        self.trails = ahead + fading * ((self.trails if self.recent else ahead) - ahead)
         self.recent = [*self.recent[1 - round(MEMORY / self.interval) :], self.seen[:, 0]]
+
+    def actions(self, accelerations: Floats) -> Floats:
+        """The actions that stand for some accelerations, m/s², shape ``(1, k)``."""
+        if self._config.command == "acceleration":
+            return accelerations / self._config.max_acceleration
+        speeds: Floats = self.seen[None, :, 0] + accelerations * self.interval
+        return 2.0 * np.sqrt(np.maximum(speeds, 0.0) / self._config.top_speed) - 1.0
 
     def local(self) -> Local:
         """What controlled vehicles measure, shape ``(1, k)``."""
         speed, ahead, gap = self.seen[None, :, :3].transpose(2, 0, 1)
-        return Local(speed, ahead, gap, np.mean(self.recent, axis=0)[None])
+        return Local(speed, ahead, gap, np.mean(self.recent, axis=0)[None], self.trails[None])
 
 
 class SumoRoad:
     """Traffic on SUMO; `sandbox.api.BatchedCore` of one row.
 
     - Observation: on the ring that of the native ring, so that policies can be exchanged; on the figure
-      eight the speeds (in 10 m/s) and places (shares of the loop) of all 14 vehicles, shape ``(28,)``, the
-      last the automated one; at the merge for each of five slots speed (10 m/s), difference to the vehicle
+      eight the speeds (in 10 m/s) of all 14 vehicles, how far the 13 human drivers are behind the automated
+      vehicle (shares of the loop; the last number is the nearest behind it), and its own place on the loop,
+      shape ``(28,)``; at the merge for each of five slots speed (10 m/s), difference to the vehicle
       ahead (5 m/s), gap (20 m), difference to the vehicle behind and its gap, shape ``(25,)``; in the
       bottleneck for 11 segments the vehicles (in tens), automated vehicles (in tens) and mean speed (10
       m/s), shape ``(33,)``.
-    - Action: accelerations from -1 to 1 times ``max_acceleration``; in the bottleneck speed limits of
-      automated vehicles in six segments, -1 for 2 m/s and 1 for 23 m/s.
+    - Action: accelerations from -1 to 1 times ``max_acceleration``, or with ``command: speed`` speeds up to
+      ``top_speed``; in the bottleneck speed limits up to 23 m/s of automated vehicles in six segments; see
+      `speeds_of`.
     - Termination: vehicles touch. Truncation: after ``horizon`` seconds.
     """
 
@@ -81,28 +94,25 @@ class SumoRoad:
             raise ValueError("a simulation of SUMO is one environment")
         self.config = config
         self.scene = self._scene(config.length[0], 0)[1]
-        self.traffic = SumoTraffic(self.scene.dt * config.decision_steps, self.scene.agents)
+        self.traffic = SumoTraffic(self.scene.dt * config.decision_steps, self.scene.agents, config)
         self.decisions = round(config.horizon / self.traffic.interval)
         self.measured_from = self.decisions - max(1, round(config.measured / self.traffic.interval))
         low, size = (-CLIP, self._size())
         self.observation_space = spaces.Box(low, CLIP, (size,), np.float32)
         actions = 6 if self.scene.command == "limit" else self.scene.agents
         self.action_space = spaces.Box(-1.0, 1.0, (actions,), np.float32)
-        self.human, self.road = False, None
+        self.human = False
         sumo_binary("sumo")  # says what to install where it is missing
-        self.spare = RoadProcess()
-        self.spare.wait()
+        self.road = RoadProcess()
+        self.road.wait()
         self.answer: dict[str, Any] = {}
         self.folder = tempfile.TemporaryDirectory(prefix="sandbox-rl-mixed-")
         self.time, self.sums, self.length = 0, np.zeros(5), 0.0
         self.collided = False
         self.last_vehicle_count = 0
 
-    road: RoadProcess | None
-    spare: RoadProcess | None
-
     def begin(self, row: int, rng: np.random.Generator) -> None:
-        """Start SUMO in a fresh process."""
+        """Start SUMO in a process of its own."""
         config = self.config
         self.length = float(rng.uniform(*config.length))
         first = int(rng.integers(max(self.scene.vehicles, 1)))
@@ -110,11 +120,6 @@ class SumoRoad:
         routes = Path(self.folder.name) / "routes.rou.xml"
         routes.write_text("\n".join(["<routes>", *self.scene.routes, "</routes>"]))
         net = self._net(sources)
-        if self.road is not None:
-            self.road.close()
-        self.road, self.spare = self.spare, None
-        if self.road is None:
-            self.road = RoadProcess()
         self.answer = self.road.begin({
             "scene": self.scene.plain(), "net": str(net), "routes": str(routes),
             "seed": int(rng.integers(2**31)), "steps": config.decision_steps,
@@ -127,15 +132,15 @@ class SumoRoad:
 
     def step(self, actions: Array) -> Interval:
         """Drive until the next decision."""
-        assert self.road is not None
         share = np.clip(np.asarray(actions[0], np.float64), -1.0, 1.0)
-        low, high = LIMITS
-        limit = self.scene.command == "limit"
-        commands = low + (share + 1) / 2 * (high - low) if limit else share * self.config.max_acceleration
-        self.answer = answer = self.road.ask({"commands": commands.tolist(), "human": self.human})
-        effort = 0.0 if self.human else float(np.abs(share).mean())
-        self.human = False
+        before = self.traffic.seen[:, 0]
+        self.answer = answer = self.road.ask({"commands": self._commands(share), "human": self.human})
+        human, self.human = self.human, False
         self.traffic.update(answer["local"])
+        if self.scene.command == "speed":
+            most = self.config.max_acceleration * self.traffic.interval
+            share = np.clip((self.traffic.seen[:, 0] - before) / most, -1.0, 1.0)
+        effort = 0.0 if human else float(np.abs(share).mean())
         self.collided = answer["collisions"] > 0
         if self.time >= self.measured_from:
             self.sums += (answer["speed"], answer["spread"], answer["arrived"], answer["intervened"], 1.0)
@@ -149,6 +154,18 @@ class SumoRoad:
             collision=np.array([float(self.collided)]),
         )
 
+    def _commands(self, share: Floats) -> list[float]:
+        """What vehicles are told: accelerations, speeds or speed limits."""
+        config = self.config
+        if self.scene.command == "limit":
+            commands = speeds_of(share, TOP_LIMIT)
+        elif self.scene.command == "speed":
+            commands = speeds_of(share, config.top_speed)
+        else:
+            commands = share * config.max_acceleration
+        listed: list[float] = commands.tolist()
+        return listed
+
     def observe(self) -> Array:
         """What policies see."""
         answer, name = self.answer, self.config.network
@@ -156,7 +173,9 @@ class SumoRoad:
             seen: Array = observed(self.traffic.local(), self.config.sees).ravel()
         elif name == "figure-eight":
             count = FIGURE_EIGHT_VEHICLES
-            seen = np.concatenate([np.array(answer["everyone"][:count]) / 10.0, answer["everyone"][count:]])
+            speeds, places = (np.array(part) for part in np.split(np.array(answer["everyone"]), [count]))
+            behind = (places[-1] - places[:-1]) % 1.0
+            seen = np.concatenate([speeds / 10.0, behind, places[-1:]])
         elif name == "merge":
             speed, ahead, gap, behind, space = self.traffic.seen.T
             seen = np.stack(
@@ -187,7 +206,12 @@ class SumoRoad:
         }
 
     def follower_stopper_speed(self) -> Floats:
-        """FollowerStopper's desired speed now, m/s: as on the native ring, and elsewhere `STEADY`."""
+        """FollowerStopper's desired speed now, m/s: as on the native ring, and elsewhere `STEADY`.
+
+        On the figure eight it stands for `GATHERING` seconds first.
+        """
+        if self.config.network == "figure-eight" and self.time * self.traffic.interval < GATHERING:
+            return np.zeros(1)
         if self.config.network != "ring":
             return np.array([STEADY[self.config.network]])
         from sandbox_mixed.car_following import ring_equilibrium
@@ -200,26 +224,28 @@ class SumoRoad:
 
     def render(self, row: int) -> Array:
         """The network from above."""
-        assert self.road is not None
         picture = self.road.ask({"picture": True})
         return draw_roads(picture["lanes"], picture["vehicles"])
 
     def close(self) -> None:
         """End SUMO's processes."""
-        for process in (self.road, self.spare):
-            if process is not None:
-                process.close()
+        self.road.close()
         self.folder.cleanup()
 
     def _scene(self, length: float, first: int) -> tuple[Sources, scenes.Scene]:
         config = self.config
-        if config.network == "ring":
-            return scenes.ring(length, config.vehicles, config.bunching, first, config.warmup, config.driver)
-        if config.network == "figure-eight":
-            return scenes.figure_eight()
-        if config.network == "merge":
-            return scenes.merge(config.share, config.flow, config.ramp_flow)
-        return scenes.bottleneck(config.share, config.flow)
+        match config.network:
+            case "ring":
+                sources, scene = scenes.ring(
+                    length, config.vehicles, config.bunching, first, config.warmup, config.driver
+                )
+            case "figure-eight":
+                sources, scene = scenes.figure_eight()
+            case "merge":
+                sources, scene = scenes.merge(config.share, config.flow, config.ramp_flow)
+            case "bottleneck":
+                return scenes.bottleneck(config.share, config.flow)
+        return sources, replace(scene, command=config.command, max_acceleration=config.max_acceleration)
 
     def _net(self, sources: Sources) -> Path:
         """The network's file: a ring of a drawn length is not kept."""
@@ -237,6 +263,16 @@ class SumoRoad:
         return sizes[self.config.network]
 
 
+def speeds_of(share: Floats, most: float) -> Floats:
+    """Speeds that actions from -1 to 1 stand for: 0 to ``most``, growing with the square.
+
+    What holds traffic back is slow: an automated vehicle gathers the others behind it, or lets fewer of them
+    into a bottleneck, below a quarter of the speed of free traffic, where a new policy begins with this.
+    """
+    speeds: Floats = most * ((share + 1.0) / 2.0) ** 2
+    return speeds
+
+
 def observation_fields(env: Any) -> list[ObservationField]:
     """What the numbers of an observation are; see `SumoRoad`."""
     core: SumoRoad = env.core
@@ -246,10 +282,12 @@ def observation_fields(env: Any) -> list[ObservationField]:
         case "figure-eight":
             last = FIGURE_EIGHT_VEHICLES - 1
             vehicles = (*(f"vehicle {number}" for number in range(1, last + 1)), "automated vehicle")
-            place = "along the loop from its first edge on, as a share of its length"
+            behind = "how far behind the automated vehicle along the loop, as a share of its length"
+            place = "of the automated vehicle along the loop from its first edge on, as a share of its length"
             return [
                 ObservationField("speed", "10 m/s", "of every vehicle", vehicles),
-                ObservationField("place", "loop", place, vehicles),
+                ObservationField("distance behind", "loop", behind, vehicles[:-1]),
+                ObservationField("place", "loop", place),
             ]
         case "merge":
             return [
@@ -280,7 +318,12 @@ SEGMENT_FIELDS = (
 )
 """Name, unit and meaning of the numbers of a slot at the merge and of a segment of the bottleneck."""
 
-STEADY = {"figure-eight": 5.0, "merge": 12.0, "bottleneck": 15.0}
+STEADY = {"figure-eight": 7.0, "merge": 12.0, "bottleneck": 15.0}
 """FollowerStopper's desired speeds outside the ring, m/s."""
+
+GATHERING = 30.0
+"""Time for which FollowerStopper stands on the figure eight, s: the others queue up behind it, and then all
+pass the crossing without meeting. Tuned with its speed on one episode among 20, 25, 30 and 40 s and 5 to 8
+m/s; at 8 m/s the first one meets the last."""
 
 make = batched(SumoRoad, restore="replay").make

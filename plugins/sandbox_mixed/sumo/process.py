@@ -1,4 +1,4 @@
-"""An episode on SUMO in a process of its own, as its environment sees it.
+"""Episodes on SUMO in processes of their own, as their environment sees them.
 
 A fresh process an episode makes it a function of its seed and its commands alone; any number run side by
 side.
@@ -22,7 +22,7 @@ Answer = dict[str, Any]
 
 
 class RoadProcess:
-    """A process that plays one episode; ends with this object. It takes a second to be ready."""
+    """A process that forks one for every episode; ends with this object. It takes a second to be ready."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
@@ -30,10 +30,14 @@ class RoadProcess:
             number = theirs.fileno()
             self._process = start_module("sandbox_mixed.sumo.worker", [str(number)], pass_fds=(number,))
         self._connection = Connection(ours.detach())
+        self._playing = False
         self.close = weakref.finalize(self, _end, os.getpid(), self._process, self._connection)
 
     def begin(self, request: Answer) -> Answer:
-        """Start the episode; see `sandbox_mixed.sumo.road.Road`."""
+        """End the last episode and start the next; see `sandbox_mixed.sumo.road.Road`."""
+        if self._playing:
+            self._send({"over": True})
+        self._playing = True
         return self.ask(request)
 
     def wait(self) -> None:
@@ -46,15 +50,24 @@ class RoadProcess:
         Raises:
             RunFailedError: If SUMO or its process has failed.
         """
+        self._send(request)
         try:
-            self._connection.send_bytes(json.dumps(request).encode())
             answer: Answer = json.loads(self._connection.recv_bytes())
         except (EOFError, OSError):
-            reason = describe_exit(self._process.wait())
-            raise RunFailedError(f"The process that ran SUMO ended unexpectedly ({reason}).") from None
+            raise self._failure() from None
         if "error" in answer:
             raise RunFailedError(f"SUMO failed: {answer['error']}.")
         return answer
+
+    def _send(self, request: Answer) -> None:
+        try:
+            self._connection.send_bytes(json.dumps(request).encode())
+        except OSError:
+            raise self._failure() from None
+
+    def _failure(self) -> RunFailedError:
+        reason = describe_exit(self._process.wait())
+        return RunFailedError(f"The process that ran SUMO ended unexpectedly ({reason}).")
 
 
 def _end(owner: int, process: subprocess.Popen[bytes], connection: Connection) -> None:

@@ -172,9 +172,13 @@ class Road:
         change = idm_acceleration(speed, ahead, gap, self.driver) + noise
         api.setSpeed(vehicle, max(0.0, speed + change * dt))
 
-    def _drive(self, vehicle: str, acceleration: float) -> bool:
+    def _drive(self, vehicle: str, command: float) -> bool:
         """Set the next speed of a controlled vehicle; whether the gap filter lowered it."""
         speed = self.sumo.vehicle.getSpeed(vehicle)
+        acceleration = command
+        if self.scene["command"] == "speed":
+            most: float = self.scene["max_acceleration"]
+            acceleration = min(max((command - speed) / self.dt, -most), most)
         wanted = max(0.0, speed + acceleration * self.dt)
         lowered = False
         if self.filtered:

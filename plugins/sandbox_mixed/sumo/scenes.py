@@ -43,7 +43,9 @@ class Scene:
             noise), ``flow`` (IDM by Flow's controller, with noise, under SUMO's check of safe speeds).
         speed_mode: SUMO's speed mode of vehicles; of controlled ones too.
         lane_change_mode: SUMO's lane change mode; -1 for the default.
-        command: ``acceleration`` of vehicles, or ``limit``: speed limits of segments for automated vehicles.
+        command: ``acceleration`` or ``speed`` of vehicles, or ``limit``: speed limits of segments for
+            automated vehicles.
+        max_acceleration: With which commanded speeds are approached, m/s².
         vehicles: That there are all the time, 0 on open networks.
         loop: Edges of a closed network in the order of driving.
     """
@@ -57,6 +59,7 @@ class Scene:
     speed_mode: int
     lane_change_mode: int = -1
     command: str = "acceleration"
+    max_acceleration: float = 1.0
     vehicles: int = 0
     loop: tuple[str, ...] = ()
 

@@ -10,7 +10,7 @@ from sandbox_mixed.lanes import Local
 
 
 def local(speed: float, ahead: float, gap: float, mean: float = 0.0) -> Local:
-    return Local(*(np.array([[value]]) for value in (speed, ahead, gap, mean)))
+    return Local(*(np.array([[value]]) for value in (speed, ahead, gap, mean)), np.full((1, 1, 3), ahead))
 
 
 @pytest.mark.parametrize(

@@ -107,3 +107,49 @@ def test_a_row_plays_the_episode_of_the_single_environment():
         alone, reward, *_ = env.step(actions[1])
         assert rewards[1] == reward
     assert env.core.traffic.automated.tolist() == [3, 6]
+
+
+def test_history_is_running_means_of_the_leaders_speed(tmp_path: Path):
+    rows = [f"{t},{10 if t < 5 else 4}" for t in range(61)]
+    (tmp_path / "made.csv").write_text("\n".join(["time,speed", *rows]))
+    config = PlatoonConfig(
+        trace=str(tmp_path / "made.csv"), sees="history", decision_steps=10, horizon=60.0, platoon=2
+    )
+    env = make(config, REWARD)
+    observation, _ = env.reset(seed=0)
+    assert observation[:1] == pytest.approx([1.0])
+    assert observation[4:] == pytest.approx(np.zeros(3), abs=1e-6)
+    expected = np.full(3, 10.0)
+    for _ in range(20):
+        observation = env.step(np.zeros(1, np.float32))[0]
+        ahead = env.core.traffic.local().ahead[0, 0]
+        expected = ahead + np.exp(-1.0 / np.array([5.0, 20.0, 80.0])) * (expected - ahead)
+        seen = 2.0 * observation[4:] + env.core.traffic.local().speed[0, 0]
+        assert seen == pytest.approx(expected, abs=1e-4)
+    assert expected[0] == pytest.approx(4.0, abs=0.5)
+    assert expected[2] > 8.0
+
+
+def test_history_returns_with_the_state():
+    envs = make_vec(PlatoonConfig(sees="history", horizon=20.0, platoon=2), REWARD, 2)
+    envs.reset(seed=[0, 1])
+    action = np.full((2, 1), 0.2, np.float32)
+    for _ in range(5):
+        envs.step(action)
+    state = envs.core.get_state()
+    first = envs.step(action)[0].copy()
+    envs.core.set_state(state)
+    assert np.array_equal(envs.step(action)[0], first)
+
+
+def test_spacing_is_what_throughput_is_made_of():
+    env = make(PlatoonConfig(horizon=20.0, platoon=3), REWARD)
+    env.reset(seed=0)
+    spacings, over, info = [], False, {}
+    while not over:
+        _, _, terminated, truncated, info = env.step(np.zeros(1, np.float32))
+        spacings.append(10.0 * info["reward_terms"]["spacing"])
+        over = terminated or truncated
+    metrics = info["metrics"]
+    assert metrics["spacing"] == pytest.approx(np.mean(spacings), rel=1e-6)
+    assert metrics["throughput"] == pytest.approx(3600 * metrics["speed"] / np.mean(spacings), rel=1e-6)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from sandbox.api import RunFailedError
 from sandbox_mixed.baselines import follower_stopper, human
 from sandbox_mixed.config import RingConfig, SumoConfig
 from sandbox_mixed.ring import core as native
@@ -72,8 +77,67 @@ def test_vehicles_of_the_figure_eight_begin_evenly_spread():
     env = make(SumoConfig(network="figure-eight"), REWARDS["speed"])
     observation, _ = env.reset(seed=0)
     env.close()
-    places = np.sort(observation[14:])
-    assert np.diff(places) == pytest.approx(1 / 14, abs=0.01)
+    behind = observation[14:27]  # vehicle 13 is the automated one, 12 the next behind it
+    assert np.sort(behind)[::-1] == pytest.approx(behind)
+    assert np.diff(behind) == pytest.approx(-1 / 14, abs=0.01)
+    assert behind[-1] == pytest.approx(1 / 14, abs=0.01)
+
+
+def test_commanded_speeds_are_approached_with_the_greatest_acceleration():
+    config = SumoConfig(
+        network="figure-eight", command="speed", top_speed=12.0, max_acceleration=1.5, decision_steps=10
+    )
+    env = make(config, REWARDS["speed"])
+    env.reset(seed=0)
+    speeds = []
+    for action in (0.0, 0.0, 0.0, -1.0):
+        env.step(np.array([action], np.float32))
+        speeds.append(env.core.traffic.seen[0, 0])
+    env.close()
+    assert speeds == pytest.approx([1.5, 3.0, 3.0, 1.5], abs=0.2)
+
+
+def test_a_controller_drives_alike_by_accelerations_and_by_speeds():
+    common = {"network": "ring", "length": (230, 230), "horizon": 60.0, "measured": 30.0, "warmup": 30.0}
+    by_acceleration = play_on_sumo(SumoConfig(**common), follower_stopper)
+    by_speed = play_on_sumo(SumoConfig(**common, command="speed"), follower_stopper)
+    assert by_speed["speed"] == pytest.approx(by_acceleration["speed"], rel=0.05)
+    assert by_speed["spread"] == pytest.approx(by_acceleration["spread"], abs=0.3)
+
+
+def test_who_gathers_the_others_behind_it_lets_all_pass_the_crossing_of_the_figure_eight():
+    config = SumoConfig(
+        network="figure-eight", command="speed", max_acceleration=3.0, decision_steps=10,
+        horizon=150.0, measured=150.0,
+    )  # fmt: skip
+    driven = play_on_sumo(config, human)
+    metrics = play_on_sumo(config, follower_stopper)
+    assert metrics["collisions"] == 0
+    assert metrics["speed"] > 1.6 * driven["speed"]
+
+
+def test_an_episode_that_dies_says_so_and_an_episode_is_a_process_of_its_own():
+    env = make(SumoConfig(network="figure-eight"), REWARDS["speed"])
+    env.reset(seed=0)
+    (server,) = [child for child in children(os.getpid()) if "mixed" in command_line(child)]
+    (episode,) = children(server)
+    env.reset(seed=1)
+    (following,) = children(server)
+    assert following != episode
+    os.kill(following, signal.SIGKILL)
+    with pytest.raises(RunFailedError, match="SIGKILL"):
+        env.step(np.zeros(1, np.float32))
+    env.close()
+
+
+def children(pid: int) -> list[int]:
+    """Processes whose parent is this one."""
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(number) for thread in threads for number in thread.read_text().split()]
+
+
+def command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
 
 
 def test_two_simulations_live_in_one_program():

@@ -140,3 +140,40 @@ def test_chained_steps_earn_what_the_arm_pays():
     estimate, unseen = chained(log_of(timed, probability, 0.5, 8, 0), always(1, timed), 0)
     assert unseen == 0
     assert estimate.mean == pytest.approx(1 + 0.5 + 0.25 + 0.125, abs=0.05)
+
+
+@pytest.mark.parametrize(("beyond", "deployed"), [(0.0, "better"), (0.1, "better"), (0.6, None)])
+def test_what_an_estimate_exceeds_the_possible_by_is_taken_off_its_bound(monkeypatch, beyond, deployed):
+    steps, probability = walk(400, noise=0.0)
+    log = log_of(steps, probability, 0.9, 4, 0)
+    most = 1 / (1 - log.gamma)  # a reward of 1 for ever
+
+    def generous(log, decisions, draws, seed):
+        value, difference, theta = fitted_q(log, decisions, draws, seed)
+        return replace(value, mean=most + beyond), difference, theta
+
+    honest = judge(log, {"better": always(1, steps)}, 0).candidates["better"]
+    monkeypatch.setattr("sandbox.improvement.judge.fitted_q", generous)
+    verdict = judge(log, {"better": always(1, steps)}, 0)
+    judged = verdict.candidates["better"]
+    assert judged.lower == pytest.approx(honest.lower - beyond)
+    assert 0.1 < honest.lower < 0.6
+    assert verdict.deployed == deployed
+    assert ("beyond what any policy can earn" in judged.reason) == (deployed is None)
+
+
+def test_an_estimate_beyond_the_possible_needs_chained_steps_that_say_the_same(monkeypatch):
+    steps, probability = walk(400, noise=0.0)
+    log = log_of(steps, probability, 0.9, 4, 0)
+    worse = chained(log, always(0, steps), 0)
+
+    def generous(log, decisions, draws, seed):
+        value, difference, theta = fitted_q(log, decisions, draws, seed)
+        return replace(value, mean=1 / (1 - log.gamma) + 0.1), difference, theta
+
+    monkeypatch.setattr("sandbox.improvement.judge.fitted_q", generous)
+    assert judge(log, {"better": always(1, steps)}, 0).deployed == "better"
+    monkeypatch.setattr("sandbox.improvement.judge.chained", lambda *arguments: worse)
+    judged = judge(log, {"better": always(1, steps)}, 0).candidates["better"]
+    assert not judged.accepted
+    assert "chained" in judged.reason
