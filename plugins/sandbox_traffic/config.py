@@ -19,6 +19,11 @@ CONFIGURATION = ".sumocfg"
 """Ending of a configuration of SUMO."""
 
 
+def _is_sumo(simulator: str) -> bool:
+    """Whether the field is left out of what is written: scenarios on SUMO keep their hashes."""
+    return simulator == "sumo"
+
+
 class SignalConfig(BaseModel):
     """A network, its demand, and the rules that apply to every controller of its signals.
 
@@ -126,6 +131,11 @@ class SignalConfig(BaseModel):
         "",
         max_length=2000,
         description="further options of SUMO, NAME=VALUE separated by blanks; see the domain's documentation",
+    )
+    simulator: Literal["sumo", "twin"] = Field(
+        "sumo",
+        exclude_if=_is_sumo,
+        description="SUMO, or the compiled car-following model of the same network and demand",
     )
     emissions: bool = Field(
         False, description="whether CO2 and fuel are computed, which slows SUMO down by a fifth"

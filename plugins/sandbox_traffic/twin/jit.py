@@ -1,0 +1,16 @@
+"""How the twin compiles: by Numba, cached on disk, and releasing the global interpreter lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def njit(function: Function) -> Function:
+    """Compile ``function`` in nopython mode when it is first called; its annotations are for readers."""
+    compiled: Any = numba.njit(cache=True, nogil=True)(function)
+    return cast(Function, compiled)
