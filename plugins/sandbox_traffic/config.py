@@ -212,4 +212,9 @@ class SignalConfig(BaseModel):
 
 def has_own_network(config: SignalConfig) -> bool:
     """Whether the network is the user's own; the others have neither ramp meters nor dual rings."""
-    return not config.net.startswith((GENERATED, SUMO_RL))
+    return is_on_sumo(config) and not config.net.startswith((GENERATED, SUMO_RL))
+
+
+def is_on_sumo(config: SignalConfig) -> bool:
+    """Whether SUMO moves the vehicles, and can run its own controllers."""
+    return config.simulator == "sumo"

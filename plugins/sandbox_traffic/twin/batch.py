@@ -18,14 +18,15 @@ from sandbox_traffic.state import NetworkState, make_state
 from sandbox_traffic.sumo.interface import NO_VEHICLES, Vehicles
 from sandbox_traffic.sumo.trips import Trips
 from sandbox_traffic.sumo_programs import OWN
-from sandbox_traffic.twin.arrays import DRIVING, LENGTH, OUTSIDE, State
+from sandbox_traffic.twin.arrays import DRIVING, NOTHING, OUTSIDE, PROGRAMS, REQUESTS, State
 from sandbox_traffic.twin.demand import Demand
 from sandbox_traffic.twin.geometry import on_shape
-from sandbox_traffic.twin.kernel import advance, read
+from sandbox_traffic.twin.kernel import advance, read, show_all
 from sandbox_traffic.twin.roads import WAY_OUT, read_roads
-from sandbox_traffic.twin.signals import FOLLOWING, NOW
 from sandbox_traffic.twin.state import begin_state, copied, counter_of
-from sandbox_traffic.twin.world import is_fixed, make_world, name_states, refuse, signal_names
+from sandbox_traffic.twin.world import (
+    is_fixed, make_net, make_readings, make_signals, name_states, others, refuse, signal_names,
+)  # fmt: skip
 
 _REDRAWN = 6
 """Stream of random numbers of drivers that are drawn again."""
@@ -107,9 +108,9 @@ class TwinRow:
         cars, states = self._batch.require(), self._batch.states
         return tuple(
             TwinClock(
-                int(cars.phase[self._row, signal]),
+                int(cars.signals["phase"][self._row, signal]),
                 tuple(cars.green_since[self._row, signal].tolist()),
-                states[signal][int(cars.shown[self._row, signal])],
+                states[signal][int(cars.signals["shown"][self._row, signal])],
             )
             for signal in range(len(self.network.signals))
         )
@@ -160,7 +161,9 @@ class TwinBatch(SignalBatch):
         files = self.network.demand
         self._map = roadmap
         self._demand = Demand(self.network.config, files.routes, files.additional, roadmap)
-        self._world = make_world(self.network, roadmap, self._demand)
+        self._net = make_net(self.network, roadmap, self._demand)
+        self._signals = make_signals(self.network, others(self.network))
+        self._readings = make_readings(self.network, roadmap)
         self.cars: State | None = None
         self.begins = np.zeros(num_envs, np.int64)
         self.ends = np.zeros(num_envs, np.int64)
@@ -184,7 +187,7 @@ class TwinBatch(SignalBatch):
         """Simulated time of each row, s."""
         if self.cars is None:
             return self.begins
-        return self.cars.clock[:, NOW].astype(np.int64)
+        return self.cars.clock["now"][:, 0].astype(np.int64)
 
     @property
     def state(self) -> NetworkState:
@@ -193,7 +196,7 @@ class TwinBatch(SignalBatch):
         if self._state is None:
             signals = len(self.network.signals)
             self._state = make_state(
-                self.network, self._values, cars.clock[:, NOW], cars.phase[:, :signals],
+                self.network, self._values, cars.clock["now"][:, 0], cars.signals["phase"][:, :signals],
                 cars.green_since[:, :signals],
             )  # fmt: skip
         return self._state
@@ -220,11 +223,13 @@ class TwinBatch(SignalBatch):
             demands.append(self._demand.draw(own if self.network.demand.routes else seed, scale, begin, self.ends[row]))
             held = [int(rng.integers(len(signal.phases))) for signal in self.network.signals] if jams[row] else []
             phases.append(held)
-        self.cars = begin_state(self._world, demands, self.seeds, self.begins.tolist())
+        loops = len(self.network.spec.loops)
+        self.cars = begin_state(
+            self._net, self._signals, loops, demands, self.seeds, self.begins.tolist()
+        )
         if jams.any():
             self._advance_jams(jams, phases)
-        for row in range(len(self.seeds)):
-            read(self._world, self.cars, row, self._values[row])
+        read(self._readings, self.cars, self._values)
         for simulation in self.simulations:
             simulation.trips = simulation.metrics = None
 
@@ -236,13 +241,11 @@ class TwinBatch(SignalBatch):
             if held:
                 signals = np.arange(len(held))
                 hold[row] = held
-                cars.phase[row, : len(held)] = held
-                cars.shown[row, : len(held)] = self._world.signals.phase_state[signals, held]
-        cars.clock[:, FOLLOWING] = -1.0  # nobody may change anything
-        advance(
-            self._world, self._demand.book.routes, cars, hold, (self.begins + jams).astype(np.float64), self._values
-        )
-        cars.clock[:, FOLLOWING] = 0.0
+                cars.signals["phase"][row, : len(held)] = held
+                cars.signals["shown"][row, : len(held)] = self._signals.phase_state[signals, held]
+        cars.clock["mode"] = NOTHING
+        self._advance(hold, (self.begins + jams).astype(np.float64))
+        cars.clock["mode"] = REQUESTS
 
     def reset_wait(self) -> None:
         """The episodes have begun."""
@@ -259,10 +262,9 @@ class TwinBatch(SignalBatch):
             raise InvalidValueError("The twin runs no programs but those of fixed times.", WAY_OUT)
         self.program, self.program_from = program, len(self.actions)
         cars = self.require()
-        cars.clock[:, FOLLOWING] = 1.0
-        advance(
-            self._world, self._demand.book.routes, cars, self._requested, cars.clock[:, NOW].copy(), self._values
-        )
+        cars.clock["mode"] = PROGRAMS
+        show_all(self._net, self._signals, cars)
+        read(self._readings, cars, self._values)
         self._look(Moment.AGAIN)
 
     def step_async(self, phases: NDArray[np.int64]) -> None:
@@ -275,14 +277,18 @@ class TwinBatch(SignalBatch):
         if not self.running:
             raise RuntimeError("no episode is running: call reset() first")
         if not self.program:
-            counts = self._world.signals.phases[: phases.shape[1]]
+            counts = self._signals.phases[: phases.shape[1]]
             if (phases < 0).any() or (phases >= counts).any():
                 raise IndexError(f"phases {phases.ravel()[:8].tolist()} of signals that have {counts.tolist()}")
         cars = self.require()
-        until = np.minimum(cars.clock[:, NOW] + self.network.config.decision_interval, self.ends)
+        until = np.minimum(cars.clock["now"][:, 0] + self.network.config.decision_interval, self.ends)
         requested = np.ascontiguousarray(phases, np.int64)
-        advance(self._world, self._demand.book.routes, cars, requested, until, self._values)
+        self._advance(requested, until)
+        read(self._readings, cars, self._values)
         self._requested = requested
+
+    def _advance(self, phases: NDArray[np.int64], until: NDArray[np.float64]) -> None:
+        advance(self._net, self._signals, self._demand.book.steps, self.require(), phases, until)
 
     def step_wait(self) -> NDArray[np.bool_]:
         """Look at what has happened; see `SignalBatch.step`."""
@@ -304,10 +310,10 @@ class TwinBatch(SignalBatch):
         cars = self.require()
         for row in range(len(self.seeds)):
             rng = np.random.default_rng([seed + row, _REDRAWN])
-            fresh = self._demand.factors(cars.profile[row], rng)
-            outside = cars.where[row] == OUTSIDE
-            cars.factor[row, outside] = fresh[outside]
-            cars.counter[row] = counter_of(seed + row, 1)
+            fresh = self._demand.factors(cars.cars["profile"][row], rng)
+            outside = cars.cars["where"][row] == OUTSIDE
+            cars.cars["factor"][row, outside] = fresh[outside]
+            cars.clock["counter"][row] = counter_of(seed + row, 1)
         self.redrawn.append((len(self.actions), int(seed)))
 
     def hold(self) -> TwinHeld:  # type: ignore[override]
@@ -329,11 +335,11 @@ class TwinBatch(SignalBatch):
 
     def phases(self) -> NDArray[np.int64]:
         """The phase that is green or being changed to, shape ``(num_envs, signals)``."""
-        return self.require().phase[:, : len(self.network.signals)].copy()
+        return self.require().signals["phase"][:, : len(self.network.signals)].copy()
 
     def held(self) -> NDArray[np.bool_]:
         """Whose latest request was not allowed, shape ``(num_envs, signals)``."""
-        return self.require().held[:, : len(self.network.signals)].copy()
+        return self.require().signals["held"][:, : len(self.network.signals)].copy()
 
     def times(self) -> NDArray[np.int64]:
         """Simulated time, s, shape ``(num_envs,)``."""
@@ -343,7 +349,7 @@ class TwinBatch(SignalBatch):
     def states(self) -> list[dict[int, str]]:
         """States of each signal by their numbers."""
         if self._names is None:
-            self._names = name_states(self.network, self._world.signals)
+            self._names = name_states(self.network, self._signals)
         return self._names
 
     _names: list[dict[int, str]] | None = None
@@ -351,38 +357,40 @@ class TwinBatch(SignalBatch):
     def trips_of(self, row: int) -> Trips:
         """Trips of the vehicles of a row that were scheduled before now."""
         cars = self.require()
-        now = cars.clock[row, NOW]
-        there = cars.depart[row] <= now
-        depart, arrival = cars.departed[row, there], cars.arrived[row, there]
+        now = float(cars.clock["now"][row, 0])
+        rows = cars.cars[row]
+        rows = rows[rows["depart"] <= now]
+        depart, arrival = rows["departed"].copy(), rows["arrived"].copy()
         on_road = depart >= 0
         return Trips(
             depart=depart,
-            depart_delay=np.where(on_road, depart, now) - cars.depart[row, there],
+            depart_delay=np.where(on_road, depart, now) - rows["depart"],
             arrival=arrival,
             duration=np.where(on_road, np.where(arrival >= 0, arrival, now) - depart, 0.0),
-            waiting=cars.waited[row, there],
-            time_loss=cars.lost[row, there],
+            waiting=rows["waited"].copy(),
+            time_loss=rows["lost"].copy(),
         )
 
     def vehicles(self, row: int) -> Vehicles:
         """All vehicles of a row on the road."""
         cars = self.require()
-        numbers = np.flatnonzero(cars.where[row] == DRIVING)
+        numbers = np.flatnonzero(cars.cars["where"][row] == DRIVING)
         if not len(numbers):
             return NO_VEHICLES
-        shapes, length = self._map.shapes, self._world.roads.length
+        rows = cars.cars[row, numbers]
+        shapes, length = self._map.shapes, self._net.lanes["length"]
         places = [
             on_shape(shapes[lane], position / length[lane])
-            for lane, position in zip(cars.lane[row, numbers], cars.position[row, numbers], strict=True)
+            for lane, position in zip(rows["lane"], rows["position"], strict=True)
         ]
-        kinds = cars.profile[row, numbers]
+        kinds = rows["profile"]
         return Vehicles(
             tuple(map(str, numbers.tolist())),
             tuple(self._demand.kinds[kind].vclass for kind in kinds.tolist()),
             np.array([place for place, _ in places]),
             np.array([angle for _, angle in places]),
-            cars.speed[row, numbers],
-            self._world.profiles[kinds, LENGTH],
+            rows["speed"].copy(),
+            self._net.kinds["length"][kinds],
         )
 
     def _look(self, moment: Moment = Moment.INTERVAL) -> None:
@@ -391,4 +399,4 @@ class TwinBatch(SignalBatch):
             return
         self._begun, self._state, cars = True, None, self.require()
         signals = len(self.network.signals)
-        self._digest.take(cars.clock[:, NOW], cars.phase[:, :signals], cars.green_since[:, :signals], moment)
+        self._digest.take(cars.clock["now"][:, 0], cars.signals["phase"][:, :signals], cars.green_since[:, :signals], moment)

@@ -17,7 +17,8 @@ from sandbox_traffic.network.demand import type_attributes
 from sandbox_traffic.network.generated import draw_vehicles
 from sandbox_traffic.network.reader import elements
 from sandbox_traffic.sumo.times import seconds
-from sandbox_traffic.twin.roads import WAY_OUT, Floats, Integers, RoadMap
+from sandbox_traffic.twin.arrays import Floats, Integers
+from sandbox_traffic.twin.roads import WAY_OUT, RoadMap
 from sandbox_traffic.twin.routes import RouteBook
 from sandbox_traffic.twin.vehicles import Kind, make_kind
 
@@ -34,6 +35,9 @@ REFUSED = {
 
 ZONES = ("fromTaz", "toTaz", "fromJunction", "toJunction")
 
+COLUMNS = 5
+"""Of a vehicle: departure, s, first and last place of its route, first edge, and kind."""
+
 _DRIVERS = 4
 """Stream of random numbers of drivers and departures, beside those of `write_demand`."""
 
@@ -43,12 +47,16 @@ class Departures(NamedTuple):
 
     Attributes:
         depart: Scheduled departure, s, shape ``(vehicles,)``.
-        route, profile: Numbers of their routes and kinds.
+        first, last: Places of their routes, see `RouteBook.steps`.
+        origin: Edges that they depart from.
+        profile: Their kinds.
         factor: Desired speed as a share of the limit.
     """
 
     depart: Floats
-    route: Integers
+    first: Integers
+    last: Integers
+    origin: Integers
     profile: Integers
     factor: Floats
 
@@ -63,7 +71,7 @@ class _Source:
     probability: float
     rate: float
     number: float
-    route: int
+    route: tuple[int, int, int]
     profile: int
 
     def times(self, begin: float, end: float, rng: np.random.Generator) -> Floats:
@@ -108,13 +116,13 @@ class Demand:
         self._routes: dict[str, tuple[int, ...]] = {}
         self._generated: dict[str, int] = {}
         self._sources: list[_Source] = []
-        self._vehicles = np.zeros((0, 3))
+        self._vehicles = np.zeros((0, COLUMNS))
         if files:
             found = [source for file in (*additional, *files) for source in self._read(file)]
             single = [each for each in found if not (each.period or each.probability or each.rate)]
             self._sources = [each for each in found if each.period or each.probability or each.rate]
-            rows = [(each.begin, each.route, each.profile) for each in single]
-            self._vehicles = np.array(rows, dtype=np.float64).reshape(-1, 3)
+            rows = [(each.begin, *each.route, each.profile) for each in single]
+            self._vehicles = np.array(rows, dtype=np.float64).reshape(-1, COLUMNS)
         else:
             for name, attributes in type_attributes().items():
                 if name == "car" or getattr(config, _SHARES[name], 0.0):
@@ -136,19 +144,19 @@ class Demand:
             rows = [
                 (
                     self._config.begin + round(time, 2),
-                    self.book.add(tuple(edges[name] for name in way), self.kinds[self._generated[kind]].vclass),
+                    *self._route(tuple(edges[name] for name in way), self.kinds[self._generated[kind]].vclass),
                     self._generated[kind],
                 )
                 for (time, way), kind in zip(vehicles, names, strict=True)
             ]
-            table = np.array(rows, dtype=np.float64).reshape(-1, 3)
+            table = np.array(rows, dtype=np.float64).reshape(-1, COLUMNS)
             table = table[table[:, 0] >= begin]
         else:
             table = self._of_files(scale, begin, end, rng)
         table = table[table[:, 0] <= end]
-        kinds = table[:, 2].astype(np.int32)
+        first, last, origin, kinds = (np.ascontiguousarray(table[:, column], np.int32) for column in range(1, COLUMNS))
         return Departures(
-            np.ascontiguousarray(table[:, 0]), table[:, 1].astype(np.int32), kinds, self.factors(kinds, rng)
+            np.ascontiguousarray(table[:, 0]), first, last, origin, kinds, self.factors(kinds, rng)
         )
 
     def factors(self, kinds: Integers, rng: np.random.Generator) -> Floats:
@@ -164,7 +172,7 @@ class Demand:
         for source in self._sources:
             times = source.times(begin, end, rng)
             parts.append(
-                np.column_stack((times, np.full((len(times), 2), (source.route, source.profile))))
+                np.column_stack((times, np.full((len(times), COLUMNS - 1), (*source.route, source.profile))))
             )
         table = np.concatenate(parts)
         table = table[np.argsort(table[:, 0], kind="stable")]
@@ -196,7 +204,7 @@ class Demand:
         name = element.get("type", "DEFAULT_VEHTYPE")
         profile = self._kind(self._types.get(name, {"id": name}), element.attrib)
         vclass = self.kinds[profile].vclass
-        route = self.book.add(self._way(element, file, vclass), vclass)
+        route = self._route(self._way(element, file, vclass), vclass)
         if element.tag != "flow":
             time = self._time(element, "depart", file)
             return _Source(time, float("inf"), 0.0, 0.0, 0.0, 1.0, route, profile)
@@ -227,6 +235,10 @@ class Demand:
         names = [element.get("from", ""), *element.get("via", "").split(), element.get("to", "")]
         return self.book.shortest([self._edge(name, file) for name in names], vclass)
 
+    def _route(self, edges: tuple[int, ...], vclass: str) -> tuple[int, int, int]:
+        """First and last place of a route, and its first edge."""
+        return (*self.book.add(edges, vclass), edges[0])
+
     def _edges(self, route: Element, file: Path) -> tuple[int, ...]:
         return tuple(self._edge(name, file) for name in route.get("edges", "").split())
 
@@ -248,7 +260,7 @@ _SHARES = {"bus": "buses", "emergency": "emergency", "bicycle": "bicycles", "car
 """Parameters of generated demand by type."""
 
 
-def _flow(element: Element, begin: float, end: float, route: int, profile: int, file: Path) -> _Source:
+def _flow(element: Element, begin: float, end: float, route: tuple[int, int, int], profile: int, file: Path) -> _Source:
     """A flow by what it says of how often its vehicles depart."""
     attributes = element.attrib
     number = float(attributes.get("number", "inf"))

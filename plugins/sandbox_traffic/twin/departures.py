@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from sandbox_traffic.twin.arrays import (
-    AS_FAST, BASE, DECEL, DEPART_LANE, DEPART_POS, DEPART_SPEED, DRIVING, FIRST, FREE, GAP,
-    HARDEST, LENGTH, NOBODY, TAU, TOP, State, World,
-)  # fmt: skip
+from sandbox_traffic.twin.arrays import AS_FAST, BASE, DRIVING, FIRST, FREE, NOBODY, Net, Row, Steps
 from sandbox_traffic.twin.jit import njit
 from sandbox_traffic.twin.krauss import brake_gap, follow_speed, stop_speed
 from sandbox_traffic.twin.lanes import put
-from sandbox_traffic.twin.signals import NEXT, NOW
 
 EQUALLY_FAR = 0.5
 """Lanes whose reach differs by less are equally good, m."""
@@ -18,116 +14,116 @@ NOWHERE = -1
 
 
 @njit
-def schedule(routes: object, state: State, row: int) -> None:
+def schedule(row: Row) -> None:
     """Let the vehicles wait at their edges whose departure is due."""
     while True:
-        car = int(state.clock[row, NEXT])
-        if car >= state.depart.shape[1] or state.depart[row, car] > state.clock[row, NOW]:
+        car = row.clock[0].next
+        if car >= len(row.cars) or row.cars[car].depart > row.clock[0].now:
             return
-        edge = routes.edge[routes.start[state.route[row, car]]]
-        last = state.last_out[row, edge]
+        edge = row.cars[car].origin
+        last = row.edges[edge].last
         if last == NOBODY:
-            state.first_out[row, edge] = car
+            row.edges[edge].first = car
         else:
-            state.behind[row, last] = car
-        state.last_out[row, edge] = car
-        state.outside[row, edge] += 1.0
-        state.clock[row, NEXT] += 1.0
+            row.cars[last].behind = car
+        row.edges[edge].last = car
+        row.edges[edge].count += 1.0
+        row.clock[0].next += 1
 
 
 @njit
-def depart(world: World, routes: object, state: State, row: int) -> None:
+def depart(net: Net, row: Row, steps: Steps) -> None:
     """Put vehicles on the road, in order at each edge, until one does not fit."""
-    for edge in range(len(world.roads.lanes)):
-        while state.first_out[row, edge] != NOBODY:
-            car = state.first_out[row, edge]
-            following = state.behind[row, car]
-            if not _fits(world, routes, state, row, car, edge):
+    for edge in range(len(net.edges)):
+        while row.edges[edge].first != NOBODY:
+            car = row.edges[edge].first
+            following = row.cars[car].behind
+            if not _fits(net, row, steps, car, edge):
                 break
-            state.first_out[row, edge] = following
+            row.edges[edge].first = following
             if following == NOBODY:
-                state.last_out[row, edge] = NOBODY
-            state.outside[row, edge] -= 1.0
+                row.edges[edge].last = NOBODY
+            row.edges[edge].count -= 1.0
 
 
 @njit
-def _fits(world: World, routes: object, state: State, row: int, car: int, edge: int) -> bool:
+def _fits(net: Net, row: Row, steps: Steps, car: int, edge: int) -> bool:
     """Put a vehicle on the lane that it departs from; returns whether there was room."""
-    profile = world.profiles[state.profile[row, car]]
-    place = routes.start[state.route[row, car]]
-    lane = _lane(world, routes, state, row, car, edge)
+    profile = net.kinds[row.cars[car].profile]
+    place = row.cars[car].place
+    lane = _lane(net, row, steps, car, edge)
     if lane == NOWHERE:
         return False
-    roads, position = world.roads, profile[DEPART_POS]
+    position = profile.depart_pos
     if position == BASE:
-        position = min(profile[LENGTH] + 0.1, roads.length[lane])
-    desired = min(roads.limit[lane] * state.factor[row, car], profile[TOP])
-    speed = desired if profile[DEPART_SPEED] < 0.0 else min(profile[DEPART_SPEED], desired)
-    safe, leader = speed, state.tail[row, lane]
+        position = min(profile.length + 0.1, net.lanes[lane].length)
+    desired = min(net.lanes[lane].limit * row.cars[car].factor, profile.top)
+    speed = desired if profile.depart_speed < 0.0 else min(profile.depart_speed, desired)
+    safe, leader = speed, row.lanes[lane].tail
     if leader != NOBODY:
-        other = world.profiles[state.profile[row, leader]]
-        gap = state.position[row, leader] - other[LENGTH] - position - profile[GAP]
+        other = net.kinds[row.cars[leader].profile]
+        gap = row.cars[leader].position - other.length - position - profile.gap
         if gap < 0.0:
             return False
         safe = min(safe, follow_speed(
-            speed, gap, state.speed[row, leader], other[DECEL], profile[DECEL], profile[HARDEST], profile[TAU],
+            speed, gap, row.cars[leader].speed, other.decel, profile.decel, profile.hardest, profile.tau,
         ))  # fmt: skip
-    seen = roads.length[lane] - position
-    if routes.start[state.route[row, car] + 1] - place > 1 and seen < brake_gap(safe, profile[DECEL]) + 2.5:
-        safe = min(safe, stop_speed(max(seen - 1.0, 0.0), profile[DECEL], 1.0))
-    if safe < speed and profile[DEPART_SPEED] != AS_FAST:
+    seen = net.lanes[lane].length - position
+    if row.cars[car].last > place and seen < brake_gap(safe, profile.decel) + 2.5:
+        safe = min(safe, stop_speed(max(seen - 1.0, 0.0), profile.decel, 1.0))
+    if safe < speed and profile.depart_speed != AS_FAST:
         return False
-    state.where[row, car], state.departed[row, car] = DRIVING, state.clock[row, NOW]
-    state.place[row, car], state.position[row, car], state.speed[row, car] = place, position, safe
-    state.behind[row, car] = NOBODY
-    put(state, row, car, lane)
+    row.cars[car].where, row.cars[car].departed = DRIVING, row.clock[0].now
+    row.cars[car].position, row.cars[car].speed = position, safe
+    row.cars[car].behind = NOBODY
+    put(row, car, lane)
     return True
 
 
 @njit
-def _lane(world: World, routes: object, state: State, row: int, car: int, edge: int) -> int:
+def _lane(net: Net, row: Row, steps: Steps, car: int, edge: int) -> int:
     """The lane of an edge that a vehicle departs from."""
-    roads, kind = world.roads, state.profile[row, car]
-    rule, place = world.profiles[kind, DEPART_LANE], routes.start[state.route[row, car]]
-    first, lanes = roads.first_lane[edge], roads.lanes[edge]
+    kind = row.cars[car].profile
+    rule, place = net.kinds[kind].depart_lane, row.cars[car].place
+    first, lanes = net.edges[edge].first, net.edges[edge].lanes
     if rule >= 0.0:
         return first + min(int(rule), lanes - 1)
     if rule == FIRST:
         for lane in range(first, first + lanes):
-            if world.admits[kind, lane]:
+            if net.admits[kind, lane]:
                 return lane
         return NOWHERE
     farthest = 0.0
     for number in range(lanes):
-        if world.admits[kind, first + number]:
-            farthest = max(farthest, routes.reach[place, number])
+        if net.admits[kind, first + number]:
+            farthest = max(farthest, steps[place, number].reach)
     if rule == FREE:
         farthest = 0.0
-    length = world.profiles[kind, LENGTH]
+    length = net.kinds[kind].length
     chosen, roomiest, least, room = NOWHERE, NOWHERE, 1e9, -1e9
     for number in range(lanes):
         lane = first + number
-        if not world.admits[kind, lane] or routes.reach[place, number] < farthest - EQUALLY_FAR:
+        if not net.admits[kind, lane] or steps[place, number].reach < farthest - EQUALLY_FAR:
             continue
-        occupied = _occupied(world, state, row, lane)
+        occupied = _occupied(net, row, lane)
         if occupied < least:
             chosen, least = lane, occupied
-        last = state.tail[row, lane]
-        gap = (roads.length[lane] if last == NOBODY else state.position[row, last]) - length
+        last = row.lanes[lane].tail
+        gap = (net.lanes[lane].length if last == NOBODY else row.cars[last].position) - length
         if gap > room:
             roomiest, room = lane, gap
-    if chosen != NOWHERE and state.tail[row, chosen] != NOBODY:
-        if state.position[row, state.tail[row, chosen]] < length:
+    if chosen != NOWHERE and row.lanes[chosen].tail != NOBODY:
+        if row.cars[row.lanes[chosen].tail].position < length:
             return roomiest
     return chosen
 
 
 @njit
-def _occupied(world: World, state: State, row: int, lane: int) -> float:
+def _occupied(net: Net, row: Row, lane: int) -> float:
     """Share of a lane that vehicles and their least gaps take."""
-    total, car = 0.0, state.head[row, lane]
+    total, car = 0.0, row.lanes[lane].head
     while car != NOBODY:
-        profile = world.profiles[state.profile[row, car]]
-        total += profile[LENGTH] + profile[GAP]
-        car = state.behind[row, car]
-    return total / world.roads.length[lane]
+        profile = net.kinds[row.cars[car].profile]
+        total += profile.length + profile.gap
+        car = row.cars[car].behind
+    return total / net.lanes[lane].length

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
+
+from sandbox_traffic.twin.jit import njit
 
 Points = NDArray[np.float64]
 
@@ -13,35 +17,39 @@ def read_shape(text: str) -> Points:
     return np.array([[float(part) for part in point.split(",")[:2]] for point in text.split()])
 
 
-def crossing(way: Points, other: Points) -> tuple[float, float] | None:
-    """Where two ways first cross, as shares of their lengths from 0 to 1; None where they do not.
+@njit
+def crossing(way: Points, other: Points) -> tuple[float, float]:
+    """Where two ways first cross, as shares of their lengths from 0 to 1; −1 where they do not.
 
     Args:
         way: Shape ``(n, 2)``, m.
         other: Shape ``(m, 2)``, m.
     """
-    start, step = way[:-1, None], np.diff(way, axis=0)[:, None]
-    other_start, other_step = other[None, :-1], np.diff(other, axis=0)[None]
-    area = _cross(step, other_step)
-    offset = other_start - start
-    with np.errstate(divide="ignore", invalid="ignore"):
-        along, across = _cross(offset, other_step) / area, _cross(offset, step) / area
-    meets = (area != 0) & (along >= 0) & (along <= 1) & (across >= 0) & (across <= 1)
-    places = np.argwhere(meets)
-    if not len(places):
-        return None
-    row, column = places[0]
-    return _share(way, row, along[row, column]), _share(other, column, across[row, column])
+    for i in range(len(way) - 1):
+        for j in range(len(other) - 1):
+            dx, dy = way[i + 1, 0] - way[i, 0], way[i + 1, 1] - way[i, 1]
+            ex, ey = other[j + 1, 0] - other[j, 0], other[j + 1, 1] - other[j, 1]
+            area = dx * ey - dy * ex
+            if area == 0.0:
+                continue
+            x, y = other[j, 0] - way[i, 0], other[j, 1] - way[i, 1]
+            along, across = (x * ey - y * ex) / area, (x * dy - y * dx) / area
+            if 0.0 <= along <= 1.0 and 0.0 <= across <= 1.0:
+                return _share(way, i, along), _share(other, j, across)
+    return -1.0, -1.0
 
 
-def _cross(first: Points, second: Points) -> Points:
-    product: Points = first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]
-    return product
-
-
+@njit
 def _share(way: Points, segment: int, part: float) -> float:
-    lengths = np.hypot(*np.diff(way, axis=0).T)
-    return float((lengths[:segment].sum() + part * lengths[segment]) / max(lengths.sum(), 1e-9))
+    total = before = 0.0
+    for i in range(len(way) - 1):
+        length = math.hypot(way[i + 1, 0] - way[i, 0], way[i + 1, 1] - way[i, 1])
+        if i < segment:
+            before += length
+        elif i == segment:
+            before += part * length
+        total += length
+    return before / max(total, 1e-9)
 
 
 def on_shape(shape: Points, share: float) -> tuple[Points, float]:

@@ -11,6 +11,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def njit(function: Function) -> Function:
-    """Compile ``function`` in nopython mode when it is first called; its annotations are for readers."""
-    compiled: Any = numba.njit(cache=True, nogil=True)(function)
+    """Compile ``function`` in nopython mode when it is first called; its annotations are for readers.
+
+    Without counting references to arrays, which would take most of the time of small functions: none of them
+    makes or keeps an array, and the caller holds all of them.
+    """
+    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)
     return cast(Function, compiled)

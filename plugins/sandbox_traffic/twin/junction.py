@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox_traffic.twin.arrays import (
-    DECEL, GAP, LENGTH, MAJOR, MINOR, NOBODY, RED, TOP, YELLOW, State, World,
-)  # fmt: skip
+from sandbox_traffic.twin.arrays import MAJOR, MERGES, MINOR, NOBODY, RED, YELLOW, Net, Row, Steps
 from sandbox_traffic.twin.jit import njit
 from sandbox_traffic.twin.krauss import brake_gap, stop_speed
-from sandbox_traffic.twin.signals import light_of
 
 STOP_LINE = 1.0
 """Distance at which vehicles stop before the stop line, m (SUMO's ``jmStoplineGap``)."""
@@ -25,197 +22,189 @@ FREE = 1e9
 
 
 @njit
-def next_link(world: World, routes: object, state: State, row: int, car: int) -> int:
+def next_link(net: Net, row: Row, steps: Steps, car: int) -> int:
     """The link that a vehicle takes from its lane; −1 at the end of its route or where none leads on."""
-    lane, place = state.lane[row, car], state.place[row, car]
-    return routes.link[place, world.roads.place[lane]]
+    lane, place = row.cars[car].lane, row.cars[car].place
+    return steps[place, net.lanes[lane].place].link
 
 
 @njit
-def progress(world: World, routes: object, state: State, row: int, car: int, link: int) -> float:
+def progress(net: Net, row: Row, steps: Steps, car: int, link: int) -> float:
     """Way of a vehicle beyond the stop line of the link that it is on or before, m."""
-    lane = state.lane[row, car]
-    if world.roads.link[lane] == link:
-        return state.position[row, car] + world.roads.passed[lane]
-    return state.position[row, car] - world.roads.length[lane]
+    lane = row.cars[car].lane
+    if net.lanes[lane].link == link:
+        return row.cars[car].position + net.lanes[lane].passed
+    return row.cars[car].position - net.lanes[lane].length
 
 
 @njit
-def _arrives(world: World, state: State, row: int, car: int, distance: float) -> float:
+def _arrives(net: Net, row: Row, car: int, distance: float) -> float:
     """Time until a vehicle has driven ``distance``, s, accelerating at most for its lane."""
-    speed = state.speed[row, car]
-    profile = world.profiles[state.profile[row, car]]
-    top = min(world.roads.limit[state.lane[row, car]] * state.factor[row, car], profile[TOP])
-    pace = max(0.5 * (speed + min(top, speed + profile[2] * 2.0)), 0.5)
+    speed = row.cars[car].speed
+    profile = net.kinds[row.cars[car].profile]
+    top = min(net.lanes[row.cars[car].lane].limit * row.cars[car].factor, profile.top)
+    pace = max(0.5 * (speed + min(top, speed + profile.accel * 2.0)), 0.5)
     return max(distance, 0.0) / pace
 
 
 @njit
 def gap_is_free(
-    world: World, routes: object, state: State, row: int, car: int, link: int, distance: float
+    net: Net, row: Row, steps: Steps, car: int, link: int, distance: float
 ) -> bool:
     """Whether a vehicle that gives way finds a gap in the traffic towards the links of its foes.
 
     Args:
         distance: To where it waits, m.
     """
-    roads = world.roads
-    profile = world.profiles[state.profile[row, car]]
-    for conflict in range(roads.foes[link], roads.foes[link + 1]):
-        if not roads.yields[conflict]:
+    profile = net.kinds[row.cars[car].profile]
+    for conflict in range(net.links[link].first, net.links[link].end):
+        if not net.conflicts[conflict].yields:
             continue
-        foe = roads.foe[conflict]
-        light = light_of(world, state, row, foe)
+        foe = net.conflicts[conflict].foe
+        light = row.lights[foe]
         if light == RED:
             continue
-        merges = roads.mine[conflict] == -1.0
-        way = distance + max(roads.mine[conflict], 0.0) - roads.halfway[link]
-        arrive = _arrives(world, state, row, car, distance)
-        leave = _arrives(world, state, row, car, way + profile[LENGTH])
-        other = state.head[row, roads.source[foe]]
+        merges = net.conflicts[conflict].mine == MERGES
+        way = distance + max(net.conflicts[conflict].mine, 0.0) - net.links[link].halfway
+        arrive = _arrives(net, row, car, distance)
+        leave = _arrives(net, row, car, way + profile.length)
+        other = row.lanes[net.links[foe].source].head
         while other != NOBODY:
-            ahead = roads.length[roads.source[foe]] - state.position[row, other]
-            speed = state.speed[row, other]
-            decel = world.profiles[state.profile[row, other], DECEL]
+            ahead = net.lanes[net.links[foe].source].length - row.cars[other].position
+            speed = row.cars[other].speed
+            decel = net.kinds[row.cars[other].profile].decel
             if ahead > speed + 3.0 + brake_gap(speed + 2.6, decel):
                 break
             stops = light == YELLOW and ahead - STOP_LINE >= brake_gap(speed, decel)
-            if next_link(world, routes, state, row, other) == foe and not stops and speed > HALTING:
-                comes = _arrives(world, state, row, other, ahead)
+            if next_link(net, row, steps, other) == foe and not stops and speed > HALTING:
+                comes = _arrives(net, row, other, ahead)
                 clears = comes + _arrives(
-                    world, state, row, other, world.profiles[state.profile[row, other], LENGTH] + 4.0
+                    net, row, other, net.kinds[row.cars[other].profile].length + 4.0
                 )
                 if not (comes > leave + HEADWAY or (clears < arrive and not merges)):
                     return False
-            other = state.behind[row, other]
+            other = row.cars[other].behind
     return True
 
 
 @njit
 def speed_for_foes(
-    world: World, routes: object, state: State, row: int, car: int, link: int, done: float
+    net: Net, row: Row, steps: Steps, car: int, link: int, done: float
 ) -> float:
     """Speed that lets vehicles inside the junction pass, on the links that cross a vehicle's own.
 
     Args:
         done: Way of the vehicle beyond the stop line, m; negative before it.
     """
-    roads, safe = world.roads, FREE
-    profile = world.profiles[state.profile[row, car]]
-    for conflict in range(roads.foes[link], roads.foes[link + 1]):
-        foe = roads.foe[conflict]
-        lane = roads.inner[foe]
-        while lane != NOBODY and roads.link[lane] == foe:
-            other = state.tail[row, lane]
+    safe = FREE
+    profile = net.kinds[row.cars[car].profile]
+    for conflict in range(net.links[link].first, net.links[link].end):
+        foe = net.conflicts[conflict].foe
+        lane = net.links[foe].inner
+        while lane != NOBODY and net.lanes[lane].link == foe:
+            other = row.lanes[lane].tail
             while other != NOBODY:
-                room = _room(world, state, row, conflict, link, other, done, profile[GAP])
-                if room < FREE and state.wait[row, other] < world.blockers:
-                    safe = min(safe, stop_speed(room, profile[DECEL], 1.0))
-                other = state.ahead[row, other]
-            lane = roads.following[lane]
+                room = _room(net, row, conflict, link, car, other, done)
+                if room < FREE and row.cars[other].wait < net.blockers:
+                    safe = min(safe, stop_speed(room, profile.decel, 1.0))
+                other = row.cars[other].ahead
+            lane = net.lanes[lane].following
     return safe
 
 
 @njit
 def _room(
-    world: World, state: State, row: int, conflict: int, link: int, other: int, done: float, gap: float
+    net: Net, row: Row, conflict: int, link: int, car: int, other: int, done: float
 ) -> float:
     """Way that a vehicle inside the junction leaves to another one, m; `FREE` where it is in nobody's way."""
-    roads = world.roads
-    foe, lane = roads.foe[conflict], state.lane[row, other]
-    place = state.position[row, other] + roads.passed[lane]
-    back = place - world.profiles[state.profile[row, other], LENGTH]
-    mine, theirs = roads.mine[conflict], roads.theirs[conflict]
-    if mine == -1.0:  # they merge: who is nearer to the end of its link goes first
-        rest = way_through(world, link) - done
-        other_rest = way_through(world, foe) - place
-        if other_rest > rest or (other_rest == rest and not roads.yields[conflict]):
+    foe, lane = net.conflicts[conflict].foe, row.cars[other].lane
+    place = row.cars[other].position + net.lanes[lane].passed
+    back = place - net.kinds[row.cars[other].profile].length
+    mine, theirs = net.conflicts[conflict].mine, net.conflicts[conflict].theirs
+    if mine == MERGES:  # they merge: who is nearer to the end of its link goes first
+        rest = net.links[link].way - done
+        other_rest = net.links[foe].way - place
+        if other_rest > rest or (other_rest == rest and not net.conflicts[conflict].yields):
             return FREE
-        return rest - other_rest - world.profiles[state.profile[row, other], LENGTH] - gap
+        return rest - other_rest - net.kinds[row.cars[other].profile].length - net.kinds[row.cars[car].profile].gap
     if mine < 0.0 or done > mine - 1.0 or back > theirs + 1.0:
         return FREE
-    if not roads.yields[conflict] and place < theirs - 3.0:
+    if done >= 0.0 and _goes_first(row, car, other):
         return FREE
-    if roads.halfway[foe] > 0.0 and place <= roads.halfway[foe] + 0.1 and theirs > roads.halfway[foe]:
+    if net.links[foe].halfway > 0.0 and place <= net.links[foe].halfway + 0.1 and theirs > net.links[foe].halfway:
         return FREE  # it waits for a gap itself
     return mine - done - 2.0
 
 
 @njit
-def way_through(world: World, link: int) -> float:
-    """Length of the inner lanes of a link, m."""
-    roads, total = world.roads, 0.0
-    lane = roads.inner[link]
-    while roads.link[lane] == link:
-        total += roads.length[lane]
-        lane = roads.following[lane]
-    return total
+def _goes_first(row: Row, car: int, other: int) -> bool:
+    """Whether a vehicle has come onto the junction before another one; an order that knows no circles."""
+    mine, theirs = row.cars[car].entered, row.cars[other].entered
+    return mine < theirs or (mine == theirs and car < other)
 
 
 @njit
-def has_room_behind(world: World, state: State, row: int, car: int, link: int) -> bool:
+def has_room_behind(net: Net, row: Row, car: int, link: int) -> bool:
     """Whether a vehicle would not have to stand inside a junction that others cross."""
-    roads = world.roads
-    if roads.foes[link] == roads.foes[link + 1]:
+    if net.links[link].first == net.links[link].end:
         return True
-    target = roads.target[link]
+    target = net.links[link].target
     room, standing = 0.0, False
-    other = state.tail[row, target]
+    other = row.lanes[target].tail
     while other != NOBODY:
-        profile = world.profiles[state.profile[row, other]]
-        if state.speed[row, other] < HALTING:
-            room += state.position[row, other] - profile[LENGTH]
+        profile = net.kinds[row.cars[other].profile]
+        if row.cars[other].speed < HALTING:
+            room += row.cars[other].position - profile.length
             standing = True
             break
-        room -= profile[LENGTH] + profile[GAP]
-        other = state.ahead[row, other]
+        room -= profile.length + profile.gap
+        other = row.cars[other].ahead
     if not standing:
         return True
-    lane = roads.inner[link]
-    while roads.link[lane] == link:
-        other = state.tail[row, lane]
+    lane = net.links[link].inner
+    while net.lanes[lane].link == link:
+        other = row.lanes[lane].tail
         while other != NOBODY:
-            profile = world.profiles[state.profile[row, other]]
-            room -= profile[LENGTH] + profile[GAP]
-            other = state.ahead[row, other]
-        lane = roads.following[lane]
-    profile = world.profiles[state.profile[row, car]]
-    return room >= profile[LENGTH] + profile[GAP]
+            profile = net.kinds[row.cars[other].profile]
+            room -= profile.length + profile.gap
+            other = row.cars[other].ahead
+        lane = net.lanes[lane].following
+    profile = net.kinds[row.cars[car].profile]
+    return room >= profile.length + profile.gap
 
 
 @njit
 def speed_at_stop_line(
-    world: World, routes: object, state: State, row: int, car: int, link: int, distance: float
+    net: Net, row: Row, steps: Steps, car: int, link: int, distance: float
 ) -> float:
     """Speed that a link allows to a vehicle that has ``distance`` (m) to its stop line; `FREE` to go on."""
-    profile = world.profiles[state.profile[row, car]]
-    decel, speed = profile[DECEL], state.speed[row, car]
-    light = light_of(world, state, row, link)
+    profile = net.kinds[row.cars[car].profile]
+    decel, speed = profile.decel, row.cars[car].speed
+    light = row.lights[link]
     can_stop = distance - STOP_LINE >= brake_gap(speed, decel) or (speed < HALTING and distance > 0.0)
     wait = stop_speed(max(distance - STOP_LINE, 0.0), decel, 1.0)
     if (light == RED or light == YELLOW) and can_stop:
         return wait
     if distance < brake_gap(speed, decel):
         return FREE
-    if light == MINOR and world.roads.halfway[link] == 0.0:
-        if distance > VISIBILITY or not gap_is_free(world, routes, state, row, car, link, distance):
+    if light == MINOR and net.links[link].halfway == 0.0:
+        if distance > VISIBILITY or not gap_is_free(net, row, steps, car, link, distance):
             return wait
-    if not has_room_behind(world, state, row, car, link):
+    if not has_room_behind(net, row, car, link):
         return wait
     return FREE
 
 
 @njit
 def speed_at_halfway(
-    world: World, routes: object, state: State, row: int, car: int, link: int, distance: float
+    net: Net, row: Row, steps: Steps, car: int, link: int, distance: float
 ) -> float:
     """Speed of a vehicle that may have to wait inside a junction, ``distance`` (m) ahead."""
-    roads = world.roads
-    if roads.signal[link] >= 0 and light_of(world, state, row, link) == MAJOR:
+    if net.links[link].signal >= 0 and row.lights[link] == MAJOR:
         return FREE
-    profile = world.profiles[state.profile[row, car]]
-    if distance < brake_gap(state.speed[row, car], profile[DECEL]):
+    profile = net.kinds[row.cars[car].profile]
+    if distance < brake_gap(row.cars[car].speed, profile.decel):
         return FREE
-    if distance <= VISIBILITY and gap_is_free(world, routes, state, row, car, link, distance):
+    if distance <= VISIBILITY and gap_is_free(net, row, steps, car, link, distance):
         return FREE
-    return stop_speed(distance, profile[DECEL], 1.0)
+    return stop_speed(distance, profile.decel, 1.0)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox_traffic.twin.arrays import (
-    ACCEL, DECEL, GAP, HARDEST, LENGTH, NOBODY, TAU, TOP, State, World,
-)  # fmt: skip
+from sandbox_traffic.twin.arrays import NOBODY, Net, Row, Steps
 from sandbox_traffic.twin.jit import njit
+from sandbox_traffic.twin.junction import HALTING
 from sandbox_traffic.twin.krauss import follow_speed, secure_gap
 from sandbox_traffic.twin.lanes import put, take
 
@@ -21,145 +20,142 @@ KEEP_RIGHT_TIME = 5.0
 ACCEPTED = 7.0
 """Free time on the right lane beyond which more makes no difference, by m/s, s."""
 
-FAR = 1e9
-
 
 @njit
-def change_lanes(world: World, routes: object, state: State, row: int) -> None:
+def change_lanes(net: Net, row: Row, steps: Steps) -> None:
     """Let every vehicle of a row change by one lane at most."""
-    roads = world.roads
-    for edge in range(len(roads.lanes)):
-        lanes, first = roads.lanes[edge], roads.first_lane[edge]
+    for edge in range(len(net.edges)):
+        lanes, first = net.edges[edge].lanes, net.edges[edge].first
         if lanes < 2:
             continue
         for lane in range(first, first + lanes):
-            car = state.head[row, lane]
+            # Of the lanes beside, the first vehicle behind: it only moves back as the vehicles of the lane do.
+            right = row.lanes[lane - 1].head if lane > first else NOBODY
+            left = row.lanes[lane + 1].head if lane + 1 < first + lanes else NOBODY
+            car = row.lanes[lane].head
             while car != NOBODY:
-                after = state.behind[row, car]
-                if state.odometer[row, car] > 0.0:
-                    _consider(world, routes, state, row, car)
+                after, position = row.cars[car].behind, row.cars[car].position
+                while right != NOBODY and row.cars[right].position >= position:
+                    right = row.cars[right].behind
+                while left != NOBODY and row.cars[left].position >= position:
+                    left = row.cars[left].behind
+                if row.cars[car].odometer > 0.0:
+                    _consider(net, row, steps, car, right, left)
                 car = after
 
 
 @njit
-def _consider(world: World, routes: object, state: State, row: int, car: int) -> None:
+def _consider(net: Net, row: Row, steps: Steps, car: int, right: int, left: int) -> None:
     """Change to the lane beside where the route, speed or the rule to keep right ask for it."""
-    roads, lane, place = world.roads, state.lane[row, car], state.place[row, car]
-    number = roads.place[lane]
-    offset = routes.offset[place, number]
+    lane, place = row.cars[car].lane, row.cars[car].place
+    number = net.lanes[lane].place
+    offset = steps[place, number].offset
     if offset != 0:
         side = 1 if offset > 0 else -1
-        if _is_urgent(world, routes, state, row, car, offset):
-            _change(world, state, row, car, side)
+        if _is_urgent(net, row, steps, car, offset):
+            _change(net, row, car, side, left if side > 0 else right)
         return
-    kind = state.profile[row, car]
-    here = _speed_on(world, state, row, car, lane)
-    wish, keep = state.wish[row, car], state.keep[row, car]
-    if number + 1 < roads.lanes[roads.edge[lane]] and _suits(world, routes, kind, place, lane + 1):
-        there = _speed_on(world, state, row, car, lane + 1)
+    if row.cars[car].speed < HALTING:
+        return
+    kind = row.cars[car].profile
+    here = _speed_behind(net, row, car, lane, row.cars[car].ahead)
+    wish, keep = row.cars[car].wish, row.cars[car].keep
+    if number + 1 < net.edges[net.lanes[lane].edge].lanes and _suits(net, steps, kind, place, lane + 1):
+        there = _speed_behind(net, row, car, lane + 1, _ahead_of(row, left, lane + 1))
         gain = (there - here) / max(there, 1.0)
         wish = wish + gain if gain > 0.0 else (wish * 0.5 if wish > 0.0 else wish)
-    if number > 0 and _suits(world, routes, kind, place, lane - 1):
-        there = _speed_on(world, state, row, car, lane - 1)
+    if number > 0 and _suits(net, steps, kind, place, lane - 1):
+        there = _speed_behind(net, row, car, lane - 1, _ahead_of(row, right, lane - 1))
         gain = (there - here) / max(there, 1.0)
         wish = wish - gain if gain > 0.0 else (wish * 0.5 if wish < 0.0 else wish)
-        keep += _ease(world, state, row, car, lane - 1)
+        keep += _ease(net, row, car, lane - 1, _ahead_of(row, right, lane - 1))
     else:
         keep = 0.0
-    if wish > LEFT and _change(world, state, row, car, 1):
+    if wish > LEFT and _change(net, row, car, 1, left):
         wish = keep = 0.0
-    elif (wish < -RIGHT or keep > RIGHT) and _change(world, state, row, car, -1):
+    elif (wish < -RIGHT or keep > RIGHT) and _change(net, row, car, -1, right):
         wish = keep = 0.0
-    state.wish[row, car], state.keep[row, car] = wish, keep
+    row.cars[car].wish, row.cars[car].keep = wish, keep
 
 
 @njit
-def _suits(world: World, routes: object, kind: int, place: int, lane: int) -> bool:
+def _suits(net: Net, steps: Steps, kind: int, place: int, lane: int) -> bool:
     """Whether a lane beside leads on as far as any."""
-    return world.admits[kind, lane] and routes.offset[place, world.roads.place[lane]] == 0
+    return net.admits[kind, lane] and steps[place, net.lanes[lane].place].offset == 0
 
 
 @njit
-def _is_urgent(world: World, routes: object, state: State, row: int, car: int, offset: int) -> bool:
+def _is_urgent(net: Net, row: Row, steps: Steps, car: int, offset: int) -> bool:
     """Whether the lane ends for a vehicle's route soon enough to be left now."""
-    lane, profile = state.lane[row, car], world.profiles[state.profile[row, car]]
-    rest = routes.reach[state.place[row, car], world.roads.place[lane]] - state.position[row, car]
-    ahead = max(state.speed[row, car], 5.0) * LOOK_AHEAD * (2.0 if offset > 0 else 1.0)
-    return rest / abs(offset) < ahead + 2.0 * (profile[LENGTH] + profile[GAP])
+    lane, profile = row.cars[car].lane, net.kinds[row.cars[car].profile]
+    rest = steps[row.cars[car].place, net.lanes[lane].place].reach - row.cars[car].position
+    ahead = max(row.cars[car].speed, 5.0) * LOOK_AHEAD * (2.0 if offset > 0 else 1.0)
+    return rest / abs(offset) < ahead + 2.0 * (profile.length + profile.gap)
 
 
 @njit
-def _neighbours(state: State, row: int, car: int, lane: int) -> tuple[int, int]:
-    """Who would be ahead and behind on another lane."""
-    ahead, position = state.head[row, lane], state.position[row, car]
-    if ahead == NOBODY or state.position[row, ahead] < position:
-        return NOBODY, ahead
-    while state.behind[row, ahead] != NOBODY and state.position[row, state.behind[row, ahead]] >= position:
-        ahead = state.behind[row, ahead]
-    return ahead, state.behind[row, ahead]
+def _ahead_of(row: Row, behind: int, lane: int) -> int:
+    """Who drives ahead of a vehicle of a lane, or last on it where that is nobody."""
+    return row.lanes[lane].tail if behind == NOBODY else row.cars[behind].ahead
 
 
 @njit
-def _speed_on(world: World, state: State, row: int, car: int, lane: int) -> float:
+def _speed_behind(net: Net, row: Row, car: int, lane: int, leader: int) -> float:
     """Speed that a vehicle can drive on a lane behind who is ahead there."""
-    profile = world.profiles[state.profile[row, car]]
-    top = min(world.roads.limit[lane] * state.factor[row, car], profile[TOP])
-    fastest = min(state.speed[row, car] + profile[ACCEL], top)
-    leader = state.ahead[row, car]
-    if lane != state.lane[row, car]:
-        leader, _ = _neighbours(state, row, car, lane)
+    profile = net.kinds[row.cars[car].profile]
+    top = min(net.lanes[lane].limit * row.cars[car].factor, profile.top)
+    fastest = min(row.cars[car].speed + profile.accel, top)
     if leader == NOBODY:
         return top
-    gap = state.position[row, leader] - world.profiles[state.profile[row, leader], LENGTH]
-    gap -= state.position[row, car] + profile[GAP]
+    gap = row.cars[leader].position - net.kinds[row.cars[leader].profile].length
+    gap -= row.cars[car].position + profile.gap
     safe = follow_speed(
-        state.speed[row, car], gap, state.speed[row, leader],
-        world.profiles[state.profile[row, leader], DECEL], profile[DECEL], profile[HARDEST], profile[TAU],
+        row.cars[car].speed, gap, row.cars[leader].speed,
+        net.kinds[row.cars[leader].profile].decel, profile.decel, profile.hardest, profile.tau,
     )  # fmt: skip
     return max(min(safe, top if safe > fastest else fastest), 0.0)
 
 
 @njit
-def _ease(world: World, state: State, row: int, car: int, lane: int) -> float:
+def _ease(net: Net, row: Row, car: int, lane: int, leader: int) -> float:
     """How much a second brings a vehicle nearer to keeping right."""
-    profile = world.profiles[state.profile[row, car]]
-    top = min(world.roads.limit[lane] * state.factor[row, car], profile[TOP])
-    leader, _ = _neighbours(state, row, car, lane)
-    room = world.roads.length[lane] - state.position[row, car]
+    profile = net.kinds[row.cars[car].profile]
+    top = min(net.lanes[lane].limit * row.cars[car].factor, profile.top)
+    room = net.lanes[lane].length - row.cars[car].position
     if leader != NOBODY:
-        gap = state.position[row, leader] - world.profiles[state.profile[row, leader], LENGTH]
-        gap -= state.position[row, car] + profile[GAP]
-        decel = world.profiles[state.profile[row, leader], DECEL]
-        room = gap - secure_gap(top, profile[DECEL], profile[TAU], state.speed[row, leader], decel)
-    accepted = ACCEPTED * max(1.0, round(state.speed[row, car]))
+        gap = row.cars[leader].position - net.kinds[row.cars[leader].profile].length
+        gap -= row.cars[car].position + profile.gap
+        decel = net.kinds[row.cars[leader].profile].decel
+        room = gap - secure_gap(top, profile.decel, profile.tau, row.cars[leader].speed, decel)
+    accepted = ACCEPTED * max(1.0, round(row.cars[car].speed))
     return RIGHT * min(accepted, max(room, 0.0) / top) / accepted / KEEP_RIGHT_TIME
 
 
 @njit
-def _change(world: World, state: State, row: int, car: int, side: int) -> bool:
+def _change(net: Net, row: Row, car: int, side: int, behind: int) -> bool:
     """Change to the lane beside if nobody has to brake for it; returns whether the vehicle did."""
-    lane = state.lane[row, car] + side
-    if world.roads.edge[lane] != world.roads.edge[state.lane[row, car]]:
+    lane = row.cars[car].lane + side
+    if net.lanes[lane].edge != net.lanes[row.cars[car].lane].edge:
         return False
-    if not world.admits[state.profile[row, car], lane]:
+    if not net.admits[row.cars[car].profile, lane]:
         return False
-    profile = world.profiles[state.profile[row, car]]
-    ahead, behind = _neighbours(state, row, car, lane)
-    speed, position = state.speed[row, car], state.position[row, car]
+    profile = net.kinds[row.cars[car].profile]
+    ahead = _ahead_of(row, behind, lane)
+    speed, position = row.cars[car].speed, row.cars[car].position
     if ahead != NOBODY:
-        other = world.profiles[state.profile[row, ahead]]
-        gap = state.position[row, ahead] - other[LENGTH] - position - profile[GAP]
+        other = net.kinds[row.cars[ahead].profile]
+        gap = row.cars[ahead].position - other.length - position - profile.gap
         if gap < 0.0 or gap < secure_gap(
-            speed, profile[DECEL], profile[TAU], state.speed[row, ahead], other[DECEL]
+            speed, profile.decel, profile.tau, row.cars[ahead].speed, other.decel
         ):
             return False
     if behind != NOBODY:
-        other = world.profiles[state.profile[row, behind]]
-        gap = position - profile[LENGTH] - state.position[row, behind] - other[GAP]
+        other = net.kinds[row.cars[behind].profile]
+        gap = position - profile.length - row.cars[behind].position - other.gap
         if gap < 0.0 or gap < secure_gap(
-            state.speed[row, behind], other[DECEL], other[TAU], speed, profile[DECEL]
+            row.cars[behind].speed, other.decel, other.tau, speed, profile.decel
         ):
             return False
-    take(state, row, car)
-    put(state, row, car, lane)
+    take(row, car)
+    put(row, car, lane)
     return True

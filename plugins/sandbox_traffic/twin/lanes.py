@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sandbox_traffic.twin.arrays import NOBODY, State
+from sandbox_traffic.twin.arrays import NOBODY, Row
 from sandbox_traffic.twin.jit import njit
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -15,10 +15,10 @@ _UNIT = 2.0**-53
 
 
 @njit
-def uniform(state: State, row: int) -> float:
+def uniform(row: Row) -> float:
     """The next number in [0, 1) of a row: SplitMix64 (Steele, Lea & Flood 2014, OOPSLA)."""
-    state.counter[row] += _GOLDEN
-    bits = state.counter[row]
+    row.clock[0].counter += _GOLDEN
+    bits = row.clock[0].counter
     bits = (bits ^ (bits >> _30)) * _MIX_1
     bits = (bits ^ (bits >> _27)) * _MIX_2
     bits = bits ^ (bits >> _31)
@@ -26,35 +26,35 @@ def uniform(state: State, row: int) -> float:
 
 
 @njit
-def put(state: State, row: int, car: int, lane: int) -> None:
+def put(row: Row, car: int, lane: int) -> None:
     """Put a vehicle on a lane, where its position belongs."""
-    before = state.tail[row, lane]
+    before = row.lanes[lane].tail
     after = NOBODY
-    while before != NOBODY and state.position[row, before] < state.position[row, car]:
-        after, before = before, state.ahead[row, before]
-    state.ahead[row, car], state.behind[row, car] = before, after
+    while before != NOBODY and row.cars[before].position < row.cars[car].position:
+        after, before = before, row.cars[before].ahead
+    row.cars[car].ahead, row.cars[car].behind = before, after
     if before == NOBODY:
-        state.head[row, lane] = car
+        row.lanes[lane].head = car
     else:
-        state.behind[row, before] = car
+        row.cars[before].behind = car
     if after == NOBODY:
-        state.tail[row, lane] = car
+        row.lanes[lane].tail = car
     else:
-        state.ahead[row, after] = car
-    state.lane[row, car] = lane
+        row.cars[after].ahead = car
+    row.cars[car].lane = lane
 
 
 @njit
-def take(state: State, row: int, car: int) -> None:
+def take(row: Row, car: int) -> None:
     """Take a vehicle off its lane."""
-    lane = state.lane[row, car]
-    before, after = state.ahead[row, car], state.behind[row, car]
+    lane = row.cars[car].lane
+    before, after = row.cars[car].ahead, row.cars[car].behind
     if before == NOBODY:
-        state.head[row, lane] = after
+        row.lanes[lane].head = after
     else:
-        state.behind[row, before] = after
+        row.cars[before].behind = after
     if after == NOBODY:
-        state.tail[row, lane] = before
+        row.lanes[lane].tail = before
     else:
-        state.ahead[row, after] = before
-    state.ahead[row, car] = state.behind[row, car] = NOBODY
+        row.cars[after].ahead = before
+    row.cars[car].ahead = row.cars[car].behind = NOBODY

@@ -18,64 +18,27 @@ from numpy.typing import NDArray
 
 from sandbox.api import InvalidValueError
 from sandbox_traffic.network.reader import elements
+from sandbox_traffic.twin.arrays import APART, CONFLICT, EDGE, LANE, LINK, MERGES, Records
 from sandbox_traffic.twin.geometry import Points, crossing, read_shape
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int32]
 
 WAY_OUT = "Use traffic/signal or traffic/signals on SUMO (simulator: sumo)."
 
 NOT_DRIVEN = frozenset({"crossing", "walkingarea"})
 """Functions of edges for pedestrians."""
 
+GIVES_WAY = frozenset("mswo")
+"""SUMO's states of links without priority."""
+
 RAILS = frozenset({"rail_signal", "rail_crossing"})
 
 
 class Roads(NamedTuple):
-    """A network; lanes in the order of the file, inner lanes among them.
+    """A network: records of `LANE`, `EDGE`, `LINK` and `CONFLICT` of `sandbox_traffic.twin.arrays`."""
 
-    Attributes:
-        length: Of each lane, m.
-        limit: Speed limit of each lane, m/s.
-        edge: Edge of each lane, −1 for inner lanes.
-        place: Number of each lane within its edge, from the right.
-        following: For inner lanes, the next lane; −1 otherwise.
-        link: For inner lanes, the link that they belong to; −1 otherwise.
-        passed: For inner lanes, length of the link before them, m.
-        first_lane, lanes: First lane and number of lanes of each edge.
-        source, target: Lane before and after each link.
-        inner: First lane on each link, the target where it has no inner lane.
-        signal, light: Signal of each link and its place in the states; −1 without a signal.
-        minor: Whether a link without a signal gives way.
-        halfway: Distance from the stop line to the point where vehicles wait inside the junction, m; 0 where
-            they wait before it.
-        foes: First conflict of each link, shape ``(links + 1,)``.
-        foe: The other link of each conflict.
-        yields: Whether the link gives way in it.
-        mine, theirs: Distance from the stop lines to where they cross, m; −1 where they merge.
-    """
-
-    length: Floats
-    limit: Floats
-    edge: Integers
-    place: Integers
-    following: Integers
-    link: Integers
-    passed: Floats
-    first_lane: Integers
-    lanes: Integers
-    source: Integers
-    target: Integers
-    inner: Integers
-    signal: Integers
-    light: Integers
-    minor: NDArray[np.bool_]
-    halfway: Floats
-    foes: Integers
-    foe: Integers
-    yields: NDArray[np.bool_]
-    mine: Floats
-    theirs: Floats
+    lanes: Records
+    edges: Records
+    links: Records
+    conflicts: Records
 
 
 @dataclass(slots=True)
@@ -94,6 +57,7 @@ class _Contents:
 
     lanes: list[str] = field(default_factory=list)
     length: list[float] = field(default_factory=list)
+    lengths: dict[str, float] = field(default_factory=dict)
     limit: list[float] = field(default_factory=list)
     edge: list[int] = field(default_factory=list)
     place: list[int] = field(default_factory=list)
@@ -182,6 +146,7 @@ def _read_edge(element: Element, contents: _Contents) -> None:
         rows.append(len(contents.lanes))
         contents.lanes.append(name)
         contents.length.append(float(lane.attrib["length"]))
+        contents.lengths[name] = contents.length[-1]
         contents.limit.append(float(lane.attrib["speed"]))
         contents.edge.append(-1 if inner else edge)
         contents.place.append(int(lane.attrib["index"]))
@@ -230,57 +195,37 @@ def _ends(element: Element) -> tuple[str, str]:
 def _make_map(
     contents: _Contents, number: Mapping[str, int], links: list[_Link], signals: Mapping[str, int]
 ) -> RoadMap:
-    length = np.array(contents.length)
-    lanes = len(length)
-    following, owner = np.full(lanes, -1, np.int32), np.full(lanes, -1, np.int32)
-    passed, halfway = np.zeros(lanes), np.zeros(len(links))
+    lanes, table = np.zeros(len(number), LANE), np.zeros(len(links), LINK)
+    lanes["length"], lanes["limit"] = contents.length, contents.limit
+    lanes["edge"], lanes["place"] = contents.edge, contents.place
+    lanes["following"] = lanes["link"] = lanes["loop"] = -1
     successors: dict[int, dict[int, float]] = defaultdict(dict)
-    for place, link in enumerate(links):
+    for place, (link, record) in enumerate(zip(links, table, strict=True)):
         way = [number[name] for name in link.inner]
         covered = 0.0
         for lane, after in zip(way, [*way[1:], number[link.target]], strict=True):
-            following[lane], owner[lane], passed[lane] = after, place, covered
-            covered += length[lane]
-        halfway[place] = length[way[0]] if len(way) > 1 else 0.0
+            lanes[["following", "link", "passed"]][lane] = after, place, covered
+            covered += lanes["length"][lane]
+        signal = signals.get(link.signal, -1)
+        record["halfway"], record["way"] = lanes["length"][way[0]] if len(way) > 1 else 0.0, covered
+        record["source"], record["target"] = number[link.source], number[link.target]
+        record["inner"] = number[(*link.inner, link.target)[0]]
+        record["signal"], record["light"] = signal, link.light if signal >= 0 else -1
+        record["minor"] = link.state in GIVES_WAY
         start, end = contents.edge[number[link.source]], contents.edge[number[link.target]]
         successors[start][end] = min(covered, successors[start].get(end, np.inf))
-    foes, foe, yields, mine, theirs = _conflicts(contents, links)
-    edges = list(contents.edges.values())
-    roads = Roads(
-        length=length,
-        limit=np.array(contents.limit),
-        edge=np.array(contents.edge, np.int32),
-        place=np.array(contents.place, np.int32),
-        following=following,
-        link=owner,
-        passed=passed,
-        first_lane=np.array([rows[0] if rows else 0 for rows in edges], np.int32),
-        lanes=np.array([len(rows) for rows in edges], np.int32),
-        source=np.array([number[link.source] for link in links], np.int32),
-        target=np.array([number[link.target] for link in links], np.int32),
-        inner=np.array([number[(*link.inner, link.target)[0]] for link in links], np.int32),
-        signal=np.array([signals.get(link.signal, -1) for link in links], np.int32),
-        light=np.array([link.light if link.signal in signals else -1 for link in links], np.int32),
-        minor=np.array([link.state in "mswo" for link in links], np.bool_),
-        halfway=halfway,
-        foes=foes,
-        foe=foe,
-        yields=yields,
-        mine=mine,
-        theirs=theirs,
-    )
+    conflicts = _conflicts(contents, links, table)
+    edges = np.array([(rows[0] if rows else 0, len(rows)) for rows in contents.edges.values()], EDGE)
     names = {name: place for place, name in enumerate(contents.edges)}
     shapes = [contents.shapes[name] for name in contents.lanes]
+    roads = Roads(lanes, edges, table, conflicts)
     return RoadMap(roads, number, names, successors, shapes, contents.opened, contents.closed)
 
 
-def _conflicts(
-    contents: _Contents, links: list[_Link]
-) -> tuple[Integers, Integers, NDArray[np.bool_], Floats, Floats]:
-    """Conflicts of all links, by link; see `Roads`."""
+def _conflicts(contents: _Contents, links: list[_Link], table: Records) -> Records:
+    """Conflicts of all links, by link; sets the first and the end of each."""
     by_lane = {name: place for place, link in enumerate(links) for name in link.inner}
-    rows: list[list[tuple[int, bool, float, float]]] = [[] for _ in links]
-    length = dict(zip(contents.lanes, contents.length, strict=True))
+    rows: list[list[tuple[float, float, int, bool]]] = [[] for _ in links]
     for junction in contents.junctions:
         if junction.get("type") == "internal":
             continue
@@ -294,28 +239,22 @@ def _conflicts(
             for other, bit in enumerate(others):
                 foe = places[other] if other < len(places) else None
                 if bit == "1" and foe is not None and foe != link:
-                    mine, theirs = _place(contents, length, links[link], links[foe])
-                    rows[link].append((foe, response[other] == "1", mine, theirs))
-    flat = [item for row in rows for item in row]
-    starts = np.cumsum([0, *map(len, rows)]).astype(np.int32)
-    return (
-        starts,
-        np.array([item[0] for item in flat], np.int32),
-        np.array([item[1] for item in flat], np.bool_),
-        np.array([item[2] for item in flat], np.float64),
-        np.array([item[3] for item in flat], np.float64),
-    )
+                    ways = _ways(contents, links[link]), _ways(contents, links[foe])
+                    merges = links[link].target == links[foe].target
+                    mine, theirs = (MERGES, MERGES) if merges else _place(*ways)
+                    rows[link].append((mine, theirs, foe, response[other] == "1"))
+    ends = np.cumsum([0, *map(len, rows)])
+    table["first"], table["end"] = ends[:-1], ends[1:]
+    return np.array([item for row in rows for item in row], CONFLICT)
 
 
-def _place(
-    contents: _Contents, length: Mapping[str, float], link: _Link, foe: _Link
-) -> tuple[float, float]:
-    """Distance from the stop lines to where two links cross, m; −1 where they merge."""
-    if link.target == foe.target:
-        return -1.0, -1.0
-    ways, lengths = [], []
-    for each in (link, foe):
-        ways.append(np.concatenate([contents.shapes[name] for name in each.inner]))
-        lengths.append(sum(length[name] for name in each.inner))
-    place = crossing(ways[0], ways[1]) or (0.5, 0.5)
-    return place[0] * lengths[0], place[1] * lengths[1]
+def _ways(contents: _Contents, link: _Link) -> tuple[Points, float]:
+    """Shape and length of the inner lanes of a link."""
+    shape = np.concatenate([contents.shapes[name] for name in link.inner])
+    return shape, sum(contents.lengths[name] for name in link.inner)
+
+
+def _place(way: tuple[Points, float], foe: tuple[Points, float]) -> tuple[float, float]:
+    """Distance from the stop lines to where two links cross, m; `APART` where they do not."""
+    mine, theirs = crossing(way[0], foe[0])
+    return (APART, APART) if mine < 0.0 else (mine * way[1], theirs * foe[1])

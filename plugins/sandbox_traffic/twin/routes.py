@@ -8,15 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from sandbox.api import InvalidValueError
-from sandbox_traffic.twin.arrays import Flags, Routes
+from sandbox_traffic.twin.arrays import STEP, Flags, Integers, Steps
 from sandbox_traffic.twin.jit import njit
-from sandbox_traffic.twin.roads import WAY_OUT, Integers, RoadMap, Roads
+from sandbox_traffic.twin.roads import WAY_OUT, RoadMap, Roads
 
 FARTHEST = 3000.0
 """Distance beyond which it makes no difference how far a lane leads, m."""
 
-MINOR_PENALTY = 1.5
-"""What a link that gives way costs in the choice of routes, s (SUMO's ``weights.minor-penalty``)."""
+ALIKE = 0.5
+"""Lanes whose reach differs by less lead equally far, m."""
 
 
 class RouteBook:
@@ -24,17 +24,20 @@ class RouteBook:
 
     Args:
         roadmap: The network.
+
+    Attributes:
+        steps: What the lanes are good for at each place of the routes.
     """
 
     def __init__(self, roadmap: RoadMap) -> None:
         self._map = roadmap
-        self._width = int(roadmap.roads.lanes.max())
-        self._known: dict[tuple[tuple[int, ...], str], int] = {}
+        self._width = int(roadmap.roads.edges["lanes"].max())
+        self._known: dict[tuple[tuple[int, ...], str], tuple[int, int]] = {}
         self._shortest: dict[tuple[int, int, str], tuple[int, ...]] = {}
         self._admits: dict[str, Flags] = {}
         self._order, self._starts = _links_by_lane(roadmap.roads)
-        self._count = self._places = 0
-        self._arrays = self._allocate(64, 256)
+        self._places = 0
+        self.steps: Steps = np.zeros((256, self._width), STEP)
 
     def admits(self, vclass: str) -> Flags:
         """Which lanes a class of vehicles may use, shape ``(lanes,)``."""
@@ -42,13 +45,8 @@ class RouteBook:
             self._admits[vclass] = self._map.admits(vclass)
         return self._admits[vclass]
 
-    @property
-    def routes(self) -> Routes:
-        """The routes so far."""
-        return self._arrays
-
-    def add(self, edges: tuple[int, ...], vclass: str) -> int:
-        """Number of the route over these edges.
+    def add(self, edges: tuple[int, ...], vclass: str) -> tuple[int, int]:
+        """First and last place in `steps` of the route over these edges.
 
         Raises:
             InvalidValueError: If no lane leads from one edge to the next.
@@ -56,20 +54,19 @@ class RouteBook:
         known = self._known.get((edges, vclass))
         if known is not None:
             return known
-        self._grow(len(edges))
-        number, first = self._count, self._places
-        arrays = self._arrays
-        end = first + len(edges)
-        arrays.edge[first:end] = edges
-        arrays.start[number], arrays.start[number + 1] = first, end
-        roads = self._map.roads
-        if not fill(roads, self._order, self._starts, self.admits(vclass), arrays, first, end):
+        first, end = self._places, self._places + len(edges)
+        if end > len(self.steps):
+            more = np.zeros((len(self.steps) + len(edges), self._width), STEP)
+            self.steps = np.concatenate((self.steps, more))
+        ways = np.array(edges, np.int32)
+        admits = self.admits(vclass)
+        if not fill(self._map.roads, self._order, self._starts, admits, self.steps, ways, first):
             names = list(self._map.edges)
-            ways = " ".join(names[edge] for edge in edges)
-            raise InvalidValueError(f"A route has no connection between its edges: {ways[:200]}.", WAY_OUT)
-        self._count, self._places = number + 1, end
-        self._known[edges, vclass] = number
-        return number
+            text = " ".join(names[edge] for edge in edges)
+            raise InvalidValueError(f"A route has no connection between its edges: {text[:200]}.", WAY_OUT)
+        self._places = end
+        self._known[edges, vclass] = first, end - 1
+        return first, end - 1
 
     def shortest(self, stops: Sequence[int], vclass: str) -> tuple[int, ...]:
         """The fastest way over some edges at the limit, in order.
@@ -87,8 +84,9 @@ class RouteBook:
 
     def _search(self, start: int, end: int, vclass: str) -> tuple[int, ...]:
         roads, admitted = self._map.roads, self.admits(vclass)
-        first = roads.first_lane
-        seconds = roads.length[first] / roads.limit[first]
+        first, lanes = roads.edges["first"], roads.edges["lanes"]
+        limit = roads.lanes["limit"][first]
+        seconds = roads.lanes["length"][first] / limit
         queue: list[tuple[float, int, int]] = [(0.0, start, -1)]
         before: dict[int, int] = {}
         while queue:
@@ -102,89 +100,74 @@ class RouteBook:
                     way.append(before[way[-1]])
                 return tuple(reversed(way))
             for other, link in self._map.successors.get(edge, {}).items():
-                lanes = slice(first[other], first[other] + roads.lanes[other])
-                if other not in before and admitted[lanes].any():
-                    step = float(link / max(roads.limit[first[other]], 1.0) + seconds[other])
+                span = slice(first[other], first[other] + lanes[other])
+                if other not in before and admitted[span].any():
+                    step = float(link / max(limit[other], 1.0) + seconds[other])
                     heapq.heappush(queue, (cost + step, other, edge))
         names = list(self._map.edges)
         raise InvalidValueError(f"No road leads from {names[start]} to {names[end]}.", WAY_OUT)
 
-    def _grow(self, places: int) -> None:
-        arrays = self._arrays
-        if self._count + 2 <= len(arrays.start) and self._places + places <= len(arrays.edge):
-            return
-        grown = self._allocate(2 * len(arrays.start), 2 * len(arrays.edge) + places)
-        for old, new in zip(arrays, grown, strict=True):
-            new[: len(old)] = old
-        self._arrays = grown
-
-    def _allocate(self, routes: int, places: int) -> Routes:
-        shape = (places, self._width)
-        return Routes(
-            np.zeros(routes, np.int32),
-            np.zeros(places, np.int32),
-            np.full(shape, -1, np.int32),
-            np.zeros(shape, np.int8),
-            np.zeros(shape, np.float32),
-        )
-
 
 def _links_by_lane(roads: Roads) -> tuple[Integers, Integers]:
     """Links in the order of the lanes that they leave, and the first of each lane."""
-    order = np.argsort(roads.source, kind="stable").astype(np.int32)
-    starts = np.searchsorted(roads.source[order], np.arange(len(roads.length) + 1)).astype(np.int32)
+    source = roads.links["source"]
+    order = np.argsort(source, kind="stable").astype(np.int32)
+    starts = np.searchsorted(source[order], np.arange(len(roads.lanes) + 1)).astype(np.int32)
     return order, starts
 
 
 @njit
 def fill(
-    roads: Roads, order: Integers, starts: Integers, admits: Flags, routes: Routes, first: int, end: int
+    roads: Roads,
+    order: Integers,
+    starts: Integers,
+    admits: Flags,
+    steps: Steps,
+    edges: Integers,
+    first: int,
 ) -> bool:
     """Find out backwards what the lanes of a route are good for; false if an edge does not lead on."""
-    for place in range(end - 1, first - 1, -1):
-        edge = routes.edge[place]
-        lanes, lane0 = roads.lanes[edge], roads.first_lane[edge]
-        leads = False
+    last = len(edges) - 1
+    for place in range(last, -1, -1):
+        lanes, lane0 = roads.edges[edges[place]].lanes, roads.edges[edges[place]].first
+        leads = place == last
         for number in range(lanes):
             lane = lane0 + number
-            routes.link[place, number], routes.reach[place, number] = -1, roads.length[lane]
-            routes.offset[place, number] = 0
-            if place == end - 1:
-                leads = True
+            step = steps[first + place, number]
+            step.link, step.reach, step.offset = -1, roads.lanes[lane].length, 0
+            if place == last:
                 continue
             farthest, least = -1.0, 127
             for index in range(starts[lane], starts[lane + 1]):
-                link = order[index]
-                target = roads.target[link]
-                if roads.edge[target] != routes.edge[place + 1] or not admits[target]:
+                target = roads.links[order[index]].target
+                if roads.lanes[target].edge != edges[place + 1] or not admits[target]:
                     continue
-                reach = routes.reach[place + 1, roads.place[target]]
-                change = abs(routes.offset[place + 1, roads.place[target]])
-                if reach > farthest + 0.5 or (reach > farthest - 0.5 and change < least):
-                    routes.link[place, number] = link
-                    farthest, least = reach, change
+                beyond = steps[first + place + 1, roads.lanes[target].place]
+                change = abs(beyond.offset)
+                further = beyond.reach > farthest + ALIKE
+                if further or (beyond.reach > farthest - ALIKE and change < least):
+                    step.link = order[index]
+                    farthest, least = beyond.reach, change
                     leads = True
             if farthest >= 0.0:
-                routes.reach[place, number] = min(farthest + roads.length[lane], FARTHEST)
+                step.reach = min(farthest + roads.lanes[lane].length, FARTHEST)
         if not leads:
             return False
-        _offsets(roads, admits, routes, place, lane0, lanes, place == end - 1)
+        _offsets(admits, steps[first + place], lane0, lanes, place == last)
     return True
 
 
 @njit
-def _offsets(
-    roads: Roads, admits: Flags, routes: Routes, place: int, lane0: int, lanes: int, last: bool
-) -> None:
+def _offsets(admits: Flags, steps: Steps, lane0: int, lanes: int, last: bool) -> None:
     """How many lanes to change from each lane of an edge."""
     best = 0.0
     for number in range(lanes):
-        if admits[lane0 + number] and (last or routes.link[place, number] >= 0):
-            best = max(best, routes.reach[place, number])
+        if admits[lane0 + number] and (last or steps[number].link >= 0):
+            best = max(best, steps[number].reach)
     for number in range(lanes):
         nearest = 127
         for other in range(lanes):
-            good = admits[lane0 + other] and (last or routes.link[place, other] >= 0)
-            if good and routes.reach[place, other] >= best - 0.5 and abs(other - number) < abs(nearest):
+            good = admits[lane0 + other] and (last or steps[other].link >= 0)
+            if good and steps[other].reach >= best - ALIKE and abs(other - number) < abs(nearest):
                 nearest = other - number
-        routes.offset[place, number] = nearest if nearest != 127 else 0
+        steps[number].offset = nearest if nearest != 127 else 0

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from sandbox_traffic.twin.arrays import MAJOR, Signals, State, World
+from sandbox_traffic.twin.arrays import MAJOR, PROGRAMS, Net, Signals, State
 from sandbox_traffic.twin.jit import njit
-
-NOW, NEXT, FOLLOWING = range(3)
-"""Columns of ``State.clock``."""
 
 
 @njit
 def _allows(signals: Signals, state: State, row: int, signal: int, wanted: int, interval: float) -> bool:
     """Whether a phase keeps the rules; see `sandbox_traffic.dynamics.PhaseClock.allows`."""
-    now, shown = state.clock[row, NOW], state.phase[row, signal]
+    now, shown = state.clock[row, 0].now, state.signals[row, signal].phase
     settled = True
     for ring in range(signals.width[signal]):
         settled = settled and state.green_since[row, signal, ring] <= now
@@ -28,47 +25,54 @@ def _allows(signals: Signals, state: State, row: int, signal: int, wanted: int, 
 
 
 @njit
-def request(world: World, state: State, row: int, signal: int, phase: int) -> None:
+def request(signals: Signals, state: State, row: int, signal: int, phase: int) -> None:
     """Request a phase of a signal; where it is not allowed, the present or the next allowed one follows."""
-    signals, shown = world.signals, state.phase[row, signal]
+    shown = state.signals[row, signal].phase
     chosen = phase
-    state.held[row, signal] = False
-    if not _allows(signals, state, row, signal, phase, world.interval):
-        state.held[row, signal] = True
+    state.signals[row, signal].held = False
+    if not _allows(signals, state, row, signal, phase, signals.interval):
+        state.signals[row, signal].held = True
         chosen = shown
         for step in range(signals.phases[signal]):
             other = (shown + step) % signals.phases[signal]
-            if _allows(signals, state, row, signal, other, world.interval):
+            if _allows(signals, state, row, signal, other, signals.interval):
                 chosen = other
                 break
     if chosen == shown:
         return
-    now = state.clock[row, NOW]
+    now = state.clock[row, 0].now
     first, count = signals.first[signal, shown, chosen], signals.count[signal, shown, chosen]
-    state.requested[row, signal], state.switch[row, signal] = now, first
-    state.switches[row, signal] = count
+    state.signals[row, signal].requested, state.signals[row, signal].switch = now, first
+    state.signals[row, signal].switches = count
     start = now + signals.after[first + count - 1]
     for ring in range(state.green_since.shape[2]):
         if signals.rings[signal, chosen, ring] != signals.rings[signal, shown, ring]:
             state.green_since[row, signal, ring] = start
-    state.phase[row, signal] = chosen
+    state.signals[row, signal].phase = chosen
 
 
 @njit
-def show(world: World, state: State, row: int) -> None:
-    """Let every signal show what is due now."""
-    signals, now = world.signals, state.clock[row, NOW]
+def show(net: Net, signals: Signals, state: State, row: int) -> None:
+    """Let every signal show what is due now, and note the light of every link; those without have green."""
+    now = state.clock[row, 0].now
     for signal in range(len(signals.phases)):
-        if state.clock[row, FOLLOWING] > 0 or signals.phases[signal] < 2:
+        if state.clock[row, 0].mode == PROGRAMS or signals.phases[signal] < 2:
             _follow(signals, state, row, signal)
             continue
-        while state.switches[row, signal] > 0:
-            place = state.switch[row, signal]
-            if state.requested[row, signal] + signals.after[place] > now:
+        while state.signals[row, signal].switches > 0:
+            place = state.signals[row, signal].switch
+            if state.signals[row, signal].requested + signals.after[place] > now:
                 break
-            state.shown[row, signal] = signals.state[place]
-            state.switch[row, signal] += 1
-            state.switches[row, signal] -= 1
+            state.signals[row, signal].shown = signals.state[place]
+            state.signals[row, signal].switch += 1
+            state.signals[row, signal].switches -= 1
+    for link in range(len(net.links)):
+        signal = net.links[link].signal
+        if signal < 0:
+            state.lights[row, link] = MAJOR - net.links[link].minor
+        else:
+            shown = state.signals[row, signal].shown
+            state.lights[row, link] = signals.lights[shown, net.links[link].light]
 
 
 @njit
@@ -78,23 +82,14 @@ def _follow(signals: Signals, state: State, row: int, signal: int) -> None:
     cycle = 0.0
     for step in range(first, end):
         cycle += signals.step_time[step]
-    time = (state.clock[row, NOW] - signals.offset[signal]) % cycle
+    time = (state.clock[row, 0].now - signals.offset[signal]) % cycle
     for step in range(first, end):
         if time < signals.step_time[step] or step == end - 1:
-            state.shown[row, signal] = signals.step_state[step]
+            state.signals[row, signal].shown = signals.step_state[step]
             phase = signals.step_phase[step]
-            if phase >= 0 and phase != state.phase[row, signal]:
-                state.phase[row, signal] = phase
+            if phase >= 0 and phase != state.signals[row, signal].phase:
+                state.signals[row, signal].phase = phase
                 for ring in range(state.green_since.shape[2]):
-                    state.green_since[row, signal, ring] = state.clock[row, NOW]
+                    state.green_since[row, signal, ring] = state.clock[row, 0].now
             return
         time -= signals.step_time[step]
-
-
-@njit
-def light_of(world: World, state: State, row: int, link: int) -> int:
-    """The light of a link; links without a signal have green, with or without priority."""
-    signal = world.roads.signal[link]
-    if signal < 0:
-        return MAJOR - int(world.roads.minor[link])
-    return int(world.signals.lights[state.shown[row, signal], world.roads.light[link]])

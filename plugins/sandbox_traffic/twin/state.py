@@ -1,4 +1,4 @@
-"""Makes and begins the state of the twin."""
+"""Makes the state of the twin as episodes begin."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sandbox_traffic.twin.arrays import NOBODY, OUTSIDE, State, World
+from sandbox_traffic.twin.arrays import (
+    CAR, CLOCK, LOOP, NOBODY, QUEUE, RED, SIGNAL, TRACK, Net, Signals, State,
+)  # fmt: skip
 from sandbox_traffic.twin.demand import Departures
 
 _COUNTER = 5
@@ -14,76 +16,51 @@ _COUNTER = 5
 
 
 def begin_state(
-    world: World, demands: Sequence[Departures], seeds: Sequence[int], begins: Sequence[float]
+    net: Net,
+    signals: Signals,
+    loops: int,
+    demands: Sequence[Departures],
+    seeds: Sequence[int],
+    begins: Sequence[float],
 ) -> State:
     """The state as the episodes begin, with empty roads.
 
     Args:
-        world: The scenario.
+        net, signals: The scenario.
+        loops: Number of induction loops.
         demands: Vehicles of each row's episode.
         seeds: Of the episodes.
         begins: Start of each, s.
     """
-    rows, cars = len(demands), max(1, *(len(demand.depart) for demand in demands))
-    lanes, edges, loops = len(world.roads.length), len(world.roads.lanes), len(world.loop_place)
-    signals, rings = len(world.signals.phases), world.signals.rings.shape[2]
-    depart, factor = np.full((rows, cars), np.inf), np.ones((rows, cars))
-    route, profile = np.zeros((2, rows, cars), np.int32)
+    rows, number = len(demands), len(signals.phases)
+    now = np.array(begins, np.float64)[:, None]
+    cars = np.zeros((rows, max(1, *(len(demand.depart) for demand in demands))), CAR)
+    cars["depart"], cars["departed"], cars["arrived"] = np.inf, -1.0, -1.0
+    cars["ahead"] = cars["behind"] = NOBODY
     for row, demand in enumerate(demands):
-        size = len(demand.depart)
-        depart[row, :size], factor[row, :size] = demand.depart, demand.factor
-        route[row, :size], profile[row, :size] = demand.route, demand.profile
-    now = np.array(begins, np.float64)
-    clock = np.zeros((rows, 3))
-    clock[:, 0] = now
-    counter = np.array([counter_of(seed) for seed in seeds], np.uint64)
-
-    def zeros(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        return np.zeros((rows, *shape))
-
-    def nobody(size: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
-        return np.full((rows, size), NOBODY, np.int32)
-
+        part = cars[row, : len(demand.depart)]
+        part["depart"], part["factor"], part["profile"] = demand.depart, demand.factor, demand.profile
+        part["place"], part["last"], part["origin"] = demand.first, demand.last, demand.origin
+    lanes = np.zeros((rows, len(net.lanes)), TRACK)
+    lanes["head"] = lanes["tail"] = lanes["leaver"] = NOBODY
+    edges = np.zeros((rows, len(net.edges)), QUEUE)
+    edges["first"] = edges["last"] = NOBODY
+    detectors = np.zeros((rows, loops), LOOP)
+    detectors["left"] = now
+    shown = np.zeros((rows, number), SIGNAL)
+    shown["shown"] = signals.phase_state[:, 0]
+    clock = np.zeros((rows, 1), CLOCK)
+    clock["now"] = now
+    clock["counter"] = np.array([counter_of(seed) for seed in seeds], np.uint64)[:, None]
     return State(
-        depart=depart,
-        route=route,
-        profile=profile,
-        factor=factor,
-        where=np.full((rows, cars), OUTSIDE, np.int8),
-        lane=np.zeros((rows, cars), np.int32),
-        place=np.zeros((rows, cars), np.int32),
-        position=zeros(cars),
-        speed=zeros(cars),
-        plan=zeros(cars),
-        odometer=zeros(cars),
-        wait=zeros(cars),
-        ahead=nobody(cars),
-        behind=nobody(cars),
-        wish=zeros(cars),
-        keep=zeros(cars),
-        departed=np.full((rows, cars), -1.0),
-        arrived=np.full((rows, cars), -1.0),
-        waited=zeros(cars),
-        lost=zeros(cars),
-        head=nobody(lanes),
-        tail=nobody(lanes),
-        leaver=nobody(lanes),
-        left_at=zeros(lanes),
-        first_out=nobody(edges),
-        last_out=nobody(edges),
-        outside=zeros(edges),
-        loop_on=np.zeros((rows, loops), np.bool_),
-        loop_left=np.repeat(now[:, None], loops, axis=1),
-        passed=zeros(loops),
-        phase=np.zeros((rows, signals), np.int64),
-        shown=np.repeat(world.signals.phase_state[None, :, 0], rows, axis=0),
-        requested=zeros(signals),
-        switch=np.zeros((rows, signals), np.int32),
-        switches=np.zeros((rows, signals), np.int32),
-        green_since=np.tile(now[:, None, None], (1, signals, rings)),
-        held=np.zeros((rows, signals), np.bool_),
+        cars=cars,
+        lanes=lanes,
+        edges=edges,
+        loops=detectors,
+        signals=shown,
+        green_since=np.tile(now[:, :, None], (1, number, signals.rings.shape[2])),
+        lights=np.full((rows, len(net.links)), RED, np.uint8),
         clock=clock,
-        counter=counter,
     )
 
 

@@ -2,228 +2,223 @@
 
 from __future__ import annotations
 
-from sandbox_traffic.twin.arrays import (
-    ACCEL, ARRIVED, DECEL, GAP, HARDEST, LENGTH, NOBODY, SIGMA, TAU, TOP, State, World,
-)  # fmt: skip
+from sandbox_traffic.twin.arrays import ARRIVED, NOBODY, Net, Row, Steps
 from sandbox_traffic.twin.departures import depart, schedule
 from sandbox_traffic.twin.jit import njit
 from sandbox_traffic.twin.junction import (
-    FREE, HALTING, next_link, speed_at_halfway, speed_at_stop_line, speed_for_foes,
+    FREE, HALTING, speed_at_halfway, speed_at_stop_line, speed_for_foes,
 )  # fmt: skip
 from sandbox_traffic.twin.krauss import brake_gap, dawdled, follow_speed, free_speed, stop_speed
 from sandbox_traffic.twin.lane_changes import change_lanes
 from sandbox_traffic.twin.lanes import put, take, uniform
-from sandbox_traffic.twin.signals import NOW, show
 
 
 @njit
-def second(world: World, routes: object, state: State, row: int) -> None:
+def second(net: Net, row: Row, steps: Steps) -> None:
     """Simulate one step of 1 s of a row."""
-    show(world, state, row)
-    for lane in range(len(world.roads.length)):
-        car = state.head[row, lane]
+    for lane in range(len(net.lanes)):
+        car = row.lanes[lane].head
         while car != NOBODY:
-            state.plan[row, car] = _safe_speed(world, routes, state, row, car)
-            car = state.behind[row, car]
-    for lane in range(len(world.roads.length)):
-        car = state.head[row, lane]
+            row.cars[car].plan = _safe_speed(net, row, steps, car)
+            car = row.cars[car].behind
+    for lane in range(len(net.lanes)):
+        car = row.lanes[lane].head
         while car != NOBODY:
-            _move(world, state, row, car)
-            car = state.behind[row, car]
-    for lane in range(len(world.roads.length)):
-        _pass_on(world, routes, state, row, lane)
-    change_lanes(world, routes, state, row)
-    schedule(routes, state, row)
-    depart(world, routes, state, row)
-    _watch_loops(world, state, row)
-    state.clock[row, NOW] += 1.0
+            _move(net, row, car)
+            car = row.cars[car].behind
+    for lane in range(len(net.lanes)):
+        _pass_on(net, row, steps, lane)
+    change_lanes(net, row, steps)
+    schedule(row)
+    depart(net, row, steps)
+    _watch_loops(net, row)
+    row.clock[0].now += 1.0
 
 
 @njit
-def _behind(world: World, state: State, row: int, car: int, leader: int, gap: float) -> float:
+def _behind(net: Net, row: Row, car: int, leader: int, gap: float) -> float:
     """Safe speed behind a leader."""
-    profile = world.profiles[state.profile[row, car]]
+    profile = net.kinds[row.cars[car].profile]
     return follow_speed(
-        state.speed[row, car],
-        gap - profile[GAP],
-        state.speed[row, leader],
-        world.profiles[state.profile[row, leader], DECEL],
-        profile[DECEL],
-        profile[HARDEST],
-        profile[TAU],
+        row.cars[car].speed,
+        gap - profile.gap,
+        row.cars[leader].speed,
+        net.kinds[row.cars[leader].profile].decel,
+        profile.decel,
+        profile.hardest,
+        profile.tau,
     )
 
 
 @njit
-def _leader_speed(world: World, state: State, row: int, car: int) -> float:
+def _leader_speed(net: Net, row: Row, car: int) -> float:
     """Safe speed behind who is ahead on the same lane, or has not left it with its whole length."""
-    lane, leader = state.lane[row, car], state.ahead[row, car]
+    lane, leader = row.cars[car].lane, row.cars[car].ahead
     if leader != NOBODY:
-        back = state.position[row, leader] - world.profiles[state.profile[row, leader], LENGTH]
-        return _behind(world, state, row, car, leader, back - state.position[row, car])
-    leader = state.leaver[row, lane]
-    if leader == NOBODY or state.where[row, leader] == ARRIVED:
+        back = row.cars[leader].position - net.kinds[row.cars[leader].profile].length
+        return _behind(net, row, car, leader, back - row.cars[car].position)
+    leader = row.lanes[lane].leaver
+    if leader == NOBODY or row.cars[leader].where == ARRIVED:
         return FREE
-    beyond = state.odometer[row, leader] - state.left_at[row, lane]
-    beyond -= world.profiles[state.profile[row, leader], LENGTH]
+    beyond = row.cars[leader].odometer - row.lanes[lane].left_at
+    beyond -= net.kinds[row.cars[leader].profile].length
     if beyond >= 0.0:
         return FREE
     return _behind(
-        world, state, row, car, leader, world.roads.length[lane] + beyond - state.position[row, car]
+        net, row, car, leader, net.lanes[lane].length + beyond - row.cars[car].position
     )
 
 
 @njit
-def _safe_speed(world: World, routes: object, state: State, row: int, car: int) -> float:
+def _safe_speed(net: Net, row: Row, steps: Steps, car: int) -> float:
     """The speed that a vehicle would drive without dawdling."""
-    roads, lane, place = world.roads, state.lane[row, car], state.place[row, car]
-    profile = world.profiles[state.profile[row, car]]
-    speed, factor, decel = state.speed[row, car], state.factor[row, car], profile[DECEL]
-    fastest = min(speed + profile[ACCEL], profile[TOP])
-    safe = min(fastest, max(min(roads.limit[lane] * factor, profile[TOP]), speed - decel))
-    safe = min(safe, _leader_speed(world, state, row, car))
+    lane, place = row.cars[car].lane, row.cars[car].place
+    profile = net.kinds[row.cars[car].profile]
+    speed, factor, decel = row.cars[car].speed, row.cars[car].factor, profile.decel
+    fastest = min(speed + profile.accel, profile.top)
+    safe = min(fastest, max(min(net.lanes[lane].limit * factor, profile.top), speed - decel))
+    safe = min(safe, _leader_speed(net, row, car))
     horizon = fastest + brake_gap(fastest, decel)
-    seen = roads.length[lane] - state.position[row, car]
-    last = routes.start[state.route[row, car] + 1] - 1
-    link = roads.link[lane]
+    seen = net.lanes[lane].length - row.cars[car].position
+    last = row.cars[car].last
+    link = net.lanes[lane].link
     if link >= 0:
-        safe = min(safe, _inside(world, routes, state, row, car, link, seen))
+        safe = min(safe, _inside(net, row, steps, car, link, seen))
     while seen <= horizon:
-        if roads.link[lane] < 0:
+        if net.lanes[lane].link < 0:
             if place == last:
                 break
-            link = routes.link[place, roads.place[lane]]
+            link = steps[place, net.lanes[lane].place].link
             if link < 0:
                 safe = min(safe, stop_speed(seen, decel, 1.0))
                 break
-            if lane == state.lane[row, car] or seen > 0.0:
-                stop = speed_at_stop_line(world, routes, state, row, car, link, seen)
+            if lane == row.cars[car].lane or seen > 0.0:
+                stop = speed_at_stop_line(net, row, steps, car, link, seen)
                 if stop < FREE:
                     safe = min(safe, stop)
                     break
-            safe = min(safe, speed_for_foes(world, routes, state, row, car, link, -seen))
-            following = roads.inner[link]
+            safe = min(safe, speed_for_foes(net, row, steps, car, link, -seen))
+            following = net.links[link].inner
             place += 1
         else:
-            following = roads.following[lane]
-        limit = min(roads.limit[following] * factor, profile[TOP])
+            following = net.lanes[lane].following
+        limit = min(net.lanes[following].limit * factor, profile.top)
         safe = min(safe, free_speed(seen, limit, decel))
-        leader = state.tail[row, following]
+        leader = row.lanes[following].tail
         if leader != NOBODY:
-            back = state.position[row, leader] - world.profiles[state.profile[row, leader], LENGTH]
-            safe = min(safe, _behind(world, state, row, car, leader, seen + back))
+            back = row.cars[leader].position - net.kinds[row.cars[leader].profile].length
+            safe = min(safe, _behind(net, row, car, leader, seen + back))
             break
-        seen += roads.length[following]
+        seen += net.lanes[following].length
         lane = following
     return safe
 
 
 @njit
 def _inside(
-    world: World, routes: object, state: State, row: int, car: int, link: int, seen: float
+    net: Net, row: Row, steps: Steps, car: int, link: int, seen: float
 ) -> float:
     """Speed of a vehicle inside a junction that gives way there."""
-    roads, lane = world.roads, state.lane[row, car]
+    lane = row.cars[car].lane
     safe = speed_for_foes(
-        world, routes, state, row, car, link, state.position[row, car] + roads.passed[lane]
+        net, row, steps, car, link, row.cars[car].position + net.lanes[lane].passed
     )
-    if roads.halfway[link] > 0.0 and roads.passed[lane] == 0.0:
-        safe = min(safe, speed_at_halfway(world, routes, state, row, car, link, seen))
+    if net.links[link].halfway > 0.0 and net.lanes[lane].passed == 0.0:
+        safe = min(safe, speed_at_halfway(net, row, steps, car, link, seen))
     return safe
 
 
 @njit
-def _move(world: World, state: State, row: int, car: int) -> None:
+def _move(net: Net, row: Row, car: int) -> None:
     """Drive for one second."""
-    profile = world.profiles[state.profile[row, car]]
-    before, lane = state.speed[row, car], state.lane[row, car]
-    safe = state.plan[row, car]
-    least = min(max(0.0, before - profile[DECEL]), max(safe, before - profile[HARDEST], 0.0))
-    speed = max(least, dawdled(max(safe, least), profile[ACCEL], profile[SIGMA], uniform(state, row)))
-    state.speed[row, car] = speed
-    state.position[row, car] += speed
-    state.odometer[row, car] += speed
-    desired = min(world.roads.limit[lane] * state.factor[row, car], profile[TOP])
-    state.lost[row, car] += (desired - speed) / desired
+    profile = net.kinds[row.cars[car].profile]
+    before, lane = row.cars[car].speed, row.cars[car].lane
+    safe = row.cars[car].plan
+    least = min(max(0.0, before - profile.decel), max(safe, before - profile.hardest, 0.0))
+    speed = max(least, dawdled(max(safe, least), profile.accel, profile.sigma, uniform(row)))
+    row.cars[car].speed = speed
+    row.cars[car].position += speed
+    row.cars[car].odometer += speed
+    desired = min(net.lanes[lane].limit * row.cars[car].factor, profile.top)
+    row.cars[car].lost += (desired - speed) / desired
     if speed < HALTING:
-        state.wait[row, car] += 1.0
-        state.waited[row, car] += 1.0
+        row.cars[car].wait += 1.0
+        row.cars[car].waited += 1.0
     else:
-        state.wait[row, car] = 0.0
-    loop = world.loop[lane]
+        row.cars[car].wait = 0.0
+    loop = net.lanes[lane].loop
     if loop >= 0:
-        _cross_loop(world, state, row, car, loop, speed)
+        _cross_loop(net, row, car, loop, speed)
 
 
 @njit
-def _cross_loop(world: World, state: State, row: int, car: int, loop: int, speed: float) -> None:
+def _cross_loop(net: Net, row: Row, car: int, loop: int, speed: float) -> None:
     """Count a vehicle that has come onto a loop, and note when it has left it."""
-    place, front = world.loop_place[loop], state.position[row, car]
+    place, front = net.lanes[row.cars[car].lane].loop_place, row.cars[car].position
     if front - speed <= place < front:
-        state.passed[row, loop] += 1.0
-    back = front - world.profiles[state.profile[row, car], LENGTH]
+        row.loops[loop].passed += 1.0
+    back = front - net.kinds[row.cars[car].profile].length
     if back - speed <= place < back:
-        state.loop_left[row, loop] = state.clock[row, NOW] + (place - back + speed) / speed
+        row.loops[loop].left = row.clock[0].now + (place - back + speed) / speed
 
 
 @njit
-def _pass_on(world: World, routes: object, state: State, row: int, lane: int) -> None:
+def _pass_on(net: Net, row: Row, steps: Steps, lane: int) -> None:
     """Move the vehicles that have reached the end of a lane to the next one, or off the roads."""
-    roads = world.roads
     while True:
-        car = state.head[row, lane]
-        if car == NOBODY or state.position[row, car] <= roads.length[lane]:
+        car = row.lanes[lane].head
+        if car == NOBODY or row.cars[car].position <= net.lanes[lane].length:
             return
-        take(state, row, car)
-        state.leaver[row, lane] = car
-        beyond = state.position[row, car] - roads.length[lane]
-        state.left_at[row, lane] = state.odometer[row, car] - beyond
-        if roads.link[lane] >= 0:
-            following = roads.following[lane]
+        take(row, car)
+        row.lanes[lane].leaver = car
+        beyond = row.cars[car].position - net.lanes[lane].length
+        row.lanes[lane].left_at = row.cars[car].odometer - beyond
+        if net.lanes[lane].link >= 0:
+            following = net.lanes[lane].following
         else:
-            place = state.place[row, car]
-            link = routes.link[place, roads.place[lane]]
-            if place == routes.start[state.route[row, car] + 1] - 1:
-                state.where[row, car], state.arrived[row, car] = ARRIVED, state.clock[row, NOW]
+            place = row.cars[car].place
+            link = steps[place, net.lanes[lane].place].link
+            if place == row.cars[car].last:
+                row.cars[car].where, row.cars[car].arrived = ARRIVED, row.clock[0].now
                 continue
             if link < 0:  # nothing leads on from here: it waits to change lanes
-                state.position[row, car], state.speed[row, car] = roads.length[lane], 0.0
-                put(state, row, car, lane)
+                row.cars[car].position, row.cars[car].speed = net.lanes[lane].length, 0.0
+                put(row, car, lane)
                 return
-            following = roads.inner[link]
-            state.place[row, car] += 1
-        state.position[row, car] = beyond
-        put(state, row, car, following)
+            following = net.links[link].inner
+            row.cars[car].place += 1
+            row.cars[car].entered = row.clock[0].now
+        row.cars[car].position = beyond
+        put(row, car, following)
         if following < lane:  # lanes before this one have been looked at
-            _pass_on_again(world, routes, state, row, following)
+            _pass_on_again(net, row, steps, following)
 
 
 @njit
-def _pass_on_again(world: World, routes: object, state: State, row: int, lane: int) -> None:
+def _pass_on_again(net: Net, row: Row, steps: Steps, lane: int) -> None:
     """As `_pass_on` for a lane that a vehicle crosses within one step; lanes are longer than two steps."""
-    roads = world.roads
-    car = state.head[row, lane]
-    while car != NOBODY and state.position[row, car] > roads.length[lane] and roads.link[lane] >= 0:
-        take(state, row, car)
-        beyond = state.position[row, car] - roads.length[lane]
-        state.leaver[row, lane], state.left_at[row, lane] = car, state.odometer[row, car] - beyond
-        state.position[row, car] = beyond
-        lane = roads.following[lane]
-        put(state, row, car, lane)
-        car = state.head[row, lane]
+    car = row.lanes[lane].head
+    while car != NOBODY and row.cars[car].position > net.lanes[lane].length and net.lanes[lane].link >= 0:
+        take(row, car)
+        beyond = row.cars[car].position - net.lanes[lane].length
+        row.lanes[lane].leaver, row.lanes[lane].left_at = car, row.cars[car].odometer - beyond
+        row.cars[car].position = beyond
+        lane = net.lanes[lane].following
+        put(row, car, lane)
+        car = row.lanes[lane].head
 
 
 @njit
-def _watch_loops(world: World, state: State, row: int) -> None:
+def _watch_loops(net: Net, row: Row) -> None:
     """See whether vehicles stand on the loops."""
-    for lane in range(len(world.roads.length)):
-        loop = world.loop[lane]
+    for lane in range(len(net.lanes)):
+        loop = net.lanes[lane].loop
         if loop < 0:
             continue
-        state.loop_on[row, loop] = False
-        place, car = world.loop_place[loop], state.head[row, lane]
-        while car != NOBODY and state.position[row, car] >= place:
-            back = state.position[row, car] - world.profiles[state.profile[row, car], LENGTH]
+        row.loops[loop].on = False
+        place, car = net.lanes[lane].loop_place, row.lanes[lane].head
+        while car != NOBODY and row.cars[car].position >= place:
+            back = row.cars[car].position - net.kinds[row.cars[car].profile].length
             if back <= place:
-                state.loop_on[row, loop] = True
-            car = state.behind[row, car]
+                row.loops[loop].on = True
+            car = row.cars[car].behind

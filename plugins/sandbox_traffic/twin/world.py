@@ -12,7 +12,7 @@ from sandbox_traffic.network.programs import Program
 from sandbox_traffic.network.reader import read_programs
 from sandbox_traffic.network.signal_network import SignalNetwork
 from sandbox_traffic.network.signals import Signal, choose_programs
-from sandbox_traffic.twin.arrays import MAJOR, MINOR, RED, YELLOW, Signals, World
+from sandbox_traffic.twin.arrays import KIND, MAJOR, MINOR, RED, YELLOW, Net, Readings, Signals
 from sandbox_traffic.twin.demand import Demand
 from sandbox_traffic.twin.roads import WAY_OUT, RoadMap
 
@@ -48,25 +48,31 @@ def refuse(network: SignalNetwork) -> None:
             raise InvalidValueError(f"The twin has no {what}.", WAY_OUT)
 
 
-def make_world(network: SignalNetwork, roadmap: RoadMap, demand: Demand) -> World:
-    """The arrays of a scenario."""
-    spec, kinds = network.spec, demand.kinds
-    loop = np.full(len(roadmap.lanes), -1, np.int32)
-    for number, (lane, _) in enumerate(spec.loops):
-        loop[roadmap.lanes[lane]] = number
+def make_net(network: SignalNetwork, roadmap: RoadMap, demand: Demand) -> Net:
+    """The roads of a scenario and the kinds of its vehicles."""
+    lanes, edges, links, conflicts = roadmap.roads
+    for number, (lane, place) in enumerate(network.spec.loops):
+        lanes["loop"][roadmap.lanes[lane]] = number
+        lanes["loop_place"][roadmap.lanes[lane]] = place
     blockers = network.config.junction_blockers
-    return World(
-        roads=roadmap.roads,
-        signals=make_signals(network, others(network)),
-        profiles=np.array([kind.row for kind in kinds], np.float64),
-        admits=np.array([demand.book.admits(kind.vclass) for kind in kinds]),
-        read=np.array([roadmap.lanes[name] for name in spec.lanes], np.int32),
-        limits=np.array(spec.limits, np.float64),
-        edges=np.array([roadmap.edges[name] for name in spec.edges], np.int32),
-        loop=loop,
-        loop_place=np.array([place for _, place in spec.loops], np.float64),
+    return Net(
+        lanes=lanes,
+        edges=edges,
+        links=links,
+        conflicts=conflicts,
+        kinds=np.array([kind.row for kind in demand.kinds], KIND),
+        admits=np.array([demand.book.admits(kind.vclass) for kind in demand.kinds]),
         blockers=FOR_EVER if blockers is None else float(blockers),
-        interval=float(network.config.decision_interval),
+    )
+
+
+def make_readings(network: SignalNetwork, roadmap: RoadMap) -> Readings:
+    """What is read of the state."""
+    spec = network.spec
+    return Readings(
+        np.array([roadmap.lanes[name] for name in spec.lanes], np.int32),
+        np.array(spec.limits, np.float64),
+        np.array([roadmap.edges[name] for name in spec.edges], np.int32),
     )
 
 
@@ -153,6 +159,7 @@ def make_signals(network: SignalNetwork, rest: Sequence[Program]) -> Signals:
         step_time=np.array([seconds for row in steps for _, seconds in row], np.float64),
         step_phase=np.array([phase for row in numbers for phase in row], np.int32),
         offset=np.array([program.offset for program in programs], np.float64),
+        interval=float(network.config.decision_interval),
     )
 
 
