@@ -64,6 +64,7 @@ CAR = np.dtype([
     ("wish", "f8"), ("keep", "f8"), ("depart", "f8"), ("departed", "f8"), ("arrived", "f8"), ("waited", "f8"),
     ("lost", "f8"), ("entered", "f8"), ("lane", "i4"), ("place", "i4"), ("last", "i4"), ("origin", "i4"), ("profile", "i4"),
     ("ahead", "i4"), ("behind", "i4"), ("where", "i4"),
+    ("lets", "i4"), ("beside", "i4"),
 ], align=True)  # fmt: skip
 """Vehicles in order of their scheduled departure.
 
@@ -75,6 +76,7 @@ CAR = np.dtype([
 - entered: when it came onto the junction that it is on, s
 - lane; place in the routes, and the route's last place; origin: edge of departure; profile: its kind
 - ahead, behind: neighbours on the lane, or of the vehicles that wait at an edge; where: see below
+- lets: whom it lets change to its lane; beside: behind whom it is about to change
 """
 
 TRACK = np.dtype([("left_at", "f8"), ("head", "i4"), ("tail", "i4"), ("leaver", "i4")], align=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox_traffic.twin.arrays import MAJOR, MERGES, MINOR, NOBODY, RED, YELLOW, Net, Row, Steps
-from sandbox_traffic.twin.jit import njit
+from sandbox_traffic.twin.jit import inlined, njit
 from sandbox_traffic.twin.krauss import brake_gap, stop_speed
 
 STOP_LINE = 1.0
@@ -21,14 +21,14 @@ HALTING = 0.1
 FREE = 1e9
 
 
-@njit
+@inlined
 def next_link(net: Net, row: Row, steps: Steps, car: int) -> int:
     """The link that a vehicle takes from its lane; −1 at the end of its route or where none leads on."""
     lane, place = row.cars[car].lane, row.cars[car].place
     return steps[place, net.lanes[lane].place].link
 
 
-@njit
+@inlined
 def progress(net: Net, row: Row, steps: Steps, car: int, link: int) -> float:
     """Way of a vehicle beyond the stop line of the link that it is on or before, m."""
     lane = row.cars[car].lane
@@ -37,7 +37,7 @@ def progress(net: Net, row: Row, steps: Steps, car: int, link: int) -> float:
     return row.cars[car].position - net.lanes[lane].length
 
 
-@njit
+@inlined
 def _arrives(net: Net, row: Row, car: int, distance: float) -> float:
     """Time until a vehicle has driven ``distance``, s, accelerating at most for its lane."""
     speed = row.cars[car].speed
@@ -112,7 +112,7 @@ def speed_for_foes(
     return safe
 
 
-@njit
+@inlined
 def _room(
     net: Net, row: Row, conflict: int, link: int, car: int, other: int, done: float
 ) -> float:
@@ -136,7 +136,7 @@ def _room(
     return mine - done - 2.0
 
 
-@njit
+@inlined
 def _goes_first(row: Row, car: int, other: int) -> bool:
     """Whether a vehicle has come onto the junction before another one; an order that knows no circles."""
     mine, theirs = row.cars[car].entered, row.cars[other].entered

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import math
 
-from sandbox_traffic.twin.jit import njit
+from sandbox_traffic.twin.jit import inlined
 
 EPSILON = 0.001
 """SUMO's margin of distances, m."""
 
 
-@njit
+@inlined
 def brake_gap(speed: float, decel: float) -> float:
     """Distance to a stop without reaction time."""
     steps = math.floor(speed / decel)
     return float(steps * speed - decel * steps * (steps + 1) / 2)
 
 
-@njit
+@inlined
 def stop_speed(gap: float, decel: float, headway: float) -> float:
     """Greatest speed from which a vehicle can stop within ``gap``, after ``headway`` s at that speed."""
     room = gap - EPSILON
@@ -33,7 +33,7 @@ def stop_speed(gap: float, decel: float, headway: float) -> float:
     return float(steps * decel + (room - covered) / (steps + headway))
 
 
-@njit
+@inlined
 def follow_speed(
     speed: float, gap: float, leader: float, leader_decel: float, decel: float, hardest: float, headway: float
 ) -> float:
@@ -53,7 +53,7 @@ def follow_speed(
     return stop_speed(gap + brake_gap(leader, max(decel, leader_decel)), decel, headway)
 
 
-@njit
+@inlined
 def free_speed(distance: float, target: float, decel: float) -> float:
     """Greatest speed from which a vehicle slows down to ``target`` within ``distance``."""
     if distance < target:
@@ -65,13 +65,13 @@ def free_speed(distance: float, target: float, decel: float) -> float:
     return float(max(0.0, distance - exact) / (full + 1.0) + full * decel + target)
 
 
-@njit
+@inlined
 def dawdled(speed: float, accel: float, sigma: float, draw: float) -> float:
     """The speed that is driven for lack of attention; ``draw`` is uniform in [0, 1)."""
     return max(0.0, speed - sigma * min(speed, accel) * draw)
 
 
-@njit
+@inlined
 def secure_gap(speed: float, decel: float, headway: float, leader: float, leader_decel: float) -> float:
     """Gap that a vehicle needs so as not to brake behind another one."""
     own_way = brake_gap(speed, decel) + speed * headway

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox_traffic.twin.arrays import NOBODY, Net, Row, Steps
-from sandbox_traffic.twin.jit import njit
+from sandbox_traffic.twin.jit import inlined, njit
 from sandbox_traffic.twin.junction import HALTING
 from sandbox_traffic.twin.krauss import follow_speed, secure_gap
 from sandbox_traffic.twin.lanes import put, take
@@ -13,6 +13,9 @@ LOOK_AHEAD = 10.0
 
 LEFT, RIGHT = 0.2, 2.0
 """Gathered wish from which a vehicle changes to the left and to the right."""
+
+LEAST_PACE = 10.0
+"""Speed for which vehicles look ahead at least, m/s."""
 
 KEEP_RIGHT_TIME = 5.0
 """Time of free driving on the right lane that makes a vehicle change to it, s."""
@@ -44,7 +47,7 @@ def change_lanes(net: Net, row: Row, steps: Steps) -> None:
                 car = after
 
 
-@njit
+@inlined
 def _consider(net: Net, row: Row, steps: Steps, car: int, right: int, left: int) -> None:
     """Change to the lane beside where the route, speed or the rule to keep right ask for it."""
     lane, place = row.cars[car].lane, row.cars[car].place
@@ -53,7 +56,9 @@ def _consider(net: Net, row: Row, steps: Steps, car: int, right: int, left: int)
     if offset != 0:
         side = 1 if offset > 0 else -1
         if _is_urgent(net, row, steps, car, offset):
-            _change(net, row, car, side, left if side > 0 else right)
+            behind = left if side > 0 else right
+            if not _change(net, row, car, side, behind):
+                _ask(net, row, car, lane + side, behind)
         return
     if row.cars[car].speed < HALTING:
         return
@@ -78,28 +83,28 @@ def _consider(net: Net, row: Row, steps: Steps, car: int, right: int, left: int)
     row.cars[car].wish, row.cars[car].keep = wish, keep
 
 
-@njit
+@inlined
 def _suits(net: Net, steps: Steps, kind: int, place: int, lane: int) -> bool:
     """Whether a lane beside leads on as far as any."""
     return net.admits[kind, lane] and steps[place, net.lanes[lane].place].offset == 0
 
 
-@njit
+@inlined
 def _is_urgent(net: Net, row: Row, steps: Steps, car: int, offset: int) -> bool:
     """Whether the lane ends for a vehicle's route soon enough to be left now."""
     lane, profile = row.cars[car].lane, net.kinds[row.cars[car].profile]
     rest = steps[row.cars[car].place, net.lanes[lane].place].reach - row.cars[car].position
-    ahead = max(row.cars[car].speed, 5.0) * LOOK_AHEAD * (2.0 if offset > 0 else 1.0)
+    ahead = max(row.cars[car].speed, LEAST_PACE) * LOOK_AHEAD * (2.0 if offset > 0 else 1.0)
     return rest / abs(offset) < ahead + 2.0 * (profile.length + profile.gap)
 
 
-@njit
+@inlined
 def _ahead_of(row: Row, behind: int, lane: int) -> int:
     """Who drives ahead of a vehicle of a lane, or last on it where that is nobody."""
     return row.lanes[lane].tail if behind == NOBODY else row.cars[behind].ahead
 
 
-@njit
+@inlined
 def _speed_behind(net: Net, row: Row, car: int, lane: int, leader: int) -> float:
     """Speed that a vehicle can drive on a lane behind who is ahead there."""
     profile = net.kinds[row.cars[car].profile]
@@ -116,7 +121,7 @@ def _speed_behind(net: Net, row: Row, car: int, lane: int, leader: int) -> float
     return max(min(safe, top if safe > fastest else fastest), 0.0)
 
 
-@njit
+@inlined
 def _ease(net: Net, row: Row, car: int, lane: int, leader: int) -> float:
     """How much a second brings a vehicle nearer to keeping right."""
     profile = net.kinds[row.cars[car].profile]
@@ -129,6 +134,18 @@ def _ease(net: Net, row: Row, car: int, lane: int, leader: int) -> float:
         room = gap - secure_gap(top, profile.decel, profile.tau, row.cars[leader].speed, decel)
     accepted = ACCEPTED * max(1.0, round(row.cars[car].speed))
     return RIGHT * min(accepted, max(room, 0.0) / top) / accepted / KEEP_RIGHT_TIME
+
+
+@njit
+def _ask(net: Net, row: Row, car: int, lane: int, behind: int) -> None:
+    """Ask who is behind on the lane beside for a gap, and drop back behind who is ahead there."""
+    ahead, back = _ahead_of(row, behind, lane), row.cars[car].position - net.kinds[row.cars[car].profile].length
+    while behind != NOBODY and row.cars[behind].position > back:
+        behind = row.cars[behind].behind
+    if behind != NOBODY:
+        row.cars[behind].lets = car
+    if ahead != NOBODY and row.cars[ahead].speed > HALTING:
+        row.cars[car].beside = ahead
 
 
 @njit

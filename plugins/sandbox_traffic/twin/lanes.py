@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sandbox_traffic.twin.arrays import NOBODY, Row
-from sandbox_traffic.twin.jit import njit
+from sandbox_traffic.twin.jit import inlined
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -14,7 +14,7 @@ _30, _27, _31, _11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 _UNIT = 2.0**-53
 
 
-@njit
+@inlined
 def uniform(row: Row) -> float:
     """The next number in [0, 1) of a row: SplitMix64 (Steele, Lea & Flood 2014, OOPSLA)."""
     row.clock[0].counter += _GOLDEN
@@ -25,7 +25,7 @@ def uniform(row: Row) -> float:
     return float(bits >> _11) * _UNIT
 
 
-@njit
+@inlined
 def put(row: Row, car: int, lane: int) -> None:
     """Put a vehicle on a lane, where its position belongs."""
     before = row.lanes[lane].tail
@@ -44,7 +44,7 @@ def put(row: Row, car: int, lane: int) -> None:
     row.cars[car].lane = lane
 
 
-@njit
+@inlined
 def take(row: Row, car: int) -> None:
     """Take a vehicle off its lane."""
     lane = row.cars[car].lane

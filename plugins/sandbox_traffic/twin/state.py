@@ -36,7 +36,7 @@ def begin_state(
     now = np.array(begins, np.float64)[:, None]
     cars = np.zeros((rows, max(1, *(len(demand.depart) for demand in demands))), CAR)
     cars["depart"], cars["departed"], cars["arrived"] = np.inf, -1.0, -1.0
-    cars["ahead"] = cars["behind"] = NOBODY
+    cars["ahead"] = cars["behind"] = cars["lets"] = cars["beside"] = NOBODY
     for row, demand in enumerate(demands):
         part = cars[row, : len(demand.depart)]
         part["depart"], part["factor"], part["profile"] = demand.depart, demand.factor, demand.profile

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox_traffic.twin.arrays import ARRIVED, NOBODY, Net, Row, Steps
+from sandbox_traffic.twin.arrays import ARRIVED, DRIVING, NOBODY, Net, Row, Steps
 from sandbox_traffic.twin.departures import depart, schedule
-from sandbox_traffic.twin.jit import njit
+from sandbox_traffic.twin.jit import inlined, njit
 from sandbox_traffic.twin.junction import (
     FREE, HALTING, speed_at_halfway, speed_at_stop_line, speed_for_foes,
 )  # fmt: skip
@@ -35,7 +35,7 @@ def second(net: Net, row: Row, steps: Steps) -> None:
     row.clock[0].now += 1.0
 
 
-@njit
+@inlined
 def _behind(net: Net, row: Row, car: int, leader: int, gap: float) -> float:
     """Safe speed behind a leader."""
     profile = net.kinds[row.cars[car].profile]
@@ -50,7 +50,7 @@ def _behind(net: Net, row: Row, car: int, leader: int, gap: float) -> float:
     )
 
 
-@njit
+@inlined
 def _leader_speed(net: Net, row: Row, car: int) -> float:
     """Safe speed behind who is ahead on the same lane, or has not left it with its whole length."""
     lane, leader = row.cars[car].lane, row.cars[car].ahead
@@ -69,7 +69,7 @@ def _leader_speed(net: Net, row: Row, car: int) -> float:
     )
 
 
-@njit
+@inlined
 def _safe_speed(net: Net, row: Row, steps: Steps, car: int) -> float:
     """The speed that a vehicle would drive without dawdling."""
     lane, place = row.cars[car].lane, row.cars[car].place
@@ -78,6 +78,8 @@ def _safe_speed(net: Net, row: Row, steps: Steps, car: int) -> float:
     fastest = min(speed + profile.accel, profile.top)
     safe = min(fastest, max(min(net.lanes[lane].limit * factor, profile.top), speed - decel))
     safe = min(safe, _leader_speed(net, row, car))
+    if row.cars[car].lets != NOBODY or row.cars[car].beside != NOBODY:
+        safe = min(safe, _considerate_speed(net, row, car))
     horizon = fastest + brake_gap(fastest, decel)
     seen = net.lanes[lane].length - row.cars[car].position
     last = row.cars[car].last
@@ -115,6 +117,18 @@ def _safe_speed(net: Net, row: Row, steps: Steps, car: int) -> float:
 
 
 @njit
+def _considerate_speed(net: Net, row: Row, car: int) -> float:
+    """Speed that lets others change lanes, or the vehicle itself; without braking harder than usual."""
+    safe = FREE
+    for other in (row.cars[car].lets, row.cars[car].beside):
+        if other != NOBODY and row.cars[other].where == DRIVING:
+            back = row.cars[other].position - net.kinds[row.cars[other].profile].length
+            safe = min(safe, _behind(net, row, car, other, back - row.cars[car].position))
+    row.cars[car].lets = row.cars[car].beside = NOBODY
+    return max(safe, row.cars[car].speed - net.kinds[row.cars[car].profile].decel)
+
+
+@inlined
 def _inside(
     net: Net, row: Row, steps: Steps, car: int, link: int, seen: float
 ) -> float:
@@ -128,7 +142,7 @@ def _inside(
     return safe
 
 
-@njit
+@inlined
 def _move(net: Net, row: Row, car: int) -> None:
     """Drive for one second."""
     profile = net.kinds[row.cars[car].profile]
@@ -151,7 +165,7 @@ def _move(net: Net, row: Row, car: int) -> None:
         _cross_loop(net, row, car, loop, speed)
 
 
-@njit
+@inlined
 def _cross_loop(net: Net, row: Row, car: int, loop: int, speed: float) -> None:
     """Count a vehicle that has come onto a loop, and note when it has left it."""
     place, front = net.lanes[row.cars[car].lane].loop_place, row.cars[car].position
@@ -162,7 +176,7 @@ def _cross_loop(net: Net, row: Row, car: int, loop: int, speed: float) -> None:
         row.loops[loop].left = row.clock[0].now + (place - back + speed) / speed
 
 
-@njit
+@inlined
 def _pass_on(net: Net, row: Row, steps: Steps, lane: int) -> None:
     """Move the vehicles that have reached the end of a lane to the next one, or off the roads."""
     while True:
