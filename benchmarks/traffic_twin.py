@@ -177,7 +177,10 @@ def measure_fidelity(arguments: argparse.Namespace) -> None:
                     arguments.keep.write_text(json.dumps(kept))
             theirs, ours = float(np.mean(kept[key])), float(np.mean(play(twin, name, seeds)))
             rows.append((theirs, ours))
-            print(f"{scenario_name:20} {name:18} SUMO {theirs:7.1f}  twin {ours:7.1f}  {ours / theirs:5.2f}", flush=True)
+            print(
+                f"{scenario_name:20} {name:18} SUMO {theirs:7.1f}  twin {ours:7.1f}  {ours / theirs:5.2f}",
+                flush=True,
+            )
         sumo.close()
         table = np.array(rows)
         ratio = table[:, 1] / table[:, 0]

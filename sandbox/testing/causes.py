@@ -43,7 +43,7 @@ def coverage(subject: Subject) -> str:
 
 def baselines_only_look(subject: Subject) -> None:
     """A baseline that acts leaves the environment as it is: its actions alone give the same episode."""
-    names = [baseline.name for baseline in subject.task.baselines]
+    names = subject.scenario.baselines()
     if not names:
         raise NotApplicable("the task has no baselines")
     for name in names if subject.level == "full" else names[:3]:
@@ -69,9 +69,9 @@ def reward_varies(subject: Subject) -> None:
     if not survey.trace.steps:
         raise NotApplicable("no step was played")
     seen = {name: [low, high] for name, (low, high) in survey.terms.items()}
-    for baseline in subject.task.baselines[: None if subject.level == "full" else 3]:
+    for baseline in subject.scenario.baselines()[: None if subject.level == "full" else 3]:
         with subject.env() as env:
-            for event, answer in _acted(subject, env, baseline.name):
+            for event, answer in _acted(subject, env, baseline):
                 if isinstance(event, Act):
                     for name, value in answer.info.get("reward_terms", {}).items():
                         values = np.asarray(value, float)

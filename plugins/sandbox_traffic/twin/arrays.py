@@ -101,8 +101,9 @@ FIRST, BEST, FREE = -1.0, -2.0, -3.0
 """Lanes of departure that are no number: the rightmost one that admits the vehicle, the emptiest of the best
 ones, and the emptiest of all."""
 
-AS_FAST, DESIRED = -1.0, -2.0
-"""Speeds of departure: as fast as is safe, and the desired one, which the vehicle waits for."""
+AS_FAST, DESIRED, AVERAGE = -1.0, -2.0, -3.0
+"""Speeds of departure: as fast as is safe, the desired one, which the vehicle waits for, and at most the mean
+speed on the lane."""
 
 BASE = -1.0
 """Position of departure: as far back as the vehicle fits."""

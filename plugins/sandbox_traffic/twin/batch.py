@@ -220,13 +220,17 @@ class TwinBatch(SignalBatch):
             jams[row] = int(rng.integers(config.jam + 1)) * int(rng.integers(2))
             self.begins[row], self.ends[row] = begin, begin + jams[row] + config.duration
             own = seed if config.sumo_seed is None or config.sumo_seed < 0 else config.sumo_seed
-            demands.append(self._demand.draw(own if self.network.demand.routes else seed, scale, begin, self.ends[row]))
-            held = [int(rng.integers(len(signal.phases))) for signal in self.network.signals] if jams[row] else []
+            demands.append(
+                self._demand.draw(own if self.network.demand.routes else seed, scale, begin, self.ends[row])
+            )
+            held = (
+                [int(rng.integers(len(signal.phases))) for signal in self.network.signals]
+                if jams[row]
+                else []
+            )
             phases.append(held)
         loops = len(self.network.spec.loops)
-        self.cars = begin_state(
-            self._net, self._signals, loops, demands, self.seeds, self.begins.tolist()
-        )
+        self.cars = begin_state(self._net, self._signals, loops, demands, self.seeds, self.begins.tolist())
         if jams.any():
             self._advance_jams(jams, phases)
         read(self._readings, self.cars, self._values)
@@ -279,7 +283,9 @@ class TwinBatch(SignalBatch):
         if not self.program:
             counts = self._signals.phases[: phases.shape[1]]
             if (phases < 0).any() or (phases >= counts).any():
-                raise IndexError(f"phases {phases.ravel()[:8].tolist()} of signals that have {counts.tolist()}")
+                raise IndexError(
+                    f"phases {phases.ravel()[:8].tolist()} of signals that have {counts.tolist()}"
+                )
         cars = self.require()
         until = np.minimum(cars.clock["now"][:, 0] + self.network.config.decision_interval, self.ends)
         requested = np.ascontiguousarray(phases, np.int64)
@@ -399,4 +405,6 @@ class TwinBatch(SignalBatch):
             return
         self._begun, self._state, cars = True, None, self.require()
         signals = len(self.network.signals)
-        self._digest.take(cars.clock["now"][:, 0], cars.signals["phase"][:, :signals], cars.green_since[:, :signals], moment)
+        self._digest.take(
+            cars.clock["now"][:, 0], cars.signals["phase"][:, :signals], cars.green_since[:, :signals], moment
+        )

@@ -144,7 +144,9 @@ class Demand:
             rows = [
                 (
                     self._config.begin + round(time, 2),
-                    *self._route(tuple(edges[name] for name in way), self.kinds[self._generated[kind]].vclass),
+                    *self._route(
+                        tuple(edges[name] for name in way), self.kinds[self._generated[kind]].vclass
+                    ),
                     self._generated[kind],
                 )
                 for (time, way), kind in zip(vehicles, names, strict=True)
@@ -154,7 +156,9 @@ class Demand:
         else:
             table = self._of_files(scale, begin, end, rng)
         table = table[table[:, 0] <= end]
-        first, last, origin, kinds = (np.ascontiguousarray(table[:, column], np.int32) for column in range(1, COLUMNS))
+        first, last, origin, kinds = (
+            np.ascontiguousarray(table[:, column], np.int32) for column in range(1, COLUMNS)
+        )
         return Departures(
             np.ascontiguousarray(table[:, 0]), first, last, origin, kinds, self.factors(kinds, rng)
         )
@@ -248,7 +252,9 @@ class Demand:
         return self._map.edges[name]
 
     def _kind(self, vehicle_type: Mapping[str, str], departure: Mapping[str, str]) -> int:
-        chosen = {key: value for key, value in departure.items() if key.startswith("depart") and key != "depart"}
+        chosen = {
+            key: value for key, value in departure.items() if key.startswith("depart") and key != "depart"
+        }
         key = (*sorted(vehicle_type.items()), *sorted(chosen.items()))
         if key not in self._numbers:
             self._numbers[key] = len(self.kinds)
@@ -260,7 +266,9 @@ _SHARES = {"bus": "buses", "emergency": "emergency", "bicycle": "bicycles", "car
 """Parameters of generated demand by type."""
 
 
-def _flow(element: Element, begin: float, end: float, route: tuple[int, int, int], profile: int, file: Path) -> _Source:
+def _flow(
+    element: Element, begin: float, end: float, route: tuple[int, int, int], profile: int, file: Path
+) -> _Source:
     """A flow by what it says of how often its vehicles depart."""
     attributes = element.attrib
     number = float(attributes.get("number", "inf"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox_traffic.twin.arrays import AS_FAST, BASE, DRIVING, FIRST, FREE, NOBODY, Net, Row, Steps
+from sandbox_traffic.twin.arrays import AS_FAST, AVERAGE, BASE, DRIVING, FIRST, FREE, NOBODY, Net, Row, Steps
 from sandbox_traffic.twin.jit import njit
 from sandbox_traffic.twin.krauss import brake_gap, follow_speed, stop_speed
 from sandbox_traffic.twin.lanes import put
@@ -59,6 +59,8 @@ def _fits(net: Net, row: Row, steps: Steps, car: int, edge: int) -> bool:
         position = min(profile.length + 0.1, net.lanes[lane].length)
     desired = min(net.lanes[lane].limit * row.cars[car].factor, profile.top)
     speed = desired if profile.depart_speed < 0.0 else min(profile.depart_speed, desired)
+    if profile.depart_speed == AVERAGE:
+        speed = min(desired, _mean_speed(net, row, lane))
     safe, leader = speed, row.lanes[lane].tail
     if leader != NOBODY:
         other = net.kinds[row.cars[leader].profile]
@@ -71,7 +73,7 @@ def _fits(net: Net, row: Row, steps: Steps, car: int, edge: int) -> bool:
     seen = net.lanes[lane].length - position
     if row.cars[car].last > place and seen < brake_gap(safe, profile.decel) + 2.5:
         safe = min(safe, stop_speed(max(seen - 1.0, 0.0), profile.decel, 1.0))
-    if safe < speed and profile.depart_speed != AS_FAST:
+    if safe < speed and profile.depart_speed != AS_FAST and profile.depart_speed != AVERAGE:
         return False
     row.cars[car].where, row.cars[car].departed = DRIVING, row.clock[0].now
     row.cars[car].position, row.cars[car].speed = position, safe
@@ -116,6 +118,16 @@ def _lane(net: Net, row: Row, steps: Steps, car: int, edge: int) -> int:
         if row.cars[row.lanes[chosen].tail].position < length:
             return roomiest
     return chosen
+
+
+@njit
+def _mean_speed(net: Net, row: Row, lane: int) -> float:
+    """Mean speed on a lane, or its limit where nobody is on it."""
+    total, count, car = 0.0, 0, row.lanes[lane].head
+    while car != NOBODY:
+        total, count = total + row.cars[car].speed, count + 1
+        car = row.cars[car].behind
+    return total / count if count else net.lanes[lane].limit
 
 
 @njit

@@ -48,9 +48,7 @@ def _arrives(net: Net, row: Row, car: int, distance: float) -> float:
 
 
 @njit
-def gap_is_free(
-    net: Net, row: Row, steps: Steps, car: int, link: int, distance: float
-) -> bool:
+def gap_is_free(net: Net, row: Row, steps: Steps, car: int, link: int, distance: float) -> bool:
     """Whether a vehicle that gives way finds a gap in the traffic towards the links of its foes.
 
     Args:
@@ -78,9 +76,7 @@ def gap_is_free(
             stops = light == YELLOW and ahead - STOP_LINE >= brake_gap(speed, decel)
             if next_link(net, row, steps, other) == foe and not stops and speed > HALTING:
                 comes = _arrives(net, row, other, ahead)
-                clears = comes + _arrives(
-                    net, row, other, net.kinds[row.cars[other].profile].length + 4.0
-                )
+                clears = comes + _arrives(net, row, other, net.kinds[row.cars[other].profile].length + 4.0)
                 if not (comes > leave + HEADWAY or (clears < arrive and not merges)):
                     return False
             other = row.cars[other].behind
@@ -88,9 +84,7 @@ def gap_is_free(
 
 
 @njit
-def speed_for_foes(
-    net: Net, row: Row, steps: Steps, car: int, link: int, done: float
-) -> float:
+def speed_for_foes(net: Net, row: Row, steps: Steps, car: int, link: int, done: float) -> float:
     """Speed that lets vehicles inside the junction pass, on the links that cross a vehicle's own.
 
     Args:
@@ -113,9 +107,7 @@ def speed_for_foes(
 
 
 @inlined
-def _room(
-    net: Net, row: Row, conflict: int, link: int, car: int, other: int, done: float
-) -> float:
+def _room(net: Net, row: Row, conflict: int, link: int, car: int, other: int, done: float) -> float:
     """Way that a vehicle inside the junction leaves to another one, m; `FREE` where it is in nobody's way."""
     foe, lane = net.conflicts[conflict].foe, row.cars[other].lane
     place = row.cars[other].position + net.lanes[lane].passed
@@ -126,12 +118,21 @@ def _room(
         other_rest = net.links[foe].way - place
         if other_rest > rest or (other_rest == rest and not net.conflicts[conflict].yields):
             return FREE
-        return rest - other_rest - net.kinds[row.cars[other].profile].length - net.kinds[row.cars[car].profile].gap
+        return (
+            rest
+            - other_rest
+            - net.kinds[row.cars[other].profile].length
+            - net.kinds[row.cars[car].profile].gap
+        )
     if mine < 0.0 or done > mine - 1.0 or back > theirs + 1.0:
         return FREE
     if done >= 0.0 and _goes_first(row, car, other):
         return FREE
-    if net.links[foe].halfway > 0.0 and place <= net.links[foe].halfway + 0.1 and theirs > net.links[foe].halfway:
+    if (
+        net.links[foe].halfway > 0.0
+        and place <= net.links[foe].halfway + 0.1
+        and theirs > net.links[foe].halfway
+    ):
         return FREE  # it waits for a gap itself
     return mine - done - 2.0
 
@@ -174,9 +175,7 @@ def has_room_behind(net: Net, row: Row, car: int, link: int) -> bool:
 
 
 @njit
-def speed_at_stop_line(
-    net: Net, row: Row, steps: Steps, car: int, link: int, distance: float
-) -> float:
+def speed_at_stop_line(net: Net, row: Row, steps: Steps, car: int, link: int, distance: float) -> float:
     """Speed that a link allows to a vehicle that has ``distance`` (m) to its stop line; `FREE` to go on."""
     profile = net.kinds[row.cars[car].profile]
     decel, speed = profile.decel, row.cars[car].speed
@@ -196,9 +195,7 @@ def speed_at_stop_line(
 
 
 @njit
-def speed_at_halfway(
-    net: Net, row: Row, steps: Steps, car: int, link: int, distance: float
-) -> float:
+def speed_at_halfway(net: Net, row: Row, steps: Steps, car: int, link: int, distance: float) -> float:
     """Speed of a vehicle that may have to wait inside a junction, ``distance`` (m) ahead."""
     if net.links[link].signal >= 0 and row.lights[link] == MAJOR:
         return FREE

@@ -139,7 +139,10 @@ def _ease(net: Net, row: Row, car: int, lane: int, leader: int) -> float:
 @njit
 def _ask(net: Net, row: Row, car: int, lane: int, behind: int) -> None:
     """Ask who is behind on the lane beside for a gap, and drop back behind who is ahead there."""
-    ahead, back = _ahead_of(row, behind, lane), row.cars[car].position - net.kinds[row.cars[car].profile].length
+    ahead, back = (
+        _ahead_of(row, behind, lane),
+        row.cars[car].position - net.kinds[row.cars[car].profile].length,
+    )
     while behind != NOBODY and row.cars[behind].position > back:
         behind = row.cars[behind].behind
     if behind != NOBODY:

@@ -64,9 +64,7 @@ def _leader_speed(net: Net, row: Row, car: int) -> float:
     beyond -= net.kinds[row.cars[leader].profile].length
     if beyond >= 0.0:
         return FREE
-    return _behind(
-        net, row, car, leader, net.lanes[lane].length + beyond - row.cars[car].position
-    )
+    return _behind(net, row, car, leader, net.lanes[lane].length + beyond - row.cars[car].position)
 
 
 @inlined
@@ -129,14 +127,10 @@ def _considerate_speed(net: Net, row: Row, car: int) -> float:
 
 
 @inlined
-def _inside(
-    net: Net, row: Row, steps: Steps, car: int, link: int, seen: float
-) -> float:
+def _inside(net: Net, row: Row, steps: Steps, car: int, link: int, seen: float) -> float:
     """Speed of a vehicle inside a junction that gives way there."""
     lane = row.cars[car].lane
-    safe = speed_for_foes(
-        net, row, steps, car, link, row.cars[car].position + net.lanes[lane].passed
-    )
+    safe = speed_for_foes(net, row, steps, car, link, row.cars[car].position + net.lanes[lane].passed)
     if net.links[link].halfway > 0.0 and net.lanes[lane].passed == 0.0:
         safe = min(safe, speed_at_halfway(net, row, steps, car, link, seen))
     return safe
@@ -204,6 +198,9 @@ def _pass_on(net: Net, row: Row, steps: Steps, lane: int) -> None:
             row.cars[car].entered = row.clock[0].now
         row.cars[car].position = beyond
         put(row, car, following)
+        loop = net.lanes[following].loop
+        if loop >= 0 and beyond > net.lanes[following].loop_place:
+            row.loops[loop].passed += 1.0
         if following < lane:  # lanes before this one have been looked at
             _pass_on_again(net, row, steps, following)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sandbox.api import InvalidValueError
-from sandbox_traffic.twin.arrays import AS_FAST, BASE, BEST, DESIRED, FIRST, FREE
+from sandbox_traffic.twin.arrays import AS_FAST, AVERAGE, BASE, BEST, DESIRED, FIRST, FREE
 from sandbox_traffic.twin.roads import WAY_OUT
 
 DEFAULTS: Mapping[str, tuple[float, float, float, float, float, float]] = {
@@ -33,7 +33,7 @@ _NORMC = re.compile(r"normc?\(([^)]*)\)")
 
 LANES = {"best": BEST, "free": FREE, "first": FIRST, "allowed": FIRST, "best_prob": BEST}
 
-SPEEDS = {"max": AS_FAST, "last": AS_FAST, "avg": AS_FAST, "desired": DESIRED, "speedLimit": DESIRED}
+SPEEDS = {"max": AS_FAST, "last": AVERAGE, "avg": AVERAGE, "desired": DESIRED, "speedLimit": DESIRED}
 
 POSITIONS = {"base": BASE, "last": BASE}
 
@@ -65,7 +65,7 @@ def make_kind(vehicle_type: Mapping[str, str], departure: Mapping[str, str]) -> 
 
     Args:
         vehicle_type: Attributes of a ``<vType>``.
-        departure: Attributes of a vehicle, trip or flow.
+        departure: Attributes of a vehicle, trip or flow; absent ones are SUMO 1.28's defaults.
 
     Raises:
         InvalidValueError: For what the twin does not model.
@@ -88,8 +88,8 @@ def make_kind(vehicle_type: Mapping[str, str], departure: Mapping[str, str]) -> 
     row = (
         number("length", length), number("minGap", gap), number("accel", accel), decel, hardest,
         number("sigma", 0.5), tau, number("maxSpeed", top / 3.6),
-        _word(departure, "departLane", "first", LANES),
-        _word(departure, "departSpeed", "0", SPEEDS),
+        _word(departure, "departLane", "best_prob", LANES),
+        _word(departure, "departSpeed", "avg", SPEEDS),
         _word(departure, "departPos", "base", POSITIONS),
     )  # fmt: skip
     return Kind(row, vclass, _factor(vehicle_type, spread, name))
@@ -110,9 +110,7 @@ def _number(text: str | None, default: float, what: str) -> float:
     return value
 
 
-def _factor(
-    vehicle_type: Mapping[str, str], spread: float, name: str
-) -> tuple[float, float, float, float]:
+def _factor(vehicle_type: Mapping[str, str], spread: float, name: str) -> tuple[float, float, float, float]:
     """Mean, deviation and bounds of the desired speed as a share of the limit."""
     text = vehicle_type.get("speedFactor", "1")
     match = _NORMC.fullmatch(text.replace(" ", ""))

@@ -140,7 +140,9 @@ def make_signals(network: SignalNetwork, rest: Sequence[Program]) -> Signals:
     low, high = np.zeros((2, *rings.shape))
     for number, signal in enumerate(signals):
         width = signal.plan.rings.shape[1]
-        rings[number, : len(signal.phases)] = signal.plan.rings[:, [*range(width), *[-1] * (network.max_rings - width)]]
+        rings[number, : len(signal.phases)] = signal.plan.rings[
+            :, [*range(width), *[-1] * (network.max_rings - width)]
+        ]
         low[number], high[number] = network.min_green[number], network.max_green[number]
     return Signals(
         lights=states.lights(),

@@ -11,7 +11,15 @@ from sandbox.testing import CHECKS, Case
 from sandbox.testing.subjects import Subject
 
 DOMAIN = registry().domain("traffic")
-OF_SUMO = {"declaration", "scenarios", "cheap-import", "played-scenarios", "locked", "parameters-matter", "trains"}
+OF_SUMO = {
+    "declaration",
+    "scenarios",
+    "cheap-import",
+    "played-scenarios",
+    "locked",
+    "parameters-matter",
+    "trains",
+}
 """Checks of what both simulators share, or of files; they run with the tasks themselves."""
 
 SUBJECTS = [
