@@ -1,13 +1,12 @@
-"""The twin beside SUMO: speed, fidelity under many controllers, and what a policy trained on it is worth on SUMO.
+"""The twin beside SUMO: speed, and delays under many controllers.
 
     python -m benchmarks.traffic_twin speed [SCENARIO …] [--rows 32] [--pieces 8]
     python -m benchmarks.traffic_twin fidelity [SCENARIO …] [--episodes 2] [--keep FILE]
-    python -m benchmarks.traffic_twin transfer RUN … --scenario SCENARIO
 
-Speed is processor time of all processes for a decision under max-wave, measured by turns in one run. Fidelity
-plays the same controllers on the same seeds on both, and prints delays, their ratio, and rank correlation over
-controllers; ``--keep`` remembers SUMO's results, which take most of the time. Transfer plays trained policies on
-SUMO's test episodes.
+Speed is processor time of all processes for a decision under random requests, measured by turns in one run.
+Fidelity plays the same controllers on the same seeds on both, and prints delays, their ratio, and rank
+correlation over controllers; ``--keep`` remembers SUMO's results, which take most of the time. What policies
+trained on the twin are worth on SUMO says ``sandbox eval RUN … --scenario traffic/single-intersection``.
 """
 
 from __future__ import annotations
@@ -36,8 +35,8 @@ SCENARIOS = (
 )  # fmt: skip
 
 CONTROLLERS = (
-    "max-pressure", "max-wave", "actuated", "delay-based", "webster", "sotl", "greedy-queue", "greedy-waiting",
-    "greedy-delay", "greedy-pressure", "greedy-throughput",
+    "max-pressure", "max-wave", "actuated", "delay-based", "webster", "sotl", "greedy-queue",
+    "greedy-waiting", "greedy-delay", "greedy-pressure", "greedy-throughput",
 )  # fmt: skip
 
 GREENS = {"fixed 10 s": 2, "fixed 20 s": 4, "random": 0}
@@ -63,10 +62,6 @@ def main() -> None:
     fidelity.add_argument("--controllers", default="")
     fidelity.add_argument("--keep", type=Path)
     fidelity.set_defaults(run=measure_fidelity)
-    transfer = commands.add_parser("transfer")
-    transfer.add_argument("runs", nargs="+")
-    transfer.add_argument("--scenario", default="single-intersection")
-    transfer.set_defaults(run=measure_transfer)
     arguments = parser.parse_args()
     arguments.run(arguments)
 
@@ -196,14 +191,6 @@ def rank_correlation(table: NDArray[np.float64]) -> float:
     """Spearman's correlation of two columns."""
     ranks = table.argsort(axis=0).argsort(axis=0)
     return float(np.corrcoef(ranks.T)[0, 1])
-
-
-def measure_transfer(arguments: argparse.Namespace) -> None:
-    """Print the delay of trained policies on SUMO's test episodes."""
-    from sandbox.evaluation.evaluate import evaluate
-
-    result = evaluate(arguments.runs, scenario=f"traffic/{arguments.scenario}")
-    print(result)
 
 
 if __name__ == "__main__":

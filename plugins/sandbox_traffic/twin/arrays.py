@@ -16,8 +16,8 @@ Flags = NDArray[np.bool_]
 Records = NDArray[Any]
 
 LANE = np.dtype([
-    ("length", "f8"), ("limit", "f8"), ("passed", "f8"), ("loop_place", "f8"), ("edge", "i4"), ("place", "i4"),
-    ("following", "i4"), ("link", "i4"), ("loop", "i4"),
+    ("length", "f8"), ("limit", "f8"), ("passed", "f8"), ("loop_place", "f8"), ("edge", "i4"),
+    ("place", "i4"),    ("following", "i4"), ("link", "i4"), ("loop", "i4"),
 ], align=True)  # fmt: skip
 """Lanes, in the order of the network file, inner lanes among them.
 
@@ -50,20 +50,21 @@ they cross, m, `MERGES` where they merge, and `APART` where they do neither."""
 MERGES, APART = -1.0, -2.0
 
 KIND = np.dtype([(name, "f8") for name in (
-    "length", "gap", "accel", "decel", "hardest", "sigma", "tau", "top", "depart_lane", "depart_speed", "depart_pos",
+    "length", "gap", "accel", "decel", "hardest", "sigma", "tau", "top", "depart_lane", "depart_speed",
+    "depart_pos",
 )])  # fmt: skip
-"""Kinds of vehicles: length and least gap, m; acceleration, deceleration and that in an emergency, m/s²; sigma, 1;
-tau, s; top speed, m/s; then how they depart, see the constants below."""
+"""Kinds of vehicles: length and least gap, m; acceleration, deceleration and that in an emergency, m/s²;
+sigma, 1; tau, s; top speed, m/s; then how they depart, see the constants below."""
 
 STEP = np.dtype([("link", "i4"), ("offset", "i4"), ("reach", "f8")], align=True)
-"""What a lane is good for at a place of a route: the link to take, −1 where none leads on; lanes to change to the
-left to get on, negative to the right; how far one gets without changing lanes, m."""
+"""What a lane is good for at a place of a route: the link to take, −1 where none leads on; lanes to change to
+the left to get on, negative to the right; how far one gets without changing lanes, m."""
 
 CAR = np.dtype([
     ("position", "f8"), ("speed", "f8"), ("plan", "f8"), ("factor", "f8"), ("odometer", "f8"), ("wait", "f8"),
     ("wish", "f8"), ("keep", "f8"), ("depart", "f8"), ("departed", "f8"), ("arrived", "f8"), ("waited", "f8"),
-    ("lost", "f8"), ("entered", "f8"), ("lane", "i4"), ("place", "i4"), ("last", "i4"), ("origin", "i4"), ("profile", "i4"),
-    ("ahead", "i4"), ("behind", "i4"), ("where", "i4"),
+    ("lost", "f8"), ("entered", "f8"), ("lane", "i4"), ("place", "i4"), ("last", "i4"), ("origin", "i4"),
+    ("profile", "i4"),    ("ahead", "i4"), ("behind", "i4"), ("where", "i4"),
     ("lets", "i4"), ("beside", "i4"),
 ], align=True)  # fmt: skip
 """Vehicles in order of their scheduled departure.
@@ -89,10 +90,11 @@ LOOP = np.dtype([("left", "f8"), ("passed", "f8"), ("on", "?")], align=True)
 """Induction loops: when a vehicle left it last, s; vehicles that came; whether one is on it."""
 
 SIGNAL = np.dtype([
-    ("requested", "f8"), ("phase", "i8"), ("shown", "i4"), ("switch", "i4"), ("switches", "i4"), ("held", "?"),
+    ("requested", "f8"), ("phase", "i8"), ("shown", "i4"), ("switch", "i4"), ("switches", "i4"),
+    ("held", "?"),
 ], align=True)  # fmt: skip
-"""Signals: time of the latest change of phase; the phase; the state that it shows; the next switch and how many are
-left; whether the latest request was not allowed."""
+"""Signals: time of the latest change of phase; the phase; the state that it shows; the next switch and how
+many are left; whether the latest request was not allowed."""
 
 CLOCK = np.dtype([("now", "f8"), ("counter", "u8"), ("next", "i4"), ("mode", "i4")], align=True)
 """Time, s; state of the random numbers; next vehicle to be scheduled; who decides on phases, see below."""
@@ -183,9 +185,11 @@ class Readings(NamedTuple):
 
 
 class State(NamedTuple):
-    """All that changes: records of `CAR`, `TRACK`, `QUEUE`, `LOOP`, `SIGNAL` and `CLOCK` with an axis over rows.
+    """All that changes, a row for each simulation.
 
     Attributes:
+        cars, lanes, edges, loops, signals, clock: Records of `CAR`, `TRACK`, `QUEUE`, `LOOP`, `SIGNAL` and
+            `CLOCK`.
         green_since: When the green of each ring begins, s, shape ``(rows, signals, rings)``.
         lights: Light of each link, shape ``(rows, links)``.
     """

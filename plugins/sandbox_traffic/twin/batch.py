@@ -25,7 +25,14 @@ from sandbox_traffic.twin.kernel import advance, read, show_all
 from sandbox_traffic.twin.roads import WAY_OUT, read_roads
 from sandbox_traffic.twin.state import begin_state, copied, counter_of
 from sandbox_traffic.twin.world import (
-    is_fixed, make_net, make_readings, make_signals, name_states, others, refuse, signal_names,
+    is_fixed,
+    make_net,
+    make_readings,
+    make_signals,
+    name_states,
+    others,
+    refuse,
+    signal_names,
 )  # fmt: skip
 
 _REDRAWN = 6

@@ -73,7 +73,7 @@ def _fits(net: Net, row: Row, steps: Steps, car: int, edge: int) -> bool:
     seen = net.lanes[lane].length - position
     if row.cars[car].last > place and seen < brake_gap(safe, profile.decel) + 2.5:
         safe = min(safe, stop_speed(max(seen - 1.0, 0.0), profile.decel, 1.0))
-    if safe < speed and profile.depart_speed != AS_FAST and profile.depart_speed != AVERAGE:
+    if safe < speed and profile.depart_speed not in (AS_FAST, AVERAGE):
         return False
     row.cars[car].where, row.cars[car].departed = DRIVING, row.clock[0].now
     row.cars[car].position, row.cars[car].speed = position, safe
@@ -97,10 +97,8 @@ def _lane(net: Net, row: Row, steps: Steps, car: int, edge: int) -> int:
         return NOWHERE
     farthest = 0.0
     for number in range(lanes):
-        if net.admits[kind, first + number]:
+        if net.admits[kind, first + number] and rule != FREE:
             farthest = max(farthest, steps[place, number].reach)
-    if rule == FREE:
-        farthest = 0.0
     length = net.kinds[kind].length
     chosen, roomiest, least, room = NOWHERE, NOWHERE, 1e9, -1e9
     for number in range(lanes):
@@ -114,10 +112,8 @@ def _lane(net: Net, row: Row, steps: Steps, car: int, edge: int) -> int:
         gap = (net.lanes[lane].length if last == NOBODY else row.cars[last].position) - length
         if gap > room:
             roomiest, room = lane, gap
-    if chosen != NOWHERE and row.lanes[chosen].tail != NOBODY:
-        if row.cars[row.lanes[chosen].tail].position < length:
-            return roomiest
-    return chosen
+    last = NOBODY if chosen == NOWHERE else row.lanes[chosen].tail
+    return roomiest if last != NOBODY and row.cars[last].position < length else chosen
 
 
 @njit

@@ -182,13 +182,13 @@ def speed_at_stop_line(net: Net, row: Row, steps: Steps, car: int, link: int, di
     light = row.lights[link]
     can_stop = distance - STOP_LINE >= brake_gap(speed, decel) or (speed < HALTING and distance > 0.0)
     wait = stop_speed(max(distance - STOP_LINE, 0.0), decel, 1.0)
-    if (light == RED or light == YELLOW) and can_stop:
+    if light in (RED, YELLOW) and can_stop:
         return wait
     if distance < brake_gap(speed, decel):
         return FREE
-    if light == MINOR and net.links[link].halfway == 0.0:
-        if distance > VISIBILITY or not gap_is_free(net, row, steps, car, link, distance):
-            return wait
+    gives_way = light == MINOR and net.links[link].halfway == 0.0
+    if gives_way and (distance > VISIBILITY or not gap_is_free(net, row, steps, car, link, distance)):
+        return wait
     if not has_room_behind(net, row, car, link):
         return wait
     return FREE

@@ -6,7 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox_traffic.twin.arrays import (
-    NOBODY, PROGRAMS, REQUESTS, Floats, Net, Readings, Row, Signals, State, Steps,
+    NOBODY,
+    PROGRAMS,
+    REQUESTS,
+    Floats,
+    Net,
+    Readings,
+    Row,
+    Signals,
+    State,
+    Steps,
 )  # fmt: skip
 from sandbox_traffic.twin.jit import njit
 from sandbox_traffic.twin.junction import HALTING

@@ -32,7 +32,7 @@ def change_lanes(net: Net, row: Row, steps: Steps) -> None:
         if lanes < 2:
             continue
         for lane in range(first, first + lanes):
-            # Of the lanes beside, the first vehicle behind: it only moves back as the vehicles of the lane do.
+            # Of the lanes beside, the first vehicle behind: it only moves back as those of the lane do.
             right = row.lanes[lane - 1].head if lane > first else NOBODY
             left = row.lanes[lane + 1].head if lane + 1 < first + lanes else NOBODY
             car = row.lanes[lane].head
@@ -76,9 +76,10 @@ def _consider(net: Net, row: Row, steps: Steps, car: int, right: int, left: int)
         keep += _ease(net, row, car, lane - 1, _ahead_of(row, right, lane - 1))
     else:
         keep = 0.0
-    if wish > LEFT and _change(net, row, car, 1, left):
-        wish = keep = 0.0
-    elif (wish < -RIGHT or keep > RIGHT) and _change(net, row, car, -1, right):
+    changed = wish > LEFT and _change(net, row, car, 1, left)
+    if not changed and (wish < -RIGHT or keep > RIGHT):
+        changed = _change(net, row, car, -1, right)
+    if changed:
         wish = keep = 0.0
     row.cars[car].wish, row.cars[car].keep = wish, keep
 

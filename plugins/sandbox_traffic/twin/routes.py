@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -75,7 +76,7 @@ class RouteBook:
             InvalidValueError: If there is none.
         """
         way = [stops[0]]
-        for start, end in zip(stops, stops[1:], strict=False):
+        for start, end in pairwise(stops):
             key = (start, end, vclass)
             if key not in self._shortest:
                 self._shortest[key] = self._search(start, end, vclass)

@@ -7,7 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from sandbox_traffic.twin.arrays import (
-    CAR, CLOCK, LOOP, NOBODY, QUEUE, RED, SIGNAL, TRACK, Net, Signals, State,
+    CAR,
+    CLOCK,
+    LOOP,
+    NOBODY,
+    QUEUE,
+    RED,
+    SIGNAL,
+    TRACK,
+    Net,
+    Signals,
+    State,
 )  # fmt: skip
 from sandbox_traffic.twin.demand import Departures
 

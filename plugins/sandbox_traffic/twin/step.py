@@ -6,7 +6,11 @@ from sandbox_traffic.twin.arrays import ARRIVED, DRIVING, NOBODY, Net, Row, Step
 from sandbox_traffic.twin.departures import depart, schedule
 from sandbox_traffic.twin.jit import inlined, njit
 from sandbox_traffic.twin.junction import (
-    FREE, HALTING, speed_at_halfway, speed_at_stop_line, speed_for_foes,
+    FREE,
+    HALTING,
+    speed_at_halfway,
+    speed_at_stop_line,
+    speed_for_foes,
 )  # fmt: skip
 from sandbox_traffic.twin.krauss import brake_gap, dawdled, follow_speed, free_speed, stop_speed
 from sandbox_traffic.twin.lane_changes import change_lanes

@@ -116,7 +116,6 @@ def _factor(vehicle_type: Mapping[str, str], spread: float, name: str) -> tuple[
     match = _NORMC.fullmatch(text.replace(" ", ""))
     if match is None:
         mean = _number(text, 1.0, f"speedFactor of '{name}'")
-        spread = 0.0 if "speedFactor" in vehicle_type else spread
         return mean, _number(vehicle_type.get("speedDev"), spread, "speedDev"), 0.2, 2.0
     parts = [_number(part, 1.0, f"speedFactor of '{name}'") for part in match[1].split(",")]
     mean, spread, low, high = (*parts, *(1.0, 0.1, 0.2, 2.0)[len(parts) :])
