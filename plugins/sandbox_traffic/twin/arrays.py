@@ -146,7 +146,7 @@ class Signals(NamedTuple):
         lights: Light of each link in each state, shape ``(states, links)``.
         phase_state: State of each phase, shape ``(signals, phases)``.
         first: First switch from one phase to another, shape ``(signals, phases, phases)``.
-        count: Number of these switches, likewise.
+        number: Number of these switches, likewise.
         after, state: Time from the request, s, and state of each switch.
         rings: Ring phase of each phase, shape ``(signals, phases, rings)``.
         low, high: Minimum and maximum green, s, likewise.
@@ -160,7 +160,7 @@ class Signals(NamedTuple):
     lights: NDArray[np.uint8]
     phase_state: Integers
     first: Integers
-    count: Integers
+    number: Integers
     after: Floats
     state: Integers
     rings: Integers

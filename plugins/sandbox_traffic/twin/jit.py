@@ -9,6 +9,9 @@ import numba
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+"""No reference to an array is counted; see `njit`."""
+
 
 def njit(function: Function) -> Function:
     """Compile ``function`` in nopython mode when it is first called; its annotations are for readers.
@@ -16,12 +19,11 @@ def njit(function: Function) -> Function:
     Without counting references to arrays, which would take most of the time of small functions: none of them
     makes or keeps an array, and the caller holds all of them.
     """
-    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)
+    compiled: Any = numba.njit(**OPTIONS)(function)
     return cast(Function, compiled)
 
 
 def inlined(function: Function) -> Function:
     """As `njit`, and copied into who calls it: a call hands over a hundred words of arrays."""
-    options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False, "forceinline": True}
-    compiled: Any = numba.njit(**options)(function)
+    compiled: Any = numba.njit(**OPTIONS, forceinline=True)(function)
     return cast(Function, compiled)

@@ -41,7 +41,7 @@ def request(signals: Signals, state: State, row: int, signal: int, phase: int) -
     if chosen == shown:
         return
     now = state.clock[row, 0].now
-    first, count = signals.first[signal, shown, chosen], signals.count[signal, shown, chosen]
+    first, count = signals.first[signal, shown, chosen], signals.number[signal, shown, chosen]
     state.signals[row, signal].requested, state.signals[row, signal].switch = now, first
     state.signals[row, signal].switches = count
     start = now + signals.after[first + count - 1]

@@ -148,7 +148,7 @@ def make_signals(network: SignalNetwork, rest: Sequence[Program]) -> Signals:
         lights=states.lights(),
         phase_state=phase_state,
         first=first,
-        count=count,
+        number=count,
         after=np.array(after, np.float64),
         state=np.array(shown, np.int32),
         rings=rings,
