@@ -81,4 +81,13 @@ def counter_of(seed: int, redrawn: int = 0) -> int:
 
 def copied(state: State) -> State:
     """A copy that nothing else changes."""
-    return State(*(array.copy() for array in state))
+    return State(
+        cars=state.cars.copy(),
+        lanes=state.lanes.copy(),
+        edges=state.edges.copy(),
+        loops=state.loops.copy(),
+        signals=state.signals.copy(),
+        green_since=state.green_since.copy(),
+        lights=state.lights.copy(),
+        clock=state.clock.copy(),
+    )

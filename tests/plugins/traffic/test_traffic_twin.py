@@ -19,7 +19,10 @@ from sandbox_traffic.twin.batch import TwinBatch
 from sandbox_traffic.twin.geometry import crossing
 from sandbox_traffic.twin.krauss import brake_gap, dawdled, free_speed, stop_speed
 
-HEAD = '<routes><vType id="calm" sigma="0" speedFactor="1" speedDev="0" {more}/><route id="r" edges="w_in e_out"/>'
+HEAD = (
+    '<routes><vType id="calm" sigma="0" speedFactor="1" speedDev="0" {more}/>'
+    '<route id="r" edges="w_in e_out"/>'
+)
 
 
 def routes(folder: Path, body: str, more: str = "") -> str:
