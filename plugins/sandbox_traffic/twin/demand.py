@@ -125,7 +125,7 @@ class Demand:
             self._vehicles = np.array(rows, dtype=np.float64).reshape(-1, COLUMNS)
         else:
             for name, attributes in type_attributes().items():
-                if name == "car" or getattr(config, _SHARES[name], 0.0):
+                if name == "car" or getattr(config, _SHARES[name], False):
                     departure = {"departLane": "best", "departSpeed": "max"}
                     self._generated[name] = self._kind({"id": name, **attributes}, departure)
 
