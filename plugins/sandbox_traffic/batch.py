@@ -83,7 +83,7 @@ class SignalBatch:
         self.redrawn: list[tuple[int, int]] = []
         self._reward = reward
         self._values = np.zeros((num_envs, self.network.spec.size))
-        self.simulations = [SignalSimulation(self.network, row) for row in self._values]
+        self.simulations = self._make_simulations()
         self._state: NetworkState | None = None
         self._previous: NetworkState | None = None
         self._begun = False
@@ -93,6 +93,10 @@ class SignalBatch:
         self._digest = make_digest(self.network, self.observer, observation, reward, self._values)
         if self._digest is not None:
             self._signal_metrics.take(self._digest.sums, self._digest.seconds)
+
+    def _make_simulations(self) -> list[SignalSimulation]:
+        """The simulations, one for each row of values."""
+        return [SignalSimulation(self.network, row) for row in self._values]
 
     @property
     def state(self) -> NetworkState:

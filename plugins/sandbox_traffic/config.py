@@ -19,6 +19,11 @@ CONFIGURATION = ".sumocfg"
 """Ending of a configuration of SUMO."""
 
 
+def _is_sumo(simulator: str) -> bool:
+    """Whether the field is left out of what is written: scenarios on SUMO keep their hashes."""
+    return simulator == "sumo"
+
+
 class SignalConfig(BaseModel):
     """A network, its demand, and the rules that apply to every controller of its signals.
 
@@ -127,6 +132,11 @@ class SignalConfig(BaseModel):
         max_length=2000,
         description="further options of SUMO, NAME=VALUE separated by blanks; see the domain's documentation",
     )
+    simulator: Literal["sumo", "twin"] = Field(
+        "sumo",
+        exclude_if=_is_sumo,
+        description="SUMO, or the compiled car-following model of the same network and demand",
+    )
     emissions: bool = Field(
         False, description="whether CO2 and fuel are computed, which slows SUMO down by a fifth"
     )
@@ -202,4 +212,9 @@ class SignalConfig(BaseModel):
 
 def has_own_network(config: SignalConfig) -> bool:
     """Whether the network is the user's own; the others have neither ramp meters nor dual rings."""
-    return not config.net.startswith((GENERATED, SUMO_RL))
+    return is_on_sumo(config) and not config.net.startswith((GENERATED, SUMO_RL))
+
+
+def is_on_sumo(config: SignalConfig) -> bool:
+    """Whether SUMO moves the vehicles, and can run its own controllers."""
+    return config.simulator == "sumo"

@@ -161,7 +161,6 @@ class Digest:
             clocks: Phase clocks of each simulation's signals.
             moment: When this is.
         """
-        self.now[:] = now
         phase, since, width = self.phase, self._green_since, self._green_since.shape[2]
         for env, row in enumerate(clocks):
             for signal, clock in enumerate(row):
@@ -170,6 +169,21 @@ class Digest:
                 since[env, signal] = (
                     green if len(green) == width else (*green, *green[-1:] * (width - len(green)))
                 )
+        self._run(np.array(now, dtype=np.float64), moment)
+
+    def take(
+        self,
+        now: NDArray[np.float64],
+        phase: NDArray[np.int64],
+        green_since: NDArray[np.float64],
+        moment: Moment,
+    ) -> None:
+        """As `update`, with phases and the times of their green as arrays; see `NetworkState`."""
+        self.phase[:], self._green_since[:] = phase, green_since
+        self._run(now, moment)
+
+    def _run(self, now: NDArray[np.float64], moment: Moment) -> None:
+        self.now[:] = now
         np.divide(self._gap, -blocks.LOOP_DECAY, out=self._arriving)
         np.exp(self._arriving, out=self._arriving)
         self._update(self._pointer, moment)

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
 from sandbox.api import InvalidValueError, ObservationField, RewardSpec
-from sandbox_traffic.batch import HeldBatch, SignalBatch, as_phases, draw_seed
+from sandbox_traffic.batch import HeldBatch, as_phases, draw_seed
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.copying import reduce_by_replay
 from sandbox_traffic.metrics import denominators
 from sandbox_traffic.network.roads import require_one_signal
+from sandbox_traffic.simulators import make_batch
 from sandbox_traffic.sumo.interface import NO_VEHICLES, Vehicles
 
 Observation = NDArray[np.float32]
@@ -47,7 +48,7 @@ class _SingleBatch:
     """
 
     def __init__(self, config: SignalConfig, reward: RewardSpec) -> None:
-        self.batch = SignalBatch(config, reward)
+        self.batch = make_batch(config, reward)
         self.simulation = self.batch.simulations[0]
         self._phases = [len(signal.phases) for signal in self.batch.network.signals]
         self._painter: Any = None

@@ -48,12 +48,14 @@ BASELINES = (
         "sandbox_traffic.baselines.sumo_program:sumo_actuated",
         "SUMO's own controller of type actuated: the network's program, or its phases where that is another",
         "SUMO 1.28, Simulation/Traffic Lights",
+        offered="sandbox_traffic.config:is_on_sumo",
     ),
     Baseline(
         "sumo-delay-based",
         "sandbox_traffic.baselines.sumo_program:sumo_delay_based",
         "SUMO's own controller of type delay_based: the network's program, or its phases",
         "Oertel and Wagner 2011; SUMO 1.28",
+        offered="sandbox_traffic.config:is_on_sumo",
     ),
     Baseline(
         "sumo-nema",

@@ -209,16 +209,17 @@ def read_state(
         now: Time of each simulation, s.
         clocks: Phase clocks of each simulation's signals.
     """
+    phase = np.array([[clock.phase for clock in row] for row in clocks])
+    return make_state(network, values, np.array(now, dtype=np.float64), phase, _green_since(network, clocks))
+
+
+def make_state(
+    network: SignalNetwork, values: Array, now: Array, phase: NDArray[np.int64], green_since: Array
+) -> NetworkState:
+    """The state of several simulations, with copies of all arrays; see `NetworkState`."""
     snapshot = Snapshot.from_values(values.copy(), network.spec)
     approaches = gather_approaches(snapshot, network).take(network.approach_table, axis=-1)
-    return NetworkState(
-        network=network,
-        snapshot=snapshot,
-        now=np.array(now, dtype=np.float64),
-        phase=np.array([[clock.phase for clock in row] for row in clocks]),
-        green_since=_green_since(network, clocks),
-        approaches=approaches,
-    )
+    return NetworkState(network, snapshot, now.copy(), phase.copy(), green_since.copy(), approaches)
 
 
 def _green_since(network: SignalNetwork, clocks: Sequence[Sequence[PhaseClock]]) -> Array:

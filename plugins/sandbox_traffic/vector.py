@@ -17,6 +17,7 @@ from sandbox_traffic.batch import SignalBatch, as_phases, draw_seed
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.copying import reduce_by_replay
 from sandbox_traffic.network.roads import require_one_signal
+from sandbox_traffic.simulators import make_batch
 
 Info = dict[str, Any]
 VectorStep = tuple[
@@ -49,7 +50,7 @@ class _BatchVectorEnv(VectorEnv[Any, Any, Any]):
     def __init__(self, config: SignalConfig, reward: RewardSpec, num_envs: int) -> None:
         self._arguments = (config, reward, num_envs)
         self.num_envs = num_envs
-        self.batches = [SignalBatch(config, reward, num_envs)]
+        self.batches = [make_batch(config, reward, num_envs)]
         self.render_mode = None
         self._generators = [seeding.np_random()[0] for _ in range(num_envs)]
         self._under_way: set[int] = set()
@@ -68,7 +69,7 @@ class _BatchVectorEnv(VectorEnv[Any, Any, Any]):
             config, reward, number = self._arguments
             state, network = self.get_state(), self.batch.network
             self.batch.close()
-            self.batches = [SignalBatch(config, reward, 1, network) for _ in range(number)]
+            self.batches = [make_batch(config, reward, 1, network) for _ in range(number)]
             self.set_state(state)
 
     def reset(
@@ -105,6 +106,8 @@ class _BatchVectorEnv(VectorEnv[Any, Any, Any]):
     def ready(self) -> list[int]:
         """Wait until intervals have passed, and say in which environments."""
         under_way = sorted(self._under_way)
+        if not self.batch.sockets:  # steps in this process have ended when they have been sent
+            return under_way
         sockets = {self.batches[index].sockets[0]: index for index in under_way}
         return sorted(sockets[number] for number in wait(list(sockets)) if isinstance(number, int))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from xml.etree.ElementTree import fromstring
 
 import numpy as np
 
@@ -20,6 +21,12 @@ VEHICLE_TYPES = (
 )
 """By SUMO's defaults, buses are 12 m long and accelerate slowly, emergency vehicles drive faster than
 others, and bicycles are 1.6 m long, ride at 20 km/h and use the lanes of all others."""
+
+
+def type_attributes() -> dict[str, dict[str, str]]:
+    """Attributes of `VEHICLE_TYPES` by name."""
+    types = [dict(fromstring(text).attrib) for text in VEHICLE_TYPES]
+    return {attributes.pop("id"): attributes for attributes in types}
 
 
 def draw_types(rng: np.random.Generator, number: int, shares: Mapping[str, float]) -> list[str]:

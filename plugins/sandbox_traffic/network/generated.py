@@ -47,19 +47,34 @@ def write_demand(path: Path, config: SignalConfig, seed: int, scale: float) -> N
         seed: Seed of the episode.
         scale: Factor on the number of vehicles.
     """
-    vehicle_rng = np.random.default_rng(seed)
-    type_rng, pedestrian_rng = (np.random.default_rng([seed, stream]) for stream in (2, 3))
+    vehicles, types = draw_vehicles(config, seed, scale)
+    pedestrian_rng = np.random.default_rng([seed, 3])
     duration, hourly = config.window + config.duration, config.pedestrians
+    grid = grids.parse(config.net.removeprefix(GENERATED))
+    if grid is None:
+        pedestrians = sample_pedestrians(pedestrian_rng, duration, hourly, intersection.arm_edges())
+    else:
+        pedestrians = grids.sample_pedestrians(grid, pedestrian_rng, duration, hourly)
+    write_routes(path, vehicles, types, pedestrians, config.begin)
+
+
+def draw_vehicles(config: SignalConfig, seed: int, scale: float) -> tuple[Sequence[Vehicle], list[str]]:
+    """The vehicles of the episode that belongs to ``seed``, in order of time, and their types.
+
+    Args:
+        config: The parameters.
+        seed: Seed of the episode.
+        scale: Factor on the number of vehicles.
+    """
+    vehicle_rng, type_rng = np.random.default_rng(seed), np.random.default_rng([seed, 2])
+    duration = config.window + config.duration
     grid = grids.parse(config.net.removeprefix(GENERATED))
     if grid is None:
         departures = intersection.sample_departures(vehicle_rng, duration, scale, config.demand_side)
         vehicles: Sequence[Vehicle] = [
             (time, (f"{arm}_in", f"{exit_arm}_out")) for time, arm, exit_arm in departures
         ]
-        pedestrians = sample_pedestrians(pedestrian_rng, duration, hourly, intersection.arm_edges())
     else:
         vehicles = grids.sample_vehicles(grid, vehicle_rng, duration, config.level, scale, config.demand_side)
-        pedestrians = grids.sample_pedestrians(grid, pedestrian_rng, duration, hourly)
     shares = {"emergency": config.emergency, "bus": config.buses, "bicycle": config.bicycles}
-    types = draw_types(type_rng, len(vehicles), shares)
-    write_routes(path, vehicles, types, pedestrians, config.begin)
+    return vehicles, draw_types(type_rng, len(vehicles), shares)

@@ -1,0 +1,239 @@
+"""One second of traffic: plan, move, change lanes, depart."""
+
+from __future__ import annotations
+
+from sandbox_traffic.twin.arrays import ARRIVED, DRIVING, NOBODY, Net, Row, Steps
+from sandbox_traffic.twin.departures import depart, schedule
+from sandbox_traffic.twin.jit import inlined, njit
+from sandbox_traffic.twin.junction import (
+    FREE,
+    HALTING,
+    speed_at_halfway,
+    speed_at_stop_line,
+    speed_for_foes,
+)  # fmt: skip
+from sandbox_traffic.twin.krauss import brake_gap, dawdled, follow_speed, free_speed, stop_speed
+from sandbox_traffic.twin.lane_changes import change_lanes
+from sandbox_traffic.twin.lanes import put, take, uniform
+
+
+@njit
+def second(net: Net, row: Row, steps: Steps) -> None:
+    """Simulate one step of 1 s of a row."""
+    for lane in range(len(net.lanes)):
+        car = row.lanes[lane].head
+        while car != NOBODY:
+            row.cars[car].plan = _safe_speed(net, row, steps, car)
+            car = row.cars[car].behind
+    for lane in range(len(net.lanes)):
+        car = row.lanes[lane].head
+        while car != NOBODY:
+            _move(net, row, car)
+            car = row.cars[car].behind
+    for lane in range(len(net.lanes)):
+        _pass_on(net, row, steps, lane)
+    change_lanes(net, row, steps)
+    schedule(row)
+    depart(net, row, steps)
+    _watch_loops(net, row)
+    row.clock[0].now += 1.0
+
+
+@inlined
+def _behind(net: Net, row: Row, car: int, leader: int, gap: float) -> float:
+    """Safe speed behind a leader."""
+    profile = net.kinds[row.cars[car].profile]
+    return follow_speed(
+        row.cars[car].speed,
+        gap - profile.gap,
+        row.cars[leader].speed,
+        net.kinds[row.cars[leader].profile].decel,
+        profile.decel,
+        profile.hardest,
+        profile.tau,
+    )
+
+
+@inlined
+def _leader_speed(net: Net, row: Row, car: int) -> float:
+    """Safe speed behind who is ahead on the same lane, or has not left it with its whole length."""
+    lane, leader = row.cars[car].lane, row.cars[car].ahead
+    if leader != NOBODY:
+        back = row.cars[leader].position - net.kinds[row.cars[leader].profile].length
+        return _behind(net, row, car, leader, back - row.cars[car].position)
+    leader = row.lanes[lane].leaver
+    if leader == NOBODY or row.cars[leader].where == ARRIVED:
+        return FREE
+    beyond = row.cars[leader].odometer - row.lanes[lane].left_at
+    beyond -= net.kinds[row.cars[leader].profile].length
+    if beyond >= 0.0:
+        return FREE
+    return _behind(net, row, car, leader, net.lanes[lane].length + beyond - row.cars[car].position)
+
+
+@inlined
+def _safe_speed(net: Net, row: Row, steps: Steps, car: int) -> float:
+    """The speed that a vehicle would drive without dawdling."""
+    lane, place = row.cars[car].lane, row.cars[car].place
+    profile = net.kinds[row.cars[car].profile]
+    speed, factor, decel = row.cars[car].speed, row.cars[car].factor, profile.decel
+    fastest = min(speed + profile.accel, profile.top)
+    safe = min(fastest, max(min(net.lanes[lane].limit * factor, profile.top), speed - decel))
+    safe = min(safe, _leader_speed(net, row, car))
+    if row.cars[car].lets != NOBODY or row.cars[car].beside != NOBODY:
+        safe = min(safe, _considerate_speed(net, row, car))
+    horizon = fastest + brake_gap(fastest, decel)
+    seen = net.lanes[lane].length - row.cars[car].position
+    last = row.cars[car].last
+    link = net.lanes[lane].link
+    if link >= 0:
+        safe = min(safe, _inside(net, row, steps, car, link, seen))
+    while seen <= horizon:
+        if net.lanes[lane].link < 0:
+            if place == last:
+                break
+            link = steps[place, net.lanes[lane].place].link
+            if link < 0:
+                safe = min(safe, stop_speed(seen, decel, 1.0))
+                break
+            if lane == row.cars[car].lane or seen > 0.0:
+                stop = speed_at_stop_line(net, row, steps, car, link, seen)
+                if stop < FREE:
+                    safe = min(safe, stop)
+                    break
+            safe = min(safe, speed_for_foes(net, row, steps, car, link, -seen))
+            following = net.links[link].inner
+            place += 1
+        else:
+            following = net.lanes[lane].following
+        limit = min(net.lanes[following].limit * factor, profile.top)
+        safe = min(safe, free_speed(seen, limit, decel))
+        leader = row.lanes[following].tail
+        if leader != NOBODY:
+            back = row.cars[leader].position - net.kinds[row.cars[leader].profile].length
+            safe = min(safe, _behind(net, row, car, leader, seen + back))
+            break
+        seen += net.lanes[following].length
+        lane = following
+    return safe
+
+
+@njit
+def _considerate_speed(net: Net, row: Row, car: int) -> float:
+    """Speed that lets others change lanes, or the vehicle itself; without braking harder than usual."""
+    safe = FREE
+    for other in (row.cars[car].lets, row.cars[car].beside):
+        if other != NOBODY and row.cars[other].where == DRIVING:
+            back = row.cars[other].position - net.kinds[row.cars[other].profile].length
+            safe = min(safe, _behind(net, row, car, other, back - row.cars[car].position))
+    row.cars[car].lets = row.cars[car].beside = NOBODY
+    return max(safe, row.cars[car].speed - net.kinds[row.cars[car].profile].decel)
+
+
+@inlined
+def _inside(net: Net, row: Row, steps: Steps, car: int, link: int, seen: float) -> float:
+    """Speed of a vehicle inside a junction that gives way there."""
+    lane = row.cars[car].lane
+    safe = speed_for_foes(net, row, steps, car, link, row.cars[car].position + net.lanes[lane].passed)
+    if net.links[link].halfway > 0.0 and net.lanes[lane].passed == 0.0:
+        safe = min(safe, speed_at_halfway(net, row, steps, car, link, seen))
+    return safe
+
+
+@inlined
+def _move(net: Net, row: Row, car: int) -> None:
+    """Drive for one second."""
+    profile = net.kinds[row.cars[car].profile]
+    before, lane = row.cars[car].speed, row.cars[car].lane
+    safe = row.cars[car].plan
+    least = min(max(0.0, before - profile.decel), max(safe, before - profile.hardest, 0.0))
+    speed = max(least, dawdled(max(safe, least), profile.accel, profile.sigma, uniform(row)))
+    row.cars[car].speed = speed
+    row.cars[car].position += speed
+    row.cars[car].odometer += speed
+    desired = min(net.lanes[lane].limit * row.cars[car].factor, profile.top)
+    row.cars[car].lost += (desired - speed) / desired
+    if speed < HALTING:
+        row.cars[car].wait += 1.0
+        row.cars[car].waited += 1.0
+    else:
+        row.cars[car].wait = 0.0
+    loop = net.lanes[lane].loop
+    if loop >= 0:
+        _cross_loop(net, row, car, loop, speed)
+
+
+@inlined
+def _cross_loop(net: Net, row: Row, car: int, loop: int, speed: float) -> None:
+    """Count a vehicle that has come onto a loop, and note when it has left it."""
+    place, front = net.lanes[row.cars[car].lane].loop_place, row.cars[car].position
+    if front - speed <= place < front:
+        row.loops[loop].passed += 1.0
+    back = front - net.kinds[row.cars[car].profile].length
+    if back - speed <= place < back:
+        row.loops[loop].left = row.clock[0].now + (place - back + speed) / speed
+
+
+@inlined
+def _pass_on(net: Net, row: Row, steps: Steps, lane: int) -> None:
+    """Move the vehicles that have reached the end of a lane to the next one, or off the roads."""
+    while True:
+        car = row.lanes[lane].head
+        if car == NOBODY or row.cars[car].position <= net.lanes[lane].length:
+            return
+        take(row, car)
+        row.lanes[lane].leaver = car
+        beyond = row.cars[car].position - net.lanes[lane].length
+        row.lanes[lane].left_at = row.cars[car].odometer - beyond
+        if net.lanes[lane].link >= 0:
+            following = net.lanes[lane].following
+        else:
+            place = row.cars[car].place
+            link = steps[place, net.lanes[lane].place].link
+            if place == row.cars[car].last:
+                row.cars[car].where, row.cars[car].arrived = ARRIVED, row.clock[0].now
+                continue
+            if link < 0:  # nothing leads on from here: it waits to change lanes
+                row.cars[car].position, row.cars[car].speed = net.lanes[lane].length, 0.0
+                put(row, car, lane)
+                return
+            following = net.links[link].inner
+            row.cars[car].place += 1
+            row.cars[car].entered = row.clock[0].now
+        row.cars[car].position = beyond
+        put(row, car, following)
+        loop = net.lanes[following].loop
+        if loop >= 0 and beyond > net.lanes[following].loop_place:
+            row.loops[loop].passed += 1.0
+        if following < lane:  # lanes before this one have been looked at
+            _pass_on_again(net, row, steps, following)
+
+
+@njit
+def _pass_on_again(net: Net, row: Row, steps: Steps, lane: int) -> None:
+    """As `_pass_on` for a lane that a vehicle crosses within one step; lanes are longer than two steps."""
+    car = row.lanes[lane].head
+    while car != NOBODY and row.cars[car].position > net.lanes[lane].length and net.lanes[lane].link >= 0:
+        take(row, car)
+        beyond = row.cars[car].position - net.lanes[lane].length
+        row.lanes[lane].leaver, row.lanes[lane].left_at = car, row.cars[car].odometer - beyond
+        row.cars[car].position = beyond
+        lane = net.lanes[lane].following
+        put(row, car, lane)
+        car = row.lanes[lane].head
+
+
+@njit
+def _watch_loops(net: Net, row: Row) -> None:
+    """See whether vehicles stand on the loops."""
+    for lane in range(len(net.lanes)):
+        loop = net.lanes[lane].loop
+        if loop < 0:
+            continue
+        row.loops[loop].on = False
+        place, car = net.lanes[lane].loop_place, row.lanes[lane].head
+        while car != NOBODY and row.cars[car].position >= place:
+            back = row.cars[car].position - net.kinds[row.cars[car].profile].length
+            if back <= place:
+                row.loops[loop].on = True
+            car = row.cars[car].behind
