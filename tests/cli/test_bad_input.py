@@ -303,10 +303,9 @@ FILES = [
     Case(
         "file: runs directory is a file",
         "train toy/corridor --algo reinforce --steps 10 --runs-dir taken",
-        "storage",
-        ("Cannot write to 'taken/", "--runs-dir"),
+        "invalid-value",
+        ("Cannot write to 'taken/", "is a file, not a folder", "--runs-dir"),
         {"taken": ""},
-        code=1,
     ),
     Case(
         "file: runs directory cannot be made",

@@ -29,15 +29,6 @@ def next_link(net: Net, row: Row, steps: Steps, car: int) -> int:
 
 
 @inlined
-def progress(net: Net, row: Row, steps: Steps, car: int, link: int) -> float:
-    """Way of a vehicle beyond the stop line of the link that it is on or before, m."""
-    lane = row.cars[car].lane
-    if net.lanes[lane].link == link:
-        return row.cars[car].position + net.lanes[lane].passed
-    return row.cars[car].position - net.lanes[lane].length
-
-
-@inlined
 def _arrives(net: Net, row: Row, car: int, distance: float) -> float:
     """Time until a vehicle has driven ``distance``, s, accelerating at most for its lane."""
     speed = row.cars[car].speed

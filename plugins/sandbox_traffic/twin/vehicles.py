@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from sandbox.api import InvalidValueError
 from sandbox_traffic.twin.arrays import AS_FAST, AVERAGE, BASE, BEST, DESIRED, FIRST, FREE
 from sandbox_traffic.twin.roads import WAY_OUT
@@ -53,11 +51,6 @@ class Kind:
     row: tuple[float, ...]
     vclass: str
     factor: tuple[float, float, float, float]
-
-    def draw(self, rng: np.random.Generator) -> float:
-        """The desired speed of a driver as a share of the limit."""
-        mean, spread, low, high = self.factor
-        return float(np.clip(mean + spread * rng.standard_normal(), low, high)) if spread else mean
 
 
 def make_kind(vehicle_type: Mapping[str, str], departure: Mapping[str, str]) -> Kind:

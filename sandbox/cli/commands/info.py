@@ -254,13 +254,13 @@ def _parameters(scenario: ResolvedScenario) -> list[Json]:
     """Every field of the task's config with its value in training and in evaluation."""
     from pydantic_core import to_jsonable_python
 
-    training = scenario.config.model_dump(mode="json")
-    playing = scenario.evaluation_config.model_dump(mode="json")
+    # Not `model_dump`, which leaves out fields that a record has only where they differ from a default.
+    training, playing = dict(scenario.config), dict(scenario.evaluation_config)
     return [
         {
             "name": name,
-            "value": training[name],
-            "in_evaluation": playing[name],
+            "value": to_jsonable_python(training[name]),
+            "in_evaluation": to_jsonable_python(playing[name]),
             "default": to_jsonable_python(field.get_default(call_default_factory=True))
             if field.default_factory is None or not field.is_required()
             else None,
