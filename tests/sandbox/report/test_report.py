@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from report_support import HOSTILE, evaluation, make_comparison, make_run
 
-from sandbox.api.errors import DamagedRunError, InvalidValueError, StorageError, UnknownNameError
+from sandbox.api.errors import DamagedRunError, InvalidValueError, UnknownNameError
 from sandbox.api.replay import Episode, Labels, Scene, Series, write_replay
 from sandbox.report.charts import intervals, terms_chart
 from sandbox.report.data import data_of_runs, read_report_data
@@ -204,7 +204,7 @@ def test_what_cannot_be_told_is_explained(tmp_path: Path) -> None:
         make_report([run.path], "pdf")
     with pytest.raises(DamagedRunError, match="not a run directory"):
         make_report([tmp_path / "nowhere"])
-    with pytest.raises(StorageError):
+    with pytest.raises(InvalidValueError, match="is a file, not a folder"):
         make_report([run.path], out=run.path / "run.json" / "x.html")
     add_artifact(run.path, "evaluation.json", b'{"metric": 3}')
     with pytest.raises(DamagedRunError, match="is damaged"):
