@@ -14,7 +14,7 @@ from sandbox.cli.options import run_name
 from sandbox.cli.show.runs import short_count, show_runs
 from sandbox.records.settings import differing, settings_of
 from sandbox.runs.checksums import seal
-from sandbox.runs.directory import Run, run_called
+from sandbox.runs.directory import BEST, POLICY, Run, run_called
 from sandbox.runs.lock import this_process
 from sandbox.runs.names import split_policy
 
@@ -79,5 +79,8 @@ def test_a_policy_of_a_run_is_named_behind_it(text: str, parts: tuple[str, str])
 
 def test_a_step_without_a_policy_says_which_there_are(tmp_path: Path) -> None:
     run = changed(make_run(tmp_path), best={"steps": 500, "metric": 19.0})
-    with pytest.raises(InvalidValueError, match=r"no policy of step 7; it has @1000, @500"):
+    for folder in (BEST, POLICY):
+        (run.path / folder).mkdir(exist_ok=True)
+        (run.path / folder / "policy.json").write_text("{}")
+    with pytest.raises(InvalidValueError, match=r"no policy of step 7; it has @500, @1000"):
         run.policy_folder("7")
