@@ -80,7 +80,7 @@ def test_a_policy_of_a_run_is_named_behind_it(text: str, parts: tuple[str, str])
 def test_a_step_without_a_policy_says_which_there_are(tmp_path: Path) -> None:
     run = changed(make_run(tmp_path), best={"steps": 500, "metric": 19.0})
     for folder in (BEST, POLICY):
-        (run.path / folder).mkdir(exist_ok=True)
+        (run.path / folder).mkdir(parents=True, exist_ok=True)
         (run.path / folder / "policy.json").write_text("{}")
     with pytest.raises(InvalidValueError, match=r"no policy of step 7; it has @500, @1000"):
         run.policy_folder("7")
