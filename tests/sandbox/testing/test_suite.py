@@ -348,6 +348,12 @@ class OddState(Restorable):
         return {"env": self}
 
 
+def test_a_survey_that_time_has_cut_short_still_begins_with_a_reset():
+    subject = subject_of(Restorable, resume="state")
+    subject.survey.first = 2
+    assert run_check(subject, "restores-state").status == "passed"
+
+
 def test_a_state_that_restores_everything_passes_and_others_are_told():
     assert run_check(subject_of(Restorable, resume="state"), "restores-state").status == "passed"
     assert (
