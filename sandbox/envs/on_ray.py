@@ -56,7 +56,8 @@ SHARE = 0.01
 def make_on_ray(scenario: ResolvedScenario, num_envs: int, seed: int) -> VectorEnvironment:
     """The environments of `make_training` on the Ray cluster of ``RAY_ADDRESS``, or one of this machine.
 
-    Rollouts are played there and come out as they would here.
+    Rollouts are played there. Each environment has the episodes that it has as a single one; a native batch
+    of the task draws its episodes in another way.
 
     Raises:
         MissingExtraError, InvalidValueError, RunFailedError: If there is no Ray, or no cluster.
@@ -185,14 +186,14 @@ class RayVectorEnv(VectorEnvironment):
             except ray.exceptions.RayError as error:
                 lost[index] += 1
                 self._replace(index, lost[index], str(error).partition("\n")[0])
-                asked[self._send(index, method, arguments[index])] = index
+                asked[self._send(index, method, arguments[index], self._states[index])] = index
         return answers
 
-    def _send(self, index: int, method: str, arguments: tuple[Any, ...]) -> Any:
-        return getattr(self._actors[index], method).remote(*arguments)
+    def _send(self, index: int, method: str, arguments: tuple[Any, ...], state: Json | None = None) -> Any:
+        return self._actors[index].answer.remote(method, arguments, state)
 
     def _replace(self, index: int, losses: int, reason: str) -> None:
-        """A new actor for an environment, restored to what it was at its last answer."""
+        """A new actor for an environment that was lost."""
         if losses > LOSSES or not self._restorable:
             why = (
                 f"was lost {losses} times in the same rollout"
@@ -205,9 +206,6 @@ class RayVectorEnv(VectorEnvironment):
             stacklevel=2,
         )
         self._actors[index] = self._actor.remote(self._make, index)
-        if self._states[index] is not None:
-            # Actors carry out calls in order.
-            self._actors[index].become.remote(self._states[index])
 
     def _together(self, outcomes: Sequence[Step]) -> VectorStep:
         info: Info = {}
@@ -235,19 +233,39 @@ class _Given:
 
 
 class _Copy:
-    """The actor: one environment. Every answer comes with the state that the environment is left in."""
+    """The actor: one environment, made at the first call, so that an error in making it is an answer."""
 
     def __init__(self, make: TrainingEnvs, index: int) -> None:
-        self._env: Any = make.single(index)
-        self._index = index
+        self._make, self._index = make, index
+        self._env: Any = None
 
-    def reset(self, seed: int | None, options: Options | None) -> tuple[Reset, Json]:
+    def answer(self, method: str, arguments: Sequence[Any], state: Json | None) -> tuple[Any, Json]:
+        """What a method gives, and the state that the environment is left in.
+
+        Args:
+            method: ``reset``, ``play`` or ``call``.
+            arguments: Its arguments.
+            state: What the environment was, for one that a lost actor has played.
+        """
+        if self._env is None:
+            self._env = self._make.single(self._index)
+        if state is not None and not self._env.restore_training_state({self._index: state}):
+            raise RunFailedError(
+                f"Environment {self._index} was played again on another machine, and its episode did not "
+                "lead to the same observation: the task is not a function of seed and actions.",
+                "The run's checkpoints are kept.",
+            )
+        value = getattr(self, method)(*arguments)
+        return value, self._env.training_state()
+
+    def reset(self, seed: int | None, options: Options | None) -> Reset:
         """Begin an episode."""
-        return self._answer(self._env.reset(seed=seed, options=options))
+        first: Reset = self._env.reset(seed=seed, options=options)
+        return first
 
     def play(
         self, steps: int, observation: Element, mask: NDArray[np.bool_] | None, player: Player
-    ) -> tuple[tuple[list[Array], list[Step], Player], Json]:
+    ) -> tuple[list[Array], list[Step], Player]:
         """Play steps; an episode that ends is followed by the next."""
         masked, actions, outcomes = mask is not None, [], []
         for _ in range(steps):
@@ -255,15 +273,11 @@ class _Copy:
             outcomes.append(self._step(actions[-1]))
             observation, info = outcomes[-1][0], outcomes[-1][4]
             mask = info["action_mask"] if masked else None
-        return self._answer((actions, outcomes, player))
+        return actions, outcomes, player
 
-    def call(self, name: str, arguments: Sequence[Any], named: Json) -> tuple[Any, Json]:
+    def call(self, name: str, arguments: Sequence[Any], named: Json) -> Any:
         """Call a method of the environment."""
-        return self._answer(getattr(self._env, name)(*arguments, **named))
-
-    def become(self, state: Json) -> None:
-        """Restore the environment on a machine that has not played it."""
-        self._env.restore_training_state({self._index: state})
+        return getattr(self._env, name)(*arguments, **named)
 
     def _step(self, action: Array) -> Step:
         observation, reward, terminated, truncated, info = self._env.step(action)
@@ -272,9 +286,6 @@ class _Copy:
             info = {"final_info": info, "final_obs": observation, **fresh}
             observation = first
         return observation, float(reward), bool(terminated), bool(truncated), info
-
-    def _answer(self, value: Any) -> tuple[Any, Json]:
-        return value, self._env.training_state()
 
 
 def _explained(index: int, error: BaseException) -> SandboxError:

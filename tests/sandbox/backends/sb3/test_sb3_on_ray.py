@@ -149,6 +149,45 @@ def test_a_checkpoint_holds_the_environments(cluster: Any) -> None:
     again.close()
 
 
+class Wanders(Walk):
+    """Its steps come from the machine's own chance, so that no episode can be played again."""
+
+    def step(self, action: Any) -> Any:
+        self.place[0] += int.from_bytes(os.urandom(2), "big") / 1e5
+        return super().step(action)
+
+
+class Fails:
+    """An environment that cannot be made on the machine, or not be played again."""
+
+    def __init__(self, wanders: bool = False) -> None:
+        self._wanders = wanders
+
+    def single(self, index: int) -> Any:
+        if not self._wanders:
+            raise RunFailedError("There is no simulator on this machine.")
+        return EpisodeSeeds(Wanders(), 7, index, 0, 1000, resume="replay")
+
+
+def test_what_cannot_be_made_on_a_machine_is_said_in_its_words(cluster: Any) -> None:
+    envs = on_ray(Fails())  # type: ignore[arg-type]
+    with pytest.raises(RunFailedError, match="There is no simulator on this machine"):
+        envs.reset()
+    envs.close()
+
+
+def test_an_episode_that_cannot_be_played_again_ends_the_training(cluster: Any) -> None:
+    envs = on_ray(Fails(wanders=True))  # type: ignore[arg-type]
+    envs.reset()
+    envs.step(np.ones(ROWS, np.int64))
+    ray.kill(envs._actors[1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(RunFailedError, match="did not lead to the same observation"):
+            envs.step(np.ones(ROWS, np.int64))
+    envs.close()
+
+
 def test_what_cannot_be_restored_or_kills_its_process_is_an_error(cluster: Any) -> None:
     envs = on_ray(Makes(fatal=True))
     envs.reset()
