@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox_traffic.dynamics import PhaseClock
+from sandbox_traffic.episodes import plan_episode
 from sandbox_traffic.metrics import episode_metrics
 from sandbox_traffic.network.generated import write_demand
 from sandbox_traffic.network.signal_network import SignalNetwork
@@ -102,27 +103,21 @@ class SignalSimulation:
             self._sumo = RemoteSimulation(self.network.spec)
         self._started, self.metrics, self.trips = False, None, None
         self.held, self.following = [False] * len(self.clocks), False
-        config = self._config
-        # A generator of its own: without spread, window and jam the seed's episode stays the same.
-        rng = np.random.default_rng([seed, 1])
-        scale = config.demand * (1 + config.demand_spread * rng.uniform(-1, 1))
-        interval = config.decision_interval
-        self.begin = config.begin + interval * int(rng.integers(config.window // interval + 1))
-        sumo_seed = seed if config.sumo_seed is None or config.sumo_seed < 0 else config.sumo_seed
-        self._sumo.begin(self.begin, sumo_seed, *self._demand(seed, scale))
+        plan = plan_episode(self._config, self.network, seed)
+        self.begin, self._jam = plan.begin, plan.jam
+        self._sumo.begin(self.begin, plan.sumo_seed, *self._demand(seed, plan.scale))
         self.now = self.begin
         for clock in self.clocks:
             clock.start(self.now)
-        self._jam = int(rng.integers(config.jam + 1)) * int(rng.integers(2))
-        if self._jam:
-            self._advance_jam(self._sumo, rng)
+        if plan.jam:
+            self._advance_jam(self._sumo, plan.held)
 
-    def _advance_jam(self, sumo: Simulation, rng: np.random.Generator) -> None:
-        """Hold one phase of every signal, drawn at random, before the episode begins."""
+    def _advance_jam(self, sumo: Simulation, held: Sequence[int]) -> None:
+        """Hold one phase of every signal before the episode begins."""
         until = self.begin + self._jam
         switches: list[Switch] = []
-        for clock, signal in zip(self.clocks, self.network.signals, strict=True):
-            clock.start(self.begin, int(rng.integers(len(signal.phases))))
+        for clock, signal, phase in zip(self.clocks, self.network.signals, held, strict=True):
+            clock.start(self.begin, phase)
             switches += [(time, signal.id, state) for time, state in clock.due(until)]
         sumo.advance(switches, until)
         self.now = until

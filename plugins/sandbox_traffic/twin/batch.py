@@ -12,6 +12,7 @@ from sandbox.api import InvalidValueError, RewardSpec
 from sandbox_traffic.batch import SignalBatch
 from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.digest import Moment
+from sandbox_traffic.episodes import plan_episode
 from sandbox_traffic.metrics import episode_metrics
 from sandbox_traffic.network.signal_network import SignalNetwork
 from sandbox_traffic.state import NetworkState, make_state
@@ -218,33 +219,24 @@ class TwinBatch(SignalBatch):
         self.seeds, self.actions = [int(seed) for seed in seeds], []
         self.program, self.program_from, self.redrawn = "", 0, []
         config = self.network.config
-        interval, demands, phases = config.decision_interval, [], []
-        jams = np.zeros(len(self.seeds), np.int64)
-        for row, seed in enumerate(self.seeds):
-            rng = np.random.default_rng([seed, 1])
-            scale = config.demand * (1 + config.demand_spread * rng.uniform(-1, 1))
-            begin = config.begin + interval * int(rng.integers(config.window // interval + 1))
-            jams[row] = int(rng.integers(config.jam + 1)) * int(rng.integers(2))
-            self.begins[row], self.ends[row] = begin, begin + jams[row] + config.duration
-            own = seed if config.sumo_seed is None or config.sumo_seed < 0 else config.sumo_seed
-            demands.append(
-                self._demand.draw(own if self.network.demand.routes else seed, scale, begin, self.ends[row])
-            )
-            held = (
-                [int(rng.integers(len(signal.phases))) for signal in self.network.signals]
-                if jams[row]
-                else []
-            )
-            phases.append(held)
+        plans = [plan_episode(config, self.network, seed) for seed in self.seeds]
+        jams = np.array([plan.jam for plan in plans], np.int64)
+        self.begins[:] = [plan.begin for plan in plans]
+        self.ends[:] = self.begins + jams + config.duration
+        from_files = bool(self.network.demand.routes)
+        demands = [
+            self._demand.draw(plan.sumo_seed if from_files else seed, plan.scale, plan.begin, end)
+            for plan, seed, end in zip(plans, self.seeds, self.ends.tolist(), strict=True)
+        ]
         loops = len(self.network.spec.loops)
         self.cars = begin_state(self._net, self._signals, loops, demands, self.seeds, self.begins.tolist())
         if jams.any():
-            self._advance_jams(jams, phases)
+            self._advance_jams(jams, [plan.held for plan in plans])
         read(self._readings, self.cars, self._values)
         for simulation in self.simulations:
             simulation.trips = simulation.metrics = None
 
-    def _advance_jams(self, jams: NDArray[np.int64], phases: list[list[int]]) -> None:
+    def _advance_jams(self, jams: NDArray[np.int64], phases: Sequence[Sequence[int]]) -> None:
         """Hold one phase of every signal before the episode begins, where there is a jam."""
         cars = self.require()
         hold = np.zeros((len(jams), len(self.network.signals)), np.int64)
