@@ -132,5 +132,5 @@ def _allowed(model: Any, keys: list[str]) -> str:
     ]
     parts = [f"Allowed: {' and '.join(bounds)}."] if bounds else []
     if info.description:
-        parts.append(f"It is the {info.description}." if info.description[0].islower() else info.description)
+        parts.append(f"Meaning: {info.description}." if info.description[0].islower() else info.description)
     return " ".join(parts)

@@ -39,7 +39,7 @@ class OnPolicyConfig(DiscountedConfig):
     stochastic: bool = Field(
         False, description="the policy is meant to be stochastic: it samples even where the mode is asked for"
     )
-    run_ahead: bool | Literal["ray"] = Field(
+    run_ahead: Literal[False, True, "ray"] = Field(
         False,
         description="each environment plays its steps of a rollout with random numbers of its own, and none "
         "waits for another; true: in processes of their own; ray: on the Ray cluster of RAY_ADDRESS, else on "
