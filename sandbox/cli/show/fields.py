@@ -46,7 +46,8 @@ def _type(annotation: Any, quote: str) -> str:  # noqa: PLR0911 - one for each f
     if origin is Annotated:
         return ", ".join([_type(arguments[0], quote), *_limits(arguments[1:], quote)])
     if origin is Literal:
-        return " or ".join(f"{quote}{value}{quote}" for value in arguments)
+        texts = (value if isinstance(value, str) else json.dumps(value) for value in arguments)
+        return " or ".join(f"{quote}{text}{quote}" for text in texts)
     if origin in (Union, UnionType):
         return " or ".join(_type(argument, quote) for argument in arguments)
     if origin in (list, tuple):
