@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-import numba
+from sandbox.api.kernels import compiled
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def njit(function: Function) -> Function:
     """Compile ``function`` in nopython mode when it is first called; its annotations are for readers."""
-    compiled: Any = numba.njit(cache=True, nogil=True)(function)
-    return cast(Function, compiled)
+    return compiled(function)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-import numba
+from sandbox.api.kernels import compiled
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def njit(function: Function) -> Function:
     """Compile ``function`` in nopython mode when it is first called; its annotations are for readers."""
-    compiled: Any = numba.njit(cache=True, nogil=True)(function)
-    return cast(Function, compiled)
+    return compiled(function)
 
 
 def vectorised(function: Function) -> Function:
     """As `njit`, with NumPy's rule for a division by zero: Python's keeps loops from being vectorised."""
-    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return cast(Function, compiled)
+    return compiled(function, error_model="numpy")

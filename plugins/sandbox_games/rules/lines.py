@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.api import ObservationField
 from sandbox.api.game import Status, Symmetry
+from sandbox.api.kernels import compiled
 
-njit: Any = numba.njit(cache=True, nogil=True)
+njit: Any = compiled
 
 
 class Lines:

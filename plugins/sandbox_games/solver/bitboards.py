@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
+from sandbox.api.kernels import compiled
 
-njit: Any = numba.njit(cache=True, nogil=True)
+njit: Any = compiled
 
 MAX_BITS = 62
 

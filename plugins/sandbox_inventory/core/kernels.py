@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
+from sandbox.api.kernels import compiled
 from sandbox_inventory.core.arrays import Array
 
-njit: Any = numba.njit(cache=True, nogil=True)
+njit: Any = compiled
 
 
 @njit  # type: ignore[untyped-decorator]

@@ -6,9 +6,11 @@ Each phase of a period is one loop over the environments. Loaded for large batch
 
 from __future__ import annotations
 
-import numba
+from functools import partial
+
 import numpy as np
 
+from sandbox.api.kernels import compiled
 from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.kernels import njit
 from sandbox_inventory.network.topology import FlatTopology, Rates
@@ -189,7 +191,7 @@ def _charge(stock: Array, in_transit: Array, sent: Array, source: Array, rates: 
 
 
 # The order of summation is free: sums of whole units are exact.
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
+@partial(compiled, fastmath={"reassoc", "nsz"})
 def _units_in_transit(env: int, in_transit: Array, link: int) -> float:
     """Units in transit on a link."""
     total = 0.0

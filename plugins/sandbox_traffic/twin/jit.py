@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-import numba
+from sandbox.api.kernels import compiled
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 """No reference to an array is counted; see `njit`."""
 
 
@@ -19,11 +19,9 @@ def njit(function: Function) -> Function:
     Without counting references to arrays, which would take most of the time of small functions: none of them
     makes or keeps an array, and the caller holds all of them.
     """
-    compiled: Any = numba.njit(**OPTIONS)(function)
-    return cast(Function, compiled)
+    return compiled(function, **OPTIONS)
 
 
 def inlined(function: Function) -> Function:
     """As `njit`, and copied into who calls it: a call hands over a hundred words of arrays."""
-    compiled: Any = numba.njit(**OPTIONS, forceinline=True)(function)
-    return cast(Function, compiled)
+    return compiled(function, **OPTIONS, forceinline=True)

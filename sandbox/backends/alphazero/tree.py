@@ -12,14 +12,15 @@ searched again.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
+from sandbox.api.kernels import compiled
 from sandbox.api.types import Array
 
-njit: Any = numba.njit(cache=True, nogil=True)
+njit: Any = partial(compiled, package=__package__)
 
 NONE = -1
 

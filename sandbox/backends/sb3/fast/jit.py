@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-import numba
+from sandbox.api.kernels import compiled
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -16,11 +16,9 @@ FAST: Any = {"fastmath": {"reassoc", "contract", "arcp", "nsz"}, "error_model": 
 
 def njit(function: Function) -> Function:
     """Compile ``function`` when it is first called; sums may be reordered."""
-    compiled: Any = numba.njit(cache=True, nogil=True, **FAST)(function)
-    return cast(Function, compiled)
+    return compiled(function, __package__, **FAST)
 
 
 def exact(function: Function) -> Function:
     """Compile ``function`` when it is first called, rounding as NumPy does."""
-    compiled: Any = numba.njit(cache=True, nogil=True)(function)
-    return cast(Function, compiled)
+    return compiled(function, __package__)
