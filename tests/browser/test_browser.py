@@ -426,7 +426,7 @@ def test_a_run_in_progress_grows_on_the_page(page: Any, served: tuple[Path, str]
             until(lambda step=step: page.execute_script("return heard.length") > step)
             delays.append(page.execute_script("return heard[heard.length - 1]") / 1000 - sent)
             time.sleep(0.13)
-    assert texts(page, "[data-progress]")[0].startswith(" 5,009 of 4,000 steps")
+    assert texts(page, "[data-progress]")[0].startswith(" 5,009 steps, 4,000 asked for")
     assert sorted(delays)[5] < 1.0
     print(f"a new line is on the page after {1000 * sorted(delays)[5]:.0f} ms (median of 10)")
     # It ends: the page shows the results by itself.
