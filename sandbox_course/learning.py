@@ -35,6 +35,7 @@ def learn(
     num_envs: int | None = None,
     init_from: Path | None = None,
     look: Look | None = None,
+    wrap: Callable[[Any], Any] = lambda envs: envs,
 ) -> Any:
     """A policy that an algorithm learns on a scenario, without validations; nothing is written.
 
@@ -49,13 +50,14 @@ def learn(
         num_envs: The preset's if absent.
         init_from: Saved policy to start from.
         look: Is shown the policy at every update; may raise `StopTraining`.
+        wrap: Of the training environments; a switch may change here what they tell.
     """
     resolved = as_scenario(scenario, changes, reward)
     plan = make_plan(
         resolved, algorithm, seed=seed, steps=steps, num_envs=num_envs, hp=hp or {}, init_from=init_from
     )
     context = TrainContext(
-        make_envs=lambda count: make_training(resolved, count, seed),
+        make_envs=lambda count: wrap(make_training(resolved, count, seed)),
         observation_space=plan.observation_space,
         action_space=plan.action_space,
         config=plan.config,
@@ -68,6 +70,21 @@ def learn(
         models=models_of(resolved),
     )
     return _carry_out(plan.algorithm, context)
+
+
+class OtherRewards:
+    """Environments that give every row the reward of another: nothing can be learned from it."""
+
+    def __init__(self, envs: Any) -> None:
+        self._envs = envs
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._envs, name)
+
+    def step(self, actions: Any) -> Any:
+        """The rewards, rolled by a row."""
+        observation, reward, *rest = self._envs.step(actions)
+        return observation, np.roll(reward, 1), *rest
 
 
 def learn_on(
