@@ -146,8 +146,9 @@ def measure(learner: Learner, trial: Trial, wrap: Callable[[Any], Any] = lambda 
     runs: dict[str, tuple[list[int], list[float]]] = {}
     for seed in range(trial.seed, trial.seed + trial.settings["seeds"]):
         runs[f"seed {seed}"] = reach(learner, seed, wrap)
-        if trial.sabotaged and runs[f"seed {seed}"][1][-1] > CLOSE:
-            break  # the claim is of every run: one that fails breaks it
+        missed = sum(gaps[-1] > CLOSE for _, gaps in runs.values())
+        if trial.sabotaged and 2 * missed > trial.settings["seeds"]:
+            break  # whether the claim is of every run or of their median, these break it
     plot = Plot(
         f"{learner.algorithm} on lost sales: exact cost above the optimum",
         "samples",
@@ -158,6 +159,10 @@ def measure(learner: Learner, trial: Trial, wrap: Callable[[Any], Any] = lambda 
     )
     last = [float(samples[-1]) for samples, _ in runs.values()]
     gaps = [float(values[-1]) for _, values in runs.values()]
-    return Measured(
-        {"gap_percent": max(gaps), "samples_median": float(np.median(last)), "samples_most": max(last)}, plot
-    )
+    figures = {
+        "gap_percent": max(gaps),
+        "median_gap_percent": float(np.median(gaps)),
+        "samples_median": float(np.median(last)),
+        "samples_most": max(last),
+    }
+    return Measured(figures, plot)
