@@ -207,10 +207,10 @@ def masks_honoured(trial: Trial) -> None:
     mask: Bools = np.ones((ROWS, 5 if action == "Discrete" else 7), bool)
     mask[:, :5] = np.arange(5) == last[:, None]
     for deterministic in (True, False):
-        for _ in range(8):
-            policy.reset(ROWS, seed=0)
-            actions = np.asarray(policy.act(_rows(plan), mask, deterministic)).reshape(ROWS, -1)
-            if (actions[:, 0] != last).any():
+        for seed in range(8):
+            actions = _actions(policy, plan, deterministic, mask, seed)
+            actions = actions.reshape(len(actions), -1)
+            if (actions[:, 0] != last[: len(actions)]).any():
                 raise Violation(f"takes the action {actions[0].tolist()}, which the mask forbids")
 
 
@@ -244,6 +244,8 @@ def resumes_exactly(trial: Trial) -> str:
         plan = replace(plan, steps=LONGEST * STEPS)
         counter = _SafePoints(plan.algorithm)
         whole = _acts(trial.train(replace(plan, algorithm=counter.algorithm)), plan)
+    if counter.seen < 2 and trial.can.rounds:
+        raise NotApplicable("it is done before it can be interrupted")
     if counter.seen < 2:
         raise Violation(
             f"claims exact_resume, but calls update with a state {counter.seen} times in {plan.steps:,} steps"
@@ -367,26 +369,28 @@ def _acts(run: Run, plan: Plan) -> Array:
     return np.concatenate([_actions(policy, plan, deterministic) for deterministic in (True, False)])
 
 
-def _actions(policy: Policy, plan: Plan, deterministic: bool) -> Array:
-    if plan.algorithm.capabilities.needs & {"simulator"}:
-        return _planned(policy, plan, deterministic)
-    policy.reset(ROWS, seed=3)
-    return np.asarray(policy.act(_rows(plan), None, deterministic))
+def _actions(
+    policy: Policy, plan: Plan, deterministic: bool, mask: Bools | None = None, seed: int = 3
+) -> Array:
+    if "simulator" in plan.algorithm.capabilities.needs:
+        return _planned(policy, plan, deterministic, None if mask is None else mask[:1], seed)
+    policy.reset(ROWS, seed=seed)
+    return np.asarray(policy.act(_rows(plan), mask, deterministic))
 
 
-def _planned(policy: Policy, plan: Plan, deterministic: bool) -> Array:
-    """Actions of one that plans from the environment's state, in an episode."""
+def _planned(policy: Policy, plan: Plan, deterministic: bool, mask: Bools | None, seed: int) -> Array:
+    """Actions of one that plans from the environment's state, in an episode with this mask or its own."""
     env: Any = make_single(plan.scenario)
     try:
         planner = bound(policy, plan.scenario, env.unwrapped)
-        seen, info = env.reset(seed=3)
-        planner.reset(1, seed=3)
+        seen, info = env.reset(seed=seed)
+        planner.reset(1, seed=seed)
         taken = []
         for _ in range(PLANNED):
             row = {key: part[None] for key, part in seen.items()} if isinstance(seen, Mapping) else seen
             batch = row if isinstance(row, dict) else np.asarray(row)[None]
-            mask = info.get("action_mask") if plan.masks else None
-            taken.append(planner.act(batch, None if mask is None else mask[None], deterministic)[0])
+            own = info["action_mask"][None] if plan.masks else None
+            taken.append(planner.act(batch, own if mask is None else mask, deterministic)[0])
             seen, _, _, _, info = env.step(_element(taken[-1], plan))
         return np.stack(taken)
     finally:

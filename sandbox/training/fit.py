@@ -156,7 +156,7 @@ def space_misfits(algorithm: Algorithm, observation_space: Space, action_space: 
 def _no_game(space: Space) -> str | None:
     """Why this is no space of a game whose rules are searched; see `sandbox.api.game.Game`."""
     if isinstance(space, spaces.Box) and len(space.shape) != 3:
-        return f"the task observes a Box of shape {space.shape}, a game (planes, height, width)"
+        return f"the task observes a Box of shape {space.shape}, not the planes of a game"
     if isinstance(space, spaces.Discrete) and space.start != 0:
         return f"the task numbers its actions from {space.start}, and a game does from 0"
     return None
