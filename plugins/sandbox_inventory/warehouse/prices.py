@@ -198,36 +198,18 @@ class Retailer:
         Returns:
             None if the table is too small for these prices, or a unit would be worth more kept than sold.
         """
-        size, classes, heads = len(self.stage), history.classes, history.heads
-        places = np.arange(size)[:, None]
-        later = np.zeros((size, len(prices)))
+        later = np.zeros((len(self.stage), len(prices)))
         decided: list[Array] = []
-        kept = self.kept.reshape(size, -1)
+        before = self._at_once if self.lead_time == 0 else self._a_period_later
         for period in reversed(range(begin, timing.horizon)):
-            unit = scales[period] * prices + self.transit
             slope = np.diff(later, axis=0)
             if slope.min() < -self.steepest - ROUNDING or np.diff(slope, axis=0).min() < -ROUNDING:
                 return None
-            if self.lead_time == 0:
-                after = self.stage[:, None] + (kept @ later.reshape(size * classes, -1))[:, heads]
-                paid = after + unit * places
-                if (paid[-1] < paid[-2] - ROUNDING).any():
-                    return None
-                reached = np.maximum(places, paid.argmin(0) if period >= timing.supplied else 0)
-                reached = np.broadcast_to(reached, paid.shape)
-                sent = reached - places
-                later = np.take_along_axis(paid, reached, 0) - unit * places
-            else:
-                beyond = later[-1] + np.arange(1, size + 1)[:, None] * slope[-1]
-                windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([later, beyond]), size, 0)
-                # (units sent, states, left) → (left · class, units sent, heads)
-                following = windows[:size].reshape(size, classes, -1, size).transpose(3, 1, 0, 2)
-                after = (kept @ following.reshape(size * classes, -1)).reshape(size, size, -1)[:, :, heads]
-                paid = after + unit * places
-                if (paid[:, -1] < paid[:, -2] - ROUNDING).any():
-                    return None
-                sent = paid.argmin(1) if period >= timing.supplied else np.zeros(later.shape, np.int64)
-                later = self.stage[:, None] + np.take_along_axis(paid, sent[:, None], 1)[:, 0]
+            unit = scales[period] * prices + self.transit
+            step = before(later, unit, history, period >= timing.supplied)
+            if step is None:
+                return None
+            later, sent = step
             decided.append(sent)
         share = np.zeros_like(later)
         if begin:
@@ -236,6 +218,35 @@ class Retailer:
             share[timing.stock, 0] = 1.0
         cost = float((share * later).sum())
         return cost, self._sent(history, share, decided[::-1], scales[begin:])
+
+    def _at_once(
+        self, later: Array, unit: Array, history: History, supplied: bool
+    ) -> tuple[Array, Array] | None:
+        """Cost before a period from that after it, and what is sent and arrives before the demand."""
+        size, places = len(self.stage), np.arange(len(self.stage))[:, None]
+        demanded = self.kept.reshape(size, -1) @ later.reshape(size * history.classes, -1)
+        paid = self.stage[:, None] + demanded[:, history.heads] + unit * places
+        if (paid[-1] < paid[-2] - ROUNDING).any():
+            return None
+        reached = np.maximum(places, paid.argmin(0) if supplied else 0)
+        reached = np.broadcast_to(reached, paid.shape)
+        return np.take_along_axis(paid, reached, 0) - unit * places, reached - places
+
+    def _a_period_later(
+        self, later: Array, unit: Array, history: History, supplied: bool
+    ) -> tuple[Array, Array] | None:
+        """The same for what arrives after the demand."""
+        size, classes = len(self.stage), history.classes
+        beyond = later[-1] + np.arange(1, size + 1)[:, None] * (later[-1] - later[-2])
+        windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([later, beyond]), size, 0)
+        # (units sent, states, left) → (left · class, units sent, heads)
+        following = windows[:size].reshape(size, classes, -1, size).transpose(3, 1, 0, 2)
+        demanded = self.kept.reshape(size, -1) @ following.reshape(size * classes, -1)
+        paid = demanded.reshape(size, size, -1)[:, :, history.heads] + unit * np.arange(size)[:, None]
+        if (paid[:, -1] < paid[:, -2] - ROUNDING).any():
+            return None
+        sent = paid.argmin(1) if supplied else np.zeros(later.shape, np.int64)
+        return self.stage[:, None] + np.take_along_axis(paid, sent[:, None], 1)[:, 0], sent
 
     def _sent(self, history: History, share: Array, decided: Sequence[Array], scales: Array) -> Array:
         """Expected units sent in each state of the history, over all periods, scaled."""
