@@ -84,8 +84,8 @@ class Taking:
         self.observation_space: Any = odd[config.observation]
         odd = {"Discrete": gym.spaces.Discrete(CHOICES), **odd_spaces.actions()}
         self.action_space: Any = odd[config.action]
-        shape = self.observation_space.shape
-        planes = shape if len(shape) == 3 else (2, 1, PILE)
+        shape: tuple[int, ...] = self.observation_space.shape or ()
+        planes = (shape[0], shape[1], shape[2]) if len(shape) == 3 else (2, 1, PILE)
         self.game = Take(int(getattr(self.action_space, "n", CHOICES)), planes)
         self.positions = self.game.start(num_envs)
         self.moves = np.zeros(num_envs, np.int64)

@@ -90,7 +90,8 @@ def _tuned(env: InventoryEnvironment, name: str, grid: Array) -> RulePolicy:
 
     def search() -> dict[str, Any]:
         cost = simulated_cost(model, env.reward)
-        best, least = best_of_each(cost, grid, model.known.any(0), name)
+        sold = np.asarray((model.known > 0).any(0))
+        best, least = best_of_each(cost, grid, sold, name)
         return {"parameters": best, "cost": least.sum()}
 
     result = cached(f"skus-{name}", 2, question, search)

@@ -270,7 +270,8 @@ class Retailer:
     def _kept(self, share: Array, classes: int) -> Array:
         """Shares after demand, shape ``(left, class, heads)``."""
         heads = share.reshape(len(share), -1, classes).sum(2)
-        return np.einsum("slc,sh->lch", self.kept, heads, optimize=True)
+        left: Array = np.einsum("slc,sh->lch", self.kept, heads, optimize=True)
+        return left
 
 
 @dataclass(frozen=True)
