@@ -98,7 +98,7 @@ class GameEnv(Protocol):
 
 
 def game_env(env: Any) -> GameEnv | None:
-    """The environment of a game behind whatever wraps it, or None.
+    """The environment of a game behind whatever wraps it, or None; the core of one made by `batched`.
 
     Args:
         env: A single environment, a vector environment, or one whose agents are rows.
@@ -106,7 +106,7 @@ def game_env(env: Any) -> GameEnv | None:
     for _ in range(16):
         if isinstance(env, GameEnv):
             return env
-        inside = (getattr(env, name, None) for name in ("joint_envs", "parallel", "env", "unwrapped"))
+        inside = (getattr(env, name, None) for name in ("joint_envs", "parallel", "env", "core", "unwrapped"))
         inner = next((matched for matched in inside if matched is not None), None)
         if inner is None or inner is env:
             return None

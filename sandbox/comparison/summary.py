@@ -316,7 +316,7 @@ def _against(
         verdict: Verdict = "unclear"
         if clear:
             verdict = "better" if (mean < 0) == (better == "lower") else "worse"
-        more = None if clear else needed(table)
+        more = None if clear else needed(table, len(tables))
         records[name] = DifferenceRecord(
             baseline=baseline,
             difference=mean,

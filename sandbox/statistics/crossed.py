@@ -8,6 +8,7 @@ than too narrow). With one run, or one episode, only the others are resampled.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -24,8 +25,11 @@ MAX_COUNTS = 20_000_000
 RUNS, EPISODES = 4, 5
 """Streams of the draws, so that runs and episodes are drawn independently."""
 
-LEVEL = 1.96
-"""Standard errors from zero at which a difference counts as clear."""
+LEVEL = 0.05
+"""p below which a difference counts as clear."""
+
+ENOUGH = 10_000_000
+"""No more runs or episodes than these are asked for."""
 
 
 class Needed(NamedTuple):
@@ -89,28 +93,54 @@ def crossed_p_value(table: NDArray[np.float64]) -> float:
     """
     if table.size < 2 or np.isnan(table).any():
         return float("nan")
-    mean, parts = float(table.mean()), _parts(table)
+    return _p_value(float(table.mean()), _parts(table), *table.shape)
+
+
+def _p_value(mean: float, parts: _Parts, runs: int, episodes: int) -> float:
     variance = parts.runs + parts.episodes
     if variance <= 1e-24 * max(mean**2, 1e-300):
         return 0.0 if mean != 0 else 1.0
     from scipy.stats import t
 
-    runs, episodes = table.shape
     freedom = variance**2 / (parts.runs**2 / max(runs - 1, 1) + parts.episodes**2 / max(episodes - 1, 1))
     return float(2 * t.sf(abs(mean) / math.sqrt(variance), freedom))
 
 
-def needed(table: NDArray[np.float64]) -> Needed | None:
+def needed(table: NDArray[np.float64], comparisons: int = 1) -> Needed | None:
     """How many runs and episodes would make the mean differ from zero clearly, if it is as measured.
 
-    More runs where they alone suffice, else as many times more of both. None where the mean is zero.
+    More runs where they alone suffice, else as many times more of both; in any case more than there are. None
+    where the mean is zero.
+
+    Args:
+        table: Shape ``(runs, episodes)``.
+        comparisons: Means that are tested together: p has to be so many times lower, as it is for the first
+            of them in Holm's correction.
     """
     runs, episodes = table.shape
     mean, parts = float(table.mean()), _parts(table)
     if mean == 0 or not math.isfinite(mean) or runs * episodes < 2:
         return None
-    allowed = (mean / LEVEL) ** 2
-    if runs > 1 and allowed > 2 * parts.episodes:
-        return Needed(max(runs + 1, math.ceil(parts.runs * runs / (allowed - parts.episodes))), episodes)
-    factor = max((parts.runs + parts.episodes) / allowed, 1.0)
-    return Needed(math.ceil(runs * factor) if runs > 1 else 1, math.ceil(episodes * factor) + 1)
+
+    def clear(more_runs: int, more_episodes: int) -> bool:
+        scaled = _Parts(parts.runs * runs / more_runs, parts.episodes * episodes / more_episodes)
+        return _p_value(mean, scaled, more_runs, more_episodes) * comparisons < LEVEL
+
+    enough = clear(ENOUGH, episodes) and parts.episodes < parts.runs
+    if runs > 1 and (enough or clear(2 * runs, episodes)):
+        return Needed(_smallest(lambda count: clear(count, episodes), runs + 1), episodes)
+    more = _smallest(
+        lambda count: clear(-(-runs * count // episodes) if runs > 1 else 1, count), episodes + 1
+    )
+    return Needed(-(-runs * more // episodes) if runs > 1 else 1, more)
+
+
+def _smallest(clear: Callable[[int], bool], low: int) -> int:
+    """The smallest number from ``low`` on for which it holds, at most `ENOUGH`."""
+    high = low
+    while not clear(high) and high < ENOUGH:
+        low, high = high + 1, min(2 * high, ENOUGH)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if clear(middle) else (middle + 1, high)
+    return low

@@ -55,6 +55,13 @@ LESS: Mapping[str, Any] = {
     "max_epochs": 2,
     "rollouts": 64,
     "updates_per_step": 0.25,
+    "copies": 4,
+    "scenarios": 4,
+    "simulations": 4,
+    "play_simulations": 4,
+    "channels": 8,
+    "blocks": 1,
+    "moves_per_round": 4,
 }
 """Hyperparameters that make a trial short, where an algorithm has them."""
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from sandbox.api.errors import MisfitError, SandboxError
 from sandbox.api.policy import Policy
 from sandbox.api.scenario import Scenario
 from sandbox.api.types import Array, Bools, Element
+from sandbox.envs.single import make_single
+from sandbox.evaluation.agents import bound
 from sandbox.evaluation.progress import Silent
 from sandbox.evaluation.runner import EpisodeRunner
 from sandbox.outputs.record import record
@@ -31,11 +33,12 @@ from sandbox.runs.writer import RunWriter
 from sandbox.scenarios.resolve import ResolvedScenario
 from sandbox.scenarios.validation import validate
 from sandbox.testing.agents import LESS, less_of
-from sandbox.testing.odd_spaces import SHARED
+from sandbox.testing.odd_spaces import GAMES, SHARED
 from sandbox.testing.odd_spaces import actions as odd_actions
 from sandbox.testing.odd_spaces import observations as odd_observations
 from sandbox.testing.play import digest
 from sandbox.testing.probe import domain
+from sandbox.testing.probe_models import WALKER
 from sandbox.testing.probe_several import AGENTS, CHOICES
 from sandbox.testing.survey import said
 from sandbox.testing.verdicts import NotApplicable, Result, Status, Violation
@@ -43,11 +46,17 @@ from sandbox.training.fit import agents_of, space_misfits, spaces_of
 from sandbox.training.plan import Plan, make_plan, plan_from_run
 from sandbox.training.train import resume_plan, train_plan
 
+Kind = Literal["free", "several", "game"]
+"""What a trial is on: one agent, several, or two that play a game."""
+
 STEPS = 192
 """Training steps of a trial."""
 
 BRIEF = 64
 """Those of a trial in which nothing is compared."""
+
+GIVEN = frozenset({"dataset", "expert", "model", "simulator", "dynamics", "gradient"})
+"""What a trial gives to an algorithm that needs it."""
 
 LONGER = 4
 """Times as many steps to be stopped in the middle of."""
@@ -57,6 +66,9 @@ LONGEST = 40
 
 ROWS = 16
 
+PLANNED = 6
+"""Steps of an episode that is played with one that plans."""
+
 
 class Trial:
     """An algorithm under test, with a folder for what it leaves."""
@@ -65,14 +77,18 @@ class Trial:
         self.algorithm, self.folder = algorithm, folder
         self.can = algorithm.capabilities
         self.joint = "single" not in self.can.agents and "joint" in self.can.agents
+        self.kind: Kind = "game" if self.can.search else "several" if self.joint else "free"
         self._count = 0
 
     def plan(self, observation: str, action: str, masked: bool = False, **config: Any) -> Plan:
         """A short training on a probe."""
-        scenario = probe(observation, action, masked, several=self.joint, **config)
+        scenario = probe(observation, action, masked, self.kind, **config)
         data = self._dataset(scenario) if self.can.uses("dataset") else None
+        expert = WALKER.name if "expert" in self.can.needs else None
         hp = less_of(self.algorithm, LESS)
-        plan = make_plan(scenario, self.algorithm.name, steps=STEPS, hp=hp, data=data, checkpoint_every=1e9)
+        plan = make_plan(
+            scenario, self.algorithm.name, steps=STEPS, hp=hp, data=data, expert=expert, checkpoint_every=1e9
+        )
         return replace(plan, num_envs=min(plan.num_envs, 2))
 
     def first(self) -> tuple[str, str]:
@@ -93,18 +109,14 @@ class Trial:
 
 
 def probe(
-    observation: str, action: str, masked: bool = False, several: bool = False, **config: Any
+    observation: str, action: str, masked: bool = False, kind: Kind = "free", **config: Any
 ) -> ResolvedScenario:
-    """A scenario of the probes, of one agent or of several."""
+    """A scenario of the probes: of one agent, of several, or a game."""
     known = registry().domains
     if "probe" not in known.names(listed=False):
         known.add_builtin("probe", "sandbox.testing.probe", lambda: domain)
-    task = {
-        (False, False): "free",
-        (False, True): "masked",
-        (True, False): "several",
-        (True, True): "several-masked",
-    }[several, masked]
+    tasks = {"free": "masked", "several": "several-masked", "game": "game"}
+    task = tasks[kind] if masked else kind
     values = {"observation": observation, "action": action, "masked": masked, **config}
     raw = {
         "id": f"probe/{task}",
@@ -134,13 +146,13 @@ def spaces_trained(trial: Trial) -> str:
 
 def odd_spaces_decided(trial: Trial) -> str:
     """Every other space is trained on, or refused before anything starts."""
-    names = SHARED if trial.joint else None
+    names = {"free": None, "several": SHARED, "game": GAMES}[trial.kind]
     observation, action = trial.first()
-    cases = [(name, action) for name in names or odd_observations()]
-    cases += [(observation, name) for name in names or odd_actions()]
+    cases = [(name, action) for name in odd_observations() if names is None or name in names]
+    cases += [(observation, name) for name in odd_actions() if names is None or name in names]
     trained = 0
     for seen, done in cases:
-        spaces = spaces_of(probe(seen, done, several=trial.joint))
+        spaces = spaces_of(probe(seen, done, kind=trial.kind))
         if space_misfits(trial.algorithm, spaces.observation, spaces.action):
             continue
         try:
@@ -195,10 +207,10 @@ def masks_honoured(trial: Trial) -> None:
     mask: Bools = np.ones((ROWS, 5 if action == "Discrete" else 7), bool)
     mask[:, :5] = np.arange(5) == last[:, None]
     for deterministic in (True, False):
-        for _ in range(8):
-            policy.reset(ROWS, seed=0)
-            actions = np.asarray(policy.act(_rows(plan), mask, deterministic)).reshape(ROWS, -1)
-            if (actions[:, 0] != last).any():
+        for seed in range(8):
+            actions = _actions(policy, plan, deterministic, mask, seed)
+            actions = actions.reshape(len(actions), -1)
+            if (actions[:, 0] != last[: len(actions)]).any():
                 raise Violation(f"takes the action {actions[0].tolist()}, which the mask forbids")
 
 
@@ -232,6 +244,8 @@ def resumes_exactly(trial: Trial) -> str:
         plan = replace(plan, steps=LONGEST * STEPS)
         counter = _SafePoints(plan.algorithm)
         whole = _acts(trial.train(replace(plan, algorithm=counter.algorithm)), plan)
+    if counter.seen < 2 and trial.can.rounds:
+        raise NotApplicable("it is done before it can be interrupted")
     if counter.seen < 2:
         raise Violation(
             f"claims exact_resume, but calls update with a state {counter.seen} times in {plan.steps:,} steps"
@@ -290,7 +304,7 @@ def check_algorithm(name: str, check: str) -> Result:
     algorithm: Algorithm = registry().algorithm(name)
     result = partial(Result, f"algorithm {name}", check)
     missing = missing_modules(algorithm.requires)
-    needs = sorted(algorithm.capabilities.needs - {"dataset"})
+    needs = sorted(algorithm.capabilities.needs - GIVEN)
     if missing or needs:
         why = (
             f"{', '.join(missing)}, which is not installed" if missing else f"{needs[0]}, which no probe has"
@@ -355,9 +369,32 @@ def _acts(run: Run, plan: Plan) -> Array:
     return np.concatenate([_actions(policy, plan, deterministic) for deterministic in (True, False)])
 
 
-def _actions(policy: Policy, plan: Plan, deterministic: bool) -> Array:
-    policy.reset(ROWS, seed=3)
-    return np.asarray(policy.act(_rows(plan), None, deterministic))
+def _actions(
+    policy: Policy, plan: Plan, deterministic: bool, mask: Bools | None = None, seed: int = 3
+) -> Array:
+    if "simulator" in plan.algorithm.capabilities.needs:
+        return _planned(policy, plan, deterministic, None if mask is None else mask[:1], seed)
+    policy.reset(ROWS, seed=seed)
+    return np.asarray(policy.act(_rows(plan), mask, deterministic))
+
+
+def _planned(policy: Policy, plan: Plan, deterministic: bool, mask: Bools | None, seed: int) -> Array:
+    """Actions of one that plans from the environment's state, in an episode with this mask or its own."""
+    env: Any = make_single(plan.scenario)
+    try:
+        planner = bound(policy, plan.scenario, env.unwrapped)
+        seen, info = env.reset(seed=seed)
+        planner.reset(1, seed=seed)
+        taken = []
+        for _ in range(PLANNED):
+            row = {key: part[None] for key, part in seen.items()} if isinstance(seen, Mapping) else seen
+            batch = row if isinstance(row, dict) else np.asarray(row)[None]
+            own = info["action_mask"][None] if plan.masks else None
+            taken.append(planner.act(batch, own if mask is None else mask, deterministic)[0])
+            seen, _, _, _, info = env.step(_element(taken[-1], plan))
+        return np.stack(taken)
+    finally:
+        env.close()
 
 
 def _rows(plan: Plan) -> Element:

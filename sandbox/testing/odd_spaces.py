@@ -17,6 +17,7 @@ def observations() -> dict[str, Space]:
         "box without bounds": gym.spaces.Box(-np.inf, np.inf, (2,), np.float32),
         "box of integers": gym.spaces.Box(0, 9, (3,), np.int64),
         "box of two axes": gym.spaces.Box(-1.0, 1.0, (2, 3), np.float32),
+        "box of three axes": gym.spaces.Box(-1.0, 1.0, (2, 3, 4), np.float32),
         "box that cannot vary": gym.spaces.Box(1.0, 1.0, (3,), np.float32),
         "box of bytes": gym.spaces.Box(0, 255, (4,), np.uint8),
         "scalar box": gym.spaces.Box(-1.0, 1.0, (), np.float32),
@@ -60,3 +61,6 @@ SHARED = (
     "multi-discrete from 1",
 )
 """Those that tasks of several agents are tested with: an environment of several gives arrays of one kind."""
+
+GAMES = (*SHARED, "box of two axes", "box of three axes")
+"""Those that games are tested with: their environments give arrays of one kind too."""

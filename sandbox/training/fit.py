@@ -148,9 +148,18 @@ def space_misfits(algorithm: Algorithm, observation_space: Space, action_space: 
         kind = type(space).__name__
         if kind not in known:
             misfits.append(f"the task has {what} space {kind}, it takes {', '.join(sorted(known))}")
-        elif reason := _unlearnable(what, space):
+        elif reason := _unlearnable(what, space) or (can.search and _no_game(space)):
             misfits.append(reason)
     return misfits
+
+
+def _no_game(space: Space) -> str | None:
+    """Why this is no space of a game whose rules are searched; see `sandbox.api.game.Game`."""
+    if isinstance(space, spaces.Box) and len(space.shape) != 3:
+        return f"the task observes a Box of shape {space.shape}, not the planes of a game"
+    if isinstance(space, spaces.Discrete) and space.start != 0:
+        return f"the task numbers its actions from {space.start}, and a game does from 0"
+    return None
 
 
 def _unlearnable(what: str, space: Space) -> str | None:

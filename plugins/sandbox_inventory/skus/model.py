@@ -40,6 +40,7 @@ class Skus:
 
     Attributes:
         traces: Demand of the part that is played, shape ``(periods, items)``, units.
+        known: Demand of the first part, which rules are tuned on.
         names: Names of the items.
         period: What a period is, for example ``day``.
         means, stds: Of each item's demand from its first sale to the end of the first part, whichever part is
@@ -58,6 +59,7 @@ class Skus:
         whole, self.names, self.period = everything.demand, everything.names, everything.step
         split = int(len(whole) * config.split)
         self.traces = {"first": whole[:split], "last": whole[split:], "all": whole}[config.part]
+        self.known = whole[:split]
         if len(self.traces) < config.horizon:
             raise InvalidValueError(
                 f"The {config.part} part of the traces has {len(self.traces)} periods, less than the horizon "
@@ -107,20 +109,38 @@ class Skus:
 
     def step(self, state: State, action: Array, demand: Array) -> tuple[State, Flow]:
         """Order, demand, cost, and the receipts of the next period."""
-        config, quantities = self.config, self.orders.quantities(action)
+        quantities = self.orders.quantities(action)
+        after, by_item, sold = self.advance(state, quantities, demand)
+        terms = {name: money.sum(1) for name, money in by_item.items()}
+        ordered, left = quantities.sum(1), (state["stock"] - sold).sum(1)
+        flow = Flow(terms, demand.sum(1), sold.sum(1), left, ordered[:, None], ordered, sold.sum(1))
+        return after, flow
+
+    def advance(
+        self, state: State, quantities: Array, demand: Array
+    ) -> tuple[State, dict[str, Array], Array]:
+        """A period of every item by itself.
+
+        Args:
+            state: The state.
+            quantities: Ordered, shape ``(num_envs, items)``, units.
+            demand: Shape ``(num_envs, items)``, units.
+
+        Returns:
+            The next state, the money of every item by term, and the units sold, ``(num_envs, items)`` each.
+        """
+        config = self.config
         sold = np.minimum(state["stock"], demand)
         left = state["stock"] - sold
         terms = {
-            "holding": config.holding * left.sum(1),
-            "shortage": config.penalty * (demand - sold).sum(1),
-            "fixed": config.fixed_cost * (quantities > 0).sum(1),
-            "revenue": config.margin * sold.sum(1),
+            "holding": config.holding * left,
+            "shortage": config.penalty * (demand - sold),
+            "fixed": config.fixed_cost * (quantities > 0),
+            "revenue": config.margin * sold,
         }
         arriving, pipeline = advance(state["pipeline"], quantities)
         recent = (1 - SMOOTHING) * state["recent"] + SMOOTHING * demand
-        ordered = quantities.sum(1)
-        flow = Flow(terms, demand.sum(1), sold.sum(1), left.sum(1), ordered[:, None], ordered, sold.sum(1))
-        return {"stock": left + arriving, "pipeline": pipeline, "recent": recent}, flow
+        return {"stock": left + arriving, "pipeline": pipeline, "recent": recent}, terms, sold
 
 
 def _all_traces(config: SkusConfig) -> Traces:

@@ -12,15 +12,15 @@ SKUS = inventory_task(
     "Many items with demand from traces",
     family="skus",
     config="SkusConfig",
-    version=2,
+    version=3,
     default_reward="profit",
     baselines=(
         Baseline(
             "base-stock",
             f"{RULES}:make_base_stock",
-            "recent demand over the lead time, and an optimised safety stock",
+            "recent demand over the lead time, and an optimised safety stock of each item",
         ),
-        Baseline("s-S", f"{RULES}:make_min_max", "the same level with an optimised lot"),
+        Baseline("s-S", f"{RULES}:make_min_max", "the same level with an optimised lot of each item"),
     ),
     bound=True,
     simulator=False,  # demand is a given trace

@@ -9,28 +9,42 @@ periods later, the problem
 where G_r(y) is the expected cost of retailer r's position y after its lead time. No period costs less than
 min E F(Y - D), and the first periods cost what the initial stock makes them.
 
-With lost sales, the warehouse always has enough and its stock costs nothing. A retailer with a lead time of
-at most 1 is then solved exactly over the episode. With a longer one, its position y after ordering and the
-demand D of the next L + 1 periods leave at least (y - D)⁺ on hand and lose at least (D - y)⁺ in these
-periods, so that a period costs at least min E[h·(y - D)⁺ + p/(L + 1)·(D - y)⁺] (Janakiraman, Seshadri &
-Shanthikumar 2007, Operations Research 55(5)).
+With lost sales, the warehouse charges for its stock what `prices` finds. Where its tables would be too large,
+the warehouse has enough at no cost, and a retailer with a lead time of 0 or 1 may order after the demand of a
+period. With a longer one, its position y after ordering and the demand D of the next L + 1 periods leave at
+least (y - D)⁺ on hand and lose at least (D - y)⁺ in these periods, so that a period costs at least
+min E[h·(y - D)⁺ + p/(L + 1)·(D - y)⁺] (Janakiraman, Seshadri & Shanthikumar 2007, Operations Research 55(5)).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from sandbox.api import Bound
+from sandbox.api import Bound, InvalidValueError
 from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.demand.distribution import convolved, probabilities
 from sandbox_inventory.core.rules import InventoryEnvironment
+from sandbox_inventory.core.solvers.cache import cached
 from sandbox_inventory.core.solvers.positions import expected_cost
 from sandbox_inventory.warehouse.model import Warehouse
+from sandbox_inventory.warehouse.prices import (
+    CLASSES,
+    MAX_SOLVED,
+    MAX_STOCK,
+    ROUNDS,
+    SEARCHED,
+    TABLE_TAIL,
+    Rates,
+    Timing,
+    priced_cost,
+)
 
 BALANCE = Bound(0.0, "retailers exchange stock freely", "Federgruen & Zipkin 1984, Management Science 30(1)")
+PRICED = Bound(0.0, "retailers alone, who pay a price for the warehouse's stock that follows the demand")
 PLENTY = Bound(0.0, "the warehouse always has enough, at no cost")
 
 
@@ -38,7 +52,7 @@ def bound(env: InventoryEnvironment, metric: str, seeds: Sequence[int]) -> Bound
     """The bound of the expected mean cost of an episode; see `sandbox.api.Task.bound`.
 
     Raises:
-        InvalidValueError: For demand without probabilities on the integers.
+        InvalidValueError: For demand without probabilities on the integers, and fractions of a unit in stock.
     """
     if metric != "cost":
         return None
@@ -46,13 +60,45 @@ def bound(env: InventoryEnvironment, metric: str, seeds: Sequence[int]) -> Bound
     config = model.config
     masses = [probabilities(demand) for demand in model.demands]
     counted = config.horizon - config.warmup
+    if config.initial_stock % 1 or config.initial_warehouse % 1:
+        raise InvalidValueError("The bound needs whole units in stock at the start.")
     if config.lost:
+        priced = _priced(model, masses)
+        if priced is not None:
+            return Bound(priced / counted, PRICED.method)
         total = sum(
             _lost(model, mass, int(lead_time))
             for mass, lead_time in zip(masses, model.lead_times, strict=True)
         )
         return Bound(total / counted, PLENTY.method)
     return Bound(_with_backlog(model, masses) / counted, BALANCE.method, BALANCE.source)
+
+
+def _priced(model: Warehouse, masses: Sequence[Array]) -> float | None:
+    """The bound of `prices`; from the cache if it is known."""
+    config = model.config
+    rates = Rates(config.warehouse_holding, config.holding, config.penalty, config.transit)
+    timing = Timing(
+        config.horizon,
+        config.warmup,
+        config.warehouse_lead_time,
+        int(config.initial_stock),
+        0 if config.initial_warehouse else config.warehouse_lead_time,
+    )
+    question = {
+        "demands": [demand.relevant_fields() for demand in model.demands],
+        "lead_times": model.lead_times.tolist(),
+        "rates": rates,
+        "timing": timing,
+        "effort": [CLASSES, TABLE_TAIL, MAX_STOCK, ROUNDS, MAX_SOLVED, SEARCHED],
+    }
+
+    def search() -> dict[str, Any]:
+        cost = priced_cost(masses, model.lead_times.tolist(), rates, timing)
+        return {"cost": np.nan if cost is None else cost}
+
+    cost = float(cached("warehouse-priced", 1, question, search)["cost"])
+    return None if np.isnan(cost) else cost
 
 
 def _with_backlog(model: Warehouse, masses: Sequence[Array]) -> float:

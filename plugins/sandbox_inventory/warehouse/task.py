@@ -16,7 +16,7 @@ WAREHOUSE = inventory_task(
         Baseline(
             "base-stock",
             "sandbox_inventory.warehouse.rules:make_base_stock",
-            "echelon level at the warehouse, one level at the retailers; both optimised",
+            "echelon level at the warehouse, one level for each kind of retailer; all optimised",
             KAYNOV,
         ),
     ),

@@ -87,7 +87,9 @@ class Pathwise:
             for part in (distribution.middle, distribution.half_width)
         )
         space: Any = context.action_space
-        self.low, self.high = (torch.from_numpy(bound.ravel()) for bound in (space.low, space.high))
+        self.low, self.high = (
+            torch.from_numpy(bound.ravel().astype(np.float32)) for bound in (space.low, space.high)
+        )
         self.action_shape = space.shape
 
     def iterate(self) -> tuple[int, Mapping[str, float]]:

@@ -13,8 +13,14 @@ from inventory_support import days, money, one_day, series
 from sandbox.api import BrokenFileError, InvalidValueError
 from sandbox_inventory.skus.config import SkusConfig
 from sandbox_inventory.skus.generator import generated_traces
-from sandbox_inventory.skus.model import SMOOTHING, Skus
-from sandbox_inventory.skus.rules import min_max, reorder_level
+from sandbox_inventory.skus.model import REWARDS, SMOOTHING, Skus, make
+from sandbox_inventory.skus.rules import (
+    best_of_each,
+    make_min_max,
+    min_max,
+    reorder_level,
+    simulated_cost,
+)
 from sandbox_inventory.skus.traces import read_traces
 
 
@@ -80,7 +86,7 @@ def test_the_largest_order_covers_periods_of_mean_demand(two_items: Path) -> Non
 def test_the_reorder_level_is_recent_demand_and_a_safety_stock(two_items: Path) -> None:
     model = _model(two_items)
     # Three periods of 4 and 10; deviations 2 and 0 (0.001 at least), times √3.
-    level = reorder_level(model, np.array([[1.5]]), model.initial_state(1))
+    level = reorder_level(model, np.array([[1.5, 1.5]]), model.initial_state(1))
     assert level.tolist() == [[round(12 + 1.5 * 2 * np.sqrt(3)), 30]]
 
 
@@ -89,8 +95,54 @@ def test_s_S_of_items_orders_a_lot_above_the_level(two_items: Path) -> None:
     state = model.initial_state(1)
     state["stock"][0], state["pipeline"][0] = [5, 30], [[2, 0]]
     # Positions 7 and 30, levels 12 and 30: the first is below; a lot of two periods on top of the level.
-    assert min_max(model, np.array([[0.0, 2.0]]), state).tolist() == [[12 + 8 - 7, 0]]
-    assert min_max(model, np.array([[0.0]]), state).tolist() == [[5, 0]]
+    assert min_max(model, np.array([[[0.0, 2.0], [0.0, 0.0]]]), state).tolist() == [[12 + 8 - 7, 0]]
+    assert min_max(model, np.zeros((1, 2, 1)), state).tolist() == [[5, 0]]
+
+
+def _small_and_large(path: Path, last: int = 1) -> Path:
+    """160 days: one item sells 1 a day, ``last`` in the last 40; the other 20 to 60, with shorter lots."""
+    large = np.random.default_rng(3).integers(20, 61, 160)
+    rows = [f"{day},small,{1 if day < 120 else last}\n{day},large,{large[day]}" for day in range(160)]
+    path.write_text("\n".join(["period,sku,demand", *rows]) + "\n")
+    return path
+
+
+def _parameters(path: Path, **settings: Any) -> Any:
+    settings = {"horizon": 40, "split": 0.75, "part": "last", **settings}
+    env = make(SkusConfig(traces=str(path), **settings), REWARDS["profit"])
+    return env.core.model, np.array(make_min_max(env).parameters["values"])
+
+
+def test_unlike_items_have_parameters_of_their_own(tmp_path: Path) -> None:
+    model, best = _parameters(_small_and_large(tmp_path / "demand.csv"))
+    cost = simulated_cost(model, REWARDS["profit"])
+    assert best.shape == (2, 2)
+    assert not np.allclose(best[0], best[1])
+    shared = [[safety, lot] for safety in np.arange(-1, 4, 0.5) for lot in np.arange(0, 30, 1.0)]
+    both = cost(np.repeat(np.array(shared)[:, None], 2, 1))
+    own = cost(best[None])[0]
+    assert own.sum() < both.sum(1).min() - 0.01  # better than any one pair for both
+    assert (own < both.min(0) + 0.05).all()  # nearly as good as the best of this finer grid for each
+
+
+def test_rules_are_tuned_on_the_first_part_alone_and_on_what_the_file_holds_now(tmp_path: Path) -> None:
+    path = tmp_path / "demand.csv"
+    _, before = _parameters(_small_and_large(path))
+    _, later = _parameters(_small_and_large(path, last=30))
+    assert later.tolist() == before.tolist()  # the last part is what is played
+    _, everything = _parameters(_small_and_large(path, last=30), split=0.99, part="all")
+    assert everything.tolist() != before.tolist()
+
+
+def test_an_item_that_did_not_sell_yet_has_parameters_that_suit_the_others() -> None:
+    def cost(candidates: Any) -> Any:
+        distance = np.abs(candidates[..., 0] - np.array([2.0, 1.0, 7.0])) + candidates[..., 1]
+        return np.where(np.array([True, True, False]), distance, 0.0)
+
+    grid = np.array([[0.0, 0.0], [1.0, 0.0], [3.0, 5.0]])
+    best, least = best_of_each(cost, grid, np.array([True, True, False]), "test")
+    assert best.tolist() == [[2, 0], [1, 0], [1, 0]]
+    assert least.tolist() == [0, 0, 0]
 
 
 # Windows of the traces

@@ -291,6 +291,39 @@ def test_as_many_runs_as_are_needed_make_the_difference_clear() -> None:
     assert needed(np.zeros((3, 3))) is None
 
 
+@pytest.mark.parametrize("comparisons", [1, 8])
+@pytest.mark.parametrize("shape", [(1, 12), (3, 40), (5, 200)])
+def test_what_is_needed_is_more_than_there_is_and_is_enough_for_all_comparisons(
+    comparisons: int, shape: tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(7)
+    told = 0
+    for _ in range(30):
+        table = rng.normal(0.3, 1, shape[0])[:, None] * (shape[0] > 1) + rng.normal(0.3, 1, shape)
+        more = needed(table, comparisons)
+        if crossed_p_value(table) * comparisons < 0.05:
+            continue
+        assert more is not None
+        assert more.runs >= shape[0]
+        assert more.episodes >= shape[1]
+        assert more != shape
+        if more.runs * more.episodes > 1_000_000:
+            continue
+        # A table of that size with the same mean and spread in both directions is clear, and not by much.
+        runs = _spread(table.mean(1), more.runs) if shape[0] > 1 else np.zeros(1)
+        episodes = _spread(table.mean(0), more.episodes)
+        larger = table.mean() + runs[:, None] + episodes
+        assert 0.01 < crossed_p_value(larger) * comparisons < 0.0501
+        told += 1
+    assert told > 3
+
+
+def _spread(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """So many numbers of mean 0 with the standard deviation of these."""
+    numbers = np.arange(count) - (count - 1) / 2
+    return numbers / max(numbers.std(ddof=1), 1e-12) * values.std(ddof=1) if count > 1 else np.zeros(1)
+
+
 def test_a_score_by_the_gap_tells_near_optimal_agents_apart_where_random_is_hopeless() -> None:
     values = [16.34, 16.5, 17.97, 18_004.0, 15.0]
     scores = log_gap_score(values, 18_004.0, 16.34)

@@ -56,10 +56,12 @@ def test_each_fault_is_found(faulty: None, name: str, check: str, message: str) 
     assert message in result.message
 
 
-def test_an_algorithm_from_a_dataset_is_given_one(faulty: None) -> None:
+def test_an_algorithm_is_given_a_dataset_or_an_expert_but_no_model_to_fine_tune(faulty: None) -> None:
     pytest.importorskip("minari")
     assert check_algorithm("count", "dataset-not-stepped").status == "passed"
-    assert check_algorithm("ask", "same-again").status == "skipped"
+    assert check_algorithm("ask", "same-again").status == "passed"
+    skipped = check_algorithm("grpo", "same-again")
+    assert (skipped.status, "pretrained" in skipped.message) == ("skipped", True)
 
 
 def test_a_foreign_algorithm_that_fails_is_not_put_down_to_the_domain(

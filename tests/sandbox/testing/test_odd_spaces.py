@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
+from gymnasium.spaces import Box, Discrete
 
-from sandbox.api import RewardSpec, RewardTerm
+from sandbox.api import MisfitError, RewardSpec, RewardTerm
+from sandbox.api.game import game_env
 from sandbox.envs.multiagent import JointEnv
+from sandbox.envs.single import make_single
+from sandbox.envs.vector import native
 from sandbox.registry.discover import registry
-from sandbox.testing.algorithms import check_algorithm
-from sandbox.testing.odd_spaces import SHARED, actions, observations
+from sandbox.testing.algorithms import GIVEN, check_algorithm, probe
+from sandbox.testing.odd_spaces import GAMES, SHARED, actions, observations
 from sandbox.testing.probe_several import SeveralConfig, make, make_vec
+from sandbox.training.fit import space_misfits
+from sandbox.training.plan import make_plan
 
 REWARD = RewardSpec((RewardTerm("distance", lambda far: far, -1.0, "cells"),))
 
@@ -22,13 +30,44 @@ def test_a_space_is_trained_on_or_refused(name: str) -> None:
     assert result.status != "failed", result.message
 
 
-def test_a_joint_algorithm_and_a_table_decide_about_all_of_them() -> None:
-    assert check_algorithm("vdn", "odd-spaces-decided").status == "passed"
+@pytest.mark.parametrize("name", ["vdn", "policy-iteration", "planning", "pathwise"])
+def test_algorithms_of_several_kinds_decide_about_all_of_them(name: str) -> None:
+    result = check_algorithm(name, "odd-spaces-decided")
+    assert result.status == "passed", result.message
+    assert not result.message.startswith("0 of")
 
 
-def test_there_are_thirty_odd_spaces() -> None:
-    assert len(observations()) + len(actions()) == 30
+def test_only_what_fine_tunes_a_given_model_is_not_in_the_matrix() -> None:
+    for algorithm in registry().algorithms.working():
+        assert algorithm.capabilities.needs - GIVEN <= {"pretrained"}, algorithm.name
+
+
+def test_there_are_thirty_one_odd_spaces() -> None:
+    assert len(observations()) + len(actions()) == 31
     assert set(SHARED) <= set(observations()) & set(actions())
+    assert set(GAMES) <= set(observations()) | set(actions())
+
+
+def test_an_algorithm_that_searches_refuses_what_no_game_has_before_it_starts() -> None:
+    alphazero = registry().algorithm("alphazero")
+    planes, moves = Box(0.0, 1.0, (2, 3, 3)), Discrete(9)
+    assert space_misfits(alphazero, planes, moves) == []
+    assert "the planes of a game" in space_misfits(alphazero, Box(0.0, 1.0, (18,)), moves)[0]
+    assert "numbers its actions from 1" in space_misfits(alphazero, planes, Discrete(9, start=1))[0]
+    plan = partial(make_plan, algo="alphazero", steps=64)
+    with pytest.raises(MisfitError, match="the planes of a game"):
+        plan(probe("box of doubles", "Discrete", kind="game"))
+    assert plan(probe("box of three axes", "Discrete", kind="game")).masks
+
+
+def test_the_core_of_a_game_is_found_behind_what_batched_makes_of_it() -> None:
+    scenario = probe("Box", "Discrete", kind="game")
+    for env in (make_single(scenario), native(scenario, 3, evaluation=False)):
+        base = game_env(env)
+        assert base is not None
+        assert base.game.name == "take"
+        assert len(base.positions) in (1, 3)
+        env.close()
 
 
 @pytest.mark.parametrize("kind", ["discrete from 5", "multi-discrete from 1"])

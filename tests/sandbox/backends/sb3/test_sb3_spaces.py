@@ -77,7 +77,7 @@ class Echo(gym.Env[Any, Any]):
         return self.observation_space.sample(), 1.0, self.steps == 5, False, {}
 
 
-@pytest.mark.parametrize("name", [name for name in ALGORITHMS if name != "maskable-ppo"])
+@pytest.mark.parametrize("name", list(ALGORITHMS))
 @pytest.mark.filterwarnings("ignore")
 def test_a_space_is_trained_or_refused_before_anything_starts(name: str) -> None:
     algorithm = ALGORITHMS[name].plugin
