@@ -254,7 +254,7 @@ class CellPolicy(ActorCriticPolicy):
     def _build(self, lr_schedule: Schedule) -> None:
         _build(self, lr_schedule)
 
-    def forward(self, obs: PyTorchObs, deterministic: bool = False) -> Chosen:
+    def forward(self, obs: Tensor, deterministic: bool = False) -> Chosen:
         """Choose actions."""
         if self.features_extractor.compiled is not None and not deterministic:
             return _choose(self, obs, None)
@@ -273,9 +273,7 @@ class MaskableCellPolicy(MaskableActorCriticPolicy):
     def _build(self, lr_schedule: Schedule) -> None:
         _build(self, lr_schedule)
 
-    def forward(
-        self, obs: PyTorchObs, deterministic: bool = False, action_masks: Array | None = None
-    ) -> Chosen:
+    def forward(self, obs: Tensor, deterministic: bool = False, action_masks: Array | None = None) -> Chosen:
         """Choose actions that masks allow."""
         if self.features_extractor.compiled is not None and not deterministic:
             return _choose(self, obs, None if action_masks is None else torch.as_tensor(action_masks))

@@ -10,7 +10,6 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from sb3_contrib.common.maskable.buffers import MaskableDictRolloutBuffer, MaskableRolloutBuffer
 from stable_baselines3.common.buffers import DictRolloutBuffer, RolloutBuffer
-from torch import Tensor
 
 from sandbox.api.types import Array, Space
 from sandbox.backends.sb3.convolution import Images
@@ -33,36 +32,28 @@ class _LeanRollout(RolloutBuffer):
     so that steps of a row lie side by side, and every minibatch.
     """
 
-    _memory: dict[str, Array] | None = None
-    """Observations by key (``""`` if they are not a Dict) and masks, shape ``(steps, rows, …)`` each."""
+    action_masks: Array
+    _memory: Any = None
+    """Observations, and masks where there are any, shape ``(steps, rows, …)``; kept for the next rollout."""
 
     def reset(self) -> None:
         """Begin a rollout."""
         super().reset()
-        seen: Any = self.observations
+        masked = hasattr(self, "action_masks")
         if self._memory is None:
-            self._memory = dict(seen) if isinstance(seen, dict) else {"": seen}
-            if hasattr(self, "action_masks"):
-                self._memory["masks"] = np.empty(self.action_masks.shape, np.bool_)
-        if isinstance(seen, dict):
-            seen.update((key, self._memory[key]) for key in seen)
-        else:
-            self.observations = self._memory[""]
-        if hasattr(self, "action_masks"):
-            self.action_masks = self._memory["masks"]
+            seen: Any = self.observations
+            masks = np.empty(self.action_masks.shape if masked else 0, np.bool_)
+            self._memory = dict(seen) if isinstance(seen, dict) else seen, masks
+        seen, masks = self._memory
+        self.observations = dict(seen) if isinstance(seen, dict) else seen  # type: ignore[assignment]
+        if masked:
+            self.action_masks = masks
             self.action_masks[:] = True
 
-    def add(
-        self,
-        obs: Any,
-        action: Array,
-        reward: Array,
-        episode_start: Array,
-        value: Tensor,
-        log_prob: Tensor,
-        action_masks: Array | None = None,
-    ) -> None:
+    def add(self, *args: Any, action_masks: Array | None = None, **kwargs: Any) -> None:
         """Add a step of every row."""
+        assert not kwargs
+        obs, action, reward, episode_start, value, log_prob = args
         at = self.pos
         seen: Any = self.observations
         if isinstance(seen, dict):
