@@ -85,6 +85,12 @@ class Blocks(NamedTuple):
     pin_y: Floats
 
 
+def copied(blocks: Blocks) -> Blocks:
+    """A copy in memory of its own."""
+    x, y, width, height, hard, pin_x, pin_y = blocks
+    return Blocks(x.copy(), y.copy(), width.copy(), height.copy(), hard, pin_x.copy(), pin_y.copy())
+
+
 class Scratch(NamedTuple):
     """Memory of `count_macros`.
 

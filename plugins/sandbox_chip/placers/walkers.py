@@ -25,6 +25,7 @@ from sandbox_chip.kernels.proxy import (
     Blocks,
     ProxyArrays,
     Scratch,
+    copied,
     count_macros,
     density_and_congestion,
     move_block,
@@ -135,8 +136,7 @@ def _follow(crowd: list[_Walker]) -> None:
     crowd.sort(key=lambda walker: walker.cost)
     for index in range(len(crowd) // 2):
         winner = crowd[index]
-        blocks = Blocks(*(part if isinstance(part, int) else part.copy() for part in winner.blocks))
-        crowd[-1 - index] = _Walker(winner.places.copy(), blocks, winner.cost)
+        crowd[-1 - index] = _Walker(winner.places.copy(), copied(winner.blocks), winner.cost)
 
 
 def _walker(
