@@ -46,8 +46,9 @@ WALKERS = 4
 MEETINGS = 25
 """How often over the budget the worse half follows the better one."""
 
-BATCH = 1024
-"""Moves of all walkers together between two looks at the budget and changes of the temperature."""
+COUNTED_BATCH, TIMED_BATCH = 64, 1024
+"""Moves of all walkers between two changes of the temperature: where moves are counted, and where time is, of
+which beginning from scratch should take little."""
 
 HOT, COLD = 0.05, 1e-5
 """First and last temperature, as shares of the starting cost divided by the square root of the macros."""
@@ -92,10 +93,11 @@ def go_with_the_winners(
     best = SearchResult(crowd[0].cost, begin.places.copy())
     best.record(budget)
     unit, cumulated, weighted = best.cost / np.sqrt(problem.num_macros), np.cumsum(CHANCES), np.array(weights)
+    size = COUNTED_BATCH if budget.seconds is None else TIMED_BATCH
     while (spent := budget.spent) < 1:
         until = min((np.floor(spent * MEETINGS) + 1) / MEETINGS, 1.0)
         while budget.spent < until:
-            batch = max(budget.batch(BATCH) // WALKERS, 1)
+            batch = max(budget.batch(size) // WALKERS, 1)
             heat = unit * HOT * (COLD / HOT) ** budget.spent
             for walker in crowd:
                 _make_moves(
