@@ -116,7 +116,13 @@ def _allowed(scores: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def draw_choice(scores: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Actions, drawn as SB3's distributions draw them, and their log-probabilities, shape ``(B,)`` each."""
+    """Actions, drawn as SB3's distributions draw them, and their log-probabilities, shape ``(B,)`` each.
+
+    Raises:
+        ValueError: If scores are not finite, as SB3's distributions do: the training has diverged.
+    """
+    if not torch.isfinite(scores).all():
+        raise ValueError("The scores of actions are not finite.")
     allowed = _allowed(scores, mask)
     actions = torch.multinomial(torch.softmax(allowed, 1), 1)
     return actions.squeeze(1), torch.log_softmax(allowed, 1).gather(1, actions).squeeze(1)
