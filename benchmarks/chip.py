@@ -37,6 +37,7 @@ from sandbox_chip.placers.initial import initial
 from sandbox_chip.placers.overlap_annealing import overlap_annealing
 from sandbox_chip.placers.rebuild import rebuild
 from sandbox_chip.placers.search import SearchBudget, SearchResult
+from sandbox_chip.placers.walkers import winners_by_wirelength
 from sandbox_chip.problem import Problem, build_problem
 from sandbox_chip.types import Floats
 
@@ -270,10 +271,13 @@ def compare(
         "overlap-annealing": lambda seed: overlap_annealing(
             problem, SearchBudget(seconds, timer=timer), seed
         ),
+        "go-with-the-winners": lambda seed: winners_by_wirelength(
+            problem, SearchBudget(seconds, timer=timer), seed
+        ),
     }
     if initial(problem) is not None:
         methods["initial"] = lambda seed: initial(problem)
-    for search in (hill_climbing, anneal, analytic, rebuild, overlap_annealing):
+    for search in (hill_climbing, anneal, analytic, rebuild, overlap_annealing, winners_by_wirelength):
         search(problem, SearchBudget(None, 20), 0)  # compiled before any clock starts
     results: dict[str, Any] = {}
     for name, method in methods.items():

@@ -1,21 +1,19 @@
-"""Does a learned placer pay? Unseen designs, scratch against fine-tuned, policy with search, at equal time.
+"""Does a learned placer pay? Unseen designs, and scratch against fine-tuned at equal time.
 
     python -m benchmarks.chip_learning [--seeds 3] [--steps N] [--fine-tune-steps 6144] [--long-seeds 1]
-        [--designs FILE…] [--generated 100] [--seconds 5] [--runs-dir DIR] [--parts unseen,tune,search]
+        [--runs-dir DIR] [--parts unseen,tune]
 
-Three parts, one JSON document, and Markdown tables on standard error:
+Two parts, one JSON document, and Markdown tables on standard error:
 
 - ``unseen``: policies trained on generated designs (chip/small), on test designs that they have not seen,
   beside the placers.
 - ``tune``: one design (chip/fine-tune); trained from scratch, and fine-tuned from the policies of the first
   part. Two tables: the same time for fine-tuning as for training from scratch (pre-training not counted),
   and the same total time (scratch also gets the time that pre-training took).
-- ``search``: on given files and generated designs, the policy's best placement of a fifth of the time,
-  refined by the local search of ``rebuild`` for the rest, beside every placer. The policies are those of the
-  first part: the same weights score the cells of any grid.
 
 Time is processor time, one thread everywhere: on a shared machine wall time would depend on what else runs.
-The unit is the training run. A run that fails is counted as one. Runs that ``--runs-dir`` holds already are
+The unit is the training run. A run that fails is counted as one. A policy with search beside search alone is
+measured by ``python -m benchmarks.chip_equal_time``. Runs that ``--runs-dir`` holds already are
 used again, so that a stopped benchmark continues.
 """
 
@@ -33,21 +31,12 @@ from typing import Any
 import numpy as np
 
 import sandbox
-from benchmarks.chip import compare, comparison_table
 from sandbox.api import SandboxError
 from sandbox.runs.directory import Run
-from sandbox_chip.config import ChipConfig
-from sandbox_chip.env import make, spaces
-from sandbox_chip.placers.rebuild import rebuild
-from sandbox_chip.placers.search import SearchBudget
-from sandbox_chip.reward import PRESETS
 
 BASE, TARGET = "chip/small", "chip/fine-tune"
 
 PLACERS = ("greedy", "hill-climbing", "annealing", "analytic", "rebuild", "random")
-
-TRIES_SHARE = 0.2
-"""Share of the time in which a policy may place before the search takes over."""
 
 
 def main() -> int:
@@ -57,12 +46,8 @@ def main() -> int:
     parser.add_argument("--steps", type=int, help="of the policies of the first part; the preset's if absent")
     parser.add_argument("--fine-tune-steps", type=int, default=6144)
     parser.add_argument("--long-seeds", type=int, default=1, help="runs from scratch with the total time")
-    parser.add_argument("--designs", nargs="*", default=[], help="FILE or FILE:GRID, for the part search")
-    parser.add_argument("--generated", nargs="*", type=int, default=[], help="macros of generated designs")
-    parser.add_argument("--grid", type=int, default=64, help="grid of designs that name none")
-    parser.add_argument("--seconds", type=float, default=5.0, help="processor time of each placer, search")
     parser.add_argument("--runs-dir", default="runs/chip-learning")
-    parser.add_argument("--parts", default="unseen,tune,search")
+    parser.add_argument("--parts", default="unseen,tune")
     arguments = parser.parse_args()
     trainer = Trainer(Path(arguments.runs_dir), arguments.steps)
     parts, seeds = set(arguments.parts.split(",")), range(arguments.seeds)
@@ -75,11 +60,6 @@ def main() -> int:
         result["tune"] = tuned
         print_table(tuned["equal_fine_tuning_time"], "equal time for fine-tuning and training from scratch")
         print_table(tuned["equal_total_time"], "equal total time, pre-training counted")
-    if "search" in parts:
-        configs = [_file(text, arguments.grid) for text in arguments.designs]
-        configs += [_generated(count, arguments.grid) for count in arguments.generated]
-        policies = [run.policy for seed in seeds if (run := trainer(BASE, seed)) is not None]
-        result["search"] = [policy_and_search(policies, config, arguments.seconds) for config in configs]
     print(json.dumps(result, indent=2))
     return 0
 
@@ -174,67 +154,6 @@ def tune(trainer: Trainer, seeds: Sequence[int], long_seeds: Sequence[int], step
         "seconds": {name: [trainer.seconds(run) for run in some] for name, some in runs.items()},
         "failed": failed,
     }
-
-
-def policy_and_search(policies: Sequence[Any], config: ChipConfig, seconds: float) -> dict[str, Any]:
-    """Policies on one design, alone and refined; beside the placers with the same processor time."""
-    env = make(config, PRESETS["wirelength"])
-    problem = env.core.episode.source.design(0).problem
-    comparison = compare(problem, seconds, len(policies))
-    alone, refined, tries = [], [], []
-    for seed, policy in enumerate(policies):
-        fitted, budget = for_grid(policy, config), SearchBudget(seconds, timer=time.process_time)
-        best, places, count = np.inf, None, 0
-        while budget.spent < TRIES_SHARE or count == 0:
-            cost, placed = rollout(env, fitted, seed + count, deterministic=count == 0)
-            count += 1
-            if cost < best:
-                best, places = cost, placed
-        alone.append(best)
-        tries.append(count)
-        rest = SearchBudget(max(seconds - budget.elapsed, 0.0), timer=time.process_time)
-        refined.append(rebuild(problem, rest, seed, start=places).cost)
-    comparison["methods"]["policy"] = {"hpwl": alone, "evaluations": tries, "history": []}
-    comparison["methods"]["policy + search"] = {"hpwl": refined, "evaluations": tries, "history": []}
-    print(comparison_table(comparison), file=sys.stderr)
-    return comparison
-
-
-def for_grid(policy: Any, config: ChipConfig) -> Any:
-    """The same weights for the grid of a configuration: they score one cell at a time."""
-    from sandbox.backends.sb3.networks import build_policy
-    from sandbox.backends.sb3.policy import SB3Policy
-
-    observation, action = spaces(config)
-    network = build_policy(policy.algorithm, observation, action, policy.network)
-    network.load_state_dict(policy.policy.state_dict())
-    return SB3Policy(policy.algorithm, observation, action, policy.network, network)
-
-
-def rollout(env: Any, policy: Any, seed: int, deterministic: bool) -> tuple[float, Any]:
-    """One placement by a policy: HPWL (infinite at a dead end) and places (None there)."""
-    observation, info = env.reset(seed=seed)
-    policy.reset(1, seed)
-    while True:
-        batch = {key: value[None] for key, value in observation.items()}
-        action = policy.act(batch, info["action_mask"][None], deterministic)
-        observation, _, over, _, info = env.step(int(action[0]))
-        if over:
-            metrics = info["metrics"]
-            complete = metrics["placed"] == 1
-            return (metrics["hpwl"], env.core.episode.state.places.copy()) if complete else (np.inf, None)
-
-
-def _file(text: str, grid: int) -> ChipConfig:
-    path, _, named_grid = text.rpartition(":")
-    path, grid = (path, int(named_grid)) if path else (text, grid)
-    return ChipConfig(netlist=str(Path(path).resolve()), grid=grid)
-
-
-def _generated(count: int, grid: int) -> ChipConfig:
-    return ChipConfig(
-        netlist="generated:heavy", macros_min=count, macros_max=count, grid=grid, design_seed=count
-    )
 
 
 def _mean(run: Run, scenario: str) -> float:

@@ -127,19 +127,53 @@ def routes(
         rows: Cells along y.
     """
     h, v = np.zeros((rows, columns)), np.zeros((rows, columns))
-    max_degree = 1
-    for net in range(len(net_weight)):
-        max_degree = max(max_degree, net_start[net + 1] - net_start[net])
-    cells = np.empty((max_degree, 2), np.int64)
+    cells = np.empty((max_degree(net_start), 2), np.int64)
     for net in range(len(net_weight)):
         pins = net_pins[net_start[net] : net_start[net + 1]]
-        count = _visited_cells(pins, pin_x, pin_y, cell_w, cell_h, columns, rows, cells)
-        if count == 3:
-            _route_three(h, v, cells, net_weight[net])
-        elif count >= 2:
-            for sink in range(1, count):
-                _route_two(h, v, cells[0], cells[sink], net_weight[net])
+        route_net(h, v, pins, pin_x, pin_y, cell_w, cell_h, net_weight[net], cells)
     return h, v
+
+
+@njit
+def max_degree(net_start: Ints) -> int:
+    """Pins of the largest net, at least 1."""
+    greatest = 1
+    for net in range(len(net_start) - 1):
+        greatest = max(greatest, net_start[net + 1] - net_start[net])
+    return greatest
+
+
+@njit
+def route_net(
+    h: Floats,
+    v: Floats,
+    pins: Ints,
+    pin_x: Floats,
+    pin_y: Floats,
+    cell_w: float,
+    cell_h: float,
+    weight: float,
+    cells: Ints,
+) -> None:
+    """Add ``weight`` to ``h`` and ``v`` wherever the route of one net runs.
+
+    Args:
+        h: Horizontal routes, shape ``(rows, columns)``.
+        v: Vertical routes.
+        pins: The net's pins, its source first.
+        pin_x: See `routes`.
+        pin_y: As ``pin_x``.
+        cell_w: Width of a cell.
+        cell_h: Height of a cell.
+        weight: May be negative, to take a route out again.
+        cells: Scratch, a row for each pin, shape ``(…, 2)``.
+    """
+    count = _visited_cells(pins, pin_x, pin_y, cell_w, cell_h, h.shape[1], h.shape[0], cells)
+    if count == 3:
+        _route_three(h, v, cells, weight)
+    elif count >= 2:
+        for sink in range(1, count):
+            _route_two(h, v, cells[0], cells[sink], weight)
 
 
 @njit
@@ -171,39 +205,72 @@ def blocked_routes(
     """
     h, v = np.zeros((rows, columns)), np.zeros((rows, columns))
     for block in range(len(x)):
-        left, right = x[block] - block_w[block] / 2, x[block] + block_w[block] / 2
-        bottom, top = y[block] - block_h[block] / 2, y[block] + block_h[block] / 2
-        last_c, last_r = int(np.floor(right / cell_w)), int(np.floor(top / cell_h))
-        if last_c < 0 or last_r < 0:
-            continue
-        first_c, first_r = max(int(np.floor(left / cell_w)), 0), max(int(np.floor(bottom / cell_h)), 0)
-        last_c, last_r = min(last_c, columns - 1), min(last_r, rows - 1)
-        partial_v = partial_h = False
-        for r in range(first_r, last_r + 1):
-            dy = shared_length(bottom, top, r, cell_h)
-            for c in range(first_c, last_c + 1):
-                dx = shared_length(left, right, c, cell_w)
-                over_x, over_y = (dx, dy) if dx > 0 and dy > 0 else (0.0, 0.0)
-                if first_r != last_r and (r in (first_r, last_r)) and abs(over_y - cell_h) > 1e-5:
-                    partial_v = True
-                if first_c != last_c and (c in (first_c, last_c)) and abs(over_x - cell_w) > 1e-5:
-                    partial_h = True
-                v[r, c] += over_x * blocked_v
-                h[r, c] += over_y * blocked_h
-        # circuit_training's rule: where a macro spans several rows and covers its first or last one only in
-        # part, its last row blocks no vertical routes. Its last column blocks no horizontal ones in the same
-        # case.
+        block_routes(
+            h, v, x[block], y[block], block_w[block], block_h[block], cell_w, cell_h, blocked_h, blocked_v
+        )
+    return h, v
+
+
+@njit
+def block_routes(
+    h: Floats,
+    v: Floats,
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    cell_w: float,
+    cell_h: float,
+    blocked_h: float,
+    blocked_v: float,
+) -> None:
+    """Add to ``h`` and ``v`` the routes that one hard macro takes; negative rates give them back.
+
+    Args:
+        h: Horizontal routes, shape ``(rows, columns)``.
+        v: Vertical routes.
+        x: Centre of the macro.
+        y: As ``x``.
+        width: Of the macro.
+        height: Of the macro.
+        cell_w: Width of a cell.
+        cell_h: Height of a cell.
+        blocked_h: Horizontal routes that it takes, 1/µm.
+        blocked_v: Vertical routes that it takes, 1/µm.
+    """
+    rows, columns = h.shape
+    left, right = x - width / 2, x + width / 2
+    bottom, top = y - height / 2, y + height / 2
+    last_c, last_r = int(np.floor(right / cell_w)), int(np.floor(top / cell_h))
+    if last_c < 0 or last_r < 0:
+        return
+    first_c, first_r = max(int(np.floor(left / cell_w)), 0), max(int(np.floor(bottom / cell_h)), 0)
+    last_c, last_r = min(last_c, columns - 1), min(last_r, rows - 1)
+    partial_v = partial_h = False
+    for r in range(first_r, last_r + 1):
+        dy = shared_length(bottom, top, r, cell_h)
         for c in range(first_c, last_c + 1):
             dx = shared_length(left, right, c, cell_w)
-            dy = shared_length(bottom, top, last_r, cell_h)
-            if partial_v and dx > 0 and dy > 0:
-                v[last_r, c] -= dx * blocked_v
-        for r in range(first_r, last_r + 1):
-            dx = shared_length(left, right, last_c, cell_w)
-            dy = shared_length(bottom, top, r, cell_h)
-            if partial_h and dx > 0 and dy > 0:
-                h[r, last_c] -= dy * blocked_h
-    return h, v
+            over_x, over_y = (dx, dy) if dx > 0 and dy > 0 else (0.0, 0.0)
+            if first_r != last_r and (r in (first_r, last_r)) and abs(over_y - cell_h) > 1e-5:
+                partial_v = True
+            if first_c != last_c and (c in (first_c, last_c)) and abs(over_x - cell_w) > 1e-5:
+                partial_h = True
+            v[r, c] += over_x * blocked_v
+            h[r, c] += over_y * blocked_h
+    # circuit_training's rule: where a macro spans several rows and covers its first or last one only in
+    # part, its last row blocks no vertical routes. Its last column blocks no horizontal ones in the same
+    # case.
+    for c in range(first_c, last_c + 1):
+        dx = shared_length(left, right, c, cell_w)
+        dy = shared_length(bottom, top, last_r, cell_h)
+        if partial_v and dx > 0 and dy > 0:
+            v[last_r, c] -= dx * blocked_v
+    for r in range(first_r, last_r + 1):
+        dx = shared_length(left, right, last_c, cell_w)
+        dy = shared_length(bottom, top, r, cell_h)
+        if partial_h and dx > 0 and dy > 0:
+            h[r, last_c] -= dy * blocked_h
 
 
 @njit

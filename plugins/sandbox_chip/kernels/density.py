@@ -40,21 +40,27 @@ def cell_density(
     cell_w, cell_h = width / columns, height / rows
     area = np.zeros((rows, columns))
     for block in range(len(x)):
-        left, right = x[block] - block_w[block] / 2, x[block] + block_w[block] / 2
-        bottom, top = y[block] - block_h[block] / 2, y[block] + block_h[block] / 2
-        first_c, last_c = (
-            max(int(np.floor(left / cell_w)), 0),
-            min(int(np.floor(right / cell_w)), columns - 1),
-        )
-        first_r, last_r = max(int(np.floor(bottom / cell_h)), 0), min(int(np.floor(top / cell_h)), rows - 1)
-        for r in range(first_r, last_r + 1):
-            dy = shared_length(bottom, top, r, cell_h)
-            for c in range(first_c, last_c + 1):
-                dx = shared_length(left, right, c, cell_w)
-                if dx > 0 and dy > 0:
-                    area[r, c] += dx * dy
+        cover_cells(area, x[block], y[block], block_w[block], block_h[block], cell_w, cell_h, 1.0)
     cells: Floats = area / (cell_w * cell_h)
     return cells
+
+
+@njit
+def cover_cells(
+    area: Floats, x: float, y: float, width: float, height: float, cell_w: float, cell_h: float, by: float
+) -> None:
+    """Add a block's area in each cell, times ``by``, to ``area``, shape ``(rows, columns)``."""
+    rows, columns = area.shape
+    left, right = x - width / 2, x + width / 2
+    bottom, top = y - height / 2, y + height / 2
+    first_c, last_c = max(int(np.floor(left / cell_w)), 0), min(int(np.floor(right / cell_w)), columns - 1)
+    first_r, last_r = max(int(np.floor(bottom / cell_h)), 0), min(int(np.floor(top / cell_h)), rows - 1)
+    for r in range(first_r, last_r + 1):
+        dy = shared_length(bottom, top, r, cell_h)
+        for c in range(first_c, last_c + 1):
+            dx = shared_length(left, right, c, cell_w)
+            if dx > 0 and dy > 0:
+                area[r, c] += by * (dx * dy)
 
 
 @njit

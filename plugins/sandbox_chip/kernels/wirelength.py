@@ -245,15 +245,22 @@ def pin_boxes(net_start: Ints, net_pins: Ints, pin_x: Floats, pin_y: Floats) -> 
     """Box of each net's pins, shape ``(N, 4)``; pins at NaN do not count."""
     boxes = np.empty((len(net_start) - 1, 4))
     for net in range(len(boxes)):
-        lo_x, hi_x, lo_y, hi_y = np.inf, -np.inf, np.inf, -np.inf
-        for at in range(net_start[net], net_start[net + 1]):
-            x, y = pin_x[net_pins[at]], pin_y[net_pins[at]]
-            if np.isnan(x) or np.isnan(y):
-                continue
-            lo_x, hi_x = min(lo_x, x), max(hi_x, x)
-            lo_y, hi_y = min(lo_y, y), max(hi_y, y)
-        boxes[net, 0], boxes[net, 1], boxes[net, 2], boxes[net, 3] = lo_x, hi_x, lo_y, hi_y
+        box = pins_box(net_pins[net_start[net] : net_start[net + 1]], pin_x, pin_y)
+        boxes[net, 0], boxes[net, 1], boxes[net, 2], boxes[net, 3] = box
     return boxes
+
+
+@njit
+def pins_box(pins: Ints, pin_x: Floats, pin_y: Floats) -> Box:
+    """Box of some pins; those at NaN do not count."""
+    lo_x, hi_x, lo_y, hi_y = np.inf, -np.inf, np.inf, -np.inf
+    for pin in pins:
+        x, y = pin_x[pin], pin_y[pin]
+        if np.isnan(x) or np.isnan(y):
+            continue
+        lo_x, hi_x = min(lo_x, x), max(hi_x, x)
+        lo_y, hi_y = min(lo_y, y), max(hi_y, y)
+    return lo_x, hi_x, lo_y, hi_y
 
 
 @njit

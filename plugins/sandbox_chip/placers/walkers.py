@@ -3,7 +3,8 @@
 Every walker makes the five moves of `sandbox_chip.placers.annealing` at one temperature, which falls over the
 budget. Now and then soft macros are placed anew by forces, all walkers are measured, and the worse half goes
 on from the places of the better half. The cost of a move is the whole proxy cost: wirelength + ½ density + ½
-congestion, or what other weights are given.
+congestion, or what other weights are given. Only what the moved macros and their nets add to it is computed
+anew.
 
 Sources: Cheng et al. 2023, Assessment of Reinforcement Learning for Macro Placement (TILOS), section 4;
 Aldous and Vazirani 1994 (go with the winners).
@@ -16,10 +17,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from sandbox_chip import costs
+from sandbox_chip.kernels.congestion import max_degree
 from sandbox_chip.kernels.jit import njit
 from sandbox_chip.kernels.legality import fits_for, free_cells, occupy, release
 from sandbox_chip.kernels.problem_arrays import ProblemArrays
-from sandbox_chip.kernels.proxy import Blocks, ProxyArrays, density_and_congestion, move_block
+from sandbox_chip.kernels.proxy import (
+    Blocks,
+    ProxyArrays,
+    Scratch,
+    copied,
+    count_macros,
+    density_and_congestion,
+    move_block,
+    new_maps,
+)
 from sandbox_chip.kernels.wirelength import macro_centre, pin_wirelength
 from sandbox_chip.netlist import MACRO, SOFT
 from sandbox_chip.orientation import turned_offsets, turned_sizes
@@ -34,6 +45,10 @@ from sandbox_chip.types import Bits, Floats, Ints, Places
 WALKERS = 4
 MEETINGS = 25
 """How often over the budget the worse half follows the better one."""
+
+COUNTED_BATCH, TIMED_BATCH = 64, 1024
+"""Moves of all walkers between two changes of the temperature: where moves are counted, and where time is, of
+which beginning from scratch should take little."""
 
 HOT, COLD = 0.05, 1e-5
 """First and last temperature, as shares of the starting cost divided by the square root of the macros."""
@@ -56,6 +71,7 @@ def go_with_the_winners(
     budget: SearchBudget,
     seed: int,
     weights: tuple[float, float, float] = WEIGHTS,
+    start: Places | None = None,
 ) -> SearchResult:
     """The best placement that the walkers have when they meet; an evaluation is one move of one walker.
 
@@ -66,20 +82,22 @@ def go_with_the_winners(
         budget: When to stop.
         seed: Of the generator.
         weights: See `WEIGHTS`.
+        start: A complete legal placement to begin from; see `start_placement`.
     """
     rng = np.random.default_rng(seed)
-    start = start_placement(problem)
-    if not np.isfinite(start.cost):
-        return start
+    begin = start_placement(problem, start)
+    if not np.isfinite(begin.cost):
+        return begin
     proxy = _proxy_arrays(problem, technology)
-    crowd = [_walker(problem, technology, soft, start.places.copy(), weights) for _ in range(WALKERS)]
-    best = SearchResult(crowd[0].cost, start.places.copy())
+    crowd = [_walker(problem, technology, soft, begin.places.copy(), weights) for _ in range(WALKERS)]
+    best = SearchResult(crowd[0].cost, begin.places.copy())
     best.record(budget)
     unit, cumulated, weighted = best.cost / np.sqrt(problem.num_macros), np.cumsum(CHANCES), np.array(weights)
+    size = COUNTED_BATCH if budget.seconds is None else TIMED_BATCH
     while (spent := budget.spent) < 1:
         until = min((np.floor(spent * MEETINGS) + 1) / MEETINGS, 1.0)
         while budget.spent < until:
-            batch = max(budget.batch(64) // WALKERS, 1)
+            batch = max(budget.batch(size) // WALKERS, 1)
             heat = unit * HOT * (COLD / HOT) ** budget.spent
             for walker in crowd:
                 _make_moves(
@@ -96,15 +114,31 @@ def go_with_the_winners(
                 budget.done += batch
                 best.evaluations += batch
         crowd = [_walker(problem, technology, soft, walker.places, weights) for walker in crowd]
-        crowd.sort(key=lambda walker: walker.cost)
+        _follow(crowd)
         if crowd[0].cost < best.cost:
             best.cost, best.places = crowd[0].cost, crowd[0].places.copy()
             best.record(budget)
-        for index in range(WALKERS // 2):
-            winner = crowd[index]
-            crowd[-1 - index] = _walker(problem, technology, soft, winner.places.copy(), weights)
     best.record(budget)
     return best
+
+
+def winners_by_wirelength(
+    problem: Problem, budget: SearchBudget, seed: int, start: Places | None = None
+) -> SearchResult:
+    """`go_with_the_winners` for the wirelength between macros alone; the cost is that, in µm."""
+    result = go_with_the_winners(problem, Technology(), None, budget, seed, (1.0, 0.0, 0.0), start)
+    if np.isfinite(result.cost):
+        result.cost *= problem.scale
+        result.history = [(seconds, cost * problem.scale) for seconds, cost in result.history]
+    return result
+
+
+def _follow(crowd: list[_Walker]) -> None:
+    """Sort walkers by their cost; the worse half goes on from the places of the better half."""
+    crowd.sort(key=lambda walker: walker.cost)
+    for index in range(len(crowd) // 2):
+        winner = crowd[index]
+        crowd[-1 - index] = _Walker(winner.places.copy(), copied(winner.blocks), winner.cost)
 
 
 def _walker(
@@ -153,12 +187,17 @@ def _proxy_arrays(problem: Problem, technology: Technology) -> ProxyArrays:
     by_macro = np.argsort(pin_macro, kind="stable")
     turn = [choice[np.minimum(pin_macro, problem.num_macros - 1)] for choice in problem.orientations]
     offsets = [turned_offsets(choice, netlist.pin_x, netlist.pin_y) for choice in turn]
+    net = np.repeat(np.arange(len(netlist.net_weight)), np.diff(netlist.net_start))
+    pairs = np.unique(np.stack((pin_macro[netlist.net_pins], net)), axis=1)
+    macro_of, nets_by_macro = pairs[:, pairs[0] < problem.num_macros]
     return ProxyArrays(
         netlist.net_start,
         netlist.net_pins,
         netlist.net_weight,
         np.searchsorted(pin_macro[by_macro], np.arange(problem.num_macros + 1)),
         by_macro,
+        np.searchsorted(macro_of, np.arange(problem.num_macros + 1)),
+        nets_by_macro.copy(),
         np.array([dx for dx, _ in offsets]),
         np.array([dy for _, dy in offsets]),
         width,
@@ -175,12 +214,21 @@ def _proxy_arrays(problem: Problem, technology: Technology) -> ProxyArrays:
 
 
 @njit
-def weighted_cost(proxy: ProxyArrays, blocks: Blocks, weights: Floats) -> float:
-    """The weighted cost of a placement."""
+def start_counting(proxy: ProxyArrays, blocks: Blocks, weights: Floats) -> tuple[Floats, float, Scratch]:
+    """Maps of a placement, without cells where only wirelength counts; its wirelength; scratch memory."""
+    plain = weights[1] == 0.0 and weights[2] == 0.0
+    maps = np.zeros((5, 0, 0)) if plain else new_maps(proxy, blocks)
     hpwl = pin_wirelength(proxy.net_start, proxy.net_pins, proxy.net_weight, blocks.pin_x, blocks.pin_y)
+    marks, stamp = np.zeros(len(proxy.net_weight), np.int64), np.zeros(1, np.int64)
+    return maps, hpwl, Scratch(marks, stamp, np.empty((max_degree(proxy.net_start), 2), np.int64))
+
+
+@njit
+def weighted_cost(proxy: ProxyArrays, maps: Floats, hpwl: float, weights: Floats) -> float:
+    """The weighted cost of a placement from its maps and its wirelength."""
     total = float(weights[0]) * hpwl / proxy.scale
-    if weights[1] != 0.0 or weights[2] != 0.0:
-        density, congestion = density_and_congestion(proxy, blocks)
+    if maps.size > 0:
+        density, congestion = density_and_congestion(proxy, maps)
         total += float(weights[1]) * density + float(weights[2]) * congestion
     return total
 
@@ -196,10 +244,16 @@ def _make_moves(
     heat: float,
     cumulated: Floats,
     tries: int,
-) -> None:
-    """Moves of one walker at one temperature; ``blocks`` and ``places`` are changed."""
+) -> float:
+    """Moves of one walker at one temperature; ``blocks`` and ``places`` are changed; the cost after them.
+
+    Only what the moved macros and their nets add to the cost is computed anew. That is begun from scratch in
+    each call, so that rounding errors do not add up.
+    """
     free = free_cells(arrays, places)
-    cost = weighted_cost(proxy, blocks, weights)
+    maps, hpwl, scratch = start_counting(proxy, blocks, weights)
+    trial = maps.copy()
+    cost = weighted_cost(proxy, maps, hpwl, weights)
     chosen = np.empty(MAX_MACROS, np.int64)
     old, new = np.empty((MAX_MACROS, 3), np.int64), np.empty((MAX_MACROS, 3), np.int64)
     for _ in range(tries):
@@ -209,10 +263,14 @@ def _make_moves(
             release(arrays, free, chosen[index], old[index])
         done = _occupied(arrays, free, chosen, new, size)
         if done == size and size > 0:
+            trial[:] = maps
+            changed_hpwl = hpwl - count_macros(proxy, blocks, chosen, size, trial, scratch, -1.0)
             _put(arrays, proxy, blocks, chosen, new, size)
-            changed = weighted_cost(proxy, blocks, weights)
+            changed_hpwl += count_macros(proxy, blocks, chosen, size, trial, scratch, 1.0)
+            changed = weighted_cost(proxy, trial, changed_hpwl, weights)
             if changed <= cost or rng.random() < np.exp((cost - changed) / heat):
-                cost = changed
+                cost, hpwl = changed, changed_hpwl
+                maps[:] = trial
                 for index in range(size):
                     places[chosen[index]] = new[index]
                 continue
@@ -221,6 +279,7 @@ def _make_moves(
             release(arrays, free, chosen[index], new[index])
         for index in range(size):
             occupy(arrays, free, chosen[index], old[index])
+    return cost
 
 
 @njit

@@ -14,13 +14,12 @@ import torch
 from gymnasium import spaces
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from stable_baselines3.common.policies import ActorCriticPolicy
-from stable_baselines3.common.preprocessing import preprocess_obs
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
 from sandbox.api.errors import MisfitError
-from sandbox.api.types import Space
+from sandbox.api.types import Array, Space
 
 CONTEXT = 16
 """Size of the summary of the whole observation that every cell is given."""
@@ -79,17 +78,38 @@ PART_SIZE = 2**22
 """Numbers of the largest intermediate tensor: memory of larger ones would come from the system each time."""
 
 
+class Images(NamedTuple):
+    """Some images of a stack, where they are: a minibatch of a rollout without a copy.
+
+    Attributes:
+        stack: Planes of all images, shape ``(N, channels, height, width)``.
+        rows: Which of them, shape ``(B,)``, int64.
+    """
+
+    stack: Tensor
+    rows: Tensor
+
+    @classmethod
+    def of(cls, image: Images | Tensor) -> Images:
+        """All images of a tensor."""
+        return image if isinstance(image, Images) else cls(image.float(), torch.arange(len(image)))
+
+
 class CompiledCells(NamedTuple):
     """Other ways to compute what `CellFeatures` and its policies compute; `sandbox.backends.sb3.fast.cells`.
 
     Attributes:
-        layers: From the image, what is added before each nonlinearity, and the weights of the direct scores,
+        layers: From `Images`, what is added before each nonlinearity, and the weights of the direct scores,
             of every layer and of the scores to scores, and mean and greatest of the last layer.
-        choice: From scores, actions and mask to log-probabilities and entropies.
+        means: From `Images` to the mean of every plane.
+        draw: From scores and mask to actions and their log-probabilities.
+        judge: From scores, actions and mask to log-probabilities and entropies.
     """
 
     layers: Callable[..., tuple[Tensor, Tensor, Tensor]]
-    choice: Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
+    means: Callable[[Images], Tensor]
+    draw: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
+    judge: Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
 
 
 class CellFeatures(BaseFeaturesExtractor):
@@ -142,9 +162,9 @@ class CellFeatures(BaseFeaturesExtractor):
 
     def forward(self, observation: PyTorchObs) -> Tensor:
         """Scores and summary, shape ``(batch, actions + summary)``."""
-        image, flat = self._parts(observation)
         if self.compiled is not None:
             return torch.cat(self.compiled_parts(observation), 1)
+        image, flat = self._parts(observation)
         rows = max(PART_SIZE // (self.widest * image.shape[2] * image.shape[3]), 1)
         if not self.training or len(image) <= rows:
             return self._score(image, flat)
@@ -161,15 +181,19 @@ class CellFeatures(BaseFeaturesExtractor):
         return torch.cat([scores, hidden.mean((2, 3)), hidden.amax((2, 3)), context], 1)
 
     def compiled_parts(self, observation: PyTorchObs) -> tuple[Tensor, Tensor]:
-        """Scores, shape ``(batch, actions)``, and summary, ``(batch, summary)``, by compiled loops."""
+        """Scores, shape ``(batch, actions)``, and summary, ``(batch, summary)``, by compiled loops.
+
+        The image may be `Images`.
+        """
         assert self.compiled is not None
         image, flat = self._parts(observation)
-        context = self.context(torch.cat([image.mean((2, 3)), *flat], 1))
+        images = Images.of(image)
+        context = self.context(torch.cat([self.compiled.means(images), *(part.float() for part in flat)], 1))
         levels = torch.cat([part(context) for part in self.told], 1)
         levels = levels + torch.cat([layer.get_parameter("bias") for layer in self.layers])
         weights = [layer.get_parameter("weight").flatten(1) for layer in self.layers]
         direct, score = (SHARPNESS * layer.weight.flatten(1) for layer in (self.direct, self.score))
-        scores, mean, greatest = self.compiled.layers(image, levels, direct, *weights, score)
+        scores, mean, greatest = self.compiled.layers(images, levels, direct, *weights, score)
         return scores, torch.cat([mean, greatest, context], 1)
 
     def _parts(self, observation: PyTorchObs) -> tuple[Tensor, list[Tensor]]:
@@ -220,12 +244,21 @@ class _Split(nn.Module):
 Judged = tuple[Tensor, Tensor, Tensor | None]
 """Values, shape ``(batch, 1)``, log-probabilities and entropies, ``(batch,)`` each."""
 
+Chosen = tuple[Tensor, Tensor, Tensor]
+"""Actions, shape ``(batch,)``, values, ``(batch, 1)``, and log-probabilities of the actions, ``(batch,)``."""
+
 
 class CellPolicy(ActorCriticPolicy):
     """PPO's policy on cells."""
 
     def _build(self, lr_schedule: Schedule) -> None:
         _build(self, lr_schedule)
+
+    def forward(self, obs: Tensor, deterministic: bool = False) -> Chosen:
+        """Choose actions."""
+        if self.features_extractor.compiled is not None and not deterministic:
+            return _choose(self, obs, None)
+        return super().forward(obs, deterministic)
 
     def evaluate_actions(self, obs: PyTorchObs, actions: Tensor) -> Judged:
         """Values, log-probabilities and entropies of actions that were taken."""
@@ -240,6 +273,12 @@ class MaskableCellPolicy(MaskableActorCriticPolicy):
     def _build(self, lr_schedule: Schedule) -> None:
         _build(self, lr_schedule)
 
+    def forward(self, obs: Tensor, deterministic: bool = False, action_masks: Array | None = None) -> Chosen:
+        """Choose actions that masks allow."""
+        if self.features_extractor.compiled is not None and not deterministic:
+            return _choose(self, obs, None if action_masks is None else torch.as_tensor(action_masks))
+        return super().forward(obs, deterministic, action_masks)
+
     def evaluate_actions(
         self, obs: PyTorchObs, actions: Tensor, action_masks: Tensor | None = None
     ) -> Judged:
@@ -249,6 +288,15 @@ class MaskableCellPolicy(MaskableActorCriticPolicy):
         return super().evaluate_actions(obs, actions, action_masks)
 
 
+def _choose(
+    policy: ActorCriticPolicy | MaskableActorCriticPolicy, observation: PyTorchObs, mask: Tensor | None
+) -> Chosen:
+    """What `forward` gives, from the same random numbers, without normalising the scores three times."""
+    compiled, scores, values = _compiled_scores(policy, observation)
+    actions, log_probs = compiled.draw(scores, None if mask is None else mask.bool().reshape(scores.shape))
+    return actions, values, log_probs
+
+
 def _judge(
     policy: ActorCriticPolicy | MaskableActorCriticPolicy,
     observation: PyTorchObs,
@@ -256,15 +304,20 @@ def _judge(
     mask: Tensor | None,
 ) -> Judged:
     """What `evaluate_actions` gives, without the tensors that a chain of distributions keeps."""
+    compiled, scores, values = _compiled_scores(policy, observation)
+    return values, *compiled.judge(scores, actions.long(), None if mask is None else mask.bool())
+
+
+def _compiled_scores(
+    policy: ActorCriticPolicy | MaskableActorCriticPolicy, observation: PyTorchObs
+) -> tuple[CompiledCells, Tensor, Tensor]:
+    """What computed them, scores, shape ``(batch, actions)``, and values, ``(batch, 1)``."""
     extractor, split = policy.features_extractor, policy.mlp_extractor
     assert isinstance(extractor, CellFeatures)
     assert extractor.compiled is not None
     assert isinstance(split, _Split)
-    seen = preprocess_obs(observation, policy.observation_space, normalize_images=policy.normalize_images)
-    scores, summary = extractor.compiled_parts(seen)
-    values = policy.value_net(split.value_net[1:](summary))
-    taken, allowed = actions.long(), None if mask is None else mask.bool()
-    return values, *extractor.compiled.choice(scores, taken, allowed)
+    scores, summary = extractor.compiled_parts(observation)
+    return extractor.compiled, scores, policy.value_net(split.value_net[1:](summary))
 
 
 def _build(policy: ActorCriticPolicy | MaskableActorCriticPolicy, lr_schedule: Schedule) -> None:

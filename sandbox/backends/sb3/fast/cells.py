@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from sandbox.api.types import Array
-from sandbox.backends.sb3.convolution import CompiledCells
+from sandbox.backends.sb3.convolution import CompiledCells, Images
 from sandbox.backends.sb3.fast.arrays import FORBIDDEN
 from sandbox.backends.sb3.fast.jit import njit
 
@@ -34,38 +34,41 @@ class CellLayers(torch.autograd.Function):
     """Scores of all cells and summaries of the last layer, with gradients for weights and context."""
 
     @staticmethod
-    def forward(ctx: Any, image: Tensor, context: Tensor, direct: Tensor, *weights: Tensor) -> Results:
+    def forward(
+        ctx: Any, stack: Tensor, rows: Tensor, context: Tensor, direct: Tensor, *weights: Tensor
+    ) -> Results:
         """Compute the layers.
 
         Args:
             ctx: Kept for the backward pass.
-            image: Planes, shape ``(B, P, height, width)``, float32.
+            stack: Planes of images, shape ``(N, P, height, width)``, float32.
+            rows: Which of them, shape ``(B,)``, int64.
             context: Added before the nonlinearity of every layer, its bias included, shape ``(B, S)``.
             direct: From the planes to the scores, shape ``(A, P)``.
             weights: Of every layer, shape ``(channels, inputs)``, the first with inputs P · 9; then from the
                 last layer to the scores, shape ``(A, C)``.
         """
-        planes, added = _plain(image), _plain(context)
+        planes, chosen, added = _plain(stack), _plain(rows), _plain(context)
         matrices = tuple(_plain(matrix) for matrix in (*weights, direct))
-        count, channels, actions = len(planes), matrices[-3].shape[0], matrices[-1].shape[0]
+        count, channels, actions = len(chosen), matrices[-3].shape[0], matrices[-1].shape[0]
         scores = np.empty((count, actions * planes.shape[2] * planes.shape[3]), np.float32)
         mean, greatest = np.empty((count, channels), np.float32), np.empty((count, channels), np.float32)
         ties = np.empty((count, channels), np.float32)
-        _forward(planes, added, matrices, scores, mean, greatest, ties)
-        ctx.kept = planes, added, matrices, greatest, ties
+        _forward(planes, chosen, added, matrices, scores, mean, greatest, ties)
+        ctx.kept = planes, chosen, added, matrices, greatest, ties
         return torch.from_numpy(scores), torch.from_numpy(mean), torch.from_numpy(greatest)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients of all inputs but the image."""
-        planes, added, matrices, greatest, ties = ctx.kept
+        """Gradients of all inputs but the images."""
+        planes, chosen, added, matrices, greatest, ties = ctx.kept
         by_score, by_mean, by_greatest = (_plain(part) for part in upstream)
         by_context = np.zeros_like(added)
         by_matrices = tuple(np.zeros_like(matrix) for matrix in matrices)
         by_last = by_mean, by_greatest
-        _backward(planes, added, matrices, greatest, ties, by_score, by_last, by_context, by_matrices)
+        _backward(planes, chosen, added, matrices, greatest, ties, by_score, by_last, by_context, by_matrices)
         *by_weights, by_direct = (torch.from_numpy(matrix) for matrix in by_matrices)
-        return None, torch.from_numpy(by_context), by_direct, *by_weights
+        return None, None, torch.from_numpy(by_context), by_direct, *by_weights
 
 
 class Choice(torch.autograd.Function):
@@ -78,9 +81,10 @@ class Choice(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, scores: Tensor, actions: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
         """Log-probability and entropy, shape ``(B,)`` each, of ``actions``, shape ``(B,)``."""
-        allowed = scores if mask is None else scores.masked_fill(~mask, FORBIDDEN)
+        allowed = _allowed(scores, mask)
         logs = torch.log_softmax(allowed, 1)
-        shares = logs.exp()
+        # Not the exponential of the logarithms, which is slow where it is zero.
+        shares = torch.softmax(allowed, 1)
         entropy = -(shares * logs).sum(1)
         ctx.save_for_backward(logs, shares, entropy, actions)
         return logs.gather(1, actions[:, None]).squeeze(1), entropy
@@ -94,10 +98,34 @@ class Choice(torch.autograd.Function):
         return slope.scatter_add_(1, actions[:, None], by_log[:, None]), None, None
 
 
-def cell_layers(image: Tensor, context: Tensor, direct: Tensor, *weights: Tensor) -> Results:
+def cell_layers(images: Images, context: Tensor, direct: Tensor, *weights: Tensor) -> Results:
     """See `CellLayers.forward`."""
-    results: Results = CellLayers.apply(image, context, direct, *weights)  # type: ignore[no-untyped-call]
+    results: Results = CellLayers.apply(  # type: ignore[no-untyped-call]
+        images.stack, images.rows, context, direct, *weights
+    )
     return results
+
+
+def plane_means(images: Images) -> Tensor:
+    """Mean of every plane, shape ``(B, P)``."""
+    return torch.from_numpy(_plane_means(_plain(images.stack), _plain(images.rows)))
+
+
+def _allowed(scores: Tensor, mask: Tensor | None) -> Tensor:
+    return scores if mask is None else scores.masked_fill(~mask, FORBIDDEN)
+
+
+def draw_choice(scores: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Actions, drawn as SB3's distributions draw them, and their log-probabilities, shape ``(B,)`` each.
+
+    Raises:
+        ValueError: If scores are not finite, as SB3's distributions do: the training has diverged.
+    """
+    if not torch.isfinite(scores).all():
+        raise ValueError("The scores of actions are not finite.")
+    allowed = _allowed(scores, mask)
+    actions = torch.multinomial(torch.softmax(allowed, 1), 1)
+    return actions.squeeze(1), torch.log_softmax(allowed, 1).gather(1, actions).squeeze(1)
 
 
 def judge_choice(scores: Tensor, actions: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -106,7 +134,7 @@ def judge_choice(scores: Tensor, actions: Tensor, mask: Tensor | None) -> tuple[
     return results
 
 
-COMPILED = CompiledCells(cell_layers, judge_choice)
+COMPILED = CompiledCells(cell_layers, plane_means, draw_choice, judge_choice)
 
 
 def _plain(tensor: Tensor) -> Array:
@@ -115,8 +143,24 @@ def _plain(tensor: Tensor) -> Array:
 
 
 @njit
+def _plane_means(planes: Array, rows: Array) -> Array:
+    """Mean of every plane of the chosen images, shape ``(B, P)``."""
+    inputs, height, width = planes.shape[1:]
+    means = np.empty((len(rows), inputs), np.float32)
+    for at in range(len(rows)):
+        for plane in range(inputs):
+            cells = planes[rows[at], plane].reshape(-1)
+            total = np.float32(0.0)
+            for cell in range(len(cells)):
+                total += cells[cell]
+            means[at, plane] = total / np.float32(height * width)
+    return means
+
+
+@njit
 def _forward(
     planes: Array,
+    chosen: Array,
     added: Array,
     matrices: tuple[Array, ...],
     scores: Array,
@@ -128,21 +172,23 @@ def _forward(
 
     ``ties`` is written, shape ``(B, C)``: how many cells have the greatest value of a channel.
     """
-    count, inputs, height, width = planes.shape
+    inputs, height, width = planes.shape[1:]
     actions, channels = matrices[-1].shape[0], mean.shape[1]
     layers, rows = len(matrices) - 2, _strip_rows(width, height)
     memory, near = np.empty(_hidden_size(matrices, rows * width), np.float32), inputs * rows * width
     columns, centre = np.empty(9 * near, np.float32), np.empty(near, np.float32)
     out = np.empty(actions * rows * width, np.float32)
     more = np.empty(actions * rows * width, np.float32)
-    for image in range(count):
+    # Values of a layer are not negative, so that their bits as integers are in the same order.
+    peaks, equals = np.empty(channels, np.int32), np.empty(channels, np.int64)
+    for image in range(len(chosen)):
         mean[image] = 0.0
-        greatest[image] = 0.0
-        ties[image] = 0.0
+        peaks[:] = 0
+        equals[:] = 0
         for first in range(0, height, rows):
             strip = min(rows, height - first)
             cells = strip * width
-            _neighbourhoods(planes[image], first, strip, columns, centre)
+            _neighbourhoods(planes[chosen[image]], first, strip, columns, centre)
             last = _hidden_layers(columns, cells, added[image], matrices, layers, memory)
             block = out[: actions * cells].reshape(actions, cells)
             extra = more[: actions * cells].reshape(actions, cells)
@@ -152,27 +198,40 @@ def _forward(
                 begin = (action * height + first) * width
                 for cell in range(cells):
                     scores[image, begin + cell] = block[action, cell] + extra[action, cell]
-            for channel in range(channels):
-                total, top = np.float32(0.0), np.float32(0.0)
-                for cell in range(cells):
-                    total += last[channel, cell]
-                    top = max(top, last[channel, cell])
-                mean[image, channel] += total
-                if top > greatest[image, channel]:
-                    greatest[image, channel] = top
-                    ties[image, channel] = 0.0
-                if top == greatest[image, channel]:
-                    equal = 0
-                    for cell in range(cells):
-                        equal += last[channel, cell] == top
-                    ties[image, channel] += equal
+            _summarise(last, mean[image], peaks, equals)
+        for channel in range(channels):
+            greatest[image, channel] = peaks.view(np.float32)[channel]
+            ties[image, channel] = equals[channel]
         for channel in range(channels):
             mean[image, channel] /= np.float32(height * width)
 
 
 @njit
+def _summarise(last: Array, total: Array, peaks: Array, equals: Array) -> None:
+    """Add a strip to the sum, greatest value (as bits) and number of greatest values of every channel.
+
+    In loops of their own, and with integers, these become vector instructions.
+    """
+    bits = last.view(np.int32)
+    for channel in range(last.shape[0]):
+        part, peak, equal = np.float32(0.0), np.int32(0), np.int32(0)
+        for cell in range(last.shape[1]):
+            part += last[channel, cell]
+        for cell in range(last.shape[1]):
+            peak = max(peak, bits[channel, cell])
+        total[channel] += part
+        if peak > peaks[channel]:
+            peaks[channel], equals[channel] = peak, 0
+        if peak == peaks[channel]:
+            for cell in range(last.shape[1]):
+                equal += np.int32(bits[channel, cell] == peak)
+            equals[channel] += equal
+
+
+@njit
 def _backward(
     planes: Array,
+    chosen: Array,
     added: Array,
     matrices: tuple[Array, ...],
     greatest: Array,
@@ -188,7 +247,7 @@ def _backward(
     none, because that of ReLU is zero there.
     """
     by_mean, by_greatest = by_last
-    count, inputs, height, width = planes.shape
+    inputs, height, width = planes.shape[1:]
     actions, channels = matrices[-1].shape[0], greatest.shape[1]
     layers, rows = len(matrices) - 2, _strip_rows(width, height)
     size, near = _hidden_size(matrices, rows * width), inputs * rows * width
@@ -196,14 +255,14 @@ def _backward(
     columns, centre = np.empty(9 * near, np.float32), np.empty(near, np.float32)
     out = np.empty(actions * rows * width, np.float32)
     shares = np.empty(channels, np.float32)
-    for image in range(count):
+    for image in range(len(chosen)):
         for channel in range(channels):
             alive = greatest[image, channel] > 0.0
             shares[channel] = by_greatest[image, channel] / ties[image, channel] if alive else np.float32(0.0)
         for first in range(0, height, rows):
             strip = min(rows, height - first)
             cells = strip * width
-            _neighbourhoods(planes[image], first, strip, columns, centre)
+            _neighbourhoods(planes[chosen[image]], first, strip, columns, centre)
             last = _hidden_layers(columns, cells, added[image], matrices, layers, memory)
             up = out[: actions * cells].reshape(actions, cells)
             for action in range(actions):
@@ -260,27 +319,33 @@ def _neighbourhoods(planes: Array, first: int, rows: int, columns: Array, centre
     cells = rows * width
     for plane in range(inputs):
         for up in range(3):
-            at = (plane * 9 + up * 3) * cells
-            for row in range(rows):
-                source = first + row + up - 1
-                # Counted without signs, so that Numba leaves out its test for a negative index.
-                left, same, right = np.uint64(at), np.uint64(at + cells), np.uint64(at + 2 * cells)
-                middle, end = np.uint64(plane * cells + row * width), np.uint64(width)
-                line = np.uint64((plane * height + max(source, 0)) * width)
-                if source < 0 or source >= height:
-                    for column in range(end):
-                        columns[left + column] = columns[same + column] = columns[right + column] = zero
-                else:
-                    for column in range(end):
-                        columns[same + column] = pixels[line + column]
-                    columns[left] = columns[right + end - np.uint64(1)] = zero
-                    for column in range(end - np.uint64(1)):
-                        columns[left + np.uint64(1) + column] = pixels[line + column]
-                        columns[right + column] = pixels[line + np.uint64(1) + column]
-                    if up == 1:
-                        for column in range(end):
-                            centre[middle + column] = pixels[line + column]
-                at += width
+            source = first + up - 1
+            begin = width if source < 0 else 0
+            end = cells - width if source + rows > height else cells
+            for side in range(3):
+                # The same cells of the image in one piece, moved by up to a row and a column; what then comes
+                # from beyond an edge is overwritten.
+                at = (plane * 9 + up * 3 + side) * cells
+                low, high = begin + (side == 0), end - (side == 2)
+                moved = (plane * height + source) * width + side - 1
+                _copy(pixels, moved + low, columns, at + low, high - low)
+                columns[at : at + begin] = zero
+                columns[at + end : at + cells] = zero
+                if side != 1:
+                    edge = at if side == 0 else at + width - 1
+                    for _ in range(rows):
+                        columns[edge] = zero
+                        edge += width
+        _copy(pixels, (plane * height + first) * width, centre, plane * cells, cells)
+
+
+@njit
+def _copy(source: Array, begin: int, out: Array, at: int, count: int) -> None:
+    """Copy ``count`` numbers, if that is above 0."""
+    # Counted without signs, so that Numba leaves out its test for a negative index.
+    here, there = np.uint64(begin), np.uint64(at)
+    for cell in range(np.uint64(max(count, 0))):
+        out[there + cell] = source[here + cell]
 
 
 @njit

@@ -17,7 +17,7 @@ pytest.importorskip("numba")
 
 from sandbox.backends.sb3.catalogue import MASKABLE_PPO, PPO
 from sandbox.backends.sb3.config.on_policy import MaskablePpoConfig, PpoConfig
-from sandbox.backends.sb3.convolution import CellFeatures
+from sandbox.backends.sb3.convolution import CellFeatures, Images
 from sandbox.backends.sb3.fast import cells
 from sandbox.backends.sb3.fast.cell_rollout import lean_rollout
 from sandbox.backends.sb3.fast.fit import compiles_cells, uses_core
@@ -89,6 +89,30 @@ def test_actions_are_judged_as_by_sb3s_distributions(masked: bool) -> None:
         close(plain, compiled)
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_actions_are_drawn_as_by_sb3s_distributions(masked: bool) -> None:
+    algorithm, config = (MASKABLE_PPO, MaskablePpoConfig) if masked else (PPO, PpoConfig)
+    network = Network.of(algorithm, config(convolution=(4, 4), net_arch=(8,), activation="relu"))
+    policy: Any = build_policy(algorithm, observation_space(4, 5), spaces.Discrete(20), network)
+    torch.nn.init.normal_(policy.features_extractor.score.weight, std=0.05)
+    seen = observations(64, 4, 5)
+    mask = np.random.default_rng(0).random((64, 20)) < 0.5
+    mask[:, 7] = True
+    allowed = {"action_masks": mask} if masked else {}
+    results = []
+    for policy.features_extractor.compiled in (None, cells.COMPILED):
+        torch.manual_seed(5)
+        results.append(policy.forward(seen, **allowed))
+    assert torch.equal(results[0][0], results[1][0])
+    assert len(results[0][0].unique()) > 3
+    assert not masked or mask[np.arange(64), results[1][0]].all()
+    for plain, compiled in zip(results[0][1:], results[1][1:], strict=True):
+        close(plain, compiled)
+    torch.nn.init.constant_(policy.features_extractor.score.weight, np.nan)
+    with pytest.raises(ValueError, match="not finite"):
+        policy.forward(seen, **allowed)
+
+
 SB3S = {
     (False, False): RolloutBuffer,
     (True, False): DictRolloutBuffer,
@@ -130,7 +154,8 @@ def test_minibatches_of_the_lean_buffer_are_those_of_sb3s(masked: bool, several:
                 else [(before, after)]
             )
             for a, b in parts:
-                assert torch.equal(torch.as_tensor(a), torch.as_tensor(b))
+                in_place = b.stack[b.rows] if isinstance(b, Images) else b
+                assert torch.equal(torch.as_tensor(a), torch.as_tensor(in_place))
 
 
 def test_which_trainings_have_compiled_layers() -> None:
