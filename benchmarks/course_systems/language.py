@@ -59,10 +59,10 @@ EPISODES = 4
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64)
 
-LIMITS = (2, 4, 8, 16)
+LIMITS = (2, 4, 8)
 """n of the part ``limit``."""
 
-SAMPLE, TRAINED_SAMPLE = 512, 32
+SAMPLE, TRAINED_SAMPLE = 256, 16
 """Texts of every prompt by the pre-trained model and by a trained one."""
 
 
