@@ -62,7 +62,7 @@ COUNTS = (1, 2, 4, 8, 16, 32, 64)
 LIMITS = (2, 4, 8)
 """n of the part ``limit``."""
 
-SAMPLE, TRAINED_SAMPLE = 256, 16
+SAMPLE, TRAINED_SAMPLE = 128, 16
 """Texts of every prompt by the pre-trained model and by a trained one."""
 
 
