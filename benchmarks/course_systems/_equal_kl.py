@@ -6,8 +6,8 @@ ascending order the j-th is the best of n that are drawn without replacement wit
     C(j − 1, n − 1) / C(N, n),
 
 which Γ gives for real n as well, so that there is a best of n for every KL log n − (n − 1)/n. The policy with
-the most reward at a KL is a weighting, too, by exp(r/β). Gui et al. 2024 (arXiv 2406.00832) show that the
-former is nearly as good as any policy can be.
+the most reward at a KL is a weighting, too, by exp(r/β). Gui et al. 2024 (arXiv 2406.00832) show that among
+such weightings the former is nearly optimal in the share of comparisons that are won.
 """
 
 from __future__ import annotations
