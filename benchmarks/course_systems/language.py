@@ -8,6 +8,9 @@ Parts:
 - ``penalty``: grpo with several weights of the KL penalty, over training: what the reward model gives, and
   what people's held-out ratings say.
 - ``algorithms``: rlhf-ppo, rejection-sampling and dpo beside grpo.
+- ``limit``: the most that any policy can have at the KL of the best of n with this reward model.
+- ``equal-kl``: grpo with more and smaller steps on every prompt, beside the best of n on the same prompts
+  with the real n whose KL is the same.
 
 Prints one JSON document, Markdown tables on stderr, and writes pictures to ``--out``.
 """
@@ -27,8 +30,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from benchmarks.course_systems._equal_kl import Texts, begun, compared, judged, limits
 from sandbox.api import Policy, TrainContext
 from sandbox.envs.make import make_training
 from sandbox.envs.models import models_of
@@ -37,17 +40,16 @@ from sandbox.scenarios.resolve import ResolvedScenario, load_scenario
 from sandbox.training.plan import make_plan
 from sandbox_language.config import LanguageConfig
 from sandbox_language.env import make_texts_vec
-from sandbox_language.grammar import is_sentence
 from sandbox_language.networks.load import material
-from sandbox_language.networks.reward_model import reward_model
-from sandbox_language.ratings import HELD_OUT, rating
 
-Array = NDArray[Any]
 KL_TICKS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 Table = list[dict[str, Any]]
 
-PARTS = ("best-of-n", "penalty", "algorithms")
+DRAWN = ("best-of-n", "penalty", "algorithms")
+"""Parts that the picture of the frontier needs."""
+
+PARTS = (*DRAWN, "limit", "equal-kl")
 METRICS = ("true_reward", "score", "kl", "rating", "sentences", "perplexity", "distinct_2", "length")
 SHARES = (0.1, 0.25, 0.5, 1.0)
 """Of a training, after which a model is measured."""
@@ -56,6 +58,12 @@ EPISODES = 4
 """Episodes of 64 texts that measure a model."""
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64)
+
+LIMITS = (2, 4, 8)
+"""n of the part ``limit``."""
+
+SAMPLE, TRAINED_SAMPLE = 128, 16
+"""Texts of every prompt by the pre-trained model and by a trained one."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,16 @@ ALGORITHMS = (
     Variant("dpo, β = 0.1", "dpo", 0.0, steps=160),
 )
 
+SMALL_STEPS = (
+    Variant(
+        "grpo, β = 0.38, small steps",
+        "grpo",
+        0.38,
+        {"num_iterations": 4, "batch_size": 32},
+        steps=200_000,
+    ),
+)
+
 
 def main(arguments: Sequence[str]) -> int:
     """Train, measure, draw, tell."""
@@ -103,6 +121,14 @@ def main(arguments: Sequence[str]) -> int:
         if part in given.parts:
             tables[part] = trainings(variants, given.seeds, given.steps)
             _markdown(tables[part], ["agent", "steps", *METRICS, "least_true", "most_true", "cpu"])
+    if {"limit", "equal-kl"} & set(given.parts):
+        sample = every_prompt(SAMPLE)
+        if "limit" in given.parts:
+            tables["limit"] = limits(sample, LIMITS)
+            _markdown(tables["limit"], list(tables["limit"][0]))
+        if "equal-kl" in given.parts:
+            tables["equal-kl"] = at_equal_kl(sample, SMALL_STEPS, given.seeds, given.steps)
+            _markdown(tables["equal-kl"], list(tables["equal-kl"][0]))
     draw(tables, given.out)
     print(json.dumps(tables, indent=2))
     return 0
@@ -110,23 +136,17 @@ def main(arguments: Sequence[str]) -> int:
 
 def best_of_n(count: int, sizes: Sequence[int]) -> Table:
     """The best of n texts, by the reward model, on ``count`` prompts; the same texts serve every n."""
-    config = LanguageConfig()
-    shared, most = material(config), max(sizes)
+    shared, most = material(LanguageConfig()), max(sizes)
     rng = np.random.default_rng(10_000)
     prompts = rng.integers(len(shared.prompts), size=count)
-    windows = np.repeat(shared.prompts[prompts], most, axis=0)
-    limits = np.repeat(shared.starts[prompts] + config.tokens, most)
-    texts, _ = shared.model.complete(windows, limits, rng)
-    values = reward_model(config).values(texts).reshape(count, most)
-    words = [shared.model.model.text(text).split() for text in texts]
-    rated = np.array([rating(text, HELD_OUT) for text in words]).reshape(count, most)
-    sentence = np.array([is_sentence(text) for text in words]).reshape(count, most)
+    texts = judged(shared.model.complete(*begun(prompts, most), rng)[0], count)
     table = []
     for size in sizes:
         # Every prompt's texts are cut into groups of n, the best of each is taken.
-        best = values.reshape(count, -1, size).argmax(axis=2)[..., None]
+        best = texts.score.reshape(count, -1, size).argmax(axis=2)[..., None]
         score, value, right = (
-            np.take_along_axis(part.reshape(count, -1, size), best, 2) for part in (values, rated, sentence)
+            np.take_along_axis(part.reshape(count, -1, size), best, 2)
+            for part in (texts.score, texts.rating, texts.sentence)
         )
         table.append(
             {
@@ -140,6 +160,43 @@ def best_of_n(count: int, sizes: Sequence[int]) -> Table:
             }
         )
     return table
+
+
+def every_prompt(count: int) -> Texts:
+    """Texts of the pre-trained model on every prompt."""
+    shared = material(LanguageConfig())
+    prompts = np.arange(len(shared.prompts))
+    rng = np.random.default_rng(20_000)
+    return judged(shared.model.complete(*begun(prompts, count), rng)[0], len(prompts))
+
+
+def at_equal_kl(sample: Texts, variants: Sequence[Variant], seeds: int, steps: int) -> Table:
+    """Every variant's final policies beside the best of n with their KL, a row a seed."""
+    table: Table = []
+    for variant in variants:
+        for seed in range(seeds):
+            (last,) = learn(variant, seed, variant.steps or steps, _written, shares=(1.0,))
+            row = compared(sample, judged(last["windows"], len(sample.score)), last["kl"], seed)
+            table.append({"agent": variant.name, "seed": seed, **row, "cpu": last["cpu"]})
+            print(table[-1], file=sys.stderr, flush=True)
+    return table
+
+
+def _written(policy: Any, scenario: ResolvedScenario) -> dict[str, Any]:
+    """Texts of a policy on every prompt, and its KL on each: the mean of log π − log π₀ over them."""
+    policy.bind(None, models_of(scenario))
+    policy.reset(0, 0)
+    reference = material(LanguageConfig()).model
+    prompts = np.arange(len(material(LanguageConfig()).prompts))
+    windows, limits = begun(prompts, TRAINED_SAMPLE)
+    ratio = np.zeros(len(windows))
+    while (writing := ~reference.finished(windows, limits)).any():
+        rows = np.flatnonzero(writing)
+        tokens, known = policy.draw(windows, writing)
+        before = reference.next_log_probs(windows[rows])[np.arange(len(rows)), tokens[rows]]
+        ratio[rows] += known[rows] - before
+        windows[rows, (windows[rows] != reference.model.blank).sum(axis=1)] = tokens[rows]
+    return {"windows": windows, "kl": ratio.reshape(len(prompts), -1).mean(axis=1)}
 
 
 def trainings(variants: Sequence[Variant], seeds: int, steps: int) -> Table:
@@ -158,8 +215,14 @@ def trainings(variants: Sequence[Variant], seeds: int, steps: int) -> Table:
     return table
 
 
-def learn(variant: Variant, seed: int, steps: int) -> Table:
-    """Train once; figures after the shares of `SHARES`."""
+def learn(
+    variant: Variant,
+    seed: int,
+    steps: int,
+    look: Callable[[Any, ResolvedScenario], dict[str, Any]] | None = None,
+    shares: Sequence[float] = SHARES,
+) -> Table:
+    """Train once; what ``look`` (`measure` if absent) sees of the policy after shares of the training."""
     scenario = load_scenario("language/reviews", (), (f"kl={-variant.penalty}",))
     plan = make_plan(scenario, variant.algo, seed=seed, steps=steps, hp=variant.hp)
     curve: Table = []
@@ -167,9 +230,9 @@ def learn(variant: Variant, seed: int, steps: int) -> Table:
 
     def update(done: int, policy: Callable[[], Policy], *more: Any, **named: Any) -> None:
         nonlocal used, begun
-        if len(curve) < len(SHARES) and done >= SHARES[len(curve)] * steps:
+        if len(curve) < len(shares) and done >= shares[len(curve)] * steps:
             used += time.process_time() - begun
-            curve.append({"steps": done, "cpu": used, **measure(policy(), scenario)})
+            curve.append({"steps": done, "cpu": used, **(look or measure)(policy(), scenario)})
             begun = time.process_time()
 
     resolve(plan.algorithm.train)(
@@ -210,7 +273,7 @@ def draw(tables: Mapping[str, Table], out: Path) -> None:
     """Pictures of what there is."""
     if "penalty" in tables:
         draw_overoptimisation(tables["penalty"], out / "language-overoptimisation.png")
-    if set(PARTS) <= set(tables):
+    if set(DRAWN) <= set(tables):
         draw_frontier(tables, out / "language-frontier.png")
 
 

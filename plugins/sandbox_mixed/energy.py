@@ -13,6 +13,9 @@ cut-off, and zero above it when braking harder than a_b(v) = a0 + a1 v + a3 v².
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sandbox_mixed.jit import njit
 
 DENSITY = 749.0
@@ -24,6 +27,16 @@ C0, C1, C3 = 0.22498, 0.021292, 3.7654e-05
 P0, P1, P2 = 0.17419, 0.094617, 0.00071347
 Q1 = 0.02884
 A0, A1, A3 = -0.26854, -0.0015267, -0.00032843
+
+
+def kinetic_fuel(speed: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fuel that it takes to reach a speed from standstill by the part of the rate linear in a, g.
+
+    It is the integral of p0 + p1 v + p2 v² over v. What is burned beyond its change is not in the vehicle's
+    speed: rolling, drag, idling, and what brakes have turned into heat.
+    """
+    fuel: NDArray[np.float64] = P0 * speed + P1 * speed**2 / 2.0 + P2 * speed**3 / 3.0
+    return fuel
 
 
 @njit

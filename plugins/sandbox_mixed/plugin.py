@@ -120,7 +120,7 @@ RING = Task(
 
 PLATOON = Task(
     name="platoon",
-    version=3,
+    version=4,
     title="An automated vehicle and a platoon behind a leader with a recorded speed",
     config="sandbox_mixed.config:PlatoonConfig",
     make="sandbox_mixed.platoon.core:make",
@@ -165,7 +165,7 @@ RING_AGENTS = replace(
 PLATOON_AGENTS = replace(
     PLATOON,
     name="platoon-agents",
-    version=2,
+    version=3,
     title="The platoon with several automated vehicles, each of them an agent",
     agents="parallel",
     make="sandbox_mixed.agents:make_platoon",

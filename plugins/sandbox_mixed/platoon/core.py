@@ -12,7 +12,7 @@ from sandbox.api.types import Array, Bools, Json
 from sandbox_mixed.car_following import equilibrium_gap
 from sandbox_mixed.config import PlatoonConfig
 from sandbox_mixed.controllers import AdaptiveCruise, ProportionalIntegral
-from sandbox_mixed.energy import DENSITY
+from sandbox_mixed.energy import DENSITY, kinetic_fuel
 from sandbox_mixed.kernels import (
     ANY_GAP,
     COLUMNS,
@@ -123,6 +123,7 @@ class Platoon:
         steps = config.decision_steps
         columns = np.minimum(self.time, self.decisions - 1)[:, None] * steps + np.arange(steps)
         leader = np.take_along_axis(self.leader, columns, axis=1)
+        before = self._kinetic_fuel()
         traffic.advance(actions.astype(np.float64) * config.max_acceleration, self.human, leader)
         self.human = False
         self._account()
@@ -130,11 +131,12 @@ class Platoon:
         followers = traffic.lanes.speed.shape[1] - 1
         return Interval(
             fuel=tally[:, FUEL] / (followers * traffic.interval),
+            lost=(tally[:, FUEL] / followers - (self._kinetic_fuel() - before)) / traffic.interval,
             wide=self.too_wide().mean(1),
             effort=tally[:, JERKINESS] / steps,
             correction=tally[:, CORRECTION] / steps,
             speed=tally[:, SPEED] / steps,
-            spacing=self.spacing() / 10.0,
+            spacing=(self.spacing() - self._uniform_spacing()) / 10.0,
             collision=traffic.lanes.collided.astype(np.float64),
         )
 
@@ -149,6 +151,21 @@ class Platoon:
         """Mean of the vehicles from the leader to the last, m, shape ``(rows,)``."""
         position = self.traffic.lanes.position
         mean: Floats = (position[:, -1] - position[:, 0]) / (position.shape[1] - 1)
+        return mean
+
+    def _uniform_spacing(self) -> Floats:
+        """That of uniform flow at the vehicles' present speeds, its mean, m, shape ``(rows,)``."""
+        driver = self.config.driver.idm()
+        speed = np.minimum(self.traffic.lanes.speed[:, :-1], 0.95 * driver.desired_speed)
+        gap = (driver.standstill + speed * driver.headway) / np.sqrt(
+            1.0 - (speed / driver.desired_speed) ** driver.exponent
+        )
+        mean: Floats = gap.mean(1) + driver.length
+        return mean
+
+    def _kinetic_fuel(self) -> Floats:
+        """In the speeds of the vehicles behind the leader, their mean, g, shape ``(rows,)``."""
+        mean: Floats = kinetic_fuel(self.traffic.lanes.speed[:, :-1]).mean(1)
         return mean
 
     def _account(self) -> None:

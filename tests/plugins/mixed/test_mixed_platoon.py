@@ -9,8 +9,9 @@ import pytest
 
 from sandbox.api import BrokenFileError, InvalidValueError
 from sandbox_mixed.baselines import human
-from sandbox_mixed.config import PlatoonConfig
-from sandbox_mixed.energy import DENSITY, fuel_rate
+from sandbox_mixed.car_following import equilibrium_gap
+from sandbox_mixed.config import DriverConfig, PlatoonConfig
+from sandbox_mixed.energy import DENSITY, fuel_rate, kinetic_fuel
 from sandbox_mixed.platoon.core import make, make_vec
 from sandbox_mixed.platoon.reward import REWARDS
 from sandbox_mixed.platoon.traces import generate_speeds, read_trace, write_trace
@@ -142,14 +143,49 @@ def test_history_returns_with_the_state():
     assert np.array_equal(envs.step(action)[0], first)
 
 
-def test_spacing_is_what_throughput_is_made_of():
+def test_spacing_is_what_throughput_is_made_of_and_nothing_in_uniform_flow(tmp_path: Path):
     env = make(PlatoonConfig(horizon=20.0, platoon=3), REWARD)
     env.reset(seed=0)
     spacings, over, info = [], False, {}
     while not over:
         _, _, terminated, truncated, info = env.step(np.zeros(1, np.float32))
-        spacings.append(10.0 * info["reward_terms"]["spacing"])
+        speeds = env.core.traffic.lanes.speed[0, :-1]
+        uniform = np.mean([equilibrium_gap(speed, env.core.config.driver.idm()) for speed in speeds]) + 5.0
+        spacings.append(10.0 * info["reward_terms"]["spacing"] + uniform)
         over = terminated or truncated
     metrics = info["metrics"]
     assert metrics["spacing"] == pytest.approx(np.mean(spacings), rel=1e-6)
     assert metrics["throughput"] == pytest.approx(3600 * metrics["speed"] / np.mean(spacings), rel=1e-6)
+
+    (tmp_path / "made.csv").write_text("time,speed\n0,10\n100,10\n")
+    steady = PlatoonConfig(trace=str(tmp_path / "made.csv"), horizon=20.0, driver=DriverConfig(noise=0.0))
+    env = make(steady, REWARD)
+    env.reset(seed=0)
+    assert env.step(np.zeros(1, np.float32))[4]["reward_terms"]["spacing"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_lost_fuel_is_the_fuel_of_an_episode_but_for_the_speeds_at_its_ends():
+    env = make(PlatoonConfig(horizon=60.0, platoon=3), REWARD)
+    env.reset(seed=3)
+    core, totals, over = env.core, {"lost": 0.0, "fuel": 0.0}, False
+    first = kinetic_fuel(core.traffic.lanes.speed[0, :-1]).mean()
+    env.action_space.seed(0)
+    while not over:
+        _, _, terminated, truncated, info = env.step(env.action_space.sample())
+        for name in totals:
+            totals[name] += info["reward_terms"][name] * core.traffic.interval
+        over = terminated or truncated
+    last = kinetic_fuel(core.traffic.lanes.speed[0, :-1]).mean()
+    assert totals["lost"] == pytest.approx(totals["fuel"] - (last - first), rel=1e-6)
+    assert abs(last - first) > 0.5
+
+
+def test_a_vehicle_that_speeds_up_loses_less_fuel_than_it_burns_and_one_that_brakes_more():
+    speed, dt = 10.0, 0.1
+    for change, sign in ((1.0, 1.0), (-1.0, -1.0)):
+        burned = fuel_rate(speed, change) * dt
+        kinetic = np.diff(kinetic_fuel(np.array([speed - change * dt / 2, speed + change * dt / 2])))[0]
+        assert np.sign(kinetic) == sign
+        steady = fuel_rate(speed, 0.0) * dt
+        lost = burned - kinetic
+        assert lost == pytest.approx(steady, rel=0.7) if change > 0 else lost > 2 * steady
