@@ -160,7 +160,7 @@ def measure_transition(
         velocity=kinematics.body_velocity(root.kind, root_position, root_velocity),
         vertical_speed=kinematics.vertical_velocity(root.kind, root_velocity),
         height_error=root.height(qpos) - ground - robot.rules.target_height,
-        command=state.command,
+        command=state.command.copy(),  # new ones may be drawn before terms are evaluated
         up=kinematics.upright(root.kind, root_position),
         contacts=contacts,
         max_contact_cost=robot.rules.robot.max_contact_cost,

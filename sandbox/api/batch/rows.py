@@ -68,14 +68,15 @@ class Rows:
         else:
             for name, function, _ in self._terms:
                 value = function(transition)
-                if type(value) is not _ARRAY or value.dtype is not _DOUBLE or value.size != 1:
+                if type(value) is not _ARRAY or value.size != 1:
                     total, terms = self._valued(transition)
                     return float(total[0]), {name: float(each[0]) for name, each in terms.items()}
-                values[name] = value.item()
+                # A term of another precision is weighed in its own, as in a batch.
+                values[name] = value.item() if value.dtype is _DOUBLE else value.reshape(-1)[0]
         reward = 0.0
         for name, _, weight in self._weighted:
-            reward += weight * values[name]
-        return reward, values
+            reward += float(weight * values[name])
+        return reward, {name: float(value) for name, value in values.items()}
 
     def _valued(self, transition: Any) -> tuple[Array, dict[str, Array]]:
         shape, terms, by_row = self.value_shape, {}, type(transition) is list
@@ -84,6 +85,8 @@ class Rows:
             terms[name] = value if type(value) is _ARRAY and value.shape == shape else _of_shape(value, shape)
         (name, _, weight), *others = self._weighted
         total = weight * terms[name]
+        if total.dtype is not _DOUBLE:
+            total = total.astype(float)  # what is added to it in place would be rounded
         total += 0.0  # as there: a lone term of zero gives 0 and not -0
         for name, _, weight in others:
             total += weight * terms[name]
@@ -120,8 +123,12 @@ class Rows:
             info["action_mask"] = np.array(self._masks(), np.bool_)
             info["_action_mask"] = self.everyone
         if self._info is not None:
-            for name, values in self._info().items():
-                info[name], info[f"_{name}"] = np.array(values), self.everyone
+            given = self._info()
+            for name, values in given.items():
+                if not name.startswith("_"):
+                    there = given.get(f"_{name}")
+                    info[name] = np.array(values)
+                    info[f"_{name}"] = self.everyone if there is None else np.array(there)
         return info
 
     def present_again(self, info: Info, rows: Array) -> Info:
