@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from sandbox.api import batched
-from sandbox_locomotion.arrays import Array, Flags, Floats, Rows
+from sandbox_locomotion.arrays import Array, Flags, Floats, Rows, any_true
 from sandbox_locomotion.baselines.reference import reference_gait
 from sandbox_locomotion.config import LocomotionConfig
 from sandbox_locomotion.observations import Observer, StateSensor
@@ -105,7 +105,7 @@ class RobotCore:
         if self.simulation.config.command_speed is not None:
             info["command"] = self.simulation.state.command
         failed = self.simulation.failed
-        if failed.any():
+        if any_true(failed):
             messages = np.full(len(failed), None, object)
             for row in np.flatnonzero(failed).tolist():
                 messages[row] = self.simulation.failure_message(row)

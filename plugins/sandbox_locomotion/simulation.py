@@ -17,7 +17,7 @@ import numpy as np
 
 from sandbox.api import InvalidValueError
 from sandbox_locomotion import conditions, dynamics
-from sandbox_locomotion.arrays import Array, Flags, Floats
+from sandbox_locomotion.arrays import Array, Flags, Floats, any_true
 from sandbox_locomotion.config import LocomotionConfig
 from sandbox_locomotion.imitation import ReferenceGait, errors_between, pose_of
 from sandbox_locomotion.metrics import add_step, episode_metrics, zero_sums
@@ -157,7 +157,7 @@ class Simulation:
         robot, state, physics = self.robot, self.state, self.physics
         action = dynamics.clip_action(actions, robot.action_space)
         bad = self._bad_actions = dynamics.not_finite(np.asarray(actions))
-        if bad.any():
+        if any_true(bad):
             action[bad] = robot.rest
         physics.view("CTRL")[:] = dynamics.motor_control(robot, state, action)
         conditions.update_pushes(robot, physics, state, self.rngs)
@@ -165,7 +165,7 @@ class Simulation:
         physics.step(robot.frame_skip)
         state.elapsed[:] += 1
         failed = dynamics.diverged(physics.motion) | bad
-        if failed.any():
+        if any_true(failed):
             self._undo(failed, before)
         step = self._measure(action)
         state.previous[:] = action

@@ -27,6 +27,7 @@ class Rows:
         self.core, self.num_envs = core, num_envs
         self._terms = [(term.name, term.fn, term.weight) for term in reward.terms]
         self._weighted = [term for term in self._terms if term[2]] or self._terms
+        self._counted = [(*term, term in self._weighted) for term in self._terms]
         self.shape: tuple[int, ...] = (num_envs,)
         """Shape of ends."""
         self.value_shape: tuple[int, ...] = self.shape
@@ -63,20 +64,23 @@ class Rows:
         """As `step`, for a core of one row: numbers, the same to the last bit."""
         transition = self.core.step(actions)
         values: dict[str, float] = {}
+        reward = 0.0
         if type(transition) is list:
             values = {name: float(function(transition[0])) for name, function, _ in self._terms}
+            for name, _, weight in self._weighted:
+                reward += weight * values[name]
         else:
-            for name, function, _ in self._terms:
+            for name, function, weight, counts in self._counted:
                 value = function(transition)
                 if type(value) is not _ARRAY or value.size != 1:
                     total, terms = self._valued(transition)
                     return float(total[0]), {name: float(each[0]) for name, each in terms.items()}
                 # A term of another precision is weighed in its own, as in a batch.
-                values[name] = value.item() if value.dtype is _DOUBLE else value.reshape(-1)[0]
-        reward = 0.0
-        for name, _, weight in self._weighted:
-            reward += float(weight * values[name])
-        return reward, {name: float(value) for name, value in values.items()}
+                number = value.item() if value.dtype is _DOUBLE else value.reshape(-1)[0]
+                values[name] = float(number)
+                if counts:
+                    reward += float(weight * number)
+        return reward, values
 
     def _valued(self, transition: Any) -> tuple[Array, dict[str, Array]]:
         shape, terms, by_row = self.value_shape, {}, type(transition) is list
