@@ -14,6 +14,7 @@ from sandbox.api.errors import BrokenFileError, InvalidValueError
 from sandbox.api.types import Json
 from sandbox.records.base import encode_json
 from sandbox.registry.discover import registry
+from sandbox.testing.causes import parameters_with_effect, without_effect
 from sandbox.testing.play import COMPARED, Answer, Chooser, steps
 from sandbox.testing.subjects import Subject
 from sandbox.testing.survey import LONGEST, SEEDS
@@ -28,7 +29,7 @@ DIGITS = 5
 
 
 def locked(subject: Subject) -> None:
-    """The episode is the one in the plugin's lock file, unless the task's version was raised since."""
+    """An episode and what parameters affect are as in the lock file, unless the version was raised since."""
     known = _read(lock_file(subject)).get(subject.name)
     if known is None:
         raise NotApplicable(f"{NAME} does not list it: plugin check {subject.domain.name} --lock does")
@@ -46,6 +47,11 @@ def locked(subject: Subject) -> None:
         raise Violation(
             f"{', '.join(parted)} of the episode with seed {SEEDS[0]} differ from those in {NAME}, but the "
             f"task is still of version {known['version']}: raise Task.version, or take the change back"
+        )
+    if silent := without_effect(subject, known.get("effective", ())):
+        raise Violation(
+            f"config.{', config.'.join(silent)} has no effect any more, as it had when {NAME} was written, "
+            f"but the task is of version {known['version']} still: raise Task.version, or take the change back"
         )
 
 
@@ -81,7 +87,11 @@ def write_lock(chosen: list[Subject]) -> Path:
         InvalidValueError: If it cannot be written.
     """
     path = lock_file(chosen[0])
-    entries = {subject.name: episode(subject) for subject in chosen if not subject.missing}
+    entries = {
+        subject.name: episode(subject) | {"effective": parameters_with_effect(subject)}
+        for subject in chosen
+        if not subject.missing
+    }
     content = encode_json({**_read(path), **entries}, indent=2)
     try:
         path.write_bytes(content)

@@ -206,6 +206,18 @@ def checked(folder, *more):
     return {(each["task"], each["check"]): each for each in document["checks"]}
 
 
+def test_a_parameter_that_loses_its_effect_breaks_the_lock_though_the_episode_is_the_same(copied):
+    code = copied / "toy_regulator.py"
+    before = code.read_text()
+    after = before.replace("rng.uniform(-config.spread, config.spread,", "rng.uniform(-1.0, 1.0,")
+    assert after != before
+    code.write_text(after)
+    told = checked(copied, "--only", "locked")["toy/regulator", "locked"]
+    assert told["status"] == "failed"
+    assert "config.spread has no effect any more" in told["message"]
+    assert "raise Task.version" in told["message"]
+
+
 def test_a_change_without_another_version_breaks_the_lock(copied):
     only = ("--only", "locked", "--only", "parameters-matter")
     code = copied / "toy_regulator.py"
