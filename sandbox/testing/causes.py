@@ -123,8 +123,11 @@ def parameters_matter(subject: Subject) -> str:
 
 
 def parameters_with_effect(subject: Subject) -> list[str]:
-    """Parameters of which another value changes something in the first steps that the survey played."""
-    trace = _first_steps(subject)
+    """Parameters of which another value changes something in the first steps that the survey played.
+
+    In tasks that are not cheap these are few: a parameter without effect takes several episodes of them.
+    """
+    trace = _first_steps(subject, STEPS if subject.task.cheap else STEPS // 10)
     return [name for name in type(subject.scenario.config).model_fields if _has_effect(subject, name, trace)]
 
 
@@ -323,9 +326,9 @@ def _size(action: Element) -> float:
     return float(np.asarray(action).sum())
 
 
-def _first_steps(subject: Subject) -> Trace:
+def _first_steps(subject: Subject, limit: int = STEPS) -> Trace:
     """What is played again with other parameters."""
-    return subject.survey.trace.upto(min(subject.survey.first, STEPS))
+    return subject.survey.trace.upto(min(subject.survey.first, limit))
 
 
 def _has_effect(subject: Subject, name: str, trace: Trace) -> bool:
