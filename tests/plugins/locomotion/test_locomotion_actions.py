@@ -114,7 +114,7 @@ def test_in_a_batch_an_action_that_is_not_finite_ends_its_own_episode_only():
     assert np.isfinite(reward).all()
     assert np.isfinite(observation).all()
     assert np.array_equal(observation[[0, 2]], expected[[0, 2]])
-    assert info["_failure"].tolist() == [False, True, False]
+    assert info["final_info"]["_failure"].tolist() == [False, True, False]
     assert info["final_info"]["metrics"]["failures"][1] == 1
     actions[1, 4] = 0
     *_, info = envs.step(actions)

@@ -143,9 +143,9 @@ def test_planning_does_not_change_the_environment():
     env.reset(seed=0)
     policy = sampling_mpc.predictive_sampling(env)
     policy.reset(1, 0)
-    before = env.unwrapped.get_state()["simulation"]["physics"]
+    before = env.unwrapped.get_state()["core"]["physics"]
     policy.act(None)
-    assert np.array_equal(before, env.unwrapped.get_state()["simulation"]["physics"])
+    assert np.array_equal(before, env.unwrapped.get_state()["core"]["physics"])
     env.close()
 
 

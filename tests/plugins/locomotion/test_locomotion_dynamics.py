@@ -78,7 +78,7 @@ def test_the_forward_speed_of_a_step_is_the_distance_covered_divided_by_its_leng
     before = simulation.physics.qpos[0, 0]
     result = simulation.step(np.full((1, 3), 0.5))
     after = simulation.physics.qpos[0, 0]
-    assert result.terms["forward"][0] == pytest.approx((after - before) / 0.008)
+    assert result.forward_speed[0] == pytest.approx((after - before) / 0.008)
     assert simulation.sums["travelled"][0] == pytest.approx(after - before)
 
 

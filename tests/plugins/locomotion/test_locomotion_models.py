@@ -66,8 +66,8 @@ def test_a_heavier_model_moves_differently(ant):
     change(ant, 'density="5.0"', 'density="20.0"')
     heavy, standard = make(ant), sandbox.make("locomotion/ant")
     heavy.reset(seed=1), standard.reset(seed=1)
-    mass = standard.simulation.robot.anatomy.mass
-    assert heavy.simulation.robot.anatomy.mass == pytest.approx(4 * mass)  # mass is density times volume
+    mass = standard.core.simulation.robot.anatomy.mass
+    assert heavy.core.simulation.robot.anatomy.mass == pytest.approx(4 * mass)  # mass is density times volume
     assert not np.array_equal(heavy.step(np.ones(8))[0], standard.step(np.ones(8))[0])
 
 

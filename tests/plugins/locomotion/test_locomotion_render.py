@@ -50,9 +50,9 @@ def test_text_is_written_into_the_upper_left_corner(env):
 
 
 def test_rendering_does_not_change_the_physics(env):
-    state = env.unwrapped.get_state()["simulation"]["physics"]
+    state = env.unwrapped.get_state()["core"]["physics"]
     env.render()
-    assert np.array_equal(state, env.unwrapped.get_state()["simulation"]["physics"])
+    assert np.array_equal(state, env.unwrapped.get_state()["core"]["physics"])
 
 
 def test_the_ground_is_infinite_and_its_tiles_keep_their_size(env):

@@ -188,7 +188,7 @@ def test_divergence_in_a_worker_is_counted_as_a_failure(at_once):
     envs.unwrapped.core.simulation.physics.qvel[:] = 1e9
     with pytest.warns(UserWarning, match="diverged"):
         *_, info = envs.step(np.zeros(envs.action_space.shape, np.float32))
-    assert info["_failure"].all()
+    assert info["final_info"]["_failure"].all()
     envs.close()
 
 
