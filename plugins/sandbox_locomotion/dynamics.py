@@ -44,7 +44,8 @@ def motor_control(robot: RobotModel, state: EpisodeState, action: Array) -> Arra
 
 def not_finite(actions: Array) -> Flags:
     """Whether an action holds NaN or infinity, ``(n,)``."""
-    return np.logical_not(np.logical_and.reduce(np.isfinite(actions), 1))
+    bad: Flags = np.logical_not(np.logical_and.reduce(np.isfinite(actions), 1))
+    return bad
 
 
 def diverged(motion: Floats) -> Flags:
