@@ -157,7 +157,7 @@ def _bare(robot: str, cores: int) -> Callable[[float], float]:
 
     import sandbox
 
-    constants = sandbox.make(f"locomotion/{robot}").unwrapped.simulation.robot
+    constants = sandbox.make(f"locomotion/{robot}").unwrapped.core.simulation.robot
     model, data = constants.mj_model, mujoco.MjData(constants.mj_model)
     controls = np.random.default_rng(0).uniform(-1, 1, (16, model.nu))
 

@@ -79,8 +79,15 @@ def heavy_imports(command: str) -> list[str]:
 
 def _call(program: str, command: str) -> tuple[float, str]:
     start = time.perf_counter()
+    # As users have it: with bytecode that is kept.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
-        [sys.executable, "-c", program, command], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", program, command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=environment,
     )
     seconds = time.perf_counter() - start
     if done.returncode != 0:

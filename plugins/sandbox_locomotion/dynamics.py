@@ -6,7 +6,7 @@ import gymnasium as gym
 import numpy as np
 
 from sandbox_locomotion import kinematics
-from sandbox_locomotion.arrays import Array, Flags, Floats
+from sandbox_locomotion.arrays import Array, Flags, Floats, row_sums
 from sandbox_locomotion.models.robot_model import RobotModel
 from sandbox_locomotion.models.terrain import height_at, uses_height_field
 from sandbox_locomotion.physics.batch import Physics
@@ -44,13 +44,14 @@ def motor_control(robot: RobotModel, state: EpisodeState, action: Array) -> Arra
 
 def not_finite(actions: Array) -> Flags:
     """Whether an action holds NaN or infinity, ``(n,)``."""
-    return np.asarray(~np.isfinite(actions).all(1))
+    bad: Flags = np.logical_not(np.logical_and.reduce(np.isfinite(actions), 1))
+    return bad
 
 
 def diverged(motion: Floats) -> Flags:
     """Whether a position or velocity is not finite or beyond `MAX_MOTION`, ``(n,)``."""
     magnitude = np.abs(motion)
-    if magnitude.max() < MAX_MOTION:  # false for NaN
+    if np.maximum.reduce(magnitude, None) < MAX_MOTION:  # false for NaN
         return np.zeros(len(motion), np.bool_)
     result: Flags = np.any(~(magnitude < MAX_MOTION), 1)
     return result
@@ -59,7 +60,9 @@ def diverged(motion: Floats) -> Flags:
 def ground_height(robot: RobotModel, heights: Floats, qpos: Floats) -> Floats:
     """Height of the ground below every root, m, ``(n,)``; ``heights`` as in `EpisodeState`."""
     if not uses_height_field(robot.config):
-        return np.full(len(qpos), robot.anatomy.ground)
+        ground: Floats = np.empty(len(qpos))
+        ground.fill(robot.anatomy.ground)
+        return ground
     root = robot.anatomy.root.position(qpos)
     y = root[:, 1] if robot.anatomy.root.kind == "free" else np.zeros(len(qpos))
     points = zip(heights, root[:, 0], y, strict=True)
@@ -112,16 +115,17 @@ def feet_position(robot: RobotModel, physics: Physics) -> Floats:
 def measure_contacts(robot: RobotModel, physics: Physics, state: EpisodeState) -> Contacts:
     """Contacts after a step; advances ``air`` and ``feet_before`` of the state."""
     feet, air = feet_position(robot, physics), state.air
-    foot_speed = np.sqrt(np.square(feet - state.feet_before).sum(2)) / robot.dt
+    foot_speed = np.sqrt(row_sums(np.square(feet - state.feet_before))) / robot.dt
     state.feet_before[:] = feet
     forces = physics.fields["cfrc_ext"]
-    touching = np.square(forces.take(robot.anatomy.feet, 1)).sum(-1) > MIN_SQUARED_FORCE
+    touching = row_sums(np.square(forces.take(robot.anatomy.feet, 1))) > MIN_SQUARED_FORCE
     air_time = np.where(touching & (air > 0), air, SWING_TIME)
     air[:] = np.where(touching, 0.0, air + robot.dt)
     if len(robot.anatomy.bodies) < robot.mj_model.nbody - 1:  # the scene's own contacts are not the robot's
         forces = forces[:, robot.anatomy.bodies]
     if robot.rules.robot.contact_force_range is not None:
-        forces = np.clip(forces, *robot.rules.robot.contact_force_range)
+        low, high = robot.rules.robot.contact_force_range
+        forces = np.minimum(np.maximum(forces, low), high)
     return Contacts(touching, foot_speed, air_time, forces.reshape(len(forces), -1))
 
 
@@ -160,7 +164,7 @@ def measure_transition(
         velocity=kinematics.body_velocity(root.kind, root_position, root_velocity),
         vertical_speed=kinematics.vertical_velocity(root.kind, root_velocity),
         height_error=root.height(qpos) - ground - robot.rules.target_height,
-        command=state.command,
+        command=state.command.copy(),  # new ones may be drawn before terms are evaluated
         up=kinematics.upright(root.kind, root_position),
         contacts=contacts,
         max_contact_cost=robot.rules.robot.max_contact_cost,

@@ -53,7 +53,7 @@ Kind = tuple[str, str, str]
 
 def observation_fields(env: Any) -> list[ObservationField]:
     """What the numbers of an observation are: a camera's pixels, or the state, oldest frame first."""
-    simulation: Simulation = env.simulation
+    simulation: Simulation = env.core.simulation
     frames = simulation.config.frame_stack
     if simulation.config.observation == "camera":
         size = simulation.config.camera_size

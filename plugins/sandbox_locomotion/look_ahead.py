@@ -29,7 +29,8 @@ class LocomotionSimulator:
     def __init__(self, config: LocomotionConfig, reward: RewardSpec, num_envs: int) -> None:
         changes = {"observation": "state", "noise_position": 0.0, "noise_velocity": 0.0, "imitate": False}
         plain = config.model_copy(update=changes)
-        self.simulation = Simulation(plain, reward, num_envs, config.threads, fast=config.fast)
+        self.reward = reward
+        self.simulation = Simulation(plain, num_envs, config.threads, fast=config.fast)
         if self.simulation.robot.varies:
             self.close()
             raise InvalidValueError(
@@ -43,7 +44,7 @@ class LocomotionSimulator:
         self, env: Any, rows: NDArray[np.int64], streams: NDArray[np.int64], rng: np.random.Generator
     ) -> None:
         """Begin in the present state of robots; commands and pushes to come are drawn anew."""
-        played, copies = env.simulation, self.simulation
+        played, copies = env.core.simulation, self.simulation
         copies.physics.state[:] = played.physics.state[rows]
         for name in copies.physics.gathered:
             copies.physics.fields[name][:] = played.physics.fields[name][rows]
@@ -67,10 +68,11 @@ class LocomotionSimulator:
 
     def step(self, actions: Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """One control step."""
-        result = self.simulation.step(actions)
+        step = self.simulation.step(actions)
+        reward = np.asarray(self.reward(step).total, np.float64)
         if self._observer is not None:
             self._observer.update()
-        return np.asarray(result.reward, np.float64), np.asarray(result.terminated, np.bool_)
+        return reward, self.simulation.terminated
 
     def close(self) -> None:
         """Stop threads and worker processes."""

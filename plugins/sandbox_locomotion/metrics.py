@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sandbox_locomotion.arrays import Flags, Floats
+from sandbox_locomotion.arrays import Flags, Floats, row_sums
 from sandbox_locomotion.transition import Transition
 
 MIN_DISTANCE = 1.0
@@ -33,7 +33,7 @@ def add_step(sums: Sums, step: Transition, commanded: bool) -> None:
     if not commanded:
         return
     error = step.velocity - step.command
-    sums["velocity_error"] += np.sqrt(np.square(error[:, :2]).sum(-1))
+    sums["velocity_error"] += np.sqrt(row_sums(np.square(error[:, :2])))
     sums["turn_error"] += np.abs(error[:, 2])
 
 

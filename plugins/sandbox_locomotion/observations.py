@@ -130,15 +130,16 @@ class StateSensor:
     def _joints(self, rows: Rows, qpos: Floats, qvel: Floats) -> list[Floats]:
         simulation, robot = self._simulation, self._simulation.robot
         root, rules = robot.anatomy.root, robot.rules.robot
-        if root.height_column is not None and uses_height_field(simulation.config):
+        if uses_height_field(simulation.config) and root.height_column is not None:
             qpos[:, root.height_column] -= root.height_sign * simulation.ground()[rows]
         if rules.velocity_clip is not None:
-            qvel = np.clip(qvel, -rules.velocity_clip, rules.velocity_clip)
+            qvel = np.minimum(np.maximum(qvel, -rules.velocity_clip), rules.velocity_clip)
         parts = [qpos[:, robot.observed_qpos], qvel[:, robot.anatomy.dofs]]
         for name in self._extra_fields:
             values = simulation.physics.fields[name][rows]
             if name == "cfrc_ext" and rules.contact_force_range is not None:
-                values = np.clip(values, *rules.contact_force_range)
+                low, high = rules.contact_force_range
+                values = np.minimum(np.maximum(values, low), high)  # as np.clip, in half of its time
             parts.append(values[:, self._rows[name]].reshape(len(rows), -1))
         return parts
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from sandbox.api import RewardSpec, RewardTerm
-from sandbox_locomotion.arrays import Array
+from sandbox_locomotion.arrays import Array, row_sums
 from sandbox_locomotion.transition import SWING_TIME, Transition
 
 TRACKING_VARIANCE = 0.25
@@ -29,19 +29,18 @@ def survive(step: Transition) -> Array:
 
 def control(step: Transition) -> Array:
     """Σ u² of the clipped action, in the precision of the action as in Gymnasium."""
-    total: Array = np.square(step.action).sum(-1)
-    return total
+    return row_sums(np.square(step.action))
 
 
 def contact(step: Transition) -> Array:
     """Σ f² of the contact forces and torques on all bodies."""
-    total: Array = np.minimum(np.square(step.contacts.forces).sum(-1), step.max_contact_cost)
+    total: Array = np.minimum(row_sums(np.square(step.contacts.forces)), step.max_contact_cost)
     return total
 
 
 def track_velocity(step: Transition) -> Array:
     """exp(−|v − v*|²/σ²) of the horizontal velocity."""
-    error = np.square(step.velocity[:, :2] - step.command[:, :2]).sum(-1)
+    error = row_sums(np.square(step.velocity[:, :2] - step.command[:, :2]))
     value: Array = np.exp(-error / TRACKING_VARIANCE)
     return value
 
@@ -54,8 +53,7 @@ def track_turn(step: Transition) -> Array:
 
 def torque(step: Transition) -> Array:
     """Σ τ²."""
-    total: Array = np.square(step.torque).sum(-1)
-    return total
+    return row_sums(np.square(step.torque))
 
 
 def energy(step: Transition) -> Array:
@@ -65,8 +63,7 @@ def energy(step: Transition) -> Array:
 
 def action_rate(step: Transition) -> Array:
     """Σ (a − a₋₁)² of the clipped actions."""
-    total: Array = np.square(step.action_change).sum(-1)
-    return total
+    return row_sums(np.square(step.action_change))
 
 
 def orientation(step: Transition) -> Array:
@@ -90,44 +87,37 @@ def height(step: Transition) -> Array:
 def foot_slip(step: Transition) -> Array:
     """Σ of the squared horizontal speed of the feet that touch the ground."""
     contacts = step.contacts
-    total: Array = (np.square(contacts.foot_speed) * contacts.touching).sum(-1)
-    return total
+    return row_sums(np.square(contacts.foot_speed) * contacts.touching)
 
 
 def air_time(step: Transition) -> Array:
     """Σ over landing feet of (time in the air − 0.5 s)."""
-    total: Array = (step.contacts.air_time - SWING_TIME).sum(-1)
-    return total
+    return row_sums(step.contacts.air_time - SWING_TIME)
 
 
 def imitate_pose(step: Transition) -> Array:
     """exp(−5·Σ squared errors of the joint angles)."""
-    value: Array = np.exp(-5.0 * step.gait_errors.joints)
-    return value
+    return step.gait_errors.similarities["pose"]
 
 
 def imitate_velocity(step: Transition) -> Array:
     """exp(−0.1·Σ squared errors of the joint velocities)."""
-    value: Array = np.exp(-0.1 * step.gait_errors.joint_velocity)
-    return value
+    return step.gait_errors.similarities["velocity"]
 
 
 def imitate_feet(step: Transition) -> Array:
     """exp(−40·Σ squared errors of the feet's positions relative to the root)."""
-    value: Array = np.exp(-40.0 * step.gait_errors.feet)
-    return value
+    return step.gait_errors.similarities["feet"]
 
 
 def imitate_root(step: Transition) -> Array:
     """exp(−20·height² − 10·tilt²) of the root's errors."""
-    value: Array = np.exp(-step.gait_errors.root)
-    return value
+    return step.gait_errors.similarities["root"]
 
 
 def imitate_root_velocity(step: Transition) -> Array:
     """exp(−2·velocity² − 0.2·turn²) of the root's errors."""
-    value: Array = np.exp(-step.gait_errors.root_velocity)
-    return value
+    return step.gait_errors.similarities["root_velocity"]
 
 
 _GYMNASIUM = "Gymnasium v5 (Towers et al. 2024, arXiv 2407.17032)"

@@ -1,7 +1,6 @@
-"""A batch of robots under the rules of a task; every environment of the domain adapts it.
+"""A batch of robots under the rules of a task: what its environments, planners and searches step.
 
-A single environment is a batch of one, so environment i of a batch with seed s plays exactly the episode
-of the single environment with seed s.
+Row i of a batch with seed s plays exactly the episode of a batch of one with seed s.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ import gymnasium as gym
 import mujoco
 import numpy as np
 
-from sandbox.api import InvalidValueError, RewardSpec
+from sandbox.api import InvalidValueError
 from sandbox_locomotion import conditions, dynamics
-from sandbox_locomotion.arrays import Array, Flags, Floats
+from sandbox_locomotion.arrays import Array, Flags, Floats, any_true
 from sandbox_locomotion.config import LocomotionConfig
 from sandbox_locomotion.imitation import ReferenceGait, errors_between, pose_of
 from sandbox_locomotion.metrics import add_step, episode_metrics, zero_sums
@@ -30,17 +29,6 @@ from sandbox_locomotion.physics.batch import Physics
 from sandbox_locomotion.physics.rollout import RolloutPhysics
 from sandbox_locomotion.state import EpisodeState
 from sandbox_locomotion.transition import Contacts, GaitErrors, Transition
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """The result of one control step, shape ``(num_envs,)`` each; observations are read separately."""
-
-    reward: Floats
-    terms: dict[str, Array]
-    terminated: Flags
-    truncated: Flags
-    failed: Flags
 
 
 @dataclass(frozen=True)
@@ -57,7 +45,6 @@ class Simulation:
 
     Args:
         config: The task's parameters.
-        reward: Its reward.
         num_envs: Number of environments.
         threads: Threads or processes that step them; 0 for one per processor.
         visible: Whether it will be drawn.
@@ -71,12 +58,14 @@ class Simulation:
         state: The state of the episodes apart from the physics.
         sums: Sums over the episodes, from which metrics follow.
         rngs: One generator per environment.
+        terminated, truncated, failed: Whether the last step has ended each episode in an unhealthy state or
+            a failure, at the horizon, and in a failure: diverged physics or an action that is not finite;
+            shape ``(num_envs,)`` each.
     """
 
     def __init__(
         self,
         config: LocomotionConfig,
-        reward: RewardSpec,
         num_envs: int,
         threads: int = 0,
         visible: bool = False,
@@ -84,7 +73,7 @@ class Simulation:
         reference: ReferenceGait | None = None,
         robot: RobotModel | None = None,
     ) -> None:
-        self.num_envs, self.reward, self.reference = num_envs, reward, reference
+        self.num_envs, self.reference = num_envs, reference
         self.threads, self.fast = threads, fast
         self.robot = build_robot_model(config, visible, fast) if robot is None else robot
         self.physics = _make_physics(self.robot, num_envs, threads, fast)
@@ -95,6 +84,7 @@ class Simulation:
         self._no_errors = GaitErrors.zero(num_envs)
         self._warned = False
         self._bad_actions = np.zeros(num_envs, np.bool_)
+        self.terminated, self.truncated, self.failed = (np.zeros(num_envs, np.bool_) for _ in range(3))
 
     @property
     def config(self) -> LocomotionConfig:
@@ -127,6 +117,8 @@ class Simulation:
             self._place(row, self.rngs[row])
         chosen = np.asarray(rows, np.int64)
         self.state.clear(chosen)
+        for flags in (self.terminated, self.truncated, self.failed):
+            flags[chosen] = False
         for values in self.sums.values():
             values[chosen] = 0.0
         tracked = dynamics.tracked_position(self.robot, self.physics, self.state)
@@ -155,8 +147,8 @@ class Simulation:
 
     # ---- a step -----------------------------------------------------------------------------------
 
-    def step(self, actions: Array) -> StepResult:
-        """Advance every environment by one control step.
+    def step(self, actions: Array) -> Transition:
+        """Advance every environment by one control step; what it did, for reward terms.
 
         Args:
             actions: Shape ``(num_envs, motors)``; clipped to the action space first. One that is not finite
@@ -165,7 +157,7 @@ class Simulation:
         robot, state, physics = self.robot, self.state, self.physics
         action = dynamics.clip_action(actions, robot.action_space)
         bad = self._bad_actions = dynamics.not_finite(np.asarray(actions))
-        if bad.any():
+        if any_true(bad):
             action[bad] = robot.rest
         physics.view("CTRL")[:] = dynamics.motor_control(robot, state, action)
         conditions.update_pushes(robot, physics, state, self.rngs)
@@ -173,15 +165,15 @@ class Simulation:
         physics.step(robot.frame_skip)
         state.elapsed[:] += 1
         failed = dynamics.diverged(physics.motion) | bad
-        if failed.any():
+        if any_true(failed):
             self._undo(failed, before)
         step = self._measure(action)
         state.previous[:] = action
         state.speed[:] = step.forward_speed
         add_step(self.sums, step, commanded=self.config.command_speed is not None)
-        result = self._judge(step, failed)
+        self._judge(step, failed)
         conditions.renew_commands(robot, state, self.rngs)
-        return result
+        return step
 
     def _measure(self, action: Array) -> Transition:
         robot, state, physics = self.robot, self.state, self.physics
@@ -193,18 +185,16 @@ class Simulation:
             errors = errors_between(pose, self.reference.at(state.elapsed))
         return dynamics.measure_transition(robot, physics, state, action, contacts, errors)
 
-    def _judge(self, step: Transition, failed: Flags) -> StepResult:
-        """The reward of a step, and which episodes end with it."""
-        breakdown = self.reward(step)
-        terminated, rules = failed.copy(), self.robot.rules
+    def _judge(self, step: Transition, failed: Flags) -> None:
+        """Note which episodes end with a step."""
+        rules = self.robot.rules
+        self.failed, self.terminated = failed, failed.copy()
         if rules.terminates:
-            terminated |= ~step.healthy
-        truncated = (self.state.elapsed >= self.config.horizon) & ~failed
+            self.terminated |= ~step.healthy
+        self.truncated = (self.state.elapsed >= self.config.horizon) & ~failed
         self.state.fallen[:] = (
             failed | (step.up < 0) | (~step.healthy if rules.unhealthy_is_fallen else False)
         )
-        total = np.asarray(breakdown.total, np.float64)
-        return StepResult(total, breakdown.terms, terminated, truncated, failed)
 
     def _undo(self, failed: Flags, before: Floats) -> None:
         """Put environments whose physics diverged back to their state before the step."""
@@ -229,18 +219,17 @@ class Simulation:
             "The episode ends and is counted as a failure; a smaller timestep or weaker motors may help."
         )
 
-    def metrics(self, failed: Flags) -> dict[str, Floats]:
+    def metrics(self) -> dict[str, Floats]:
         """Metrics of the current episode of every environment, ``(num_envs,)`` each."""
-        return episode_metrics(self.sums, self.dt, self.state.weight, self.state.fallen, failed)
+        return episode_metrics(self.sums, self.dt, self.state.weight, self.state.fallen, self.failed)
 
     # ---- saving and restoring -----------------------------------------------------------------------
 
     def get_state(self) -> dict[str, Any]:
-        """Everything that the next steps depend on, as plain data."""
+        """Everything that the next steps depend on but the generators, as plain data."""
         return {
             "physics": self.physics.state.copy(),
             "fields": {name: self.physics.fields[name].copy() for name in self.physics.gathered},
-            "generators": [rng.bit_generator.state for rng in self.rngs],
             "arrays": {name: values.copy() for name, values in self.state.saved().items()},
             "tally": {name: values.copy() for name, values in self.sums.items()},
         }
@@ -250,10 +239,6 @@ class Simulation:
         self.physics.state[:] = state["physics"]
         for name in self.physics.gathered:
             self.physics.fields[name][:] = state["fields"][name]
-        for row, generator in enumerate(state["generators"]):
-            rng, _ = gym.utils.seeding.np_random(0)
-            rng.bit_generator.state = generator
-            self.rngs[row] = rng
         for name, values in self.state.saved().items():
             values[:] = state["arrays"][name]
         for name, values in self.sums.items():
@@ -264,10 +249,12 @@ class Simulation:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copies and pickles play on exactly; threads and worker processes are their own."""
-        arguments = (self.robot, self.reward, self.num_envs, self.threads, self.fast, self.reference)
-        return _rebuild, arguments, self.get_state()
+        arguments = (self.robot, self.num_envs, self.threads, self.fast, self.reference)
+        # The generators themselves: whoever shares them shares them in the copy.
+        return _rebuild, arguments, self.get_state() | {"rngs": self.rngs}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        self.rngs = state["rngs"]
         self.set_state(state)
 
     def snapshot(self, row: int) -> Snapshot:
@@ -292,15 +279,10 @@ class Simulation:
 
 
 def _rebuild(
-    robot: RobotModel,
-    reward: RewardSpec,
-    num_envs: int,
-    threads: int,
-    fast: bool,
-    reference: ReferenceGait | None,
+    robot: RobotModel, num_envs: int, threads: int, fast: bool, reference: ReferenceGait | None
 ) -> Simulation:
     """A simulation of the same robots, not yet in any state."""
-    return Simulation(robot.config, reward, num_envs, threads, fast=fast, reference=reference, robot=robot)
+    return Simulation(robot.config, num_envs, threads, fast=fast, reference=reference, robot=robot)
 
 
 def _check_size(robot: RobotModel, num_envs: int) -> None:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sandbox_locomotion.arrays import Array, Flags, Floats
+from sandbox_locomotion.arrays import Array, Flags, Floats, row_sums
 
 SWING_TIME = 0.5
 """Time in the air beyond which a foot that lands is rewarded, s (Rudin et al. 2022)."""
@@ -63,6 +63,20 @@ class GaitErrors:
         """The errors where no gait is imitated."""
         return cls(*(np.zeros(num_envs) for _ in range(5)))
 
+    @cached_property
+    def similarities(self) -> dict[str, Floats]:
+        """What terms reward, from 0 to 1, ``(n,)`` each (Peng et al. 2020).
+
+        Kept, for where no gait is imitated the errors are the same in every step.
+        """
+        return {
+            "pose": np.exp(-5.0 * self.joints),
+            "velocity": np.exp(-0.1 * self.joint_velocity),
+            "feet": np.exp(-40.0 * self.feet),
+            "root": np.exp(-self.root),
+            "root_velocity": np.exp(-self.root_velocity),
+        }
+
 
 @dataclass(frozen=True)
 class Transition:
@@ -106,5 +120,4 @@ class Transition:
     @cached_property
     def power(self) -> Floats:
         """Mechanical power of all motors, with braking counted as consumption, W, ``(n,)``."""
-        power: Floats = np.abs(self.torque * self.joint_velocity).sum(-1)
-        return power
+        return row_sums(np.abs(self.torque * self.joint_velocity))

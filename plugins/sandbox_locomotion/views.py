@@ -6,7 +6,7 @@ import numpy as np
 
 from sandbox.api import Moment, ViewAgent, ViewRequest
 from sandbox.api.replay import Clock, Colour, Episode, PictureLog, Series, StepLog, write_replay
-from sandbox_locomotion.env import LocomotionEnv
+from sandbox_locomotion.baselines.base import SimulatedEnv
 from sandbox_locomotion.render import AnnotatedCamera
 
 SECONDS = 10.0
@@ -42,8 +42,8 @@ def draw_speed(request: ViewRequest) -> None:
     for agent in request.agents:
         seen: dict[str, list[float]] = {"time": [], "speed": [], "command": []}
 
-        def on_step(env: LocomotionEnv, moment: Moment, seen: dict[str, list[float]] = seen) -> None:
-            simulation = env.simulation
+        def on_step(env: SimulatedEnv, moment: Moment, seen: dict[str, list[float]] = seen) -> None:
+            simulation = env.core.simulation
             seen["time"].append(moment.step * simulation.dt)
             seen["speed"].append(float(simulation.state.speed[0]))
             if simulation.config.command_speed is not None:
@@ -69,9 +69,9 @@ def _replay(request: ViewRequest, agent: ViewAgent, seed: int) -> Episode:
     figures: dict[str, list[float]] = {"speed": [], "height": [], "command": []}
     dt = 0.0
 
-    def on_step(env: LocomotionEnv, moment: Moment) -> None:
+    def on_step(env: SimulatedEnv, moment: Moment) -> None:
         nonlocal camera, dt
-        simulation = env.simulation
+        simulation = env.core.simulation
         dt = simulation.dt
         if moment.step * dt > SECONDS:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -109,7 +109,7 @@ def reward_varies(subject: Subject) -> None:
 
 def parameters_matter(subject: Subject) -> str:
     """Every parameter has an effect on the small instance, or is at least read somewhere by the plugin."""
-    trace = subject.survey.trace.upto(min(subject.survey.first, STEPS))
+    trace = _first_steps(subject)
     sources = _sources(subject.domain.name)  # without any, nothing can be said of what is read
     fields = type(subject.scenario.config).model_fields
     unread = [name for name in fields if _is_only_declared(sources, name)]
@@ -118,15 +118,30 @@ def parameters_matter(subject: Subject) -> str:
         raise Violation(
             f"config.{', config.'.join(without)} has no effect, and nothing in the plugin reads it"
         )
-    clock, silent, untried = subject.clock(), [], []
-    for name in fields:
+    silent = without_effect(subject, fields)
+    return f"no effect seen of {', '.join(silent)}" if silent else ""
+
+
+def parameters_with_effect(subject: Subject) -> list[str]:
+    """Parameters of which another value changes something in the first steps that the survey played.
+
+    In tasks that are not cheap these are few: a parameter without effect takes several episodes of them.
+    """
+    trace = _first_steps(subject, STEPS if subject.task.cheap else STEPS // 10)
+    return [name for name in type(subject.scenario.config).model_fields if _has_effect(subject, name, trace)]
+
+
+def without_effect(subject: Subject, names: Iterable[str]) -> list[str]:
+    """Which of these parameters, as long as time lasts, have no such effect."""
+    trace, clock, silent, untried = _first_steps(subject), subject.clock(), [], []
+    for name in names:
         if clock.over:
             untried.append(name)
-        elif not _has_effect(subject, name, trace):
+        elif name in type(subject.scenario.config).model_fields and not _has_effect(subject, name, trace):
             silent.append(name)
     if untried:
         cut(f"not tried: {', '.join(untried)}")
-    return f"no effect seen of {', '.join(silent)}" if silent else ""
+    return silent
 
 
 def actions_matter(subject: Subject) -> str:
@@ -309,6 +324,11 @@ def _is_only_declared(sources: str, name: str) -> bool:
 
 def _size(action: Element) -> float:
     return float(np.asarray(action).sum())
+
+
+def _first_steps(subject: Subject, limit: int = STEPS) -> Trace:
+    """What is played again with other parameters."""
+    return subject.survey.trace.upto(min(subject.survey.first, limit))
 
 
 def _has_effect(subject: Subject, name: str, trace: Trace) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from sandbox.api.errors import BrokenFileError, InvalidValueError
 from sandbox.api.types import Json
 from sandbox.records.base import encode_json
 from sandbox.registry.discover import registry
+from sandbox.testing.causes import parameters_with_effect, without_effect
 from sandbox.testing.play import COMPARED, Answer, Chooser, steps
 from sandbox.testing.subjects import Subject
 from sandbox.testing.survey import LONGEST, SEEDS
@@ -28,7 +30,7 @@ DIGITS = 5
 
 
 def locked(subject: Subject) -> None:
-    """The episode is the one in the plugin's lock file, unless the task's version was raised since."""
+    """An episode and what parameters affect are as in the lock file, unless the version was raised since."""
     known = _read(lock_file(subject)).get(subject.name)
     if known is None:
         raise NotApplicable(f"{NAME} does not list it: plugin check {subject.domain.name} --lock does")
@@ -39,13 +41,21 @@ def locked(subject: Subject) -> None:
         )
     present = episode(subject)
     if known.get("instance") != present["instance"]:
-        raise NotApplicable(f"{NAME} is of another instance: write it again with --lock")
+        raise Violation(
+            f"{NAME} is of another small instance, so nothing can be said of changes: where parameters or "
+            f"scenarios were meant to change, plugin check {subject.domain.name} --lock brings it up to date"
+        )
     parted = [name for name, value in present["parts"].items() if known["parts"].get(name) != value]
     parted += [name for name in known["parts"] if name not in present["parts"]]
     if parted:
         raise Violation(
             f"{', '.join(parted)} of the episode with seed {SEEDS[0]} differ from those in {NAME}, but the "
             f"task is still of version {known['version']}: raise Task.version, or take the change back"
+        )
+    if silent := without_effect(subject, known.get("effective", ())):
+        raise Violation(
+            f"config.{', config.'.join(silent)} has no effect any more, as it had when {NAME} was written, "
+            f"but the task is of version {known['version']} still: raise Task.version, or take it back"
         )
 
 
@@ -54,7 +64,8 @@ def episode(subject: Subject) -> Json:
     sums: dict[str, Any] = {}
     with subject.env() as env:
         choose = Chooser(env, seed=0)
-        for _, answer in steps(env, choose, SEEDS[0], min(STEPS, LONGEST), 60.0):
+        # Whatever time it takes: a shorter episode has another digest.
+        for _, answer in steps(env, choose, SEEDS[0], min(STEPS, LONGEST), math.inf):
             for name, value in _parts(answer).items():
                 _feed(sums.setdefault(name, hashlib.sha256()), value)
     instance = json.dumps(subject.scenario.config.model_dump(mode="json"), sort_keys=True, default=str)
@@ -81,7 +92,11 @@ def write_lock(chosen: list[Subject]) -> Path:
         InvalidValueError: If it cannot be written.
     """
     path = lock_file(chosen[0])
-    entries = {subject.name: episode(subject) for subject in chosen if not subject.missing}
+    entries = {
+        subject.name: episode(subject) | {"effective": parameters_with_effect(subject)}
+        for subject in chosen
+        if not subject.missing
+    }
     content = encode_json({**_read(path), **entries}, indent=2)
     try:
         path.write_bytes(content)

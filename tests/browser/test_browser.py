@@ -455,7 +455,7 @@ def test_runs_side_by_side_filters_and_the_address(page: Any, served: tuple[Path
     page.execute_script(
         "const s = document.querySelector('#search'); s.value = 'ppo'; s.dispatchEvent(new Event('input'))"
     )
-    assert count(page, "[data-run]") == 3
+    until(lambda: count(page, "[data-run]") == 3)
     click(page, "[data-run] input")
     until(lambda: texts(page, "h1") == ["2 runs side by side"])
     assert sum("validation" in text for text in texts(page, ".chart .legend button")) >= 2

@@ -61,9 +61,26 @@ def test_numbers_are_ordered_as_numbers_and_the_order_outlives_a_filter(three: A
 def test_the_filter_reaches_the_main_table_and_takes_settings_and_metrics(three: Any) -> None:
     for words, agents in (("dqn", ["dqn"]), ("reward.queue=-1", ["dqn"]), ("delay<=23", ["ppo", "ppo"])):
         search(three, words)
-        assert column(three, 1) == agents, words
+        until(lambda agents=agents: column(three, 1) == agents)
     search(three, "delay<1")
-    assert column(three, 1) == []
+    until(lambda: column(three, 1) == [])
+
+
+def test_what_is_typed_fast_is_drawn_at_its_first_letter_and_at_its_last(three: Any) -> None:
+    three.execute_script(
+        "window.drawn = 0;"
+        "new MutationObserver(() => { window.drawn += 1; }).observe("
+        "document.getElementById('main'), { childList: true });"
+        "const box = document.getElementById('search'); let place = 0;"
+        "const type = () => { box.value = 'dqn ppo dqn'.slice(0, ++place);"
+        "box.dispatchEvent(new Event('input'));"
+        "if (place < 11) setTimeout(type, 1); }; type();"
+    )
+    until(lambda: three.execute_script("return document.getElementById('search').value") == "dqn ppo dqn")
+    until(lambda: column(three, 1) == [])
+    assert three.execute_script("return window.drawn") <= 3
+    search(three, "dqn")
+    until(lambda: column(three, 1) == ["dqn"])
 
 
 def test_a_chosen_column_is_in_the_table_and_in_the_address(three: Any) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
 
 from sandbox.api import RewardSpec, RewardTerm
 from sandbox_inventory.core.arrays import Array
@@ -41,6 +46,34 @@ def _spec(names: tuple[str, ...], revenue_weight: float) -> RewardSpec:
             for name, weight in weights.items()
         )
     )
+
+
+def reward_of(spec: RewardSpec, flow: Flow) -> Array:
+    """The reward of a period, ``(num_envs,)``; only terms that weigh something are evaluated, those of
+    extensions included.
+    """
+    total = np.zeros(flow.demand.shape[:1])
+    for term in spec.terms:
+        if term.weight:
+            total = total + term.weight * term.fn(flow)
+    return total
+
+
+def sources_of_others(spec: RewardSpec) -> dict[str, str]:
+    """Digests of the files of weighted terms that are not this domain's, by name; part of a cache key."""
+    others = foreign_terms(spec)
+    digests = {}
+    for term in [term for term in spec.terms if term.name in others]:
+        function = term.fn if hasattr(term.fn, "__qualname__") else type(term.fn)
+        file = getattr(sys.modules.get(function.__module__), "__file__", None)
+        source = Path(file).read_bytes() if file and Path(file).is_file() else b""
+        digests[term.name] = hashlib.sha256(source + function.__qualname__.encode()).hexdigest()[:16]
+    return digests
+
+
+def foreign_terms(spec: RewardSpec) -> list[str]:
+    """Weighted terms that are not money of a flow: those of extensions."""
+    return [term.name for term in spec.terms if term.weight and not isinstance(term.fn, TermOf)]
 
 
 @dataclass(frozen=True)

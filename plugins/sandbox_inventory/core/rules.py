@@ -18,6 +18,7 @@ from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.demand.distribution import mean_and_std
 from sandbox_inventory.core.model import Model, State
 from sandbox_inventory.core.orders import Orders
+from sandbox_inventory.core.reward import sources_of_others
 from sandbox_inventory.core.solvers.cache import cached
 from sandbox_inventory.core.solvers.markov_chain import average_cost
 from sandbox_inventory.core.solvers.search import ParametricRule, SimulatedCost, minimise, scan
@@ -140,11 +141,14 @@ def solver_question(env: InventoryEnvironment, *left_out: str) -> dict[str, Any]
     model: Model = env.core.model
     never = {"horizon", "warmup", "orders", "max_order", "order_cover", "demand"}
     config = model.config.model_dump(mode="json", exclude=never | set(left_out))
+    sources = sources_of_others(env.reward)
+    others = {"sources": sources} if sources else {}
     return {
         "config": config,
         "demands": [demand.relevant_fields() for demand in model.demands],
         "limits": list(model.orders.max_quantity),
         "weights": env.reward.weights,
+        **others,
     }
 
 

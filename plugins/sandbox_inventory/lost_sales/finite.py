@@ -10,6 +10,7 @@ from sandbox.api import FiniteModel, InvalidValueError, RewardSpec
 from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.demand.distribution import probabilities
 from sandbox_inventory.core.finite import grid_model
+from sandbox_inventory.core.reward import foreign_terms
 from sandbox_inventory.lost_sales import random_lead
 from sandbox_inventory.lost_sales.config import LostSalesConfig
 from sandbox_inventory.lost_sales.model import LostSales, make
@@ -26,9 +27,15 @@ def finite_model(config: LostSalesConfig, reward: RewardSpec) -> FiniteModel:
     or limited orders, for which none are known, orders have those of the action space and stock a wide one.
 
     Raises:
-        InvalidValueError: For demand without probabilities on the integers, for rewarded costs, for an
-            initial stock that is no whole number, and for more than `MAX_ENTRIES` transitions.
+        InvalidValueError: For demand without probabilities on the integers, for rewarded costs and terms of
+            extensions, for an initial stock that is no whole number, and for more than `MAX_ENTRIES`
+            transitions.
     """
+    if others := foreign_terms(reward):
+        raise InvalidValueError(
+            f"The finite model of lost sales knows no reward term {', '.join(map(repr, others))}.",
+            f"Its terms: {', '.join(name for name in reward.weights if name not in others)}.",
+        )
     if config.lead_time_probabilities is not None:
         return _with_random_lead_times(config, reward)
     system, mass = LostSales(config), probabilities(config.demand)

@@ -7,6 +7,7 @@ import numpy as np
 from sandbox_inventory.core.arrays import Array, positive
 from sandbox_inventory.core.lead_times import mean_of
 from sandbox_inventory.core.model import State
+from sandbox_inventory.core.reward import sources_of_others
 from sandbox_inventory.core.rules import (
     InventoryEnvironment,
     RulePolicy,
@@ -68,6 +69,8 @@ def make_optimal(env: InventoryEnvironment) -> RulePolicy:
         "demand": model.config.demand.relevant_fields(),
         "weights": env.reward.weights,
     }
+    if sources := sources_of_others(env.reward):
+        question["sources"] = sources
     return optimal_policy(
         env,
         "perishable-optimal",

@@ -5,15 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from sandbox.api import RewardSpec
 from sandbox_locomotion.simulation import Simulation
+
+
+class SimulatedCore(Protocol):
+    """The core of an environment of this domain."""
+
+    @property
+    def simulation(self) -> Simulation:
+        """Its robots."""
+        ...
 
 
 class SimulatedEnv(Protocol):
     """An environment of this domain, single or batched."""
 
     @property
-    def simulation(self) -> Simulation:
-        """Its robots."""
+    def core(self) -> SimulatedCore:
+        """What it plays."""
+        ...
+
+    @property
+    def reward(self) -> RewardSpec:
+        """The task's reward."""
         ...
 
 

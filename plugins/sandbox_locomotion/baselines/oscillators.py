@@ -193,4 +193,4 @@ def has_gait(config: LocomotionConfig) -> bool:
 
 def open_loop(env: SimulatedEnv) -> OscillatorPolicy:
     """The baseline ``open-loop``."""
-    return OscillatorPolicy(gait_for(env.simulation.robot), env.simulation)
+    return OscillatorPolicy(gait_for(env.core.simulation.robot), env.core.simulation)

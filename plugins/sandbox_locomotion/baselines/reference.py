@@ -6,12 +6,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from sandbox.api import RewardSpec
 from sandbox_locomotion.baselines.oscillators import OscillatorPolicy, gait_for
 from sandbox_locomotion.baselines.trot import TrotPolicy, has_trot, shipped_trot
 from sandbox_locomotion.config import LocomotionConfig, QuadrupedConfig
 from sandbox_locomotion.imitation import Pose, ReferenceGait, concatenate, pose_of
-from sandbox_locomotion.reward import TERMS
 from sandbox_locomotion.simulation import Simulation
 
 KEPT = {
@@ -32,7 +30,7 @@ def reference_gait(config: LocomotionConfig) -> ReferenceGait:
     """
     parameters = {name: value for name, value in config.model_dump().items() if name in KEPT}
     nominal = type(config)(**parameters, reset_noise=0.0, command_speed=_command_speed(config))
-    simulation = Simulation(nominal, RewardSpec(TERMS), 1, threads=1)
+    simulation = Simulation(nominal, 1, threads=1)
     try:
         policy, period = _gait_policy(simulation)
         simulation.reset([0])

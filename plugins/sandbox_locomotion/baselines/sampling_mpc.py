@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from sandbox.api import InvalidValueError
+from sandbox.api import InvalidValueError, RewardSpec
 from sandbox_locomotion.arrays import Array, Flags, Floats
 from sandbox_locomotion.baselines.base import ClassicalPolicy, SimulatedEnv
 from sandbox_locomotion.simulation import Simulation
@@ -33,25 +33,24 @@ class SamplingPolicy(ClassicalPolicy):
 
     Args:
         simulation: The simulation to control.
+        reward: What plans are to gain.
         method: ``best`` for predictive sampling, or ``mppi``.
 
     Raises:
         InvalidValueError: If episodes differ in their physics, which a planner does not know.
     """
 
-    def __init__(self, simulation: Simulation, method: Literal["best", "mppi"]) -> None:
+    def __init__(self, simulation: Simulation, reward: RewardSpec, method: Literal["best", "mppi"]) -> None:
         if simulation.robot.varies:
             raise InvalidValueError(
                 "Planning needs to know the physics, but this scenario draws it anew for every episode.",
                 "Fix friction, gravity, mass, torso_mass and motor to one value, on flat ground or a slope.",
             )
-        self._simulation, self._method = simulation, method
+        self._simulation, self._reward, self._method = simulation, reward, method
         config = simulation.config.model_copy(
             update={"observation": "state", "noise_position": 0.0, "noise_velocity": 0.0, "imitate": False}
         )
-        self._model = Simulation(
-            config, simulation.reward, CANDIDATES, simulation.config.threads, fast=config.fast
-        )
+        self._model = Simulation(config, CANDIDATES, simulation.config.threads, fast=config.fast)
         self._steps = max(2, round(HORIZON / simulation.dt))
         space = simulation.action_space
         self._low, self._high = space.low.astype(float), space.high.astype(float)
@@ -91,9 +90,9 @@ class SamplingPolicy(ClassicalPolicy):
         times = np.arange(self._steps) * (KNOTS - 1) / self._steps
         controls = np.stack([interpolate(candidate, times) for candidate in candidates], 1)
         for control in controls:
-            result = model.step(control)
-            returns += np.where(running, result.reward, 0.0)
-            running &= ~result.terminated
+            reward = self._reward(model.step(control)).total
+            returns += np.where(running, reward, 0.0)
+            running &= ~model.terminated
         return returns
 
 
@@ -106,9 +105,9 @@ def interpolate(knots: Floats, times: Floats) -> Floats:
 
 def predictive_sampling(env: SimulatedEnv) -> SamplingPolicy:
     """The baseline ``predictive-sampling``."""
-    return SamplingPolicy(env.simulation, "best")
+    return SamplingPolicy(env.core.simulation, env.reward, "best")
 
 
 def mppi(env: SimulatedEnv) -> SamplingPolicy:
     """The baseline ``mppi``."""
-    return SamplingPolicy(env.simulation, "mppi")
+    return SamplingPolicy(env.core.simulation, env.reward, "mppi")

@@ -154,6 +154,6 @@ def has_trot(config: LocomotionConfig) -> bool:
 
 def trot(env: SimulatedEnv) -> TrotPolicy:
     """The baseline ``trot``."""
-    config = env.simulation.config
+    config = env.core.simulation.config
     body = config.body if isinstance(config, QuadrupedConfig) else ""
-    return TrotPolicy(shipped_trot(body, config.command_speed is not None), env.simulation)
+    return TrotPolicy(shipped_trot(body, config.command_speed is not None), env.core.simulation)

@@ -30,5 +30,5 @@ class ConstantPolicy(ClassicalPolicy):
 
 def zero(env: SimulatedEnv) -> ConstantPolicy:
     """The baseline ``zero``: no motor is driven, and servos hold the start pose."""
-    robot = env.simulation.robot
+    robot = env.core.simulation.robot
     return ConstantPolicy(robot.rest.astype(robot.action_space.dtype))

@@ -7,11 +7,10 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-from sandbox.api import MissingExtraError, RewardSpec
+from sandbox.api import MissingExtraError
 from sandbox_locomotion.config import LocomotionConfig
 from sandbox_locomotion.inspection.trial import nominal
 from sandbox_locomotion.render import Camera
-from sandbox_locomotion.reward import TERMS
 from sandbox_locomotion.simulation import Simulation
 
 DISTANCE = 2.1
@@ -46,7 +45,7 @@ def draw_robot(config: LocomotionConfig, path: Path) -> None:
     except ModuleNotFoundError:
         raise MissingExtraError("The picture of a robot", ["matplotlib"], "plot") from None
 
-    simulation = Simulation(nominal(config), RewardSpec(TERMS), 1, threads=1, visible=True)
+    simulation = Simulation(nominal(config), 1, threads=1, visible=True)
     figure = Figure((8, 8.6), layout="constrained")
     FigureCanvasAgg(figure)
     try:

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from sandbox.api import RewardSpec
 from sandbox_locomotion.arrays import Floats
 from sandbox_locomotion.config import LocomotionConfig
 from sandbox_locomotion.models.robot_model import RobotModel
-from sandbox_locomotion.reward import TERMS
 from sandbox_locomotion.simulation import Simulation
 
 SECONDS = 2.0
@@ -62,7 +60,7 @@ def run_trial(config: LocomotionConfig) -> Trial:
     """Start a robot and leave it alone."""
     from sandbox_locomotion.dynamics import healthy
 
-    simulation = Simulation(nominal(config), RewardSpec(TERMS), 1, threads=1)
+    simulation = Simulation(nominal(config), 1, threads=1)
     try:
         simulation.seed(0, 0)
         simulation.reset([0])
@@ -71,7 +69,8 @@ def run_trial(config: LocomotionConfig) -> Trial:
         at_start = bool(healthy(robot, physics.qpos, physics.qvel, simulation.ground())[0])
         steps, ended = 0, False
         while not ended and steps * simulation.dt < SECONDS:
-            ended = bool(simulation.step(robot.rest[None]).terminated[0])
+            simulation.step(robot.rest[None])
+            ended = bool(simulation.terminated[0])
             steps += 1
         height = float((robot.anatomy.root.height(physics.qpos) - simulation.ground())[0])
         return Trial(robot, contacts, at_start, steps * simulation.dt, ended, height)

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from sandbox.api import BrokenFileError, InvalidValueError, Policy, SandboxError
+from sandbox.api import BrokenFileError, InvalidValueError, Policy, RewardSpec, SandboxError
 from sandbox_locomotion import config as configs
 from sandbox_locomotion import reward as rewards
 from sandbox_locomotion.arrays import Floats
@@ -97,7 +97,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _tune(options: argparse.Namespace) -> tuple[Floats, float, list[str]]:
     """The parameters, their score, and the actuators that they are for; none for shipped robots."""
-    simulation = _simulation(options)
+    simulation, reward = _simulation(options)
     motors = [motor.name for motor in simulation.robot.anatomy.motors] if options.model else []
     try:
         # The first third plays short episodes: a gait that does not move within a quarter of the time
@@ -117,7 +117,7 @@ def _tune(options: argparse.Namespace) -> tuple[Floats, float, list[str]]:
             space = _space_around(space, options.start)
         numbers, value = search(
             space,
-            make_score(simulation, make_policy, options.episodes, options.objective, horizon),
+            make_score(simulation, reward, make_policy, options.episodes, options.objective, horizon),
             options.generations,
             options.population,
             options.seed,
@@ -131,7 +131,8 @@ def _tune(options: argparse.Namespace) -> tuple[Floats, float, list[str]]:
         simulation.close()
 
 
-def _simulation(options: argparse.Namespace) -> Simulation:
+def _simulation(options: argparse.Namespace) -> tuple[Simulation, RewardSpec]:
+    """The robots to search with, and the reward of the objective ``return``."""
     num_envs, horizon = options.population * options.episodes, options.steps + 1
     if options.robot in QUADRUPEDS:
         tracking = options.objective == "tracking"
@@ -139,7 +140,7 @@ def _simulation(options: argparse.Namespace) -> Simulation:
             body=options.robot, horizon=horizon, **(COMMANDS if tracking else {})
         )
         reward = rewards.QUADRUPED["command" if tracking else "speed"]
-        return Simulation(quadruped, reward, num_envs, options.threads)
+        return Simulation(quadruped, num_envs, options.threads), reward
     given = {**_parameters(options.set), "model": str(options.model), "horizon": horizon}
     try:
         config = CONFIGS[options.robot].model_validate(given)
@@ -148,7 +149,7 @@ def _simulation(options: argparse.Namespace) -> Simulation:
         raise InvalidValueError(f"--set {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
     presets = getattr(rewards, options.robot.replace("-", "_").upper())
     reward = presets.get("gymnasium") or presets["speed"]
-    return Simulation(config, reward, num_envs, options.threads)
+    return Simulation(config, num_envs, options.threads), reward
 
 
 def _parameters(pairs: list[str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sandbox.api import Policy
+from sandbox.api import Policy, RewardSpec
 from sandbox_locomotion.arrays import Floats
 from sandbox_locomotion.baselines.oscillators import DrivenJoints
 from sandbox_locomotion.baselines.trot import HIGH, LOW, Trot
@@ -57,6 +57,7 @@ def trot_space() -> Space:
 
 def make_score(
     simulation: Simulation,
+    reward: RewardSpec,
     make_policy: Callable[[Floats], Policy],
     episodes: int,
     objective: str,
@@ -66,6 +67,7 @@ def make_score(
 
     Args:
         simulation: With ``episodes`` environments for each candidate.
+        reward: What the return is the sum of.
         make_policy: From parameters ``(num_envs, parameters)`` to a policy for the simulation.
         episodes: Episodes of each candidate.
         objective: One of `OBJECTIVES`.
@@ -75,13 +77,20 @@ def make_score(
     def score(candidates: Floats, generation: int) -> Floats:
         policy = make_policy(np.repeat(candidates, episodes, 0))
         seeds = TUNING_SEEDS + generation * SEED_STRIDE + np.tile(np.arange(episodes), len(candidates))
-        totals = play(simulation, policy, seeds.tolist(), horizon(generation), objective)
+        totals = play(simulation, reward, policy, seeds.tolist(), horizon(generation), objective)
         return np.asarray(totals.reshape(len(candidates), episodes).mean(1))
 
     return score
 
 
-def play(simulation: Simulation, policy: Policy, seeds: list[int], steps: int, objective: str) -> Floats:
+def play(
+    simulation: Simulation,
+    reward: RewardSpec,
+    policy: Policy,
+    seeds: list[int],
+    steps: int,
+    objective: str,
+) -> Floats:
     """Play one episode, or its first ``steps``, in every environment.
 
     Returns:
@@ -96,16 +105,16 @@ def play(simulation: Simulation, policy: Policy, seeds: list[int], steps: int, o
     sums = simulation.sums
     before = np.zeros(simulation.num_envs)
     for _ in range(steps):
-        result = simulation.step(policy.act(None))
+        step = simulation.step(policy.act(None))
         error = sums["velocity_error"] + 0.5 * sums["turn_error"]
         gain = {
-            "return": result.reward,
-            "speed": result.terms["forward"],
+            "return": reward(step).total,
+            "speed": step.forward_speed,
             "tracking": before - error,
         }[objective]
         before = error.copy()
         totals += np.where(running, gain, -FALLEN_ERROR if objective == "tracking" else 0.0)
-        running &= ~result.terminated
+        running &= ~simulation.terminated
         if not running.any() and objective != "tracking":
             break
     return totals if objective == "return" else totals / steps

@@ -15,12 +15,13 @@ class ActionReader:
     Args:
         space: Of one row.
         shape: Leading axes of a batch: ``(num_envs,)``, or ``(num_envs, k)``.
+        keeps_precision: Whether numbers for a Box keep the floating-point precision they are given in.
 
     Raises:
         PluginError: For a space that a batched core cannot have.
     """
 
-    def __init__(self, space: Space, shape: tuple[int, ...]) -> None:
+    def __init__(self, space: Space, shape: tuple[int, ...], keeps_precision: bool = False) -> None:
         if not isinstance(space, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
             raise PluginError(
                 f"A batched core cannot have actions of type {type(space).__name__}.",
@@ -28,6 +29,7 @@ class ActionReader:
             )
         self._space, self._dtype = space, space.dtype
         self._wanted = (*shape, *(space.shape or ()))
+        self._keeps_precision = keeps_precision and isinstance(space, spaces.Box)
         self._allowed = ""
         self._start: Array | None = None
         self._sizes: Array | None = None
@@ -47,7 +49,9 @@ class ActionReader:
             InvalidValueError: For actions of the wrong shape, and for choices that the space does not have;
                 numbers outside a Box are left to the core.
         """
-        array = np.asarray(actions, self._dtype)
+        array = np.asarray(actions)
+        if not self._keeps_precision or array.dtype.kind != "f":
+            array = array.astype(self._dtype, copy=False)
         if array.shape != self._wanted:
             raise InvalidValueError(f"Actions have the shape {self._wanted}, not {array.shape}.")
         if self._sizes is not None:

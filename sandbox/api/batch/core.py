@@ -26,7 +26,11 @@ class BatchedCore(Protocol):
     A core may also have any of the following; what is absent is left out.
 
     - ``masks() -> (num_envs, n) bool``: actions that are allowed next; see docs/reference/layouts.md for n.
-    - ``info() -> dict``: arrays of shape ``(num_envs, …)`` to be given in the infos of resets and steps.
+    - ``info() -> dict``: arrays of shape ``(num_envs, …)`` to be given in the infos of resets and steps;
+      a boolean ``_name`` beside a ``name`` says of which rows it is.
+    - ``state_space`` and ``state() -> (num_envs, …)``: the whole state, where observations show a part of it.
+    - ``keeps_precision = True``: actions of a Box come in the floating-point precision they were given in,
+      and not in that of the space.
     - ``render(row)``: a picture of a row, ``(height, width, 3)`` uint8; attributes ``render_modes``
       (``("rgb_array",)`` if absent) and ``render_fps``. The mode is in ``self.render_mode``.
     - ``close()``: frees what it holds.
@@ -172,6 +176,11 @@ def render_modes(core: Core) -> tuple[str, ...]:
     """How a core can be rendered."""
     default = ("rgb_array",) if hasattr(core, "render") else ()
     return tuple(getattr(core, "render_modes", default))
+
+
+def keeps_precision(core: Core) -> bool:
+    """Whether a core takes numbers in the precision they are given in."""
+    return bool(getattr(core, "keeps_precision", False))
 
 
 def metadata(core: Core) -> Info:

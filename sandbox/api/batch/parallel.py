@@ -16,7 +16,7 @@ from gymnasium.utils import seeding
 
 from sandbox.api.batch.actions import ActionReader
 from sandbox.api.batch.agents import AgentRows
-from sandbox.api.batch.core import metadata
+from sandbox.api.batch.core import keeps_precision, metadata
 from sandbox.api.batch.futures import CoreOfOne, OuterEvents
 from sandbox.api.batch.padding import cutter
 from sandbox.api.batch.state import Restore, keeper_of, upgraded
@@ -53,7 +53,7 @@ class BatchedAgents(CoreOfOne):
         self._restore, self._keeper = restore, keeper_of(rows, restore)
         self.possible_agents, self.agents = list(rows.agents), list[str]()
         self.observation_spaces, self.action_spaces = rows.observation_spaces, rows.action_spaces
-        self._read = ActionReader(rows.row_action_space, (1, len(rows.agents)))
+        self._read = ActionReader(rows.row_action_space, (1, len(rows.agents)), keeps_precision(core))
         self._cut = {
             agent: cutter(space, rows.row_observation_space)
             for agent, space in self.observation_spaces.items()
@@ -173,12 +173,16 @@ class BatchedAgents(CoreOfOne):
     def _infos(self, agents: list[str]) -> dict[str, Info]:
         """Every agent's own entries of what is known; what has no axis of agents is everybody's."""
         infos: dict[str, Info] = {agent: {} for agent in agents}
-        for name, values in self._rows.present().items():
+        present = self._rows.present()
+        for name, values in present.items():
             if name.startswith("_") or name == "active":
                 continue
             shared = values.shape[:2] != self._rows.shape
+            there = np.broadcast_to(present[f"_{name}"][0], (len(self.possible_agents),))
             for agent in agents:
                 place = self.possible_agents.index(agent)
+                if not there[place]:
+                    continue
                 value = values[0] if shared else values[0, place]
                 infos[agent][name] = value.item() if isinstance(value, np.generic) else value
         for agent, info in infos.items():

@@ -11,6 +11,7 @@ from gymnasium.vector.utils import batch_space
 
 from sandbox.api.batch.actions import ActionReader
 from sandbox.api.batch.agents import AgentRows
+from sandbox.api.batch.core import keeps_precision
 from sandbox.api.batch.rows import any_true, copied_rows, with_presence
 from sandbox.api.batch.state import Restore, keeper_of, upgraded
 from sandbox.api.batch.types import Array, Config, Core, Flags, Info
@@ -55,7 +56,7 @@ class BatchedParallelVectorEnv(VectorEnvironment):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._keeper = keeper_of(rows, restore)
-        self._read = ActionReader(self.row_action_space, rows.shape)
+        self._read = ActionReader(self.row_action_space, rows.shape, keeps_precision(core))
 
     def reset(self, *, seed: Seeds = None, options: Info | None = None) -> tuple[Array, Info]:
         """Begin an episode in every row, or in those of ``options["reset_mask"]``; seeds are one a row."""

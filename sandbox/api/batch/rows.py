@@ -27,6 +27,7 @@ class Rows:
         self.core, self.num_envs = core, num_envs
         self._terms = [(term.name, term.fn, term.weight) for term in reward.terms]
         self._weighted = [term for term in self._terms if term[2]] or self._terms
+        self._counted = [(*term, term in self._weighted) for term in self._terms]
         self.shape: tuple[int, ...] = (num_envs,)
         """Shape of ends."""
         self.value_shape: tuple[int, ...] = self.shape
@@ -63,18 +64,22 @@ class Rows:
         """As `step`, for a core of one row: numbers, the same to the last bit."""
         transition = self.core.step(actions)
         values: dict[str, float] = {}
+        reward = 0.0
         if type(transition) is list:
             values = {name: float(function(transition[0])) for name, function, _ in self._terms}
+            for name, _, weight in self._weighted:
+                reward += weight * values[name]
         else:
-            for name, function, _ in self._terms:
+            for name, function, weight, counts in self._counted:
                 value = function(transition)
-                if type(value) is not _ARRAY or value.dtype is not _DOUBLE or value.size != 1:
+                if type(value) is not _ARRAY or value.size != 1:
                     total, terms = self._valued(transition)
                     return float(total[0]), {name: float(each[0]) for name, each in terms.items()}
-                values[name] = value.item()
-        reward = 0.0
-        for name, _, weight in self._weighted:
-            reward += weight * values[name]
+                # A term of another precision is weighed in its own, as in a batch.
+                number = value.item() if value.dtype is _DOUBLE else value.reshape(-1)[0]
+                values[name] = float(number)
+                if counts:
+                    reward += float(weight * number)
         return reward, values
 
     def _valued(self, transition: Any) -> tuple[Array, dict[str, Array]]:
@@ -84,6 +89,8 @@ class Rows:
             terms[name] = value if type(value) is _ARRAY and value.shape == shape else _of_shape(value, shape)
         (name, _, weight), *others = self._weighted
         total = weight * terms[name]
+        if total.dtype is not _DOUBLE:
+            total = total.astype(float)  # what is added to it in place would be rounded
         total += 0.0  # as there: a lone term of zero gives 0 and not -0
         for name, _, weight in others:
             total += weight * terms[name]
@@ -120,8 +127,12 @@ class Rows:
             info["action_mask"] = np.array(self._masks(), np.bool_)
             info["_action_mask"] = self.everyone
         if self._info is not None:
-            for name, values in self._info().items():
-                info[name], info[f"_{name}"] = np.array(values), self.everyone
+            given = self._info()
+            for name, values in given.items():
+                if not name.startswith("_"):
+                    there = given.get(f"_{name}")
+                    info[name] = np.array(values)
+                    info[f"_{name}"] = self.everyone if there is None else np.array(there)
         return info
 
     def present_again(self, info: Info, rows: Array) -> Info:

@@ -9,11 +9,11 @@ import gymnasium as gym
 import numpy as np
 
 from sandbox.api.batch.actions import ActionReader
-from sandbox.api.batch.core import metadata
+from sandbox.api.batch.core import keeps_precision, metadata
 from sandbox.api.batch.futures import CoreOfOne, OuterEvents
 from sandbox.api.batch.rows import Rows, row_of
 from sandbox.api.batch.state import Restore, keeper_of, upgraded
-from sandbox.api.batch.types import Array, Config, Core, Info, Observation
+from sandbox.api.batch.types import Array, Config, Core, Info, Observation, Space
 from sandbox.api.reward import RewardSpec
 from sandbox.api.types import Element, Environment
 
@@ -44,7 +44,7 @@ class BatchedEnv(CoreOfOne, Environment):
         self._rows = Rows(self.core, 1, reward)
         self._events = OuterEvents(core)
         self._restore, self._keeper = restore, keeper_of(self._rows, restore)
-        self._read = ActionReader(self.action_space, (1,))
+        self._read = ActionReader(self.action_space, (1,), keeps_precision(core))
         self._running = False
 
     def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Observation, Info]:
@@ -83,6 +83,17 @@ class BatchedEnv(CoreOfOne, Environment):
         """What the core draws of its row; None without a render mode."""
         return None if self.render_mode is None else self.core.render(0)
 
+    @property
+    def state_space(self) -> Space:
+        """Space of `state`; an environment has one if its core has."""
+        space: Space = self.core.state_space
+        return space
+
+    def state(self) -> Array:
+        """The whole state, where observations show only a part of it."""
+        state: Array = row_of(self.core.state(), 0)
+        return state
+
     def get_state(self) -> Info:
         """All that the future depends on, as plain data."""
         return {
@@ -110,5 +121,5 @@ def _first_row(info: Mapping[str, Array]) -> Info:
     return {
         name: values[0].item() if values.ndim == 1 and not values.dtype.hasobject else values[0]
         for name, values in info.items()
-        if not name.startswith("_")
+        if not name.startswith("_") and info[f"_{name}"][0]
     }

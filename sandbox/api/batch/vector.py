@@ -11,9 +11,10 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from sandbox.api.batch.actions import ActionReader
+from sandbox.api.batch.core import keeps_precision
 from sandbox.api.batch.rows import Rows, any_true, copied_rows, with_presence
 from sandbox.api.batch.state import Restore, keeper_of, upgraded
-from sandbox.api.batch.types import Array, Config, Core, Flags, Info, Observation
+from sandbox.api.batch.types import Array, Config, Core, Flags, Info, Observation, Space
 from sandbox.api.extension import Observer
 from sandbox.api.reward import RewardSpec
 from sandbox.api.types import Element, VectorEnvironment
@@ -50,7 +51,7 @@ class BatchedVectorEnv(VectorEnvironment):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._rows = Rows(self.core, num_envs, reward)
         self._keeper = keeper_of(self._rows, restore)
-        self._read = ActionReader(self.single_action_space, (num_envs,))
+        self._read = ActionReader(self.single_action_space, (num_envs,), keeps_precision(core))
         if hasattr(core, "branch"):
             self.branch = self._branch
 
@@ -95,6 +96,17 @@ class BatchedVectorEnv(VectorEnvironment):
         self._rows.observer = observer
         self.single_observation_space = observer.space
         self.observation_space = batch_space(observer.space, self.num_envs)
+
+    @property
+    def state_space(self) -> Space:
+        """Space of `state` of one row; an environment has one if its core has."""
+        space: Space = self.core.state_space
+        return space
+
+    def state(self) -> Array:
+        """The whole state of every row, where observations show only a part of it."""
+        state: Array = self.core.state()
+        return state
 
     def get_state(self) -> Info:
         """All that the future depends on, the generators included, as plain data."""

@@ -740,7 +740,16 @@
     showList();
   }
 
-  for (const id of ["search", "scenario", "status"]) byId(id).addEventListener("input", () => { showList(); if (!state.grid && !state.study && !state.chosen.length) showOverview(byId("main")); });
+  // Of letters that are typed faster than hundreds of runs are drawn, the first and the last draw them.
+  let waiting = 0, typed = false;
+  function filterRuns() {
+    if (waiting) { typed = true; return; }
+    showList();
+    if (!state.grid && !state.study && !state.chosen.length) showOverview(byId("main"));
+    waiting = setTimeout(() => { waiting = 0; if (typed) { typed = false; filterRuns(); } }, 150);
+  }
+
+  for (const id of ["search", "scenario", "status"]) byId(id).addEventListener("input", filterRuns);
   for (const event of ["hashchange", "popstate"]) addEventListener(event, () => { readAddress(); showList(); showMain(); });
   setInterval(() => { if (!document.hidden && state.index.runs.some((run) => run.status === "running")) loadIndex().catch(() => {}); }, 5000);
   readAddress();

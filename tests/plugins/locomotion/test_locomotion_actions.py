@@ -15,7 +15,7 @@ BAD = [np.nan, np.inf, -np.inf]
 def control(env, action):
     env.reset(seed=0)
     env.step(np.asarray(action))
-    return env.unwrapped.simulation.physics.view("CTRL")[0]
+    return env.unwrapped.core.simulation.physics.view("CTRL")[0]
 
 
 def test_actions_cover_the_range_of_every_actuator(tmp_path):
@@ -60,7 +60,7 @@ def test_a_muscle_is_driven_from_none_to_all(tmp_path):
     assert control(env, [0, -1, 0]) == pytest.approx([0, 0, 0])
     assert control(env, [0, 1, 0]) == pytest.approx([0, 1, 0])
     # No motor is driven: the muscle's control is zero, not the middle of its range.
-    assert control(env, env.unwrapped.simulation.robot.rest) == pytest.approx([0, 0, 0])
+    assert control(env, env.unwrapped.core.simulation.robot.rest) == pytest.approx([0, 0, 0])
 
 
 def test_latency_begins_with_the_action_that_holds_the_pose(tmp_path):
@@ -68,7 +68,7 @@ def test_latency_begins_with_the_action_that_holds_the_pose(tmp_path):
     env.reset(seed=0)
     for expected in ([0.8, -1.6], [0.8, -1.6], [2.6, -0.6]):
         env.step(np.ones(8))
-        assert env.unwrapped.simulation.physics.view("CTRL")[0] == pytest.approx(expected * 4, abs=1e-6)
+        assert env.unwrapped.core.simulation.physics.view("CTRL")[0] == pytest.approx(expected * 4, abs=1e-6)
 
 
 def test_open_loop_is_offered_only_with_a_gait_that_was_found_for_the_robot(tmp_path):
@@ -114,7 +114,7 @@ def test_in_a_batch_an_action_that_is_not_finite_ends_its_own_episode_only():
     assert np.isfinite(reward).all()
     assert np.isfinite(observation).all()
     assert np.array_equal(observation[[0, 2]], expected[[0, 2]])
-    assert info["_failure"].tolist() == [False, True, False]
+    assert info["final_info"]["_failure"].tolist() == [False, True, False]
     assert info["final_info"]["metrics"]["failures"][1] == 1
     actions[1, 4] = 0
     *_, info = envs.step(actions)

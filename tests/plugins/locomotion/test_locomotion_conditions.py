@@ -18,7 +18,7 @@ def drop(env, steps):
     env.reset(seed=0)
     for _ in range(steps):
         env.step(np.zeros(env.action_space.shape, np.float32))
-    return env.simulation
+    return env.core.simulation
 
 
 def momentum(simulation):
@@ -45,7 +45,7 @@ def test_drawn_physics_is_within_its_ranges_and_differs_between_environments_and
     changes = ["friction=[0.4,1]", "mass=[0.9,1.1]", "torso_mass=[-0.1,0.1]", "motor=[0.9,1.1]"]
     envs = sandbox.make_vec("locomotion/ant", 4, changes=[f"config.{c}" for c in changes])
     envs.reset(seed=0)
-    simulation = envs.unwrapped.simulation
+    simulation = envs.unwrapped.core.simulation
     base = simulation.robot.mj_model
     seen = []
     for model in simulation.physics.models:
@@ -72,7 +72,7 @@ def test_drawn_physics_is_within_its_ranges_and_differs_between_environments_and
 
 def test_environments_with_fixed_physics_share_a_model():
     envs = sandbox.make_vec("locomotion/hopper", 3, changes=["config.friction=0.5", "config.gravity=2"])
-    simulation = envs.unwrapped.simulation
+    simulation = envs.unwrapped.core.simulation
     assert not simulation.robot.varies
     assert len({id(model) for model in simulation.physics.models}) == 1
     assert simulation.robot.mj_model.opt.gravity[2] == pytest.approx(-19.62)
@@ -85,14 +85,14 @@ def test_an_action_takes_effect_after_the_latency():
     seen = []
     for step in range(6):
         env.step(np.full(6, step + 1, np.float32) / 10)
-        seen.append(env.simulation.physics.view("CTRL")[0, 0])
+        seen.append(env.core.simulation.physics.view("CTRL")[0, 0])
     assert seen == pytest.approx([0, 0, 0, 0.1, 0.2, 0.3])
 
 
 def test_a_push_changes_the_momentum_by_its_impulse():
     env = make("ant", "push_speed=1", "push_interval=0.2", "gravity=0", "reset_noise=0", "terminate=false")
     env.reset(seed=3)
-    simulation, still = env.simulation, np.zeros(8, np.float32)
+    simulation, still = env.core.simulation, np.zeros(8, np.float32)
     simulation.physics.qpos[0, 2] = 5.0  # in the air, so that no other force acts
     for _ in range(4):
         env.step(still)
@@ -112,7 +112,7 @@ def test_the_command_is_observed_and_rewarded():
     assert observation[-3:] == pytest.approx(info["command"])
     assert 0.2 <= info["command"][0] <= 0.8
     *_, info = env.step(np.zeros(8, np.float32))
-    physics = env.simulation.physics
+    physics = env.core.simulation.physics
     velocity = kinematics.body_velocity("free", physics.qpos, physics.qvel)
     error = ((velocity[0, :2] - info["command"][:2]) ** 2).sum()
     assert info["reward_terms"]["track_velocity"] == pytest.approx(np.exp(-error / 0.25))
@@ -136,7 +136,7 @@ def test_noise_is_added_to_the_observation_and_not_to_the_state():
     for _ in range(200):
         action = np.full(3, 0.05, np.float32)
         exact, measured = quiet.step(action), noisy.step(action)
-        assert np.array_equal(quiet.simulation.physics.state, noisy.simulation.physics.state)
+        assert np.array_equal(quiet.core.simulation.physics.state, noisy.core.simulation.physics.state)
         differences.append(measured[0] - exact[0])
     spread = np.std(differences, axis=0)
     assert spread[:5] == pytest.approx(0.1, rel=0.2)
@@ -159,7 +159,7 @@ def test_stacked_frames_are_the_latest_with_the_newest_last():
 def test_uneven_ground_is_level_around_the_start(kind):
     env = make("ant", f"terrain={kind}", "terrain_height=0.2")
     env.reset(seed=0)
-    simulation = env.simulation
+    simulation = env.core.simulation
     heights = simulation.state.heights[0].copy()
     assert heights.min() >= 0
     near = height_at(heights, np.array([-1.0, 0.0, 1.0]), np.zeros(3))

@@ -8,7 +8,6 @@ import pytest
 from sandbox_locomotion import dynamics
 from sandbox_locomotion.config import Ant, Hopper
 from sandbox_locomotion.models.robot_model import ActionScaling, build_robot_model
-from sandbox_locomotion.reward import ANT
 from sandbox_locomotion.simulation import Simulation
 from sandbox_locomotion.state import EpisodeState
 
@@ -60,7 +59,7 @@ def test_motion_that_is_not_finite_or_too_large_has_diverged():
 
 
 def test_a_foot_that_lands_reports_its_time_in_the_air():
-    simulation = Simulation(Ant(reset_noise=0), ANT["gymnasium"], 1, threads=1)
+    simulation = Simulation(Ant(reset_noise=0), 1, threads=1)
     simulation.reset([0])
     robot, physics, state = simulation.robot, simulation.physics, simulation.state
     state.air[0] = [0.7, 0.7, 0.0, 0.0]
@@ -74,17 +73,17 @@ def test_a_foot_that_lands_reports_its_time_in_the_air():
 
 
 def test_the_forward_speed_of_a_step_is_the_distance_covered_divided_by_its_length():
-    simulation = Simulation(Hopper(reset_noise=0), ANT["gymnasium"], 1, threads=1)
+    simulation = Simulation(Hopper(reset_noise=0), 1, threads=1)
     simulation.reset([0])
     before = simulation.physics.qpos[0, 0]
     result = simulation.step(np.full((1, 3), 0.5))
     after = simulation.physics.qpos[0, 0]
-    assert result.terms["forward"][0] == pytest.approx((after - before) / 0.008)
+    assert result.forward_speed[0] == pytest.approx((after - before) / 0.008)
     assert simulation.sums["travelled"][0] == pytest.approx(after - before)
 
 
 def test_sums_of_an_ended_episode_do_not_reach_the_next():
-    simulation = Simulation(Ant(), ANT["gymnasium"], 2, threads=1)
+    simulation = Simulation(Ant(), 2, threads=1)
     simulation.reset([0, 1])
     for _ in range(3):
         simulation.step(np.zeros((2, 8)))

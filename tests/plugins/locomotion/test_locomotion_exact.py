@@ -40,7 +40,7 @@ def test_a_thousand_random_steps_equal_those_of_gymnasium(robot, in_empty_folder
         assert np.array_equal(observation, expected), step
         assert abs(reward - their_reward) <= 1e-12, step
         assert (terminated, truncated) == (their_terminated, their_truncated), step
-        total = sum(ours.simulation.reward.weights[name] * x for name, x in info["reward_terms"].items())
+        total = sum(ours.reward.weights[name] * x for name, x in info["reward_terms"].items())
         assert total == pytest.approx(reward, abs=1e-5)
         done = terminated or truncated
     ours.close()
@@ -97,7 +97,7 @@ def test_actions_are_clipped_before_the_control_cost_is_computed():
 def test_no_log_file_is_left_in_the_working_directory(in_empty_folder):
     env = sandbox.make("locomotion/half-cheetah")
     env.reset(seed=0)
-    env.simulation.physics.qvel[:] = 1e9
+    env.core.simulation.physics.qvel[:] = 1e9
     with pytest.warns(UserWarning, match="diverged"):
         env.step(np.zeros(6, np.float32))
     env.close()

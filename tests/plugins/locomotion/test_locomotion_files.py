@@ -80,8 +80,8 @@ def test_a_mesh_is_found_where_the_compiler_element_says(compiler, mesh, file, f
     write(folder, BOX, mesh)
     path = write(folder, with_mesh(compiler, file))
     env = make(path)
-    assert env.unwrapped.simulation.robot.mj_model.nmesh == 1
-    assert env.unwrapped.simulation.robot.mj_model.nu == 8
+    assert env.unwrapped.core.simulation.robot.mj_model.nmesh == 1
+    assert env.unwrapped.core.simulation.robot.mj_model.nu == 8
 
 
 def test_a_meshdir_above_the_model_needs_the_users_word(folder):
@@ -110,7 +110,7 @@ def test_an_attached_model_with_files_of_its_own_is_read(folder):
         '<body name="fl"',
         '<body pos="0 0 .1"><attach model="p" body="pack" prefix="p-"/></body><body name="fl"',
     )
-    robot = make(write(folder, xml)).unwrapped.simulation.robot
+    robot = make(write(folder, xml)).unwrapped.core.simulation.robot
     assert robot.anatomy.mass == pytest.approx(9.8)
 
 

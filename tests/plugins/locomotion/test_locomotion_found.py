@@ -39,7 +39,7 @@ def body_name(robot, body):
 @pytest.mark.parametrize("scene", SCENES)
 def test_what_stands_or_lies_in_the_scene_is_not_the_robot(scene, tmp_path):
     env = make(write(tmp_path, dog(keyframe="", **SCENES[scene])))
-    robot = env.unwrapped.simulation.robot
+    robot = env.unwrapped.core.simulation.robot
     assert body_name(robot, robot.anatomy.torso) == "trunk"
     assert robot.anatomy.mass == pytest.approx(DOG_MASS)
     assert robot.anatomy.weight == pytest.approx(DOG_MASS * 9.81)
@@ -82,7 +82,7 @@ TENDON = MOTOR.format("pull", 'tendon="pull"')
 )
 def test_motors_are_told_by_what_they_act_on(motor, tendons, target, joints, driven, tmp_path):
     env = make(write(tmp_path, leg(HIP + motor + ANKLE, tendons)), "hopper")
-    anatomy = env.unwrapped.simulation.robot.anatomy
+    anatomy = env.unwrapped.core.simulation.robot.anatomy
     assert [m.target for m in anatomy.motors] == ["joint hip", target, "joint ankle"]
     assert [m.joints for m in anatomy.motors] == [(3,), joints, (5,)]
     assert anatomy.joint_qpos.tolist() == driven
@@ -121,7 +121,7 @@ def test_motors_are_told_by_what_they_act_on(motor, tendons, target, joints, dri
 )
 def test_the_kind_and_the_range_of_an_actuator(element, kind, low, high, tmp_path):
     env = make(write(tmp_path, leg(HIP + element + ANKLE)), "hopper")
-    anatomy = env.unwrapped.simulation.robot.anatomy
+    anatomy = env.unwrapped.core.simulation.robot.anatomy
     assert anatomy.motors[1].kind == kind
     assert (anatomy.low[1], anatomy.high[1]) == pytest.approx((low, high))
 
@@ -169,7 +169,7 @@ def test_heights_and_speeds_are_those_of_the_world_however_the_slides_are_writte
     xml = leg(HIP + TENDON + ANKLE, root=joints, keyframe=keyframe)
     env = make(write(tmp_path, xml), "hopper", "reset_noise=0")
     env.reset(seed=0)
-    simulation = env.unwrapped.simulation
+    simulation = env.unwrapped.core.simulation
     robot = simulation.robot
     data = simulation.physics.load(0)
     trunk = mujoco.mj_name2id(robot.mj_model, mujoco.mjtObj.mjOBJ_BODY, "trunk")
@@ -195,7 +195,7 @@ def test_a_model_whose_root_lies_on_its_side_in_the_file_is_upright_as_it_stands
     )
     env = make(write(tmp_path, xml), "ant", "reset_noise=0", "terminate=false")
     env.reset(seed=0)
-    simulation = env.unwrapped.simulation
+    simulation = env.unwrapped.core.simulation
     assert simulation.robot.anatomy.root.up == "+x"
     _, _, _, _, info = env.step(np.zeros(8))
     assert info["reward_terms"]["orientation"] < 0.01
@@ -218,8 +218,8 @@ def test_a_robot_on_wheels_that_only_turns_is_refused_with_its_joints(tmp_path):
 
 def test_friction_pairs_count_as_ground(tmp_path):
     env = make(write(tmp_path, slider(pairs=True)))
-    assert not env.unwrapped.simulation.robot.facts["ground_added"]
+    assert not env.unwrapped.core.simulation.robot.facts["ground_added"]
     bare = slider(pairs=False).replace(
         '<geom name="ground" type="plane" size="40 40 1" friction="1 0.02 0.0001"/>', ""
     )
-    assert make(write(tmp_path, bare)).unwrapped.simulation.robot.facts["ground_added"]
+    assert make(write(tmp_path, bare)).unwrapped.core.simulation.robot.facts["ground_added"]

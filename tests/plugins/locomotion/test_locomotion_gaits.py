@@ -99,5 +99,5 @@ def test_a_gait_can_be_imitated(tuned):
     path, gait = tuned
     env = make(path, "ant", f"gait={gait}", "imitate=true", "horizon=20", reward=["imitation"])
     env.reset(seed=0)
-    *_, info = env.step(env.unwrapped.simulation.robot.rest)
+    *_, info = env.step(env.unwrapped.core.simulation.robot.rest)
     assert 0 <= info["reward_terms"]["imitate_pose"] <= 1

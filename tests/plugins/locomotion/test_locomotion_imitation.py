@@ -59,7 +59,7 @@ def test_in_fast_mode_the_half_cheetah_takes_fewer_longer_steps_unless_frame_ski
         sandbox.make_vec("locomotion/half-cheetah", 16, changes=changes)
         for changes in ((), ("config.fast=true",), ("config.fast=true", "config.frame_skip=5"))
     )
-    batches = [envs.unwrapped.simulation for envs in (exact, fast, fixed)]
+    batches = [envs.unwrapped.core.simulation for envs in (exact, fast, fixed)]
     assert [batch.robot.frame_skip for batch in batches] == [5, 3, 5]
     timesteps = [batch.robot.mj_model.opt.timestep for batch in batches]
     assert timesteps == pytest.approx([0.01, 0.05 / 3, 0.01])
@@ -83,7 +83,7 @@ def test_in_fast_mode_the_half_cheetah_takes_fewer_longer_steps_unless_frame_ski
 def test_a_push_in_a_fast_batch_moves_only_the_pushed_robot_and_ends():
     envs = sandbox.make_vec("locomotion/half-cheetah", 4, changes=("config.fast=true", "config.threads=1"))
     envs.reset(seed=0)
-    simulation = envs.unwrapped.simulation
+    simulation = envs.unwrapped.core.simulation
     physics, start = simulation.physics, simulation.physics.state.copy()
 
     def after(push):
@@ -114,7 +114,7 @@ def test_a_single_environment_is_exact_even_if_batches_are_fast():
 def test_fast_batches_replace_runge_kutta_and_end_close_to_exact_batches():
     single, fast = sandbox.make("locomotion/swimmer"), "config.fast=true"
     batches = [sandbox.make_vec("locomotion/swimmer", 4, changes=changes) for changes in ((), (fast,))]
-    used = [envs.unwrapped.simulation.robot.mj_model.opt.integrator for envs in (single, *batches)]
+    used = [envs.unwrapped.core.simulation.robot.mj_model.opt.integrator for envs in (single, *batches)]
     names = [mujoco.mjtIntegrator(kind).name for kind in used]
     assert names == ["mjINT_RK4", "mjINT_RK4", "mjINT_IMPLICITFAST"]
     rng = np.random.default_rng(0)

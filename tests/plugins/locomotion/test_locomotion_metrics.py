@@ -92,7 +92,7 @@ def test_diverged_physics_ends_the_episode_and_is_counted_as_a_failure():
     env = sandbox.make("locomotion/half-cheetah")
     env.reset(seed=0)
     env.step(np.zeros(6, np.float32))
-    env.unwrapped.simulation.physics.qvel[0, 3] = np.nan
+    env.unwrapped.core.simulation.physics.qvel[0, 3] = np.nan
     with pytest.warns(UserWarning, match="diverged in step 2"):
         _, _, terminated, truncated, info = env.step(np.zeros(6, np.float32))
     assert (terminated, truncated) == (True, False)
@@ -106,7 +106,7 @@ def test_diverged_physics_ends_the_episode_and_is_counted_as_a_failure():
 def test_divergence_in_an_environment_does_not_affect_the_others():
     envs, undisturbed = (sandbox.make_vec("locomotion/half-cheetah", 3) for _ in range(2))
     envs.reset(seed=0), undisturbed.reset(seed=0)
-    envs.unwrapped.simulation.physics.qvel[1] = 1e8
+    envs.unwrapped.core.simulation.physics.qvel[1] = 1e8
     action = np.full((3, 6), 0.1, np.float32)
     with pytest.warns(UserWarning, match="diverged"):
         observation, reward, terminated, _, info = envs.step(action)
@@ -116,6 +116,9 @@ def test_divergence_in_an_environment_does_not_affect_the_others():
     assert np.isfinite(observation).all()
     assert np.isfinite(reward).all()
     assert info["final_info"]["metrics"]["failures"][1] == 1
+    assert info["final_info"]["_failure"].tolist() == [False, True, False]
+    assert "diverged in step 1" in info["final_info"]["failure"][1]
+    assert "failure" not in info  # the new episode has not failed
     envs.close()
     undisturbed.close()
 

@@ -40,7 +40,7 @@ def test_a_copy_of_the_robots_model_behaves_identically(ant):
 
 
 def test_robots_of_a_single_tree_are_solved_without_a_search_for_islands_to_the_same_bit():
-    model = sandbox.make("locomotion/half-cheetah").unwrapped.simulation.robot.mj_model
+    model = sandbox.make("locomotion/half-cheetah").unwrapped.core.simulation.robot.mj_model
     island = int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
     assert model.opt.disableflags & island
     searched = clone_model(model)
@@ -58,7 +58,7 @@ def test_robots_of_a_single_tree_are_solved_without_a_search_for_islands_to_the_
 
 def test_models_of_several_trees_keep_the_search_for_islands(ant):
     change(ant, "</worldbody>", '<body pos="9 9 9"><freejoint/><geom size=".1"/></body></worldbody>')
-    model = make(ant).unwrapped.simulation.robot.mj_model
+    model = make(ant).unwrapped.core.simulation.robot.mj_model
     assert not model.opt.disableflags & int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
 
 
@@ -66,8 +66,8 @@ def test_a_heavier_model_moves_differently(ant):
     change(ant, 'density="5.0"', 'density="20.0"')
     heavy, standard = make(ant), sandbox.make("locomotion/ant")
     heavy.reset(seed=1), standard.reset(seed=1)
-    mass = standard.simulation.robot.anatomy.mass
-    assert heavy.simulation.robot.anatomy.mass == pytest.approx(4 * mass)  # mass is density times volume
+    mass = standard.core.simulation.robot.anatomy.mass
+    assert heavy.core.simulation.robot.anatomy.mass == pytest.approx(4 * mass)  # mass is density times volume
     assert not np.array_equal(heavy.step(np.ones(8))[0], standard.step(np.ones(8))[0])
 
 

@@ -16,7 +16,7 @@ FORMS = pytest.mark.parametrize("form", [FIXED, DRAWN], ids=["fixed", "drawn"])
 
 def model_of(env):
     """The model of the environment's episode."""
-    return env.unwrapped.simulation.physics.models[0]
+    return env.unwrapped.core.simulation.physics.models[0]
 
 
 def pair(form, name, path, robot="ant"):
@@ -43,7 +43,7 @@ def test_twice_the_mass_of_the_robot_is_its_own_and_not_the_scenes(form, tmp_pat
     path = write(tmp_path, dog(scene=ball, keyframe=""))
     env = make(path, "ant", form.format("mass", 2))
     env.reset(seed=0)
-    model, simulation = model_of(env), env.unwrapped.simulation
+    model, simulation = model_of(env), env.unwrapped.core.simulation
     assert model.body("ball").mass[0] == pytest.approx(20)
     assert simulation.state.mass[0] == pytest.approx(2 * DOG_MASS, rel=1e-6)
     assert simulation.state.weight[0] == pytest.approx(2 * DOG_MASS * 9.81, rel=1e-6)
@@ -114,7 +114,7 @@ def slide(path, factor, form):
     changes = ("reset_noise=0", "terminate=false", "horizon=400", form.format("friction", factor))
     env = make(path, "ant", *changes)
     env.reset(seed=0)
-    rest, physics = np.zeros(4), env.unwrapped.simulation.physics
+    rest, physics = np.zeros(4), env.unwrapped.core.simulation.physics
     for _ in range(20):
         env.step(rest)
     physics.qvel[0, 0] = 2.0
@@ -142,7 +142,7 @@ def test_friction_reaches_pairs_overrides_and_torsion(tmp_path):
 def run_with_gait(*changes):
     """The cost of transport that is reported, and by hand from the episode's own model."""
     env = sandbox.make("locomotion/half-cheetah", changes=[f"config.{c}" for c in ("horizon=400", *changes)])
-    simulation, policy = env.unwrapped.simulation, open_loop(env.unwrapped)
+    simulation, policy = env.unwrapped.core.simulation, open_loop(env.unwrapped)
     policy.reset(1)
     env.reset(seed=3)
     model = model_of(env)
@@ -174,7 +174,7 @@ def test_a_push_changes_the_velocity_by_at_most_what_is_asked_at_any_mass(mass):
     total, pushes = model_of(env).body_mass[1:].sum(), []
     for _ in range(400):
         env.step(np.zeros(6, np.float32))
-        pushes.append(abs(env.unwrapped.simulation.state.push[0, 0]) * 0.1 / total)  # a push lasts 0.1 s
+        pushes.append(abs(env.unwrapped.core.simulation.state.push[0, 0]) * 0.1 / total)  # a push lasts 0.1 s
     assert 1.0 < max(pushes) <= 2.0
 
 
@@ -193,5 +193,5 @@ def test_twice_the_latency_delays_twice_as_long(tmp_path):
         seen = []
         for _ in range(6):
             env.step(np.ones(8))
-            seen.append(env.unwrapped.simulation.physics.view("CTRL")[0, 0] > 2.5)
+            seen.append(env.unwrapped.core.simulation.physics.view("CTRL")[0, 0] > 2.5)
         assert seen.index(True) == steps

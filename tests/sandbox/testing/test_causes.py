@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import gymnasium as gym
 import numpy as np
@@ -14,6 +16,8 @@ from test_suite import Walk, broken, subject_of, with_step
 
 from sandbox.api import Baseline
 from sandbox.api.errors import InvalidValueError
+from sandbox.testing import play
+from sandbox.testing.lock import episode
 from sandbox.testing.suite import run_check
 from sandbox.testing.verdicts import take_cuts
 
@@ -204,6 +208,35 @@ def checked(folder, *more):
     )
     document = json.loads(done.stdout)
     return {(each["task"], each["check"]): each for each in document["checks"]}
+
+
+def test_a_parameter_that_loses_its_effect_breaks_the_lock_though_the_episode_is_the_same(copied):
+    code = copied / "toy_regulator.py"
+    before = code.read_text()
+    after = before.replace("rng.uniform(-config.spread, config.spread,", "rng.uniform(-1.0, 1.0,")
+    assert after != before
+    code.write_text(after)
+    told = checked(copied, "--only", "locked")["toy/regulator", "locked"]
+    assert told["status"] == "failed"
+    assert "config.spread has no effect any more" in told["message"]
+    assert "raise Task.version" in told["message"]
+
+
+def test_what_is_locked_of_an_episode_does_not_depend_on_how_fast_it_is_played(monkeypatch):
+    subject = subject_of(Walk)
+    expected = episode(subject)
+    hours = itertools.count()
+    monkeypatch.setattr(play, "time", SimpleNamespace(perf_counter=lambda: 3600.0 * next(hours)))
+    assert episode(subject) == expected
+
+
+def test_a_lock_file_of_another_instance_is_no_excuse(copied):
+    code = copied / "toy_regulator.py"
+    code.write_text(code.read_text().replace("spread: float = Field(1.0,", "spread: float = Field(1.1,"))
+    told = checked(copied, "--only", "locked")["toy/regulator", "locked"]
+    assert told["status"] == "failed"
+    assert "is of another small instance" in told["message"]
+    assert checked(copied, "--only", "locked", "--lock")["toy/regulator", "locked"]["status"] == "passed"
 
 
 def test_a_change_without_another_version_breaks_the_lock(copied):

@@ -10,6 +10,7 @@ from sandbox.api import RewardSpec
 from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.demand.sampling import draw
 from sandbox_inventory.core.model import Model, State
+from sandbox_inventory.core.reward import reward_of
 from sandbox_inventory.core.solvers.progress import ProgressLine
 
 ParametricRule = Callable[[Array, State], Array]
@@ -78,7 +79,7 @@ class SimulatedCost:
                 record(state, demand, action)
             state, flow = self._model.step(state, action, demand)
             if period >= self._warmup:
-                total -= self._reward.total(flow.terms)
+                total -= reward_of(self._reward, flow)
         periods = self._horizon - self._warmup
         cost: Array = total.reshape(count, self._num_paths).mean(1) / periods
         return cost

@@ -16,6 +16,7 @@ from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.demand.distribution import probabilities
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.model import Model, State
+from sandbox_inventory.core.reward import reward_of
 
 
 @dataclass(frozen=True)
@@ -69,5 +70,5 @@ def transitions(
     next_state, flow = model.step(
         state, np.repeat(actions, num_outcomes, 0), np.tile(cases.values, (count, 1))
     )
-    costs = -np.asarray(reward.total(flow.terms), np.float64).reshape(count, num_outcomes)
+    costs = -np.asarray(reward_of(reward, flow), np.float64).reshape(count, num_outcomes)
     return pack(next_state).reshape(count, num_outcomes, -1), costs @ cases.probabilities
