@@ -32,15 +32,15 @@ EDGE = np.dtype([("first", "i4"), ("lanes", "i4")], align=True)
 
 LINK = np.dtype([
     ("halfway", "f8"), ("way", "f8"), ("source", "i4"), ("target", "i4"), ("inner", "i4"), ("signal", "i4"),
-    ("light", "i4"), ("first", "i4"), ("end", "i4"), ("minor", "?"),
+    ("light", "i4"), ("first", "i4"), ("end", "i4"), ("right", "u1"), ("watched", "?"),
 ], align=True)  # fmt: skip
 """Links from a lane to a lane of the next edge.
 
 - source, target: lanes; inner: first lane on the link, the target where it has no inner lane
 - halfway: distance from the stop line to where vehicles wait inside the junction, m; 0 where they do not
 - way: length of its inner lanes, m
-- signal, light: signal and place in its states, −1 without a signal; minor: whether it then gives way
-- first, end: its conflicts
+- signal, light: signal and place in its states, −1 without a signal; right: the light that it then has
+- first, end: its conflicts; watched: whether some link gives way to it
 """
 
 CONFLICT = np.dtype([("mine", "f8"), ("theirs", "f8"), ("foe", "i4"), ("yields", "?")], align=True)
@@ -63,13 +63,15 @@ the left to get on, negative to the right; how far one gets without changing lan
 CAR = np.dtype([
     ("position", "f8"), ("speed", "f8"), ("plan", "f8"), ("factor", "f8"), ("odometer", "f8"), ("wait", "f8"),
     ("wish", "f8"), ("keep", "f8"), ("depart", "f8"), ("departed", "f8"), ("arrived", "f8"), ("waited", "f8"),
-    ("lost", "f8"), ("entered", "f8"), ("lane", "i4"), ("place", "i4"), ("last", "i4"), ("origin", "i4"),
+    ("lost", "f8"), ("entered", "f8"), ("least", "f8"),
+    ("lane", "i4"), ("place", "i4"), ("last", "i4"), ("origin", "i4"),
     ("profile", "i4"),    ("ahead", "i4"), ("behind", "i4"), ("where", "i4"),
     ("lets", "i4"), ("beside", "i4"),
 ], align=True)  # fmt: skip
 """Vehicles in order of their scheduled departure.
 
-- position of the front from the start of the lane, m; speed, and the speed that is safe in this step, m/s
+- position of the front from the start of the lane, m; speed, the speed that is safe in this step, and the
+  least that takes it over a link for which it has found a gap, m/s
 - factor: desired speed as a share of the limit; odometer: way since departure, m
 - wait: time for which it has been standing, s; wish, keep: gathered wishes to change lanes
 - depart: scheduled, s, infinite past the last vehicle; departed, arrived: s, −1 before
@@ -96,8 +98,28 @@ SIGNAL = np.dtype([
 """Signals: time of the latest change of phase; the phase; the state that it shows; the next switch and how
 many are left; whether the latest request was not allowed."""
 
-CLOCK = np.dtype([("now", "f8"), ("counter", "u8"), ("next", "i4"), ("mode", "i4")], align=True)
-"""Time, s; state of the random numbers; next vehicle to be scheduled; who decides on phases, see below."""
+ENTRY = np.dtype([("light", "i4"), ("first", "i4")], align=True)
+"""Links: their light, and the first note of a vehicle that approaches; see `NOTE`."""
+
+NOTE = np.dtype([
+    ("distance", "f8"), ("arrives", "f8"), ("way", "f8"), ("speed", "f8"), ("leave_speed", "f8"),
+    ("braking", "f8"), ("halt", "f8"), ("car", "i4"), ("link", "i4"), ("next", "i4"), ("ask", "i4"),
+    ("inside", "?"),
+], align=True)  # fmt: skip
+"""What drivers expect within one step, for others to see before anybody moves.
+
+- distance to the link, m; arrives: time until then, s; way from then until it has left, m
+- speed, leave_speed: when it arrives and when it leaves, m/s
+- braking: least speed with which it can arrive, m/s; halt: speed if it has to wait, m/s
+- car, link; next: note of the next vehicle that approaches the link; ask: next vehicle that needs a gap
+- inside: whether it looks for the gap from inside the junction
+"""
+
+CLOCK = np.dtype([
+    ("now", "f8"), ("counter", "u8"), ("next", "i4"), ("mode", "i4"), ("notes", "i4"), ("asks", "i4"),
+], align=True)  # fmt: skip
+"""Time, s; state of the random numbers; next vehicle to be scheduled; who decides on phases, see below;
+number of notes, and the first of who needs a gap."""
 
 FIRST, BEST, FREE = -1.0, -2.0, -3.0
 """Lanes of departure that are no number: the rightmost one that admits the vehicle, the emptiest of the best
@@ -107,11 +129,12 @@ AS_FAST, DESIRED, AVERAGE = -1.0, -2.0, -3.0
 """Speeds of departure: as fast as is safe, the desired one, which the vehicle waits for, and at most the mean
 speed on the lane."""
 
-BASE = -1.0
-"""Position of departure: as far back as the vehicle fits."""
+BASE, ANYWHERE = -1.0, -2.0
+"""Positions of departure: as far back as the vehicle fits, and drawn at random."""
 
-RED, YELLOW, MINOR, MAJOR = range(4)
-"""Lights of links."""
+RED, YELLOW, STOP, EQUAL, MINOR, MAJOR = range(6)
+"""Lights of links, and what they have without a signal: after `YELLOW` and before `MAJOR` come those that
+give way, at `STOP` after a stop, and at `EQUAL` to whom comes from the right."""
 
 OUTSIDE, DRIVING, ARRIVED = range(3)
 """Where a vehicle is; `OUTSIDE` before its departure."""
@@ -128,6 +151,7 @@ class Net(NamedTuple):
     Attributes:
         admits: Which lanes each kind may use, shape ``(kinds, lanes)``.
         blockers: Time after which vehicles that stand inside a junction no longer block others, s.
+        yields: Whether any link gives way.
     """
 
     lanes: Records
@@ -137,6 +161,7 @@ class Net(NamedTuple):
     kinds: Records
     admits: Flags
     blockers: float
+    yields: bool
 
 
 class Signals(NamedTuple):
@@ -191,7 +216,8 @@ class State(NamedTuple):
         cars, lanes, edges, loops, signals, clock: Records of `CAR`, `TRACK`, `QUEUE`, `LOOP`, `SIGNAL` and
             `CLOCK`.
         green_since: When the green of each ring begins, s, shape ``(rows, signals, rings)``.
-        lights: Light of each link, shape ``(rows, links)``.
+        links: Records of `ENTRY`, shape ``(rows, links)``.
+        notes: Records of `NOTE`, which are of use within a step of a row only, shape ``(notes,)``.
     """
 
     cars: Records
@@ -200,7 +226,8 @@ class State(NamedTuple):
     loops: Records
     signals: Records
     green_since: Floats
-    lights: NDArray[np.uint8]
+    links: Records
+    notes: Records
     clock: Records
 
 
@@ -211,7 +238,8 @@ class Row(NamedTuple):
     lanes: Records
     edges: Records
     loops: Records
-    lights: NDArray[np.uint8]
+    links: Records
+    notes: Records
     clock: Records
 
 

@@ -169,8 +169,8 @@ class TwinBatch(SignalBatch):
         files = self.network.demand
         self._map = roadmap
         self._demand = Demand(self.network.config, files.routes, files.additional, roadmap)
-        self._net = make_net(self.network, roadmap, self._demand)
         self._signals = make_signals(self.network, others(self.network))
+        self._net = make_net(self.network, roadmap, self._demand, self._signals)
         self._readings = make_readings(self.network, roadmap)
         self.cars: State | None = None
         self.begins = np.zeros(num_envs, np.int64)

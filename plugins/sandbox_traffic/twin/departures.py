@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from sandbox_traffic.twin.arrays import AS_FAST, AVERAGE, BASE, DRIVING, FIRST, FREE, NOBODY, Net, Row, Steps
+from sandbox_traffic.twin.arrays import (
+    ANYWHERE,
+    AS_FAST,
+    AVERAGE,
+    DRIVING,
+    FIRST,
+    FREE,
+    NOBODY,
+    Net,
+    Row,
+    Steps,
+)  # fmt: skip
 from sandbox_traffic.twin.jit import njit
-from sandbox_traffic.twin.krauss import brake_gap, follow_speed, stop_speed
-from sandbox_traffic.twin.lanes import put
+from sandbox_traffic.twin.krauss import brake_gap, follow_speed, secure_gap, stop_speed
+from sandbox_traffic.twin.lanes import put, uniform
 
 EQUALLY_FAR = 0.5
 """Lanes whose reach differs by less are equally good, m."""
 
 NOWHERE = -1
+
+TRIES = 10
+"""Places that are drawn for a vehicle that departs anywhere; then it departs at the beginning of the lane."""
 
 
 @njit
@@ -50,18 +64,31 @@ def depart(net: Net, row: Row, steps: Steps) -> None:
 def _fits(net: Net, row: Row, steps: Steps, car: int, edge: int) -> bool:
     """Put a vehicle on the lane that it departs from; returns whether there was room."""
     profile = net.kinds[row.cars[car].profile]
-    place = row.cars[car].place
     lane = _lane(net, row, steps, car, edge)
     if lane == NOWHERE:
         return False
+    if profile.depart_pos == ANYWHERE:
+        for _ in range(TRIES):
+            if _fits_at(net, row, car, lane, uniform(row) * net.lanes[lane].length):
+                return True
     position = profile.depart_pos
-    if position == BASE:
+    if position < 0.0:
         position = min(profile.length + 0.1, net.lanes[lane].length)
+    return _fits_at(net, row, car, lane, position)
+
+
+@njit
+def _fits_at(net: Net, row: Row, car: int, lane: int, position: float) -> bool:
+    """Put a vehicle at a position of a lane; returns whether there was room."""
+    profile = net.kinds[row.cars[car].profile]
+    place = row.cars[car].place
     desired = min(net.lanes[lane].limit * row.cars[car].factor, profile.top)
     speed = desired if profile.depart_speed < 0.0 else min(profile.depart_speed, desired)
     if profile.depart_speed == AVERAGE:
         speed = min(desired, _mean_speed(net, row, lane))
-    safe, leader = speed, row.lanes[lane].tail
+    safe, leader, behind = speed, row.lanes[lane].tail, NOBODY
+    while profile.depart_pos == ANYWHERE and leader != NOBODY and row.cars[leader].position < position:
+        behind, leader = leader, row.cars[leader].ahead
     if leader != NOBODY:
         other = net.kinds[row.cars[leader].profile]
         gap = row.cars[leader].position - other.length - position - profile.gap
@@ -75,6 +102,11 @@ def _fits(net: Net, row: Row, steps: Steps, car: int, edge: int) -> bool:
         safe = min(safe, stop_speed(max(seen - 1.0, 0.0), profile.decel, 1.0))
     if safe < speed and profile.depart_speed not in (AS_FAST, AVERAGE):
         return False
+    if behind != NOBODY:
+        other = net.kinds[row.cars[behind].profile]
+        gap = position - profile.length - row.cars[behind].position - other.gap
+        if gap < secure_gap(row.cars[behind].speed, other.decel, other.tau, safe, profile.decel):
+            return False
     row.cars[car].where, row.cars[car].departed = DRIVING, row.clock[0].now
     row.cars[car].position, row.cars[car].speed = position, safe
     row.cars[car].behind = NOBODY

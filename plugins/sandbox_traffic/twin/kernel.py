@@ -41,7 +41,7 @@ def advance(
                 request(signals, state, number, signal, phases[number, signal])
         row = Row(
             state.cars[number], state.lanes[number], state.edges[number], state.loops[number],
-            state.lights[number], state.clock[number],
+            state.links[number], state.notes, state.clock[number],
         )  # fmt: skip
         while row.clock[0].now < until[number]:
             show(net, signals, state, number)

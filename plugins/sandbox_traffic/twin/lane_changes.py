@@ -139,12 +139,17 @@ def _ease(net: Net, row: Row, car: int, lane: int, leader: int) -> float:
 
 @njit
 def _ask(net: Net, row: Row, car: int, lane: int, behind: int) -> None:
-    """Ask who is behind on the lane beside for a gap, and drop back behind who is ahead there."""
+    """Ask who is behind on the lane beside for a gap, and drop back behind who is ahead there.
+
+    Who is too near to leave one is not asked: standing at red, both would wait for each other for ever.
+    """
     ahead, back = (
         _ahead_of(row, behind, lane),
         row.cars[car].position - net.kinds[row.cars[car].profile].length,
     )
-    while behind != NOBODY and row.cars[behind].position > back:
+    while behind != NOBODY:
+        if row.cars[behind].position + net.kinds[row.cars[behind].profile].gap <= back:
+            break
         behind = row.cars[behind].behind
     if behind != NOBODY:
         row.cars[behind].lets = car

@@ -18,7 +18,19 @@ from numpy.typing import NDArray
 
 from sandbox.api import InvalidValueError
 from sandbox_traffic.network.reader import elements
-from sandbox_traffic.twin.arrays import APART, CONFLICT, EDGE, LANE, LINK, MERGES, Records
+from sandbox_traffic.twin.arrays import (
+    APART,
+    CONFLICT,
+    EDGE,
+    EQUAL,
+    LANE,
+    LINK,
+    MAJOR,
+    MERGES,
+    MINOR,
+    STOP,
+    Records,
+)  # fmt: skip
 from sandbox_traffic.twin.geometry import Points, crossing, read_shape
 
 WAY_OUT = "Use traffic/signal or traffic/signals on SUMO (simulator: sumo)."
@@ -26,8 +38,12 @@ WAY_OUT = "Use traffic/signal or traffic/signals on SUMO (simulator: sumo)."
 NOT_DRIVEN = frozenset({"crossing", "walkingarea"})
 """Functions of edges for pedestrians."""
 
-GIVES_WAY = frozenset("mswo")
-"""SUMO's states of links without priority."""
+RIGHTS = {"m": MINOR, "o": MINOR, "s": STOP, "w": STOP, "=": EQUAL}
+"""Lights of links without a signal by SUMO's state; all others have priority."""
+
+GIVING_WAY, TURNING_ROUND = 1.5, 5.0
+"""Time for which a link that gives way and a turnaround count when ways are searched, s (SUMO's
+``--weights.minor-penalty`` and ``--weights.turnaround-penalty``)."""
 
 RAILS = frozenset({"rail_signal", "rail_crossing"})
 
@@ -49,6 +65,7 @@ class _Link:
     signal: str
     light: int
     state: str
+    direction: str
 
 
 @dataclass(slots=True)
@@ -77,7 +94,7 @@ class RoadMap:
         roads: The arrays.
         lanes: Number of each lane by id.
         edges: Number of each edge by id.
-        successors: Edges that follow each edge, with the least length of the link between, m.
+        successors: Edges that follow each edge, with the least time that the link between takes, s.
         shapes: Shape of each lane, for pictures.
         contents: Permissions by lane.
     """
@@ -182,6 +199,7 @@ def _read_links(contents: _Contents, number: Mapping[str, int]) -> list[_Link]:
                 element.get("tl", ""),
                 int(element.get("linkIndex", -1)),
                 element.get("state", "M"),
+                element.get("dir", "s"),
             )
         )
     return links
@@ -202,24 +220,38 @@ def _make_map(
     successors: dict[int, dict[int, float]] = defaultdict(dict)
     for place, (link, record) in enumerate(zip(links, table, strict=True)):
         way = [number[name] for name in link.inner]
-        covered = 0.0
+        covered = seconds = 0.0
         for lane, after in zip(way, [*way[1:], number[link.target]], strict=True):
             lanes[["following", "link", "passed"]][lane] = after, place, covered
             covered += lanes["length"][lane]
+            seconds += lanes["length"][lane] / lanes["limit"][lane]
+        seconds += _penalty(link, len(way))
         signal = signals.get(link.signal, -1)
         record["halfway"], record["way"] = lanes["length"][way[0]] if len(way) > 1 else 0.0, covered
         record["source"], record["target"] = number[link.source], number[link.target]
         record["inner"] = number[(*link.inner, link.target)[0]]
         record["signal"], record["light"] = signal, link.light if signal >= 0 else -1
-        record["minor"] = link.state in GIVES_WAY
+        record["right"] = RIGHTS.get(link.state, MAJOR)
         start, end = contents.edge[number[link.source]], contents.edge[number[link.target]]
-        successors[start][end] = min(covered, successors[start].get(end, np.inf))
+        successors[start][end] = min(seconds, successors[start].get(end, np.inf))
     conflicts = _conflicts(contents, links, table)
     edges = np.array([(rows[0] if rows else 0, len(rows)) for rows in contents.edges.values()], EDGE)
     names = {name: place for place, name in enumerate(contents.edges)}
     shapes = [contents.shapes[name] for name in contents.lanes]
     roads = Roads(lanes, edges, table, conflicts)
     return RoadMap(roads, number, names, successors, shapes, contents.opened, contents.closed)
+
+
+def _penalty(link: _Link, inner: int) -> float:
+    """Time that a link seems to take longer when ways are searched, s, as in SUMO.
+
+    Args:
+        link: The link.
+        inner: Number of its inner lanes; of two, the second one has no signal of its own and gives way.
+    """
+    minor = link.state in RIGHTS
+    penalty = GIVING_WAY * (minor and not link.signal) + GIVING_WAY * max(inner - 1, 0)
+    return penalty + TURNING_ROUND * (link.direction == "t")
 
 
 def _conflicts(contents: _Contents, links: list[_Link], table: Records) -> Records:

@@ -103,7 +103,7 @@ class RouteBook:
             for other, link in self._map.successors.get(edge, {}).items():
                 span = slice(first[other], first[other] + lanes[other])
                 if other not in before and admitted[span].any():
-                    step = float(link / max(limit[other], 1.0) + seconds[other])
+                    step = float(link + seconds[other])
                     heapq.heappush(queue, (cost + step, other, edge))
         names = list(self._map.edges)
         raise InvalidValueError(f"No road leads from {names[start]} to {names[end]}.", WAY_OUT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox_traffic.twin.arrays import MAJOR, PROGRAMS, Net, Signals, State
+from sandbox_traffic.twin.arrays import NOBODY, PROGRAMS, Net, Signals, State
 from sandbox_traffic.twin.jit import njit
 
 
@@ -67,12 +67,13 @@ def show(net: Net, signals: Signals, state: State, row: int) -> None:
             state.signals[row, signal].switch += 1
             state.signals[row, signal].switches -= 1
     for link in range(len(net.links)):
+        state.links[row, link].first = NOBODY
         signal = net.links[link].signal
         if signal < 0:
-            state.lights[row, link] = MAJOR - net.links[link].minor
+            state.links[row, link].light = net.links[link].right
         else:
             shown = state.signals[row, signal].shown
-            state.lights[row, link] = signals.lights[shown, net.links[link].light]
+            state.links[row, link].light = signals.lights[shown, net.links[link].light]
 
 
 @njit

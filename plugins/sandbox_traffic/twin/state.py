@@ -9,10 +9,11 @@ import numpy as np
 from sandbox_traffic.twin.arrays import (
     CAR,
     CLOCK,
+    ENTRY,
     LOOP,
     NOBODY,
+    NOTE,
     QUEUE,
-    RED,
     SIGNAL,
     TRACK,
     Net,
@@ -20,6 +21,9 @@ from sandbox_traffic.twin.arrays import (
     State,
 )  # fmt: skip
 from sandbox_traffic.twin.demand import Departures
+
+NOTES = 8
+"""Notes that there is room for, for each vehicle of an episode."""
 
 _COUNTER = 5
 """Stream of random numbers that begins a row's own generator."""
@@ -59,8 +63,10 @@ def begin_state(
     detectors["left"] = now
     shown = np.zeros((rows, number), SIGNAL)
     shown["shown"] = signals.phase_state[:, 0]
+    links = np.zeros((rows, len(net.links)), ENTRY)
+    links["first"] = NOBODY
     clock = np.zeros((rows, 1), CLOCK)
-    clock["now"] = now
+    clock["now"], clock["asks"] = now, NOBODY
     clock["counter"] = np.array([counter_of(seed) for seed in seeds], np.uint64)[:, None]
     return State(
         cars=cars,
@@ -69,7 +75,8 @@ def begin_state(
         loops=detectors,
         signals=shown,
         green_since=np.tile(now[:, :, None], (1, number, signals.rings.shape[2])),
-        lights=np.full((rows, len(net.links)), RED, np.uint8),
+        links=links,
+        notes=np.zeros(NOTES * cars.shape[1], NOTE),
         clock=clock,
     )
 
@@ -88,6 +95,7 @@ def copied(state: State) -> State:
         loops=state.loops.copy(),
         signals=state.signals.copy(),
         green_since=state.green_since.copy(),
-        lights=state.lights.copy(),
+        links=state.links.copy(),
+        notes=np.zeros_like(state.notes),
         clock=state.clock.copy(),
     )

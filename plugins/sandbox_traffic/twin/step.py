@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from sandbox_traffic.twin.arrays import ARRIVED, DRIVING, NOBODY, Net, Row, Steps
+import math
+
+from sandbox_traffic.twin.arrays import ARRIVED, DRIVING, MAJOR, NOBODY, YELLOW, Net, Row, Steps
 from sandbox_traffic.twin.departures import depart, schedule
 from sandbox_traffic.twin.jit import inlined, njit
 from sandbox_traffic.twin.junction import (
+    AT_THE_LINE,
     FREE,
     HALTING,
+    LEAST,
+    VISIBILITY,
+    announce,
+    fastest_arrival,
+    find_gaps,
+    gives_way,
+    leave_at,
+    speed_at_gap,
     speed_at_halfway,
     speed_at_stop_line,
     speed_for_foes,
@@ -16,15 +27,23 @@ from sandbox_traffic.twin.krauss import brake_gap, dawdled, follow_speed, free_s
 from sandbox_traffic.twin.lane_changes import change_lanes
 from sandbox_traffic.twin.lanes import put, take, uniform
 
+SIGHT = 10.0
+"""Time for which others see a vehicle come, at the limit, s: nobody needs longer to cross a junction."""
+
+BEYOND = 25.0
+"""Length of lanes behind the next junction within which vehicles are seen to come to the one after it, m."""
+
 
 @njit
 def second(net: Net, row: Row, steps: Steps) -> None:
     """Simulate one step of 1 s of a row."""
+    row.clock[0].notes, row.clock[0].asks = 0, NOBODY
     for lane in range(len(net.lanes)):
         car = row.lanes[lane].head
         while car != NOBODY:
             row.cars[car].plan = _safe_speed(net, row, steps, car)
             car = row.cars[car].behind
+    find_gaps(net, row)
     for lane in range(len(net.lanes)):
         car = row.lanes[lane].head
         while car != NOBODY:
@@ -73,49 +92,163 @@ def _leader_speed(net: Net, row: Row, car: int) -> float:
 
 @inlined
 def _safe_speed(net: Net, row: Row, steps: Steps, car: int) -> float:
-    """The speed that a vehicle would drive without dawdling."""
+    """The speed that a vehicle would drive without dawdling, if it finds the gap that it may ask for."""
     lane, place = row.cars[car].lane, row.cars[car].place
     profile = net.kinds[row.cars[car].profile]
     speed, factor, decel = row.cars[car].speed, row.cars[car].factor, profile.decel
     fastest = min(speed + profile.accel, profile.top)
-    safe = min(fastest, max(min(net.lanes[lane].limit * factor, profile.top), speed - decel))
-    safe = min(safe, _leader_speed(net, row, car))
+    limit = min(net.lanes[lane].limit * factor, profile.top)
+    safe = min(fastest, max(limit, speed - decel))
+    ahead = _leader_speed(net, row, car)
+    safe = min(safe, ahead)
     if row.cars[car].lets != NOBODY or row.cars[car].beside != NOBODY:
         safe = min(safe, _considerate_speed(net, row, car))
     horizon = fastest + brake_gap(fastest, decel)
     seen = net.lanes[lane].length - row.cars[car].position
-    last = row.cars[car].last
-    link = net.lanes[lane].link
-    if link >= 0:
-        safe = min(safe, _inside(net, row, steps, car, link, seen))
+    stretch, beyond, followed, asks, note = seen, 0.0, False, False, NOBODY
+    row.cars[car].least = 0.0
+    if net.lanes[lane].link >= 0:
+        safe, asks = _inside(net, row, car, seen, safe, min(limit, ahead))
     while seen <= horizon:
         if net.lanes[lane].link < 0:
-            if place == last:
-                break
+            if place == row.cars[car].last:
+                return safe
             link = steps[place, net.lanes[lane].place].link
             if link < 0:
-                safe = min(safe, stop_speed(seen, decel, 1.0))
-                break
-            if lane == row.cars[car].lane or seen > 0.0:
-                stop = speed_at_stop_line(net, row, steps, car, link, seen)
-                if stop < FREE:
-                    safe = min(safe, stop)
-                    break
-            safe = min(safe, speed_for_foes(net, row, steps, car, link, -seen))
+                return min(safe, stop_speed(seen, decel, 1.0))
+            most = min(limit, ahead, math.sqrt(2.0 * profile.accel * stretch + safe * safe))
+            stop, foes, note = _before_link(net, row, steps, car, link, place, seen, safe, most, asks)
+            if stop < FREE:
+                return min(safe, stop)
+            asks = asks or gives_way(net, row, link)
+            safe = min(safe, foes)
             following = net.links[link].inner
+            beyond += stretch if lane != row.cars[car].lane else 0.0
             place += 1
         else:
             following = net.lanes[lane].following
         limit = min(net.lanes[following].limit * factor, profile.top)
         safe = min(safe, free_speed(seen, limit, decel))
+        stretch, ahead = net.lanes[following].length, FREE
         leader = row.lanes[following].tail
-        if leader != NOBODY:
+        if leader != NOBODY and not followed:
             back = row.cars[leader].position - net.kinds[row.cars[leader].profile].length
-            safe = min(safe, _behind(net, row, car, leader, seen + back))
-            break
-        seen += net.lanes[following].length
+            ahead = _behind(net, row, car, leader, seen + back)
+            safe = min(safe, ahead)
+            if note != NOBODY and net.lanes[following].link >= 0:
+                leave_at(row, note, ahead)
+            if not net.yields:
+                return safe
+            followed = True  # drivers beyond who give way have to know of this vehicle as well
+        seen += stretch
         lane = following
+    if net.yields and safe > LEAST:
+        _announce_ahead(net, row, steps, car, lane, place, seen, safe, min(limit, ahead), beyond)
     return safe
+
+
+@inlined
+def _inside(net: Net, row: Row, car: int, seen: float, safe: float, most: float) -> tuple[float, bool]:
+    """Speed of a vehicle inside a junction, and whether it asks for a gap; see `_before_link`."""
+    lane = row.cars[car].lane
+    link, profile = net.lanes[lane].link, net.kinds[row.cars[car].profile]
+    foes, _ = speed_for_foes(net, row, car, link, row.cars[car].position + net.lanes[lane].passed)
+    safe = min(safe, foes)
+    if net.links[link].halfway == 0.0 or net.lanes[lane].passed > 0.0:
+        return safe, False
+    most = min(most, math.sqrt(2.0 * profile.accel * seen + safe * safe))
+    safe = min(safe, speed_at_halfway(net, row, car, link, seen, safe, most, foes))
+    return safe, seen <= VISIBILITY and row.links[link].light != MAJOR
+
+
+@inlined
+def _before_link(
+    net: Net,
+    row: Row,
+    steps: Steps,
+    car: int,
+    link: int,
+    place: int,
+    seen: float,
+    safe: float,
+    most: float,
+    asks: bool,
+) -> tuple[float, float, int]:
+    """Meet a link that is near enough to brake for.
+
+    Args:
+        place: Of the link's source in the vehicle's route.
+        seen: Distance to the stop line, m.
+        safe: Speed of the vehicle if nothing stops it there, m/s.
+        most: Speed with which it then arrives at most, m/s.
+        asks: Whether it asks for a gap already.
+
+    Returns:
+        Speed that lets it stop, `FREE` if it goes on; speed that lets those pass who are inside; and the
+        note of its arrival, or `NOBODY`.
+    """
+    stop = speed_at_stop_line(net, row, steps, car, link, place, seen)
+    if stop < FREE:
+        return stop, FREE, NOBODY
+    decel = net.kinds[row.cars[car].profile].decel
+    foes, stuck = speed_for_foes(net, row, car, link, -seen)
+    if stuck and net.yields and seen >= brake_gap(row.cars[car].speed, decel):
+        return stop_speed(max(seen - AT_THE_LINE, 0.0), decel, 1.0), FREE, NOBODY
+    note, waits = NOBODY, gives_way(net, row, link)
+    if waits or net.links[link].watched:
+        number = row.clock[0].notes
+        stop = speed_at_gap(net, row, car, link, seen, safe, most, waits, asks)
+        if row.clock[0].notes > number:
+            note = number
+            leave_at(row, note, foes)
+    return stop, foes, note
+
+
+@njit
+def _announce_ahead(
+    net: Net,
+    row: Row,
+    steps: Steps,
+    car: int,
+    lane: int,
+    place: int,
+    seen: float,
+    safe: float,
+    most: float,
+    beyond: float,
+) -> None:
+    """Let others see a vehicle come from farther away than it has to brake for anything.
+
+    Args:
+        lane, place: First lane whose end is so far away, and its place in the route.
+        seen: Distance to this end, m.
+        safe: Speed of the vehicle, m/s.
+        most: Speed on this lane at most, m/s.
+        beyond: Length of the lanes between the first link and this lane, m.
+    """
+    profile, stretch = net.kinds[row.cars[car].profile], net.lanes[lane].length
+    view = SIGHT * min(net.lanes[row.cars[car].lane].limit * row.cars[car].factor, profile.top)
+    while seen <= view and beyond <= BEYOND:
+        if net.lanes[lane].link < 0:
+            link = -1 if place == row.cars[car].last else steps[place, net.lanes[lane].place].link
+            if link < 0 or row.links[link].light <= YELLOW:
+                return
+            waits = gives_way(net, row, link)
+            if net.links[link].watched:
+                way = min(stretch, seen)
+                arrival = min(most, math.sqrt(2.0 * profile.accel * way + safe * safe))
+                if waits:
+                    arrival = min(arrival, fastest_arrival(profile.accel, profile.decel))
+                announce(net, row, car, link, seen, safe, arrival, False)
+            if waits:
+                return
+            beyond += stretch if lane != row.cars[car].lane else 0.0
+            lane, place = net.links[link].inner, place + 1
+        else:
+            lane = net.lanes[lane].following
+        stretch = net.lanes[lane].length
+        most = min(net.lanes[lane].limit * row.cars[car].factor, profile.top)
+        seen += stretch
 
 
 @njit
@@ -131,16 +264,6 @@ def _considerate_speed(net: Net, row: Row, car: int) -> float:
 
 
 @inlined
-def _inside(net: Net, row: Row, steps: Steps, car: int, link: int, seen: float) -> float:
-    """Speed of a vehicle inside a junction that gives way there."""
-    lane = row.cars[car].lane
-    safe = speed_for_foes(net, row, steps, car, link, row.cars[car].position + net.lanes[lane].passed)
-    if net.links[link].halfway > 0.0 and net.lanes[lane].passed == 0.0:
-        safe = min(safe, speed_at_halfway(net, row, steps, car, link, seen))
-    return safe
-
-
-@inlined
 def _move(net: Net, row: Row, car: int) -> None:
     """Drive for one second."""
     profile = net.kinds[row.cars[car].profile]
@@ -148,6 +271,7 @@ def _move(net: Net, row: Row, car: int) -> None:
     safe = row.cars[car].plan
     least = min(max(0.0, before - profile.decel), max(safe, before - profile.hardest, 0.0))
     speed = max(least, dawdled(max(safe, least), profile.accel, profile.sigma, uniform(row)))
+    speed = max(speed, row.cars[car].least)
     row.cars[car].speed = speed
     row.cars[car].position += speed
     row.cars[car].odometer += speed

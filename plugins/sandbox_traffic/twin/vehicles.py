@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sandbox.api import InvalidValueError
-from sandbox_traffic.twin.arrays import AS_FAST, AVERAGE, BASE, BEST, DESIRED, FIRST, FREE
+from sandbox_traffic.twin.arrays import ANYWHERE, AS_FAST, AVERAGE, BASE, BEST, DESIRED, FIRST, FREE
 from sandbox_traffic.twin.roads import WAY_OUT
 
 DEFAULTS: Mapping[str, tuple[float, float, float, float, float, float]] = {
@@ -33,7 +33,7 @@ LANES = {"best": BEST, "free": FREE, "first": FIRST, "allowed": FIRST, "best_pro
 
 SPEEDS = {"max": AS_FAST, "last": AVERAGE, "avg": AVERAGE, "desired": DESIRED, "speedLimit": DESIRED}
 
-POSITIONS = {"base": BASE, "last": BASE}
+POSITIONS = {"base": BASE, "last": BASE, "random": ANYWHERE, "random_free": ANYWHERE}
 
 MODELS = frozenset({"Krauss", "SUMOKrauss", "passenger/Krauss"})
 

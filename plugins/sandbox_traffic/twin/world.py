@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sandbox.api import InvalidValueError
 from sandbox_traffic.network.nema import NEMA
@@ -12,11 +13,11 @@ from sandbox_traffic.network.programs import Program
 from sandbox_traffic.network.reader import read_programs
 from sandbox_traffic.network.signal_network import SignalNetwork
 from sandbox_traffic.network.signals import Signal, choose_programs
-from sandbox_traffic.twin.arrays import KIND, MAJOR, MINOR, RED, YELLOW, Net, Readings, Signals
+from sandbox_traffic.twin.arrays import KIND, MAJOR, MINOR, RED, STOP, YELLOW, Net, Readings, Records, Signals
 from sandbox_traffic.twin.demand import Demand
 from sandbox_traffic.twin.roads import WAY_OUT, RoadMap
 
-LIGHTS = {"G": MAJOR, "O": MAJOR, "g": MINOR, "o": MINOR, "s": MINOR, "y": YELLOW, "Y": YELLOW}
+LIGHTS = {"G": MAJOR, "O": MAJOR, "g": MINOR, "o": MINOR, "s": STOP, "y": YELLOW, "Y": YELLOW}
 """Light by SUMO's character; all others are red."""
 
 FOR_EVER = 1e9
@@ -48,12 +49,14 @@ def refuse(network: SignalNetwork) -> None:
             raise InvalidValueError(f"The twin has no {what}.", WAY_OUT)
 
 
-def make_net(network: SignalNetwork, roadmap: RoadMap, demand: Demand) -> Net:
+def make_net(network: SignalNetwork, roadmap: RoadMap, demand: Demand, signals: Signals) -> Net:
     """The roads of a scenario and the kinds of its vehicles."""
     lanes, edges, links, conflicts = roadmap.roads
     for number, (lane, place) in enumerate(network.spec.loops):
         lanes["loop"][roadmap.lanes[lane]] = number
         lanes["loop_place"][roadmap.lanes[lane]] = place
+    giving = conflicts["yields"] & np.repeat(_give_way(links, signals), links["end"] - links["first"])
+    links["watched"][conflicts["foe"][giving]] = True
     blockers = network.config.junction_blockers
     return Net(
         lanes=lanes,
@@ -63,7 +66,23 @@ def make_net(network: SignalNetwork, roadmap: RoadMap, demand: Demand) -> Net:
         kinds=np.array([kind.row for kind in demand.kinds], KIND),
         admits=np.array([demand.book.admits(kind.vclass) for kind in demand.kinds]),
         blockers=FOR_EVER if blockers is None else float(blockers),
+        yields=bool(giving.any()),
     )
+
+
+def _give_way(links: Records, signals: Signals) -> NDArray[np.bool_]:
+    """Which links give way, at least in some state of their signal."""
+    table = signals.lights[:, links["light"]]
+    shown = np.zeros(table.shape, np.bool_)
+    for number in range(len(signals.phases)):
+        first, end = signals.program[number : number + 2]
+        states = {*signals.step_state[first:end].tolist(), *signals.phase_state[number].tolist()}
+        for start, count in zip(signals.first[number].flat, signals.number[number].flat, strict=True):
+            states |= {*signals.state[start : start + count].tolist()}
+        shown[np.ix_([*states], links["signal"] == number)] = True
+    ways: NDArray[np.bool_] = (shown & (table > YELLOW) & (table < MAJOR)).any(axis=0)
+    without = (links["signal"] < 0) & (links["right"] < MAJOR)
+    return ways | without
 
 
 def make_readings(network: SignalNetwork, roadmap: RoadMap) -> Readings:
