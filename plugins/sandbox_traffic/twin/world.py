@@ -82,7 +82,8 @@ def _give_way(links: Records, signals: Signals) -> NDArray[np.bool_]:
         shown[np.ix_([*states], links["signal"] == number)] = True
     ways: NDArray[np.bool_] = (shown & (table > YELLOW) & (table < MAJOR)).any(axis=0)
     without = (links["signal"] < 0) & (links["right"] < MAJOR)
-    return ways | without
+    gives_way: NDArray[np.bool_] = ways | without
+    return gives_way
 
 
 def make_readings(network: SignalNetwork, roadmap: RoadMap) -> Readings:
