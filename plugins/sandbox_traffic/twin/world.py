@@ -80,10 +80,9 @@ def _give_way(links: Records, signals: Signals) -> NDArray[np.bool_]:
         for start, count in zip(signals.first[number].flat, signals.number[number].flat, strict=True):
             states |= {*signals.state[start : start + count].tolist()}
         shown[np.ix_([*states], links["signal"] == number)] = True
-    ways: NDArray[np.bool_] = (shown & (table > YELLOW) & (table < MAJOR)).any(axis=0)
+    minor = shown & (table > YELLOW) & (table < MAJOR)
     without = (links["signal"] < 0) & (links["right"] < MAJOR)
-    gives_way: NDArray[np.bool_] = ways | without
-    return gives_way
+    return np.asarray(minor.any(axis=0) | without)
 
 
 def make_readings(network: SignalNetwork, roadmap: RoadMap) -> Readings:
