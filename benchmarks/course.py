@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sandbox.api.errors import SandboxError
 from sandbox.course.api import run_course
 from sandbox.course.words import result_text
 from sandbox.records.base import strict
@@ -34,16 +35,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, help="measurements at a time; default: one a core")
     parser.add_argument("--as-it-is", action="store_true", help="measure nothing more")
     given = parser.parse_args(arguments)
-    records = [
-        run_course(
-            SUITE,
-            seed_offset=offset,
-            runs_dir=given.runs_dir,
-            workers=given.workers,
-            measure=not given.as_it_is,
-        ).record
-        for offset in given.offsets
-    ]
+    try:
+        records = [
+            run_course(
+                SUITE,
+                seed_offset=offset,
+                runs_dir=given.runs_dir,
+                workers=given.workers,
+                measure=not given.as_it_is,
+            ).record
+            for offset in given.offsets
+        ]
+    except SandboxError as error:
+        print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
+        return error.exit_code
     print(json.dumps(strict([record.to_json() for record in records])))
     print(table(records), file=sys.stderr)
     return int(any(record.passed < SHARE * len(record.claims) for record in records))
