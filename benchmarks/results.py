@@ -56,6 +56,8 @@ class Table:
         arguments: Of ``python``; ``{runs}``, ``{seeds}`` and ``{offset}`` are filled in.
         seeds: Training seeds of every agent, unless ``--seeds`` says otherwise; a suite's own if 0.
         lines: From standard output, standard error and the runs folder to Markdown.
+        minutes: From standard output to the minutes that all of it took, earlier parts included; if absent,
+            those of the command.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Table:
     arguments: tuple[str, ...]
     seeds: int
     lines: Callable[[str, str, Path], list[str]]
+    minutes: Callable[[str], float] | None = None
 
 
 def markdown(out: str, err: str, runs: Path) -> list[str]:
@@ -112,6 +115,11 @@ def of_course(out: str, err: str, runs: Path) -> list[str]:
     return [summary(record), "", *lines, *(["", *notes] if notes else [])]
 
 
+def minutes_of_courses(out: str) -> float:
+    """Processor time of all measurements of several courses."""
+    return sum(each["minutes"] or 0.0 for record in json.loads(out) for each in record["claims"])
+
+
 def draw_pictures(record: Any) -> None:
     """The pictures of the claims that the tutorial shows."""
     from sandbox.course.picture import draw
@@ -156,6 +164,7 @@ TABLES: tuple[Table, ...] = (
         ("-m", "benchmarks.course", *OFFSETS, "--runs-dir", "{runs}"),
         0,
         markdown,
+        minutes_of_courses,
     ),
     *(
         suite(name)
@@ -250,7 +259,7 @@ def make(table: Table, given: argparse.Namespace) -> Record:
         table.name.startswith("course") and done.returncode == 1 and done.stdout
     ):
         raise SystemExit(f"{table.name} failed:\n{done.stderr[-3000:]}")
-    minutes = (time.perf_counter() - begun) / 60
+    minutes = table.minutes(done.stdout) if table.minutes else (time.perf_counter() - begun) / 60
     print(f"{table.name}: {minutes:.1f} minutes", file=sys.stderr, flush=True)
     return {
         "command": shown(table, seeds, given.seed_offset),
