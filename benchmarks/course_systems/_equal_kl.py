@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import gammaln
 
 from sandbox_language.config import LanguageConfig
 from sandbox_language.grammar import is_sentence
@@ -84,23 +86,16 @@ def kl_of(n: float) -> float:
 
 def n_of(kl: float) -> float:
     """The real n whose best has a KL."""
-    low, high = 1.0, 1e6
-    for _ in range(HALVINGS):
-        middle = math.sqrt(low * high)
-        low, high = (middle, high) if kl_of(middle) < kl else (low, middle)
-    return low
+    return float(brentq(lambda n: kl_of(n) - kl, 1.0, 1e6)) if kl > 0 else 1.0
 
 
 def best_weights(score: Array, n: float) -> Array:
     """Probability that each of a prompt's texts is the best of n of them; rows sum to 1."""
     count = score.shape[1]
-    weights = np.zeros(count)
-    for place in range(count):
-        if place + 1 > n - 1:
-            weights[place] = math.lgamma(place + 1) - math.lgamma(place + 2 - n)
-        else:
-            weights[place] = -math.inf
-    weights = np.exp(weights - weights.max())
+    places = np.arange(1.0, count + 1.0)
+    with np.errstate(invalid="ignore"):
+        log = np.where(places > n - 1, gammaln(places) - gammaln(places + 1 - n), -np.inf)
+    weights = np.exp(log - log.max())
     order = score.argsort(axis=1, kind="stable")
     ranked = np.empty(score.shape)
     np.put_along_axis(ranked, order, np.broadcast_to(weights / weights.sum(), score.shape), axis=1)

@@ -11,9 +11,14 @@ with the speed v of a driver, w of the vehicle ahead, and the gap s from bumper 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sandbox_mixed.jit import njit
+
+Speed = TypeVar("Speed", float, NDArray[np.float64])
 
 MIN_GAP = 0.01
 """Smallest gap that the model divides by, m."""
@@ -64,11 +69,12 @@ def idm_acceleration(speed: float, ahead: float, gap: float, driver: Idm) -> flo
     return change
 
 
-def equilibrium_gap(speed: float, driver: Idm) -> float:
-    """The gap at which drivers keep a common speed, m: (s0 + v T) / √(1 - (v/v0)^δ)."""
-    return (driver.standstill + speed * driver.headway) / math.sqrt(
+def equilibrium_gap(speed: Speed, driver: Idm) -> Speed:
+    """The gap at which drivers keep a common speed, m: (s0 + v T) / √(1 - (v/v0)^δ); also of an array."""
+    gap: Speed = (driver.standstill + speed * driver.headway) / np.sqrt(
         1.0 - (speed / driver.desired_speed) ** driver.exponent
     )
+    return gap
 
 
 def equilibrium_speed(gap: float, driver: Idm) -> float:

@@ -156,11 +156,9 @@ class Platoon:
     def _uniform_spacing(self) -> Floats:
         """That of uniform flow at the vehicles' present speeds, its mean, m, shape ``(rows,)``."""
         driver = self.config.driver.idm()
+        # At the desired speed no gap is wide enough, and none above it.
         speed = np.minimum(self.traffic.lanes.speed[:, :-1], 0.95 * driver.desired_speed)
-        gap = (driver.standstill + speed * driver.headway) / np.sqrt(
-            1.0 - (speed / driver.desired_speed) ** driver.exponent
-        )
-        mean: Floats = gap.mean(1) + driver.length
+        mean: Floats = equilibrium_gap(speed, driver).mean(1) + driver.length
         return mean
 
     def _kinetic_fuel(self) -> Floats:
