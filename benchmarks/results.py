@@ -237,7 +237,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given.page_only:
         wanted = given.tables or [name for name in known if given.again or not is_whole(store.get(name))]
         for name in wanted:
-            store[name] = make(known[name], given)
+            record = make(known[name], given)
+            # Read anew: another call may have written its table meanwhile.
+            store = {**read(), name: record}
             write(store)
     fill(store)
     return 0
