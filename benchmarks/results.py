@@ -148,7 +148,7 @@ COURSE = (
     "--runs-dir", "{runs}",
 )  # fmt: skip
 
-OFFSETS = ("700", "800")
+OFFSETS = ("700", "800", "900")
 """First seeds of the course on which nothing was chosen."""
 
 TRAFFIC = ("single-intersection", "cologne1", "cologne3", "cologne8", "ingolstadt1", "ingolstadt7", "grid4x4")
