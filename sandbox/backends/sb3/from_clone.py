@@ -24,7 +24,7 @@ def is_clone(files: PolicyFiles) -> bool:
 
 
 def start_from_clone(
-    model: BaseAlgorithm, files: PolicyFiles, activation: str, normalised: bool, directory: Path
+    model: BaseAlgorithm, files: PolicyFiles, activation: str | None, normalised: bool, directory: Path
 ) -> None:
     """Give an actor-critic the actor of a clone: the same actions for the same observations.
 
