@@ -188,3 +188,13 @@ class SumoConfig(ControlConfig):
         if self.measured > self.horizon:
             raise ValueError("measured cannot be longer than horizon")
         return self
+
+
+def is_bottleneck(config: SumoConfig) -> bool:
+    """Whether actions are speed limits of segments."""
+    return config.network == "bottleneck"
+
+
+def drives_vehicles(config: SumoConfig) -> bool:
+    """Whether actions are accelerations or speeds of automated vehicles, which controllers give."""
+    return config.network != "bottleneck"

@@ -56,6 +56,18 @@ ACC = Baseline(
     "Milanés & Shladover 2014, Transportation Research C 48, 285-300",
 )
 CONTROLLERS = (HUMAN, FOLLOWER_STOPPER, PI, PI_TUNED, ACC)
+METERING = Baseline(
+    "metering",
+    "sandbox_mixed.sumo.metering:metering",
+    "slows automated vehicles before the last lane drop, the more the fuller the road behind it; tuned",
+    "after Papageorgiou, Hadj-Salem & Blosseville 1991, Transportation Research Record 1320, 58-64",
+    offered="sandbox_mixed.config:is_bottleneck",
+)
+ON_SUMO = (
+    HUMAN,
+    *(replace(rule, offered="sandbox_mixed.config:drives_vehicles") for rule in CONTROLLERS[1:]),
+    METERING,
+)
 
 SPACE_TIME = View(
     "space-time", "sandbox_mixed.views:space_time", "trajectories of all vehicles, coloured by speed"
@@ -195,7 +207,7 @@ SUMO = Task(
     ),
     max_num_envs=2,
     resume="none",
-    baselines=CONTROLLERS,
+    baselines=ON_SUMO,
     expected_failures={**HUMAN_ACTS, **NOBODY_LEAVES},
     sources=(WU, FLOW, STERN, IDM),
     small={

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from sandbox.api import ObservationField, batched
+from sandbox.api import MisfitError, ObservationField, batched
 from sandbox.api.types import Array, Bools
 from sandbox_mixed.config import SumoConfig
 from sandbox_mixed.controllers import AdaptiveCruise, ProportionalIntegral
@@ -57,7 +57,12 @@ class SumoTraffic:
         self.recent = [*self.recent[1 - round(MEMORY / self.interval) :], self.seen[:, 0]]
 
     def actions(self, accelerations: Floats) -> Floats:
-        """The actions that stand for some accelerations, m/s², shape ``(1, k)``."""
+        """The actions that stand for some accelerations, m/s², shape ``(1, k)``.
+
+        Raises:
+            MisfitError: In the bottleneck, whose actions are speed limits.
+        """
+        must_drive_vehicles(self._config)
         if self._config.command == "acceleration":
             return accelerations / self._config.max_acceleration
         speeds: Floats = self.seen[None, :, 0] + accelerations * self.interval
@@ -209,7 +214,11 @@ class SumoRoad:
         """FollowerStopper's desired speed now, m/s: as on the native ring, and elsewhere `STEADY`.
 
         On the figure eight it stands for `GATHERING` seconds first.
+
+        Raises:
+            MisfitError: In the bottleneck.
         """
+        must_drive_vehicles(self.config)
         if self.config.network == "figure-eight" and self.time * self.traffic.interval < GATHERING:
             return np.zeros(1)
         if self.config.network != "ring":
@@ -261,6 +270,16 @@ class SumoRoad:
             "bottleneck": 3 * SEGMENTS,
         }
         return sizes[self.config.network]
+
+
+def must_drive_vehicles(config: SumoConfig) -> None:
+    """Refuse rules for vehicles where actions are none.
+
+    Raises:
+        MisfitError: In the bottleneck.
+    """
+    if config.network == "bottleneck":
+        raise MisfitError("Rules for vehicles do not fit the bottleneck, whose actions are speed limits.")
 
 
 def speeds_of(share: Floats, most: float) -> Floats:
@@ -318,7 +337,7 @@ SEGMENT_FIELDS = (
 )
 """Name, unit and meaning of the numbers of a slot at the merge and of a segment of the bottleneck."""
 
-STEADY = {"figure-eight": 7.0, "merge": 12.0, "bottleneck": 15.0}
+STEADY = {"figure-eight": 7.0, "merge": 12.0}
 """FollowerStopper's desired speeds outside the ring, m/s."""
 
 GATHERING = 30.0

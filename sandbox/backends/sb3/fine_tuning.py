@@ -14,6 +14,7 @@ from sandbox.api.types import Array
 from sandbox.backends.policy_files import PolicyFiles, read_policy, require_fit, shapes
 from sandbox.backends.sb3.catalogue import SB3Algorithm
 from sandbox.backends.sb3.config.common import Config
+from sandbox.backends.sb3.from_clone import is_clone, start_from_clone
 from sandbox.backends.sb3.networks import Network
 from sandbox.backends.sb3.normaliser import Normaliser
 
@@ -22,13 +23,18 @@ def start_from(model: BaseAlgorithm, algorithm: SB3Algorithm, config: Config, di
     """Load a saved policy's weights and normaliser into a model that has not learned yet.
 
     Any policy with the same layers will do, whichever algorithm trained it: PPO, A2C, TRPO and
-    maskable PPO share theirs. Target networks start as copies of the loaded ones.
+    maskable PPO share theirs, and take over the actor of a clone (`start_from_clone`). Target networks
+    start as copies of the loaded ones.
 
     Raises:
         MisfitError: If layers, nonlinearity or normalisation differ; names what does.
         DamagedRunError: If the folder is incomplete or damaged.
     """
     files = read_policy(directory)
+    if is_clone(files):
+        activation = Network.of(algorithm, config).activation
+        start_from_clone(model, files, activation, config.normalize_observation, directory)
+        return
     require_fit(shapes(model.policy.state_dict()), shapes(files.tensors), directory)
     _require_same_activation(files, Network.of(algorithm, config), directory)
     _restore_normaliser(model, config, files, directory)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from sandbox.api import RunFailedError
+from sandbox.api import MisfitError, RunFailedError
 from sandbox_mixed.baselines import follower_stopper, human
 from sandbox_mixed.config import RingConfig, SumoConfig
 from sandbox_mixed.ring import core as native
 from sandbox_mixed.ring.reward import REWARDS as RING_REWARDS
 from sandbox_mixed.sumo.core import make
+from sandbox_mixed.sumo.metering import metering
 from sandbox_mixed.sumo.reward import REWARDS
 
 pytest.importorskip("libsumo")
@@ -151,3 +153,36 @@ def test_two_simulations_live_in_one_program():
     first.close()
     second.step(np.zeros(5, np.float32))
     second.close()
+
+
+def test_metering_lets_more_vehicles_through_the_bottleneck_than_human_drivers():
+    config = SumoConfig(network="bottleneck", decision_steps=2, flow=2500.0, horizon=750.0, measured=500.0)
+    by_human, by_metering = (play_on_sumo(config, rule)["outflow"] for rule in (human, metering))
+    assert by_human == pytest.approx(1541, rel=0.03)
+    assert by_metering > 1.07 * by_human
+
+
+def test_metering_lowers_the_limits_before_the_lane_drop_as_the_road_behind_it_fills():
+    env = make(SumoConfig(network="bottleneck", horizon=30.0, measured=10.0), REWARDS["speed"])
+    env.reset(seed=0)
+    policy = metering(env)
+    limits = []
+    for vehicles in (0, 5, 7, 9, 13, 20):
+        # three segments of the fourth edge, which follow one, three and three others
+        env.core.answer["segments"] = (
+            [0.0] * 21 + [float(vehicles), 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0] + [9.0] * 3
+        )
+        (actions,) = policy.act(np.zeros((1, 33)))
+        assert actions.tolist() == [1.0, 1.0, actions[2], actions[2], 1.0, 1.0]
+        limits.append(float(actions[2]))
+    env.close()
+    assert limits == [1.0, 1.0, 0.5, 0.0, -1.0, -1.0]
+
+
+@pytest.mark.parametrize(("rule", "network"), [(follower_stopper, "bottleneck"), (metering, "merge")])
+def test_a_rule_for_other_actions_is_refused(rule: Any, network: str):
+    env = make(SumoConfig(network=network, horizon=30.0, measured=10.0), REWARDS["speed"])
+    env.reset(seed=0)
+    with pytest.raises(MisfitError, match="bottleneck"):
+        rule(env).act(np.zeros((1, 33)))
+    env.close()
