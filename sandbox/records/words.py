@@ -70,9 +70,9 @@ def percent(value: float | None) -> str:
 
 
 RULE = (
-    "A difference is called clear where there are at least 5 test episodes, the 95 % interval of the paired "
-    "difference excludes zero and, where several agents are compared at once, its p-value after Holm's "
-    "correction is below 0.05."
+    "A difference is called clear where there are at least 5 test episodes (or 5 runs on a scenario with "
+    "one), the 95 % interval of the paired difference excludes zero and, where several agents are compared "
+    "at once, its p-value after Holm's correction is below 0.05."
 )
 """When an agent is better or worse than a baseline, and when that stays open."""
 
@@ -124,7 +124,7 @@ def listed(names: Sequence[str], most: int = 4) -> str:
 def _unclear(agent: str, best: str, against: DifferenceRecord, what: str, episodes: int, basis: str) -> str:
     """Why a difference is not clear: too few episodes, an interval that holds zero, or many comparisons."""
     low, high = against.ci95
-    if episodes < MIN_EPISODES and against.unit == "episodes":
+    if episodes < MIN_EPISODES and (low is None or against.unit == "episodes"):
         few = plural(episodes, "test episode")
         return f"No verdict on {agent} and {best}: its {what}, and {few} are too few to tell."
     if low is None or high is None or low <= 0 <= high:

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,12 @@ LEFT_OUT = {
 }
 """Patterns of commands that are not run here, each with the reason."""
 
+EXTRAS = {
+    r"^export\b": ("onnxscript", "needs the extra export"),
+    r"^(record|improve)\b|--data\b": ("minari", "needs the extra data"),
+}
+"""Patterns of commands that need more than the extras of a development installation: a module, and the reason."""
+
 SETTINGS = {
     "traffic": ("duration=60",),
     "inventory": ("horizon=40", "warmup=0"),
@@ -66,7 +73,10 @@ OPTIONS = {
 
 def reason(shown: Shown) -> str | None:
     """Why a command is not run; None where it is."""
-    return next((why for pattern, why in LEFT_OUT.items() if re.search(pattern, str(shown))), None)
+    missing = {pattern: why for pattern, (module, why) in EXTRAS.items() if find_spec(module) is None}
+    return next(
+        (why for pattern, why in (LEFT_OUT | missing).items() if re.search(pattern, str(shown))), None
+    )
 
 
 def is_quick(shown: Shown) -> bool:
@@ -178,8 +188,13 @@ def test_a_quick_command_runs(
 @pytest.mark.parametrize("page", list(pages()), ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_commands_of_a_page_run_in_their_short_form(page: Path, tmp_path: Path) -> None:
     folder = Folder(tmp_path)
+    failures = []
     for shown in COMMANDS:
         if shown.page == page and reason(shown) is None:
-            if "latest" in shown.words:
-                folder.with_runs(["RUN"], page)
-            folder.call(folder.with_runs(shortened(shown), page))
+            try:
+                if "latest" in shown.words:
+                    folder.with_runs(["RUN"], page)
+                folder.call(folder.with_runs(shortened(shown), page))
+            except AssertionError as failure:
+                failures.append(str(failure))
+    assert not failures, "\n\n".join(failures)
