@@ -46,7 +46,7 @@ EXTRAS = {
     r"^export\b": ("onnxscript", "needs the extra export"),
     r"^(record|improve)\b|--data\b": ("minari", "needs the extra data"),
 }
-"""Patterns of commands that need more than the extras of a development installation: a module, and the reason."""
+"""Patterns of commands that need more than a development installation: a module, and the reason."""
 
 SETTINGS = {
     "traffic": ("duration=60",),
