@@ -148,7 +148,7 @@ class Folder:
     def _run(self, word: str, words: list[str], page: Path) -> str:
         path, at, which = word.partition("@")
         parts = path.split("/")
-        scenario, algo = ("/".join(parts[1:3]), parts[3]) if len(parts) > 3 else _used_on(page)
+        scenario, algo = ("/".join(parts[1:3]), parts[3]) if len(parts) > 3 else _used_on(page, words)
         known = sorted((self.path / "runs" / scenario / algo).glob("*-*"))
         if not known:
             short = Shown(page, ("train", scenario, "--algo", algo))
@@ -161,12 +161,13 @@ def _names_a_run(word: str) -> bool:
     return word.startswith("runs/") or word.partition("@")[0] in ("RUN",)
 
 
-def _used_on(page: Path) -> tuple[str, str]:
-    """Scenario and algorithm of a page's first command that trains."""
+def _used_on(page: Path, words: list[str]) -> tuple[str, str]:
+    """Scenario and algorithm of a page's first command that trains, else PPO on the scenario that is named."""
     for shown in COMMANDS:
         if shown.page == page and shown.words[0] in ("run", "train") and not reason(shown):
             return load_scenario(str(scenario_of(shown))).spec.id, str(shown.option("--algo"))
-    return "traffic/single-intersection", "ppo"
+    named = Shown(page, tuple(words)).option("--scenario")
+    return load_scenario(named or "traffic/single-intersection").spec.id, "ppo"
 
 
 def pages() -> Iterator[Path]:
