@@ -162,7 +162,7 @@ def _names_a_run(word: str) -> bool:
 
 
 def _used_on(page: Path, words: list[str]) -> tuple[str, str]:
-    """Scenario and algorithm of a page's first command that trains, else PPO on the scenario that is named."""
+    """Scenario and algorithm of a page's first command that trains, else PPO on the scenario named."""
     for shown in COMMANDS:
         if shown.page == page and shown.words[0] in ("run", "train") and not reason(shown):
             return load_scenario(str(scenario_of(shown))).spec.id, str(shown.option("--algo"))

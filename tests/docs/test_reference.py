@@ -34,8 +34,8 @@ DOCUMENTS: list[tuple[str, str, type[Record]]] = [
 def section(page: str, heading: str) -> str:
     """A part of a page of the reference, with its parts, without blocks of code."""
     text = re.sub(r"^```.*?^```", "", (DOCS / "reference" / f"{page}.md").read_text(), flags=re.M | re.S)
-    level = heading.split(" ")[0]
-    found = re.search(rf"^{re.escape(heading)}$(.*?)(?=^#{{1,{len(level)}}} |\Z)", text, re.M | re.S)
+    level = heading.count("#")
+    found = re.search(rf"^{re.escape(heading)}$(.*?)(?=^#{{1,{level}}} |\Z)", text, re.M | re.S)
     assert found is not None, f"{page}.md has no part '{heading}'"
     return found[1]
 
@@ -51,9 +51,16 @@ def test_the_reference_names_every_entry_of_a_document(page: str, heading: str, 
 
 def test_the_page_about_masks_names_the_algorithms_that_use_them() -> None:
     text = (DOCS / "explanation" / "action-masks.md").read_text()
-    algorithms = {name: registry().algorithms.get(name) for name in registry().algorithms.names()}
-    shipped = {name for name, found in algorithms.items() if registry().algorithms.source(name).distribution == "sandbox-rl"}
+    algorithms = registry().algorithms
+    shipped = [name for name in algorithms.names() if algorithms.source(name).distribution == "sandbox-rl"]
     line = re.search(r"^- \*\*With masks\*\* \((.*?)\)", text, re.M | re.S)
     assert line is not None
     named = set(re.findall(r"`([^`]+)`", line[1]))
-    assert named == {name for name in shipped if algorithms[name].capabilities.masks}
+    assert named == {name for name in shipped if algorithms.get(name).capabilities.masks}
+
+
+def test_the_glossary_names_every_domain() -> None:
+    text = (DOCS / "reference" / "glossary.md").read_text()
+    line = re.search(r"^\| domain \|.*$", text, re.M)
+    assert line is not None
+    assert [name for name in registry().domains.names() if name not in line[0]] == []
