@@ -136,7 +136,10 @@ def improvements(
         for a, b in [*pairs, *((b, a) for a, b in pairs)]:
             share, interval = shares[a, b]
             parts = {scenario: _share(by_agent[a][scenario], by_agent[b][scenario]) for scenario in scenarios}
-            table_of[a][b] = Improvement(p=share, ci95=interval, scenarios=parts)
+            several = any(
+                len(values) > 1 for values in (*scores[a], *scores[b])
+            )  # runs are what is drawn again
+            table_of[a][b] = Improvement(p=share, ci95=interval if several else None, scenarios=parts)
     return table_of
 
 

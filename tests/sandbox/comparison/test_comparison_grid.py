@@ -114,6 +114,8 @@ def test_few_episodes_give_neither_interval_nor_verdict_whatever_the_p_value(
     assert min(row.p_holm for row in differences if row.p_holm is not None) < 0.05
     assert {(row.verdict, row.ci95) for row in differences} == {("unclear", (None, None))}
     assert scores["right"].beats == ()
+    chances = done.record.probability_of_improvement["right"]
+    assert {chance.ci95 for chance in chances.values()} == {None}, "one run each: nothing to draw again"
     show_comparison(done)
     printed = capsys.readouterr().out
     assert "95 % interval]" not in printed
