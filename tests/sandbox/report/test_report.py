@@ -112,7 +112,7 @@ def test_a_comparison_is_told_as_its_file_says(tmp_path: Path) -> None:
     page = _Page(path.read_text())
     text = " ".join(page.text)
     assert path == folder / "report.html"
-    assert "ppo beats the best baseline, clever: its delay is 5.00 s lower" in text
+    assert "ppo beats the best baseline, clever: its delay is 5.00 s (20 %) lower" in text
     assert "Probability of improvement" in text
     assert "optimum" in text
     charts = {attrs["data-chart"] for _, attrs in page.tags if "data-chart" in attrs}
