@@ -39,6 +39,11 @@ def with_unit(value: float | None, unit: str) -> str:
     return number(value) if unit in ("", "1") else f"{number(value)} {unit}"
 
 
+def metric_label(name: str, unit: str) -> str:
+    """A metric and its unit, as axes and heads of columns have it; a pure number has none."""
+    return name if unit in ("", "1") else f"{name} ({unit})"
+
+
 def signed(value: float | None) -> str:
     """A difference: a plus sign before positive ones."""
     return f"+{number(value)}" if value is not None and value > 0 else number(value)
