@@ -13,6 +13,7 @@ from sandbox.records.comparison import Improvement, Overall, Profile, Profiles
 from sandbox.statistics import (
     Interval,
     Resampler,
+    enough,
     iqm,
     iqm_interval,
     optimality_gap,
@@ -63,7 +64,9 @@ def _overall(
             for scenario in by_scenario
             if (anchors := scale[scenario]) is not None
         ]
-        intervals = _baseline_intervals(episodes, resampler)
+        intervals = _baseline_intervals(episodes, resampler) if all(map(_carries, episodes)) else {}
+    elif all(len(values) == 1 for values in strata):
+        intervals = {}  # runs are what is drawn again
     else:
         means = np.zeros(resampler.resamples)
         for place, values in enumerate(strata):
@@ -84,6 +87,10 @@ def _overall(
         optimality_gap=optimality_gap(pooled),
         **intervals,
     )
+
+
+def _carries(episodes: NDArray[np.float64]) -> bool:
+    return enough(1, len(episodes))
 
 
 def _baseline_intervals(strata: Sequence[NDArray[np.float64]], resampler: Resampler) -> dict[str, Interval]:
@@ -129,7 +136,10 @@ def improvements(
         for a, b in [*pairs, *((b, a) for a, b in pairs)]:
             share, interval = shares[a, b]
             parts = {scenario: _share(by_agent[a][scenario], by_agent[b][scenario]) for scenario in scenarios}
-            table_of[a][b] = Improvement(p=share, ci95=interval, scenarios=parts)
+            several = any(
+                len(values) > 1 for values in (*scores[a], *scores[b])
+            )  # runs are what is drawn again
+            table_of[a][b] = Improvement(p=share, ci95=interval if several else None, scenarios=parts)
     return table_of
 
 

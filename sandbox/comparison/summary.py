@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ from sandbox.statistics import (
     bootstrap_mean,
     crossed_interval,
     crossed_p_value,
+    enough,
     holm,
     iqm,
     needed,
@@ -245,7 +247,7 @@ def _beaten(resolved: ResolvedScenario, agents: Mapping[str, Runs], name: str, s
     return tuple(
         rival
         for (rival, table), p in zip(rivals.items(), corrected, strict=True)
-        if p < LEVEL and max(crossed_interval(sign * table, seed)) < 0
+        if p < LEVEL and enough(*table.shape) and max(crossed_interval(sign * table, seed)) < 0
     )
 
 
@@ -280,9 +282,13 @@ def _score(
 
 
 def _centre(episodes: NDArray[np.float64], kind: AgentKind, resampler: Resampler) -> tuple[float, Interval]:
-    """IQM over runs, its interval over runs and episodes; of a baseline, the mean over its episodes."""
+    """IQM over runs, its interval over runs and episodes; of a baseline, the mean over its episodes.
+
+    NaN stands for an interval that so few runs and episodes do not carry.
+    """
     if kind == "baseline":
-        return float(episodes.mean()), Interval(*bootstrap_mean(episodes[0], seed=resampler.seed))
+        span = bootstrap_mean(episodes[0], seed=resampler.seed) if enough(*episodes.shape) else (nan, nan)
+        return float(episodes.mean()), Interval(*span)
     return iqm(episodes.mean(axis=1)), crossed_interval(episodes, resampler.seed, trimmed=True)
 
 

@@ -89,7 +89,7 @@ class Improvement:
         name, level = self.verdict.deployed, f"{100 * self.level:g} %"
         if name is None:
             return (
-                f"No candidate's {level} lower bound passes the behaviour, so the behaviour's policy is "
+                f"No candidate's {level} lower bound is above the behaviour's return, so its policy is "
                 f"returned, cloned by {CLONE}."
             )
         judged = self.verdict.candidates[name]

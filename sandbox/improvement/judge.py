@@ -123,7 +123,7 @@ def _judged(
     elif against:
         reason = f"{against[0].replace('_', ' ')} says that it is worse"
     else:
-        passed = "its lower bound passes the behaviour"
+        passed = "its lower bound is above the behaviour's return"
         return Judgement(estimates, difference, lower, unseen, True, passed)
     return Judgement(estimates, difference, lower, unseen, False, reason)
 

@@ -10,6 +10,7 @@ from sandbox.records.base import Count, Figure, Interval, Number, Plain, Record,
 from sandbox.records.evaluation import BoundRecord, DifferenceRecord, LimitRecord
 from sandbox.records.run import ReferenceRecord
 from sandbox.records.status import AgentKind, Better, CellStatus, ComparisonStatus
+from sandbox.records.words import listed
 
 FORMAT = 1
 COMPARISON = "comparison.json"
@@ -264,6 +265,14 @@ class ComparisonRecord(Record):
     failed: Count = 0
     other_code: tuple[OtherCode, ...] = ()
     unrecorded_code: Count = 0
+
+    @property
+    def heading(self) -> str:
+        """The title, else the suite's name; of a grid named on the command line, agents and scenarios."""
+        learned = [name for name, agent in self.agents.items() if agent.kind == "learned"]
+        if self.title or self.suite != "compare" or not self.scenarios:
+            return self.title or self.suite
+        return f"{listed(learned or list(self.agents))} on {listed(list(self.scenarios))}"
 
 
 class GridCell(Record):

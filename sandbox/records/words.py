@@ -39,6 +39,11 @@ def with_unit(value: float | None, unit: str) -> str:
     return number(value) if unit in ("", "1") else f"{number(value)} {unit}"
 
 
+def metric_label(name: str, unit: str) -> str:
+    """A metric and its unit, as axes and heads of columns have it; a pure number has none."""
+    return name if unit in ("", "1") else f"{name} ({unit})"
+
+
 def signed(value: float | None) -> str:
     """A difference: a plus sign before positive ones."""
     return f"+{number(value)}" if value is not None and value > 0 else number(value)
@@ -70,9 +75,9 @@ def percent(value: float | None) -> str:
 
 
 RULE = (
-    "A difference is called clear where there are at least 5 test episodes, the 95 % interval of the paired "
-    "difference excludes zero and, where several agents are compared at once, its p-value after Holm's "
-    "correction is below 0.05."
+    "A difference is called clear where there are at least 5 test episodes (or 5 runs on a scenario with "
+    "one), the 95 % interval of the paired difference excludes zero and, where several agents are compared "
+    "at once, its p-value after Holm's correction is below 0.05."
 )
 """When an agent is better or worse than a baseline, and when that stays open."""
 
@@ -124,7 +129,7 @@ def listed(names: Sequence[str], most: int = 4) -> str:
 def _unclear(agent: str, best: str, against: DifferenceRecord, what: str, episodes: int, basis: str) -> str:
     """Why a difference is not clear: too few episodes, an interval that holds zero, or many comparisons."""
     low, high = against.ci95
-    if episodes < MIN_EPISODES and against.unit == "episodes":
+    if episodes < MIN_EPISODES and (low is None or against.unit == "episodes"):
         few = plural(episodes, "test episode")
         return f"No verdict on {agent} and {best}: its {what}, and {few} are too few to tell."
     if low is None or high is None or low <= 0 <= high:

@@ -10,7 +10,7 @@ import numpy as np
 
 from sandbox.evaluation.result import EvaluationResult
 from sandbox.records.progress import metric_figure, points, validation_figure
-from sandbox.records.words import MIN_EPISODES
+from sandbox.records.words import MIN_EPISODES, metric_label, number
 from sandbox.registry.resolve import missing_modules
 from sandbox.report.charts import central, colours, learning_chart, ranked, spread_out
 from sandbox.report.data import ReportData
@@ -117,9 +117,13 @@ def _scores_panel(
     for row, (name, value) in enumerate(means.items()):
         if name in apart:
             axes.annotate(
-                f"{value:,.3g}, off the axis", (0.02, row), xycoords=("axes fraction", "data"), va="center",
-                fontsize=8, color="#666666",
-            )  # fmt: skip
+                f"{number(value)}, off the axis",
+                (0.02, row),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                fontsize=8,
+                color="#666666",
+            )
             continue
         low, high = scores[name].ci95 or (None, None)
         ends = (value if low is None else low, value if high is None else high)
@@ -129,8 +133,7 @@ def _scores_panel(
     if spread_out(values):
         axes.set_xscale("log")
     axes.set_yticks(range(len(names)), [plain(name) for name in names])
-    unit = "" if scenario.unit in ("", "1") else f" ({scenario.unit})"
-    axes.set_xlabel(plain(f"{scenario.metric}{unit}, {scenario.better} is better"))
+    axes.set_xlabel(plain(f"{metric_label(scenario.metric, scenario.unit)}, {scenario.better} is better"))
     axes.set_title("test episodes, 95 % interval", fontsize=10)
     axes.grid(alpha=0.3, axis="x")
 
@@ -159,7 +162,7 @@ def _learning_curve(axes: Axes, run: Run, evaluation: EvaluationResult) -> None:
     if values and max(values) > 20 * min(values):
         axes.set_yscale("log")
     axes.set_xlabel("steps")
-    axes.set_ylabel(f"{metric.name} ({metric.unit})")
+    axes.set_ylabel(metric_label(metric.name, metric.unit))
     axes.set_title(f"{run.algorithm}, seed {run.record.seed}", fontsize=10)
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[0]:
@@ -200,7 +203,7 @@ def _bars(axes: Axes, evaluation: EvaluationResult) -> None:
         mean = means[name]
         if name in apart:
             axes.annotate(
-                f"{mean:,.3g}, off the axis", (0.02, row), xycoords=("axes fraction", "data"), va="center",
+                f"{number(mean)}, off the axis", (0.02, row), xycoords=("axes fraction", "data"), va="center",
                 fontsize=8, color=colour if kinds[name] is None else "#666666",
             )  # fmt: skip
             continue
@@ -208,14 +211,12 @@ def _bars(axes: Axes, evaluation: EvaluationResult) -> None:
         error = [[max(0.0, mean - low)], [max(0.0, high - mean)]] if enough else None
         axes.barh(row, mean, xerr=error, color=colour, capsize=2, error_kw={"linewidth": 1})
         place = (max(high if enough else mean, 0.0), row)  # behind the interval, where nothing covers it
-        axes.annotate(
-            f"{mean:,.3g}", place, xytext=(4, 0), textcoords="offset points", va="center", fontsize=8
-        )
+        axes.annotate(number(mean), place, xytext=(4, 0), textcoords="offset points", va="center", fontsize=8)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.tick_params(axis="y", labelsize=8)
     axes.margins(x=0.12)
     metric = evaluation.metric
-    axes.set_xlabel(f"{metric.name} ({metric.unit}), {metric.better} is better")
+    axes.set_xlabel(f"{metric_label(metric.name, metric.unit)}, {metric.better} is better")
     what = "mean and 95 % interval" if enough else "mean"
     axes.set_title(f"{len(evaluation.seeds)} test episodes, {what}", fontsize=10)

@@ -20,7 +20,7 @@ from sandbox.statistics.pairs import (
     welch_p_value,
 )
 from sandbox.statistics.profiles import Profile, performance_profile
-from sandbox.statistics.resampling import MIN_RUNS, Interval, Resampler, resamples_for
+from sandbox.statistics.resampling import MIN_RUNS, Interval, Resampler, enough, resamples_for
 from sandbox.statistics.scores import (
     iqm,
     iqm_interval,
@@ -46,6 +46,7 @@ __all__ = [
     "crossed_interval",
     "crossed_p_value",
     "difference_p_value",
+    "enough",
     "holm",
     "iqm",
     "iqm_interval",

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.statistics.resampling import Interval, Resampler
+from sandbox.statistics.resampling import Interval, Resampler, enough
 
 RESAMPLES = 10_000
 """Resamples of rows and columns together."""
@@ -28,7 +28,7 @@ RUNS, EPISODES = 4, 5
 LEVEL = 0.05
 """p below which a difference counts as clear."""
 
-ENOUGH = 10_000_000
+MOST = 10_000_000
 """No more runs or episodes than these are asked for."""
 
 
@@ -40,16 +40,16 @@ class Needed(NamedTuple):
 
 
 def crossed_interval(table: NDArray[np.float64], seed: int, *, trimmed: bool = False) -> Interval:
-    """Bootstrap interval of the mean, or of the interquartile mean over runs.
+    """Bootstrap interval of the mean, or of the interquartile mean over runs; NaN without `enough` of both.
 
     Args:
         table: Shape ``(runs, episodes)``.
         seed: Seeds the draws.
         trimmed: Whether the statistic is the IQM over runs of their means over episodes.
     """
-    if np.isnan(table).any():
-        return Interval(float("nan"), float("nan"))
     runs, episodes = table.shape
+    if np.isnan(table).any() or not enough(runs, episodes):
+        return Interval(float("nan"), float("nan"))
     resampler = Resampler(seed, max(1_000, min(RESAMPLES, MAX_COUNTS // max(runs, episodes))))
     drawn_runs = resampler.counts(runs, 0, RUNS)
     centre = table.mean()
@@ -109,8 +109,8 @@ def _p_value(mean: float, parts: _Parts, runs: int, episodes: int) -> float:
 def needed(table: NDArray[np.float64], comparisons: int = 1) -> Needed | None:
     """How many runs and episodes would make the mean differ from zero clearly, if it is as measured.
 
-    More runs where they alone suffice, else as many times more of both; in any case more than there are. None
-    where the mean is zero.
+    More runs where they alone suffice, else as many times more of both; in any case more than there are, and
+    `enough` for a verdict. None where the mean is zero.
 
     Args:
         table: Shape ``(runs, episodes)``.
@@ -124,10 +124,11 @@ def needed(table: NDArray[np.float64], comparisons: int = 1) -> Needed | None:
 
     def clear(more_runs: int, more_episodes: int) -> bool:
         scaled = _Parts(parts.runs * runs / more_runs, parts.episodes * episodes / more_episodes)
-        return _p_value(mean, scaled, more_runs, more_episodes) * comparisons < LEVEL
+        significant = _p_value(mean, scaled, more_runs, more_episodes) * comparisons < LEVEL
+        return significant and enough(more_runs, more_episodes)
 
-    enough = clear(ENOUGH, episodes) and parts.episodes < parts.runs
-    if runs > 1 and (enough or clear(2 * runs, episodes)):
+    runs_alone = clear(MOST, episodes) and parts.episodes < parts.runs
+    if runs > 1 and (runs_alone or clear(2 * runs, episodes)):
         return Needed(_smallest(lambda count: clear(count, episodes), runs + 1), episodes)
     more = _smallest(
         lambda count: clear(-(-runs * count // episodes) if runs > 1 else 1, count), episodes + 1
@@ -136,10 +137,10 @@ def needed(table: NDArray[np.float64], comparisons: int = 1) -> Needed | None:
 
 
 def _smallest(clear: Callable[[int], bool], low: int) -> int:
-    """The smallest number from ``low`` on for which it holds, at most `ENOUGH`."""
+    """The smallest number from ``low`` on for which it holds, at most `MOST`."""
     high = low
-    while not clear(high) and high < ENOUGH:
-        low, high = high + 1, min(2 * high, ENOUGH)
+    while not clear(high) and high < MOST:
+        low, high = high + 1, min(2 * high, MOST)
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if clear(middle) else (middle + 1, high)

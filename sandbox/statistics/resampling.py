@@ -8,10 +8,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox.records.words import MIN_EPISODES
 from sandbox.statistics.episodes import RESAMPLES
 
 MIN_RUNS = 5
 """With fewer training runs an agent's figures are exploratory."""
+
+
+def enough(runs: int, episodes: int) -> bool:
+    """Whether so many runs and test episodes carry an interval and a verdict.
+
+    A scenario with a single test episode has nothing but runs to vary: there, `MIN_RUNS` are needed.
+    """
+    return episodes >= MIN_EPISODES or (episodes == 1 and runs >= MIN_RUNS)
+
 
 BAND_RESAMPLES = 5_000
 """Resamples of bands that are drawn, not read to the third digit (curves, profiles)."""

@@ -14,6 +14,7 @@ from sandbox.launch import Job, JobLoop, Launcher
 from sandbox.launch.base import Payload
 from sandbox.records.jobs import TrialJob
 from sandbox.records.tuning import TrialResult, TuningRecord
+from sandbox.records.words import metric_label
 from sandbox.runs.atomic import storage_errors, write_atomically
 from sandbox.tuning.document import Search, record_of, write_record
 from sandbox.tuning.pictures import draw_history, draw_importances
@@ -223,7 +224,7 @@ class _Trials:
 def _save(search: Search, record: TuningRecord) -> None:
     """Write ``tuning.json`` and its pictures."""
     write_record(search.folder, record)
-    metric = f"{record.metric} ({record.unit})"
+    metric = metric_label(record.metric, record.unit)
     pictures = {
         "history.png": draw_history(record.trials, metric, record.better),
         "importances.png": draw_importances(record.importances),

@@ -92,6 +92,12 @@ def space_of(
     space |= given_ranges
     if only:
         missing = [name for name in only if name not in space]
+        too_long = [name for name in missing if name in tunables(model)]
+        if too_long:
+            raise InvalidValueError(
+                f"No value in the range of {', '.join(too_long)} fits trials of {steps:,} steps.",
+                f"Give more --steps, or a range: --param {too_long[0]}=low:high.",
+            )
         if missing:
             raise InvalidValueError(
                 f"No range is known for {', '.join(missing)}.",

@@ -103,7 +103,7 @@ class Library:
         if "/" in name or not (folder / COMPARISON).is_file():
             raise NotThereError(name)
         record = ComparisonRecord.read(folder / COMPARISON)
-        return {"id": name, **record.model_dump(mode="json", by_alias=True)}
+        return {"id": name, "heading": record.heading, **record.model_dump(mode="json", by_alias=True)}
 
     def study(self, name: str) -> Json:
         """A search for hyperparameters as its file holds it.
@@ -375,7 +375,7 @@ def _grid_line(name: str, folder: Path) -> Json:
         return {"id": name, "title": name, "status": "damaged", "error": error.message, "done": 0, "cells": 0}
     return {
         "id": name,
-        "title": facts.title or facts.suite,
+        "title": facts.heading,
         "status": facts.status,
         "updated": facts.updated,
         "done": sum(cell.status == "done" for cell in facts.cells),

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_support import make_run
+from report_support import make_comparison, make_run
 from test_browser import texts, until
 
+from sandbox.records.words import RULE, percent
 from sandbox.runs.checksums import seal
 
 ROWS = "#main table tbody tr"
@@ -132,3 +133,19 @@ def test_hovering_tells_the_value_of_the_point_that_it_marks(three: Any) -> None
     marked, values = told
     assert values == ["6.00", "200.0"], "the nearest measured point of each"
     assert marked == 8
+
+
+def test_a_comparison_says_what_its_figures_rest_on_and_writes_percentages_as_the_terminal_does(
+    served: tuple[Path, str], page: Any
+) -> None:
+    root, address = served
+    make_comparison(root)
+    page.get(address)
+    until(lambda: len(texts(page, "#grids .item button")) == 1)
+    page.execute_script("document.querySelector('#grids .item').click()")
+    until(lambda: len(texts(page, "#main table.sortable")) == 2)
+    assert all(RULE in said for said in texts(page, "#main .overview + p"))
+    assert "-5.00 (-20 %) " in texts(page, "#main table.sortable")[0]
+    figures = [0.004, 0.0449, 0.996, 2.27, -3.16, 9.96, 11.09, -123.4, 36726.2, 0]
+    written = page.execute_script("return arguments[0].map(sandboxCharts.percent)", figures)
+    assert written == [percent(figure) for figure in figures]

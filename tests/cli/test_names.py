@@ -60,6 +60,28 @@ def test_info_of_an_algorithm_shows_hyperparameters_with_bounds_and_searched_ran
     assert "arXiv 1707.06347" in text
 
 
+def test_the_list_of_algorithms_fits_80_columns_with_whole_words(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = sandbox("list", "algorithms").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert " ppo                    policy-gradient: online, on-policy, model-free" in map(str.rstrip, lines)
+    assert len(lines) < 1.5 * len(sandbox("list", "algorithms", "--json").document["algorithms"])
+
+
+@pytest.mark.parametrize(("width", "columns"), [(80, 4), (120, 5)])
+def test_hyperparameters_fit_the_terminal_without_columns_of_single_words(
+    width: int, columns: int, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = sandbox("info", "ppo").out.splitlines()
+    head = next(line for line in lines if line.startswith(" name ") and "default" in line)
+    assert ("sandbox tune searches" in head) == (columns == 5)
+    assert max(map(len, lines)) <= width
+    assert any("1e-05 to 0.01" in line for line in lines), "a range stands in one piece"
+
+
 @pytest.mark.parametrize("option", ["--set config.demand=2", "--reward queue", "--picture start.png"])
 def test_options_of_a_scenario_do_not_go_with_an_algorithm(
     option: str, sandbox: Sandbox, tmp_path: Path

@@ -123,19 +123,29 @@ def _suites(items: list[Json]) -> Table:
         algorithms = ", ".join(item["algorithms"]) or "-"
         title = item["title"] if item["error"] is None else f"cannot be used: {item['error']}"
         count = f"{len(item['claims'])} claims" if "claims" in item else str(len(item["scenarios"]))
-        shown.add_row(item["id"], title, count, algorithms, str(item["seeds"]))
+        shown.add_row(item["id"], title, count, algorithms, str(item["seeds"] or "-"))
     return shown
 
 
 def _algorithms(items: list[Json]) -> Table:
-    from sandbox.cli.show.tables import table
+    from sandbox.cli.show.console import stdout
+    from sandbox.cli.show.tables import WIDE_TABLE, table
 
+    if stdout().width < WIDE_TABLE:
+        shown = table("Algorithms", "algorithm", "family: how it learns")
+        for item in items:
+            missing = "" if item["available"] else ", not installed"
+            shown.add_row(item["name"], f"{item['family']}: {_learning(item)}{missing}")
+        return shown
     shown = table("Algorithms", "algorithm", "family", "learns", "backend", "installed")
     for item in items:
-        learns = item["learning"] + "".join(f", needs {need}" for need in item["needs"])
         installed = "yes" if item["available"] else "no"
-        shown.add_row(item["name"], item["family"], learns, item["backend"], installed)
+        shown.add_row(item["name"], item["family"], _learning(item), item["backend"], installed)
     return shown
+
+
+def _learning(item: Json) -> str:
+    return str(item["learning"]) + "".join(f", needs {need}" for need in item["needs"])
 
 
 def _baselines(items: list[Json]) -> Table:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from sandbox.api.algorithm import Algorithm
     from sandbox.api.tuning import Tunable
     from sandbox.api.types import Json
@@ -75,17 +77,29 @@ def show_algorithm(document: Json) -> None:
     for name, value in _facts(document).items():
         facts.add_row(name, value)
     show(console, facts)
-    shown = table(
-        "Hyperparameters (--hp NAME=VALUE)", "name", "default", "allowed", "sandbox tune searches", "meaning"
-    )
-    for row in document["hyperparameters"]:
-        shown.add_row(row["name"], row["default"], row["allowed"], row["tuned"], row["description"])
-    show(console, shown)
+    _show_hyperparameters(console, document["hyperparameters"])
     if document["sources"]:
         console.print("Sources", style="bold")
         for source in document["sources"]:
             console.print(f"- {source}")
     console.print(f"\nNext: sandbox run SCENARIO --algo {document['algorithm']}")
+
+
+def _show_hyperparameters(console: Console, rows: Sequence[Json]) -> None:
+    """What ``sandbox tune`` searches has a column of its own where the terminal is wide enough."""
+    from sandbox.cli.show.tables import WIDE_TABLE, show, table
+
+    title = "Hyperparameters (--hp NAME=VALUE)"
+    if console.width >= WIDE_TABLE:
+        shown = table(title, "name", "default", "allowed", "sandbox tune searches", "meaning")
+        for row in rows:
+            shown.add_row(row["name"], row["default"], row["allowed"], row["tuned"], row["description"])
+    else:
+        shown = table(title, "name", "default", "allowed", "meaning")
+        for row in rows:
+            searched = f"; sandbox tune: {row['tuned']}" if row["tuned"] else ""
+            shown.add_row(row["name"], row["default"], row["allowed"], f"{row['description']}{searched}")
+    show(console, shown)
 
 
 def _facts(document: Json) -> dict[str, str]:

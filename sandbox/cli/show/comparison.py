@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.cli.show.console import stderr, stdout
 from sandbox.cli.show.tables import WIDE_TABLE, gap_text, print_gap, show, standing, table
-from sandbox.records.words import RULE, distance, number, verdict
+from sandbox.records.words import MIN_EPISODES, RULE, distance, number, plural, verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -207,9 +207,10 @@ def _show_scenario(console: Console, compared: ComparisonResult, scenario: str, 
     title = f"{scenario}: {facts.metric}{unit}, {facts.better} is better"
     wide = console.width >= WIDE_TABLE
     more_columns = ("score", "best-validation") if wide else ()
-    shown = table(
-        title, "agent", "runs", "IQM [95 % interval]", "gap", "against best baseline", *more_columns
-    )
+    spans = any(has_interval(score.ci95) for score in compared.scores(scenario).values())
+    value = "IQM [95 % interval]" if spans else "IQM"
+    columns = ("agent", "runs", value, "gap", "against best baseline", *more_columns)
+    shown = table(title, *columns, whole=(value, "gap"))
     for name in compared.ranking(scenario):
         score = compared.scores(scenario)[name]
         learned = score.kind == "learned"
@@ -230,19 +231,26 @@ def _show_scenario(console: Console, compared: ComparisonResult, scenario: str, 
             shown.add_row(*known, *([""] * len(more_columns)), style="dim")
     show(console, shown)
     print_gap(console, facts.limit)
+    if not spans:
+        episodes = plural(facts.episodes, "test episode")
+        console.print(f"{episodes} an agent: under {MIN_EPISODES} there is no 95 % interval.", style="dim")
+    console.print()
 
 
 def _show_overall(console: Console, record: ComparisonRecord) -> None:
     total = len(record.scenarios)
+    spans = any(has_interval(row.iqm_ci95) for row in record.overall.values())
+    value = "IQM [95 % interval]" if spans else "IQM"
     wide = console.width >= WIDE_TABLE
     more_columns = ("mean", "optimality gap") if wide else ()
     shown = table(
         "All scenarios: normalised score, random = 0, best baseline or optimum = 1",
         "agent",
         "scenarios",
-        "IQM [95 % interval]",
+        value,
         "mean gap",
         *more_columns,
+        whole=(value,),
     )
     ordered = sorted(record.overall.items(), key=lambda agent: (-agent[1].scenarios, -(agent[1].iqm or -1e9)))
     for name, total_of in ordered:
@@ -288,9 +296,16 @@ def _show_failures(console: Console, record: ComparisonRecord) -> None:
         console.print(f"{missing:,} cells have no result yet: run the same command again.", style="yellow")
 
 
+def has_interval(ends: Interval | None) -> bool:
+    """Whether there is one: few runs or episodes carry none."""
+    return ends is not None and ends[0] is not None
+
+
 def _span(value: float | None, ends: Interval | None) -> str:
     low, high = ends or (None, None)
-    return "nan" if value is None else f"{number(value)} [{_figure(low)}, {_figure(high)}]"
+    if value is None:
+        return "nan"
+    return number(value) if low is None else f"{number(value)} [{number(low)}, {number(high)}]"
 
 
 def _figure(value: float | None) -> str:

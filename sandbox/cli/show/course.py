@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sandbox.cli.show.console import stderr, stdout
 from sandbox.cli.show.tables import show, table
 from sandbox.course.words import VERDICTS, minutes_text, result_text, summary, switch_text
+from sandbox.records.words import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,7 @@ class _Lines:
         rest = (
             f"; at most {progress.minutes_left:.0f} minutes of processor time left" if there < count else ""
         )
-        self._write(f"{count:,} measurements: {there:,} there already{rest}")
+        self._write(f"{plural(count, 'measurement')}: {there:,} there already{rest}")
 
     def on_begun(self, job: ClaimJob, progress: Progress) -> None:
         self._write(f"{_name(job)}: begun", style="dim")

@@ -38,10 +38,11 @@ class PlainTable(Table):
         total = sum(widths) + 3 * len(widths) - 1
         title = str(self.title or "")
         # Rich takes room from the widest column, and from the next only when both are equally wide.
-        place = max(range(1, len(widths)), key=widths.__getitem__, default=0)
+        wrapped = [place for place, column in enumerate(self.columns) if place and not column.no_wrap]
+        place = max(wrapped, key=widths.__getitem__, default=0)
         excess = max(0, total - options.max_width)
         total, widths[place] = total - excess, widths[place] - excess
-        next_widest = max(widths[1:place] + widths[place + 1 :], default=0)
+        next_widest = max((widths[other] for other in wrapped if other != place), default=0)
         fits = not excess or widths[place] >= max(MIN_WRAPPED, next_widest)
         broken = any("\n" in cell or "  " in cell for column in columns for cell in column)
         if (

@@ -33,10 +33,10 @@ def show_runs(console: Console, root: Path, runs: Sequence[Run]) -> None:
         called = [_called(labels_of(run)) for run in members]
         columns = ["name, tags"] if any(called) else []
         last = ["differs in"] if wide and any(differences) else []
-        metric = _metric(members, ", " if wide else "\n")
+        metric = _metric(members)
         shown = table(str(folder), "run", *columns, "status", "steps", metric, "verdict", *last)
         for run, name, difference in zip(members, called, differences, strict=True):
-            mean, verdict = _result(run, " " if wide else "\n")
+            mean, verdict = _result(run)
             shown.add_row(
                 _short_name(run),
                 *([name] if columns else []),
@@ -105,14 +105,14 @@ def test_result(run: Run) -> dict[str, Any]:
     }
 
 
-def _metric(runs: Sequence[Run], between: str) -> str:
+def _metric(runs: Sequence[Run]) -> str:
     recorded = next((run.record.metric for run in reversed(runs) if run.record.metric), None)
     if recorded is None:
         return "result"
-    return recorded.name if recorded.unit in ("", "1") else f"{recorded.name}{between}{recorded.unit}"
+    return recorded.name if recorded.unit in ("", "1") else f"{recorded.name}, {recorded.unit}"
 
 
-def _result(run: Run, between: str) -> tuple[str, str]:
+def _result(run: Run) -> tuple[str, str]:
     from sandbox.records.words import number
 
     _, row = _tested(run)
@@ -120,7 +120,7 @@ def _result(run: Run, between: str) -> tuple[str, str]:
         return "", ""
     against = row.against_best_baseline
     words = {"better": "beats", "worse": "loses to", "unclear": "unclear:"}
-    return number(row.mean), f"{words[against.verdict]}{between}{against.baseline}" if against else ""
+    return number(row.mean), f"{words[against.verdict]} {against.baseline}" if against else ""
 
 
 def _tested(run: Run) -> tuple[Any, AgentResult | None]:

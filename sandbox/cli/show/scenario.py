@@ -50,7 +50,7 @@ def show_scenario(document: Json) -> None:
         if rows:
             shown = table(title, *rows[0])
             for row in rows[1:]:
-                shown.add_row(*row)
+                shown.add_row(*(cell.replace("``", "") for cell in row))  # marks of docstrings
             show(console, shown)
     evaluation = document["evaluation"]
     console.print(

@@ -18,6 +18,8 @@ from sandbox.records.words import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from rich.console import Console
     from rich.table import Table
 
@@ -29,8 +31,14 @@ if TYPE_CHECKING:
     from sandbox.scenarios.resolve import ResolvedScenario
 
 
-def table(title: str, *columns: str) -> Table:
-    """An empty table whose first column is not wrapped, unless it holds a very long name."""
+def table(title: str, *columns: str, whole: Collection[str] = ()) -> Table:
+    """An empty table whose first column is not wrapped, unless it holds a very long name.
+
+    Args:
+        title: Stands above it.
+        columns: Their heads.
+        whole: Columns beside the first that are not wrapped.
+    """
     from rich import box
 
     from sandbox.cli.show.plain_table import PlainTable
@@ -39,7 +47,7 @@ def table(title: str, *columns: str) -> Table:
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False
     )
     for place, column in enumerate(columns):
-        shown.add_column(column, no_wrap=place == 0, overflow="fold")
+        shown.add_column(column, no_wrap=place == 0 or column in whole, overflow="fold")
     return shown
 
 
@@ -118,7 +126,9 @@ def gap_text(gap: float | None) -> str:
 
 def print_gap(console: Console, limit: LimitRecord | None) -> None:
     """What the gaps of a table are percentages of."""
-    if limit is not None:
+    if limit is not None and limit.value == 0:
+        console.print(f"gap: none in percent, as the {limit.kind}, {limit.name}, is 0.", style="dim")
+    elif limit is not None:
         name = f"{limit.kind}, {limit.name}" if limit.kind != "bound" else f"bound, {limit.name}"
         console.print(f"gap: how much worse than the {name} ({number(limit.value)}).", style="dim")
 

@@ -21,6 +21,15 @@ const sandboxCharts = (() => {
     return size === 0 ? "0" : String(Number(value.toPrecision(3)));
   }
 
+  /* As the terminal and the report write it. */
+  function percent(value) {
+    if (value === null || value === undefined || !isFinite(value)) return "–";
+    const size = Math.abs(value);
+    const digits = size >= 10 ? 0 : size >= 1 ? 1 : 2;
+    const rounded = Number(value.toFixed(digits)) + 0; // no minus before a zero
+    return `${rounded.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })} %`;
+  }
+
   /* Half the height of an axis on which all values are the same. */
   const flat = (value) => Math.abs(value) / 10 || 1;
   function short(value) {
@@ -229,5 +238,5 @@ const sandboxCharts = (() => {
     });
   }
 
-  return { Chart, sortable, theme, figure, short, css, colour, faded, element };
+  return { Chart, sortable, theme, figure, percent, short, css, colour, faded, element };
 })();

@@ -2,12 +2,12 @@
    Everything that comes from files is set as text, never as markup. */
 "use strict";
 const sandboxTables = (() => {
-  const { sortable, figure, element } = sandboxCharts;
+  const { sortable, figure, percent: percentText, element } = sandboxCharts;
 
   /* A cell that shows one thing and sorts by another; null sorts last. */
   const valued = (content, value) => ({ content, value: value === undefined ? null : value });
   const whole = (value) => valued(value === null || value === undefined ? "–" : Number(value).toLocaleString("en-US"), value);
-  const percent = (value) => valued(value === null || value === undefined ? "–" : `${value >= 10 ? Math.round(value).toLocaleString("en-US") : Number(value.toPrecision(2))} %`, value);
+  const percent = (value) => valued(percentText(value), value);
 
   function fill(made, cell) {
     const given = cell && typeof cell === "object" && "content" in cell ? cell : null;

@@ -465,9 +465,8 @@
       const limit = evaluation.limit;
       const head = ["agent", ...(several ? ["run"] : []), `mean ${evaluation.metric}`, "95 % interval", "against best baseline", ...(limit ? [`worse than ${limit.kind}`] : []), "return"];
       main.append(table(head, resultRows(part.runs), orderOf("results")));
-      const few = evaluation.episodes < 5 ? " Fewer than 5 test episodes have no 95 % interval and carry no verdict." : "";
       const chance = part.runs.some((run) => Object.values(run.evaluation.agents).some((agent) => agent.gap < 0)) ? ` Below the ${limit.kind} of these episodes lies only what was luckier in them.` : "";
-      main.append(element("p", "soft small", `${evaluation.episodes} test ${evaluation.episodes === 1 ? "episode" : "episodes"} an agent. A difference is better or worse where the 95 % interval of the paired difference excludes zero.${few}${chance}`));
+      main.append(basis(evaluation.episodes, chance));
     }
   }
 
@@ -501,7 +500,12 @@
 
   function differenceText({ difference, percent: share }) {
     const sign = difference > 0 ? "+" : "";
-    return `${sign}${figure(difference)}${share === null || share === undefined ? "" : ` (${sign}${figure(share)} %)`} `;
+    return `${sign}${figure(difference)}${share === null || share === undefined ? "" : ` (${sign}${sandboxCharts.percent(share)})`} `;
+  }
+
+  /* What a table of results rests on, and when a difference in it is clear. */
+  function basis(episodes, more = "") {
+    return element("p", "soft small", `${episodes} test ${episodes === 1 ? "episode" : "episodes"} an agent. ${document.body.dataset.rule}${more}`);
   }
 
   function showEpisodes(main, runs) {
@@ -623,9 +627,7 @@
     state.charts = [];
     main.replaceChildren();
     const top = element("div", "top");
-    const learned = Object.keys(grid.agents).filter((name) => grid.agents[name].kind === "learned");
-    const named = grid.title || (grid.suite === "compare" ? `${learned.join(", ")} on ${Object.keys(grid.scenarios).join(", ")}` : grid.suite);
-    top.append(element("h1", "", named));
+    top.append(element("h1", "", grid.heading));
     const link = element("a", "small", "Report");
     link.href = `/report?${new URLSearchParams({ grid: grid.id })}`;
     link.target = "_blank";
@@ -682,7 +684,7 @@
       if (!rows.length) continue;
       const scores = table(["agent", "runs", facts.metric, "95 % interval", facts.limit ? `worse than ${facts.limit.kind}` : "gap", "normalised", "against best baseline"], rows, orderOf(scenario));
       scores.classList.add("overview");
-      main.append(scores);
+      main.append(scores, basis(facts.episodes));
     }
   }
 

@@ -19,6 +19,7 @@ import pytest
 from grids import TOYS, trivial
 
 from sandbox.api.errors import InvalidValueError
+from sandbox.cli.show.comparison import show_comparison
 from sandbox.comparison.api import ComparisonResult, compare
 from sandbox.comparison.cells import make_grid
 from sandbox.comparison.records import read_cell
@@ -100,6 +101,25 @@ def test_figures_are_those_of_the_episodes(still: None, tmp_path: Path) -> None:
     if against.baseline == "optimal":
         assert against.difference == pytest.approx(np.mean(paired))
     assert against.verdict == "worse" or (against.p_holm or 0) >= 0.05
+
+
+def test_few_episodes_give_neither_interval_nor_verdict_whatever_the_p_value(
+    still: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agents = [{"name": "right", "algorithm": "still", "hyperparameters": {"right": 0.01}}]
+    done = run(trivial(agents=agents, baselines="all", episodes=4, seeds=1), tmp_path)
+    scores = done.scores("toy/corridor")
+    assert {score.ci95 for score in scores.values()} == {(None, None)}
+    differences = [row for score in scores.values() if (row := score.against_best_baseline) is not None]
+    assert min(row.p_holm for row in differences if row.p_holm is not None) < 0.05
+    assert {(row.verdict, row.ci95) for row in differences} == {("unclear", (None, None))}
+    assert scores["right"].beats == ()
+    chances = done.record.probability_of_improvement["right"]
+    assert {chance.ci95 for chance in chances.values()} == {None}, "one run each: nothing to draw again"
+    show_comparison(done)
+    printed = capsys.readouterr().out
+    assert "95 % interval]" not in printed
+    assert "4 test episodes an agent: under 5 there is no 95 % interval." in printed
 
 
 def test_a_failed_cell_is_listed_and_runs_again_on_demand_only(still: None, tmp_path: Path) -> None:

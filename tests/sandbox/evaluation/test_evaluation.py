@@ -176,6 +176,7 @@ def test_intervals_of_fewer_than_five_episodes_are_not_given(toys: None) -> None
     assert row.against_best_baseline is not None
     assert row.against_best_baseline.ci95 == (None, None)
     assert "No verdict on ppo and the best baseline, good" in str(table)
+    assert "About 5 test episodes would tell" in str(table)  # the rule of a verdict asks for as many
 
 
 def test_a_difference_whose_interval_holds_zero_is_unclear(toys: None) -> None:

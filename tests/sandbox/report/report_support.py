@@ -149,6 +149,7 @@ def make_comparison(root: Path, agents: tuple[str, ...] = ("ppo", "dqn"), suite:
             "against_best_baseline": {
                 "baseline": "clever",
                 "difference": value - 25,
+                "percent": 4 * (value - 25),
                 "ci95": [value - 26, value - 24],
                 "p": 0.001,
                 "p_holm": 0.002,

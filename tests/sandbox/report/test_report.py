@@ -8,18 +8,20 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
 from report_support import HOSTILE, evaluation, make_comparison, make_run
 
 from sandbox.api.errors import DamagedRunError, InvalidValueError, UnknownNameError
+from sandbox.api.metric import Metric
 from sandbox.api.replay import Episode, Labels, Scene, Series, write_replay
 from sandbox.report.charts import intervals, terms_chart
 from sandbox.report.data import data_of_runs, read_report_data
 from sandbox.report.make import make_report
 from sandbox.report.page import html, verdicts
-from sandbox.report.picture import far_off
+from sandbox.report.picture import draw_result, far_off
 from sandbox.runs.checksums import add_artifact, seal
 from sandbox.runs.directory import Run, new_progress
 
@@ -99,6 +101,28 @@ def test_agents_that_are_far_worse_than_the_rules_are_shown_apart() -> None:
     assert far_off({"fixed": 30.0, "random": 90.0}, "lower", {"random"}) == [], "one rule gives no scale"
 
 
+def test_the_picture_of_a_run_writes_figures_and_units_as_tables_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    axes = pytest.importorskip("matplotlib.axes")
+    values = {"optimal": 4.7, "capped": 4.8, "constant": 5.3, "random": 1501.6}
+    played = SimpleNamespace(
+        metric=Metric("regret", unit="1", better="lower", description="d"),
+        agents=[SimpleNamespace(name=name, baseline=name) for name in values],
+        seeds=range(5),
+        scenario=SimpleNamespace(spec=SimpleNamespace(title="t")),
+        ranking=lambda: list(values),
+        best_baseline=lambda: "capped",
+        mean=values.__getitem__,
+        values=lambda name: [values[name]] * 5,
+    )
+    words: list[str] = []
+    for name in ("annotate", "set_xlabel", "set_ylabel"):
+        monkeypatch.setattr(axes.Axes, name, lambda axes, text, *args, **more: words.append(text))
+    assert draw_result(make_run(tmp_path), played)
+    assert {"1,502, off the axis", "4.70", "regret", "regret, lower is better"} <= set(words)
+
+
 def test_what_the_reward_was_made_of_is_weighted(tmp_path: Path) -> None:
     facts = data_of_runs([make_run(tmp_path)]).facts
     chart = terms_chart(facts.curves["toy/queue"]["ppo"], facts.scores["toy/queue"]["ppo"].weights)
@@ -112,7 +136,7 @@ def test_a_comparison_is_told_as_its_file_says(tmp_path: Path) -> None:
     page = _Page(path.read_text())
     text = " ".join(page.text)
     assert path == folder / "report.html"
-    assert "ppo beats the best baseline, clever: its delay is 5.00 s lower" in text
+    assert "ppo beats the best baseline, clever: its delay is 5.00 s (20 %) lower" in text
     assert "Probability of improvement" in text
     assert "optimum" in text
     charts = {attrs["data-chart"] for _, attrs in page.tags if "data-chart" in attrs}

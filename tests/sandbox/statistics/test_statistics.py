@@ -17,6 +17,7 @@ from sandbox.statistics import (
     crossed_interval,
     crossed_p_value,
     difference_p_value,
+    enough,
     holm,
     iqm,
     iqm_interval,
@@ -289,6 +290,27 @@ def test_as_many_runs_as_are_needed_make_the_difference_clear() -> None:
     assert more is not None
     assert more.episodes > 30
     assert needed(np.zeros((3, 3))) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (1, 4), (3, 2), (1, 1), (4, 1)])
+def test_what_so_few_episodes_cannot_carry_has_no_interval_and_asks_for_as_many_as_a_verdict_needs(
+    shape: tuple[int, int],
+) -> None:
+    table = 5.0 + np.random.default_rng(1).normal(0, 0.01, shape)
+    assert not enough(*shape)
+    assert np.isnan(crossed_interval(table, 0)).all()
+    more = needed(table)
+    if table.size > 1:
+        assert more is not None
+        assert enough(*more)
+    assert not np.isnan(crossed_interval(np.repeat(table, 5, axis=1), 0)).any()
+
+
+def test_runs_alone_carry_an_interval_where_a_scenario_has_one_episode() -> None:
+    table = 5.0 + np.random.default_rng(1).normal(0, 0.01, (5, 1))
+    assert enough(5, 1)
+    low, high = crossed_interval(table, 0)
+    assert low < table.mean() < high
 
 
 @pytest.mark.parametrize("comparisons", [1, 8])

@@ -213,6 +213,11 @@ def test_ranges_that_are_given_replace_the_declared_ones() -> None:
     assert set(space("ppo", only=["gamma", "clip_range"])) == {"gamma", "clip_range"}
 
 
+def test_a_range_that_trials_are_too_short_for_is_not_called_unknown() -> None:
+    with pytest.raises(InvalidValueError, match="No value in the range of n_steps fits trials of 64 steps"):
+        space("ppo", steps=64, only=["gamma", "n_steps"])
+
+
 @pytest.mark.parametrize(
     ("given", "error", "words"),
     [

@@ -183,6 +183,18 @@ def test_the_index_tells_runs_and_comparisons(inside: TestClient) -> None:
     ]
 
 
+def test_a_comparison_without_a_title_is_named_by_agents_and_scenarios_everywhere(
+    inside: TestClient, root: Path
+) -> None:
+    folder = root / "comparisons/tiny-0123abcd"
+    document = json.loads((folder / "comparison.json").read_text()) | {"suite": "compare", "title": ""}
+    (folder / "comparison.json").write_text(json.dumps(document))
+    name = "ppo and dqn on toy/queue and toy/network"
+    assert [grid["title"] for grid in inside.get("/api/index").json()["grids"]] == [name]
+    assert inside.get("/api/grid", params={"id": folder.name}).json()["heading"] == name
+    assert f"<title>{name}" in inside.get("/report", params={"grid": folder.name}).text
+
+
 def test_damaged_files_are_named_and_hide_nothing(inside: TestClient, root: Path) -> None:
     run = next((root / "toy/queue/ppo").iterdir())
     (run / "run.json").write_text("{")
