@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.cli.show.console import stderr, stdout
 from sandbox.cli.show.tables import WIDE_TABLE, gap_text, print_gap, show, standing, table
-from sandbox.records.words import RULE, distance, number, verdict
+from sandbox.records.words import RULE, distance, number, plural, verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -188,13 +188,13 @@ def show_comparison(compared: ComparisonResult) -> None:
         console.print(f"Cells were made with different versions: {'; '.join(clashing)}.", style="yellow")
     if record.unrecorded_code:
         console.print(
-            f"{record.unrecorded_code} cells are of version 0.1, which recorded no code.",
+            f"{plural(record.unrecorded_code, 'cell')} of version 0.1, which recorded no code.",
             style="yellow",
         )
     for other in record.other_code:
         console.print(
-            f"{other.scenario}, {other.agent}: {other.cells} earlier cells were made by other code and do "
-            f"not count: {'; '.join(other.differs)}.",
+            f"{other.scenario}, {other.agent}: {plural(other.cells, 'earlier cell')} of other code not "
+            f"counted: {'; '.join(other.differs)}.",
             style="yellow",
             soft_wrap=True,
         )
