@@ -27,7 +27,7 @@ def slug(heading: str) -> str:
 
 
 def described(name: str, what: Any) -> str:
-    """A function or class with heading, signature, docstring and public methods."""
+    """A function or class with heading, signature, docstring, public properties and methods."""
     fields = getattr(what, "model_fields", None)
     parts = [f"### {name}"]
     if fields is None and not _is_bare(what):
@@ -38,10 +38,21 @@ def described(name: str, what: Any) -> str:
         summary = (inspect.getdoc(what) or "").splitlines()[0]
         parts.append(f"{summary} A pydantic model with the keys of a [scenario file](scenario-file.md#keys).")
     if inspect.isclass(what) and fields is None:
+        parts.append(_properties(what))
         for own, member in vars(what).items():
             if inspect.isfunction(member) and not own.startswith("_") and member.__doc__:
                 parts += [f"```python\n{_signature(own, member)}\n```", _docstring(member)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _properties(what: type) -> str:
+    """The public properties of a class that have a docstring, as a Markdown list."""
+    lines = []
+    for name, member in vars(what).items():
+        if isinstance(member, property) and not name.startswith("_") and member.__doc__:
+            summary = (inspect.getdoc(member) or "").partition("\n\n")[0]
+            lines.append(f"- `{name}`: {' '.join(summary.split())}")
+    return "\n".join(["*Properties*", "", *lines]) if lines else ""
 
 
 def _is_bare(what: Any) -> bool:

@@ -25,7 +25,11 @@ def loaded(reference: Callable[..., Any] | str, what: str) -> Callable[..., Any]
         for part in attribute.split("."):
             function = getattr(function, part)
     except (ImportError, AttributeError) as error:
-        raise InvalidValueError(f"{what} '{reference}' cannot be loaded: {error}.") from error
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        raise InvalidValueError(
+            f"{what} '{reference}' cannot be loaded: {first_line(error)}.",
+            f"pip install {missing}" if missing and missing != module else "",
+        ) from error
     if not callable(function):
         raise InvalidValueError(f"{what} '{reference}' is a {type(function).__name__}, not a function.")
     made: Callable[..., Any] = function

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -176,6 +177,9 @@ def bare(
     except gym.error.DependencyNotInstalled as error:
         raise MissingExtraError(f"gym:{name}", [_missing(error)], None) from error
     except (gym.error.NameNotFound, gym.error.NamespaceNotFound, gym.error.VersionNotFound) as error:
+        if attribute:
+            what = f"environment of the module {module}"
+            raise UnknownNameError(what, attribute, _offered(module)) from error
         raise UnknownNameError("environment of Gymnasium", name, list(gym.registry)) from error
     except ModuleNotFoundError as error:
         raise InvalidValueError(
@@ -186,6 +190,16 @@ def bare(
     except Exception as error:  # constructors of environments raise anything
         raise InvalidValueError(f"gym:{name} cannot be made: {first_line(error)}") from error
     return env
+
+
+def _offered(module: str) -> list[str]:
+    """Environments that a module holds or registers, by name."""
+    held = [
+        name
+        for name, value in vars(importlib.import_module(module)).items()
+        if inspect.isclass(value) and issubclass(value, gym.Env)
+    ]
+    return held + [name for name, spec in gym.registry.items() if str(spec.entry_point).startswith(module)]
 
 
 def _maker(module: str, attribute: str) -> Callable[..., AnyEnv] | None:

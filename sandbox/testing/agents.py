@@ -25,7 +25,7 @@ from sandbox.registry.policies import load_policy
 from sandbox.registry.resolve import missing_modules, resolve
 from sandbox.runs.provenance import CORE
 from sandbox.testing.subjects import Subject
-from sandbox.testing.survey import said
+from sandbox.testing.survey import SEEDS, said
 from sandbox.testing.verdicts import NotApplicable, Violation, cut
 from sandbox.training.fit import agents_of, fitting, spaces_of
 from sandbox.training.needs import refuse_environments, uses_many_envs
@@ -136,6 +136,7 @@ class _Trial:
                 plan, policy = _trained(subject, name)
                 policy.save(Path(folder))
                 with subject.env() as env:
+                    env.reset(seed=SEEDS[0])  # a planner looks ahead from the state of an episode
                     inner = getattr(env, "parallel", env)
                     both = (policy, load_policy(Path(folder)))  # some plan in the environment, trained or not
                     trained, loaded = (bound(each, subject.scenario, inner) for each in both)

@@ -53,7 +53,8 @@ def test_cells_of_an_edited_plugin_are_other_cells(tmp_path: Path) -> None:
             "cells": cells,
             "differs": ["domain kiosk (its sources were changed)"],
         } in second["other_code"]
-    assert "2 earlier cells were made by other code and do not count" in told
+    assert "kiosk/day, still: 2 earlier cells of other code not counted" in told
+    assert "kiosk/day, middle-price: 1 earlier cell of other code not counted" in told
 
     runs = [Run.open(record.parent) for record in tmp_path.glob("runs/kiosk/day/still/*/run.json")]
     apart = data_of_runs(runs).facts

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from calls import Outcome
 
+from sandbox.runs.checksums import seal
 from sandbox.runs.directory import Run
 from sandbox.training.monitor import Monitor
 
@@ -58,6 +59,20 @@ def test_an_interrupted_run_goes_on_and_is_evaluated(
     assert again.code == 0
     assert "nothing left to do" in again.words
     assert "greedy" in again.out
+
+
+def test_a_resumption_that_is_not_exact_is_told_at_the_end_even_when_quiet(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_once(monkeypatch)
+    sandbox("train", "toy/forage", "--algo", "ppo", "--quiet", *SHORT)
+    (folder,) = (record.parent for record in tmp_path.rglob("run.json"))
+    record = Run.open(folder).record
+    record = record.changed(packages={**record.packages, "torch": "1.0"})
+    (folder / "run.json").write_bytes(seal(record.to_json()))
+    done = sandbox("resume", folder.relative_to(tmp_path), "--quiet")
+    told = " ".join(done.out.split())
+    assert "Resumed at step 64, not exactly: this is not the result of a run without a stop." in told
 
 
 def test_check_names_what_is_damaged(sandbox: Sandbox, tmp_path: Path) -> None:

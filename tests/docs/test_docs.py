@@ -120,6 +120,20 @@ def test_every_name_of_the_python_api_and_every_command_is_described():
             assert f"## sandbox {above}{command.name}\n" in described
 
 
+def test_what_authors_import_is_described_with_its_properties():
+    from sandbox import api
+
+    page = (DOCS / "reference" / "api.md").read_text()
+    for name in api.__all__:
+        exported = getattr(api, name)
+        if not isinstance(exported, type) or hasattr(exported, "model_fields") or name.endswith("Error"):
+            continue
+        section = page.partition(f"\n### {name}\n")[2].partition("\n### ")[0]
+        properties = [key for key, member in vars(exported).items() if isinstance(member, property)]
+        for key in properties:
+            assert key.startswith("_") or f"- `{key}`:" in section, f"{name}.{key} is missing"
+
+
 @pytest.mark.parametrize("file", SCENARIOS, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_every_scenario_file_is_valid_listed_and_described(file):
     import sandbox

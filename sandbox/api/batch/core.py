@@ -26,6 +26,7 @@ class BatchedCore(Protocol):
     A core may also have any of the following; what is absent is left out.
 
     - ``masks() -> (num_envs, n) bool``: actions that are allowed next; see docs/reference/layouts.md for n.
+      A forbidden action must do no harm, for algorithms without masks may take it.
     - ``info() -> dict``: arrays of shape ``(num_envs, …)`` to be given in the infos of resets and steps;
       a boolean ``_name`` beside a ``name`` says of which rows it is.
     - ``state_space`` and ``state() -> (num_envs, …)``: the whole state, where observations show a part of it.

@@ -48,7 +48,7 @@ def new(
         console.print(f"  {file.relative_to(folder)}")
     then = f"sandbox plugin check {name} and sandbox run {name} --algo ppo"
     if kind == "algorithm":
-        then = f"sandbox run gym:CartPole-v1 --algo {name} and pytest"
+        then = f"sandbox plugin check {name} and sandbox run gym:CartPole-v1 --algo {name}"
     console.print(
         f'\nNext: pip install -e "{folder}" (with --no-deps if sandbox-rl is installed from source), then\n'
         f"{then}."

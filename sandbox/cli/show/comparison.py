@@ -188,13 +188,13 @@ def show_comparison(compared: ComparisonResult) -> None:
         console.print(f"Cells were made with different versions: {'; '.join(clashing)}.", style="yellow")
     if record.unrecorded_code:
         console.print(
-            f"{record.unrecorded_code} cells are of version 0.1, which recorded no code.",
+            f"{plural(record.unrecorded_code, 'cell')} of version 0.1, which recorded no code.",
             style="yellow",
         )
     for other in record.other_code:
         console.print(
-            f"{other.scenario}, {other.agent}: {other.cells} earlier cells were made by other code and do "
-            f"not count: {'; '.join(other.differs)}.",
+            f"{other.scenario}, {other.agent}: {plural(other.cells, 'earlier cell')} of other code not "
+            f"counted: {'; '.join(other.differs)}.",
             style="yellow",
             soft_wrap=True,
         )

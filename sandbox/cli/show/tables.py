@@ -207,6 +207,13 @@ def _print_run(console: Console, trained: Run) -> None:
         f"Trained {record.steps_done:,} steps in {record.train_seconds or 0:,.0f} s "
         f"({record.steps_per_second or 0:,.0f} steps/s), seed {record.seed}."
     )
+    inexact = [f"{stop.steps:,}" for stop in record.resumed if not stop.exact]
+    if inexact:
+        console.print(
+            f"Resumed at step {' and '.join(inexact)}, not exactly: this is not the result of a run without "
+            "a stop.",
+            style="yellow",
+        )
     console.print(f"Everything is in {trained.path}", soft_wrap=True)
 
 

@@ -135,6 +135,20 @@ def test_what_cannot_be_used_is_refused_with_the_reason(name, error, message):
         sandbox.make(name)
 
 
+def test_a_name_that_a_module_does_not_have_is_answered_with_those_that_it_has():
+    with pytest.raises(UnknownNameError, match="environment of the module garden 'Mixd'") as refused:
+        sandbox.make("gym:garden:Mixd")
+    assert refused.value.hint == "Did you mean Mixed?"
+
+
+def test_a_package_that_a_module_needs_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch):
+    (tmp_path / "marsh.py").write_text("import no_such_reeds\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InvalidValueError, match="No module named 'no_such_reeds'") as refused:
+        sandbox.make("pettingzoo:marsh")
+    assert refused.value.hint == "pip install no_such_reeds"
+
+
 @pytest.mark.parametrize("name", ["gym:os:system", "pettingzoo:os"])
 def test_a_name_that_may_come_from_a_file_imports_nothing(name):
     with pytest.raises(InvalidValueError, match="no file may have the module os imported"):

@@ -408,11 +408,12 @@ def test_a_future_that_its_seed_does_not_decide_is_told():
     assert (result.status, "gave two futures" in result.message) == ("failed", True)
 
 
-def test_a_policy_that_plans_is_compared_where_it_can_plan() -> None:
+@pytest.mark.parametrize("task", ["newsvendor", "lost-sales"])  # the latter has a state once it was reset
+def test_a_policy_that_plans_is_compared_where_it_can_plan(task: str) -> None:
     from sandbox.registry.discover import registry
     from sandbox.testing.agents import _tried
     from sandbox.testing.subjects import subjects
 
-    (subject,) = [each for each in subjects(registry().domain("inventory")) if each.task.name == "newsvendor"]
+    (subject,) = [each for each in subjects(registry().domain("inventory")) if each.task.name == task]
     trial = _tried(subject, "planning")
     assert (trial.error, trial.changed) == (None, None)
