@@ -131,9 +131,7 @@ def _write(vectors: int, context: Any, builder: Any, signature: Any, arguments: 
     with builder.if_else(add) as (grows, begins):
         with grows:
             for row, place in cells:
-                builder.store(
-                    builder.load(address(rows[row], place), align=bytes_each), sums[row, place]
-                )
+                builder.store(builder.load(address(rows[row], place), align=bytes_each), sums[row, place])
         with begins:
             for cell in cells:
                 builder.store(ir.Constant(vector, None), sums[cell])
