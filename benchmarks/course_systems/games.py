@@ -41,7 +41,7 @@ from sandbox.runs.directory import Run, progress
 from sandbox.scenarios.resolve import ResolvedScenario, load_scenario
 from sandbox_games.elo import Rating, Result, ratings
 from sandbox_games.env import TwoPlayerEnv
-from sandbox_games.render import canvas, draw_board
+from sandbox_games.render import COLOURS, canvas, draw_board
 from sandbox_games.solver.positions import held_out
 from sandbox_games.views import BANDS, choose, draw_ladder, matches, place, shares
 
@@ -309,10 +309,17 @@ def _draw_finds(rows: Table, path: Path) -> None:
         match = place(solved.moves[[index]], solved.stones[[index]])
         draw_board(axis, drawing(match).board, {})
         sign = "xo"[int(match.status.player[0])]
+        for move, filled in ((row["move"], COLOURS[sign]), (row["favourite"], "none")):
+            axis.plot(
+                "abcdefg".index(move), -0.72, "v", markersize=9, color=COLOURS[sign], markerfacecolor=filled
+            )
+        axis.set_ylim(top=-1.0)
+        axis.set_axis_off()
+        colour = "red" if sign == "x" else "yellow"
         axis.set_title(
-            f"{sign} plays {row['move']} (prior {100 * row['prior']:.1f} %),\n"
-            f"not {row['favourite']}: the only move",
-            fontsize=9,
+            f"{colour} plays {row['move']} (prior {100 * row['prior']:.1f} %): no other keeps the result;\n"
+            f"the network's favourite is {row['favourite']}",
+            fontsize=8,
         )
     _save(figure, path)
 
