@@ -1,7 +1,7 @@
 """The core's arithmetic as loops that Numba compiles; `plain` holds the same in NumPy.
 
-Products of matrices are BLAS calls, everything between them is fused into loops. A minibatch is worked
-through in tiles of rows, so that the outputs of a layer are still in the cache when the next one reads them.
+A minibatch is worked through in tiles of rows, so that the outputs of a layer are still in the cache when the
+next one reads them, and what stands between products of matrices is fused into loops.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg.cython_blas  # noqa: F401 - Numba's products; loaded here, before its threads are limited
 from numpy.typing import NDArray
 
 from sandbox.api.types import Array
 from sandbox.backends.sb3.fast import arrays
-from sandbox.backends.sb3.fast.activations import activate
+from sandbox.backends.sb3.fast.activations import activate, exp
 from sandbox.backends.sb3.fast.arrays import (
     ACTOR,
     ADAM_EPSILON,
@@ -40,8 +39,9 @@ from sandbox.backends.sb3.fast.arrays import (
     Weights,
 )
 from sandbox.backends.sb3.fast.jit import exact, njit
+from sandbox.backends.sb3.fast.products import PAD, ROWS, aligned, multiply, padded
 
-TILE = 256
+TILE = 64
 """Rows that are worked on together."""
 
 _HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
@@ -50,8 +50,33 @@ matrix = njit(arrays.matrix)
 
 
 class _Space(NamedTuple):
-    """Memory for a tile. Layers lie one after another in the rows of ``hidden`` and ``slope``."""
+    """Memory for a tile, padded for `multiply`, and the weights in that form.
 
+    Attributes:
+        sizes: ``(2, L + 2)``: of actor and critic, F, the units of each layer and the outputs.
+        starts: ``(2, L + 1)``: where the matrices of layers begin in the next three.
+        straight: Matrices of weights, (outputs, inputs).
+        turned: Their transposes.
+        gradient: By the matrices.
+        bias_starts: ``(2, L + 1)``: where the biases of layers begin in the next two.
+        biases, bias_gradient: Of all layers.
+        features: ``(rows, F)``.
+        hidden, slope: ``(2, rows · units)``: the layers of actor and critic one after another.
+        outputs, values: ``(rows, O)`` and ``(rows, 1)``.
+        up_outputs, up_values: Derivatives of the loss by them.
+        up: ``(2, rows · units)``: by the outputs of the layers, by turns.
+        log_probs: ``(rows,)``: of actions.
+        distances: ``(O, rows)``: of actions from their means, in standard deviations.
+    """
+
+    sizes: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    straight: Array
+    turned: Array
+    gradient: Array
+    bias_starts: NDArray[np.int64]
+    biases: Array
+    bias_gradient: Array
     features: Array
     hidden: Array
     slope: Array
@@ -60,103 +85,164 @@ class _Space(NamedTuple):
     up_outputs: Array
     up_values: Array
     up: Array
-    product: Array
+    log_probs: Array
+    distances: Array
 
 
 @njit
-def _space(net: Net, theta: Array, rows: int) -> _Space:
-    widths, kind = net.widths, theta.dtype
-    units = max(1, widths[1:].sum())
-    widest = widths.max()
+def _space(net: Net, theta: Array, rows: int, learns: bool) -> _Space:
+    """Memory for tiles of ``rows`` rows, going back through the layers or not."""
+    layers = len(net.widths)
+    sizes = np.empty((2, layers + 1), np.int64)
+    sizes[:, :layers] = net.widths
+    sizes[ACTOR, layers], sizes[CRITIC, layers] = net.outputs, 1
+    starts, bias_starts = np.zeros((2, layers), np.int64), np.zeros((2, layers), np.int64)
+    size, bias_size, units = 0, 0, 0
+    for which in range(2):
+        for layer in range(layers):
+            starts[which, layer], bias_starts[which, layer] = size, bias_size
+            size += padded(sizes[which, layer]) * padded(sizes[which, layer + 1])
+            bias_size += padded(sizes[which, layer + 1])
+    for width in net.widths[1:]:
+        units += padded(width)
+    rows = -(-rows // ROWS) * ROWS
+    widest, outputs = padded(net.widths.max()), padded(net.outputs)
+    back = 1 if learns else 0
     return _Space(
-        np.empty((rows, widths[0]), kind),
-        np.empty((2, rows * units), kind),
-        np.empty((2, rows * units), kind),
-        np.empty((rows, net.outputs), kind),
-        np.empty((rows, 1), kind),
-        np.empty((rows, net.outputs), kind),
-        np.empty((rows, 1), kind),
-        np.empty((2, rows * widest), kind),
-        np.empty(widest * max(widest, net.outputs), kind),
-    )
+        sizes, starts, aligned(back * size, theta), aligned(size, theta), aligned(back * size, theta),
+        bias_starts, aligned(bias_size, theta), aligned(back * bias_size, theta),
+        aligned(rows * padded(net.widths[0]), theta).reshape(rows, -1),
+        aligned(2 * rows * units, theta).reshape(2, -1), aligned(2 * rows * units, theta).reshape(2, -1),
+        aligned(rows * outputs, theta).reshape(rows, -1), aligned(rows * PAD, theta).reshape(rows, -1),
+        aligned(rows * outputs, theta).reshape(rows, -1), aligned(rows * PAD, theta).reshape(rows, -1),
+        aligned(2 * back * rows * widest, theta).reshape(2, -1),
+        aligned(rows, theta), aligned(net.outputs * rows, theta).reshape(-1, rows),
+    )  # fmt: skip
 
 
 @njit
-def _pass(net: Net, theta: Array, which: int, features: Array, space: _Space, out: Array) -> None:
+def _pack(net: Net, theta: Array, space: _Space, learns: bool) -> None:
+    """Copy the weights to padded memory, and begin with a gradient of 0."""
+    for which in range(2):
+        for layer in range(len(net.widths)):
+            inputs, units = space.sizes[which, layer], space.sizes[which, layer + 1]
+            weights = matrix(theta, net.weights[which, layer], units, inputs)
+            start, width = space.starts[which, layer], padded(inputs)
+            turned = matrix(space.turned, start, width, padded(units))
+            for column in range(inputs):
+                for unit in range(units):
+                    turned[column, unit] = weights[unit, column]
+            if learns and layer > 0:
+                straight = matrix(space.straight, start, padded(units), width)
+                for unit in range(units):
+                    straight[unit, :inputs] = weights[unit]
+            start, bias = space.bias_starts[which, layer], net.biases[which, layer]
+            space.biases[start : start + units] = theta[bias : bias + units]
+    space.gradient[:] = 0
+    space.bias_gradient[:] = 0
+
+
+@njit
+def _unpack(net: Net, space: _Space, gradient: Array) -> None:
+    """Copy the gradient out of padded memory."""
+    for which in range(2):
+        for layer in range(len(net.widths)):
+            inputs, units = space.sizes[which, layer], space.sizes[which, layer + 1]
+            weights = matrix(gradient, net.weights[which, layer], units, inputs)
+            packed = matrix(space.gradient, space.starts[which, layer], padded(units), padded(inputs))
+            for unit in range(units):
+                weights[unit] = packed[unit, :inputs]
+            start, bias = space.bias_starts[which, layer], net.biases[which, layer]
+            gradient[bias : bias + units] = space.bias_gradient[start : start + units]
+
+
+@njit
+def _pass(net: Net, which: int, rows: int, space: _Space, out: Array) -> None:
     """Forward through the actor or the critic; ``out`` becomes the outputs of its last layer."""
-    below, start, rows = features, 0, len(features)
-    for layer in range(len(net.widths) - 1):
-        inputs, units = net.widths[layer], net.widths[layer + 1]
-        hidden = matrix(space.hidden[which], start, rows, units)
-        np.dot(below, matrix(theta, net.weights[which, layer], units, inputs).T, hidden)
-        bias = theta[net.biases[which, layer] : net.biases[which, layer] + units]
-        activate(net.activation, hidden, bias, matrix(space.slope[which], start, rows, units))
-        below, start = hidden, start + rows * units
-    last, inputs, units = len(net.widths) - 1, net.widths[-1], out.shape[1]
-    np.dot(below, matrix(theta, net.weights[which, last], units, inputs).T, out)
-    bias = theta[net.biases[which, last] : net.biases[which, last] + units]
-    for row in range(rows):
-        for unit in range(units):
-            out[row, unit] += bias[unit]
+    below, start, last = space.features, 0, len(net.widths) - 1
+    for layer in range(last + 1):
+        inputs, units = space.sizes[which, layer], padded(space.sizes[which, layer + 1])
+        weights = matrix(space.turned, space.starts[which, layer], padded(inputs), units)
+        bias = space.biases[space.bias_starts[which, layer] :][:units]
+        if layer == last:
+            multiply(below, False, weights, inputs, rows, out, False)
+            for row in range(rows):
+                for unit in range(units):
+                    out[row, unit] += bias[unit]
+        else:
+            hidden = matrix(space.hidden[which], start, len(below), units)
+            multiply(below, False, weights, inputs, rows, hidden, False)
+            slope = matrix(space.slope[which], start, len(below), units)
+            activate(net.activation, hidden[:rows], bias, slope)
+            below, start = hidden, start + len(below) * units
 
 
 @njit
-def _back(
-    net: Net, weights: Weights, which: int, features: Array, space: _Space, up: Array, first: bool
-) -> None:
-    """Back through the actor or the critic; adds to the gradient, or begins it with the first tile.
+def _back(net: Net, which: int, rows: int, space: _Space, up: Array) -> None:
+    """Back through the actor or the critic; adds to the gradient.
 
     Args:
+        net: The networks.
+        which: `ACTOR` or `CRITIC`.
+        rows: Of the tile.
+        space: What `_pass` has left there.
         up: ``(rows, outputs)``, the derivative of the loss by the outputs of the last layer.
     """
-    rows = len(features)
-    start = rows * net.widths[1:].sum()
-    for layer in range(len(net.widths) - 1, -1, -1):
-        inputs, units = net.widths[layer], up.shape[1]
-        start -= rows * inputs
-        below = features if layer == 0 else matrix(space.hidden[which], start, rows, inputs)
-        gradient = matrix(weights.gradient, net.weights[which, layer], units, inputs)
-        if first:
-            np.dot(up.T, below, gradient)
-        else:
-            product = matrix(space.product, 0, units, inputs)
-            np.dot(up.T, below, product)
-            gradient += product
-        _add_columns(up, weights.gradient[net.biases[which, layer] :], first)
+    last = len(net.widths) - 1
+    _add_columns(up[:rows], space.bias_gradient[space.bias_starts[which, last] :])
+    start = 0
+    for width in net.widths[1:]:
+        start += len(up) * padded(width)
+    for layer in range(last, -1, -1):
+        units, inputs = space.sizes[which, layer + 1], padded(space.sizes[which, layer])
+        start -= len(up) * inputs
+        below = space.features if layer == 0 else matrix(space.hidden[which], start, len(up), inputs)
+        begin = space.starts[which, layer]
+        multiply(up, True, below, rows, units, matrix(space.gradient, begin, padded(units), inputs), True)
         if layer > 0:
-            down = matrix(space.up[layer % 2], 0, rows, inputs)
-            np.dot(up, matrix(weights.theta, net.weights[which, layer], units, inputs), down)
-            _multiply(down, matrix(space.slope[which], start, rows, inputs))
+            down = matrix(space.up[layer % 2], 0, len(up), inputs)
+            multiply(
+                up, False, matrix(space.straight, begin, padded(units), inputs), units, rows, down, False
+            )
+            slope = matrix(space.slope[which], start, len(up), inputs)
+            _scale(down[:rows], slope, space.bias_gradient[space.bias_starts[which, layer - 1] :])
             up = down
 
 
 @njit
-def _add_columns(values: Array, sums: Array, first: bool) -> None:
-    if first:
-        sums[: values.shape[1]] = 0
+def _add_columns(values: Array, sums: Array) -> None:
     for row in range(values.shape[0]):
         for column in range(values.shape[1]):
             sums[column] += values[row, column]
 
 
 @njit
-def _multiply(values: Array, factors: Array) -> None:
+def _scale(values: Array, factors: Array, sums: Array) -> None:
+    """Multiply by the slopes of a layer, and add the rows to the gradient of its biases."""
     for row in range(values.shape[0]):
         for column in range(values.shape[1]):
-            values[row, column] *= factors[row, column]
+            product = values[row, column] * factors[row, column]
+            values[row, column] = product
+            sums[column] += product
 
 
 @njit
 def forward(net: Net, theta: Array, features: Array) -> tuple[Array, Array]:
     """Outputs of the actor ``(n, O)`` and values ``(n,)`` for features ``(n, F)``."""
-    rows = len(features)
-    space = _space(net, theta, min(rows, TILE))
-    outputs, values = np.empty((rows, net.outputs), theta.dtype), np.empty((rows, 1), theta.dtype)
+    rows, width = features.shape
+    space = _space(net, theta, min(rows, TILE), False)
+    _pack(net, theta, space, False)
+    outputs, values = np.empty((rows, net.outputs), theta.dtype), np.empty(rows, theta.dtype)
     for start in range(0, rows, TILE):
-        end = min(start + TILE, rows)
-        _pass(net, theta, ACTOR, features[start:end], space, outputs[start:end])
-        _pass(net, theta, CRITIC, features[start:end], space, values[start:end])
-    return outputs, values[:, 0]
+        count = min(TILE, rows - start)
+        for row in range(count):
+            space.features[row, :width] = features[start + row]
+        _pass(net, ACTOR, count, space, space.outputs)
+        _pass(net, CRITIC, count, space, space.values)
+        for row in range(count):
+            outputs[start + row] = space.outputs[row, : net.outputs]
+            values[start + row] = space.values[row, 0]
+    return outputs, values
 
 
 @njit
@@ -289,28 +375,21 @@ def _categorical_slope(
 
 
 @njit
-def _actor_slopes(
-    net: Net, head: Head, weights: Weights, samples: Samples, rows: Array, advantages: Array,
-    settings: Settings, size: int, space: _Space, record: Array,
+def _choice_slopes(
+    head: Head, samples: Samples, rows: Array, advantages: Array, settings: Settings, size: int,
+    space: _Space, record: Array,
 ) -> None:  # fmt: skip
-    """Derivatives of the loss by the actor's outputs, and by the log standard deviations."""
-    parts = len(head.sizes)
-    log_std = weights.theta[net.log_std : net.log_std + parts] if net.log_std >= 0 else weights.theta[:0]
-    std_slope = weights.gradient[net.log_std : net.log_std + parts] if net.log_std >= 0 else log_std
+    """Derivatives of the loss by the actor's outputs: categorical choices or bits."""
     bonus = settings.entropy / size
-    log_probs = np.empty(net.outputs, weights.theta.dtype)
+    log_probs = np.empty(space.outputs.shape[1], space.outputs.dtype)
     for index in range(len(rows)):
         row, outputs, up = rows[index], space.outputs[index], space.up_outputs[index]
         action, mask, old = samples.actions[row], samples.masks[row], samples.log_probs[row]
         chosen, entropy = 0.0, 0.0
         if head.kind == CATEGORICAL:
             chosen, entropy = _categorical_row(head, outputs, mask, action, log_probs)
-        elif head.kind == GAUSSIAN:
-            for part in range(parts):
-                chosen += _normal(action[part], outputs[part], log_std[part])
-                entropy += 0.5 + _HALF_LOG_2_PI + log_std[part]
         else:
-            for part in range(parts):
+            for part in range(len(head.sizes)):
                 chosen += _bit(action[part], outputs[part])
                 probability = 1 / (1 + math.exp(-outputs[part]))
                 entropy -= _bit(probability, outputs[part])
@@ -318,17 +397,71 @@ def _actor_slopes(
         record[ENTROPY_LOSS] -= entropy / size
         if head.kind == CATEGORICAL:
             _categorical_slope(head, mask, action, log_probs, slope, bonus, up)
-        elif head.kind == GAUSSIAN:
-            for part in range(parts):
-                inverse = math.exp(-log_std[part])
-                distance = (action[part] - outputs[part]) * inverse
-                up[part] = slope * distance * inverse
-                std_slope[part] += slope * (distance * distance - 1) - bonus
         else:
-            for part in range(parts):
+            for part in range(len(head.sizes)):
                 probability = 1 / (1 + math.exp(-outputs[part]))
                 up[part] = slope * (action[part] - probability)
                 up[part] += bonus * outputs[part] * probability * (1 - probability)
+
+
+@njit
+def _gaussian_slopes(
+    net: Net, weights: Weights, samples: Samples, rows: Array, advantages: Array, settings: Settings,
+    size: int, space: _Space, record: Array,
+) -> None:  # fmt: skip
+    """Derivatives of the loss by means and log standard deviations, one vector of rows after another."""
+    kind, parts, count = weights.theta.dtype.type, samples.actions.shape[1], len(rows)
+    log_std = weights.theta[net.log_std : net.log_std + parts]
+    std_slope = weights.gradient[net.log_std : net.log_std + parts]
+    chosen, half = space.log_probs[:count], kind(0.5)
+    constant, entropy = kind(0), 0.0
+    for part in range(parts):
+        constant += log_std[part] + kind(_HALF_LOG_2_PI)
+        entropy += 0.5 + _HALF_LOG_2_PI + log_std[part]
+    record[ENTROPY_LOSS] -= entropy * count / size
+    chosen[:] = -constant
+    for part in range(parts):
+        inverse = np.exp(-log_std[part])
+        for row in range(count):
+            distance = (samples.actions[rows[row], part] - space.outputs[row, part]) * inverse
+            space.distances[part, row] = distance
+            chosen[row] -= half * distance * distance
+    _surrogates(chosen, samples, rows, advantages, settings, size, record)
+    bonus = kind(settings.entropy / size) * kind(count)
+    for part in range(parts):
+        inverse, total = np.exp(-log_std[part]), kind(0)
+        for row in range(count):
+            distance = space.distances[part, row]
+            space.up_outputs[row, part] = chosen[row] * distance * inverse
+            total += chosen[row] * (distance * distance - kind(1))
+        std_slope[part] += total - bonus
+
+
+@njit
+def _surrogates(
+    log_probs: Array, samples: Samples, rows: Array, advantages: Array, settings: Settings, size: int,
+    record: Array,
+) -> None:  # fmt: skip
+    """`_surrogate` of a tile: log-probabilities become the derivatives of the policy loss by them."""
+    kind = log_probs.dtype.type
+    one, none, share, clip = kind(1), kind(0), kind(1 / size), kind(settings.clip)
+    low, high = one - clip, one + clip
+    for row in range(len(rows)):
+        log_probs[row] -= samples.log_probs[rows[row]]
+    loss, divergence, clipped = none, none, 0
+    for row in range(len(rows)):
+        change = log_probs[row]
+        ratio = exp(change)
+        bounded = low if ratio < low else (high if ratio > high else ratio)
+        gain, least = ratio * advantages[row], bounded * advantages[row]
+        inside = gain <= least
+        loss += gain if inside else least
+        divergence += ratio - one - change
+        clipped += abs(ratio - one) > clip
+        log_probs[row] = -gain * share if inside else none
+    record[POLICY_LOSS] -= loss / size
+    record[KL] += divergence / size
+    record[CLIPPED] += clipped / size
 
 
 @njit
@@ -348,6 +481,18 @@ def _critic_slopes(
 
 
 @njit
+def _gather(features: Array, rows: Array, out: Array) -> None:
+    """Copy rows: short ones column by column, because a loop of a few rounds costs more than its rounds."""
+    if features.shape[1] < PAD:
+        for feature in range(features.shape[1]):
+            for index in range(len(rows)):
+                out[index, feature] = features[rows[index], feature]
+    else:
+        for index in range(len(rows)):
+            out[index, : features.shape[1]] = features[rows[index]]
+
+
+@njit
 def _gradient(
     net: Net, head: Head, weights: Weights, samples: Samples, rows: Array, settings: Settings,
     space: _Space, record: Array,
@@ -362,20 +507,22 @@ def _gradient(
     if net.log_std >= 0:
         weights.gradient[net.log_std : net.log_std + len(head.sizes)] = 0
     record[:] = 0
+    _pack(net, theta, space, True)
     for start in range(0, size, TILE):
         tile = rows[start : start + TILE]
         count = len(tile)
-        features = space.features[:count]
-        for index in range(count):
-            features[index] = samples.features[tile[index]]
-        _pass(net, theta, ACTOR, features, space, space.outputs[:count])
-        _pass(net, theta, CRITIC, features, space, space.values[:count])
-        _actor_slopes(
-            net, head, weights, samples, tile, advantages[start : start + TILE], settings, size, space, record
-        )
+        _gather(samples.features, tile, space.features)
+        _pass(net, ACTOR, count, space, space.outputs)
+        _pass(net, CRITIC, count, space, space.values)
+        part = advantages[start : start + TILE]
+        if head.kind == GAUSSIAN:
+            _gaussian_slopes(net, weights, samples, tile, part, settings, size, space, record)
+        else:
+            _choice_slopes(head, samples, tile, part, settings, size, space, record)
         _critic_slopes(samples, tile, settings, size, space, record)
-        _back(net, weights, ACTOR, features, space, space.up_outputs[:count], start == 0)
-        _back(net, weights, CRITIC, features, space, space.up_values[:count], start == 0)
+        _back(net, ACTOR, count, space, space.up_outputs)
+        _back(net, CRITIC, count, space, space.up_values)
+    _unpack(net, space, weights.gradient)
     entropy, value = settings.entropy * record[ENTROPY_LOSS], settings.value * record[VALUE_LOSS]
     record[LOSS] = record[POLICY_LOSS] + entropy + value
 
@@ -422,7 +569,7 @@ def epoch(
         Minibatches looked at, and whether the last of them was too far from the policy that played, so that
         no step was taken on it and the update is over.
     """
-    space = _space(net, weights.theta, min(batch, TILE, len(order)))
+    space = _space(net, weights.theta, min(batch, TILE, len(order)), True)
     done = 0
     for start in range(0, len(order), batch):
         record = records[done]
