@@ -16,11 +16,14 @@ from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir
-from numba.core import cgutils, types
+from numba.core import cgutils as _cgutils
+from numba.core import types
 from numba.extending import intrinsic
 
 from sandbox.api.types import Array
 from sandbox.backends.sb3.fast.jit import njit
+
+cgutils: Any = _cgutils  # its functions say no types
 
 _FEATURES = binding.get_host_cpu_features()
 
