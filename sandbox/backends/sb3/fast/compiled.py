@@ -444,13 +444,8 @@ def _surrogates(
 ) -> None:  # fmt: skip
     """`_surrogate` of a tile: log-probabilities become the derivatives of the policy loss by them."""
     kind = log_probs.dtype.type
-<<<<<<< HEAD
-    one, none, share, clip = kind(1), kind(0), kind(1 / size), kind(settings.clip)
-    low, high = one - clip, one + clip
-=======
     unity, none, share, clip = kind(1), kind(0), kind(1 / size), kind(settings.clip)
     low, high = unity - clip, unity + clip
->>>>>>> fast
     for row in range(len(rows)):
         log_probs[row] -= samples.log_probs[rows[row]]
     loss, divergence, clipped = none, none, 0
@@ -461,13 +456,8 @@ def _surrogates(
         gain, least = ratio * advantages[row], bounded * advantages[row]
         inside = gain <= least
         loss += gain if inside else least
-<<<<<<< HEAD
-        divergence += ratio - one - change
-        clipped += abs(ratio - one) > clip
-=======
         divergence += ratio - unity - change
         clipped += abs(ratio - unity) > clip
->>>>>>> fast
         log_probs[row] = -gain * share if inside else none
     record[POLICY_LOSS] -= loss / size
     record[KL] += divergence / size
