@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ TUTORIAL = ROOT / "docs" / "tutorials" / "the-course.md"
 IMAGES = ROOT / "docs" / "images"
 MARK = "<!-- filled by python -m benchmarks.results -->"
 BLOCK = re.compile(r"(<!-- results: (?P<name>[\w-]+) -->\n)(?P<body>.*?)(<!-- end of results -->)", re.DOTALL)
+RULE_BELOW_HEAD = re.compile(r"\|\s*:?-{3}")
 SUMMARY = "-summary"
 """A block of this name has the first line of the table."""
 
@@ -70,9 +72,14 @@ class Table:
 
 def markdown(out: str, err: str, runs: Path) -> list[str]:
     """The tables among what a benchmark says on standard error."""
-    lines = [line for line in err.splitlines() if line.startswith("|")]
-    if not lines:
+    rows = [line for line in err.splitlines() if line.startswith("|")]
+    if not rows:
         raise SystemExit(f"no table was printed:\n{err[-2000:]}")
+    lines: list[str] = []
+    for row, after in pairwise([*rows, ""]):
+        if lines and RULE_BELOW_HEAD.match(after):  # the head of a further table
+            lines.append("")
+        lines.append(row)
     return lines
 
 

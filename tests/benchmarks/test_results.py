@@ -15,6 +15,7 @@ from benchmarks.results import (
     TABLES,
     filled_text,
     is_made,
+    markdown,
     page,
     read,
     shown,
@@ -62,3 +63,9 @@ def test_commands_are_shown_as_they_are_typed() -> None:
         "sandbox compare course --sabotage --seed-offset 100 --runs-dir DIR"
     )
     assert shown(known["families-ladder"], 10, 0) == "python -m benchmarks.families ladder --seeds 10"
+
+
+def test_tables_that_follow_each_other_stay_apart() -> None:
+    said = "12 runs\n| a | b |\n| --- | ---: |\n| 1 | 2 |\nand then\n| c |\n| --- |\n| -3 |\n"
+    expected = ["| a | b |", "| --- | ---: |", "| 1 | 2 |", "", "| c |", "| --- |", "| -3 |"]
+    assert markdown("", said, ROOT) == expected
