@@ -143,17 +143,17 @@ class Folder:
             f"sandbox {' '.join(words)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
         )
 
-    def with_runs(self, words: list[str], page: Path) -> list[str]:
+    def with_runs(self, words: list[str], shown: Shown) -> list[str]:
         """The command with every run that it names replaced by one that is there."""
-        return [self._run(word, words, page) if _names_a_run(word) else word for word in words]
+        return [self._run(word, shown) if _names_a_run(word) else word for word in words]
 
-    def _run(self, word: str, words: list[str], page: Path) -> str:
+    def _run(self, word: str, shown: Shown) -> str:
         path, at, which = word.partition("@")
         parts = path.split("/")
-        scenario, algo = ("/".join(parts[1:3]), parts[3]) if len(parts) > 3 else _used_on(page, words)
+        scenario, algo = ("/".join(parts[1:3]), parts[3]) if len(parts) > 3 else _used_by(shown)
         known = sorted((self.path / "runs" / scenario / algo).glob("*-*"))
         if not known:
-            short = Shown(page, ("train", scenario, "--algo", algo))
+            short = Shown(shown.page, ("train", scenario, "--algo", algo))
             self.call(shortened(short))
             known = sorted((self.path / "runs" / scenario / algo).glob("*-*"))
         return f"{known[-1].relative_to(self.path)}{at}{which}"
@@ -163,12 +163,18 @@ def _names_a_run(word: str) -> bool:
     return word.startswith("runs/") or word.partition("@")[0] in ("RUN",)
 
 
-def _used_on(page: Path, words: list[str]) -> tuple[str, str]:
-    """Scenario and algorithm of a page's first command that trains, else PPO on the scenario named."""
-    for shown in COMMANDS:
-        if shown.page == page and shown.words[0] in ("run", "train") and not reason(shown):
-            return load_scenario(str(scenario_of(shown))).spec.id, str(shown.option("--algo"))
-    named = Shown(page, tuple(words)).option("--scenario")
+def _used_by(shown: Shown) -> tuple[str, str]:
+    """Scenario and algorithm of the run that a reader has at a command.
+
+    That is the last one trained before it on the page, else the first one after it, else PPO's on the
+    scenario that the command names.
+    """
+    on_page = [each for each in COMMANDS if each.page == shown.page]
+    place = next(index for index, each in enumerate(on_page) if each is shown)
+    for each in [*reversed(on_page[:place]), *on_page[place + 1 :]]:
+        if each.words[0] in ("run", "train") and not reason(each):
+            return load_scenario(str(scenario_of(each))).spec.id, str(each.option("--algo"))
+    named = shown.option("--scenario")
     return load_scenario(named or "traffic/single-intersection").spec.id, "ppo"
 
 
@@ -201,8 +207,8 @@ def test_the_commands_of_a_page_run_in_their_short_form(page: Path, tmp_path: Pa
     for shown in sorted(commands, key=lambda shown: shown.words[0] != "record"):  # a page may use a log first
         try:
             if "latest" in shown.words:
-                folder.with_runs(["RUN"], page)
-            folder.call(folder.with_runs(shortened(shown), page))
+                folder.with_runs(["RUN"], shown)
+            folder.call(folder.with_runs(shortened(shown), shown))
         except AssertionError as failure:
             failures.append(str(failure))
     assert not failures, "\n\n".join(failures)
