@@ -51,7 +51,7 @@ def build_model(algorithm: SB3Algorithm, context: TrainContext, env: VecEnvAdapt
     arguments = _arguments(config, env, context.steps)
     network = Network.of(algorithm, config)
     model_type, policy_kwargs = model_class(algorithm), network.policy_kwargs()
-    if uses_core(algorithm, config, env.observation_space):
+    if uses_core(algorithm, config, env.observation_space, context.steps):
         from sandbox.backends.sb3.fast import model as fast
 
         model_type = fast.fast_class(model_type, algorithm.capabilities.masks)

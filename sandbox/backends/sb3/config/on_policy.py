@@ -101,7 +101,8 @@ class PpoConfig(_GradientOnPolicy):
     backend: Backend = Field(
         "sb3",
         description="what computes rollouts and updates: Stable-Baselines3, the fast core for multilayer "
-        "perceptrons, or auto: the core where the network is small; with convolution the layers alone",
+        "perceptrons, or auto: the core where the network is small and steps are many; with convolution the "
+        "layers alone",
     )
 
     @model_validator(mode="after")

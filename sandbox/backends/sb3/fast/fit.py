@@ -16,9 +16,12 @@ from sandbox.backends.sb3.networks import Network, convolutional
 MAX_UNITS = 256
 """Units of the widest hidden layer up to which ``backend=auto`` takes the core."""
 
+MIN_STEPS = 1_000_000
+"""Steps from which on it does: below, what the core saves is less than compiling it takes the first time."""
 
-def uses_core(algorithm: SB3Algorithm, config: Config, observation_space: Space) -> bool:
-    """Whether a training runs on the core.
+
+def uses_core(algorithm: SB3Algorithm, config: Config, observation_space: Space, steps: int) -> bool:
+    """Whether a training of ``steps`` steps runs on the core.
 
     Raises:
         MisfitError: If ``backend=fast`` asks for it and the policy has layers that it does not know.
@@ -38,7 +41,7 @@ def uses_core(algorithm: SB3Algorithm, config: Config, observation_space: Space)
             )
         return True
     small = max(network.net_arch or (64,)) <= MAX_UNITS
-    return small and not images and not algorithm.recurrent
+    return small and steps >= MIN_STEPS and not images and not algorithm.recurrent
 
 
 def compiles_cells(config: Config) -> bool:

@@ -166,7 +166,7 @@ def test_which_trainings_have_compiled_layers() -> None:
     assert not compiles_cells(PpoConfig(**cells_of, activation="tanh", backend="auto"))
     assert not compiles_cells(PpoConfig(backend="fast"))
     assert not uses_core(
-        PPO, PpoConfig(**cells_of, activation="relu", backend="fast"), observation_space(4, 5)
+        PPO, PpoConfig(**cells_of, activation="relu", backend="fast"), observation_space(4, 5), 64
     )
     with pytest.raises(ValidationError, match="needs activation=relu"):
         PpoConfig(**cells_of, backend="fast")

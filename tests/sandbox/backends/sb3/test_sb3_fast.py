@@ -25,7 +25,7 @@ from sandbox.backends.sb3.fast import compiled, plain
 from sandbox.backends.sb3.fast.adam import FlatAdam
 from sandbox.backends.sb3.fast.arrays import ACTIVATIONS, LOSS, Samples, Settings
 from sandbox.backends.sb3.fast.core import Core
-from sandbox.backends.sb3.fast.fit import uses_core
+from sandbox.backends.sb3.fast.fit import MIN_STEPS, uses_core
 from sandbox.backends.sb3.networks import ACTIVATIONS as MODULES
 
 STEPS, ROWS, EPOCHS, BATCH = 24, 4, 3, 40
@@ -368,16 +368,20 @@ def test_images_are_refused_with_a_way_out_before_anything_starts() -> None:
         config_of("recurrent-ppo")(backend="fast")
 
 
-def test_auto_takes_the_core_for_small_perceptrons() -> None:
+def test_auto_takes_the_core_for_small_perceptrons_that_learn_for_long() -> None:
     numbers, image = spaces.Box(-1, 1, (4,)), spaces.Box(0, 255, (40, 40, 3), np.uint8)
     ppo = config_of("ppo")
-    assert not uses_core(PPO, ppo(), numbers)
-    assert uses_core(PPO, ppo(backend="auto"), numbers)
-    assert uses_core(MASKABLE_PPO, config_of("maskable-ppo")(backend="auto", net_arch=[256, 256]), numbers)
-    assert not uses_core(PPO, ppo(backend="auto", net_arch=[2048]), numbers)
-    assert uses_core(PPO, ppo(backend="fast", net_arch=[2048]), numbers)
-    assert not uses_core(PPO, ppo(backend="auto"), image)
-    assert not uses_core(PPO, ppo(backend="auto", convolution=[8]), image)
+    assert not uses_core(PPO, ppo(), numbers, MIN_STEPS)
+    assert uses_core(PPO, ppo(backend="auto"), numbers, MIN_STEPS)
+    assert uses_core(
+        MASKABLE_PPO, config_of("maskable-ppo")(backend="auto", net_arch=[256, 256]), numbers, MIN_STEPS
+    )
+    assert not uses_core(PPO, ppo(backend="auto", net_arch=[2048]), numbers, MIN_STEPS)
+    assert uses_core(PPO, ppo(backend="fast", net_arch=[2048]), numbers, MIN_STEPS)
+    assert not uses_core(PPO, ppo(backend="auto"), image, MIN_STEPS)
+    assert not uses_core(PPO, ppo(backend="auto"), numbers, MIN_STEPS - 1)
+    assert uses_core(PPO, ppo(backend="fast"), numbers, 64)
+    assert not uses_core(PPO, ppo(backend="auto", convolution=[8]), image, MIN_STEPS)
 
 
 def test_without_numba_numpy_computes(monkeypatch: pytest.MonkeyPatch) -> None:
