@@ -62,7 +62,7 @@ OPTIONS = {
     "train": {"--steps": "64"},
     "eval": {"--episodes": "2"},
     "record": {"--episodes": "2"},
-    "tune": {"--steps": "4096", "--trials": "1", "--seeds": "1", "--episodes": "2", "--retrain": "1"},
+    "tune": {"--steps": "8192", "--trials": "1", "--seeds": "1", "--episodes": "2", "--retrain": "1"},
     "compare": {"--steps": "64", "--seeds": "1", "--episodes": "2", "--baselines": "none"},
     "moves": {
         "--episodes": "1", "--screen": "2", "--futures": "2", "--finds": "1", "--fresh": "2", "--window": "3",
