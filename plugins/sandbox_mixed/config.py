@@ -197,4 +197,4 @@ def is_bottleneck(config: SumoConfig) -> bool:
 
 def drives_vehicles(config: SumoConfig) -> bool:
     """Whether actions are accelerations or speeds of automated vehicles, which controllers give."""
-    return config.network != "bottleneck"
+    return not is_bottleneck(config)

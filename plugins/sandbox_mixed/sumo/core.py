@@ -13,7 +13,7 @@ from gymnasium import spaces
 
 from sandbox.api import MisfitError, ObservationField, batched
 from sandbox.api.types import Array, Bools
-from sandbox_mixed.config import SumoConfig
+from sandbox_mixed.config import SumoConfig, drives_vehicles
 from sandbox_mixed.controllers import AdaptiveCruise, ProportionalIntegral
 from sandbox_mixed.kernels import Floats
 from sandbox_mixed.lanes import CLIP, MEMORY, SCALES, TRAILS, Local, local_fields, observed
@@ -278,7 +278,7 @@ def must_drive_vehicles(config: SumoConfig) -> None:
     Raises:
         MisfitError: In the bottleneck.
     """
-    if config.network == "bottleneck":
+    if not drives_vehicles(config):
         raise MisfitError("Rules for vehicles do not fit the bottleneck, whose actions are speed limits.")
 
 
