@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,30 @@ def left_alone(env: SignalsEnv, seed: int = 0) -> Trips:
     return trips
 
 
-def assert_same(first: Trips, second: Trips) -> None:
-    assert len(first.depart) > 0
-    for name in ("depart", "depart_delay", "arrival", "duration", "waiting", "time_loss"):
-        assert np.array_equal(getattr(first, name), getattr(second, name)), name
-    assert (first.people, first.people_waiting) == (second.people, second.people_waiting)
+FIELDS = ("depart", "depart_delay", "arrival", "duration", "waiting", "time_loss")
+
+
+def same(first: Trips, second: Trips) -> bool:
+    return (
+        all(np.array_equal(getattr(first, name), getattr(second, name)) for name in FIELDS)
+        and first.people == second.people
+        and first.people_waiting == second.people_waiting
+    )
+
+
+def assert_left_alone(trips: Trips, folder: Path, options: Mapping[str, object]) -> None:
+    """The trips are those of SUMO's own program, which is asked again where it says otherwise.
+
+    Its program was seen once to give other trips for cologne1 than in thousands of runs before and after,
+    with the same options on the same machine. A second run tells a fault of the plugin from that.
+    """
+    assert len(trips.depart) > 0
+    alone = sumo_alone(folder, options)
+    if not same(trips, alone):
+        again = sumo_alone(folder, options)
+        assert not same(alone, again), "these trips are not SUMO's"
+        warnings.warn("two runs of SUMO's own program differ", stacklevel=1)
+        assert same(trips, again)
 
 
 @pytest.mark.parametrize("name", RESCO)
@@ -89,7 +109,7 @@ def test_every_map_of_resco_is_left_alone(signals_env: MakeAll, tmp_path: Path, 
         "net-file": find_file(files["net"]), "route-files": find_file(files["routes"]), "begin": begin,
         "end": begin + duration, "seed": 5, "random-depart-offset": 30,
     }  # fmt: skip
-    assert_same(trips, sumo_alone(tmp_path, options))
+    assert_left_alone(trips, tmp_path, options)
 
 
 @pytest.mark.slow
@@ -106,7 +126,7 @@ def test_every_kind_of_program_is_left_alone(signals_env: MakeAll, tmp_path: Pat
     net, routes = cross(tmp_path, PROGRAMS[name]), flows(tmp_path, CROSSING_FLOWS)
     env = signals_env(net=str(net), routes=str(routes), duration=900, depart_jitter=0, sumo_seed=3)
     options = {"net-file": net, "route-files": routes, "end": 900, "seed": 3}
-    assert_same(left_alone(env), sumo_alone(tmp_path, options))
+    assert_left_alone(left_alone(env), tmp_path, options)
 
 
 def test_walkers_and_vehicles_at_a_zebra_are_left_alone(signals_env: MakeAll, tmp_path: Path) -> None:
@@ -115,7 +135,7 @@ def test_walkers_and_vehicles_at_a_zebra_are_left_alone(signals_env: MakeAll, tm
     options = {"net-file": net, "route-files": routes, "end": 900, "seed": 3}
     trips = left_alone(env)
     assert trips.people > 10
-    assert_same(trips, sumo_alone(tmp_path, options))
+    assert_left_alone(trips, tmp_path, options)
 
 
 def test_sumos_choice_among_programs_is_kept_and_another_can_be_chosen(
@@ -132,5 +152,5 @@ def test_sumos_choice_among_programs_is_kept_and_another_can_be_chosen(
     }  # fmt: skip
     options = {"net-file": net, "route-files": routes, "end": 600, "seed": 3}
     last = left_alone(signals_env(**given))
-    assert_same(last, sumo_alone(tmp_path, options | {"additional-files": evening}))
-    assert_same(left_alone(signals_env(**given, program="0")), sumo_alone(tmp_path, options))
+    assert_left_alone(last, tmp_path, options | {"additional-files": evening})
+    assert_left_alone(left_alone(signals_env(**given, program="0")), tmp_path, options)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import sumo
-from junctions import ALL_RED, BINARIES, TWO_PHASES, cross, flows, network, program, sumo_alone
-from test_traffic_alone import assert_same, left_alone
+from junctions import ALL_RED, BINARIES, TWO_PHASES, cross, flows, network, program
+from test_traffic_alone import assert_left_alone, left_alone
 
 from sandbox.api import BrokenFileError, InvalidValueError, SandboxError
 from sandbox.scenarios.resolve import load_scenario
@@ -70,7 +70,7 @@ def test_a_sumocfg_is_played_as_sumo_plays_it(signals_env: MakeAll, day: Path) -
     assert [signal.program.id for signal in env.batch.network.signals] == ["pm"]
     trips = left_alone(env)
     assert not (day / "summary.xml").exists(), "outputs are left out"
-    assert_same(trips, sumo_alone(day, {"configuration-file": day / "day.sumocfg", "seed": 3}))
+    assert_left_alone(trips, day, {"configuration-file": day / "day.sumocfg", "seed": 3})
 
 
 def test_options_of_a_sumocfg_that_change_the_traffic_are_taken_over(signals_env: MakeAll, day: Path) -> None:
@@ -84,7 +84,7 @@ def test_options_of_a_sumocfg_that_change_the_traffic_are_taken_over(signals_env
     lost = '<trip id="lost" from="west_out" to="east_out" depart="0"/>'
     (day / "more.rou.xml").write_text(more.replace("<routes>", f"<routes>{lost}"))
     trips = left_alone(signals_env(net=str(day / "day.sumocfg"), sumo_seed=3, depart_jitter=0, duration=3600))
-    assert_same(trips, sumo_alone(day, {"configuration-file": day / "day.sumocfg", "seed": 3}))
+    assert_left_alone(trips, day, {"configuration-file": day / "day.sumocfg", "seed": 3})
 
 
 def test_only_options_that_touch_no_file_may_be_set() -> None:
@@ -116,8 +116,8 @@ def test_files_are_given_one_by_one_as_well(signals_env: MakeAll, day: Path) -> 
         "additional": ",".join(str(day / f"{name}.add.xml") for name in ("types", "stops", "plan")),
         "step_length": 0.5, "duration": 600, "sumo_seed": 3, "depart_jitter": 0,
     }  # fmt: skip
-    alone = sumo_alone(day, {"configuration-file": day / "day.sumocfg", "seed": 3})
-    assert_same(left_alone(signals_env(**given)), alone)
+    options = {"configuration-file": day / "day.sumocfg", "seed": 3}
+    assert_left_alone(left_alone(signals_env(**given)), day, options)
 
 
 @pytest.mark.parametrize("step", [0.1, 0.25, 1.0])
@@ -129,7 +129,7 @@ def test_every_step_length_from_a_tenth_of_a_second_is_played(
         net=str(net), routes=str(routes), step_length=step, duration=100, sumo_seed=3, depart_jitter=0
     )
     options = {"net-file": net, "route-files": routes, "step-length": step, "end": 100, "seed": 3}
-    assert_same(left_alone(env), sumo_alone(tmp_path, options))
+    assert_left_alone(left_alone(env), tmp_path, options)
 
 
 @pytest.mark.parametrize("routes", ["bus", "zones"])
@@ -151,7 +151,7 @@ def test_trips_from_junction_to_junction_are_driven(signals_env: MakeAll, tmp_pa
     )
     env = signals_env(net=str(net), routes=str(routes), duration=300, sumo_seed=3, depart_jitter=0)
     options = {"net-file": net, "route-files": routes, "end": 300, "seed": 3, "junction-taz": "true"}
-    assert_same(left_alone(env), sumo_alone(tmp_path, options))
+    assert_left_alone(left_alone(env), tmp_path, options)
 
 
 def test_the_output_of_random_trips_and_duarouter_is_played_as_it_comes(
