@@ -57,6 +57,7 @@ class Table:
         title: What it shows.
         arguments: Of ``python``; ``{runs}``, ``{seeds}`` and ``{offset}`` are filled in.
         seeds: Training seeds of every agent, unless ``--seeds`` says otherwise; a suite's own if 0.
+        changeable: Whether ``--seeds`` is handed on where the command has seeds of its own.
         lines: From standard output, standard error and the runs folder to Markdown.
         minutes: From standard output to the minutes that all of it took, earlier parts included; if absent,
             those of the command.
@@ -68,6 +69,19 @@ class Table:
     seeds: int
     lines: Callable[[str, str, Path], list[str]]
     minutes: Callable[[str], float] | None = None
+    changeable: bool = False
+
+    def command(self, runs: str, seeds: int, offset: int) -> list[str]:
+        """What ``python`` is called with.
+
+        Args:
+            runs: Where runs are kept.
+            seeds: Training seeds; 0 if they are the command's own.
+            offset: First seed of a course.
+        """
+        filled = {"{runs}": runs, "{seeds}": str(seeds), "{offset}": str(offset)}
+        words = [_filled(argument, filled) for argument in self.arguments]
+        return [*words, "--seeds", str(seeds)] if self.changeable and seeds else words
 
 
 def markdown(out: str, err: str, runs: Path) -> list[str]:
@@ -141,7 +155,7 @@ def draw_pictures(record: Any) -> None:
 def suite(name: str) -> Table:
     """A suite in its full form."""
     arguments = ("-m", "sandbox", "compare", name, "--json", "--quiet", "--runs-dir", "{runs}")
-    return Table(name, f"Suite {name}", arguments, 0, of_comparison)
+    return Table(name, f"Suite {name}", arguments, 0, of_comparison, changeable=True)
 
 
 def family(name: str, title: str, seeds: int, *more: str) -> Table:
@@ -256,9 +270,8 @@ def make(table: Table, given: argparse.Namespace) -> Record:
     """Run a table's command and record what it printed."""
     runs = given.runs_dir / table.name
     runs.mkdir(parents=True, exist_ok=True)
-    seeds = given.seeds or table.seeds
-    filled = {"{runs}": str(runs), "{seeds}": str(seeds), "{offset}": str(given.seed_offset)}
-    command = [_filled(argument, filled) for argument in table.arguments]
+    seeds = (given.seeds if table.seeds or table.changeable else 0) or table.seeds
+    command = table.command(str(runs), seeds, given.seed_offset)
     begun = time.perf_counter()
     if given.as_it_is and table.name == "course":
         return measured_course(table, given.seed_offset, runs)
@@ -300,8 +313,7 @@ def measured_course(table: Table, offset: int, runs: Path) -> Record:
 
 def shown(table: Table, seeds: int, offset: int) -> str:
     """The command as a reader would type it."""
-    filled = {"{runs}": "DIR", "{seeds}": str(seeds), "{offset}": str(offset)}
-    words = [_filled(argument, filled) for argument in table.arguments]
+    words = table.command("DIR", seeds, offset)
     if words[:2] == ["-m", "sandbox"]:
         return " ".join(["sandbox", *(word for word in words[2:] if word not in ("--json", "--quiet"))])
     return " ".join(["python", *words])

@@ -63,6 +63,8 @@ def test_commands_are_shown_as_they_are_typed() -> None:
         "sandbox compare course --sabotage --seed-offset 100 --runs-dir DIR"
     )
     assert shown(known["families-ladder"], 10, 0) == "python -m benchmarks.families ladder --seeds 10"
+    assert shown(known["chip"], 0, 0) == "sandbox compare chip --runs-dir DIR"
+    assert shown(known["chip"], 3, 0) == "sandbox compare chip --runs-dir DIR --seeds 3"
 
 
 def test_tables_that_follow_each_other_stay_apart() -> None:
