@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import statistics
 import subprocess
 import sys
 import time
@@ -36,7 +37,7 @@ MARK = "<!-- filled by python -m benchmarks.results -->"
 BLOCK = re.compile(r"(<!-- results: (?P<name>[\w-]+) -->\n)(?P<body>.*?)(<!-- end of results -->)", re.DOTALL)
 RULE_BELOW_HEAD = re.compile(r"\|\s*:?-{3}")
 SUMMARY = "-summary"
-"""A block of this name has the first line of the table."""
+"""A block of this name has the lines of a table up to the first empty one."""
 
 FILLED = ("README.md", "docs/tutorials/the-course.md")
 """Files with blocks that are filled from the store."""
@@ -106,6 +107,40 @@ def of_comparison(out: str, err: str, runs: Path) -> list[str]:
     text = re.sub(r"^```\n.*?^```\n?", "", text, flags=re.DOTALL | re.MULTILINE)
     _, _, body = text.partition("\n")
     return re.sub(r"^(#+) ", r"#\1 ", body, flags=re.MULTILINE).strip().splitlines()
+
+
+def of_learning(out: str, err: str, runs: Path) -> list[str]:
+    """What `benchmarks.learning` found on each scenario: in short, and every classical method."""
+    results = json.loads(out)
+    names = [result["scenario"] for result in results]
+    lines = [
+        "| | PPO, mean (worst) | best classical | PPO / best | runs ahead | fixed-time | training, s |",
+        "| --- | ---: | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for name, result in zip(names, results, strict=True):
+        final, best = result["final"], result["best_baseline"]
+        worst = max(final) if result["better"] == "lower" else min(final)
+        least, most = min(result["train_seconds"]), max(result["train_seconds"])
+        cells = (
+            f"`{name}`",
+            f"{statistics.fmean(final):.1f} ({worst:.1f})",
+            f"{best} {result['baselines'][best]:.1f}",
+            f"{statistics.fmean(result['ratio_to_best_baseline']):.2f}",
+            f"{result['seeds_that_beat_every_baseline']} of {len(final)}",
+            f"{result['baselines']['fixed-time']:.1f}",
+            f"{least:.0f} to {most:.0f}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    short = [name.partition("/")[2] for name in names]
+    lines += ["", f"| agent | {' | '.join(short)} |", f"| --- |{' ---: |' * len(short)}"]
+    for title, column in (("PPO, final policies", "final"), ("PPO, best-validation", "best_validation")):
+        row = [f"{statistics.fmean(result[column]):.1f}" if result[column] else "–" for result in results]
+        lines.append(f"| {title} | {' | '.join(row)} |")
+    for agent in dict.fromkeys(agent for result in results for agent in result["baselines"]):
+        values = [result["baselines"].get(agent) for result in results]
+        row = ["–" if value is None else f"{value:.1f}" for value in values]
+        lines.append(f"| {agent} | {' | '.join(row)} |")
+    return lines
 
 
 def of_course(out: str, err: str, runs: Path) -> list[str]:
@@ -208,7 +243,7 @@ TABLES: tuple[Table, ...] = (
         "PPO beside every classical controller",
         ("-m", "benchmarks.learning", *(f"traffic/{name}" for name in TRAFFIC), *RUNS),
         10,
-        markdown,
+        of_learning,
     ),
     family("ladder", "REINFORCE's ladder", 10),
     family("same-task", "Every family on one task", 10, "--seconds", "600", "--store", "{runs}"),
@@ -390,7 +425,9 @@ def filled_text(text: str, store: Mapping[str, Record]) -> str:
         record = store.get(found["name"].removesuffix(SUMMARY))
         if record is None:
             return found[0]
-        lines = record["lines"][:1] if found["name"].endswith(SUMMARY) else record["lines"]
+        lines = record["lines"]
+        if found["name"].endswith(SUMMARY):
+            lines = lines[: lines.index("")]
         return f"{found[1]}\n" + "\n".join([*lines, "", f"({state(record)})", "", found[4]])
 
     return BLOCK.sub(block, text)

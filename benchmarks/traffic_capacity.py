@@ -68,12 +68,14 @@ def main() -> int:
 
 
 def draw(regions: dict[str, list[dict[str, float]]], path: Path) -> None:
-    """Draw the boundary of each controller's region."""
+    """Draw the boundary of each controller's region; those that are the same as one line."""
     figure = Figure(figsize=(6, 5), layout="constrained")
     axes = figure.subplots()
+    lines: dict[tuple[tuple[float, ...], ...], list[str]] = {}
     for name, points in regions.items():
-        along, across = _boundary(points)
-        axes.plot(along, across, marker="o", label=name)
+        lines.setdefault(_boundary(points), []).append(name)
+    for (along, across), names in lines.items():
+        axes.plot(along, across, marker="o", label=",\n".join(names))
     axes.set_xlabel("demand from east and west, factor")
     axes.set_ylabel("demand from north and south, factor")
     axes.set_xlim(left=0)
@@ -83,11 +85,11 @@ def draw(regions: dict[str, list[dict[str, float]]], path: Path) -> None:
     FigureCanvasAgg(figure).print_figure(path, dpi=150)
 
 
-def _boundary(points: Sequence[dict[str, float]]) -> tuple[list[float], list[float]]:
+def _boundary(points: Sequence[dict[str, float]]) -> tuple[tuple[float, ...], ...]:
     """Demand along and across the main road at each point, in the order of directions."""
     ordered = sorted(points, key=lambda point: point["demand_side"])
-    along = [point["demand"] for point in ordered]
-    return along, [point["demand"] * point["demand_side"] for point in ordered]
+    along = tuple(point["demand"] for point in ordered)
+    return along, tuple(point["demand"] * point["demand_side"] for point in ordered)
 
 
 def _maker(name: str) -> Callable[[Any], Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -16,6 +17,7 @@ from benchmarks.results import (
     filled_text,
     is_made,
     markdown,
+    of_learning,
     page,
     read,
     shown,
@@ -71,3 +73,32 @@ def test_tables_that_follow_each_other_stay_apart() -> None:
     said = "12 runs\n| a | b |\n| --- | ---: |\n| 1 | 2 |\nand then\n| c |\n| --- |\n| -3 |\n"
     expected = ["| a | b |", "| --- | ---: |", "| 1 | 2 |", "", "| c |", "| --- |", "| -3 |"]
     assert markdown("", said, ROOT) == expected
+
+
+def test_a_learned_policy_stands_beside_the_best_classical_method_of_each_scenario() -> None:
+    results = [
+        {
+            "scenario": f"traffic/{name}",
+            "better": "lower",
+            "final": [8.0, 10.0],
+            "best_validation": [],
+            "train_seconds": [60.4, 70.0],
+            "best_baseline": best,
+            "ratio_to_best_baseline": [0.8, 1.0],
+            "seeds_that_beat_every_baseline": 1,
+            "baselines": {"fixed-time": 20.0, best: 10.0},
+        }
+        for name, best in (("a", "actuated"), ("b", "sotl"))
+    ]
+    lines = of_learning(json.dumps(results), "", ROOT)
+    assert lines[2] == "| `traffic/a` | 9.0 (10.0) | actuated 10.0 | 0.90 | 1 of 2 | 20.0 | 60 to 70 |"
+    assert lines[4:7] == ["", "| agent | a | b |", "| --- | ---: | ---: |"]
+    assert lines[7:10] == [
+        "| PPO, final policies | 9.0 | 9.0 |",
+        "| PPO, best-validation | – | – |",
+        "| fixed-time | 20.0 | 20.0 |",
+    ]
+    assert lines[10:] == ["| actuated | 10.0 | – |", "| sotl | – | 10.0 |"]
+    text = "<!-- results: x-summary -->\nold\n<!-- end of results -->\n"
+    record = {"lines": lines, "date": "2026-11-30", "minutes": 1, "seeds": 2}
+    assert filled_text(text, {"x": record}).count("|") == sum(line.count("|") for line in lines[:4])
