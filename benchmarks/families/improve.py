@@ -34,7 +34,7 @@ from sandbox.improvement.judge import Verdict
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
 
-JUDGED = {"lost sales": 200, "junction": 40, "CartPole": 100}
+JUDGED = {"lost sales": 100, "junction": 40, "CartPole": 100}
 """Episodes by which the simulator says what is better."""
 
 UPDATES = 600

@@ -20,13 +20,13 @@ from sandbox.improvement.estimators import (
     weighted_doubly_robust,
     weighted_importance_sampling,
 )
-from sandbox.improvement.limited import limited
+from sandbox.improvement.limited import HORIZONS, LONGER, limited
 
 LEVEL = 0.95
 """Of the bound that a candidate must pass; shared out among the candidates (Bonferroni)."""
 
-DRAWS = 100
-"""Of the bootstrap."""
+DRAWS, FEW_DRAWS = 100, 30
+"""Of the bootstrap where fitted Q decides, and where it does not."""
 
 MAX_UNKNOWNS = 400
 """Of fitted Q where it does not decide: more take minutes, and are worth nothing from a log of that size."""
@@ -39,8 +39,8 @@ class Judgement:
     Attributes:
         estimates: Of its return by method, as far as the log allows; importance sampling needs discrete
             actions, fitted Q not too many unknowns, and chained steps a log that is dense.
-        horizons: Of its difference from the behaviour's return, by `sandbox.improvement.limited.HORIZONS`;
-            empty for continuous actions.
+        horizons: Of its difference from the behaviour's return, at the horizons of
+            `sandbox.improvement.limited`, shortest first; empty for continuous actions.
         difference: The one that decides: of the usable horizons that of the least lower bound, for continuous
             actions fitted Q's.
         lower: Its lower bound, at the level that many candidates leave; for continuous actions less what
@@ -111,7 +111,8 @@ class _Evidence:
         self.horizons = limited(log, decisions) if log.steps.count else []
         theta = None
         if not log.steps.count or log.features.size * log.steps.count <= MAX_UNKNOWNS:
-            value, self.difference, theta = fitted_q(log, decisions, DRAWS, seed)
+            draws = FEW_DRAWS if log.steps.count else DRAWS
+            value, self.difference, theta = fitted_q(log, decisions, draws, seed)
             self.estimates["fitted_q"] = value
             least, most = (bound / (1 - log.gamma) for bound in _rewards(log))
             self.beyond = max(value.mean - most, least - value.mean, 0.0)
@@ -124,7 +125,7 @@ class _Evidence:
                 self.estimates["doubly_robust"] = weighted_doubly_robust(log, decisions, theta, ratio)
             self.estimates["weighted_importance_sampling"] = weighted_importance_sampling(log, ratio)
             self.estimates["importance_sampling"] = importance_sampling(log, ratio)
-            usable = [each for each in self.horizons if each.usable]
+            usable = [each for each in self.horizons[: len(HORIZONS)] if each.usable]
             self.difference = min(usable, key=self._lower, default=Estimate(0.0, np.inf))
             self.lower = self._lower(self.difference)
         else:
@@ -139,6 +140,9 @@ class _Evidence:
             estimate = self.estimates.get(name)
             if estimate is not None and estimate.usable and estimate.upper(self.level) < self.logged.mean:
                 return name.replace("_", " ")
+        for horizon, estimate in zip(LONGER, self.horizons[len(HORIZONS) :], strict=False):
+            if estimate.usable and estimate.upper(self.level) < 0:
+                return f"importance sampling over {horizon} steps"
         return None
 
     def only_beyond(self) -> bool:

@@ -9,8 +9,8 @@ The advantages are those of the logged episodes themselves (Schulman et al. 2016
 values as a baseline alone, so that features that are too coarse make them noisy rather than wrong. Where
 π leads in h steps is told by the product of h ratios π(a|s)/b(a|s), from every logged step on. The product
 over a whole episode is useless; over a few steps it is not. Beyond the horizon the advantage is taken to stay
-what it is there. Horizon 0 asks whether single steps by π would be better, horizon 2 whether they still are
-where two steps by π have led. Nothing here depends on how many numbers an observation has.
+what it is there. Horizon 0 asks whether single steps by π would be better, horizon 1 whether they still are
+where a step by π has led. Nothing here depends on how many numbers an observation has.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ from scipy.signal import lfilter
 from sandbox.improvement.estimators import MAX_BLOCKS, Decisions, Estimate, Log
 from sandbox.statistics.linear_q import Reals, block_of
 
-HORIZONS = (0, 1, 2)
-"""At which a candidate has to be better: longer products of ratios have too wide intervals."""
+HORIZONS = (0, 1)
+"""At which a candidate has to be better."""
 
-LAMBDA = 0.9
+LONGER = (2, 4)
+"""At which it must not be worse: products of so many ratios have wide intervals."""
+
+LAMBDA = 0.85
 """Of the advantages: 1 sums all that was earned later, 0 trusts the baseline after one step."""
 
 
@@ -41,7 +44,7 @@ def advantages(log: Log) -> Reals:
 
 
 def limited(log: Log, decisions: Decisions) -> list[Estimate]:
-    """The difference of a policy's return from the behaviour's, by horizon; for discrete actions.
+    """The difference of a policy's return from the behaviour's, at all these horizons; for discrete actions.
 
     Both returns are discounted and begin at a logged step drawn at random. Errors are by a jackknife over
     blocks of episodes; the effective number of episodes is of the weights at the horizon.
@@ -53,7 +56,7 @@ def limited(log: Log, decisions: Decisions) -> list[Estimate]:
     blocks = block_of(steps, MAX_BLOCKS)
     weight: Reals = np.ones(len(steps))
     gains, weights, effective = [], [], []
-    for horizon in range(max(HORIZONS) + 1):
+    for horizon in range(max(LONGER) + 1):
         if horizon:
             weight = np.where(time >= horizon, np.roll(weight * ratio, 1), 0.0)
         gains.append(np.bincount(blocks, weight * gain))
@@ -65,7 +68,7 @@ def limited(log: Log, decisions: Decisions) -> list[Estimate]:
     without = _differences(above.sum(1)[:, None] - above, below.sum(1)[:, None] - below, gamma)
     spread = ((without - without.mean(1, keepdims=True)) ** 2).sum(1)
     error = np.sqrt((number - 1) / number * spread)
-    return [Estimate(float(whole[h]), float(error[h]), effective[h]) for h in HORIZONS]
+    return [Estimate(float(whole[h]), float(error[h]), effective[h]) for h in (*HORIZONS, *LONGER)]
 
 
 def _differences(gains: Reals, weights: Reals, gamma: float) -> Reals:
