@@ -3,7 +3,7 @@
     python -m benchmarks.families improve [--datasets 200] [--spoiled 100] [--store FOLDER]
 
 Logs of three tasks, as `benchmarks.families._logs` describes them, each by a behaviour drawn at random. What
-``sandbox improve --updates 600`` would do with each is done, without run directories. The simulator plays
+``sandbox improve --updates 400`` would do with each is done, without run directories. The simulator plays
 what is deployed and the behaviour afterwards, for judgement alone, in the same episodes. Spoiled logs are
 sound ones with one fault. With ``--store`` each log's result is kept as soon as it is there, so that a run
 that was stopped goes on.
@@ -34,10 +34,10 @@ from sandbox.improvement.judge import Verdict
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
 
-JUDGED = {"lost sales": 100, "junction": 40, "CartPole": 100}
+JUDGED = {"lost sales": 60, "junction": 30, "CartPole": 60}
 """Episodes by which the simulator says what is better."""
 
-UPDATES = 600
+UPDATES = 400
 """Of the mode's fit; least squares has rounds instead."""
 
 SPOILED = {"lost sales": None, "junction": 40}
