@@ -63,9 +63,11 @@ class Store:
         self._known: dict[str, Any] = {}
         if self._path is not None and self._path.exists():
             for line in self._path.read_text().splitlines():
-                if line.endswith("}"):  # the last may have been cut off
+                try:
                     kept = json.loads(line)
-                    self._known[kept["name"]] = kept["result"]
+                except json.JSONDecodeError:  # blank, or cut off when the run was stopped
+                    continue
+                self._known[kept["name"]] = kept["result"]
 
     def get(self, name: str, make: Callable[[], Any]) -> Any:
         """The result of this name, made if it is not there."""
@@ -73,8 +75,8 @@ class Store:
             self._known[name] = result = make()
             if self._path is not None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                with self._path.open("a") as file:
-                    file.write(json.dumps({"name": name, "result": result}) + "\n")
+                with self._path.open("a") as file:  # begins a line: the last may have been cut off
+                    file.write("\n" + json.dumps({"name": name, "result": result}))
             print(name, result, file=sys.stderr, flush=True)
         return self._known[name]
 
