@@ -48,9 +48,8 @@ is deployed, it is returned as it was."""
 MODE_RATE = 0.003
 """Step size of the mode's fit."""
 
-LSPI_ROUNDS = {"one round": 1, "three rounds": 3}
-LSPI_RIDGE = 0.2
-"""Of the candidates by least squares."""
+LSPI_ROUNDS, LSPI_RIDGE = 3, 0.2
+"""Of the candidate by least squares: a single round errs more than three, and more gain nothing."""
 
 LSPI_FEATURES = (64, 256)
 """Least and most random features; twice as many as the observation has numbers, in between."""
@@ -292,13 +291,7 @@ def _usual(observation_space: Space, action_space: Space) -> Candidates:
     least, most = LSPI_FEATURES
     numbers = gym.spaces.flatdim(observation_space)
     settings = {"features": min(max(2 * numbers, least), most), "ridge": LSPI_RIDGE}
-    return {
-        **mode,
-        **{
-            f"lspi, {label}": ("lspi", {**settings, "iterations": rounds})
-            for label, rounds in LSPI_ROUNDS.items()
-        },
-    }
+    return {**mode, "lspi": ("lspi", {**settings, "iterations": LSPI_ROUNDS})}
 
 
 def settings_of(name: str, gamma: float, given: Mapping[str, Any]) -> dict[str, Any]:
