@@ -124,8 +124,8 @@ def log_of(
     returns = np.bincount(steps.episode, gamma**time * steps.reward, len(start))
     last = steps.last
     tail = made.of_seen(steps.following[last]) @ values * steps.goes_on[last]
-    returns = returns + gamma ** (time[last] + 1) * tail
-    return Log(steps, probability, gamma, made, values, returns, baseline)
+    whole = np.asarray(returns + gamma ** (time[last] + 1) * tail, np.float64)
+    return Log(steps, probability, gamma, made, values, whole, baseline)
 
 
 def behaviour(log: Log) -> Estimate:

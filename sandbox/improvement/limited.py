@@ -61,7 +61,7 @@ def limited(log: Log, decisions: Decisions) -> list[Estimate]:
             weight = np.where(time >= horizon, np.roll(weight * ratio, 1), 0.0)
         gains.append(np.bincount(blocks, weight * gain))
         weights.append(np.bincount(blocks, weight))
-        effective.append(_kish(np.bincount(steps.episode, weight)))
+        effective.append(_kish(np.bincount(steps.episode, weight).astype(np.float64)))
     above, below = np.array(gains), np.array(weights)
     whole = _differences(above.sum(1), below.sum(1), gamma)
     number = above.shape[1]
