@@ -176,6 +176,7 @@ def _line(name: str, rows: list[dict[str, Any]]) -> str:
     deployed = [row for row in rows if row["deployed"] is not None]
     harmful = sum(row["policy"] < row["behaviour"] for row in deployed)
     gains = [row["policy"] - row["behaviour"] for row in deployed]
+    better = sum(gain > 0 for gain in gains)
     count = len(rows)
     cells = [
         f"{count}",
@@ -183,7 +184,7 @@ def _line(name: str, rows: list[dict[str, Any]]) -> str:
         f"{len(deployed)}",
         f"{100 * harmful / max(len(deployed), 1):.1f} %",
         f"{100 * harmful / count:.1f} %",
-        f"{100 * (len(deployed) - harmful) / count:.1f} %",
+        f"{100 * better / count:.1f} %",
         f"{statistics.median(gains):.1f}" if gains else "",
     ]
     return f"| {name} | {' | '.join(cells)} |"

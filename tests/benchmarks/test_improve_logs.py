@@ -96,3 +96,10 @@ def test_the_other_behaviour_of_a_drifting_log_is_another():
     task = cart_pole_task()
     seen = np.random.default_rng(0).standard_normal((50, 4))
     assert (task.behaviour(3).act(seen, None) != task.other(3).act(seen, None)).all()
+
+
+def test_a_policy_that_does_the_same_is_neither_better_nor_worse():
+    rows = [
+        {"refused": None, "deployed": "mode", "policy": 200.0, "behaviour": each} for each in (200.0, 190.0)
+    ]
+    assert improve._line("CartPole", rows) == "| CartPole | 2 | 0 | 2 | 0.0 % | 0.0 % | 50.0 % | 5.0 |"
