@@ -168,7 +168,9 @@ def _trained(name: str, settings: dict[str, Any], dataset: Dataset, task: Task, 
 
 def _outcomes(rows: dict[str, list[dict[str, Any]]]) -> list[str]:
     columns = "logs | refused | deployed | worse, of these | worse, of all | better, of all | median gain"
-    return [f"| task | {columns} |", "| --- |" + " ---: |" * 7] + [_line(*each) for each in rows.items()]
+    return [f"| task | {columns} |", "| --- |" + " ---: |" * 7] + [
+        _line(*each) for each in rows.items() if each[1]
+    ]
 
 
 def _line(name: str, rows: list[dict[str, Any]]) -> str:
