@@ -26,6 +26,12 @@ FAR = 0.5
 MAX_FAR = 0.05
 """Share of a policy's steps that may lie further than that from logged ones with its action."""
 
+PROBES = 200
+"""Logged steps whose own distance from the others is looked at."""
+
+SPARSE = 0.25
+"""Share of them beyond the limit, from which on distance tells nothing of a policy."""
+
 
 def chained(log: Log, decisions: Decisions, seed: int) -> tuple[Estimate, float]:
     """The return of a policy, and the share of its steps of which the log shows nothing near.
@@ -57,17 +63,44 @@ def chained(log: Log, decisions: Decisions, seed: int) -> tuple[Estimate, float]
     return Estimate(float(returns.mean()), error), unseen / weight
 
 
+def is_dense(log: Log, seed: int) -> bool:
+    """Whether logged steps lie near steps of other episodes with the same action, as they must to be joined.
+
+    With many numbers in an observation none does, whatever the policy: then distance tells nothing.
+    """
+    steps = log.steps
+    rows = np.random.default_rng(seed).permutation(len(steps))[:PROBES]
+    logged, limit = _scaled(steps, steps.seen, steps.action), _limit(steps)
+    far = 0
+    for row in rows:
+        others = steps.episode != steps.episode[row]
+        if steps.count:
+            others &= steps.action == steps.action[row]
+        square = ((logged[others] - logged[row]) ** 2).sum(1)
+        far += not len(square) or square.min() > limit**2
+    return far <= SPARSE * len(rows)
+
+
+def _scaled(steps: Steps, seen: Reals, action: NDArray[np.generic]) -> Reals:
+    """Observations in deviations of the logged ones, and continuous actions beside them in theirs."""
+    deviation = steps.seen.std(0)
+    asked: Reals = seen / np.where(deviation > 1e-9, deviation, 1.0)
+    if steps.count:
+        return asked
+    taken, wanted = (np.asarray(x, np.float64).reshape(len(x), -1) for x in (steps.action, action))
+    return np.hstack([asked, wanted / np.where(taken.std(0) > 1e-9, taken.std(0), 1.0)])
+
+
+def _limit(steps: Steps) -> float:
+    return float(FAR * steps.seen.shape[1] ** 0.5)
+
+
 def _nearest(steps: Steps, seen: Reals, action: NDArray[np.generic]) -> tuple[Whole, Reals]:
     """Numbers of the logged steps nearest to each pair, and 1 where far; shapes ``(n, NEIGHBOURS)``."""
-    deviation = steps.seen.std(0)
-    scale = np.where(deviation > 1e-9, deviation, 1.0)
-    logged, asked = steps.seen / scale, seen / scale
-    limit = FAR * logged.shape[1] ** 0.5
+    logged, asked = _scaled(steps, steps.seen, steps.action), _scaled(steps, seen, action)
+    limit = _limit(steps)
     places, far = np.zeros((len(seen), NEIGHBOURS), np.int64), np.ones((len(seen), NEIGHBOURS))
     if not steps.count:
-        taken, wanted = (np.asarray(x, np.float64).reshape(len(x), -1) for x in (steps.action, action))
-        spread = np.where(taken.std(0) > 1e-9, taken.std(0), 1.0)
-        logged, asked = np.hstack([logged, taken / spread]), np.hstack([asked, wanted / spread])
         groups = [(np.arange(len(asked)), np.arange(len(logged)))]
     else:
         groups = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -142,30 +143,51 @@ def _units(dataset: Dataset, reference: Reference) -> str | None:
     return None
 
 
+def _size_of(name: str, size: Reals) -> list[tuple[str, Reals]]:
+    """The logarithm of a mean size, which another unit moves by the same in every episode."""
+    return [(f"the logarithm of {name}'s size", np.log(size))] if (size > 0).all() else []
+
+
 def _drift(dataset: Dataset) -> str | None:
-    """Whether the first and the second half of the episodes differ by more than chance (Welch's test)."""
-    half, starts = dataset.num_episodes // 2, dataset.starts
+    """Whether early and late episodes differ by more than chance (Welch's test).
+
+    The halves are compared, and the first with the last third, in which a change late in the log is less
+    diluted.
+    """
+    starts = dataset.starts
     observed = starts + np.arange(dataset.num_episodes)
     tested: list[tuple[str, Reals]] = []
     for name, values in columns(dataset):
         mean = np.add.reduceat(values, observed) / (dataset.lengths + 1)
         square = np.add.reduceat((values - values.mean()) ** 2, observed) / (dataset.lengths + 1)
         tested += [(name, mean), (f"the spread of {name}", square)]
+        tested += _size_of(name, np.add.reduceat(np.abs(values), observed) / (dataset.lengths + 1))
     tested.append(("reward", dataset.returns / dataset.lengths))
+    tested += _size_of("reward", np.add.reduceat(np.abs(dataset.rewards), starts) / dataset.lengths)
     tested.append(("the length of episodes", dataset.lengths.astype(np.float64)))
     if dataset.probabilities is not None:
         log = np.log(dataset.probabilities)
         tested.append(("the probability of actions", np.add.reduceat(log, starts) / dataset.lengths))
-    for name, values in tested:
-        first, last = values[:half], values[half:]
-        scale = max(float(np.abs(values).max()), 1e-300)
-        if values.std() <= 1e-9 * scale:
-            continue
-        p = float(stats.ttest_ind(first, last, equal_var=False).pvalue)
-        if p < DRIFT_LEVEL / len(tested):
+    tested = [
+        (name, values)
+        for name, values in tested
+        if values.std() > 1e-9 * max(float(np.abs(values).max()), 1e-300)
+    ]
+    if not tested:
+        return None
+    table = np.stack([values for _, values in tested], 1)
+    for parts, label in ((2, "half"), (3, "third")):
+        number = dataset.num_episodes // parts
+        first, last = table[:number], table[-number:]
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of columns that are constant in a part
+            p = np.nan_to_num(stats.ttest_ind(first, last, equal_var=False).pvalue, nan=1.0)
+        least = int(p.argmin())
+        if p[least] < DRIFT_LEVEL / (2 * len(tested)):
             return (
-                f"drifts: {name} is {first.mean():.3g} on average in its first half and {last.mean():.3g} in "
-                "its second, so it is no log of one behaviour in one process"
+                f"drifts: {tested[least][0]} is {first[:, least].mean():.3g} on average in its first {label} "
+                f"and {last[:, least].mean():.3g} in its last, so it is no log of one behaviour in one "
+                "process"
             )
     return None
 

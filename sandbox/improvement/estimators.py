@@ -81,6 +81,8 @@ class Log:
         features: Of the values.
         values: θ of the behaviour's V, solved on these steps.
         returns: Discounted return of every episode, what followed a limit included, shape ``(E,)``.
+        baseline: The behaviour's values before and after each step, shape ``(N,)`` each: learned from other
+            steps, where there are any.
     """
 
     steps: Steps
@@ -89,18 +91,41 @@ class Log:
     features: Features
     values: Reals
     returns: Reals
+    baseline: tuple[Reals, Reals]
 
 
-def log_of(steps: Steps, probability: Reals, gamma: float, features: int, seed: int) -> Log:
-    """A log with the values of its behaviour."""
+def log_of(
+    steps: Steps,
+    probability: Reals,
+    gamma: float,
+    features: int,
+    seed: int,
+    learned_from: Steps | None = None,
+) -> Log:
+    """A log with the values of its behaviour.
+
+    Args:
+        steps: Held out for evaluation.
+        probability: Of their actions.
+        gamma: Discount factor.
+        features: How many random features values have.
+        seed: Draws them.
+        learned_from: Other steps of the same behaviour; ``steps`` themselves if absent.
+    """
     made = Features(steps, features, seed)
     values = state_values(made, steps, gamma)
+    apart, theta = made, values
+    if learned_from is not None:
+        apart = Features(learned_from, features, seed)
+        theta = state_values(apart, learned_from, gamma)
+    baseline = apart.of_seen(steps.seen) @ theta, apart.of_seen(steps.following) @ theta
     start = steps.first
     time = np.arange(len(steps)) - start[steps.episode]
     returns = np.bincount(steps.episode, gamma**time * steps.reward, len(start))
     last = steps.last
     tail = made.of_seen(steps.following[last]) @ values * steps.goes_on[last]
-    return Log(steps, probability, gamma, made, values, returns + gamma ** (time[last] + 1) * tail)
+    whole = np.asarray(returns + gamma ** (time[last] + 1) * tail, np.float64)
+    return Log(steps, probability, gamma, made, values, whole, baseline)
 
 
 def behaviour(log: Log) -> Estimate:

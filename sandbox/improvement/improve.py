@@ -13,6 +13,7 @@ import numpy as np
 
 from sandbox.api.data import Dataset
 from sandbox.api.errors import InvalidValueError, MisfitError
+from sandbox.api.policy import Policy
 from sandbox.api.types import Json, Space
 from sandbox.datasets.arrays import write_arrays
 from sandbox.datasets.fit import require_fit
@@ -40,17 +41,18 @@ from sandbox.training.train import train_plan
 Candidates: TypeAlias = Mapping[str, tuple[str, Mapping[str, Any]]]
 """By label: the algorithm, and hyperparameters that differ from the preset."""
 
-DISCRETE: Candidates = {
-    "lspi, one round": ("lspi", {"iterations": 1}),
-    "lspi": ("lspi", {}),
-    "iql": ("iql", {}),
-    "cql": ("cql", {}),
-}
-CONTINUOUS: Candidates = {"iql": ("iql", {}), "td3-bc": ("td3-bc", {})}
-"""Candidates where none are named."""
-
 CLONE = "bc"
-"""What learns the behaviour, where it is what is returned."""
+"""What learns the behaviour. Its mode, which leaves out what was done at random, is a candidate; where none
+is deployed, it is returned as it was."""
+
+MODE_RATE = 0.003
+"""Step size of the mode's fit."""
+
+LSPI_ROUNDS, LSPI_RIDGE = 3, 0.2
+"""Of the candidate by least squares: a single round errs more than three, and more gain nothing."""
+
+LSPI_FEATURES = (64, 256)
+"""Least and most random features; twice as many as the observation has numbers, in between."""
 
 UPDATES, GAMMA, FEATURES = 3000, 0.97, 24
 REFERENCE_STEPS = 600
@@ -164,7 +166,7 @@ def improve(
     dataset = read_dataset(Path(data).resolve(), None if mapping is None else Path(mapping).resolve())
     require_fit(dataset, *spaces, scenario.spec.id)
     require_sound(dataset, spaces[1], spaces[0], reference_of(scenario, dataset))
-    candidates = _candidates(algos, spaces[1])
+    candidates = candidates_of(algos, spaces)
     learned_from, held_out = split(dataset, seed)
     folder = root / scenario.spec.id / "improve" / f"{dataset.digest[:8]}-{secrets.token_hex(4)}"
     part = _written(learned_from, folder)
@@ -176,13 +178,9 @@ def improve(
             return train_plan(plan, root, runner, progress)
 
         for label, (name, settings) in candidates.items():
-            runs[label] = train(name, _settings(name, gamma, settings))
-        log = log_of(steps_of(held_out, spaces[1]), np.asarray(held_out.probabilities), gamma, FEATURES, seed)
-        decided = {
-            name: decisions_of(load_policy(run.path / "policy"), held_out, spaces[1])
-            for name, run in runs.items()
-        }
-        verdict = judge(log, decided, seed, level)
+            runs[label] = train(name, settings_of(name, gamma, settings))
+        policies = {name: load_policy(run.path / "policy") for name, run in runs.items()}
+        verdict = verdict_of(policies, (learned_from, held_out), spaces[1], gamma, seed, level)
         kept = runs[verdict.deployed] if verdict.deployed else train(CLONE, {"stochastic": True})
     counts = learned_from.num_episodes, held_out.num_episodes
     made = Improvement(scenario.spec.id, dataset, gamma, level, verdict, runs, kept, counts)
@@ -234,9 +232,42 @@ def _without_validation(scenario: ResolvedScenario) -> ResolvedScenario:
     return replace(scenario, spec=scenario.spec.model_copy(update={"evaluation": evaluation}))
 
 
-def _candidates(names: Sequence[str], action_space: Space) -> Candidates:
+def verdict_of(
+    policies: Mapping[str, Policy],
+    halves: tuple[Dataset, Dataset],
+    action_space: Space,
+    gamma: float,
+    seed: int,
+    level: float = LEVEL,
+) -> Verdict:
+    """Judge policies by the half of a log that they were not learned from.
+
+    Args:
+        policies: By name.
+        halves: What they were learned from, and what was held out.
+        action_space: Of the task.
+        gamma: Discount factor.
+        seed: Of features and bootstrap.
+        level: Of the lower bounds.
+    """
+    learned_from, held_out = (steps_of(half, action_space) for half in halves)
+    log = log_of(held_out, np.asarray(halves[1].probabilities), gamma, FEATURES, seed, learned_from)
+    decided = {name: decisions_of(policy, halves[1], action_space) for name, policy in policies.items()}
+    return judge(log, decided, seed, level)
+
+
+def candidates_of(names: Sequence[str], spaces: tuple[Space, Space]) -> Candidates:
+    """The candidates that are named, or those that fit a task.
+
+    Args:
+        names: Offline algorithms.
+        spaces: Of observations and actions.
+
+    Raises:
+        MisfitError: For an algorithm that does not learn from logs, or is not judged by them.
+    """
     if not names:
-        return DISCRETE if isinstance(action_space, gym.spaces.Discrete) else CONTINUOUS
+        return _usual(*spaces)
     for name in names:
         known = registry().algorithm(name)
         if known.capabilities.data != "offline" or "dataset" not in known.capabilities.needs:
@@ -252,7 +283,19 @@ def _candidates(names: Sequence[str], action_space: Space) -> Candidates:
     return {name: (name, {}) for name in names}
 
 
-def _settings(name: str, gamma: float, given: Mapping[str, Any]) -> dict[str, Any]:
+def _usual(observation_space: Space, action_space: Space) -> Candidates:
+    """The behaviour's mode, and what learns from few steps."""
+    mode: Candidates = {"the behaviour's mode": (CLONE, {"learning_rate": MODE_RATE})}
+    if not isinstance(action_space, gym.spaces.Discrete):
+        return {**mode, "iql": ("iql", {}), "td3-bc": ("td3-bc", {})}
+    least, most = LSPI_FEATURES
+    numbers = gym.spaces.flatdim(observation_space)
+    settings = {"features": min(max(2 * numbers, least), most), "ridge": LSPI_RIDGE}
+    return {**mode, "lspi": ("lspi", {**settings, "iterations": LSPI_ROUNDS})}
+
+
+def settings_of(name: str, gamma: float, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyperparameters of a candidate: those given, and the discount factor if it has one."""
     model = resolve(registry().algorithm(name).config)
     discount = {"gamma": gamma} if "gamma" in model.model_fields else {}
     return {**discount, **given}
@@ -273,6 +316,7 @@ def _estimate(estimate: Estimate) -> Json:
 def _judged(judged: Judgement) -> Json:
     return {
         "estimates": {name: _estimate(each) for name, each in judged.estimates.items()},
+        "horizons": [_estimate(each) for each in judged.horizons],
         "difference": {**_estimate(judged.difference), "lower_bound": judged.lower},
         "unseen": judged.unseen,
         "accepted": judged.accepted,

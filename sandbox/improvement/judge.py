@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sandbox.improvement.chains import MAX_FAR, chained
+import numpy as np
+
+from sandbox.improvement.chains import MAX_FAR, chained, is_dense
 from sandbox.improvement.estimators import (
     Decisions,
     Estimate,
@@ -18,12 +20,16 @@ from sandbox.improvement.estimators import (
     weighted_doubly_robust,
     weighted_importance_sampling,
 )
+from sandbox.improvement.limited import HORIZONS, LONGER, limited
 
 LEVEL = 0.95
 """Of the bound that a candidate must pass; shared out among the candidates (Bonferroni)."""
 
-DRAWS = 100
-"""Of the bootstrap."""
+DRAWS, FEW_DRAWS = 100, 30
+"""Of the bootstrap where fitted Q decides, and where it does not."""
+
+MAX_UNKNOWNS = 400
+"""Of fitted Q where it does not decide: more take minutes, and are worth nothing from a log of that size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +37,25 @@ class Judgement:
     """What the held-out part says of a candidate.
 
     Attributes:
-        estimates: Of its return by method; importance sampling needs discrete actions.
-        difference: Of its return from the behaviour's, by fitted Q.
-        lower: Lower bound of the difference, at the level that many candidates leave, less what the estimate
-            is beyond all that the logged rewards allow: so much its values are wrong at least.
-        unseen: Share of its steps, in episodes put together from the log, that the log shows nothing near.
+        estimates: Of its return by method, as far as the log allows; importance sampling needs discrete
+            actions, fitted Q not too many unknowns, and chained steps a log that is dense.
+        horizons: Of its difference from the behaviour's return, at the horizons of
+            `sandbox.improvement.limited`, shortest first; empty for continuous actions.
+        difference: The one that decides: of the usable horizons that of the least lower bound, for continuous
+            actions fitted Q's.
+        lower: Its lower bound, at the level that many candidates leave; for continuous actions less what
+            fitted Q is beyond all that the logged rewards allow: so much its values are wrong at least.
+        unseen: Share of its steps, in episodes put together from the log, that the log shows nothing near;
+            None where the log is not dense.
         accepted: Whether it may be deployed.
         reason: Why, or why not.
     """
 
     estimates: Mapping[str, Estimate]
+    horizons: Sequence[Estimate]
     difference: Estimate
     lower: float
-    unseen: float
+    unseen: float | None
     accepted: bool
     reason: str
 
@@ -78,54 +90,96 @@ def judge(log: Log, candidates: Mapping[str, Decisions], seed: int, level: float
     gap, tolerance = explained(log)
     trusted = abs(gap) <= tolerance
     each = 1 - (1 - level) / max(len(candidates), 1)
+    dense = not log.steps.count or is_dense(log, seed)
     judged = {
-        name: _judged(log, decisions, logged, trusted, each, seed) for name, decisions in candidates.items()
+        name: _judged(_Evidence(log, decisions, logged, each, dense, seed), trusted)
+        for name, decisions in candidates.items()
     }
     passed = {name: judgement.lower for name, judgement in judged.items() if judgement.accepted}
     best = max(passed, key=lambda name: passed[name]) if passed else None
     return Verdict(logged, judged, best, trusted)
 
 
-def _judged(
-    log: Log, decisions: Decisions, logged: Estimate, trusted: bool, level: float, seed: int
-) -> Judgement:
-    value, difference, theta = fitted_q(log, decisions, DRAWS, seed)
-    chain, unseen = chained(log, decisions, seed)
-    estimates = {"fitted_q": value, "chained": chain}
-    if log.steps.count:
-        ratio = ratios(log, decisions)
-        estimates["doubly_robust"] = weighted_doubly_robust(log, decisions, theta, ratio)
-        estimates["weighted_importance_sampling"] = weighted_importance_sampling(log, ratio)
-        estimates["importance_sampling"] = importance_sampling(log, ratio)
-    least, most = (bound / (1 - log.gamma) for bound in _rewards(log))
-    beyond = max(value.mean - most, least - value.mean, 0.0)
-    lower = difference.lower(level) - beyond
-    against = [
-        name
-        for name, estimate in estimates.items()
-        if name != "importance_sampling" and estimate.usable and estimate.upper(level) < logged.mean
-    ]
+class _Evidence:
+    """All estimates of a candidate."""
+
+    def __init__(
+        self, log: Log, decisions: Decisions, logged: Estimate, level: float, dense: bool, seed: int
+    ) -> None:
+        self.logged, self.level, self.beyond = logged, level, 0.0
+        self.estimates: dict[str, Estimate] = {}
+        self.horizons = limited(log, decisions) if log.steps.count else []
+        theta = None
+        if not log.steps.count or log.features.size * log.steps.count <= MAX_UNKNOWNS:
+            draws = FEW_DRAWS if log.steps.count else DRAWS
+            value, self.difference, theta = fitted_q(log, decisions, draws, seed)
+            self.estimates["fitted_q"] = value
+            least, most = (bound / (1 - log.gamma) for bound in _rewards(log))
+            self.beyond = max(value.mean - most, least - value.mean, 0.0)
+        self.unseen: float | None = None
+        if dense:
+            self.estimates["chained"], self.unseen = chained(log, decisions, seed)
+        if log.steps.count:
+            ratio = ratios(log, decisions)
+            if theta is not None:
+                self.estimates["doubly_robust"] = weighted_doubly_robust(log, decisions, theta, ratio)
+            self.estimates["weighted_importance_sampling"] = weighted_importance_sampling(log, ratio)
+            self.estimates["importance_sampling"] = importance_sampling(log, ratio)
+            usable = [each for each in self.horizons[: len(HORIZONS)] if each.usable]
+            self.difference = min(usable, key=self._lower, default=Estimate(0.0, np.inf))
+            self.lower = self._lower(self.difference)
+        else:
+            self.lower = self._lower(self.difference) - self.beyond
+
+    def _lower(self, estimate: Estimate) -> float:
+        return estimate.lower(self.level)
+
+    def against(self) -> str | None:
+        """An estimate that says that the candidate is worse; those that decide are not asked again."""
+        for name in ("chained", "doubly_robust", "weighted_importance_sampling"):
+            estimate = self.estimates.get(name)
+            if estimate is not None and estimate.usable and estimate.upper(self.level) < self.logged.mean:
+                return name.replace("_", " ")
+        for horizon, estimate in zip(LONGER, self.horizons[len(HORIZONS) :], strict=False):
+            if estimate.usable and estimate.upper(self.level) < 0:
+                return f"importance sampling over {horizon} steps"
+        return None
+
+    def only_beyond(self) -> bool:
+        """Whether an estimate that is too large to be true has nothing beside it that says the same."""
+        chain = self.estimates.get("chained")
+        return self.beyond > 0 and (chain is None or chain.lower(self.level) <= self.logged.mean)
+
+
+def _judged(evidence: _Evidence, trusted: bool) -> Judgement:
+    discrete, against = bool(evidence.horizons), evidence.against()
+    reason = None
     if not trusted:
         reason = "the values do not give the behaviour's own return back"
-    elif lower <= 0 < lower + beyond:
+    elif not discrete and evidence.lower <= 0 < evidence.lower + evidence.beyond:
         reason = (
             "its estimate is beyond what any policy can earn with the logged rewards by more than its lead"
         )
-    elif lower <= 0:
+    elif evidence.lower <= 0:
         reason = "its lower bound does not pass the behaviour"
-    elif beyond > 0 and chain.lower(level) <= logged.mean:
+    elif not discrete and evidence.only_beyond():
         reason = (
             "its estimate is beyond what any policy can earn with the logged rewards, and chained steps do "
             "not say that it is better"
         )
-    elif unseen > MAX_FAR:
-        reason = f"it does in {100 * unseen:.0f} % of its steps what the log shows nothing of"
+    elif evidence.unseen is not None and evidence.unseen > MAX_FAR:
+        reason = f"it does in {100 * evidence.unseen:.0f} % of its steps what the log shows nothing of"
     elif against:
-        reason = f"{against[0].replace('_', ' ')} says that it is worse"
-    else:
-        passed = "its lower bound is above the behaviour's return"
-        return Judgement(estimates, difference, lower, unseen, True, passed)
-    return Judgement(estimates, difference, lower, unseen, False, reason)
+        reason = f"{against} says that it is worse"
+    return Judgement(
+        evidence.estimates,
+        evidence.horizons,
+        evidence.difference,
+        evidence.lower,
+        evidence.unseen,
+        reason is None,
+        reason or "its lower bound is above the behaviour's return",
+    )
 
 
 def _rewards(log: Log) -> tuple[float, float]:

@@ -143,16 +143,16 @@ class Demand:
             edges = self._map.edges
             rows = [
                 (
-                    self._config.begin + round(time, 2),
+                    departs,
                     *self._route(
                         tuple(edges[name] for name in way), self.kinds[self._generated[kind]].vclass
                     ),
                     self._generated[kind],
                 )
                 for (time, way), kind in zip(vehicles, names, strict=True)
+                if begin <= (departs := self._config.begin + round(time, 2)) <= end
             ]
             table = np.array(rows, dtype=np.float64).reshape(-1, COLUMNS)
-            table = table[table[:, 0] >= begin]
         else:
             table = self._of_files(scale, begin, end, rng)
         table = table[table[:, 0] <= end]

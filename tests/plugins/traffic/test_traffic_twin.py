@@ -237,3 +237,16 @@ def test_demand_that_the_twin_has_no_rule_for_is_refused(
 def test_scenarios_on_sumo_keep_their_hashes() -> None:
     assert "simulator" not in SignalConfig().model_dump(mode="json")
     assert SignalConfig(simulator="twin").model_dump(mode="json")["simulator"] == "twin"
+
+
+def test_only_vehicles_that_depart_within_the_episode_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = batch(duration=600, window=3000)._demand
+    whole = made.draw(5, 1.0, 0.0, 3600.0)
+    calls = []
+    monkeypatch.setattr(made, "_route", lambda *way, route=made._route: calls.append(way) or route(*way))
+    part = made.draw(5, 1.0, 1200.0, 1800.0)
+    within = (whole.depart >= 1200) & (whole.depart <= 1800)
+    assert 0.1 < within.mean() < 0.3
+    assert (part.depart == whole.depart[within]).all()
+    assert (part.first == whole.first[within]).all()
+    assert len(calls) == within.sum()
