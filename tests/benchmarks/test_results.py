@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 
@@ -14,6 +15,7 @@ from benchmarks.results import (
     ROOT,
     SUMMARY,
     TABLES,
+    Table,
     filled_text,
     is_made,
     markdown,
@@ -67,6 +69,16 @@ def test_commands_are_shown_as_they_are_typed() -> None:
     assert shown(known["families-ladder"], 10, 0) == "python -m benchmarks.families ladder --seeds 10"
     assert shown(known["chip"], 0, 0) == "sandbox compare chip --runs-dir DIR"
     assert shown(known["chip"], 3, 0) == "sandbox compare chip --runs-dir DIR --seeds 3"
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_the_module_of_every_command_can_be_run(table: Table) -> None:
+    assert table.arguments[0] == "-m"
+    name = table.arguments[1]
+    spec = importlib.util.find_spec(name)
+    assert spec is not None
+    if spec.submodule_search_locations is not None:
+        assert importlib.util.find_spec(f"{name}.__main__") is not None
 
 
 def test_tables_that_follow_each_other_stay_apart() -> None:
