@@ -189,7 +189,7 @@ def draw_pictures(record: Any) -> None:
 
 def suite(name: str) -> Table:
     """A suite in its full form."""
-    arguments = ("-m", "sandbox", "compare", name, "--json", "--quiet", "--runs-dir", "{runs}")
+    arguments = ("-m", "sandbox.cli.main", "compare", name, "--json", "--quiet", "--runs-dir", "{runs}")
     return Table(name, f"Suite {name}", arguments, 0, of_comparison, changeable=True)
 
 
@@ -200,7 +200,7 @@ def family(name: str, title: str, seeds: int, *more: str) -> Table:
 
 
 COURSE = (
-    "-m", "sandbox", "compare", "course", "--sabotage", "--seed-offset", "{offset}", "--json", "--quiet",
+    "-m", "sandbox.cli.main", "compare", "course", "--sabotage", "--seed-offset", "{offset}", "--json", "--quiet",
     "--runs-dir", "{runs}",
 )  # fmt: skip
 
@@ -349,7 +349,7 @@ def measured_course(table: Table, offset: int, runs: Path) -> Record:
 def shown(table: Table, seeds: int, offset: int) -> str:
     """The command as a reader would type it."""
     words = table.command("DIR", seeds, offset)
-    if words[:2] == ["-m", "sandbox"]:
+    if words[:2] == ["-m", "sandbox.cli.main"]:
         return " ".join(["sandbox", *(word for word in words[2:] if word not in ("--json", "--quiet"))])
     return " ".join(["python", *words])
 

@@ -27,7 +27,7 @@ def _environment() -> dict[str, str]:
 
 
 def _process(*argv: str, folder: Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sandbox", *argv]
+    command = [sys.executable, "-m", "sandbox.cli.main", *argv]
     return subprocess.run(
         command,
         cwd=folder,
