@@ -200,8 +200,8 @@ def family(name: str, title: str, seeds: int, *more: str) -> Table:
 
 
 COURSE = (
-    "-m", "sandbox.cli.main", "compare", "course", "--sabotage", "--seed-offset", "{offset}", "--json", "--quiet",
-    "--runs-dir", "{runs}",
+    "-m", "sandbox.cli.main", "compare", "course", "--sabotage", "--seed-offset", "{offset}", "--json",
+    "--quiet", "--runs-dir", "{runs}",
 )  # fmt: skip
 
 OFFSETS = ("700", "800", "900")
