@@ -24,8 +24,16 @@ from sandbox.runs.provenance import canonical, distribution_of, installed_versio
 from sandbox.scenarios.hash import code_names
 from sandbox.scenarios.resolve import ResolvedScenario
 
-SUFFIXES = frozenset({".py", ".pyx", ".pyd", ".so", ".xml"})
+SUFFIXES = frozenset({".py", ".pyx", ".pyd", ".so", ".xml", ".c", ".cpp", ".h"})
 """Files that decide what a plugin does: sources, compiled modules, models of simulators."""
+
+DATA = frozenset({".json", ".yaml", ".yml", ".toml", ".csv", ".npy", ".npz", ".parquet", ".safetensors"})
+"""Files in a package that do as well: tuned parameters of baselines, weights, tables. Beside a package they
+may be anything, results of runs too.
+"""
+
+LOCK = "contract-lock.json"
+"""What `sandbox plugin check --lock` writes: it records what a plugin does and decides nothing."""
 
 _OTHER = frozenset({"tests", "docs", "runs", "node_modules", "site-packages", "build", "dist"})
 """Folders that hold no sources of a plugin that lies beside them."""
@@ -165,7 +173,11 @@ def _sources(place: Path) -> Iterator[Path]:
         yield place
         return
     whole = (place / "__init__.py").is_file() or (place / "pyproject.toml").is_file()
+    packages: set[str] = set()  # folders of a package and all that lies in it
     for folder, below, files in os.walk(place):
+        if "__init__.py" in files or os.path.dirname(folder) in packages:
+            packages.add(folder)
+        suffixes = SUFFIXES | DATA if folder in packages else SUFFIXES
         # Beside a plugin that is no package anything may lie; its own are the packages there.
         below[:] = sorted(
             name
@@ -174,7 +186,7 @@ def _sources(place: Path) -> Iterator[Path]:
             and (whole or Path(folder, name, "__init__.py").is_file())
         )
         for name in sorted(files):
-            if Path(name).suffix in SUFFIXES and not name.startswith(("test_", "conftest.")):
+            if Path(name).suffix in suffixes and name != LOCK and not name.startswith(("test_", "conftest.")):
                 file = Path(folder, name)
                 if file.is_file():
                     yield file

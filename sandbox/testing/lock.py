@@ -15,13 +15,13 @@ from sandbox.api.errors import BrokenFileError, InvalidValueError
 from sandbox.api.types import Json
 from sandbox.records.base import encode_json
 from sandbox.registry.discover import registry
+from sandbox.runs.code import LOCK
 from sandbox.testing.causes import parameters_with_effect, without_effect
 from sandbox.testing.play import COMPARED, Answer, Chooser, steps
 from sandbox.testing.subjects import Subject
 from sandbox.testing.survey import LONGEST, SEEDS
 from sandbox.testing.verdicts import NotApplicable, Violation
 
-NAME = "contract-lock.json"
 STEPS = 300
 """Most steps of an episode that take part."""
 
@@ -33,28 +33,28 @@ def locked(subject: Subject) -> None:
     """An episode and what parameters affect are as in the lock file, unless the version was raised since."""
     known = _read(lock_file(subject)).get(subject.name)
     if known is None:
-        raise NotApplicable(f"{NAME} does not list it: plugin check {subject.domain.name} --lock does")
+        raise NotApplicable(f"{LOCK} does not list it: plugin check {subject.domain.name} --lock does")
     if known["version"] != subject.task.version:
         raise Violation(
-            f"{NAME} is of version {known['version']}, the task of {subject.task.version}: plugin check "
+            f"{LOCK} is of version {known['version']}, the task of {subject.task.version}: plugin check "
             f"{subject.domain.name} --lock brings it up to date"
         )
     present = episode(subject)
     if known.get("instance") != present["instance"]:
         raise Violation(
-            f"{NAME} is of another small instance, so nothing can be said of changes: where parameters or "
+            f"{LOCK} is of another small instance, so nothing can be said of changes: where parameters or "
             f"scenarios were meant to change, plugin check {subject.domain.name} --lock brings it up to date"
         )
     parted = [name for name, value in present["parts"].items() if known["parts"].get(name) != value]
     parted += [name for name in known["parts"] if name not in present["parts"]]
     if parted:
         raise Violation(
-            f"{', '.join(parted)} of the episode with seed {SEEDS[0]} differ from those in {NAME}, but the "
+            f"{', '.join(parted)} of the episode with seed {SEEDS[0]} differ from those in {LOCK}, but the "
             f"task is still of version {known['version']}: raise Task.version, or take the change back"
         )
     if silent := without_effect(subject, known.get("effective", ())):
         raise Violation(
-            f"config.{', config.'.join(silent)} has no effect any more, as it had when {NAME} was written, "
+            f"config.{', config.'.join(silent)} has no effect any more, as it had when {LOCK} was written, "
             f"but the task is of version {known['version']} still: raise Task.version, or take it back"
         )
 
@@ -82,7 +82,7 @@ def lock_file(subject: Subject) -> Path:
     file = known.source(name).module_file() if name in known.names() else None
     if file is None:
         raise NotApplicable("the plugin has no file beside which a lock file could lie")
-    return file.parent / NAME
+    return file.parent / LOCK
 
 
 def write_lock(chosen: list[Subject]) -> Path:

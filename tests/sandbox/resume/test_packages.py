@@ -144,6 +144,23 @@ def test_what_lies_beside_the_sources_is_no_code(kiosk: Install, tmp_path: Path)
     assert code_of(scenario) != before
 
 
+def test_data_in_a_package_is_code_and_beside_packages_it_is_not(kiosk: Install, tmp_path: Path) -> None:
+    """Tuned parameters of a baseline decide its numbers as its source does."""
+    scenario, package = load_scenario("kiosk/day"), tmp_path / "kiosk" / "kiosk_plugin"
+    (package / "data" / "more").mkdir(parents=True)
+    seen = [code_of(scenario)]
+    for name in ("data/rules.json", "data/more/weights.safetensors", "loop.cpp"):
+        for content in ("1", "2"):
+            (package / name).write_text(content)
+            forget()
+            seen.append(code_of(scenario))
+    assert len(set(seen)) == len(seen)
+    (package / "contract-lock.json").write_text("{}")
+    (tmp_path / "kiosk" / "result.json").write_text("{}")
+    forget()
+    assert code_of(scenario) == seen[-1]
+
+
 def test_a_required_module_leads_to_its_distribution_whatever_that_is_called(install: Install) -> None:
     install("other-name-than-its-module", "4.2", module="oddly_named")
     domain = dataclasses.replace(registry().domain("inventory"), requires=("oddly_named", "yaml", "no_such"))
