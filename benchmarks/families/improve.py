@@ -52,7 +52,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--first", type=int, default=0, help="seed of the first log")
     parser.add_argument("--tasks", default="lost sales,junction,CartPole")
     parser.add_argument("--store", type=Path, help="folder with what has been measured")
-    return show(*measure(parser.parse_args(arguments)))
+    chosen = parser.parse_args(arguments)
+    for name in chosen.tasks.split(","):
+        if name not in tasks():
+            parser.error(f"there is no task '{name}'; there are {', '.join(tasks())}")
+    return show(*measure(chosen))
 
 
 class Store:
