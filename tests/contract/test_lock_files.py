@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from sandbox.registry.discover import registry
-from sandbox.testing.lock import NAME
+from sandbox.runs.code import LOCK
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
-LOCKED = {path.parent.name.removeprefix("sandbox_"): path for path in PLUGINS.glob(f"*/{NAME}")}
+LOCKED = {path.parent.name.removeprefix("sandbox_"): path for path in PLUGINS.glob(f"*/{LOCK}")}
 
 
 def test_domains_whose_dynamics_are_ours_alone_ship_a_lock_file() -> None:
