@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 from sandbox.api.errors import RunFailedError
-from sandbox.course.work import FUNCTION, read_claim
+from sandbox.course.work import FUNCTION, counts, read_claim
 from sandbox.launch import Job, JobLoop, Launcher
 from sandbox.launch.base import Payload
 from sandbox.records.course import ClaimJob, ClaimRecord
+from sandbox.runs.code import changed_plugins
 
 
 @dataclass
@@ -24,12 +25,14 @@ class Progress:
         budget: Minutes that each may take, by key.
         records: What finished ones found.
         running: Keys of those under way.
+        outdated: Plugins that have changed since measurements were made, by key; these are made again.
     """
 
     jobs: Mapping[str, ClaimJob]
     budget: Mapping[str, float]
     records: dict[str, ClaimRecord] = field(default_factory=dict)
     running: set[str] = field(default_factory=set)
+    outdated: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def minutes_left(self) -> float:
@@ -78,8 +81,12 @@ def survey(jobs: Sequence[ClaimJob], budget: Mapping[str, float], root: Path) ->
     progress = Progress({job.key: job for job in jobs}, budget)
     for job in jobs:
         record = read_claim(root, job.key)
-        if record is not None and (record.status == "done" or not job.again):
+        if record is None:
+            continue
+        if counts(record, job):
             progress.records[job.key] = record
+        elif changed := changed_plugins(record.code):
+            progress.outdated[job.key] = changed
     return progress
 
 

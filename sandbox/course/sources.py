@@ -28,6 +28,14 @@ def digest_of_claim(claim: Claim) -> str:
     return _digest(measure.__module__)
 
 
+def packages_of_claim(claim: Claim) -> frozenset[str]:
+    """Top-level packages from which the sources that measure a claim import anything."""
+    sources = sources_of(resolve(claim.measure).__module__)
+    return frozenset(
+        imported.partition(".")[0] for name, file in sources.items() for imported in _imports(file, name)
+    )
+
+
 @cache
 def _digest(module: str) -> str:
     total = hashlib.sha256()

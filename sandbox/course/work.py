@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sandbox.api.claim import Measured, Plot, Trial
 from sandbox.api.errors import DamagedRunError, RunBusyError, SandboxError
-from sandbox.course.sources import digest_of_claim
+from sandbox.course.sources import digest_of_claim, packages_of_claim
 from sandbox.launch.base import OnProgress, Payload
 from sandbox.records.base import finite
 from sandbox.records.course import CLAIM, FORMAT, ClaimJob, ClaimRecord, LineRecord, PlotRecord
@@ -19,6 +19,7 @@ from sandbox.records.status import JobStatus
 from sandbox.registry.discover import registry, use_plugins
 from sandbox.registry.resolve import resolve
 from sandbox.runs.atomic import storage_errors, write_atomically
+from sandbox.runs.code import changed_plugins, used_plugins
 from sandbox.runs.lock import STALE_WORK, Lock
 from sandbox.runs.provenance import local_time, packages
 
@@ -79,9 +80,16 @@ def read_claim(root: Path, key: str) -> ClaimRecord | None:
         return None
 
 
+def counts(record: ClaimRecord, job: ClaimJob) -> bool:
+    """Whether what was measured needs not be measured again: it was made by the code of now, and no crash
+    that is to be tried again.
+    """
+    return (record.status == "done" or not job.again) and not changed_plugins(record.code)
+
+
 def _measure(job: ClaimJob, root: Path, folder: Path) -> JobStatus:
     known = read_claim(root, job.key)  # another driver may have made it while the lock was taken
-    if known is not None and (known.status == "done" or not job.again):
+    if known is not None and counts(known, job):
         return known.status
     claim = registry().claim(job.claim)
     if job.code and digest_of_claim(claim) != job.code:
@@ -113,7 +121,10 @@ def _measure(job: ClaimJob, root: Path, folder: Path) -> JobStatus:
     except Exception as error:  # whatever goes wrong inside a measurement is its result
         record = record.changed(error=_sentence(error))
     record = record.changed(
-        minutes=(processor_seconds() - used) / 60, seconds=time.perf_counter() - start, ended=local_time()
+        minutes=(processor_seconds() - used) / 60,
+        seconds=time.perf_counter() - start,
+        code=used_plugins(packages_of_claim(claim)),
+        ended=local_time(),
     )
     with storage_errors(root):
         write_atomically(folder / CLAIM, record.encode(indent=1))

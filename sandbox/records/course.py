@@ -50,6 +50,7 @@ class ClaimRecord(Record):
         minutes: Processor time, children included.
         seconds: Wall time.
         error: Why there are no figures.
+        code: Digests of the plugins that took part, by kind and name; empty before they were recorded.
     """
 
     readable = (1,)
@@ -65,6 +66,7 @@ class ClaimRecord(Record):
     seconds: Number
     error: Text | None = None
     packages: dict[Text, Text] = {}
+    code: dict[Text, Text] = {}
     started: Text
     ended: Text
 

@@ -30,7 +30,15 @@ from sandbox.registry.by_path import _absolute, _load_target, _plugins_of
 from sandbox.registry.extend import extended
 from sandbox.registry.relative import absolute
 
-__all__ = ["PLUGINS_VARIABLE", "PluginStatus", "Registry", "add_plugins", "registry", "use_plugins"]
+__all__ = [
+    "PLUGINS_VARIABLE",
+    "PluginSource",
+    "PluginStatus",
+    "Registry",
+    "add_plugins",
+    "registry",
+    "use_plugins",
+]
 
 Kind = Literal["domain", "algorithm", "extension", "claims"]
 GROUPS: dict[str, type] = {
@@ -64,12 +72,14 @@ class Plugins:
 
     def __init__(self, group: str, finish: Callable[[Any], Any] = lambda plugin: plugin) -> None:
         self._group, self._finish = group, finish
-        self._sources: dict[str, _Source] = {}
+        self._sources: dict[str, PluginSource] = {}
         self._rejected: list[PluginStatus] = []
         self._loaded: dict[str, Any] = {}
         self._errors: dict[str, str] = {}
         self._unlisted: set[str] = set()
         self._same: dict[str, list[str]] = {}
+        self.asked: set[str] = set()
+        """Names of those that were asked for, and not only listed."""
 
     @property
     def kind(self) -> Kind:
@@ -81,7 +91,7 @@ class Plugins:
         }
         return kinds.get(self._group, "extension")
 
-    def add(self, name: str, source: _Source) -> None:
+    def add(self, name: str, source: PluginSource) -> None:
         """Offer a plugin; the first of a name wins and later ones are rejected."""
         taken = self._sources.get(name)
         if taken is None:
@@ -95,7 +105,7 @@ class Plugins:
                 f"the name is already taken by {taken.distribution} {taken.version} ({taken.target})",
             )
 
-    def add_unlisted(self, name: str, source: _Source) -> None:
+    def add_unlisted(self, name: str, source: PluginSource) -> None:
         """Offer something of the core's own that listings leave out, unless the name is taken."""
         if name not in self._sources:
             self._sources[name] = source
@@ -103,9 +113,9 @@ class Plugins:
 
     def add_builtin(self, name: str, module: str, load: Callable[[], Any]) -> None:
         """Offer something of the core's own, made by ``load``, that listings leave out."""
-        self.add_unlisted(name, _Source(module, "sandbox-rl", "", load))
+        self.add_unlisted(name, PluginSource(module, "sandbox-rl", "", load))
 
-    def reject(self, name: str, source: _Source, reason: str) -> None:
+    def reject(self, name: str, source: PluginSource, reason: str) -> None:
         """List a plugin as broken without ever offering it."""
         self._rejected.append(
             PluginStatus(name, self.kind, source.distribution, source.version, "broken", reason)
@@ -132,6 +142,7 @@ class Plugins:
                     raise PluginError(f"The plugin '{name}' is broken: {status.error}", "See sandbox doctor.")
             raise UnknownNameError(self.kind, name, self.names())
         self._load(name)
+        self.asked.add(name)
         if name in self._errors:
             source = self._sources[name]
             raise PluginError(
@@ -162,7 +173,7 @@ class Plugins:
             statuses.append(PluginStatus(name, self.kind, source.distribution, source.version, state, error))
         return sorted(statuses + self._rejected, key=lambda status: (status.name, status.status != "ok"))
 
-    def source(self, name: str) -> _Source:
+    def source(self, name: str) -> PluginSource:
         """Where the plugin comes from."""
         return self._sources[name]
 
@@ -195,7 +206,7 @@ class Plugins:
 
 
 @dataclass(frozen=True)
-class _Source:
+class PluginSource:
     """Where a plugin comes from and how to get it."""
 
     target: str
@@ -205,7 +216,7 @@ class _Source:
 
     def __eq__(self, other: object) -> bool:
         # The same entry point is seen twice when a distribution is found by two metadata folders.
-        return isinstance(other, _Source) and (self.target, self.distribution) == (
+        return isinstance(other, PluginSource) and (self.target, self.distribution) == (
             other.target,
             other.distribution,
         )
@@ -250,7 +261,7 @@ class Registry:
             if not target.startswith(MARK):
                 self._add_target(target.strip())
         for name in SCHEMES:
-            external = _Source("sandbox.external.domains", "sandbox-rl", "", partial(_external, name))
+            external = PluginSource("sandbox.external.domains", "sandbox-rl", "", partial(_external, name))
             self.domains.add_unlisted(name, external)
 
     def domain(self, name: str) -> Domain:
@@ -358,7 +369,7 @@ class Registry:
             self._unloadable.append(PluginStatus(target, "domain", target, "", "broken", reason))
             return
         for plugin in declared:
-            source = _Source(module.__name__, target, "", partial(_itself, plugin))
+            source = PluginSource(module.__name__, target, "", partial(_itself, plugin))
             kinds = {Algorithm: self.algorithms, Extension: self.extensions, Claims: self.claims}
             plugins = kinds.get(type(plugin), self.domains)
             plugins.add(getattr(plugin, "name", target), source)
@@ -401,9 +412,9 @@ def _itself(plugin: Any) -> Any:
     return plugin
 
 
-def _from_entry_point(entry: EntryPoint) -> _Source:
+def _from_entry_point(entry: EntryPoint) -> PluginSource:
     name, version = _name_and_version(entry.dist)
-    return _Source(entry.value, name, version, entry.load)
+    return PluginSource(entry.value, name, version, entry.load)
 
 
 @cache

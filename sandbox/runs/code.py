@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from importlib.machinery import PathFinder
 from importlib.metadata import PackageNotFoundError, distribution
@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlparse
 
 from sandbox.api.algorithm import Algorithm
 from sandbox.records.code import Code, CodeRecord
-from sandbox.registry.discover import Plugins, registry
+from sandbox.registry.discover import Plugins, PluginSource, registry
 from sandbox.runs.provenance import canonical, distribution_of, installed_version, required
 from sandbox.scenarios.hash import code_names
 from sandbox.scenarios.resolve import ResolvedScenario
@@ -78,6 +78,52 @@ def digest_of_code(code: Code) -> str:
 def core_digest() -> str:
     """SHA-256 over the sources of the core, whose version stays the same while it is being written."""
     return _digest(_core())
+
+
+def used_plugins(packages: Collection[str] = ()) -> dict[str, str]:
+    """Digests of the plugins that this process has asked for by name, by kind and name.
+
+    For what is measured by code that names no single scenario. The core's own do not take part.
+
+    Args:
+        packages: Top-level packages whose plugins count as well, since they are imported and not asked for.
+    """
+    digests = {}
+    for group, name in _plugins():
+        source = group.source(name)
+        asked = name in group.asked or source.target.partition(":")[0].partition(".")[0] in packages
+        if asked and (digest := _plugin_digest(source)) is not None:
+            digests[f"{group.kind} {name}"] = digest
+    return digests
+
+
+def changed_plugins(digests: Mapping[str, str]) -> tuple[str, ...]:
+    """Which plugins are no longer as they were, or not there any more.
+
+    Args:
+        digests: From `used_plugins`.
+    """
+    present = {f"{group.kind} {name}": group.source(name) for group, name in _plugins()}
+    return tuple(
+        label
+        for label, digest in digests.items()
+        if label not in present or _plugin_digest(present[label]) != digest
+    )
+
+
+def _plugins() -> Iterator[tuple[Plugins, str]]:
+    """All that decide about figures; none is loaded for it."""
+    known = registry()
+    for group in (known.domains, known.extensions, known.algorithms):
+        yield from ((group, name) for name in group.names(listed=False))
+
+
+def _plugin_digest(source: PluginSource) -> str | None:
+    """None for what belongs to the core, and for what cannot be found."""
+    file = source.module_file() or source.file()
+    if file is None or _core() in file.resolve().parents:
+        return None
+    return _digest(_home(file.resolve(), by_path=installed_version(source.distribution) is None))
 
 
 def _of_plugin(plugins: Plugins, name: str) -> CodeRecord:

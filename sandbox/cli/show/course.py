@@ -36,6 +36,10 @@ class _Lines:
             f"; at most {progress.minutes_left:.0f} minutes of processor time left" if there < count else ""
         )
         self._write(f"{plural(count, 'measurement')}: {there:,} there already{rest}")
+        if progress.outdated:
+            changed = sorted({label for labels in progress.outdated.values() for label in labels})
+            again = plural(len(progress.outdated), "measurement")
+            self._write(f"Made again, since these plugins have changed: {again} ({', '.join(changed)})")
 
     def on_begun(self, job: ClaimJob, progress: Progress) -> None:
         self._write(f"{_name(job)}: begun", style="dim")

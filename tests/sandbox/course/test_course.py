@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from sandbox.api.errors import DamagedRunError, InvalidValueError, SandboxError, UnknownNameError
+from sandbox.cli.show.course import course_display
 from sandbox.course.api import CourseResult, run_course
 from sandbox.course.sources import meaning, sources_of
 from sandbox.course.suite import Bound, load_course
 from sandbox.course.work import FOLDER, run_claim
 from sandbox.records.course import ClaimJob
 from sandbox.registry.discover import registry
+from sandbox.runs.code import forget_code
 
+TOYS = Path(__file__).parents[2] / "toys"
 PLUGIN = Path(__file__).parents[2] / "fixtures" / "claims" / "plugin.py"
 
 COIN = """
@@ -36,6 +40,12 @@ GLASS = """
   - id: glass
     rule: It holds
     bounds: {weight: {at_least: 1}}
+    minutes: 1
+"""
+TEAM = """
+  - id: team
+    rule: The domain has tasks
+    bounds: {tasks: {at_least: 1}}
     minutes: 1
 """
 
@@ -130,6 +140,31 @@ def test_a_damaged_result_is_measured_again(tmp_path: Path) -> None:
     (record,) = (tmp_path / "runs" / FOLDER).rglob("claim.json")
     record.write_text("{")
     assert run(file, tmp_path).passed
+
+
+def test_what_a_changed_plugin_took_part_in_is_measured_again_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    domain = tmp_path / "cooperation.py"
+    shutil.copy(TOYS / "cooperation.py", domain)
+    monkeypatch.setenv("SANDBOX_PLUGINS", f"{PLUGIN},{domain}")
+    registry.cache_clear()
+    file = course(tmp_path, TEAM)
+    run(file, tmp_path)
+    (record,) = (tmp_path / "runs" / FOLDER).rglob("claim.json")
+    before = record.stat().st_mtime_ns
+    run(file, tmp_path, callback=course_display(quiet=False))
+    assert record.stat().st_mtime_ns == before
+    assert "Made again" not in capsys.readouterr().err
+
+    domain.write_text(domain.read_text() + "\nCHANGED = True\n")
+    forget_code()  # as in a new process
+    unmeasured = run(file, tmp_path, measure=False)
+    assert unmeasured.record.claims[0].verdict == "missing"
+    run(file, tmp_path, callback=course_display(quiet=False))
+    assert record.stat().st_mtime_ns > before
+    told = " ".join(capsys.readouterr().err.split())
+    assert "Made again, since these plugins have changed: 1 measurement (domain cooperation)" in told
 
 
 def test_nothing_is_left_in_scratch(tmp_path: Path) -> None:
