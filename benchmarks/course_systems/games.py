@@ -47,6 +47,7 @@ from sandbox_games.views import BANDS, choose, draw_ladder, matches, place, shar
 
 SCENARIO = "games/connect-four"
 POOL = ("random", "alpha-beta-4", "mcts-100", "mcts-1000", "mcts-10000", "perfect")
+POOL_HELP = f"members of the pool that are played against: {', '.join(POOL)}"
 PARTS = ("pool", "positions", "ladder", "tic-tac-toe", "finds")
 IMPROBABLE = 0.05
 """Prior under which a move counts as one that the network would not have played."""
@@ -61,6 +62,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--workers", type=int, default=1, help="training runs at a time")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--episodes", type=int, default=100, help="games against each member of the pool")
+    parser.add_argument(
+        "--opponents", nargs="+", choices=POOL, default=list(POOL), metavar="NAME", help=POOL_HELP
+    )
     parser.add_argument("--ladder-games", type=int, default=40, help="games of each pair in the ladder")
     parser.add_argument("--steps", type=int, help="training steps; the preset's if absent")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
@@ -79,9 +83,9 @@ def _make(part: str, given: argparse.Namespace, scratch: Path) -> Any:
     ]
     runs = trained(asked, given.workers)
     makers: dict[str, Callable[[], Any]] = {
-        "pool": lambda: pool(runs, scratch, given.episodes),
+        "pool": lambda: pool(runs, scratch, given.opponents, given.episodes),
         "positions": lambda: positions(runs, scratch, given.out),
-        "ladder": lambda: ladder(runs, scratch, given.ladder_games, given.out),
+        "ladder": lambda: ladder(runs, scratch, given.opponents, given.ladder_games, given.out),
         "tic-tac-toe": lambda: tic_tac_toe(runs, given.episodes),
         "finds": lambda: finds(runs, given.out),
     }
@@ -107,13 +111,13 @@ def variants(run: Run, scratch: Path) -> dict[str, Path]:
     return found
 
 
-def pool(runs: Sequence[Run], scratch: Path, episodes: int) -> dict[str, Any]:
+def pool(runs: Sequence[Run], scratch: Path, opponents: Sequence[str], episodes: int) -> dict[str, Any]:
     """Mean score of each variant against each member of the pool; the unit is the training run."""
     rows: dict[str, dict[str, list[float]]] = {}
     judged: dict[str, list[float]] = {}
     for run in runs:
         for name, folder in variants(run, scratch).items():
-            for opponent in POOL:
+            for opponent in opponents:
                 changes = [f"evaluation.config.opponent={opponent}"]
                 policy = load(folder)
                 table = evaluate([policy], SCENARIO, changes=changes, episodes=episodes)
@@ -124,7 +128,7 @@ def pool(runs: Sequence[Run], scratch: Path, episodes: int) -> dict[str, Any]:
                 judged.setdefault(name, []).append(1 - wrong / max(seen, 1))
                 _tell(f"seed {run.record.seed}: {name} against {opponent}: {statistics.mean(scores):.3f}")
     result = {"scores": rows, "optimal_moves_in_these_games": judged, "cost": [cost(run) for run in runs]}
-    _table(["agent", *POOL], ([name, *map(_spread, row.values())] for name, row in rows.items()))
+    _table(["agent", *opponents], ([name, *map(_spread, row.values())] for name, row in rows.items()))
     return result
 
 
@@ -168,12 +172,14 @@ def positions(runs: Sequence[Run], scratch: Path, out: Path) -> dict[str, Any]:
     return {"count": len(held_out().stones), "agents": found}
 
 
-def ladder(runs: Sequence[Run], scratch: Path, games: int, out: Path) -> dict[str, Any]:
+def ladder(
+    runs: Sequence[Run], scratch: Path, opponents: Sequence[str], games: int, out: Path
+) -> dict[str, Any]:
     """Elo of the first run's variants within the pool."""
     scenario, env = _match_env()
     folders = variants(runs[0], scratch)
     agents = [_viewed(scenario, Agent(name, folder=folder)) for name, folder in folders.items()]
-    agents += [_viewed(scenario, Agent(name, baseline=name)) for name in POOL]
+    agents += [_viewed(scenario, Agent(name, baseline=name)) for name in opponents]
     results: list[Result] = []
     for index, first in enumerate(agents):
         for second in agents[:index]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
@@ -37,6 +38,12 @@ ZONES = ("fromTaz", "toTaz", "fromJunction", "toJunction")
 
 COLUMNS = 5
 """Of a vehicle: departure, s, first and last place of its route, first edge, and kind."""
+
+Way = tuple[tuple[str, ...], str]
+"""Names of a generated vehicle's edges, and of its type."""
+
+Begin = tuple[int, int, int, int]
+"""First and last place of its route, first edge, and kind."""
 
 _DRIVERS = 4
 """Stream of random numbers of drivers and departures, beside those of `write_demand`."""
@@ -115,6 +122,7 @@ class Demand:
         self._types: dict[str, Mapping[str, str]] = {}
         self._routes: dict[str, tuple[int, ...]] = {}
         self._generated: dict[str, int] = {}
+        self._begins: dict[Way, Begin] = {}
         self._sources: list[_Source] = []
         self._vehicles = np.zeros((0, COLUMNS))
         if files:
@@ -139,20 +147,7 @@ class Demand:
         """
         rng = np.random.default_rng([seed, _DRIVERS])
         if self._generated:
-            vehicles, names = draw_vehicles(self._config, seed, scale)
-            edges = self._map.edges
-            rows = [
-                (
-                    departs,
-                    *self._route(
-                        tuple(edges[name] for name in way), self.kinds[self._generated[kind]].vclass
-                    ),
-                    self._generated[kind],
-                )
-                for (time, way), kind in zip(vehicles, names, strict=True)
-                if begin <= (departs := self._config.begin + round(time, 2)) <= end
-            ]
-            table = np.array(rows, dtype=np.float64).reshape(-1, COLUMNS)
+            table = self._drawn(seed, scale, begin, end)
         else:
             table = self._of_files(scale, begin, end, rng)
         table = table[table[:, 0] <= end]
@@ -162,6 +157,15 @@ class Demand:
         return Departures(
             np.ascontiguousarray(table[:, 0]), first, last, origin, kinds, self.factors(kinds, rng)
         )
+
+    def _drawn(self, seed: int, scale: float, begin: float, end: float) -> NDArray[np.float64]:
+        """Vehicles of a generated network; which of its few routes each takes is looked up."""
+        vehicles, names = draw_vehicles(self._config, seed, scale)
+        departs = np.array([self._config.begin + round(time, 2) for time, _ in vehicles])
+        inside = (departs >= begin) & (departs <= end)
+        ways = compress(zip((tuple(way) for _, way in vehicles), names, strict=True), inside.tolist())
+        rest = np.array([self._begins.get(way) or self._begin_of(way) for way in ways], dtype=np.float64)
+        return np.column_stack((departs[inside], rest.reshape(-1, COLUMNS - 1)))
 
     def factors(self, kinds: Integers, rng: np.random.Generator) -> Floats:
         """Desired speeds of drivers as shares of the limit, shape as ``kinds``."""
@@ -242,6 +246,14 @@ class Demand:
     def _route(self, edges: tuple[int, ...], vclass: str) -> tuple[int, int, int]:
         """First and last place of a route, and its first edge."""
         return (*self.book.add(edges, vclass), edges[0])
+
+    def _begin_of(self, way: Way) -> Begin:
+        """Where a generated vehicle begins, kept for those that go the same way."""
+        names, kind = way
+        profile = self._generated[kind]
+        edges = tuple(self._map.edges[name] for name in names)
+        self._begins[way] = begin = (*self._route(edges, self.kinds[profile].vclass), profile)
+        return begin
 
     def _edges(self, route: Element, file: Path) -> tuple[int, ...]:
         return tuple(self._edge(name, file) for name in route.get("edges", "").split())
