@@ -207,7 +207,10 @@ COURSE = (
 OFFSETS = ("700", "800", "900")
 """First seeds of the course on which nothing was chosen."""
 
-TRAFFIC = ("single-intersection", "cologne1", "cologne3", "cologne8", "ingolstadt1", "ingolstadt7", "grid4x4")
+TRAFFIC = (
+    "single-intersection", "cologne1", "cologne3", "cologne8", "ingolstadt1", "ingolstadt7", "grid4x4",
+    "two-way-single", "crossing", "twin",
+)  # fmt: skip
 
 SYSTEMS = ("-m", "benchmarks.course_systems")
 RUNS = ("--seeds", "{seeds}", "--runs-dir", "{runs}")
