@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
@@ -62,7 +64,7 @@ def _observations(
 
 
 def _actions(dataset: Dataset, space: Space) -> str | None:
-    given = dataset.actions
+    given: Any = dataset.actions
     complaint = _shape(given, space, "actions") or _choices(dataset, given, space, "actions")
     if complaint or not isinstance(space, spaces.Box):
         return complaint
