@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,7 @@ def _require_columns(path: Path, folder: Path) -> None:
     file = folder / "main_data.hdf5"
     if not file.is_file():  # Minari's other formats are read by Minari
         return
-    import h5py
-
+    h5py: Any = import_module("h5py")
     with h5py.File(file, "r") as content:
         if not len(content):
             raise BrokenFileError(path, "holds no episodes")
