@@ -141,6 +141,38 @@ def test_stops_and_zones_come_from_additional_files(signals_env: MakeAll, day: P
     assert len(left_alone(signals_env(**given, additional=str(day / "stops.add.xml"))).depart) > 0
 
 
+@pytest.mark.parametrize(
+    ("element", "message", "way"),
+    [
+        (
+            '<trip id="a" from="north_in" to="south_out" depart="1"/>',
+            r"line 2: SUMO says: .*'a' already exists",
+            "different ids",
+        ),
+        (
+            '<trip id="b" from="north_out" to="south_in" depart="1"/>',
+            r"line 3: SUMO says: Vehicle 'b' has no valid route",
+            "duarouter",
+        ),
+        (
+            '<flow id="c" from="north_out" to="south_in" begin="1" end="20" period="5"/>',
+            r"line 3: SUMO says: Vehicle 'c\.0' has no valid route",
+            "duarouter",
+        ),
+    ],
+)
+def test_what_goes_wrong_while_sumo_runs_names_the_line_of_the_vehicle_too(
+    signals_env: MakeAll, day: Path, element: str, message: str, way: str
+) -> None:
+    """It was called a failed run, in SUMO's words alone."""
+    routes = day / "odd.rou.xml"
+    first = '<trip id="a" from="north_in" to="south_out" depart="0"/>'
+    routes.write_text(f"<routes>\n{first}\n{element}\n</routes>")
+    with pytest.raises(BrokenFileError, match=message) as caught:
+        left_alone(signals_env(net=str(day / "j.net.xml"), routes=str(routes), duration=60))
+    assert way in caught.value.hint
+
+
 def test_trips_from_junction_to_junction_are_driven(signals_env: MakeAll, tmp_path: Path) -> None:
     """As randomTrips.py --junction-taz writes them."""
     net = cross(tmp_path, program(ALL_RED))
