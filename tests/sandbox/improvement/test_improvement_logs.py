@@ -212,6 +212,14 @@ def test_parquet_holds_the_same(table, tmp_path):
     assert len(read_dataset(mapping)) == 4
 
 
+@pytest.mark.parametrize("text", ["", "- batch\n", "batch\n"])
+def test_a_mapping_that_maps_nothing_says_what_to_write(table, text):
+    path, mapping = table()
+    mapping.write_text(text)
+    with pytest.raises(BrokenFileError, match=r"map\.yaml: is .*: write keys with values"):
+        read_dataset(path, mapping)
+
+
 def test_a_table_without_a_mapping_and_a_mapping_without_a_table_are_refused(table):
     path, mapping = table()
     with pytest.raises(InvalidValueError, match="nothing says what its columns are"):
