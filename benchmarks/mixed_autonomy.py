@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -195,7 +196,7 @@ def safety(steps: int) -> dict[str, Any]:
     controller."""
     result: dict[str, Any] = {}
     config = RingConfig()
-    rows = max(8, round(steps / 3000))
+    rows = max(8, math.ceil(steps / 3000))
     for name, low in (("random", -1.0), ("full throttle", 1.0 - 1e-9)):
         for filtered in (True, False):
             metrics = play(

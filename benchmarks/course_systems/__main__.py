@@ -1,8 +1,9 @@
-"""Make the tables and pictures of a system of the course.
+"""Make the tables and pictures of the systems of the course.
 
-    python -m benchmarks.course_systems SYSTEM [OPTION…]
+    python -m benchmarks.course_systems [SYSTEM [OPTION…]]
 
-A system is a module of this package with a function ``main(arguments)`` that returns an exit code.
+A system is a module of this package with a function ``main(arguments)`` that returns an exit code. Without
+one all are made, one after the other, with their defaults: hours of processor time.
 """
 
 from __future__ import annotations
@@ -15,12 +16,17 @@ SYSTEMS = sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
 
 
 def main(arguments: list[str]) -> int:
-    """Hand over to a system."""
-    if not arguments or arguments[0] not in SYSTEMS:
-        print(f"usage: python -m benchmarks.course_systems {{{','.join(SYSTEMS)}}} …", file=sys.stderr)
+    """Hand over to a system, or to each of them."""
+    if arguments and arguments[0] not in SYSTEMS:
+        print(f"usage: python -m benchmarks.course_systems [{{{','.join(SYSTEMS)}}} …]", file=sys.stderr)
         return 2
-    result: int = import_module(f"benchmarks.course_systems.{arguments[0]}").main(arguments[1:])
-    return result
+    worst = 0
+    for name in arguments[:1] or SYSTEMS:
+        if not arguments:
+            print(f"\n## {name}\n", file=sys.stderr)
+        code: int = import_module(f"benchmarks.course_systems.{name}").main(arguments[1:])
+        worst = max(worst, code)
+    return worst
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """Every family on one task with a known optimum: the gap to it, and the samples until the gap is 1 %.
 
-    python -m benchmarks.families same-task [--seeds 2] [--only NAME ...] [--seconds 60] [--store FOLDER]
+    python -m benchmarks.families same-task [--task s-S] [--seeds 2] [--only NAME ...] [--seconds 60]
+                                            [--store FOLDER]
 
-Lost sales (`benchmarks.families._lost_sales`). The gap is that of the exact average cost of the policy,
+Tasks (`benchmarks.families._known`): lost sales with lead time 1 and 2, one item with a fixed cost, whose
+optimum is an (s, S) policy, and a perishable item. The gap is that of the exact average cost of the policy,
 measured after 1,000, 2,000, 4,000, ... samples. A sample is a step of the environment; of behavioural cloning
 a labelled state; of conservative Q-learning a recorded step. Each cell is kept in the store, so that the
 command goes on where it was stopped; a cell ends after its samples or its seconds, whichever comes first.
@@ -21,21 +23,20 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.families._lost_sales import gap, lost_sales, show, solved
+from benchmarks.families._known import Known, known_tasks
+from benchmarks.families._lost_sales import show
 from sandbox.api import Dataset, StopTraining, TrainContext
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
 
 STORE = Path("runs") / "same-task"
+FIRST = "lost-sales-1"
+"""The task of the cells that lie in the store itself; those of others lie in folders."""
 GAMMA = 0.9
-MAX_STOCK = 100.0
-"""Units at which stock is held when a policy is measured, 20 periods of demand: a policy may order without
-end in states that it hardly ever meets, and would have no average cost otherwise."""
 CLOSE = 1.0
 """Percent."""
 TABLES = {
     "gamma": GAMMA,
-    "initial_value": -40,
     "learning_rate_exponent": 0.8,
     "epsilon_start": 0.3,
     "epsilon_final": 0.1,
@@ -88,23 +89,26 @@ FAMILIES = {
 def main(arguments: list[str]) -> int:
     """Measure what is missing, print what there is."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--task", choices=list(known_tasks()), default=FIRST)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--only", nargs="+", choices=list(FAMILIES), default=list(FAMILIES))
     parser.add_argument("--seconds", type=float, default=60.0, help="of a cell at most")
     parser.add_argument("--store", type=Path, default=STORE)
     chosen = parser.parse_args(arguments)
-    chosen.store.mkdir(parents=True, exist_ok=True)
-    best, rounds = solved()
+    task, store = known_tasks()[chosen.task], chosen.store
+    if chosen.task != FIRST:
+        store = store / chosen.task
+    store.mkdir(parents=True, exist_ok=True)
     for name in chosen.only:
         for seed in range(chosen.seeds):
-            path = chosen.store / f"{name}-{seed}.json"
+            path = store / f"{name}-{seed}.json"
             if not path.exists():
-                path.write_text(json.dumps(cell(name, seed, best, chosen.seconds)), encoding="utf-8")
+                path.write_text(json.dumps(cell(task, name, seed, chosen.seconds)), encoding="utf-8")
     cells = {
-        name: [json.loads(path.read_text()) for path in sorted(chosen.store.glob(f"{name}-[0-9]*.json"))]
+        name: [json.loads(path.read_text()) for path in sorted(store.glob(f"{name}-[0-9]*.json"))]
         for name in FAMILIES
     }
-    return show(*table(best, rounds, {name: runs for name, runs in cells.items() if runs}))
+    return show(*table(*task.solved, {name: runs for name, runs in cells.items() if runs}))
 
 
 def table(
@@ -139,22 +143,22 @@ def _first_close(run: dict[str, Any]) -> float:
     return next((point for point, value in pairs if value is not None and value <= CLOSE), math.inf)
 
 
-def cell(name: str, seed: int, best: float, seconds: float) -> dict[str, Any]:
+def cell(task: Known, name: str, seed: int, seconds: float) -> dict[str, Any]:
     """One run: its gap at each number of samples, None where there is none."""
     family, begun = FAMILIES[name], time.perf_counter()
     points: list[int] = []
     gaps: list[float | None] = []
 
     def note(samples: int, policy: Any) -> None:
-        value = gap(_Whole(policy) if family.continuous else policy, best, MAX_STOCK)
+        value = task.gap(_Whole(task, policy) if family.continuous else policy)
         points.append(samples)
         gaps.append(value if math.isfinite(value) else None)
 
     if family.data:
         samples = 1_000
         while samples <= family.samples and time.perf_counter() - begun < seconds:
-            dataset = _dataset(family.data, samples, seed)
-            note(samples, _train(name, family, seed, family.updates, lambda *_: None, dataset))
+            dataset = _dataset(task, family.data, samples, seed)
+            note(samples, _train(task, name, family, seed, family.updates, lambda *_: None, dataset))
             samples *= 4
     else:
         following = [1_000]
@@ -168,33 +172,34 @@ def cell(name: str, seed: int, best: float, seconds: float) -> dict[str, Any]:
                 raise StopTraining
 
         try:
-            last = _train(name, family, seed, family.samples, update, None)
+            last = _train(task, name, family, seed, family.samples, update, None)
             note(family.samples, last)
         except StopTraining:
             pass
     return {"points": points, "gaps": gaps, "seconds": time.perf_counter() - begun}
 
 
-def _train(name: str, family: Family, seed: int, steps: int, update: Any, dataset: Dataset | None) -> Any:
-    from sandbox_inventory.lost_sales.model import make_vec
-
-    config, reward = lost_sales()
-    if family.continuous:
-        config = config.model_copy(update={"orders": "continuous"})
+def _train(
+    task: Known, name: str, family: Family, seed: int, steps: int, update: Any, dataset: Dataset | None
+) -> Any:
+    orders = {"orders": "continuous"} if family.continuous else {}
     algorithm = registry().algorithms.get(name)
 
     def make_envs(num_envs: int) -> Any:
-        envs = make_vec(config, reward, num_envs)
+        envs = task.make_vec(num_envs, **orders)
         envs.reset(seed=1_000 * seed)
-        return _Labelled(envs) if family.expert else envs
+        return _Labelled(envs, task) if family.expert else envs
 
-    probe = make_vec(config, reward, 1)
+    settings = dict(family.settings)
+    if family.settings is TABLES:  # of paying what the optimum pays for ever
+        settings["initial_value"] = round(-task.solved[0] / (1 - GAMMA))
+    probe = task.make_vec(1, **orders)
     return resolve(algorithm.train)(
         TrainContext(
             make_envs=make_envs,
             observation_space=probe.single_observation_space,
             action_space=probe.single_action_space,
-            config=resolve(algorithm.config)(**family.settings),
+            config=resolve(algorithm.config)(**settings),
             steps=steps,
             seed=seed,
             num_envs=family.num_envs,
@@ -208,38 +213,19 @@ def _train(name: str, family: Family, seed: int, steps: int, update: Any, datase
 class _Whole:
     """The whole quantities that the continuous actions of a policy order."""
 
-    def __init__(self, policy: Any) -> None:
-        from sandbox_inventory.lost_sales.model import LostSales
-
+    def __init__(self, task: Known, policy: Any) -> None:
         self._policy = policy
-        self._orders = LostSales(lost_sales()[0].model_copy(update={"orders": "continuous"})).orders
+        self._orders = task.system(orders="continuous").orders
 
     def act(self, observation: Any) -> Any:
         return np.rint(self._orders.quantities(self._policy.act(observation))).astype(np.int64)
 
 
-class _Optimum:
-    """The optimal orders of the finite model."""
-
-    def __init__(self) -> None:
-        from sandbox.backends.tabular.planning import begin, improve
-        from sandbox_inventory.lost_sales.finite import finite_model
-
-        self.model = finite_model(*lost_sales())
-        solution = begin(self.model)
-        while not solution.done:
-            solution = improve(self.model, solution, 1e-9)
-        self.chosen = solution.chosen
-
-    def act(self, observation: Any) -> Any:
-        return self.model.actions[self.chosen[self.model.state_index(observation)]]
-
-
 class _Labelled:
     """A vector environment whose infos say what the optimum would order."""
 
-    def __init__(self, envs: Any) -> None:
-        self._envs, self._optimum = envs, _Optimum()
+    def __init__(self, envs: Any, task: Known) -> None:
+        self._envs, self._optimum = envs, task.optimum
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._envs, name)
@@ -254,21 +240,18 @@ class _Labelled:
         return observation, reward, terminated, truncated, info
 
 
-def _dataset(kind: str, samples: int, seed: int) -> Dataset:
+def _dataset(task: Known, kind: str, samples: int, seed: int) -> Dataset:
     """One episode a row: of the optimum's orders, or of these with a fifth at random."""
-    from sandbox_inventory.lost_sales.model import make_vec
-
     rows, periods = 10, samples // 10
-    config, reward = lost_sales()
-    envs, rng = (
-        make_vec(config.model_copy(update={"horizon": periods}), reward, rows),
-        np.random.default_rng(seed),
-    )
-    optimum, random = _Optimum(), 0.2 if kind == "records" else 0.0
+    envs, rng = task.make_vec(rows, horizon=periods), np.random.default_rng(seed)
+    optimum, random = task.optimum, 0.2 if kind == "records" else 0.0
+    choices = int(envs.single_action_space.n)
     observation, _ = envs.reset(seed=10_000 + rows * seed)
     seen, actions, rewards = [np.array(observation)], [], []
     for period in range(periods):
-        order = np.where(rng.random(rows) < random, rng.integers(11, size=rows), optimum.act(observation))
+        order = np.where(
+            rng.random(rows) < random, rng.integers(choices, size=rows), optimum.act(observation)
+        )
         observation, earned, _, _, info = envs.step(order)
         seen.append(np.array(observation) if period < periods - 1 else np.stack(list(info["final_obs"])))
         actions.append(order)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, lru_cache
-from importlib import import_module
 
 import numpy as np
 
 from sandbox.api import InvalidValueError, MisfitError
 from sandbox.api.types import Array
 from sandbox_diffusion.config import DenoisingConfig
+from sandbox_diffusion.user_code import code_of_user, load_function
 
 Goal = Callable[[Array], Array]
 Shape = tuple[int, int, int]
@@ -39,7 +39,7 @@ def make_goal(config: DenoisingConfig, shape: Shape) -> Goal:
 
     Raises:
         MisfitError: If the goal is for other images.
-        InvalidValueError: If a user's function is not there.
+        InvalidValueError: If a user's function is not there; the goal raises it where that function fails.
     """
     if config.goal == "digit":
         require_digits(shape, "the goal digit")
@@ -113,19 +113,17 @@ def softmax(odds: Array) -> Array:
 
 def _of_user(reference: str) -> Goal:
     """A user's function, whose results are checked."""
-    module, _, name = reference.partition(":")
-    try:
-        function = getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise InvalidValueError(f"config.goal is '{reference[:80]}', which is not there: {error}.") from error
+    function = load_function(reference, "config.goal")
 
     def goal(images: Array) -> Array:
-        values = np.asarray(function(images), float)
-        if values.shape != (len(images),) or not np.isfinite(values).all():
-            raise InvalidValueError(
-                f"{reference[:80]} gives an array of shape {values.shape} for {len(images)} images.",
-                "It must give one finite number an image.",
-            )
-        return values
+        with code_of_user(reference):
+            values = np.asarray(function(images), float)
+        if values.shape != (len(images),):
+            given = f"gives an array of shape {values.shape} for {len(images)} images"
+        elif not np.isfinite(values).all():
+            given = f"gives {values[~np.isfinite(values)][0]} for an image"
+        else:
+            return values
+        raise InvalidValueError(f"{reference[:80]} {given}.", "It must give one finite number an image.")
 
     return goal

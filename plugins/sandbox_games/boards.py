@@ -100,7 +100,15 @@ def _openspiel(match: Match, row: int) -> Drawing:
     labels = {}
     if not state.is_terminal():
         player = state.current_player()
-        labels = {a: "".join(state.action_to_string(player, a).split()) for a in state.legal_actions()}
+        labels = {a: _label(state, player, a) for a in state.legal_actions()}
     if match.plies[row]:
         labels.setdefault(int(match.history[row, match.plies[row] - 1]), "")
     return Drawing(Board((), ()), {}, labels)
+
+
+def _label(state: Any, player: int, action: int) -> str:
+    """OpenSpiel's own name of an action; its number where the board is larger than its names reach."""
+    try:
+        return "".join(state.action_to_string(player, action).split())
+    except UnicodeDecodeError:
+        return str(action)

@@ -89,10 +89,12 @@ class Writing:
             InvalidValueError: For another shape, or what are no log-probabilities.
         """
         values = np.array(log_probs, np.float64)
-        if values.shape != self.kl.shape or np.isnan(values).any():
+        if values.shape != self.kl.shape:
             raise InvalidValueError(
                 f"Log-probabilities of tokens have the shape {self.kl.shape}, not {values.shape}."
             )
+        if np.isnan(values).any():
+            raise InvalidValueError("A log-probability of a token is not a number.")
         self._declared = values
 
     def step(self, tokens: Array) -> Transition:

@@ -15,8 +15,8 @@ GENERATED = "generated:"
 SUMO_RL = "sumo-rl:"
 """Scheme of the networks that the installed sumo-rl package contains, RESCO's maps among them."""
 
-CONFIGURATION = ".sumocfg"
-"""Ending of a configuration of SUMO."""
+CONFIGURATIONS = (".sumocfg", ".sumo.cfg")
+"""Endings of a configuration of SUMO; the second one is that of its older tools."""
 
 
 def _is_sumo(simulator: str) -> bool:
@@ -207,7 +207,7 @@ class SignalConfig(BaseModel):
     @property
     def configured(self) -> bool:
         """Whether ``net`` is a configuration of SUMO."""
-        return self.net.endswith(CONFIGURATION)
+        return self.net.lower().endswith(CONFIGURATIONS)
 
 
 def has_own_network(config: SignalConfig) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sandbox.api.data import Dataset, Observations
 from sandbox.api.errors import BrokenFileError
 from sandbox.api.types import Array
+from sandbox.datasets.places import line_of, place_of
 
 
 def build(
@@ -101,11 +102,9 @@ def _require_finite(dataset: Dataset, name: str, values: Array) -> None:
         return
     wrong = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
     if wrong.any():
-        row = int(wrong.argmax())
-        per_episode = dataset.lengths + int(name.startswith("observations"))
-        episode = int(np.searchsorted(np.cumsum(per_episode), row, side="right"))
-        step = row - int(per_episode[:episode].sum())
-        raise BrokenFileError(dataset.path, f"{name} of episode {episode}, step {step} is not finite")
+        observed = name.startswith("observations")
+        place = place_of(dataset, int(wrong.argmax()), observed)
+        raise BrokenFileError(dataset.path, f"{name} of {place} is not finite")
 
 
 def _require_ends(dataset: Dataset) -> None:
@@ -120,6 +119,7 @@ def _require_ends(dataset: Dataset) -> None:
         raise BrokenFileError(
             dataset.path,
             f"episode {episode} ends at its step {step - int(dataset.starts[episode])}, before its last one",
+            line_of(dataset, step),
         )
     dataset.truncated[last] |= ~ended[last]
 
@@ -128,8 +128,7 @@ def _require_probabilities(dataset: Dataset) -> None:
     given = dataset.probabilities
     if given is not None and not (given > 0).all():
         step = int((given <= 0).argmax())
-        raise BrokenFileError(
-            dataset.path,
-            f"the probability of the action in episode {int(dataset.episode_of[step])}, step "
-            f"{step - int(dataset.starts[dataset.episode_of[step]])} is {given[step]:g}, not above 0",
-        )
+        line = line_of(dataset, step)
+        place = "" if line else f" in {place_of(dataset, step)}"
+        reason = f"the probability of the action{place} is {given[step]:g}, not above 0"
+        raise BrokenFileError(dataset.path, reason, line)

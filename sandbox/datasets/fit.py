@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from sandbox.api.errors import MisfitError
 from sandbox.api.masks import mask_size
 from sandbox.api.spaces import describe
 from sandbox.api.types import Array, Space
+from sandbox.datasets.places import place_of
 
 SLACK = 1e-5
 """How far outside a box's bounds, as a share of its width, a logged action may lie: other software rounds."""
@@ -29,8 +32,8 @@ def require_fit(dataset: Dataset, observation_space: Space, action_space: Space,
         MisfitError: Says what differs.
     """
     complaint = (
-        _observations(dataset.observations, observation_space)
-        or _actions(dataset.actions, action_space)
+        _observations(dataset, dataset.observations, observation_space)
+        or _actions(dataset, action_space)
         or _masks(dataset.masks, action_space)
     )
     if complaint:
@@ -41,7 +44,9 @@ def require_fit(dataset: Dataset, observation_space: Space, action_space: Space,
         )
 
 
-def _observations(given: Observations, space: Space, where: str = "observations") -> str | None:
+def _observations(
+    dataset: Dataset, given: Observations, space: Space, where: str = "observations"
+) -> str | None:
     if isinstance(space, spaces.Dict):
         if not isinstance(given, dict):
             return f"its {where} are arrays, those of the task have the parts {', '.join(space.spaces)}"
@@ -49,23 +54,25 @@ def _observations(given: Observations, space: Space, where: str = "observations"
             wanted = ", ".join(space.spaces)
             return f"its {where} have the parts {', '.join(given)}, those of the task {wanted}"
         complaints = (
-            _observations(given[key], part, f"{where}['{key}']") for key, part in space.spaces.items()
+            _observations(dataset, given[key], part, f"{where}['{key}']")
+            for key, part in space.spaces.items()
         )
         return next(filter(None, complaints), None)
     if isinstance(given, dict):
         return f"its {where} have the parts {', '.join(given)}, those of the task are arrays"
-    return _shape(given, space, where) or _choices(given, space, where)
+    return _shape(given, space, where) or _choices(dataset, given, space, where)
 
 
-def _actions(given: Array, space: Space) -> str | None:
-    complaint = _shape(given, space, "actions") or _choices(given, space, "actions")
+def _actions(dataset: Dataset, space: Space) -> str | None:
+    given: Any = dataset.actions
+    complaint = _shape(given, space, "actions") or _choices(dataset, given, space, "actions")
     if complaint or not isinstance(space, spaces.Box):
         return complaint
     width = np.where(np.isfinite(space.high - space.low), space.high - space.low, 0.0)
     outside = (given < space.low - SLACK * width) | (given > space.high + SLACK * width)
     if outside.any():
-        at = tuple(int(index) for index in np.argwhere(outside)[0])
-        return f"its action {given[at]:g} lies outside the task's bounds"
+        at = _first(outside)
+        return f"its action {given[at]:g} in {place_of(dataset, at[0])} lies outside the task's bounds"
     return None
 
 
@@ -87,7 +94,7 @@ def _shape(given: Array, space: Space, where: str) -> str | None:
     return None
 
 
-def _choices(given: Array, space: Space, where: str) -> str | None:
+def _choices(dataset: Dataset, given: Array, space: Space, where: str) -> str | None:
     """Whether whole numbers are among those of a discrete space."""
     if isinstance(space, spaces.Discrete):
         low, high = np.asarray(space.start), np.asarray(space.start + space.n)
@@ -97,10 +104,22 @@ def _choices(given: Array, space: Space, where: str) -> str | None:
         low, high = np.asarray(0), np.asarray(2)
     else:
         return None
+    observed = where != "actions"
     if given.dtype.kind not in "iub":
-        return f"its {where} are {given.dtype}, those of the task are whole numbers"
+        broken = given != np.floor(given) if given.dtype.kind == "f" else np.zeros(given.shape, np.bool_)
+        if not broken.any():
+            return f"its {where} are {given.dtype}, those of the task are whole numbers"
+        at = _first(broken)
+        place = place_of(dataset, at[0], observed)
+        return f"its {where} hold {given[at]:g} in {place}, those of the task are whole numbers"
     wrong = (given < low) | (given >= high)
     if wrong.any():
-        at = tuple(int(index) for index in np.argwhere(wrong)[0])
-        return f"its {where} hold {given[at]}, which is none of the task's"
+        at = _first(wrong)
+        place = place_of(dataset, at[0], observed)
+        return f"its {where} hold {given[at]} in {place}, which is none of the task's"
     return None
+
+
+def _first(wrong: NDArray[np.bool_]) -> tuple[int, ...]:
+    """Index of the first place that is true."""
+    return tuple(int(index) for index in np.argwhere(wrong)[0])

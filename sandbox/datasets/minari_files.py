@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def read_minari(path: Path) -> Dataset:
         raise MissingExtraError("Reading a Minari dataset", ["minari", "h5py"], "data") from error
     folder = data_folder(path)
     assert folder is not None
+    _require_columns(path, folder)
     source = MinariDataset(str(folder))
     episodes = list(source.iterate_episodes())
     if not episodes:
@@ -61,6 +63,26 @@ def read_minari(path: Path) -> Dataset:
         "probabilities": _info(episodes, "probability"),
     }
     return build(path, digest_of(path), columns, _facts(folder))
+
+
+COLUMNS = ("observations", "actions", "rewards", "terminations", "truncations")
+"""What every episode of a Minari dataset has."""
+
+
+def _require_columns(path: Path, folder: Path) -> None:
+    """Refuse episodes that lack a column, which Minari tells in HDF5's words alone."""
+    file = folder / "main_data.hdf5"
+    if not file.is_file():  # Minari's other formats are read by Minari
+        return
+    h5py: Any = import_module("h5py")
+    with h5py.File(file, "r") as content:
+        if not len(content):
+            raise BrokenFileError(path, "holds no episodes")
+        for name, episode in content.items():
+            missing = [column for column in COLUMNS if column not in episode]
+            if missing:
+                known = ", ".join(sorted(episode)) or "nothing"
+                raise BrokenFileError(path, f"{name} has no {' and no '.join(missing)}; it holds {known}")
 
 
 def _rows(observations: Element) -> int:

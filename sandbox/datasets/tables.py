@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -34,6 +34,7 @@ from sandbox.api.errors import BrokenFileError
 from sandbox.api.types import Array
 from sandbox.datasets.build import build
 from sandbox.datasets.digest import digest_of
+from sandbox.datasets.places import LINES
 from sandbox.scenarios.validation import validate
 from sandbox.scenarios.yaml_guard import load_file
 
@@ -109,10 +110,14 @@ def _listed(names: Names) -> list[str]:
 
 def _rows(path: Path, mapped: Mapped) -> Iterator[_Row]:
     names, actions = _columns(mapped), _listed(mapped.action)
+    flags = [name for name in (mapped.terminated, mapped.truncated) if name is not None]
     seen = {name for name in names if name not in {*actions, *_after(mapped)}}
     for line, record in _records(path, [mapped.episode, mapped.step, *names]):
         acts = any(_given(record[name]) for name in actions)
         values = {name: _number(path, line, name, record[name]) for name in names if acts or name in seen}
+        for name in flags:
+            if values.get(name, 0) not in (0, 1):
+                raise BrokenFileError(path, f"{name} is {values[name]:g}, neither 0 nor 1", line)
         step = _number(path, line, mapped.step, record[mapped.step])
         if not _given(record[mapped.episode]):
             raise BrokenFileError(path, f"{mapped.episode} is empty", line)
@@ -133,8 +138,8 @@ def _number(path: Path, line: int, name: str, value: object) -> float:
     text = str(value).strip() if value is not None else ""
     words = {"true": 1.0, "false": 0.0}
     try:
-        number = words[text.lower()] if text.lower() in words else float(text)
-    except ValueError:
+        number = words[text.lower()] if text.lower() in words else float(text.replace("_", "x"))
+    except ValueError:  # which Python's 1_000 is as well
         reason = f"{name} is '{text[:40]}', not a number" if text else f"{name} is empty"
         raise BrokenFileError(path, reason, line) from None
     if not math.isfinite(number):
@@ -153,6 +158,8 @@ def _records(path: Path, names: Sequence[str]) -> Iterator[tuple[int, Mapping[st
         return
     with path.open(newline="", encoding="utf-8-sig") as stream:
         head = stream.readline()
+        if not head:
+            raise BrokenFileError(path, "is empty")
         delimiter = max(",;\t", key=head.count)
         header = [name.strip() for name in next(csv.reader([head], delimiter=delimiter), [])]
         _require_columns(path, names, header)
@@ -166,7 +173,10 @@ def _records(path: Path, names: Sequence[str]) -> Iterator[tuple[int, Mapping[st
             yield line, dict(zip(header, cells, strict=True))
 
 
-def _require_columns(path: Path, names: Iterable[str], header: Sequence[str]) -> None:
+def _require_columns(path: Path, names: Sequence[str], header: Sequence[str]) -> None:
+    twice = [name for name in names if header.count(name) > 1]
+    if twice:
+        raise BrokenFileError(path, f"has the column {twice[0]} {header.count(twice[0])} times", 1)
     missing = [name for name in dict.fromkeys(names) if name not in header]
     if missing:
         known = ", ".join(header[:20]) or "nothing"
@@ -212,8 +222,12 @@ def _dataset(path: Path, mapped: Mapped, episodes: list[tuple[list[_Row], _Row |
         "lengths": np.array([len(rows) for rows, _ in episodes]),
         "probabilities": None if mapped.probability is None else _array(steps, mapped.probability),
     }
-    names = observation if isinstance(observation, list) else []
-    return build(path, digest_of(path), columns, {"agent": path.stem, "columns": names})
+    facts = {
+        "agent": path.stem,
+        "columns": observation if isinstance(observation, list) else [],
+        LINES: {"steps": [row.line for row in steps], "observations": [row.line for row in seen]},
+    }
+    return build(path, digest_of(path), columns, facts)
 
 
 def _array(rows: list[_Row], names: Names) -> Array:

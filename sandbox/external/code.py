@@ -15,7 +15,7 @@ def loaded(reference: Callable[..., Any] | str, what: str) -> Callable[..., Any]
     Whether the module may be imported has been checked when the scenario was read.
 
     Raises:
-        InvalidValueError: If it does not exist or is no function.
+        InvalidValueError: If it does not exist, is no function, or its module cannot be imported.
     """
     if not isinstance(reference, str):
         return reference
@@ -29,6 +29,10 @@ def loaded(reference: Callable[..., Any] | str, what: str) -> Callable[..., Any]
         raise InvalidValueError(
             f"{what} '{reference}' cannot be loaded: {first_line(error)}.",
             f"pip install {missing}" if missing and missing != module else "",
+        ) from error
+    except Exception as error:  # what a module does when it is imported raises anything
+        raise InvalidValueError(
+            f"{what} '{reference}' cannot be loaded: {type(error).__name__}: {first_line(error)}."
         ) from error
     if not callable(function):
         raise InvalidValueError(f"{what} '{reference}' is a {type(function).__name__}, not a function.")

@@ -208,6 +208,10 @@ def _maker(module: str, attribute: str) -> Callable[..., AnyEnv] | None:
         found: Any = importlib.import_module(module)
     except ImportError:
         return None  # Gymnasium says what is missing
+    except Exception as error:  # what a module does when it is imported raises anything
+        raise InvalidValueError(
+            f"gym:{module} cannot be imported: {type(error).__name__}: {first_line(error)}."
+        ) from error
     for part in attribute.split("."):
         found = getattr(found, part, None)
     return found if callable(found) else None

@@ -14,6 +14,7 @@ from sandbox.api.data import Dataset, take_rows
 from sandbox.api.errors import MisfitError
 from sandbox.api.policy import Policy
 from sandbox.api.types import Array, Space
+from sandbox.datasets.places import LINES
 from sandbox.improvement.checks import columns
 from sandbox.improvement.estimators import Decisions
 from sandbox.statistics.linear_q import Steps
@@ -98,4 +99,5 @@ def episodes_of(dataset: Dataset, chosen: Sequence[int] | NDArray[np.int64]) -> 
         lengths=dataset.lengths[np.asarray(chosen)],
         masks=None if dataset.masks is None else dataset.masks[seen],
         probabilities=None if dataset.probabilities is None else dataset.probabilities[steps],
+        facts={name: fact for name, fact in dataset.facts.items() if name != LINES},
     )

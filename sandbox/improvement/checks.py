@@ -14,6 +14,7 @@ from scipy import stats
 from sandbox.api.data import Dataset
 from sandbox.api.errors import BrokenFileError
 from sandbox.api.types import Array, Space
+from sandbox.datasets.places import line_of, place_of
 
 MIN_EPISODES = 20
 """Fewer cannot be split into a part to learn from and one to judge by."""
@@ -53,15 +54,15 @@ def require_sound(dataset: Dataset, action_space: Space, bounds: Space, referenc
         reference: Of the scenario.
 
     Raises:
-        BrokenFileError: One sentence.
+        BrokenFileError: One sentence; names the line where a table has one row that is wrong.
     """
-    complaint = (
-        _probabilities(dataset, action_space)
-        or _size(dataset)
-        or _bounds(dataset, bounds)
-        or _units(dataset, reference)
-        or _drift(dataset)
-    )
+    _require_probabilities(dataset, action_space)
+    _refuse(dataset, _size(dataset))
+    _require_bounds(dataset, bounds)
+    _refuse(dataset, _units(dataset, reference) or _drift(dataset))
+
+
+def _refuse(dataset: Dataset, complaint: str | None) -> None:
     if complaint:
         raise BrokenFileError(dataset.path, complaint)
 
@@ -86,17 +87,20 @@ def _numbered(name: str, values: Array) -> Iterator[tuple[str, Reals]]:
         yield f"{name}[{place}]" if flat.shape[1] > 1 else name, flat[:, place]
 
 
-def _probabilities(dataset: Dataset, action_space: Space) -> str | None:
+def _require_probabilities(dataset: Dataset, action_space: Space) -> None:
     given = dataset.probabilities
     if given is None:
-        return (
+        raise BrokenFileError(
+            dataset.path,
             "holds no probabilities of its actions, without which it does not tell what another policy "
-            "would have earned"
+            "would have earned",
         )
     if not isinstance(action_space, gym.spaces.Box) and (given > 1).any():
         step = int((given > 1).argmax())
-        return f"{_where(dataset, step)} has an action of probability {given[step]:g}, above 1"
-    return None
+        line = line_of(dataset, step)
+        place = "" if line else f" in {place_of(dataset, step)}"
+        reason = f"the probability of the action{place} is {given[step]:g}, above 1"
+        raise BrokenFileError(dataset.path, reason, line)
 
 
 def _size(dataset: Dataset) -> str | None:
@@ -105,16 +109,17 @@ def _size(dataset: Dataset) -> str | None:
     return None
 
 
-def _bounds(dataset: Dataset, space: Space) -> str | None:
+def _require_bounds(dataset: Dataset, space: Space) -> None:
     for name, values, low, high in _bounded(dataset, space):
         width = high - low if np.isfinite(high - low) else max(abs(x) for x in (low, high) if np.isfinite(x))
         outside = (values < low - SLACK * width) | (values > high + SLACK * width)
         if outside.any():
-            return (
-                f"{name} is {values[outside.argmax()]:g}, outside the task's {low:g} to {high:g}: "
-                "is it in another unit?"
+            row = int(outside.argmax())
+            raise BrokenFileError(
+                dataset.path,
+                f"{name} is {values[row]:g}, outside the task's {low:g} to {high:g}: is it in another unit?",
+                line_of(dataset, row, observed=True),
             )
-    return None
 
 
 def _bounded(dataset: Dataset, space: Space) -> Iterator[tuple[str, Reals, float, float]]:
@@ -190,8 +195,3 @@ def _drift(dataset: Dataset) -> str | None:
                 "process"
             )
     return None
-
-
-def _where(dataset: Dataset, step: int) -> str:
-    episode = int(dataset.episode_of[step])
-    return f"episode {episode}, step {step - int(dataset.starts[episode])}"

@@ -57,14 +57,20 @@ def explain(error: ValidationError, model: type[BaseModel], what: str, path: Pat
     elif problem["type"] == "missing":
         sentence = f"the key '{shorten(key)}' is missing"
     elif not keys:
-        sentence = problem["msg"].removeprefix("Value error, ")
+        shape = _SHAPES.get(problem["type"])
+        sentence = f"is {shorten(repr(problem['input']))}: {shape}" if shape else _reason(problem)
     else:
-        reason = _SHAPES.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+        reason = _SHAPES.get(problem["type"], _reason(problem))
         sentence = f"'{shorten(key)}' is {shorten(repr(problem['input']))}: {reason[0].lower()}{reason[1:]}"
         hint = _allowed(model, keys)
     if path is not None:
         return BrokenFileError(path, sentence, line_of(path, keys), hint)
     return InvalidValueError(f"In {what}: {sentence}.", hint)
+
+
+def _reason(problem: Any) -> str:
+    """Pydantic's own words of a complaint."""
+    return str(problem["msg"]).removeprefix("Value error, ")
 
 
 def line_of(path: Path, keys: list[str]) -> int | None:

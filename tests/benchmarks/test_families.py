@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from benchmarks.families import tables
+from benchmarks.course_systems import __main__ as systems
+from benchmarks.families import __main__ as families
+from benchmarks.families import same_task, tables
+from benchmarks.families._known import known_tasks
 from benchmarks.families._lost_sales import solved
 
 
@@ -19,3 +22,53 @@ def test_gaps_are_of_the_greedy_policy_and_shrink():
     best, _ = solved()
     early, late = tables._gaps("sarsa", 0, [128, 8_000], best)
     assert 0 <= late < early
+
+
+OPTIMA = {"lost-sales-1": 4.0407, "lost-sales-2": 4.3953, "s-S": 8.0341, "perishable": 14.9544}
+"""Zipkin 2008 has 4.04 and 4.40; Snyder & Shen 2019, Example 4.7, 8.03; De Moor et al. 2022 14.952 with a
+discount."""
+
+
+@pytest.mark.parametrize("name", known_tasks())
+def test_every_task_has_an_exact_optimum_that_its_own_policy_reaches(name):
+    task = known_tasks()[name]
+    best, rounds = task.solved
+    assert best == pytest.approx(OPTIMA[name], abs=5e-5)
+    assert rounds["value-iteration"][-1] == pytest.approx(best, abs=1e-5)
+    assert task.gap(task.optimum) == pytest.approx(0, abs=1e-4)
+
+    class Never:
+        def act(self, observation):
+            return np.zeros(len(observation), np.int64)
+
+    assert task.gap(Never()) > 1
+
+
+@pytest.mark.parametrize(("name", "algorithm"), [("s-S", "sarsa"), ("perishable", "bc")])
+def test_cells_of_another_task_are_measured_and_kept_apart(name, algorithm, tmp_path, capsys):
+    arguments = ["--task", name, "--only", algorithm, "--seeds", "1", "--seconds", "1"]
+    assert same_task.main([*arguments, "--store", str(tmp_path)]) == 0
+    assert [path.name for path in (tmp_path / name).iterdir()] == [f"{algorithm}-0.json"]
+    shown = capsys.readouterr().err
+    assert "| policy-iteration | none: " in shown
+    assert f"| {algorithm} | " in shown
+
+
+@pytest.mark.parametrize(("package", "names"), [(families, families.TABLES), (systems, systems.SYSTEMS)])
+def test_without_a_name_every_table_is_made(package, names, monkeypatch):
+    made = []
+
+    class Table:
+        def __init__(self, module):
+            self.module = module
+
+        def main(self, arguments):
+            made.append((self.module.rpartition(".")[2].replace("_", "-"), arguments))
+            return 0
+
+    monkeypatch.setattr(package, "import_module", Table)
+    assert package.main([]) == 0
+    assert made == [(name, []) for name in names]
+    assert package.main([names[0], "--seeds", "1"]) == 0
+    assert made[-1] == (names[0], ["--seeds", "1"])
+    assert package.main(["no-such-table"]) == 2

@@ -46,6 +46,7 @@ def test_a_log_with_exploration_gives_a_run_that_eval_opens(sandbox, log):
         (("--algo", "decision-transformer"), "only policies of what is seen now are judged"),
         (("--gamma", 1.5), "gamma must lie between 0 and 1"),
         (("--mapping", "map.yaml"), "A mapping belongs to a table"),
+        (("--level", "1.5"), "the level in 0.5 to 1"),
     ],
 )
 def test_what_cannot_be_done_exits_with_2(sandbox, log, options, message):

@@ -56,4 +56,20 @@ def shown_commands() -> list[Shown]:
     return list(found.values())
 
 
+SENTENCE = re.compile(r"(?<!`)`sandbox ([^`]+)`(?!`)")
+
+
+def sentence_commands() -> list[Shown]:
+    """Every whole command in a sentence, once, with numbers for N and SEED."""
+    known: dict[tuple[str, ...], Shown] = {}
+    for page in PAGES:
+        for text in SENTENCE.findall(FENCE.sub("", page.read_text())):
+            words = tuple("1" if word in ("N", "SEED") else word for word in shlex.split(text))
+            named = "--set" in words or "--scenario" in words or "--algo" in words
+            if named and not any("…" in word or word.endswith("/ROBOT") for word in words):
+                known.setdefault(words, Shown(page, words))
+    return list(known.values())
+
+
 COMMANDS = shown_commands()
+SENTENCES = sentence_commands()

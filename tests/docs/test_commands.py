@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from commands import COMMANDS, ROOT, Shown
+from commands import COMMANDS, ROOT, SENTENCES, Shown
 
 from sandbox.api.errors import SandboxError
 from sandbox.cli.main import app
@@ -40,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("shown", COMMANDS, ids=ids)
+@pytest.mark.parametrize("shown", [*COMMANDS, *SENTENCES], ids=ids)
 def test_a_shown_command_has_the_options_that_it_names(shown: Shown) -> None:
     group = typer.main.get_command(app)
     context = typer.Context(group)
@@ -72,7 +72,7 @@ def scenario_of(shown: Shown) -> ResolvedScenario | None:
     return load_scenario(name, changes, shown.options("--reward"))
 
 
-@pytest.mark.parametrize("shown", [one for one in COMMANDS if one.words[0] in VERBS], ids=ids)
+@pytest.mark.parametrize("shown", [one for one in [*COMMANDS, *SENTENCES] if one.words[0] in VERBS], ids=ids)
 def test_a_shown_command_names_what_there_is(shown: Shown) -> None:
     scenario = scenario_of(shown)
     known = registry()

@@ -75,12 +75,17 @@ class Denoiser(nn.Module):
         """The noise that the network sees in images, shape ``(n, d)``; arguments as in `forward`."""
         return self._split(image, step)[1]
 
+    def predicted(self, image: Tensor, step: Tensor) -> Tensor:
+        """What the network itself says of images, shape ``(n, d)``; arguments as in `forward`."""
+        output: Any = self.network(image.view(-1, *self.shape), self.timesteps[step])
+        output = output[0] if isinstance(output, tuple) else getattr(output, "sample", output)
+        flat: Tensor = output.flatten(1)
+        return flat
+
     def _split(self, image: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         """Clean image and noise that the network takes the image to be made of."""
         keep, spread = self._scales[step][:, 0:1], self._scales[step][:, 1:2]
-        output: Any = self.network(image.view(-1, *self.shape), self.timesteps[step])
-        output = output[0] if isinstance(output, tuple) else getattr(output, "sample", output)
-        predicted: Tensor = output.flatten(1)
+        predicted = self.predicted(image, step)
         if self.prediction == "sample":
             return predicted, (image - keep * predicted) / spread
         if self.prediction == "v_prediction":

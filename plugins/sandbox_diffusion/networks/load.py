@@ -18,6 +18,7 @@ from sandbox_diffusion.digits import DATA
 from sandbox_diffusion.networks.denoiser import Denoiser, Prediction, ReferenceMeans
 from sandbox_diffusion.networks.layers import DigitDenoiser, JudgeClassifier, RewardClassifier
 from sandbox_diffusion.schedule import linear_signal, make_schedule
+from sandbox_diffusion.user_code import code_of_user, load_function
 
 if TYPE_CHECKING:
     from sandbox_diffusion.config import DenoisingConfig
@@ -31,7 +32,8 @@ def make_denoiser(config: DenoisingConfig) -> Denoiser:
 
     Raises:
         BrokenFileError: If the model's files cannot be read.
-        InvalidValueError: If a user's function makes something else, or there are fewer levels than steps.
+        InvalidValueError: If a user's function fails or makes something else, if its network does not fit, or
+            if there are fewer levels than steps.
         MissingExtraError: Without diffusers, where its files are named.
     """
     prediction: Prediction = "epsilon"
@@ -43,8 +45,9 @@ def make_denoiser(config: DenoisingConfig) -> Denoiser:
         shape: tuple[int, ...] = DigitDenoiser.image_shape
     elif _names_code(config.model):
         network = _call(config.model)
-        shape = tuple(getattr(network, "image_shape", ()))
-        signal = np.asarray(getattr(network, "alphas_cumprod", signal), float)
+        with code_of_user(config.model):
+            shape = tuple(map(int, getattr(network, "image_shape", ())))
+            signal = np.asarray(getattr(network, "alphas_cumprod", signal), float)
     else:
         network, shape, process = _diffusers(Path(config.model))
         signal = np.asarray(process.alphas_cumprod, float)
@@ -59,8 +62,37 @@ def make_denoiser(config: DenoisingConfig) -> Denoiser:
         raise InvalidValueError(
             f"The model {config.model} knows {len(signal)} noise levels, but config.steps is {config.steps}."
         )
+    _require_falling(signal, config.model)
     schedule = make_schedule(signal, config.steps, config.eta, config.sigma_floor)
-    return Denoiser(network.eval(), schedule, (shape[0], shape[1], shape[2]), prediction, clip)
+    denoiser = Denoiser(network.eval(), schedule, (shape[0], shape[1], shape[2]), prediction, clip)
+    if config.model:
+        _try_out(denoiser, config.model)
+    return denoiser
+
+
+def _require_falling(signal: Array, model: str) -> None:
+    """Refuse noise levels that are none."""
+    if signal.ndim != 1 or not ((signal >= 0) & (signal <= 1)).all() or (np.diff(signal) > 0).any():
+        raise InvalidValueError(
+            f"The noise levels of the model {model} are none.",
+            "alphas_cumprod must be numbers from 0 to 1 that never rise, one a level.",
+        )
+
+
+def _try_out(denoiser: Denoiser, model: str) -> None:
+    """Ask a user's network once, so that one which does not fit is refused before anything begins."""
+    image = torch.zeros(1, *denoiser.shape)
+    with code_of_user(model), torch.inference_mode():
+        seen: Any = denoiser.predicted(image.flatten(1), torch.zeros(1, dtype=torch.int64))
+        shape = tuple(seen.shape)
+        finite = bool(torch.isfinite(seen).all())
+    if shape != (1, image.numel()):
+        raise InvalidValueError(
+            f"The model {model} gives {shape[-1]} numbers for an image of {image.numel()}.",
+            "It must predict noise of the shape of the image.",
+        )
+    if not finite:
+        raise InvalidValueError(f"The model {model} predicts numbers that are not finite.")
 
 
 def fine_tuned(config: DenoisingConfig) -> Denoiser:
@@ -132,13 +164,9 @@ def _names_code(model: str) -> bool:
 
 def _call(reference_: str) -> nn.Module:
     """What a user's function makes, which the user has named on the command line."""
-    module, _, name = reference_.partition(":")
-    try:
-        made = getattr(import_module(module), name)()
-    except (ImportError, AttributeError) as error:
-        raise InvalidValueError(
-            f"config.model is '{reference_[:80]}', which is not there: {error}."
-        ) from error
+    make = load_function(reference_, "config.model")
+    with code_of_user(reference_):
+        made = make()
     if not isinstance(made, nn.Module):
         raise InvalidValueError(
             f"{reference_[:80]}() gives a {type(made).__name__}.",
@@ -160,7 +188,13 @@ def _diffusers(weights: Path) -> tuple[nn.Module, tuple[int, ...], Any]:
         raise MissingExtraError("A model of diffusers", ["diffusers"], "diffusion") from error
     folder = weights.parent
     try:
-        network = diffusers.UNet2DModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+        network, loading = diffusers.UNet2DModel.from_pretrained(
+            folder,
+            use_safetensors=True,
+            local_files_only=True,
+            low_cpu_mem_usage=False,
+            output_loading_info=True,
+        )
         scheduler = folder.parent / "scheduler"
         if (scheduler / "scheduler_config.json").is_file():
             # The process is told by the levels alone; which sampler the pipeline prefers does not matter.
@@ -170,6 +204,9 @@ def _diffusers(weights: Path) -> tuple[nn.Module, tuple[int, ...], Any]:
             process = diffusers.DDPMScheduler()
     except (OSError, ValueError, TypeError, RuntimeError, KeyError, NotImplementedError) as error:
         raise BrokenFileError(weights, f"cannot be read as a UNet2DModel of diffusers: {error}") from error
+    if loading["missing_keys"]:  # diffusers would go on with random numbers in their place
+        missing = sorted(loading["missing_keys"])
+        raise BrokenFileError(weights, f"lacks {len(missing)} of the network's tensors, such as {missing[0]}")
     size = network.config.sample_size
     if network.config.class_embed_type is not None or network.config.num_class_embeds is not None:
         raise BrokenFileError(weights, "is a model with classes; only unconditional ones are taken")

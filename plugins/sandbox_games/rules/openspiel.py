@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.api import InvalidValueError, ObservationField
+from sandbox.api import InvalidValueError, ObservationField, UnknownNameError
 from sandbox.api.game import Status, Symmetry
 
 
@@ -29,7 +29,8 @@ class OpenSpielGame:
         text: Name and parameters as OpenSpiel takes them, such as ``breakthrough(rows=5,columns=5)``.
 
     Raises:
-        InvalidValueError: For a game that is not there, or not of this kind.
+        UnknownNameError: For a game that is not there.
+        InvalidValueError: For one that cannot be made, or is not of this kind.
     """
 
     def __init__(self, text: str) -> None:
@@ -121,15 +122,19 @@ def load(text: str) -> Any:
     """A game of OpenSpiel's.
 
     Raises:
-        InvalidValueError: If there is none, or it is not for two that take turns and see everything.
+        UnknownNameError: If there is none.
+        InvalidValueError: If it cannot be made, or is not for two that take turns and see everything.
     """
     import pyspiel
 
+    name, known = text.partition("(")[0].strip(), pyspiel.registered_names()
+    if name not in known:  # OpenSpiel would print all of them
+        raise UnknownNameError("game of OpenSpiel", name, known)
     try:
         rules = pyspiel.load_game(text)
     except Exception as error:
         first = (str(error).splitlines() or [""])[0]
-        raise InvalidValueError(f"OpenSpiel knows no game '{text[:80]}': {first}") from error
+        raise InvalidValueError(f"OpenSpiel cannot make the game '{text[:80]}': {first}") from error
     kind = rules.get_type()
     fits = {
         "it is not for two": rules.num_players() == 2,
@@ -139,6 +144,7 @@ def load(text: str) -> Any:
         == pyspiel.GameType.Information.PERFECT_INFORMATION,
         "one's gain is not the other's loss": kind.utility == pyspiel.GameType.Utility.ZERO_SUM,
         "OpenSpiel gives no numbers for what is seen": kind.provides_observation_tensor,
+        "it has no moves": rules.num_distinct_actions() > 0,
     }
     wrong = [reason for reason, fine in fits.items() if not fine]
     if wrong:

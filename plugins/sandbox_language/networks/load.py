@@ -110,22 +110,38 @@ def read_network(weights: Path) -> Any:
         MissingExtraError: Without transformers.
     """
     transformers = _transformers()
+    network: Any
     try:
-        network: Any = transformers.AutoModelForCausalLM.from_pretrained(
+        network, loading = transformers.AutoModelForCausalLM.from_pretrained(
             weights.parent,
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
             dtype=torch.float32,
+            output_loading_info=True,
         )
     except Exception as error:  # transformers raises many kinds, those of its configs' checks included
         raise BrokenFileError(
             weights.parent, f"cannot be read as a causal language model: {error}"
         ) from error
+    _require_whole(network, sorted(loading["missing_keys"]), weights)
     for module in network.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
     return network.eval()
+
+
+def _require_whole(network: Any, missing: list[str], weights: Path) -> None:
+    """Refuse weights with gaps, which transformers fills with random numbers, and with what is no number."""
+    if missing:
+        raise BrokenFileError(
+            weights,
+            f"lacks {len(missing)} of the model's tensors, such as {missing[0]}",
+            hint="Take the config.json that belongs to the weights.",
+        )
+    for name, tensor in network.named_parameters():
+        if not torch.isfinite(tensor).all():
+            raise BrokenFileError(weights, f"its tensor {name} holds numbers that are not finite")
 
 
 def _transformers() -> Any:
@@ -164,9 +180,11 @@ def _end_token(folder: Path, network: Any) -> int | None:
             raise BrokenFileError(path, f"cannot be read: {error}") from error
     if isinstance(end, list):
         end = end[0] if end else None
-    if end is not None and not 0 <= int(end) < network.config.vocab_size:
-        raise BrokenFileError(folder, f"its end token {end} is not in its vocabulary")
-    return None if end is None else int(end)
+    if end is None:
+        return None
+    if not isinstance(end, int) or not 0 <= end < network.config.vocab_size:
+        raise BrokenFileError(folder, f"its end token {str(end)[:40]} is not in its vocabulary")
+    return end
 
 
 def _prompt(tokenizer: Any, prompt: str, network: Any) -> list[int]:
@@ -179,13 +197,16 @@ def _prompt(tokenizer: Any, prompt: str, network: Any) -> list[int]:
         raise InvalidValueError(
             f"The prompt {prompt[:40]!r} has no token, and the model no token to begin with."
         )
-    if max(tokens) >= network.config.vocab_size:
+    _require_known(tokens, prompt, network)
+    return tokens
+
+
+def _require_known(tokens: list[int], text: str, network: Any) -> None:
+    if max(tokens, default=0) >= network.config.vocab_size:
         raise InvalidValueError(
-            f"The prompt {prompt[:40]!r} has token {max(tokens)}, but the model has "
-            f"{network.config.vocab_size}.",
+            f"The text {text[:40]!r} has token {max(tokens)}, but the model has {network.config.vocab_size}.",
             "Take the tokenizer.json that belongs to the model.",
         )
-    return tokens
 
 
 def encode(model: LanguageModel, comparisons: list[Comparison]) -> Pairs:
@@ -197,6 +218,7 @@ def encode(model: LanguageModel, comparisons: list[Comparison]) -> Pairs:
         starts.append(len(prompt))
         for name, text in (("chosen", pair.chosen), ("rejected", pair.rejected)):
             tokens = list(model.tokenizer.encode(text, add_special_tokens=False).ids)
+            _require_known(tokens, text, model.network)
             ended = tokens if model.end is None else [*tokens, model.end]
             windows[name].append(_window([*prompt, *ended], model))
     return Pairs(np.stack(windows["chosen"]), np.stack(windows["rejected"]), np.array(starts))

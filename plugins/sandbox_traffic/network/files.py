@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from sandbox.api import BrokenFileError, InvalidValueError, MissingExtraError
 from sandbox_traffic.config import GENERATED, SUMO_RL, SignalConfig
 from sandbox_traffic.network.flows import MAX_VEHICLES, departing
-from sandbox_traffic.sumo.configuration import Configuration, read_configuration
+from sandbox_traffic.sumo.configuration import NUMBERS, Configuration, read_configuration
 from sandbox_traffic.sumo.demand_scan import DemandScan, scan_demand
 from sandbox_traffic.sumo.safety import check_routes_file
 
@@ -38,7 +40,8 @@ def expanded(config: SignalConfig) -> SignalConfig:
     begins with them unless ``begin`` is given, and ends with them at the latest.
 
     Raises:
-        BrokenFileError: As `read_configuration`.
+        BrokenFileError: As `read_configuration`, and for a number that no scenario may have; names the
+            option.
         InvalidValueError: If the file has no routes and none are given, or the episode lies outside its
             hours.
     """
@@ -66,7 +69,37 @@ def expanded(config: SignalConfig) -> SignalConfig:
             changes[name] = option
     if content.scale is not None:
         changes["demand"] = config.demand * content.scale
-    return type(config).model_validate(config.model_dump() | changes)
+    try:
+        return type(config).model_validate(config.model_dump() | changes)
+    except ValidationError as error:
+        raise _refused(path, content, changes, error) from None
+
+
+FIELDS = {name: name for name, _ in NUMBERS.values()} | {
+    "duration": "end",
+    "sumo_seed": "seed",
+    "demand": "scale",
+}
+"""Parameters that a configuration's numbers decide, and the field of `Configuration` behind each."""
+
+
+def _refused(
+    path: Path, content: Configuration, changes: dict[str, Any], error: ValidationError
+) -> BrokenFileError:
+    """A number of a configuration that no scenario may have, by the option and the line that give it."""
+    problem = error.errors(include_url=False)[0]
+    reason = str(problem["msg"]).removeprefix("Value error, ")
+    named = [name for name in changes if name in FIELDS and name in (*problem["loc"], *reason.split())]
+    if not named:
+        return BrokenFileError(path, f"cannot be taken over: {reason[0].lower()}{reason[1:]}.")
+    name = named[0]
+    option = next(option for option, (known, _) in NUMBERS.items() if known == FIELDS[name])
+    return BrokenFileError(
+        path,
+        f"{option} gives {name} = {changes[name]:g}: {reason[0].lower()}{reason[1:]}.",
+        content.lines.get(FIELDS[name]),
+        "Change it." if name == "duration" else f"Change it, or set config.{name} beside the file.",
+    )
 
 
 def find_file(name: str) -> Path:

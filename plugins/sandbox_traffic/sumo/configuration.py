@@ -8,8 +8,9 @@ would not be the user's.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -39,14 +40,14 @@ REPORTS = (
     "print-options", "xml-validation", "gui-settings-file", "start", "quit-on-end", "delay", "language",
     "write-license", "tracker-interval", "breakpoints", "demo", "registry-viewport", "window", "game",
     "summary", "tripinfo", "fcd", "netstate", "vehroute", "statistic", "duration-log", "message-log",
-    "error-log",
+    "error-log", "aggregate-warnings", "emergencydecel.warning-threshold", "remote-port", "num-clients",
 )  # fmt: skip
 """Options with one of these names, or a name that begins with it and goes on after - or ., only report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What a configuration says; None where it says nothing.
+    """What a configuration says; None where it says nothing, or what SUMO takes for nothing.
 
     Attributes:
         net: Network file.
@@ -59,6 +60,7 @@ class Configuration:
         junction_blockers: See `SignalConfig.junction_blockers`, s.
         lateral_resolution: Width of sublanes, m.
         options: Further options, as `SignalConfig.options` has them.
+        lines: Where each option with a number stands, by its field.
     """
 
     net: Path
@@ -73,6 +75,7 @@ class Configuration:
     junction_blockers: float | None = None
     lateral_resolution: float | None = None
     options: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict)
 
 
 NUMBERS: dict[str, tuple[str, Callable[[str], float]]] = {
@@ -86,6 +89,9 @@ NUMBERS: dict[str, tuple[str, Callable[[str], float]]] = {
     "lateral-resolution": ("lateral_resolution", float),
 }
 """Field of `Configuration` and reader of each option that is a number."""
+
+OFF_BELOW_ZERO = frozenset({"junction_blockers", "lateral_resolution"})
+"""Fields that a negative number switches off, as SUMO writes its defaults into a template."""
 
 
 def read_configuration(path: Path) -> Configuration:
@@ -102,16 +108,16 @@ def read_configuration(path: Path) -> Configuration:
 def _read(path: Path, stamp: tuple[int, int]) -> Configuration:
     files: dict[str, tuple[Path, ...]] = {}
     numbers: dict[str, Any] = {}
+    lines: dict[str, int] = {}
     further: list[str] = []
     for option, value, line in _options(path):
         if option in ("net-file", "route-files", "additional-files"):
             files[option] = tuple(_beside(path, part, line) for part in value.replace(",", " ").split())
         elif option in NUMBERS:
-            name, read = NUMBERS[option]
-            try:
-                numbers[name] = read(value)
-            except ValueError:
-                raise BrokenFileError(path, f"{option} is '{value[:80]}', no number.", line) from None
+            name, _ = NUMBERS[option]
+            number = _number(path, option, value, line)
+            numbers[name] = None if name in OFF_BELOW_ZERO and number < 0 else number
+            lines[name] = line
         elif option in SUMO_OPTIONS:
             if not OPTION_VALUE.fullmatch(value):
                 raise BrokenFileError(path, f"{option} is '{value[:80]}'.", line)
@@ -131,7 +137,19 @@ def _read(path: Path, stamp: tuple[int, int]) -> Configuration:
         files.get("additional-files", ()),
         **numbers,
         options=" ".join(further),
+        lines=lines,
     )
+
+
+def _number(path: Path, option: str, value: str, line: int) -> float:
+    _, read = NUMBERS[option]
+    try:
+        number = read(value)
+    except ValueError:
+        raise BrokenFileError(path, f"{option} is '{value[:80]}', no number.", line) from None
+    if not math.isfinite(number):
+        raise BrokenFileError(path, f"{option} is {value[:80]}, not finite.", line)
+    return number
 
 
 def _options(path: Path) -> list[tuple[str, str, int]]:

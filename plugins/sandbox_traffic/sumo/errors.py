@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from sandbox.api import BrokenFileError, RunFailedError
@@ -26,6 +27,10 @@ HINTS = (
         ("no valid route",),
         "The route cannot be driven on this network; SUMO's duarouter finds routes between edges.",
     ),
+    (
+        ("with id '", "already exists"),
+        "Vehicles that are on the way at the same time need different ids; give one of them another.",
+    ),
     (("edge '", "not known"), "The demand seems to belong to another network: check config.net."),
 )
 """Parts of SUMO's messages, and what to do."""
@@ -42,11 +47,10 @@ def explain(text: str, spec: SimulationSpec, routes: str) -> BrokenFileError | R
     hint = _hint(text)
     files = [path for path in routes.split(",") if path]
     for kind in ("trip", "vehicle", "flow", "route", "person"):
-        _, marker, rest = text.partition(f"{kind} '")
-        if not marker:
+        named = re.search(rf"\b{kind}(?: with id)? '([^']*)'", text, re.IGNORECASE)
+        if not named:
             continue
-        name = rest.split("'")[0]
-        lines = {path: line_of(Path(path), kind, name) for path in files}
+        lines = {path: _line_of(Path(path), kind, named[1]) for path in files}
         path = next((path for path, line in lines.items() if line is not None), routes)
         return BrokenFileError(path, f"SUMO says: {text}", lines.get(path), hint)
     for copy, original in spec.additional:
@@ -58,6 +62,15 @@ def explain(text: str, spec: SimulationSpec, routes: str) -> BrokenFileError | R
     return RunFailedError(
         f"SUMO stopped: {text}", hint or f"The network was {spec.net}, the demand {routes}."
     )
+
+
+def _line_of(path: Path, kind: str, name: str) -> int | None:
+    """Line of an element; what SUMO calls a vehicle may stand in the file as a trip, or be one of a flow."""
+    elements = [(kind, name)]
+    if kind in ("trip", "vehicle"):
+        elements += [("trip", name), ("vehicle", name), ("flow", name.rpartition(".")[0])]
+    lines = (line_of(path, element, known) for element, known in elements if known)
+    return next((line for line in lines if line is not None), None)
 
 
 def _hint(text: str) -> str:

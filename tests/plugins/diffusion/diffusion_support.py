@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -51,6 +52,70 @@ def tiny_unet() -> TinyUNet:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return TinyUNet()
+
+
+class Square(nn.Module):
+    """Says of an image of a digit what it is told to."""
+
+    image_shape: Any = (1, 8, 8)
+
+    def __init__(self, say: Any) -> None:
+        super().__init__()
+        self.say = say
+
+    def forward(self, image: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+        return self.say(image)
+
+
+def halved() -> Square:
+    """Half of the image."""
+    return Square(lambda image: image[:, :, :4])
+
+
+def undefined_net() -> Square:
+    """NaN."""
+    return Square(lambda image: image * float("nan"))
+
+
+def unsound() -> Square:
+    """An exception."""
+
+    def fail(image: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("inside the network")
+
+    return Square(fail)
+
+
+def rising() -> Square:
+    """Noise levels that are none."""
+    net = Square(lambda image: image)
+    net.alphas_cumprod = np.array([0.1, 0.9, 2.0])
+    return net
+
+
+def shapeless() -> Square:
+    """A shape that is none."""
+    net = Square(lambda image: image)
+    net.image_shape = 8
+    return net
+
+
+def mistaken(images: np.ndarray) -> np.ndarray:
+    """A goal with a mistake."""
+    raise ValueError("my own mistake")
+
+
+def words(images: np.ndarray) -> list[str]:
+    """A goal in words."""
+    return ["good"] * len(images)
+
+
+def undefined(images: np.ndarray) -> np.ndarray:
+    """A goal without a value."""
+    return np.full(len(images), np.nan)
+
+
+three = 3
 
 
 def nothing() -> int:

@@ -116,6 +116,69 @@ def test_what_is_no_network_is_refused() -> None:
         make_denoiser(DenoisingConfig(model="diffusion_support:nothing"))
 
 
+@pytest.mark.parametrize(
+    ("goal", "message"),
+    [
+        ("mistaken", "diffusion_support:mistaken fails with ValueError: my own mistake"),
+        ("words", "diffusion_support:words fails with ValueError: could not convert"),
+        ("three", "is 'diffusion_support:three', a int and no function"),
+        ("absent", "is 'diffusion_support:absent', which is not there"),
+        ("undefined", "diffusion_support:undefined gives nan for an image"),
+    ],
+)
+def test_what_goes_wrong_in_a_users_goal_is_said_to_be_its_own(goal: str, message: str) -> None:
+    def draw() -> None:
+        env = image_env(goal=f"diffusion_support:{goal}", steps=2)
+        env.reset(seed=0)
+        for _ in range(2):
+            env.step(np.zeros(64, np.float32))
+
+    with pytest.raises(InvalidValueError, match=message):
+        draw()
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("mistaken", "diffusion_support:mistaken fails with TypeError"),
+        ("halved", "gives 32 numbers for an image of 64"),
+        ("unsound", "diffusion_support:unsound fails with RuntimeError: inside the network"),
+        ("undefined_net", "predicts numbers that are not finite"),
+        ("rising", "The noise levels of the model diffusion_support:rising are none"),
+        ("shapeless", "diffusion_support:shapeless fails with TypeError"),
+    ],
+)
+def test_a_users_network_that_cannot_be_used_is_refused_before_it_is_trained(
+    model: str, message: str
+) -> None:
+    with pytest.raises(InvalidValueError, match=message):
+        make_denoiser(DenoisingConfig(model=f"diffusion_support:{model}", goal="brightness", steps=2))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("def (", "fails with SyntaxError"), ("1 / 0", "fails with ZeroDivisionError")]
+)
+def test_a_module_that_cannot_be_imported_is_named(
+    text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"broken_{len(text)}"
+    (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InvalidValueError, match=f"{name}:goal {message}"):
+        image_env(goal=f"{name}:goal")
+
+
+def test_weights_of_another_network_are_not_filled_up_at_random(pipeline: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    (tmp_path / "config.json").write_text((pipeline / "unet" / "config.json").read_text())
+    weights = load_file(pipeline / "unet" / "diffusion_pytorch_model.safetensors")
+    del weights["conv_in.weight"]
+    save_file(weights, tmp_path / "diffusion_pytorch_model.safetensors", {"format": "pt"})
+    with pytest.raises(BrokenFileError, match=r"lacks 1 of the network's tensors, such as conv_in\.weight"):
+        make_denoiser(DenoisingConfig(model=str(tmp_path), goal="brightness"))
+
+
 def test_digits_are_no_goal_of_a_users_network() -> None:
     with pytest.raises(MisfitError, match=r"\(3, 6, 6\)") as refused:
         image_env(model=TINY)

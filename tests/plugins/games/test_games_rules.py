@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from games_support import after
 
-from sandbox.api import InvalidValueError
+from sandbox.api import InvalidValueError, UnknownNameError
+from sandbox_games.boards import drawing
+from sandbox_games.match import Match
 from sandbox_games.rules.lines import CONNECT_FOUR, TIC_TAC_TOE
 from sandbox_games.rules.openspiel import OpenSpielGame
 
@@ -87,10 +89,26 @@ def test_playing_leaves_the_positions_before_as_they_were() -> None:
         ("kuhn_poker", "chance"),
         ("matrix_rps", "turns"),
         ("catch", "not for two"),
-        ("no_such_game", "knows no game"),
-        ("breakthrough(rows=)", "knows no game"),
+        ("breakthrough(rows=)", "cannot make the game"),
+        ("hex(board_size=0)", "no moves"),
     ],
 )
 def test_games_of_another_kind_are_refused_with_the_reason(name: str, reason: str) -> None:
     with pytest.raises(InvalidValueError, match=reason):
         OpenSpielGame(name)
+
+
+def test_a_game_that_is_not_there_is_answered_with_the_nearest_and_openspiel_prints_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        OpenSpielGame("breakthroug(rows=5)")
+    assert "Did you mean breakthrough?" in caught.value.hint
+    assert capfd.readouterr() == ("", "")
+
+
+def test_moves_on_a_board_that_is_larger_than_its_letters_are_called_by_number() -> None:
+    match = Match("hex(board_size=99)", "self", "first", 0, 1)
+    labels = drawing(match).labels
+    assert len(set(labels.values())) == 99 * 99
+    assert labels[99 * 99 - 1] == str(99 * 99 - 1)

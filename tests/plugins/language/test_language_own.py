@@ -154,6 +154,49 @@ def test_lines_that_are_no_comparison_are_refused(
         text_env(**own(model, path))
 
 
+@pytest.fixture
+def copied(model: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny model, to be spoiled."""
+    for path in model.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def test_weights_of_another_kind_of_model_are_not_filled_up_at_random(
+    copied: Path, preferences: Path
+) -> None:
+    document = json.loads((copied / "config.json").read_text())
+    (copied / "config.json").write_text(json.dumps(document | {"num_hidden_layers": 2}))
+    with pytest.raises(BrokenFileError, match=r"lacks 9 of the model's tensors, such as model\.layers\.1"):
+        text_env(**own(copied, preferences))
+
+
+def test_weights_that_are_no_numbers_are_refused(copied: Path, preferences: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(copied / "model.safetensors")
+    weights["model.norm.weight"][3] = torch.nan
+    save_file(weights, copied / "model.safetensors", {"format": "pt"})
+    with pytest.raises(BrokenFileError, match=r"its tensor model\.norm\.weight holds numbers that are not"):
+        text_env(**own(copied, preferences))
+
+
+def test_a_tokeniser_with_more_tokens_than_the_model_is_refused(copied: Path, preferences: Path) -> None:
+    document = json.loads((copied / "tokenizer.json").read_text())
+    document["model"]["vocab"]["sat"] = 50  # in what people compared, not in a prompt
+    (copied / "tokenizer.json").write_text(json.dumps(document))
+    with pytest.raises(InvalidValueError, match="has token 50, but the model has 10") as refused:
+        text_env(**own(copied, preferences))
+    assert "tokenizer.json that belongs to the model" in refused.value.hint
+
+
+@pytest.mark.parametrize("end", ['"x"', "500", "[[1]]", "1.5"])
+def test_an_end_token_that_is_none_is_refused(copied: Path, preferences: Path, end: str) -> None:
+    (copied / "generation_config.json").write_text(f'{{"eos_token_id": {end}}}')
+    with pytest.raises(BrokenFileError, match=r"end token|cannot be read"):
+        text_env(**own(copied, preferences))
+
+
 def test_too_few_comparisons_are_refused(model: Path, tmp_path: Path) -> None:
     path = preference_file(tmp_path / "pairs.jsonl", count=3)
     with pytest.raises(BrokenFileError, match="holds 3 comparisons"):

@@ -141,6 +141,38 @@ def test_stops_and_zones_come_from_additional_files(signals_env: MakeAll, day: P
     assert len(left_alone(signals_env(**given, additional=str(day / "stops.add.xml"))).depart) > 0
 
 
+@pytest.mark.parametrize(
+    ("element", "message", "way"),
+    [
+        (
+            '<trip id="a" from="north_in" to="south_out" depart="1"/>',
+            r"line 2: SUMO says: .*'a' already exists",
+            "different ids",
+        ),
+        (
+            '<trip id="b" from="north_out" to="south_in" depart="1"/>',
+            r"line 3: SUMO says: Vehicle 'b' has no valid route",
+            "duarouter",
+        ),
+        (
+            '<flow id="c" from="north_out" to="south_in" begin="1" end="20" period="5"/>',
+            r"line 3: SUMO says: Vehicle 'c\.0' has no valid route",
+            "duarouter",
+        ),
+    ],
+)
+def test_what_goes_wrong_while_sumo_runs_names_the_line_of_the_vehicle_too(
+    signals_env: MakeAll, day: Path, element: str, message: str, way: str
+) -> None:
+    """It was called a failed run, in SUMO's words alone."""
+    routes = day / "odd.rou.xml"
+    first = '<trip id="a" from="north_in" to="south_out" depart="0"/>'
+    routes.write_text(f"<routes>\n{first}\n{element}\n</routes>")
+    with pytest.raises(BrokenFileError, match=message) as caught:
+        left_alone(signals_env(net=str(day / "j.net.xml"), routes=str(routes), duration=60))
+    assert way in caught.value.hint
+
+
 def test_trips_from_junction_to_junction_are_driven(signals_env: MakeAll, tmp_path: Path) -> None:
     """As randomTrips.py --junction-taz writes them."""
     net = cross(tmp_path, program(ALL_RED))
@@ -227,6 +259,46 @@ def test_a_sumocfg_that_cannot_be_taken_over_says_what_to_do(
     (day / "day.sumocfg").write_text(CONFIGURATION.replace(old, new))
     with pytest.raises(SandboxError, match=message):
         load_scenario("traffic", [f"config.net={day}/day.sumocfg"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('length value="0.5"', 'length value="0.05"', r"line 4: .* = 0.05: .*0\.1"),
+        ('length value="0.5"', 'length value="0.3"', r"line 4: step-length gives .* = 0.3: .*divide"),
+        ('length value="0.5"', 'length value="nan"', "line 4: step-length is nan, not finite"),
+        ('<end value="600"/>', '<end value="inf"/>', "line 4: end is inf, not finite"),
+        ('<end value="600"/>', '<end value="5"/>', "line 4: end gives duration = 5: .*10"),
+        ('<begin value="0"/>', '<begin value="-10"/>', "line 4: begin gives begin = -10: .*0"),
+        ("<output>", '<processing><scale value="10"/></processing><output>', "scale gives demand = 10: .*5"),
+        ("<output>", '<random_number><seed value="-5"/></random_number><output>', "sumo_seed = -5"),
+    ],
+)
+def test_a_number_of_a_sumocfg_that_no_scenario_may_have_is_named_by_option_and_line(
+    day: Path, old: str, new: str, message: str
+) -> None:
+    (day / "day.sumocfg").write_text(CONFIGURATION.replace(old, new))
+    with pytest.raises(BrokenFileError, match=message):
+        load_network(SignalConfig(net=str(day / "day.sumocfg")))
+
+
+def test_what_a_sumocfg_gives_can_be_set_beside_it(day: Path) -> None:
+    text = CONFIGURATION.replace('length value="0.5"', 'length value="0.05"')
+    (day / "day.sumocfg").write_text(text)
+    network = load_network(SignalConfig(net=str(day / "day.sumocfg"), step_length=0.5))
+    assert network.config.step_length == 0.5
+
+
+@pytest.mark.parametrize("name", ["day.sumo.cfg", "day.SUMOCFG"])
+def test_options_that_are_off_or_only_report_are_taken_as_such(day: Path, name: str) -> None:
+    off = (
+        '<processing><lateral-resolution value="-1"/><ignore-junction-blocker value="-1"/></processing>'
+        '<traci_server><remote-port value="8813"/></traci_server><report><aggregate-warnings value="5"/>'
+        "</report><output>"
+    )
+    (day / name).write_text(CONFIGURATION.replace("<output>", off))
+    config = load_network(SignalConfig(net=str(day / name))).config
+    assert (config.lateral_resolution, config.junction_blockers, config.duration) == (None, None, 600)
 
 
 def test_an_unknown_program_is_refused_with_those_that_exist(day: Path) -> None:

@@ -127,7 +127,10 @@ def test_a_dataset_that_contradicts_itself_is_refused_with_the_place(changes, me
             r"its observations have the shape \(2,\), those of the task \(1,\)",
         ),
         ({"observations": {"a": np.zeros((7, 1))}}, "its observations have the parts a"),
-        ({"actions": np.array([0, 1, 2, 0, 0])}, "its actions hold 2, which is none of the task's"),
+        (
+            {"actions": np.array([0, 1, 2, 0, 0])},
+            "its actions hold 2 in episode 0, step 2, which is none of the task's",
+        ),
         ({"masks": np.ones((7, 3), bool)}, r"its masks have the shape \(3,\), those of the task \(2,\)"),
         ({"actions": np.zeros(5)}, "its actions are float64, those of the task are whole numbers"),
     ],
@@ -148,7 +151,7 @@ def test_a_continuous_action_outside_the_bounds_is_refused_and_rounding_is_not()
     actions = np.array([[0.0], [1.0], [-1.0], [1.0 + 1e-7], [0.5]])
     box = gym.spaces.Box(-1.0, 1.0, (1,), np.float32)
     require_fit(dataset(actions=actions, masks=None), BOX, box, "toy/x")
-    with pytest.raises(MisfitError, match=r"its action 1\.5 lies outside"):
+    with pytest.raises(MisfitError, match=r"its action 1\.5 in episode 0, step 1 lies outside"):
         require_fit(dataset(actions=actions * 1.5, masks=None), BOX, box, "toy/x")
     with pytest.raises(MisfitError, match="masks of actions, which numbers do not have"):
         require_fit(dataset(actions=actions), BOX, box, "toy/x")
@@ -175,4 +178,25 @@ def test_a_minari_file_that_is_cut_off_is_refused(tmp_path):
     file = made.path / "data" / "main_data.hdf5"
     file.write_bytes(file.read_bytes()[:2_000])
     with pytest.raises(BrokenFileError, match="cannot be read"):
+        read_dataset(made.path)
+
+
+@pytest.mark.usefixtures("toys")
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ("actions", "episode_1 has no actions; it holds infos, observations, rewards"),
+        ("rewards", "episode_1 has no rewards"),
+        (None, "holds no episodes"),
+    ],
+)
+def test_a_minari_file_without_a_column_says_which_episode_lacks_it(tmp_path, column, message):
+    pytest.importorskip("minari")
+    import h5py
+
+    made = record("toy/shelf", "fill", 2, root=tmp_path)
+    with h5py.File(made.path / "data" / "main_data.hdf5", "a") as content:
+        for name in [f"episode_1/{column}"] if column else list(content):
+            del content[name]
+    with pytest.raises(BrokenFileError, match=message):
         read_dataset(made.path)

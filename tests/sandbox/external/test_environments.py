@@ -22,6 +22,7 @@ from sandbox.api import (
     pettingzoo_task,
 )
 from sandbox.evaluation.rollout import RandomPolicy, play
+from sandbox.external.code import wrapped
 from sandbox.registry.allowed import allow_modules
 from sandbox.registry.discover import registry
 from sandbox.scenarios.given import as_scenario
@@ -166,6 +167,25 @@ def test_a_name_that_may_come_from_a_file_imports_nothing(name):
 def test_a_wrapper_that_gives_no_environment_is_refused(wrapper, message):
     with pytest.raises(InvalidValueError, match=message):
         sandbox.make("gym:garden:Far", changes=[f"config.wrap=[garden:{wrapper}]"])
+
+
+@pytest.mark.parametrize("what", ["gym:{}:Env", "pettingzoo:{}", "wrapper"])
+@pytest.mark.parametrize(("text", "message"), [("def (", "SyntaxError"), ("1 / 0", "ZeroDivisionError")])
+def test_a_module_that_fails_when_it_is_imported_is_no_bug_of_ours(
+    what, text, message, tmp_path, monkeypatch
+):
+    name = f"failing_{message.lower()}"
+    (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def make():
+        if what == "wrapper":
+            wrapped(object(), [f"{name}:wrap"], "observation_space")
+        else:
+            sandbox.make(what.format(name))
+
+    with pytest.raises(InvalidValueError, match=message):
+        make()
 
 
 def with_tasks(monkeypatch, *tasks):

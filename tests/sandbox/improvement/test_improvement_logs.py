@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from sandbox.api import Dataset
-from sandbox.api.errors import BrokenFileError, InvalidValueError
+from sandbox.api.errors import BrokenFileError, InvalidValueError, MisfitError
+from sandbox.datasets.fit import require_fit
 from sandbox.datasets.read import read_dataset
 from sandbox.improvement.candidates import episodes_of, split
 from sandbox.improvement.checks import Reference, require_sound
@@ -51,7 +52,7 @@ def test_sound_logs_are_not_refused():
     ("spoil", "message"),
     [
         (lambda d: replace(d, probabilities=None), "holds no probabilities"),
-        (lambda d: replace(d, probabilities=d.probabilities * 100), "probability 50, above 1"),
+        (lambda d: replace(d, probabilities=d.probabilities * 100), "episode 0, step 0 is 50, above 1"),
         (lambda d: episodes_of(d, np.arange(5)), "holds 5 episodes; at least 20"),
         (
             lambda d: replace(d, observations=d.observations * 3),
@@ -155,13 +156,47 @@ def test_without_a_last_observation_the_last_step_is_what_was_seen_last(table):
         ("a;1;4;2;3", "a;3;4;2;3", r"episode a goes from step 0 to step 2|goes from step 2 to step 3"),
         ("b;8;2.5;0;1;3", "b;8;2.5;0;1", r"line 6.*has 7 cells, the header has 8"),
         ("stock;", "level;", r"has no column stock; its columns are batch, hour, level"),
-        ("a;1;4;2;3;-1;0.25", "a;1;4;2;3;-1;0", "is 0, not above 0"),
+        ("a;1;4;2;3;-1;0.25", "a;1;4;2;3;-1;0", r"line 3.*is 0, not above 0"),
+        ("b;7;1;0;0;2;1", "b;7;1;0;0;2;-1", r"line 5.*is -1, not above 0"),
+        ("a;1;4;2;3;-1", "a;1;4;2;3;1_0", r"line 3.*profit is '1_0', not a number"),
+        ("0.75;1", "0.75;2", r"line 6.*failed is 2, neither 0 nor 1"),
+        ("a;0;5;1;2;1.5;0.5;0", "a;0;5;1;2;1.5;0.5;1", r"line 2.*episode 0 ends at its step 0, before"),
+        ("stock;", "transit;", r"has the column transit 2 times"),
+        (TABLE, "", "is empty"),
         ("a;1;4;2;3;-1", "a;1;4;2;3;", r"line 3.*profit is empty"),
     ],
 )
 def test_a_bad_row_is_named_by_file_line_and_reason(table, before, after, message):
     with pytest.raises(BrokenFileError, match=rf"(?s)log\.csv.*{message}"):
         read_dataset(*table(TABLE.replace(before, after)))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("a;1;4;2;3;", "a;1;4;2;99;", r"its actions hold 99 in line 3, which is none"),
+        ("a;1;4;2;3;", "a;1;4;2;2.5;", r"its actions hold 2\.5 in line 3, those of the task are whole"),
+    ],
+)
+def test_an_action_that_is_none_of_the_tasks_is_named_by_its_line(table, before, after, message):
+    dataset = read_dataset(*table(TABLE.replace(before, after)))
+    with pytest.raises(MisfitError, match=message):
+        require_fit(dataset, SPACE, gym.spaces.Discrete(4), "mine")
+
+
+def test_what_a_row_says_against_its_task_is_named_by_the_rows_line(table):
+    rows = [f"e{episode};{step};5;5;1;1;0.5;0" for episode in range(25) for step in range(4)]
+    header = TABLE.splitlines()[0]
+
+    def spoiled(line, text):
+        changed = [header, *rows]
+        changed[line - 1] = text
+        return read_dataset(*table("\n".join(changed) + "\n"))
+
+    with pytest.raises(BrokenFileError, match=r"line 40: the probability of the action is 1\.7, above 1"):
+        check(spoiled(40, "e9;2;5;5;1;1;1.7;0"))
+    with pytest.raises(BrokenFileError, match="line 42: transit is 70, outside the task's 0 to 10"):
+        check(spoiled(42, "e10;0;5;70;1;1;0.5;0"))
 
 
 def test_parquet_holds_the_same(table, tmp_path):
@@ -175,6 +210,14 @@ def test_parquet_holds_the_same(table, tmp_path):
     assert again.rewards.tolist() == read_dataset(path, mapping).rewards.tolist()
     mapping.write_text(f"file: log.parquet\n{MAPPING}")
     assert len(read_dataset(mapping)) == 4
+
+
+@pytest.mark.parametrize("text", ["", "- batch\n", "batch\n"])
+def test_a_mapping_that_maps_nothing_says_what_to_write(table, text):
+    path, mapping = table()
+    mapping.write_text(text)
+    with pytest.raises(BrokenFileError, match=r"map\.yaml: is .*: write keys with values"):
+        read_dataset(path, mapping)
 
 
 def test_a_table_without_a_mapping_and_a_mapping_without_a_table_are_refused(table):
