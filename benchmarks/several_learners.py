@@ -130,7 +130,6 @@ SETTINGS: Mapping[str, Setting] = {
             "ppo": ("ppo", {}),
             "ippo": ("ippo", _BEER),
             "ippo-own": ("ippo", {**_BEER, "share_parameters": False}),
-            "ippo-selfish": ("ippo", {**_BEER, "reward": "own"}),
             "mappo": ("mappo", _BEER),
         },
     ),

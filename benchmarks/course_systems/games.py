@@ -255,7 +255,9 @@ def finds(runs: Sequence[Run], out: Path, shown: int = 3) -> dict[str, Any]:
     _tell(
         f"{len(rows)} improbable moves chosen, {len(right)} right, {len(saved)} where the favourite was wrong"
     )
-    best = sorted((row for row in saved if row["only_move"]), key=lambda row: row["prior"])[:shown]
+    least = sorted((row for row in saved if row["only_move"]), key=lambda row: -row["prior"])
+    each = {row["position"]: row for row in least}  # of runs that found the same, the one of least prior
+    best = sorted(each.values(), key=lambda row: row["prior"])[:shown]
     if best:
         _draw_finds(best, out / "games-finds.png")
     return {
