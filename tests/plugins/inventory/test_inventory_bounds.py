@@ -359,6 +359,7 @@ def test_the_plan_of_a_network_earns_at_least_the_best_of_all_orders() -> None:
     rng = np.random.default_rng(5)
     plans = _plans(3, 4)
     for number in range(INSTANCES):
+        lead_time = int(rng.integers(0, 3))
         config = NetworkConfig.model_validate(
             {
                 "horizon": 4,
@@ -372,9 +373,9 @@ def test_the_plan_of_a_network_earns_at_least_the_best_of_all_orders() -> None:
                     {
                         "source": "mine",
                         "target": "shop",
-                        "lead_time": int(rng.integers(0, 3)),
+                        "lead_time": lead_time,
                         "price": _rate(rng, 0, 1),
-                        "transit": _rate(rng, 0, 0.2),
+                        "transit": _rate(rng, 0, 0.2) if lead_time else 0.0,
                         "capacity": 3,
                     }
                 ],
