@@ -136,7 +136,7 @@ def _refuse_longer_steps(path: Path, numbers: Sequence[int], step: str) -> None:
     unit = "period" if step == "number" else step
     raise BrokenFileError(
         path,
-        f"has rows {apart} {unit}s apart throughout, or a multiple of that: how long a period is, is not known",
+        f"has rows {apart} {unit}s apart throughout, or multiples of that: how long is a period?",
         None,
         f"If so, number the periods 0, 1, 2, …; if nothing was asked for in between, set step to {step}.",
     )
