@@ -60,7 +60,7 @@ def test_a_discrete_action_is_the_quantity() -> None:
 
 def test_several_discrete_orders_are_a_multi_discrete_action() -> None:
     orders = make_orders("discrete", (5, 2.5), whole=False)
-    assert orders.space == spaces.MultiDiscrete([6, 4])  # a limit of 2.5 units is rounded up
+    assert orders.space == spaces.MultiDiscrete([6, 3])  # two whole units are within a limit of 2.5
     assert orders.quantities(np.array([[4, 3]])).tolist() == [[4, 3]]
 
 
@@ -224,6 +224,10 @@ def test_metrics_of_two_periods_by_hand() -> None:
     assert metrics["turnover"] == 2  # 2 units a period over a stock of 1
     assert metrics["spoiled"] == 0
     assert metrics["bullwhip"] == 1  # orders 4, 0 and demand 5, 1 vary alike
+
+
+def test_without_any_stock_there_is_no_turnover() -> None:
+    assert _metrics(_flow(demand=5, order=5, sold=5))["turnover"] == 0
 
 
 def test_the_bullwhip_is_the_ratio_of_variances() -> None:
