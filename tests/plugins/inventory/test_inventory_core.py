@@ -108,8 +108,8 @@ def test_a_limit_follows_the_stated_mean_of_rounded_demand() -> None:
 
 
 def test_a_continuous_limit_of_whole_units_is_whole() -> None:
-    orders = make_orders("continuous", (11.6,), whole=True, flat=True)
-    assert orders.quantities(np.array([[1.0]])).tolist() == [12]
+    orders = make_orders("continuous", (11.6,), whole=True, flat=True)  # 11 whole units are within it
+    assert orders.quantities(np.array([[1.0]])).tolist() == [11]
 
 
 # Shares of a short supplier
