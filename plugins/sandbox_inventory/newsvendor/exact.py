@@ -48,8 +48,8 @@ def expected_cost(demand: Demand, quantity: float, over: float, under: float) ->
     points = _points(demand)
     if points is not None:
         values, mass = points
-        left, missing = np.maximum(quantity - values, 0), np.maximum(values - quantity, 0)
-        return float(mass @ (over * left + under * missing))
+        costs = over * np.maximum(quantity - values, 0) + under * np.maximum(values - quantity, 0)
+        return float(mass @ costs)
     family = _family(demand)
     missing = float(integrate.quad(family.sf, quantity, np.inf, epsabs=1e-10)[0])  # E(d - q)⁺
     return over * (quantity - float(family.mean()) + missing) + under * missing
