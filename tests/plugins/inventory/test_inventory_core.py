@@ -61,7 +61,7 @@ def test_a_discrete_action_is_the_quantity() -> None:
 def test_several_discrete_orders_are_a_multi_discrete_action() -> None:
     orders = make_orders("discrete", (5, 2.5), whole=False)
     assert orders.space == spaces.MultiDiscrete([6, 3])  # two whole units are within a limit of 2.5
-    assert orders.quantities(np.array([[4, 3]])).tolist() == [[4, 3]]
+    assert orders.quantities(np.array([[4, 2]])).tolist() == [[4, 2]]
 
 
 def test_a_continuous_action_is_scaled_to_the_largest_order() -> None:

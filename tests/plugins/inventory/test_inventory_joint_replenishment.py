@@ -37,7 +37,7 @@ def test_three_days_by_hand() -> None:
 
 
 def test_a_truck_that_no_order_fills_is_refused() -> None:
-    with pytest.raises(InvalidValueError, match="No order fills a truck of 9 units.*at most 8 units"):
+    with pytest.raises(InvalidValueError, match=r"No order fills a truck of 9 units.*at most 8 units"):
         JointReplenishment(JointReplenishmentConfig(truck_capacity=9, max_order=4))
 
 
