@@ -62,7 +62,7 @@ def read_period(path: Path, line: int, value: Any) -> Period:
             if int(text) < MAX_NUMBER:
                 return Period("number", int(text))
         else:
-            return _dated(path, line, "date", datetime.date.fromisoformat(text[:10]))
+            return _dated(path, line, "date", datetime.datetime.fromisoformat(text).date())
     except ValueError:
         pass
     raise BrokenFileError(

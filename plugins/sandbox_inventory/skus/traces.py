@@ -26,6 +26,9 @@ from sandbox_inventory.skus.periods import Period, Step, numbered, read_period
 
 COLUMNS = ("period", "sku", "demand")
 SEPARATORS = (",", ";", "\t")
+MARK = "sep="
+"""How a spreadsheet may begin the line before the header, which tells it the separator."""
+
 MAX_ENTRIES = 20_000_000
 """Most entries of the table of periods × items."""
 
@@ -95,8 +98,12 @@ def _csv(path: Path) -> Iterator[Row]:
     try:
         content = read_regular(path, MAX_BYTES)
         text = content.decode(BYTE_ORDER_MARKS.get(content[:2], "utf-8-sig"))
-        separator = _separator(path, text.partition("\n")[0])
+        lines = text.split("\n", 2)
+        marked = len(lines) > 1 and lines[0].lower().startswith(MARK)
+        separator = _separator(path, lines[1 if marked else 0])
         reader = csv.reader(StringIO(text, newline=""), delimiter=separator)
+        if marked:
+            next(reader)
         header = _header(next(reader, []))
         places = [header.index(name) for name in COLUMNS]
         marks: dict[str, int] = {}

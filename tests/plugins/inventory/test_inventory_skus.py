@@ -269,6 +269,15 @@ def test_files_of_spreadsheets_are_read(tmp_path: Path, separator: str, encoding
     assert read_traces(path).demand.tolist() == [[3.5], [8]]
 
 
+def test_a_line_that_tells_a_spreadsheet_the_separator_is_no_header(tmp_path: Path) -> None:
+    path = tmp_path / "demand.csv"
+    path.write_text("sep=;\nperiod;sku;demand\n0;bolt;3,5\n1;bolt;x\n")
+    with pytest.raises(BrokenFileError, match=r"line 4.*'x', which is no number"):
+        read_traces(path)
+    path.write_text("sep=;\nperiod;sku;demand\n0;bolt;3,5\n1;bolt;4\n")
+    assert read_traces(path).demand.tolist() == [[3.5], [4]]
+
+
 def test_a_decimal_comma_is_read_where_commas_do_not_separate(tmp_path: Path) -> None:
     assert read_traces(_file(tmp_path, ["0;bolt;3,5"], ";")).demand.tolist() == [[3.5]]
     # Separated by commas it would be a fourth field: which of them is the demand cannot be known.
@@ -299,6 +308,7 @@ def test_an_item_that_is_launched_late_has_limits_and_scale_of_its_own(tmp_path:
         ("2024-01-02,apple,-1", "line 3.*at least 0"),
         ("2024-01-02,apple,many", "line 3.*no number"),
         ("yesterday,apple,1", "line 3.*neither a number"),
+        ("2024-01-022,apple,1", "line 3.*neither a number"),
         ("2024-01-02,,1", "line 3.*no sku"),
         ("2024-01-02,apple", "line 3.*2 fields"),
         ("2024-01-02,apple,nan", "line 3.*finite"),
