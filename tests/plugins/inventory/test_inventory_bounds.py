@@ -388,6 +388,19 @@ def test_known_lots_of_an_item_cost_no_more_than_the_best_of_all_plans() -> None
     assert attained > 0.9 * INSTANCES
 
 
+def test_demand_is_looked_at_until_the_longest_way_to_a_market_however_many_there_are() -> None:
+    names = [f"n{place}" for place in range(40)]  # each supplies all after it: 2³⁸ ways to the market
+    links = [
+        {"source": source, "target": target, "lead_time": 1}
+        for place, source in enumerate(names)
+        for target in names[place + 1 :]
+    ]
+    config = {"nodes": [{"name": name} for name in names], "links": links, "markets": [{"node": "n39"}]}
+    model = network.Network(NetworkConfig.model_validate(config))
+    assert relaxation_of_networks._windows(model, 0) == [2, 40]  # into n1, from which 38 links lead on
+    assert relaxation_of_networks._windows(model, len(links) - 1) == [2]
+
+
 def test_the_plan_of_a_network_earns_at_least_the_best_of_all_orders() -> None:
     rng = np.random.default_rng(5)
     plans = _plans(3, 4)
