@@ -143,6 +143,15 @@ class Bandit:
         """Draw the arms and the luck of an episode."""
         raise NotImplementedError
 
+    def redraw(self, row: int, rng: np.random.Generator) -> None:
+        """Draw the luck of all coming pulls again; the arms stay what they are."""
+        coming = self.luck[row, self.steps[row] :]
+        coming[:] = self.draw_luck(len(coming), rng)
+
+    def draw_luck(self, pulls: int, rng: np.random.Generator) -> Array:
+        """The luck of some pulls."""
+        raise NotImplementedError
+
     def pay(self, mean: Array, luck: Array) -> Array:
         """What arms of some means pay with some luck."""
         raise NotImplementedError
@@ -160,7 +169,10 @@ class Bernoulli(Bandit):
     def deal(self, row: int, rng: np.random.Generator) -> None:
         means, arms = self.config.means, self.config.arms
         self.means[row] = rng.random(arms) if means is None else rng.permutation(means)
-        self.luck[row] = rng.random(self.config.horizon)
+        self.luck[row] = self.draw_luck(self.config.horizon, rng)
+
+    def draw_luck(self, pulls: int, rng: np.random.Generator) -> Array:
+        return rng.random(pulls)
 
     def pay(self, mean: Array, luck: Array) -> Array:
         return (luck < mean).astype(np.float64)
@@ -173,7 +185,10 @@ class Gaussian(Bandit):
 
     def deal(self, row: int, rng: np.random.Generator) -> None:
         self.means[row] = rng.normal(self.config.centre, self.config.spread, self.config.arms)
-        self.luck[row] = rng.standard_normal(self.config.horizon)
+        self.luck[row] = self.draw_luck(self.config.horizon, rng)
+
+    def draw_luck(self, pulls: int, rng: np.random.Generator) -> Array:
+        return rng.standard_normal(pulls)
 
     def pay(self, mean: Array, luck: Array) -> Array:
         return mean + self.config.noise * luck
@@ -196,13 +211,22 @@ class Restaurants(Gaussian):
 
     def deal(self, row: int, rng: np.random.Generator) -> None:
         super().deal(row, rng)
-        shape = self.qualities[row].shape
-        new = rng.random(shape) < self.config.change
-        cooks = rng.normal(self.config.centre, self.config.spread, shape)
-        cooks[0] = self.means[row]
-        since = np.maximum.accumulate(np.where(new, np.arange(len(new))[:, None], 0))
-        self.qualities[row] = np.take_along_axis(cooks, since, axis=0)
+        self._hire(self.qualities[row], self.means[row], rng)
         self.lately[row], self.visited[row] = 0, -np.inf
+
+    def redraw(self, row: int, rng: np.random.Generator) -> None:
+        """Draw the luck and the cooks of all coming evenings again; tonight's cooks stay."""
+        super().redraw(row, rng)
+        evening = min(int(self.steps[row]), self.config.horizon - 1)
+        self._hire(self.qualities[row, evening:], self.means[row], rng)
+
+    def _hire(self, qualities: Array, tonight: Array, rng: np.random.Generator) -> None:
+        """Draw who cooks on evenings of which the first is tonight, in place."""
+        new = rng.random(qualities.shape) < self.config.change
+        cooks = rng.normal(self.config.centre, self.config.spread, qualities.shape)
+        cooks[0] = tonight
+        since = np.maximum.accumulate(np.where(new, np.arange(len(new))[:, None], 0))
+        qualities[:] = np.take_along_axis(cooks, since, axis=0)
 
     def go_on(self) -> None:
         self.lately[self.rows, self.last_arm] = self.last_paid
@@ -239,11 +263,21 @@ class Contextual(Gaussian):
     def deal(self, row: int, rng: np.random.Generator) -> None:
         super().deal(row, rng)
         self.weights[row] = rng.normal(self.config.centre, self.config.spread, self.weights[row].shape)
-        directions = rng.standard_normal(self.contexts[row].shape)
-        self.contexts[row] = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+        self._draw_contexts(self.contexts[row], rng)
         self.moments[row], self.inverse[row] = 0, np.eye(self.config.features)
         self.context[row] = self.contexts[row, 0]
         self.means[row] = self.weights[row] @ self.context[row]
+
+    def redraw(self, row: int, rng: np.random.Generator) -> None:
+        """Draw the luck of all coming pulls and the contexts after the present one again."""
+        super().redraw(row, rng)
+        self._draw_contexts(self.contexts[row, self.steps[row] + 1 :], rng)
+
+    @staticmethod
+    def _draw_contexts(contexts: Array, rng: np.random.Generator) -> None:
+        """Directions of length 1, in place."""
+        directions = rng.standard_normal(contexts.shape)
+        contexts[:] = directions / np.linalg.norm(directions, axis=1, keepdims=True)
 
     def go_on(self) -> None:
         pulled, x = (self.rows, self.last_arm), self.context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -76,7 +77,11 @@ def play_all(
     seeds: Sequence[int],
     progress: Progress,
 ) -> EvaluationResult:
-    """Play every agent on every seed and check that what came back can be ranked."""
+    """Play every agent on every seed and check that what came back can be ranked.
+
+    Raises:
+        RunFailedError: If an episode cannot be played, or has no value of the ranking metric.
+    """
     start, before = time.perf_counter(), runner.taken_over
     total = len(agents) * len(seeds)
     names = [agent.name for agent in agents]
@@ -93,6 +98,12 @@ def play_all(
                 f"The environment of {scenario.spec.task} reported no metric '{scenario.metric.name}' "
                 f"at the end of the episode with seed {episode.seed}.",
                 "Its info must hold 'metrics' in the last step.",
+            )
+        if math.isnan(episode.metrics[scenario.metric.name]):
+            raise RunFailedError(
+                f"The metric '{scenario.metric.name}' of {episode.agent} is nan after {episode.length} steps "
+                f"of the episode with seed {episode.seed}, so nothing can be ranked.",
+                "Where a metric has no value, the task must say what stands for it.",
             )
     seconds = time.perf_counter() - start
     kept = runner.taken_over - before

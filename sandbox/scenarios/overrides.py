@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -12,9 +13,15 @@ from sandbox.api.errors import InvalidValueError
 _MAX_LENGTH = 10_000
 _MAX_WEIGHT = 1e300
 
+_COMMENT = re.compile(r"(^|\s)#")
+"""Where YAML would leave out the rest of a value, as of the file ``week #3.csv``: values have no comments."""
+
+_MARK = "\ue000"
+"""Stands for such a # while a value is read; a character that has no meaning of its own."""
+
 
 def parse_assignments(pairs: Sequence[str], option: str, several: Collection[str] = ()) -> dict[str, Any]:
-    """Read ``key=value`` pairs; values are YAML scalars or flow lists, as in a scenario file.
+    """Read ``key=value`` pairs; values are YAML scalars or flow lists without comments.
 
     Args:
         pairs: The pairs; of two with one key the later one counts.
@@ -99,7 +106,16 @@ def _value(text: str, where: str) -> Any:
     if len(text) > _MAX_LENGTH:
         raise InvalidValueError(f"{where}: the value is longer than {_MAX_LENGTH} characters.")
     try:
-        return load_text(text, where)
+        return _unmarked(load_text(_COMMENT.sub(rf"\1{_MARK}", text), where))
     except (yaml.YAMLError, InvalidValueError):
         # Text with YAML's special characters, such as a path with a colon and a space, is meant as it is.
         return text
+
+
+def _unmarked(value: Any) -> Any:
+    """A value with every mark put back to #."""
+    if isinstance(value, list):
+        return [_unmarked(entry) for entry in value]
+    if isinstance(value, dict):
+        return {_unmarked(key): _unmarked(entry) for key, entry in value.items()}
+    return value.replace(_MARK, "#") if isinstance(value, str) else value

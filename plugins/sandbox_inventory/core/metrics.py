@@ -57,8 +57,9 @@ class EpisodeMetrics:
     def metrics(self) -> dict[str, Array]:
         """All metrics by name, each of shape ``(num_envs,)``.
 
-        Without any demand the fill rate is 1. The bullwhip is 1 where neither orders nor demand vary;
-        where only orders vary, the ratio to a variance of 1e-9 stands for infinity.
+        Without any demand the fill rate is 1; where nothing is ever on hand the turnover is 0. The bullwhip
+        is 1 where neither orders nor demand vary; where only orders vary, the ratio to a variance of 1e-9
+        stands for infinity.
         """
         periods = max(self._periods, 1)
         sums = self._sums
@@ -72,7 +73,7 @@ class EpisodeMetrics:
             "fill_rate": np.where(some, sums["filled"] / np.where(some, sums["demand"], 1.0), 1.0),
             "service_level": 1.0 - sums["short"] / periods,
             "stockouts": sums["short"],
-            "turnover": sums["sold"] / periods / np.maximum(stock, 1e-9),
+            "turnover": np.where(stock > 0, sums["sold"] / periods / np.where(stock > 0, stock, 1.0), 0.0),
             "stock": stock,
             "spoiled": sums["spoiled"] / periods,
             "bullwhip": self._bullwhip(periods),

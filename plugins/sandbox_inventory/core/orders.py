@@ -10,10 +10,14 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from sandbox.api import InvalidValueError
 from sandbox_inventory.core.arrays import Array
 from sandbox_inventory.core.config import OrderingConfig, OrderKind
 from sandbox_inventory.core.demand.distribution import largest_demand, mean_and_std
 from sandbox_inventory.core.demand.families import FIELDS_OF_KIND, Demand
+
+ROUNDING = 1e-9
+"""Error of a limit that was computed."""
 
 LOTS = 1.5
 """Economic lots that the largest order leaves room for: an optimal order may be somewhat larger than one."""
@@ -109,9 +113,18 @@ class Orders:
 
 
 def make_orders(kind: OrderKind, max_quantity: Sequence[float], whole: bool, flat: bool = False) -> Orders:
-    """`Orders` whose limits are rounded up to whole numbers where quantities are whole."""
+    """`Orders`; where quantities are whole, a limit between two whole numbers is the lower one.
+
+    Raises:
+        InvalidValueError: If no unit can be ordered.
+    """
     whole = whole or kind == "discrete"
-    limits = tuple(float(np.ceil(limit)) if whole else float(limit) for limit in max_quantity)
+    limits = tuple(float(np.floor(limit + ROUNDING)) if whole else float(limit) for limit in max_quantity)
+    if min(limits) <= 0:
+        raise InvalidValueError(
+            f"Orders of at most {min(max_quantity):g} units hold no whole unit.",
+            "Raise the limit to 1 or more; demand in fractions of a unit takes orders in fractions as well.",
+        )
     return Orders(kind, limits, whole, flat)
 
 

@@ -17,7 +17,7 @@ METRICS = (
     Metric("fill_rate", "1", "higher", "share of demand met from stock at once (type 2 service)"),
     Metric("service_level", "1", "higher", "share of periods whose demand was all met at once (type 1)"),
     Metric("stockouts", "periods", "lower", "periods in which some demand was not met at once"),
-    Metric("turnover", "1/period", "higher", "units sold a period over mean stock on hand"),
+    Metric("turnover", "1/period", "higher", "units sold a period over mean stock on hand, 0 without stock"),
     Metric("stock", "units", "lower", "mean stock on hand at the end of a period, whole system"),
     Metric("spoiled", "units/period", "lower", "units thrown away"),
     Metric("bullwhip", "1", "lower", "variance of the orders to the outside over variance of demand"),

@@ -80,6 +80,9 @@ def _on_states(env: InventoryEnvironment) -> RulePolicy:
     if config.truck_capacity is not None:
         quantities = quantities[quantities.sum(1) % config.truck_capacity == 0]
     means = [float(probabilities(demand) @ np.arange(len(probabilities(demand)))) for demand in model.demands]
+    for limit, mean in zip(limits, means, strict=True):
+        check_limit(limit, mean)
+    check_limit(float(quantities.sum(1).max()), sum(means))
     return optimal_policy(
         env,
         "joint-optimal-states",

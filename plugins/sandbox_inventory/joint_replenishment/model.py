@@ -16,7 +16,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from sandbox.api import ObservationField
+from sandbox.api import InvalidValueError, ObservationField
 from sandbox_inventory.core.allocation import full_loads
 from sandbox_inventory.core.arrays import Array, positive, receive, weighted_sum
 from sandbox_inventory.core.demand.distribution import mean_and_std
@@ -33,7 +33,11 @@ REWARDS = presets("holding", "shortage", "fixed")
 
 
 class JointReplenishment:
-    """The dynamics of a batch; state: ``net`` (num_envs, items), stock less backlog."""
+    """The dynamics of a batch; state: ``net`` (num_envs, items), stock less backlog.
+
+    Raises:
+        InvalidValueError: If the largest orders of all items do not fill a truck.
+    """
 
     finite = False
 
@@ -59,6 +63,13 @@ class JointReplenishment:
         whole = all(demand.integer for demand in self.demands) or config.truck_capacity is not None
         self.orders = make_orders(config.orders, limits, whole)
         self._limits = np.asarray(self.orders.max_quantity)
+        capacity = config.truck_capacity
+        if capacity is not None and capacity > self._limits.sum():
+            raise InvalidValueError(
+                f"No order fills a truck of {capacity:,} units: the items' orders together are at most "
+                f"{self._limits.sum():,.0f} units.",
+                "Raise max_order or order_cover, or lower truck_capacity.",
+            )
         self.action_space: gym.Space[Any] = self.orders.space
 
     def initial_state(self, num_envs: int) -> State:

@@ -126,6 +126,11 @@ def _refuse_fields_without_effect(config: NetworkConfig, graph: nx.DiGraph) -> N
                 f"price of the link from '{link.source}' to '{link.target}' has no effect: payments between "
                 "nodes cancel"
             )
+        if link.transit and link.lead_time == 0:
+            raise ValueError(
+                f"transit of the link from '{link.source}' to '{link.target}' has no effect: with "
+                "lead_time 0 nothing is on its way when costs are counted"
+            )
     for node in config.nodes:
         if node.operating and graph.out_degree(node.name) == 0:
             raise ValueError(f"operating of '{node.name}' has no effect: it ships to no node")

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import networkx as nx
@@ -204,9 +203,11 @@ def _windows(model: Network, link: int) -> list[int]:
     config, graph = model.config, graph_of(model.config)
     travel = int(model.topology.lead_times[link])
     times = {(each.source, each.target): each.lead_time for each in config.links}
-    target, ends = config.links[link].target, {market.node for market in config.markets}
-    longest = 0
-    for end in ends & (nx.descendants(graph, target) | {target}):
-        for way in nx.all_simple_paths(graph, target, end) if end != target else [[end]]:
-            longest = max(longest, sum(times[step] for step in pairwise(way)))
-    return sorted({travel + 1, travel + longest + 1})
+    target = config.links[link].target
+    # Longest way from the target to every node, upstream first: there may be very many ways.
+    longest = {target: 0}
+    for node in nx.topological_sort(graph):
+        for below in graph.successors(node) if node in longest else ():
+            longest[below] = max(longest.get(below, 0), longest[node] + times[node, below])
+    ends = [longest[market.node] for market in config.markets if market.node in longest]
+    return sorted({travel + 1, travel + max(ends, default=0) + 1})

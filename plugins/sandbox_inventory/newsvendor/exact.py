@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from sandbox.api import InvalidValueError
-from sandbox_inventory.core.demand.distribution import moments, probabilities
+from sandbox_inventory.core.arrays import Array
+from sandbox_inventory.core.demand.distribution import moments, probabilities, table_shares
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.newsvendor.config import NewsvendorConfig
 
@@ -31,12 +32,12 @@ def fractile(demand: Demand, over: float, under: float) -> tuple[float, float]:
     if over <= 0:
         raise InvalidValueError("Where a unit too many costs nothing, there is no best quantity.")
     ratio = max(under, 0.0) / (max(under, 0.0) + over)
-    if demand.integer:
-        mass = probabilities(demand)
-        quantity = float(min(int(np.searchsorted(np.cumsum(mass), ratio)), len(mass) - 1))
-        quantity = quantity if under > 0 else 0.0
-    else:
-        quantity = float(_family(demand).ppf(ratio)) if under > 0 else 0.0
+    quantity, points = 0.0, _points(demand)
+    if under > 0 and points is not None:
+        values, mass = points
+        quantity = float(values[min(int(np.searchsorted(np.cumsum(mass), ratio)), len(mass) - 1)])
+    elif under > 0:
+        quantity = float(_family(demand).ppf(ratio))
     return quantity, expected_cost(demand, quantity, over, under)
 
 
@@ -44,18 +45,30 @@ def expected_cost(demand: Demand, quantity: float, over: float, under: float) ->
     """over·E(q - d)⁺ + under·E(d - q)⁺ of any quantity q; arguments as for `fractile`."""
     from scipy import integrate
 
-    if demand.integer:
-        mass = probabilities(demand)
-        values = np.arange(len(mass))
-        left, missing = np.maximum(quantity - values, 0), np.maximum(values - quantity, 0)
-        return float(mass @ (over * left + under * missing))
+    points = _points(demand)
+    if points is not None:
+        values, mass = points
+        costs = over * np.maximum(quantity - values, 0) + under * np.maximum(values - quantity, 0)
+        return float(mass @ costs)
     family = _family(demand)
     missing = float(integrate.quad(family.sf, quantity, np.inf, epsabs=1e-10)[0])  # E(d - q)⁺
     return over * (quantity - float(family.mean()) + missing) + under * missing
 
 
+def _points(demand: Demand) -> tuple[Array, Array] | None:
+    """The values of demand that has few of them, whole or not, and their probabilities; else None."""
+    if demand.integer:
+        mass = probabilities(demand)
+        return np.arange(float(len(mass))), mass
+    if demand.kind == "table":
+        return np.asarray(demand.values), table_shares(demand)
+    if demand.kind == "uniform" and demand.low == demand.high:
+        return np.array([demand.low]), np.ones(1)
+    return None
+
+
 def _family(demand: Demand) -> Any:
-    """SciPy's distribution of demand in fractions of a unit."""
+    """SciPy's distribution of demand that takes any value of a range."""
     from scipy import stats
 
     mean, std = demand.mean, demand.std or 0.0

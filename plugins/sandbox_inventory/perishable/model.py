@@ -52,6 +52,16 @@ class Perishable:
         self.orders = make_orders(config.orders, (limit,), config.demand.integer, flat=True)
         self.action_space: gym.Space[Any] = self.orders.space
 
+    @property
+    def highest(self) -> list[int]:
+        """Largest value of each column of a state, whole units.
+
+        Orders that take unlike times may arrive together, so that as many of them may be equally old.
+        """
+        largest = int(self.orders.max_quantity[0])
+        together = 1 if self.config.lead_time_probabilities is None else self.longest
+        return [largest * together] * self.config.life + [largest] * self.pipeline_length
+
     def initial_state(self, num_envs: int) -> State:
         """No stock, an empty pipeline."""
         return {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from sandbox_inventory.core.arrays import Array, positive
@@ -62,21 +64,22 @@ def make_capped_base_stock(env: InventoryEnvironment) -> RulePolicy:
 def make_optimal(env: InventoryEnvironment) -> RulePolicy:
     """The exact optimum by value iteration over stock by age and pipeline."""
     model: Perishable = env.core.model
-    max_order = int(model.orders.max_quantity[0])
-    columns = model.config.life + model.pipeline_length
-    question = {
+    highest = model.highest
+    question: dict[str, Any] = {
         "config": model.config.model_dump(mode="json", exclude={"horizon", "warmup", "demand", "orders"}),
         "demand": model.config.demand.relevant_fields(),
         "weights": env.reward.weights,
     }
     if sources := sources_of_others(env.reward):
         question["sources"] = sources
+    if model.config.lead_time_probabilities is not None:
+        question["highest"] = highest
     return optimal_policy(
         env,
         "perishable-optimal",
         question,
-        low=[0] * columns,
-        high=[max_order] * columns,
-        quantities=np.arange(max_order + 1),
+        low=[0] * len(highest),
+        high=highest,
+        quantities=np.arange(int(model.orders.max_quantity[0]) + 1),
         discount=model.config.discount,
     )

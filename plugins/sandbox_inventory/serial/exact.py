@@ -110,7 +110,7 @@ def _at_most(demand: Demand, places: Array) -> Array:
     return result
 
 
-def optimal(config: SerialConfig, weights: Mapping[str, float]) -> EchelonLevels:
+def optimal(config: SerialConfig, weights: Mapping[str, float], limit: float = np.inf) -> EchelonLevels:
     """Optimal echelon base-stock levels and the cost of a period of this package's model.
 
     In the model stage 1 faces the demand of L₁ + 1 periods before its cost is counted. The echelon stock of
@@ -120,10 +120,20 @@ def optimal(config: SerialConfig, weights: Mapping[str, float]) -> EchelonLevels
     Args:
         config: The system.
         weights: The reward's weight of each term.
+        limit: Largest order of a stage, units.
 
     Raises:
-        InvalidValueError: As `lead_demand`, or if the reward weighs stock on hand and in transit differently.
+        InvalidValueError: As `lead_demand`, if the reward weighs stock on hand and in transit differently, or
+            if an order may have to be larger than the limit: the recursion knows none.
     """
+    largest = largest_demand(config.demand)
+    if limit < largest:
+        raise InvalidValueError(
+            f"Clark and Scarf's optimum holds for orders without a limit; here an order is at most {limit:g} "
+            f"units, and a period's demand may be {largest:.4g}.",
+            "Raise or leave out max_order and order_cover, or compare with base-stock, whose levels are "
+            "optimised under the limit.",
+        )
     if weights["holding"] != weights["transport"] or weights["holding"] >= 0 or weights["shortage"] > 0:
         raise InvalidValueError(
             "The optimum needs equal, negative weights of holding and transport: both are echelon stock."

@@ -30,7 +30,8 @@ def local_base_stock(levels: Array, state: State) -> Array:
 
 def make_optimal(env: InventoryEnvironment) -> RulePolicy:
     """Clark and Scarf's echelon base-stock policy."""
-    result = optimal(env.core.model.config, env.reward.weights)
+    model = env.core.model
+    result = optimal(model.config, env.reward.weights, min(model.orders.max_quantity))
     levels = np.asarray(result.levels)
     return RulePolicy(
         env,

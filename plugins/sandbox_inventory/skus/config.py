@@ -18,7 +18,7 @@ class SkusConfig(InventoryConfig):
         "generated:", min_length=1, description="CSV or Parquet file with period, sku, demand; or generated:"
     )
     step: Literal["auto", "number", "day", "week", "month"] = Field(
-        "auto", description="what a period of the file is; inferred from its dates by default"
+        "auto", description="what a period of the file is; inferred from its periods by default"
     )
     items: int = Field(20, ge=1, le=5_000, description="items that are generated")
     periods: int = Field(1460, ge=20, le=100_000, description="periods that are generated")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ def read_period(path: Path, line: int, value: Any) -> Period:
             if int(text) < MAX_NUMBER:
                 return Period("number", int(text))
         else:
-            return _dated(path, line, "date", datetime.date.fromisoformat(text[:10]))
+            return _dated(path, line, "date", datetime.datetime.fromisoformat(text).date())
     except ValueError:
         pass
     raise BrokenFileError(
@@ -84,7 +85,8 @@ def numbered(path: Path, periods: Sequence[tuple[int, Period]], step: Step | Non
     """Whole numbers of the periods in steps from the first, and the step.
 
     Dates are weeks if all lie whole weeks apart, months if all are the first or the last of a month, and
-    days otherwise.
+    days otherwise. Where rows lie two weeks or three months apart throughout, it is not known whether a
+    period is as long or nothing was asked for in between: the step has to be stated.
 
     Args:
         path: The file, for messages.
@@ -92,7 +94,8 @@ def numbered(path: Path, periods: Sequence[tuple[int, Period]], step: Step | Non
         step: The step that the configuration states; inferred if None.
 
     Raises:
-        BrokenFileError: If kinds are mixed, dates do not fit the step, or a gap is much longer than usual.
+        BrokenFileError: If kinds are mixed, dates do not fit the step, a gap is much longer than usual, or
+            the step cannot be inferred.
     """
     first_line, first = periods[0]
     for line, period in periods:
@@ -119,7 +122,24 @@ def numbered(path: Path, periods: Sequence[tuple[int, Period]], step: Step | Non
         if known == "week":
             _require_weeks(path, periods)
     _refuse_gaps(path, [line for line, _ in periods], numbers, known)
+    if step is None:
+        _refuse_longer_steps(path, numbers, known)
     return numbers, known  # type: ignore[return-value]
+
+
+def _refuse_longer_steps(path: Path, numbers: Sequence[int], step: str) -> None:
+    """Refuse rows of which none are one step apart: zeros between them might be demand that never was."""
+    distinct = sorted(set(numbers))
+    apart = math.gcd(*(later - distinct[0] for later in distinct))
+    if len(distinct) < 3 or apart == 1:
+        return
+    unit = "period" if step == "number" else step
+    raise BrokenFileError(
+        path,
+        f"has rows {apart} {unit}s apart throughout, or multiples of that: how long is a period?",
+        None,
+        f"If so, number the periods 0, 1, 2, …; if nothing was asked for in between, set step to {step}.",
+    )
 
 
 def _inferred(dates: Sequence[datetime.date]) -> str:

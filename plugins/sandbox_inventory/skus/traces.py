@@ -3,7 +3,8 @@
 A file has three columns: ``period`` (a whole number from 0, a date, a week 2024-W05 or a month 2024-05),
 ``sku`` and ``demand``. An item has no demand in periods for which it has no row. CSV may be separated by
 commas, semicolons or tabs, begin with a byte order mark, and have decimal commas where commas do not
-separate. The first bad row is reported with its line.
+separate; a file with both decimal commas and points is refused, since a point may then separate thousands.
+The first bad row is reported with its line.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from sandbox_inventory.skus.periods import Period, Step, numbered, read_period
 
 COLUMNS = ("period", "sku", "demand")
 SEPARATORS = (",", ";", "\t")
+MARK = "sep="
+"""How a spreadsheet may begin the line before the header, which tells it the separator."""
+
 MAX_ENTRIES = 20_000_000
 """Most entries of the table of periods × items."""
 
@@ -94,10 +98,15 @@ def _csv(path: Path) -> Iterator[Row]:
     try:
         content = read_regular(path, MAX_BYTES)
         text = content.decode(BYTE_ORDER_MARKS.get(content[:2], "utf-8-sig"))
-        separator = _separator(path, text.partition("\n")[0])
+        lines = text.split("\n", 2)
+        marked = len(lines) > 1 and lines[0].lower().startswith(MARK)
+        separator = _separator(path, lines[1 if marked else 0])
         reader = csv.reader(StringIO(text, newline=""), delimiter=separator)
+        if marked:
+            next(reader)
         header = _header(next(reader, []))
         places = [header.index(name) for name in COLUMNS]
+        marks: dict[str, int] = {}
         for number, row in enumerate(reader):
             if number >= MAX_ROWS:
                 raise BrokenFileError(path, f"has more than {MAX_ROWS:,} rows")
@@ -108,11 +117,42 @@ def _csv(path: Path) -> Iterator[Row]:
                     path, f"has {len(row)} fields instead of {len(header)}", reader.line_num
                 )
             period, sku, demand = (row[place] for place in places)
-            if separator != "," and "." not in demand:
-                demand = demand.replace(",", ".")
+            if separator != ",":
+                demand = _decimal_point(path, reader.line_num, demand, marks)
             yield _row(path, reader.line_num, period, sku, demand)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BrokenFileError(
+            path, "has a character that is not in UTF-8", line, "Save the file as CSV in UTF-8."
+        ) from error
+    except (OSError, csv.Error) as error:
         raise BrokenFileError(path, f"cannot be read as CSV: {error}") from error
+
+
+def _decimal_point(path: Path, line: int, demand: str, marks: dict[str, int]) -> str:
+    """A number with a decimal point.
+
+    Args:
+        path: The file, for messages.
+        line: The row's line.
+        demand: A number with a point, a comma, or neither.
+        marks: Line of the first number with each; changed in place.
+
+    Raises:
+        BrokenFileError: If the file has both.
+    """
+    for mark in ",.":
+        if mark in demand:
+            marks.setdefault(mark, line)
+    if len(marks) == 2:
+        raise BrokenFileError(
+            path,
+            f"has demand '{demand[:40]}' where line {min(marks.values())} has the other of decimal comma and "
+            "point",
+            line,
+            "Write all numbers alike, without separators of thousands.",
+        )
+    return demand.replace(",", ".")
 
 
 def _separator(path: Path, header: str) -> str:

@@ -125,10 +125,10 @@ class Balanced:
     """F, the cost of a period of the system's stock Z after the warehouse's receipt.
 
     Attributes:
-        divided: F(0), F(1), … up to where it rises by h_w a unit.
+        divided: F(0), F(1), … up to where it rises by ``holding`` a unit.
         demand: Probabilities of all retailers' demand in a period.
         penalty: p, the slope to the left of 0.
-        holding: h_w, the slope to the right.
+        holding: The lower of h_w and h_r, the slope to the right.
     """
 
     divided: Array
@@ -150,7 +150,7 @@ class Balanced:
         # Since every G is convex, units go where the slope is least; those whose slope is above h_w stay.
         ordered = np.minimum(np.sort(np.concatenate(slopes)), config.warehouse_holding)
         divided = start + np.concatenate([[0.0], np.cumsum(ordered)])
-        return cls(divided, demand, config.penalty, config.warehouse_holding)
+        return cls(divided, demand, config.penalty, min(config.warehouse_holding, config.holding))
 
     def least(self, periods: int) -> float:
         """min E F(Y - D) over Y, where D is the demand of so many periods."""

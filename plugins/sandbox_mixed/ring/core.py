@@ -110,6 +110,15 @@ class Ring:
         self.measured[rows], self.whole[rows] = 0.0, 0.0
         self.whole[rows, ANY_GAP] = np.inf
 
+    @property
+    def can_redraw(self) -> bool:
+        """Whether human drivers have noise that is drawn from step to step."""
+        return self.config.driver.noise > 0
+
+    def redraw(self, row: int, rng: np.random.Generator) -> None:
+        """Draw the coming noise of human drivers again."""
+        self.traffic.lanes.counter[row] = rng.integers(0, 2**64, dtype=np.uint64)
+
     def step(self, actions: Array) -> Interval:
         """Drive until the next decision."""
         traffic, interval = self.traffic, self.config.decision_steps

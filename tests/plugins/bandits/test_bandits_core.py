@@ -44,6 +44,24 @@ def test_every_agent_meets_the_same_luck_at_the_same_pull() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_luck_that_is_drawn_again_leaves_arms_and_past_as_they_are(kind: str) -> None:
+    envs, other = (bandits(kind, 2, horizon=40) for _ in range(2))
+    for arm in (0, 1, 2):
+        envs.step(np.full(2, arm))
+        other.step(np.full(2, arm))
+    envs.core.redraw(0, np.random.default_rng(1))
+    assert np.array_equal(envs.core.observe(), other.core.observe())
+    assert np.array_equal(envs.core.means, other.core.means)
+    same = envs.core.luck == other.core.luck
+    assert same[1].all()
+    assert same[0, :3].all()
+    assert not same[0, 3:].any()
+    for _ in range(37):
+        envs.step(np.zeros(2, int))
+    assert envs.core.luck.shape == (2, 40)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_payments_have_the_means_that_the_regret_is_measured_by(kind: str) -> None:
     envs = bandits(kind, 4_000, horizon=2)
     means = envs.core.means[:, 1].copy()

@@ -14,9 +14,10 @@ from sandbox.evaluation.bounds import bound_of
 from sandbox.evaluation.evaluate import evaluate
 from sandbox.evaluation.seeds import evaluation_seeds
 from sandbox.scenarios.resolve import load_scenario
-from sandbox_inventory.core.demand.distribution import moments, probabilities
+from sandbox_inventory.core.demand.distribution import convolved, moments, probabilities
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.simulation import Simulation, demand_of_episodes
+from sandbox_inventory.core.solvers.positions import expected_cost
 from sandbox_inventory.core.solvers.transitions import pack
 from sandbox_inventory.core.solvers.value_iteration import solve
 from sandbox_inventory.joint_replenishment import bound as joint_bound
@@ -85,6 +86,38 @@ def _optimum_of_two_retailers(model: Any, lowest: int) -> float:
     actions = np.array(list(product(range(4), range(3), range(3))))
     low, high = [0, lowest, lowest], [4, 3, 3]
     return solve(model, low, high, actions, warehouse.REWARDS["cost"]).cost
+
+
+def _balanced_by_hand(config: WarehouseConfig, mass: Any) -> float:
+    """The least E F(Y - D) of two retailers from the definition of F, trying all positions."""
+    places, stock = np.arange(-30, 60), np.arange(-30, 60)
+    cost = expected_cost(convolved(mass, config.retailer_lead_time + 1), config.holding, config.penalty)
+    each = cost(places)
+    both, sums = (each[:, None] + each).ravel(), (places[:, None] + places).ravel()
+    kept = config.warehouse_holding * (stock[:, None] - sums) + both
+    divided = np.where(sums <= stock[:, None], kept, np.inf).min(1)
+    demand = convolved(np.convolve(mass, mass), config.warehouse_lead_time)
+    return float(np.convolve(divided, demand, "valid").min())
+
+
+@pytest.mark.parametrize("lead_time", [0, 1, 4, 8])
+@pytest.mark.parametrize("rates", [(0.5, 1.0), (2.0, 1.0), (5.0, 0.5)])
+def test_free_exchange_costs_what_all_positions_cost_at_best(
+    lead_time: int, rates: tuple[float, float]
+) -> None:
+    # Also where stock at the warehouse is dearer than at the retailers, which then hold all of it.
+    config = WarehouseConfig(
+        retailers=2,
+        warehouse_lead_time=lead_time,
+        retailer_lead_time=0,
+        warehouse_holding=rates[0],
+        holding=rates[1],
+        penalty=4,
+        demand=COIN,
+    )
+    mass = probabilities(COIN)
+    least = Balanced.of(warehouse.Warehouse(config), [mass, mass]).least(lead_time)
+    assert least == pytest.approx(_balanced_by_hand(config, mass))
 
 
 @pytest.mark.slow
@@ -355,10 +388,24 @@ def test_known_lots_of_an_item_cost_no_more_than_the_best_of_all_plans() -> None
     assert attained > 0.9 * INSTANCES
 
 
+def test_demand_is_looked_at_until_the_longest_way_to_a_market_however_many_there_are() -> None:
+    names = [f"n{place}" for place in range(40)]  # each supplies all after it: 2³⁸ ways to the market
+    links = [
+        {"source": source, "target": target, "lead_time": 1}
+        for place, source in enumerate(names)
+        for target in names[place + 1 :]
+    ]
+    config = {"nodes": [{"name": name} for name in names], "links": links, "markets": [{"node": "n39"}]}
+    model = network.Network(NetworkConfig.model_validate(config))
+    assert relaxation_of_networks._windows(model, 0) == [2, 40]  # into n1, from which 38 links lead on
+    assert relaxation_of_networks._windows(model, len(links) - 1) == [2]
+
+
 def test_the_plan_of_a_network_earns_at_least_the_best_of_all_orders() -> None:
     rng = np.random.default_rng(5)
     plans = _plans(3, 4)
     for number in range(INSTANCES):
+        lead_time = int(rng.integers(0, 3))
         config = NetworkConfig.model_validate(
             {
                 "horizon": 4,
@@ -372,9 +419,9 @@ def test_the_plan_of_a_network_earns_at_least_the_best_of_all_orders() -> None:
                     {
                         "source": "mine",
                         "target": "shop",
-                        "lead_time": int(rng.integers(0, 3)),
+                        "lead_time": lead_time,
                         "price": _rate(rng, 0, 1),
-                        "transit": _rate(rng, 0, 0.2),
+                        "transit": _rate(rng, 0, 0.2) if lead_time else 0.0,
                         "capacity": 3,
                     }
                 ],

@@ -60,8 +60,8 @@ def test_a_discrete_action_is_the_quantity() -> None:
 
 def test_several_discrete_orders_are_a_multi_discrete_action() -> None:
     orders = make_orders("discrete", (5, 2.5), whole=False)
-    assert orders.space == spaces.MultiDiscrete([6, 4])  # a limit of 2.5 units is rounded up
-    assert orders.quantities(np.array([[4, 3]])).tolist() == [[4, 3]]
+    assert orders.space == spaces.MultiDiscrete([6, 3])  # two whole units are within a limit of 2.5
+    assert orders.quantities(np.array([[4, 2]])).tolist() == [[4, 2]]
 
 
 def test_a_continuous_action_is_scaled_to_the_largest_order() -> None:
@@ -108,8 +108,8 @@ def test_a_limit_follows_the_stated_mean_of_rounded_demand() -> None:
 
 
 def test_a_continuous_limit_of_whole_units_is_whole() -> None:
-    orders = make_orders("continuous", (11.6,), whole=True, flat=True)
-    assert orders.quantities(np.array([[1.0]])).tolist() == [12]
+    orders = make_orders("continuous", (11.6,), whole=True, flat=True)  # 11 whole units are within it
+    assert orders.quantities(np.array([[1.0]])).tolist() == [11]
 
 
 # Shares of a short supplier
@@ -224,6 +224,10 @@ def test_metrics_of_two_periods_by_hand() -> None:
     assert metrics["turnover"] == 2  # 2 units a period over a stock of 1
     assert metrics["spoiled"] == 0
     assert metrics["bullwhip"] == 1  # orders 4, 0 and demand 5, 1 vary alike
+
+
+def test_without_any_stock_there_is_no_turnover() -> None:
+    assert _metrics(_flow(demand=5, order=5, sold=5))["turnover"] == 0
 
 
 def test_the_bullwhip_is_the_ratio_of_variances() -> None:

@@ -109,6 +109,7 @@ def solved_gain(model: FiniteModel) -> float:
         ("dual_sourcing", {"regular_lead_time": 2, "orders": "continuous"}),
         ("perishable", {"life": 2, "lead_time": 1, "max_order": 6, "demand": SMALL}),
         ("perishable", {"life": 2, "lead_time": 0, "issuing": "lifo", "max_order": 6, "demand": SMALL}),
+        ("perishable", {"lead_time_probabilities": (0.5, 0.5), "max_order": 4, "demand": SMALL}),
     ],
 )
 def test_the_gain_of_other_families_is_the_cost_of_their_exact_solver(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from inventory_support import days, money, ordered, series
 
+from sandbox.api import InvalidValueError
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.rules import exact_rule_cost
 from sandbox_inventory.joint_replenishment.config import JointReplenishmentConfig
@@ -33,6 +34,21 @@ def test_three_days_by_hand() -> None:
     assert [money(flow)["holding"] for flow in flows] == [3, 0, 0]
     assert [money(flow)["shortage"] for flow in flows] == [18, 18, 27]
     assert [float(flow.sold[0]) for flow in flows] == [6, 5, 0]
+
+
+def test_a_truck_that_no_order_fills_is_refused() -> None:
+    with pytest.raises(InvalidValueError, match=r"No order fills a truck of 9 units.*at most 8 units"):
+        JointReplenishment(JointReplenishmentConfig(truck_capacity=9, max_order=4))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"truck_capacity": 6, "max_order": 4}, {"max_order": 2, "discount": 0.9}]
+)
+def test_orders_that_cannot_meet_the_demand_have_no_optimum(settings: dict[str, Any]) -> None:
+    # One truck of six, or two units of each item, against a mean demand of three each.
+    config = JointReplenishmentConfig(means=(3, 3), demand=Demand(mean=3), **settings)
+    with pytest.raises(InvalidValueError, match="cannot make up for a backlog"):
+        make_optimal(make(config, REWARDS["cost"]))
 
 
 def test_a_single_item_cost_stands_for_all_items() -> None:

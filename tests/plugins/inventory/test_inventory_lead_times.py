@@ -15,6 +15,7 @@ from sandbox_inventory.backorders.rules import make_optimal as best_min_max
 from sandbox_inventory.core.demand.distribution import probabilities
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.core.lead_times import over_lead_time, receive_orders, with_thresholds
+from sandbox_inventory.core.solvers.markov_chain import average_cost
 from sandbox_inventory.core.solvers.value_iteration import solve_growing
 from sandbox_inventory.lost_sales import model as lost_sales
 from sandbox_inventory.lost_sales import rules
@@ -22,7 +23,8 @@ from sandbox_inventory.lost_sales.config import LostSalesConfig
 from sandbox_inventory.lost_sales.finite import finite_model
 from sandbox_inventory.lost_sales.rules import capped_base_stock, exact_cost
 from sandbox_inventory.perishable import model as perishable
-from sandbox_inventory.perishable.config import PerishableConfig
+from sandbox_inventory.perishable import rules as perishable_rules
+from sandbox_inventory.perishable.config import Issuing, PerishableConfig
 
 LAWS = [(1.0,), (0.5, 0.5), (0.25, 0.5, 0.25), (0.0, 0.0, 1.0), (0.1, 0.2, 0.3, 0.4)]
 THREE = Demand(kind="uniform", low=0, high=3, whole=True)
@@ -162,6 +164,29 @@ def test_perishable_items_arrive_fresh_whenever_they_arrive() -> None:
     after, _ = model.step(state, np.array([2, 2]), np.array([[0.0, 1.0], [0.0, 2.0]]))
     assert after["ages"].tolist() == [[1.0, 0.0, 6.0], [1.0, 0.0, 4.0]]
     assert after["pipeline"].tolist() == [[0.0], [2.0]]
+
+
+@pytest.mark.parametrize("max_order", [2, None])
+@pytest.mark.parametrize("issuing", ["fifo", "lifo"])
+def test_the_optimum_of_perishables_counts_orders_that_arrive_together(
+    max_order: int | None, issuing: Issuing
+) -> None:
+    # Two orders may arrive in one period: more units of one age than the largest order.
+    config = PerishableConfig(
+        lead_time_probabilities=(0.5, 0.5),
+        max_order=max_order,
+        issuing=issuing,
+        demand=THREE,
+        penalty=20,
+        purchase=0,
+        waste=1,
+        holding=0.1,
+    )
+    env = perishable.make(config, perishable.REWARDS["cost"])
+    policy, model = perishable_rules.make_optimal(env), env.core.model
+    played = average_cost(model, lambda state: model.orders.actions(policy._rule(state)), env.reward)
+    assert policy.parameters["cost"] == pytest.approx(played, rel=1e-5)
+    assert perishable_rules.make_base_stock(env).parameters["cost"] >= played - 1e-5
 
 
 @pytest.mark.parametrize(

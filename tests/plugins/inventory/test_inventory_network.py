@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from inventory_support import days, money, one_day, series
 
+from sandbox.api import InvalidValueError
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.network.config import NetworkConfig
 from sandbox_inventory.network.model import REWARDS, Network, make_vec
@@ -277,6 +278,7 @@ def test_impossible_graphs_are_refused(change: dict[str, Any], message: str) -> 
         ({"name": "out", "initial_stock": 5}, {}, "initial_stock of 'out' has no effect"),
         ({"name": "out", "holding": 1}, {}, "holding of 'out' has no effect"),
         ({"name": "out"}, {"price": 9}, "price of the link from 'depot' to 'shop' has no effect"),
+        ({"name": "out"}, {"transit": 9}, "transit of the link from 'depot' to 'shop' has no effect"),
         ({"name": "island"}, {}, "no link begins or ends at the node 'island'"),
         ({"name": "shop", "capacity": 3}, {}, "capacity of 'shop' has no effect"),
         ({"name": "shop", "operating": 3}, {}, "operating of 'shop' has no effect"),
@@ -310,6 +312,15 @@ def test_a_capacity_outside_limits_what_can_be_bought(compiled: bool) -> None:
     orders = np.tile([[15, 15], [4, 3]], (rows, 1))
     _, flow = model.step(model.initial_state(2 * rows), orders, np.zeros((2 * rows, 2)))
     assert flow.received[:2].tolist() == [10, 7]
+
+
+def test_no_more_whole_units_are_ordered_than_a_link_carries() -> None:
+    config = {"nodes": [{"name": "shop"}, {"name": "mine"}], "markets": [{"node": "shop"}]}
+    link = {"source": "mine", "target": "shop", "capacity": 2.5}
+    model = Network(NetworkConfig.model_validate({**config, "links": [link]}))
+    assert model.action_space.nvec.tolist() == [3]  # 0, 1 or 2 units
+    with pytest.raises(InvalidValueError, match=r"at most 0\.5 units hold no whole unit"):
+        Network(NetworkConfig.model_validate({**config, "links": [{**link, "capacity": 0.5}]}))
 
 
 def test_real_demand_is_served_in_fractions() -> None:

@@ -50,6 +50,15 @@ def test_the_fractile_of_a_real_uniform_by_hand() -> None:
     assert (quantity, cost) == pytest.approx((7.5, 2.8125 + 3 * 0.3125))
 
 
+def test_the_fractile_of_values_in_fractions_of_a_unit_by_hand() -> None:
+    # 4/(4 + 1) is reached at 4.5, which leaves 4 and 3 over: 7/3; half and four fifths are reached at 1.5.
+    thirds = Demand(kind="table", values=(0.5, 1.5, 4.5))
+    assert fractile(thirds, over=1, under=4) == pytest.approx((4.5, 7 / 3))
+    assert fractile(thirds, over=1, under=1) == pytest.approx((1.5, (1 + 3) / 3))
+    steady = Demand(kind="uniform", low=2.5, high=2.5)
+    assert fractile(steady, over=1, under=4) == (2.5, 0)
+
+
 def test_price_and_purchase_cost_move_the_fractile() -> None:
     # c = 2, price = 4: a unit too many costs 2, a unit too few 2; the median is 2, E min(2, d) = 1.4.
     config = NewsvendorConfig(penalty=0, holding=0, purchase=2, price=4, demand=DIE)
@@ -70,7 +79,12 @@ def test_demand_with_a_memory_has_no_critical_fractile() -> None:
 
 @pytest.mark.parametrize(
     "demand",
-    [Demand(kind="normal", mean=50, std=8), Demand(mean=6), Demand(kind="gamma", mean=4, std=2)],
+    [
+        Demand(kind="normal", mean=50, std=8),
+        Demand(mean=6),
+        Demand(kind="gamma", mean=4, std=2),
+        Demand(kind="table", values=(0.5, 1.5, 4.5)),
+    ],
     ids=lambda demand: demand.kind,
 )
 def test_the_optimum_plays_the_cost_that_it_states(demand: Demand) -> None:

@@ -186,6 +186,20 @@ def test_no_other_echelon_levels_are_cheaper() -> None:
     assert costs[tuple(int(level) for level in result.levels)] == pytest.approx(result.cost, abs=1e-6)
 
 
+def test_an_optimum_of_orders_without_a_limit_is_not_stated_for_limited_ones() -> None:
+    settings: dict[str, Any] = {
+        "lead_times": (0, 1),
+        "echelon_holding": (1, 1),
+        "penalty": 9,
+        "orders": "discrete",
+        "demand": Demand(kind="uniform", low=0, high=4, whole=True),
+    }
+    with pytest.raises(InvalidValueError, match="an order is at most 3 units"):
+        make_optimal(make(SerialConfig(**settings, max_order=3), REWARDS["cost"]))
+    stated = make_optimal(make(SerialConfig(**settings, max_order=4), REWARDS["cost"])).parameters["cost"]
+    assert stated == make_optimal(make(SerialConfig(**settings), REWARDS["cost"])).parameters["cost"]
+
+
 def test_lead_time_demand_of_a_normal_is_on_a_grid() -> None:
     mass = lead_demand(Demand(kind="normal", mean=5, std=1), 4, 0.05)
     places = 0.05 * np.arange(len(mass))

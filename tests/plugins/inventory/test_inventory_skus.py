@@ -222,6 +222,26 @@ def test_the_step_can_be_stated(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("rows", "apart", "step"),
+    [
+        (_dates(14, 20), "2 weeks", "week"),
+        (_dates(3, 20), "3 days", "day"),
+        ([f"{2019 + m // 4}-{m % 4 * 3 + 1:02}-01,bolt,1" for m in range(20)], "3 months", "month"),
+        ([f"{2000 + year}-01-01,bolt,1" for year in range(20)], "12 months", "month"),
+        ([f"{period},bolt,1" for period in range(0, 40, 2)], "2 periods", "number"),
+    ],
+)
+def test_rows_that_lie_several_steps_apart_throughout_need_a_stated_step(
+    tmp_path: Path, rows: list[str], apart: str, step: Any
+) -> None:
+    path = _file(tmp_path, rows)
+    with pytest.raises(BrokenFileError, match=f"has rows {apart} apart throughout"):
+        read_traces(path)
+    number = int(apart.partition(" ")[0])
+    assert len(read_traces(path, step).demand) == number * (len(rows) - 1) + 1
+
+
+@pytest.mark.parametrize(
     ("row", "reason"),
     [
         ("2204-03-01,bolt,5", "line 62.*the year 2204"),
@@ -249,11 +269,27 @@ def test_files_of_spreadsheets_are_read(tmp_path: Path, separator: str, encoding
     assert read_traces(path).demand.tolist() == [[3.5], [8]]
 
 
+def test_a_line_that_tells_a_spreadsheet_the_separator_is_no_header(tmp_path: Path) -> None:
+    path = tmp_path / "demand.csv"
+    path.write_text("sep=;\nperiod;sku;demand\n0;bolt;3,5\n1;bolt;x\n")
+    with pytest.raises(BrokenFileError, match=r"line 4.*'x', which is no number"):
+        read_traces(path)
+    path.write_text("sep=;\nperiod;sku;demand\n0;bolt;3,5\n1;bolt;4\n")
+    assert read_traces(path).demand.tolist() == [[3.5], [4]]
+
+
 def test_a_decimal_comma_is_read_where_commas_do_not_separate(tmp_path: Path) -> None:
     assert read_traces(_file(tmp_path, ["0;bolt;3,5"], ";")).demand.tolist() == [[3.5]]
     # Separated by commas it would be a fourth field: which of them is the demand cannot be known.
     with pytest.raises(BrokenFileError, match=r"line 2.*4 fields instead of 3"):
         read_traces(_file(tmp_path, ["0,bolt,3,5"]))
+
+
+@pytest.mark.parametrize("numbers", [("3,5", "1.234"), ("1.234", "3,5"), ("1.234,5", "2")])
+def test_a_point_that_may_separate_thousands_is_refused(tmp_path: Path, numbers: tuple[str, str]) -> None:
+    rows = [f"{period};bolt;{number}" for period, number in enumerate(numbers)]
+    with pytest.raises(BrokenFileError, match=r"line [23].*other of decimal comma and point"):
+        read_traces(_file(tmp_path, rows, ";"))
 
 
 def test_an_item_that_is_launched_late_has_limits_and_scale_of_its_own(tmp_path: Path) -> None:
@@ -272,6 +308,7 @@ def test_an_item_that_is_launched_late_has_limits_and_scale_of_its_own(tmp_path:
         ("2024-01-02,apple,-1", "line 3.*at least 0"),
         ("2024-01-02,apple,many", "line 3.*no number"),
         ("yesterday,apple,1", "line 3.*neither a number"),
+        ("2024-01-022,apple,1", "line 3.*neither a number"),
         ("2024-01-02,,1", "line 3.*no sku"),
         ("2024-01-02,apple", "line 3.*2 fields"),
         ("2024-01-02,apple,nan", "line 3.*finite"),
@@ -289,7 +326,8 @@ def test_a_bad_row_is_named_by_file_line_and_reason(tmp_path: Path, row: str, re
     [
         ("empty.csv", b"period,sku,demand\n", "no demand"),
         ("column.csv", b"period,item,demand\n0,a,1\n", "no column 'sku'"),
-        ("bytes.csv", b"period,sku,demand\n0,\xff\xfe,1\n", "cannot be read as CSV"),
+        ("bytes.csv", b"period,sku,demand\n0,\xff\xfe,1\n", "line 2.*not in UTF-8"),
+        ("latin.csv", "period;sku;demand\n0;a;1\n1;Dübel;1\n".encode("cp1252"), "line 3.*not in UTF-8"),
         ("table.parquet", b"no parquet", "cannot be read as Parquet"),
         ("missing.csv", None, "cannot be read as CSV"),
     ],

@@ -137,6 +137,19 @@ def test_a_ring_that_stands_is_never_worth_more_than_one_with_a_wave():
     assert earned[0] > earned[1] + 0.01
 
 
+def test_noise_of_drivers_that_is_drawn_again_leaves_what_was_and_other_rows_as_they_are():
+    envs, other = (make_vec(RingConfig(warmup=20), REWARDS["smooth"], 2) for _ in range(2))
+    for batch in (envs, other):
+        batch.reset(seed=0)
+    envs.core.redraw(0, np.random.default_rng(1))
+    assert np.array_equal(envs.core.observe(), other.core.observe())
+    idle = np.zeros(envs.action_space.shape, np.float32)
+    after, without = envs.step(idle)[0], other.step(idle)[0]
+    assert np.array_equal(after[1], without[1])
+    assert not np.array_equal(after[0], without[0])
+    assert not make_vec(RingConfig(warmup=20, driver={"noise": 0}), REWARDS["smooth"], 1).core.can_redraw
+
+
 def test_held_out_lengths_are_never_drawn():
     config = RingConfig(without=(240.0, 250.0), warmup=0.0)
     envs = make_vec(config, REWARD, 200)

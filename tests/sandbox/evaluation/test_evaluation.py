@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,20 @@ def test_every_agent_plays_the_first_test_seeds(toys: None) -> None:
 def test_more_episodes_than_test_seeds_are_refused(toys: None) -> None:
     with pytest.raises(InvalidValueError, match="100000 test seeds"):
         evaluate(["greedy"], "toy/forage", episodes=100_001)
+
+
+def test_a_metric_that_is_no_number_is_told_with_agent_and_seed(
+    toys: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play, metric = EpisodeRunner.play, load_scenario("toy/forage").metric.name
+
+    def spoiled(self: EpisodeRunner, *args: Any, **kwargs: Any) -> list[Episode]:
+        first, *rest = play(self, *args, **kwargs)
+        return [first, *(replace(one, metrics={**one.metrics, metric: float("nan")}) for one in rest)]
+
+    monkeypatch.setattr(EpisodeRunner, "play", spoiled)
+    with pytest.raises(RunFailedError, match=f"'{metric}' of greedy is nan after .* with seed 1, so"):
+        evaluate(["greedy"], "toy/forage", episodes=3)
 
 
 def test_records_are_the_same_here_and_in_worker_processes(

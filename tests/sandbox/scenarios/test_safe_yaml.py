@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from sandbox.api.errors import BrokenFileError, InvalidValueError
+from sandbox.scenarios.overrides import parse_assignments
 from sandbox.scenarios.yaml_guard import (
     MAX_BYTES,
     MAX_DEPTH,
@@ -56,6 +57,21 @@ def test_scalars_are_what_people_mean(text: str, value: Any) -> None:
     loaded = load_text(text, "here")
     assert loaded == value
     assert type(loaded) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("week #3.csv", "week #3.csv"),
+        ("#3.csv", "#3.csv"),
+        ("'week #3.csv'", "week #3.csv"),
+        ("[week #3.csv, b#4.csv]", ["week #3.csv", "b#4.csv"]),
+        ("{kind: trace, file: a #1}", {"kind": "trace", "file": "a #1"}),
+        ("3 # three", "3 # three"),
+    ],
+)
+def test_values_of_a_command_have_no_comments(text: str, value: Any) -> None:
+    assert parse_assignments([f"traces={text}"], "--set") == {"traces": value}
 
 
 def test_merge_key_is_plain_text() -> None:

@@ -11,10 +11,15 @@ from pydantic import BaseModel, Field
 
 from sandbox.api import Baseline, Domain, Metric, RewardSpec, RewardTerm, Scenario, Task
 from sandbox.scenarios.resolve import ResolvedScenario
+from sandbox.testing.names import CHECK_NAMES
 from sandbox.testing.subjects import Subject
 from sandbox.testing.suite import CHECKS, run_check, run_subject
 
 TOYS_EXPECTED = {("toy/corridor", "no-constant-observation"), ("toy/corridor", "seeds-matter")}
+
+
+def test_every_check_can_be_named() -> None:
+    assert tuple(CHECKS) == CHECK_NAMES
 
 
 def test_the_toys_keep_every_promise_or_say_why_not(toys: None) -> None:
