@@ -113,3 +113,25 @@ def test_latest_without_any_run_is_refused_and_a_folder_of_that_name_is_itself(
     assert "no run in 'runs'" in refused.err
     (tmp_path / "latest").mkdir()
     assert "is not a run directory" in sandbox("resume", "latest").err
+
+
+def test_latest_and_short_names_are_looked_for_where_runs_dir_says(sandbox: Sandbox, tmp_path: Path) -> None:
+    kept = sandbox("train", "toy/corridor", *SHORT, "--json").document["run_dir"]
+    apart = sandbox("train", "toy/corridor", *SHORT, "--seed", "1", "--runs-dir", "b", "--json").document
+    short = Path(apart["run_dir"]).name
+    time.sleep(1.1)  # a run's start is recorded in whole seconds
+    newest = sandbox("train", "toy/corridor", *SHORT, "--seed", "2", "--json").document["run_dir"]
+    there = ("--runs-dir", "b", "--json")
+    for name in ("latest", short, f"reinforce/{short}"):
+        (shown,) = sandbox("runs", "show", name, *there).document["runs"]
+        assert shown["run_dir"] == apart["run_dir"]
+    played = sandbox("eval", "latest", "--episodes", "2", "--quiet", *there).document
+    assert played["run_dir"] == apart["run_dir"]
+    again = sandbox("run", "--from", short, "--episodes", "2", "--quiet", *there)
+    assert again.document["seed"] == 1
+    tuned = sandbox("train", "toy/corridor", *SHORT, "--init-from", short, *there)
+    assert tuned.code == 0, tuned.err
+    assert sandbox("runs", "rm", "latest", "--yes", *there).code == 0
+    assert Path(kept).is_dir()
+    assert Path(newest).is_dir(), "runs of another folder are not touched"
+    assert "no run in 'c'" in sandbox("eval", "latest", "--runs-dir", "c").err

@@ -29,7 +29,6 @@ def runs(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            parser=run_name,
             metavar="[RUN...]",
             help="Run directories to show, check, label, archive, restore or remove; or latest.",
         ),
@@ -54,7 +53,7 @@ def runs(
 
     if action not in ACTIONS:
         raise UnknownNameError("action", action, ACTIONS)
-    names = targets or []
+    names = [run_name(target, runs_dir) for target in targets or ()]
     _require_fitting(action, name, tag, untag, everything)
     if action == "ls":
         if names:
