@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +18,20 @@ SHORT = ("--algo", "reinforce", "--steps", "300", "--set", "evaluation.validatio
 def test_listing_keeps_what_has_all_words_in_either_case(sandbox: Sandbox) -> None:
     listed = sandbox("list", "scenarios", "Traffic", "grid-4x4", "--json").document["scenarios"]
     assert {scenario["id"] for scenario in listed} == {"traffic/grid-4x4", "traffic/grid-4x4-peak"}
-    assert "There are no scenarios with 'traffic' and 'nowhere'." in (
-        sandbox("list", "scenarios", "traffic", "nowhere").out
-    )
+    none = sandbox("list", "scenarios", "traffic", "qqqqqqqq").out
+    assert none == "There are no scenarios with 'traffic' and 'qqqqqqqq'.\n"
+
+
+def test_a_word_that_nothing_has_is_answered_with_the_nearest(sandbox: Sandbox) -> None:
+    assert "with 'trafic'. Did you mean traffic" in sandbox("list", "scenarios", "trafic").out
+    refused = sandbox("info", "pp0")
+    assert refused.code == 2
+    assert refused.err.startswith("Error: Unknown domain or algorithm 'pp0'.\nDid you mean ppo")
+
+
+def test_info_says_where_the_weights_are_not_those_of_the_preset(sandbox: Sandbox) -> None:
+    assert "Reward: preset 'cost' with weights of the scenario" in sandbox("info", "inventory").out
+    assert "Reward: preset 'delay'\n" in re.sub(r" +\n", "\n", sandbox("info", "traffic").out)
 
 
 def test_suites_are_listed_with_what_they_compare_and_broken_ones_with_the_reason(
