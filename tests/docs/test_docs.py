@@ -88,6 +88,12 @@ def test_continuous_integration_finds_the_test_command():
     assert lines == [TWO_COMMANDS[1]]
 
 
+@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"])
+def test_lines_of_the_first_pages_can_be_skimmed_and_compared(page):
+    lines = (ROOT / page).read_text().splitlines()
+    assert [number for number, line in enumerate(lines, 1) if len(line) > 200] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_within_the_documentation_lead_somewhere(page):
     for link in LINK.findall(without_code(page.read_text())):

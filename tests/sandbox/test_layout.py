@@ -1,6 +1,8 @@
 """The layout of the source tree: rooms, and who may import what."""
 
 import ast
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from benchmarks import reading
 
 ROOT = Path(__file__).resolve().parents[2]
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 PLUGIN_FILES = sorted((ROOT / "plugins").rglob("*.py"))
 
 
@@ -25,6 +28,14 @@ def test_plugins_import_the_contract_and_nothing_else_of_the_core(path: Path) ->
             modules.add(node.module or "")
     core = {name for name in modules if name.partition(".")[0] == "sandbox"}
     assert all(name == "sandbox.api" or name.startswith("sandbox.api.") for name in core)
+
+
+def test_the_map_of_rooms_is_the_order_that_imports_are_held_to() -> None:
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
+    rows = re.findall(
+        r"^\| `(\w+)(?:/|\.py)` \|", CONTRIBUTING.partition("## Rooms")[2].partition("| elsewhere")[0], re.M
+    )
+    assert rows == contract["layers"][::-1]
 
 
 def test_circles_are_found_also_when_they_hide_in_functions() -> None:
