@@ -85,10 +85,12 @@ const sandboxCharts = (() => {
     lines() {
       const series = this.spec.series.filter((one) => one.x.length);
       const xs = series.flatMap((one) => [one.x[0], one.x[one.x.length - 1]]);
-      const ends = xs.length ? [Math.min(...xs), Math.max(...xs)] : [0, 1];
+      if (!xs.length) return [];
+      const last = Math.max(...xs), first = Math.min(...xs);
+      const ends = first < last ? [first, last] : [Math.min(0, last - 1), last]; // of curves of a single point
       const fixed = (this.spec.lines || []).filter((one) => one.value !== null).map((one) => (
         { name: one.name, x: ends, y: [one.value, one.value], colour: -2, dash: true }));
-      return ends[0] === ends[1] ? series : [...series, ...fixed];
+      return [...series, ...fixed];
     }
 
     build(keep) {
@@ -97,6 +99,7 @@ const sandboxCharts = (() => {
       this.area.replaceChildren();
       const shown = this.lines();
       this.legend.replaceChildren();
+      this.scaleButton.hidden = !shown.length;
       if (!shown.length) { this.area.append(element("p", "soft small", "No figures yet.")); this.plot = null; return; }
       const positive = shown.every((one) => one.y.every((value) => value === null || value === undefined || value > 0));
       const log = this.log && positive;
@@ -111,10 +114,11 @@ const sandboxCharts = (() => {
         const stroke = one.pale ? faded(ink, 0.5) : ink;
         const show = !this.hidden.has(one.name);
         const columns = [one.x, one.y];
+        const single = one.y.filter((value) => value !== null && value !== undefined).length === 1; // no line leads to it
         const at = series.length;
         series.push({
           label: one.name, stroke, show, width: one.pale ? 1.3 : 2, dash: one.dash ? [6, 5] : undefined,
-          points: { show: Boolean(one.points), size: 6, fill: stroke }, spanGaps: true,
+          points: { show: Boolean(one.points) || single, size: 6, fill: stroke }, spanGaps: true,
         });
         const parts = [at];
         if (one.low && one.high) {
