@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from calls import Outcome, files
 
+from sandbox.records.words import RULE
 from sandbox.registry.discover import registry
 from sandbox.runs.checksums import seal, unseal
 
@@ -145,6 +146,8 @@ def test_run_shows_the_verdict_and_where_everything_is(sandbox: Sandbox) -> None
     words = " ".join(outcome.out.split())
     verdicts = ("reinforce beats ", "reinforce loses to ", "No clear difference between reinforce and ")
     assert sum(verdict + "the best baseline, " in words for verdict in verdicts) == 1
+    assert RULE in words
+    assert "Holm" not in words, "an evaluation corrects nothing"
     assert "Everything is in runs/toy/corridor/reinforce/0-" in words
     assert outcome.err == ""
 

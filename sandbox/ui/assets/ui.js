@@ -466,7 +466,7 @@
       const head = ["agent", ...(several ? ["run"] : []), `mean ${evaluation.metric}`, "95 % interval", "against best baseline", ...(limit ? [`worse than ${limit.kind}`] : []), "return"];
       main.append(table(head, resultRows(part.runs), orderOf("results")));
       const chance = part.runs.some((run) => Object.values(run.evaluation.agents).some((agent) => agent.gap < 0)) ? ` Below the ${limit.kind} of these episodes lies only what was luckier in them.` : "";
-      main.append(basis(evaluation.episodes, chance));
+      main.append(basis(evaluation.episodes, document.body.dataset.rule, chance));
     }
   }
 
@@ -504,8 +504,8 @@
   }
 
   /* What a table of results rests on, and when a difference in it is clear. */
-  function basis(episodes, more = "") {
-    return element("p", "soft small", `${episodes} test ${episodes === 1 ? "episode" : "episodes"} an agent. ${document.body.dataset.rule}${more}`);
+  function basis(episodes, rule, more = "") {
+    return element("p", "soft small", `${episodes} test ${episodes === 1 ? "episode" : "episodes"} an agent. ${rule}${more}`);
   }
 
   function showEpisodes(main, runs) {
@@ -684,7 +684,7 @@
       if (!rows.length) continue;
       const scores = table(["agent", "runs", facts.metric, "95 % interval", facts.limit ? `worse than ${facts.limit.kind}` : "gap", "normalised", "against best baseline"], rows, orderOf(scenario));
       scores.classList.add("overview");
-      main.append(scores, basis(facts.episodes));
+      main.append(scores, basis(facts.episodes, document.body.dataset.ruleOfComparisons));
     }
   }
 
