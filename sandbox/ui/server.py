@@ -54,8 +54,6 @@ ASSETS = {
 
 LABEL = "/api/label"
 
-Handler = Callable[[Request], Any]
-
 
 def make_app(
     root: Path,
