@@ -46,3 +46,13 @@ def test_circles_are_found_also_when_they_hide_in_functions() -> None:
 @pytest.mark.parametrize("tree", ["sandbox", "plugins"])
 def test_the_code_reads_within_the_stated_limits(tree: str) -> None:
     assert reading.violations(tree, reading.figures(tree)) == []
+
+
+SCRIPTS = [file for file in (ROOT / "sandbox").rglob("*.js") if not file.name.endswith(".min.js")]
+PROSE = re.compile(r"/\*.*?\*/|//[^\n]*|\"[^\"\n]*\"|'[^'\n]*'|`[^`]*`", re.DOTALL)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_scripts_of_the_pages_name_what_a_value_is_too(script: Path) -> None:
+    identifiers = set(re.findall(r"\w+", PROSE.sub("", script.read_text(encoding="utf-8"))))
+    assert not identifiers & set(reading.WORDS)
