@@ -48,6 +48,17 @@ def test_the_code_reads_within_the_stated_limits(tree: str) -> None:
     assert reading.violations(tree, reading.figures(tree)) == []
 
 
+DIALECT = re.compile(r"\b[Ii]s told (?:of|how)\b|\b[Ll]ikewise\b|\bdear to\b|\bhears\b")
+"""Phrases that no reader of this field's manuals expects."""
+
+
+@pytest.mark.parametrize("folder", ["sandbox", "benchmarks", "sandbox_course"])
+def test_prose_of_the_code_is_plain(folder: str) -> None:
+    sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / folder).rglob("*.py")}
+    phrases = {str(path.relative_to(ROOT)): DIALECT.findall(text) for path, text in sources.items()}
+    assert {path: matches for path, matches in phrases.items() if matches} == {}
+
+
 SCRIPTS = [file for file in (ROOT / "sandbox").rglob("*.js") if not file.name.endswith(".min.js")]
 PROSE = re.compile(r"/\*.*?\*/|//[^\n]*|\"[^\"\n]*\"|'[^'\n]*'|`[^`]*`", re.DOTALL)
 
