@@ -74,6 +74,11 @@ def percent(value: float | None) -> str:
     return f"{rounded:,.{digits}f} %"
 
 
+def signed_percent(value: float | None) -> str:
+    """A difference in percent: a plus sign before positive ones."""
+    return f"+{percent(value)}" if value is not None and value > 0 else percent(value)
+
+
 RULE = (
     "A difference is called clear where there are at least 5 test episodes and the 95 % interval of the "
     "paired difference excludes zero."

@@ -25,9 +25,9 @@ from sandbox.records.words import (
     distance,
     duration,
     number,
-    percent,
     plural,
     signed,
+    signed_percent,
     verdict,
 )
 from sandbox.report.charts import all_charts, best_baseline, central, colours, intervals, ranked
@@ -306,7 +306,7 @@ def _standing(agent: str, score: Score, scenario: ScenarioFacts, best: str | Non
     if agent == best or against is None or against.difference is None:
         return "best baseline" if agent == best else NONE
     low, high = against.ci95
-    share = f" ({percent(abs(against.percent))})" if against.percent is not None else ""
+    share = f" ({signed_percent(against.percent)})" if against.percent is not None else ""
     p = f", p = {number(against.p_holm)}" if against.p_holm is not None else ""
     span = f" [{signed(low)}, {signed(high)}]" if low is not None else ""
     return f"{signed(against.difference)}{share}{span}{p}"

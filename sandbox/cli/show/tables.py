@@ -12,6 +12,7 @@ from sandbox.records.words import (
     percent,
     plural,
     signed,
+    signed_percent,
     with_unit,
 )
 
@@ -192,7 +193,7 @@ def standing(
     span = ""
     if interval and against.ci95[0] is not None:
         span = f" [{signed(against.ci95[0])}, {signed(against.ci95[1])}]"
-    share = f" ({'+' if against.percent > 0 else ''}{percent(against.percent)})" if against.percent else ""
+    share = f" ({signed_percent(against.percent)})" if against.percent else ""
     return f"{signed(against.difference)}{share}{span} {against.verdict}"
 
 

@@ -147,6 +147,7 @@ def test_a_comparison_is_told_as_its_file_says(tmp_path: Path) -> None:
     text = " ".join(page.text)
     assert path == folder / "report.html"
     assert "ppo beats the best baseline, clever: its delay is 5.00 s (20 %) lower" in text
+    assert "-5.00 (-20 %) [-6.00, -4.00], p = 0.002" in text, "signs as in the terminal"
     assert "Probability of improvement" in text
     assert "optimum" in text
     charts = {attrs["data-chart"] for _, attrs in page.tags if "data-chart" in attrs}
