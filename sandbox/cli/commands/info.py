@@ -47,10 +47,10 @@ def info(
     try:
         resolved = load_scenario(scenario, changed(changes, wrap), reward or ())
     except UnknownNameError:
-        names = [*known.domains.names(), *known.algorithms.names()]
-        if "/" in scenario or not nearest(scenario, names):
+        algorithms = known.algorithms.names()
+        if "/" in scenario or nearest(scenario, known.domains.names()) or not nearest(scenario, algorithms):
             raise
-        raise UnknownNameError("domain or algorithm", scenario, names) from None
+        raise UnknownNameError("domain or algorithm", scenario, algorithms) from None
     document = describe(resolved)
     if picture is not None:
         from sandbox.outputs.picture import draw_start
