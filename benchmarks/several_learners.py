@@ -34,7 +34,7 @@ class Setting:
     Attributes:
         scenario: Its name.
         steps: Training steps over all rows, of every agent alike.
-        num_envs: Environments, likewise.
+        num_envs: Environments, of every agent alike.
         agents: By name, the algorithm and its hyperparameters.
         changes: As ``--set`` takes them.
         baselines: Which are played; all if absent.

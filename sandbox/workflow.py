@@ -101,7 +101,7 @@ def resume(run: str | Path | Run, *, progress: Progress | None = None) -> Run:
 
     Args:
         run: The run, or its directory.
-        progress: Is told how it goes on, which checkpoints are damaged, and what is not exact.
+        progress: Receives the progress, which checkpoints are damaged, and what is not exact.
 
     Returns:
         The run, with status ``done``.

@@ -163,11 +163,6 @@ def mean_of(table: EvaluationResult, agent: str, metric: str | None = None) -> f
     return float(np.mean(table.values(agent, metric)))
 
 
-def return_of(table: EvaluationResult, agent: str) -> float:
-    """Mean return over an agent's episodes."""
-    return float(np.mean([episode.ret for episode in table.episodes if episode.agent == agent]))
-
-
 def first_name(table: EvaluationResult) -> str:
     """Name of the agent that was given first."""
     return str(table.agents[0].name)

@@ -21,8 +21,6 @@ from sandbox.api import MissingExtraError
 from sandbox.api.types import Array
 from sandbox_language.words import ADJECTIVES, NEGATIONS, VERBS
 
-RATERS = 10
-
 TRAINING = (0, 1, 2, 3, 4)
 """Ratings that preferences are made of."""
 

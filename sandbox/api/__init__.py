@@ -36,6 +36,7 @@ _HOMES = {
     "Resume": "algorithm",
     "StopTraining": "algorithm",
     "TrainContext": "algorithm",
+    "WriteState": "algorithm",
     "Bound": "bound",
     "Command": "command",
     "InputPart": "command",
@@ -169,6 +170,7 @@ __all__ = [  # written out, so that type checkers see what is exported
     "View",
     "ViewAgent",
     "ViewRequest",
+    "WriteState",
     "batched",
     "describe_exit",
     "driven",
@@ -189,7 +191,14 @@ __all__ = [  # written out, so that type checkers see what is exported
 
 if TYPE_CHECKING:
     from sandbox.api.agents import Agents
-    from sandbox.api.algorithm import Algorithm, Capabilities, Resume, StopTraining, TrainContext
+    from sandbox.api.algorithm import (
+        Algorithm,
+        Capabilities,
+        Resume,
+        StopTraining,
+        TrainContext,
+        WriteState,
+    )
     from sandbox.api.batch import Batched, BatchedCore, ParallelCore, batched
     from sandbox.api.bound import Bound
     from sandbox.api.command import Command, InputPart

@@ -18,7 +18,7 @@ class Agents:
     Attributes:
         names: Of all agents that there can be.
         observation_spaces: Each agent's own, before padding.
-        action_spaces: Likewise.
+        action_spaces: Each agent's own, before padding.
     """
 
     names: tuple[str, ...]

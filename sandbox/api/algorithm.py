@@ -35,7 +35,7 @@ class Capabilities:
 
     Args:
         observation_spaces: Names of Gymnasium space classes, for example ``"Box"``.
-        action_spaces: Likewise.
+        action_spaces: Names of Gymnasium space classes, for example ``"Discrete"``.
         masks: Whether invalid actions are kept out of the policy's distribution while it learns.
             An algorithm without it may still be trained on a masked task: the environment must then
             treat a forbidden action as harmless.

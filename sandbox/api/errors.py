@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher, get_close_matches
 from typing import Any
 
@@ -57,7 +57,7 @@ class UnknownNameError(SandboxError):
 
     def __init__(self, what: str, name: str, known: Iterable[str], hint: str = "") -> None:
         known = sorted(known)
-        near = _nearest(name, known)
+        near = nearest(name, known)
         if not hint:
             if near:
                 hint = f"Did you mean {' or '.join(near)}?"
@@ -79,7 +79,7 @@ def _some(name: str, known: list[str]) -> str:
     return f"{', '.join(shown)} and {len(known) - len(shown)} more"
 
 
-def _nearest(name: str, known: list[str]) -> list[str]:
+def nearest(name: str, known: Sequence[str]) -> list[str]:
     """Names that may have been meant: the most similar one and those nearly as similar."""
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     likeness = [SequenceMatcher(None, other, name).ratio() for other in near]

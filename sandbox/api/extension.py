@@ -68,7 +68,7 @@ class Extension:
     """What an entry point of the group ``sandbox.extensions`` points to.
 
     What is added keeps the task's environment, its native batch and its exact resume: terms are functions
-    of the transition that the task's own terms are given, metrics are computed from what is told at every
+    of the transition that the task's own terms are given, metrics are computed from what is reported at every
     step, and an observation is a function of the present state.
 
     Args:

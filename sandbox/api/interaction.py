@@ -31,7 +31,7 @@ class Interaction:
     Attributes:
         envs: The vector environment; whoever made the context closes it.
         observation: What is seen now.
-        info: What was told with it, such as ``action_mask`` and ``expert_action``.
+        info: What came with it, such as ``action_mask`` and ``expert_action``.
     """
 
     def __init__(self, context: TrainContext, num_envs: int | None = None) -> None:

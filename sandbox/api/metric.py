@@ -18,7 +18,7 @@ class Metric:
         better: Which direction is better.
         description: Definition in one sentence.
         from_term: Reward term that it is computed from; then the environment need not give it.
-        from_info: Entry of every step's info that it is computed from, likewise.
+        from_info: Entry of every step's info that it is computed from; then the environment need not give it.
         how: What is taken of the values of an episode's steps; steps without a value do not count.
     """
 

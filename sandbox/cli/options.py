@@ -51,11 +51,14 @@ def scenario_name(text: str) -> str:
     return text
 
 
-def run_name(given: str | Path) -> str:
+def run_name(given: str | Path, runs_dir: Path = Path("runs")) -> str:
     """A run or an agent as it was typed; ``latest`` and ``DIR/latest`` become the run started last.
 
-    ``latest`` looks in ``runs``, ``DIR/latest`` below ``DIR``. ``0-1a2b3c4d`` and ``ppo/0-1a2b3c4d`` are the
-    run in ``runs`` whose directory ends so. All take ``@best``, ``@final`` or ``@STEP``.
+    ``latest`` looks in ``runs_dir``, ``DIR/latest`` below ``DIR``. ``0-1a2b3c4d`` and ``ppo/0-1a2b3c4d`` are
+    the run in ``runs_dir`` whose directory ends so. All take ``@best``, ``@final`` or ``@STEP``.
+
+    A command without ``--runs-dir`` takes this as the parser of its argument; one with it calls this itself,
+    since an argument is parsed before the options are known.
     """
     text = str(given)  # an option's default comes as what it is
     name, policy = split_policy(text)
@@ -65,9 +68,8 @@ def run_name(given: str | Path) -> str:
     from sandbox.runs.directory import latest_run, run_called
 
     if Path(name).name != LATEST:
-        return f"{run_called(Path('runs'), name)}{which}"
-    folder = Path(name).parent
-    return f"{latest_run(folder if name != LATEST else Path('runs'))}{which}"
+        return f"{run_called(runs_dir, name)}{which}"
+    return f"{latest_run(runs_dir if name == LATEST else Path(name).parent)}{which}"
 
 
 LATEST = "latest"
@@ -75,9 +77,9 @@ _SHORT = re.compile(r"(?:[^/\s]+/)?\d+-[0-9a-f]{6,}")
 """The end of a run directory, as ``sandbox runs`` shows it: ``ppo/0-1a2b3c4d`` or ``0-1a2b3c4d``."""
 
 
-def run_path(given: str | Path) -> Path:
+def run_path(given: str | Path, runs_dir: Path = Path("runs")) -> Path:
     """The same as a path."""
-    return Path(run_name(given))
+    return Path(run_name(given, runs_dir))
 
 
 SCENARIO: Any = typer.Argument(
@@ -121,11 +123,7 @@ Hp = Annotated[
 ]
 InitFrom = Annotated[
     Path | None,
-    typer.Option(
-        parser=run_path,
-        metavar="RUN",
-        help="Start from the policy of a run (fine-tuning), or from a MODEL.zip.",
-    ),
+    typer.Option(metavar="RUN", help="Start from the policy of a run (fine-tuning), or from a MODEL.zip."),
 ]
 Data = Annotated[
     Path | None,
@@ -133,11 +131,7 @@ Data = Annotated[
 ]
 Expert = Annotated[
     str | None,
-    typer.Option(
-        parser=run_name,
-        metavar="NAME|RUN",
-        help="Baseline or run that says what to do in the states visited.",
-    ),
+    typer.Option(metavar="NAME|RUN", help="Baseline or run that says what to do in the states visited."),
 ]
 TrustPickle = Annotated[
     bool,
@@ -188,6 +182,7 @@ def initial_policy(init_from: Path | None, algo: str | None, trusted: bool, runs
         return None
     from sandbox.outputs.import_sb3 import import_sb3, is_sb3_archive, require_trust
 
+    init_from = run_path(init_from, runs_dir)
     if not is_sb3_archive(init_from):
         return init_from
     require_trust(init_from, trusted)

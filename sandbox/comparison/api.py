@@ -120,7 +120,7 @@ def compare(
         retry: Run cells again that failed before.
         fresh: Play baselines again, although their results are kept.
         artifacts: fsspec URL of a folder or object store that gets a copy of what each cell leaves.
-        callback: Is told how the grid goes on.
+        callback: Receives the progress of the grid.
         command: The command line to record.
 
     Returns:

@@ -25,7 +25,7 @@ SAVE_EVERY = 30.0
 
 
 class GridCallback(Protocol):
-    """Is told how a grid goes on; the command line shows it."""
+    """Receives the progress of a grid; the command line shows it."""
 
     def on_start(self, state: State) -> None:
         """Work starts."""
@@ -143,7 +143,7 @@ def drive(
         launcher: Runs the cells.
         retry: Whether cells that failed before are run again.
         fresh: Whether baselines are played again.
-        callback: Is told how it goes on.
+        callback: Receives the progress.
         on_save: Called now and then after cells have finished, to write intermediate results.
         artifacts: URL of a store that gets a copy of what each cell leaves.
 

@@ -103,7 +103,7 @@ def run_course(
         inline: Measure in this process, one claim after another.
         retry: Make measurements again that crashed before.
         measure: Whether what is missing is measured; else what there is is judged, and the rest is missing.
-        callback: Is told of every measurement.
+        callback: Receives every measurement.
         command: The command line to record.
 
     Raises:

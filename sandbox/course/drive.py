@@ -41,7 +41,7 @@ class Progress:
 
 
 class CourseCallback(Protocol):
-    """Is told how a course goes on; the command line shows it."""
+    """Receives the progress of a course; the command line shows it."""
 
     def on_start(self, progress: Progress) -> None:
         """Work starts."""
@@ -97,7 +97,7 @@ def drive(root: Path, progress: Progress, launcher: Launcher, callback: CourseCa
         root: The runs directory.
         progress: From `survey`; kept up to date.
         launcher: Where measurements are made.
-        callback: Is told of each.
+        callback: Receives each.
 
     Raises:
         RunFailedError: If measurements cannot be made at all.

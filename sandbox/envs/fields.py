@@ -54,10 +54,10 @@ def misfit(fields: Fields, space: Space) -> str:
     if unknown:
         return f"'{unknown[0]}' is no part of the observation; its parts are {', '.join(parts)}"
     for key, part in parts.items():
-        told, size = sum(field.size for field in fields if field.part == key), numbers_in(part)
-        if told != size:
+        described, size = sum(field.size for field in fields if field.part == key), numbers_in(part)
+        if described != size:
             where = f"the part '{key}'" if key else "the observation"
-            return f"the fields describe {told} numbers, {where} has {size}"
+            return f"the fields describe {described} numbers, {where} has {size}"
     return ""
 
 

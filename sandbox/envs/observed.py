@@ -72,7 +72,7 @@ class ObservedVectorEnv(AnyVectorWrapper):
         return self._observer(observation), info
 
     def step(self, actions: Element) -> tuple[Any, Any, Any, Any, Info]:
-        """One step of all rows; last observations of ended episodes are shown likewise."""
+        """One step of all rows; last observations of ended episodes are changed as well."""
         observation, reward, terminated, truncated, info = self.env.step(actions)
         if "final_obs" in info:
             final = np.array(info["final_obs"], dtype=object)

@@ -52,7 +52,7 @@ def evaluate(
         reward: Preset and ``term=weight`` pairs.
         episodes: Test episodes an agent plays; the scenario's number if absent.
         num_workers: Worker processes at most; all usable cores if absent.
-        progress: Is told of every episode.
+        progress: Receives the progress, episode by episode.
         seconds: Wall time that each baseline which searches has for each episode.
         kept_in: A runs directory in which episodes of baselines are kept, so that they are played once.
         fresh: Whether baselines are played although their episodes are kept.

@@ -9,7 +9,7 @@ Phase = Literal["train", "validate", "evaluate", "render"]
 
 
 class Progress(Protocol):
-    """Is told how training and evaluation go on; the command line shows it."""
+    """Receives the progress of training and evaluation; the command line shows it."""
 
     def start(self, phase: Phase, title: str, total: int, unit: str, done: int = 0) -> None:
         """A phase of ``total`` ``unit``s begins (0 where the total is not known), of which

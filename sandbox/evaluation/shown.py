@@ -19,6 +19,26 @@ from sandbox.records.words import (
 )
 
 
+def ranked(record: EvaluationRecord) -> list[str]:
+    """Names of the agents, best first; those without a mean last."""
+    sign = 1.0 if record.better == "lower" else -1.0
+
+    def key(name: str) -> tuple[bool, float]:
+        mean = record.agents[name].mean
+        return mean is None, sign * (mean or 0.0)
+
+    return sorted(record.agents, key=key)
+
+
+def sentence(name: str, record: EvaluationRecord) -> str:
+    """Whether an agent won, and how far the limit is."""
+    agent = record.agents[name]
+    said = verdict(
+        name, agent.against_best_baseline, record.metric, record.unit, record.episodes, beats=agent.beats
+    )
+    return said + distance(agent.mean, record.limit, record.bound, record.better)
+
+
 @dataclass(frozen=True)
 class Shown:
     """What is shown of an evaluation.
@@ -62,13 +82,8 @@ class Shown:
         """How many episodes there were; for every learned agent whether it won, and how far the limit is."""
         record, count = self.record, self.record.episodes
         few = f" Under {MIN_EPISODES} there is no 95 % interval." if count < MIN_EPISODES else ""
-        told = [f"{plural(count, 'test episode')} an agent, {record.better} is better.{few}"]
-        for name in (name for name in record.agents if name in self.learned):
-            row = record.agents[name]
-            against = row.against_best_baseline
-            sentence = verdict(name, against, record.metric, record.unit, count, beats=row.beats)
-            told.append(sentence + distance(row.mean, record.limit, record.bound, record.better))
-        return told
+        said = [f"{plural(count, 'test episode')} an agent, {record.better} is better.{few}"]
+        return said + [sentence(name, record) for name in record.agents if name in self.learned]
 
     def text(self) -> str:
         """The table in columns, and the sentences."""

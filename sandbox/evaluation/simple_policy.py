@@ -21,7 +21,8 @@ def as_policy(given: Any) -> Policy:
     Args:
         given: A `Policy`, which is returned as it is; an object with a method ``act``; or a function. What
             acts takes a batch of observations and, if it has parameters of these names, ``mask`` and
-            ``deterministic``. A method ``reset`` is called with ``num_envs`` and ``seed`` likewise.
+            ``deterministic``. A method ``reset`` is called with
+            ``num_envs`` and ``seed``, if it has such parameters.
 
     Raises:
         InvalidValueError: If it is none of these.

@@ -150,7 +150,7 @@ def improve(
         level: Of the lower bounds.
         seed: Of the split, the candidates and the bootstrap.
         runs_dir: Where run directories are made.
-        progress: Is told how it goes on.
+        progress: Receives the progress.
         command: The command line to record.
 
     Raises:

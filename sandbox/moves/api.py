@@ -76,7 +76,7 @@ def find_moves(
         settings: How widely to look.
         runs_dir: Where the search is kept if the agent is a baseline; else in the run's directory.
         launching: Where branches are played.
-        progress: Is told of episodes and branches.
+        progress: Receives the progress of episodes and branches.
         command: The command line to record.
 
     Raises:

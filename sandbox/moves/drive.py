@@ -24,7 +24,7 @@ def carry_out(
     Args:
         jobs: All of one stage.
         launcher: Where they run.
-        progress: Is told of every job.
+        progress: Receives the progress, job by job.
         title: What they are together.
         unit: What a job's share is counted in.
 

@@ -79,14 +79,14 @@ def _moment(
 ) -> Moment | None:
     mask = stage.mask
     of_row = None if mask is None else mask[row]
-    told = {
+    advised = {
         name: actions[row] if allowed(stage.space, actions[row], of_row) else None
         for name, actions in advice.items()
     }
-    new = novelty(stage.space, action, told)
+    new = novelty(stage.space, action, advised)
     if new <= NOVEL:
         return None
-    known = {name: None if other is None else as_json(other) for name, other in told.items()}
+    known = {name: None if other is None else as_json(other) for name, other in advised.items()}
     # Words may depend on the state, which is at hand now.
     named = [as_json(action), *(other for other in known.values() if other is not None)]
     return Moment(

@@ -94,7 +94,7 @@ def record(
         explore: Share of the steps in which a random action is taken.
         changes: ``key=value`` pairs, as ``--set`` takes them.
         reward: Preset and ``term=weight`` pairs.
-        progress: Is told of every episode.
+        progress: Receives the progress, episode by episode.
 
     Raises:
         MissingExtraError: Without the extra ``data``.

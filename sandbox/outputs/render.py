@@ -90,7 +90,7 @@ def render(
         seed: First episode seed; the scenario's first test seed if absent.
         episodes: Episodes a view may use.
         film: Speed and length of a film.
-        progress: Is told of the steps that were played.
+        progress: Receives the number of steps played.
 
     Returns:
         The file that was written.

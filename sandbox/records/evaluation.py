@@ -19,7 +19,7 @@ class DifferenceRecord(Record):
         percent: The same in % of the baseline's mean.
         unit: What the interval resamples; ``runs`` stands in documents of version 0.1 only.
         needed_runs: Where the verdict is unclear, how many runs would tell, if the difference is as measured.
-        needed_episodes: How many test episodes, likewise.
+        needed_episodes: Where it is unclear, how many test episodes would tell.
     """
 
     baseline: Text

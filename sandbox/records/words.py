@@ -74,12 +74,23 @@ def percent(value: float | None) -> str:
     return f"{rounded:,.{digits}f} %"
 
 
+def signed_percent(value: float | None) -> str:
+    """A difference in percent: a plus sign before positive ones."""
+    return f"+{percent(value)}" if value is not None and value > 0 else percent(value)
+
+
 RULE = (
-    "A difference is called clear where there are at least 5 test episodes (or 5 runs on a scenario with "
-    "one), the 95 % interval of the paired difference excludes zero and, where several agents are compared "
-    "at once, its p-value after Holm's correction is below 0.05."
+    "A difference is called clear where there are at least 5 test episodes and the 95 % interval of the "
+    "paired difference excludes zero."
 )
-"""When an agent is better or worse than a baseline, and when that stays open."""
+"""When an agent of an evaluation is better or worse than a baseline, and when that stays open."""
+
+RULE_OF_COMPARISONS = (
+    "A difference is called clear where there are at least 5 test episodes (or 5 runs on a scenario with "
+    "one), the 95 % interval of the paired difference excludes zero, and its p-value is below 0.05 after "
+    "Holm's correction for the number of agents."
+)
+"""The same of a comparison, whose p-values are of runs and episodes."""
 
 
 def verdict(

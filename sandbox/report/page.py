@@ -18,7 +18,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox.records.comparison import ComparisonRecord, ScenarioFacts, Score
 from sandbox.records.status import AgentKind, CellStatus, Verdict
-from sandbox.records.words import NONE, RULE, distance, duration, number, percent, plural, signed, verdict
+from sandbox.records.words import (
+    NONE,
+    RULE,
+    RULE_OF_COMPARISONS,
+    distance,
+    duration,
+    number,
+    plural,
+    signed,
+    signed_percent,
+    verdict,
+)
 from sandbox.report.charts import all_charts, best_baseline, central, colours, intervals, ranked
 from sandbox.report.data import ReportData
 from sandbox.report.media import embed, script_json
@@ -67,7 +78,7 @@ def html(data: ReportData, with_media: bool = True) -> str:
             subtitle=_subtitle(facts),
             status=facts.status,
             verdicts=verdicts(facts),
-            rule=RULE,
+            rule=_rule(facts),
             notes=[*warnings(data), *notes],
             overall=_overall(facts, palette),
             chances=_chances(facts),
@@ -117,6 +128,13 @@ def verdicts(facts: ComparisonRecord) -> list[Sentence]:
             Sentence("unclear", "", "There are no test results: sandbox run and sandbox eval make them.")
         )
     return sentences
+
+
+def _rule(facts: ComparisonRecord) -> str:
+    """When a difference is clear: as in a comparison where p-values were corrected, else as in a test."""
+    against = (score.against_best_baseline for scores in facts.scores.values() for score in scores.values())
+    corrected = any(difference is not None and difference.p_holm is not None for difference in against)
+    return RULE_OF_COMPARISONS if corrected else RULE
 
 
 _UNFINISHED: tuple[CellStatus, ...] = ("running", "missing", "interrupted", "failed", "dead")
@@ -288,7 +306,7 @@ def _standing(agent: str, score: Score, scenario: ScenarioFacts, best: str | Non
     if agent == best or against is None or against.difference is None:
         return "best baseline" if agent == best else NONE
     low, high = against.ci95
-    share = f" ({percent(abs(against.percent))})" if against.percent is not None else ""
+    share = f" ({signed_percent(against.percent)})" if against.percent is not None else ""
     p = f", p = {number(against.p_holm)}" if against.p_holm is not None else ""
     span = f" [{signed(low)}, {signed(high)}]" if low is not None else ""
     return f"{signed(against.difference)}{share}{span}{p}"

@@ -20,7 +20,7 @@ from sandbox.runs.atomic import (
     storage_errors,
     write_atomically,
 )
-from sandbox.runs.checksums import add_artifact, listed_sums, seal, sum_of, unlist, write_sums
+from sandbox.runs.checksums import listed_sums, seal, sum_of, unlist, write_sums
 from sandbox.runs.directory import PROGRESS, RECORD, Run
 from sandbox.runs.guard import RUN, folder_below
 from sandbox.runs.lock import Lock, this_process
@@ -145,11 +145,6 @@ class RunWriter:
         with self._explained():
             replace_folder(target, write, last=False)
         return target
-
-    def write_file(self, name: str, content: bytes) -> None:
-        """Write a file and list its sum."""
-        with self._explained():
-            add_artifact(self.path, name, content)
 
     def checkpoint(self, steps: int, write: Callable[[Path, Path | None], None]) -> Path:
         """Write a checkpoint, then drop all but the newest ones.

@@ -18,7 +18,7 @@ def probability_of_improvement(first: Sequence[ArrayLike], second: Sequence[Arra
 
     Args:
         first: One array a scenario, larger is better.
-        second: Likewise, for the same scenarios.
+        second: One array a scenario, the same scenarios in the same order.
     """
     shares = [
         float(_wins(np.asarray(a, np.float64), np.asarray(b, np.float64)).mean())

@@ -15,7 +15,7 @@ class Violation(Exception):  # noqa: N818 - what a check finds, not a fault of t
     """A promise that is not kept; the message says which, where, and what to do."""
 
 
-class NotApplicable(Exception):  # noqa: N818 - likewise
+class NotApplicable(Exception):  # noqa: N818 - no fault of the suite either
     """The check has nothing to say about this subject; the message says why."""
 
 

@@ -53,7 +53,7 @@ class Validation:
         total: Steps to train for.
         writer: The run directory.
         runner: Plays the episodes.
-        progress: Is told of every validation.
+        progress: Receives the progress of validations.
 
     Attributes:
         best: The best policy so far.

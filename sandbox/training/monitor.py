@@ -27,7 +27,7 @@ from sandbox.training.resume import RestorePoint
 from sandbox.training.schedule import CheckpointSchedule
 
 MAX_TOLD_ROUNDS = 40
-"""Rounds of an exact solver that are told one by one; policy iteration takes ten or so."""
+"""Rounds of an exact solver that are shown one by one; policy iteration takes ten or so."""
 
 MAX_RECORDED_ROUNDS = 10_000
 """Rounds of an exact solver that are recorded one by one; later ones once a second."""
@@ -40,7 +40,7 @@ class Monitor:
         plan: What is trained.
         writer: The run directory.
         runner: Plays validation episodes.
-        progress: Is told how training goes on.
+        progress: Receives the progress of training.
         stop: Requests to stop.
         point: The checkpoint that training goes on from.
     """
@@ -152,7 +152,7 @@ class Monitor:
         self.curves.log(self.steps, figures)
 
     def _log_round(self, steps: int, values: Mapping[str, float]) -> None:
-        """A record of every round of an exact solver; the first ones are also told."""
+        """A record of every round of an exact solver; the first ones are also shown."""
         if values and steps <= MAX_TOLD_ROUNDS:
             figures = ", ".join(f"{name.replace('_', ' ')} {value:.6g}" for name, value in values.items())
             self._progress.message(f"Round {steps}: {figures}")

@@ -83,7 +83,7 @@ def train(
         keep: Policies of validations that the finished run keeps, at most, spread over training: ``RUN@STEP``
             plays them. Together they take at most 100 MB.
         track: Trackers that get the scalars besides TensorBoard: ``mlflow``, ``wandb``.
-        progress: Is told how training goes on.
+        progress: Receives the progress of training.
         command: The command line to record.
 
     Returns:
@@ -121,7 +121,7 @@ def train_plan(plan: Plan, root: Path, runner: EpisodeRunner, progress: Progress
         plan: What to do.
         root: Where run directories are made.
         runner: Plays validation episodes.
-        progress: Is told how training goes on.
+        progress: Receives the progress of training.
     """
     writer = RunWriter.create(root, record_of(plan))
     return _Training(plan, writer, runner, progress, None).run()
@@ -137,7 +137,7 @@ def resume_plan(plan: Plan, writer: RunWriter, runner: EpisodeRunner, progress: 
         plan: What the run's record asks for; see `sandbox.training.plan.plan_from_run`.
         writer: Made by `RunWriter.reopen`; closed when this returns.
         runner: Plays validation episodes.
-        progress: Is told how training goes on, which checkpoints are no use, and what is not exact.
+        progress: Receives the progress of training, which checkpoints are no use, and what is not exact.
     """
     try:
         point = newest_restore_point(writer, progress.message)

@@ -109,8 +109,8 @@ def tune(
         seed: Seeds the search.
         runs_dir: Where everything is kept; shared by all workers.
         launching: Where trials run; in processes of this machine if absent.
-        callback: Is told how the search goes on.
-        comparison_callback: Is told how the final comparison goes on.
+        callback: Receives the progress of the search.
+        comparison_callback: Receives the progress of the final comparison.
         command: The command line to record.
 
     Raises:

@@ -29,7 +29,7 @@ MAX_ERROR = 1000
 
 
 class SearchCallback(Protocol):
-    """Is told how a search goes on."""
+    """Receives the progress of a search."""
 
     def on_update(self, record: TuningRecord, running: int) -> None:
         """A trial has ended, or a second passed; ``record`` is what ``tuning.json`` will hold."""
@@ -63,7 +63,7 @@ def carry_out_search(
         search: What to search.
         study: Optuna's study.
         launcher: Where trials run.
-        callback: Is told how it goes on.
+        callback: Receives the progress.
         command: The command line to record.
 
     Returns:

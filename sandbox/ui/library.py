@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,8 +56,14 @@ class Library:
     def index(self) -> Json:
         """Every run, comparison and search for hyperparameters in a line each, newest first."""
         runs = [self._entry(folder) for folder in self._folders("*/*/*/*", RECORD)]
-        grids = [self._grid_entry(folder) for folder in self._folders(f"{COMPARISONS}/*", COMPARISON)]
-        studies = [self._study_entry(folder) for folder in self._folders(f"{STUDIES}/*", TUNING)]
+        grids = [
+            self._remembered(folder.name, folder, (COMPARISON,), _grid_line)
+            for folder in self._folders(f"{COMPARISONS}/*", COMPARISON)
+        ]
+        studies = [
+            self._remembered(folder.name, folder, (TUNING,), _study_line)
+            for folder in self._folders(f"{STUDIES}/*", TUNING)
+        ]
         runs.sort(key=lambda line: str(line.get("started") or ""), reverse=True)
         grids.sort(key=lambda line: str(line.get("updated") or ""), reverse=True)
         studies.sort(key=lambda line: line["written"], reverse=True)
@@ -99,10 +106,7 @@ class Library:
             NotThereError: If there is no such comparison.
             SandboxError: If it is damaged.
         """
-        folder = self._inside(f"{COMPARISONS}/{name}")
-        if "/" in name or not (folder / COMPARISON).is_file():
-            raise NotThereError(name)
-        record = ComparisonRecord.read(folder / COMPARISON)
+        record = ComparisonRecord.read(self.grid_folder(name) / COMPARISON)
         return {"id": name, "heading": record.heading, **record.model_dump(mode="json", by_alias=True)}
 
     def study(self, name: str) -> Json:
@@ -155,10 +159,7 @@ class Library:
         Raises:
             NotThereError: If there is no such comparison.
         """
-        folder = self._inside(f"{COMPARISONS}/{name}")
-        if "/" in name or not (folder / COMPARISON).is_file():
-            raise NotThereError(name)
-        return folder
+        return self._folder(COMPARISONS, name, COMPARISON)
 
     def study_folder(self, name: str) -> Path:
         """The directory of a search.
@@ -166,10 +167,7 @@ class Library:
         Raises:
             NotThereError: If there is no such search.
         """
-        folder = self._inside(f"{STUDIES}/{name}")
-        if "/" in name or not (folder / TUNING).is_file():
-            raise NotThereError(name)
-        return folder
+        return self._folder(STUDIES, name, TUNING)
 
     def file(self, name: str, file: str) -> Path:
         """A picture or film of a run, by its name; one beside a replay by ``replays/NAME``.
@@ -178,7 +176,7 @@ class Library:
             NotThereError: If there is none, or it is of a kind that is not handed out.
         """
         inner = file.removeprefix("replays/")
-        path = self._inside(f"{self.run_folder(name).relative_to(self.root.resolve()).as_posix()}/{file}")
+        path = self._file(name, file)
         if "/" in inner or path.suffix.lower() not in SHOWN or not path.is_file():
             raise NotThereError(file)
         return path
@@ -189,9 +187,7 @@ class Library:
         Raises:
             NotThereError: If there is none.
         """
-        path = self._inside(
-            f"{self.run_folder(name).relative_to(self.root.resolve()).as_posix()}/replays/{file}"
-        )
+        path = self._file(name, f"replays/{file}")
         if "/" in file or path.suffix != ".json" or not path.is_file():
             raise NotThereError(file)
         return path
@@ -209,6 +205,17 @@ class Library:
             for folder in self._folders(pattern, file):
                 stamps[str(folder)] = max(_stamp(folder / file), _stamp(folder / LABELS))
         return stamps
+
+    def _folder(self, kind: str, name: str, record: str) -> Path:
+        """A folder of a kind that holds a record."""
+        folder = self._inside(f"{kind}/{name}")
+        if "/" in name or not (folder / record).is_file():
+            raise NotThereError(name)
+        return folder
+
+    def _file(self, name: str, file: str) -> Path:
+        """A path in the directory of a run, below the runs directory."""
+        return self._inside(f"{self.run_folder(name).relative_to(self.root.resolve()).as_posix()}/{file}")
 
     def _inside(self, name: str) -> Path:
         """A path below the runs directory, links followed.
@@ -246,12 +253,7 @@ class Library:
     def _entry(self, folder: Path) -> Json:
         """A run's line of the index; read again only when its record or evaluation has changed."""
         name = folder.relative_to(self.root.resolve()).as_posix()
-        stamp = tuple(_stamp(folder / file) for file in (RECORD, EVALUATION, LABELS))
-        known = self._known.get(name)
-        if known is None or known[0] != stamp:
-            known = (stamp, _line(name, folder))
-            self._known[name] = known
-        entry = dict(known[1])
+        entry = dict(self._remembered(name, folder, (RECORD, EVALUATION, LABELS), _line))
         if entry["status"] in _PASSING:
             try:
                 run = Run.open(folder)
@@ -259,15 +261,6 @@ class Library:
             except DamagedRunError:
                 entry["status"] = "damaged"
         return entry
-
-    def _study_entry(self, folder: Path) -> Json:
-        name = folder.name
-        stamp = (_stamp(folder / TUNING),)
-        known = self._known.get(f"{STUDIES}/{name}")
-        if known is None or known[0] != stamp:
-            known = (stamp, _study_line(name, folder))
-            self._known[f"{STUDIES}/{name}"] = known
-        return known[1]
 
     def _searches(self, pattern: str) -> list[Json]:
         """Finished searches for moves, newest first."""
@@ -277,13 +270,16 @@ class Library:
         ]
         return [line for _, line in sorted(found, key=lambda pair: -pair[0])]
 
-    def _grid_entry(self, folder: Path) -> Json:
-        name = folder.name
-        stamp = (_stamp(folder / COMPARISON),)
-        known = self._known.get(f"{COMPARISONS}/{name}")
+    def _remembered(
+        self, name: str, folder: Path, files: Iterable[str], read: Callable[[str, Path], Json]
+    ) -> Json:
+        """A folder's line of the index, read again only when one of the files has changed."""
+        stamp = tuple(_stamp(folder / file) for file in files)
+        key = folder.relative_to(self.root.resolve()).as_posix()
+        known = self._known.get(key)
         if known is None or known[0] != stamp:
-            known = (stamp, _grid_line(name, folder))
-            self._known[f"{COMPARISONS}/{name}"] = known
+            known = (stamp, read(name, folder))
+            self._known[key] = known
         return known[1]
 
 

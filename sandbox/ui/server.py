@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from sandbox.api.errors import InvalidValueError, SandboxError
 from sandbox.records.base import strict
-from sandbox.records.words import RULE
+from sandbox.records.words import RULE, RULE_OF_COMPARISONS
 from sandbox.runs.directory import Run
 from sandbox.runs.provenance import packages
 from sandbox.ui.address import PageAddress, keep_address, kept_address
@@ -53,8 +53,6 @@ ASSETS = {
 }
 
 LABEL = "/api/label"
-
-Handler = Callable[[Request], Any]
 
 
 def make_app(
@@ -368,7 +366,9 @@ def _home() -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     made = Environment(loader=PackageLoader("sandbox.ui"), autoescape=True, undefined=StrictUndefined)
-    return made.get_template("home.html").render(version=packages().get("sandbox-rl", ""), rule=RULE)
+    return made.get_template("home.html").render(
+        version=packages().get("sandbox-rl", ""), rule=RULE, rule_of_comparisons=RULE_OF_COMPARISONS
+    )
 
 
 @cache

@@ -413,9 +413,9 @@ def test_a_run_in_progress_grows_on_the_page(page: Any, served: tuple[Path, str]
     until(lambda: count(page, ".chart canvas") >= 2)
     until(lambda: texts(page, "#live") == ["live"])
     page.execute_script(
-        "window.heard = [];"
-        "new MutationObserver(() => heard.push(performance.timeOrigin + performance.now()))"
-        ".observe(document.querySelector('#live'), {attributes: true, attributeFilter: ['data-heard']})"
+        "window.updates = [];"
+        "new MutationObserver(() => updates.push(performance.timeOrigin + performance.now()))"
+        ".observe(document.querySelector('#live'), {attributes: true, attributeFilter: ['data-updated']})"
     )
     delays = []
     with (made.path / "progress.jsonl").open("a") as file:
@@ -423,8 +423,8 @@ def test_a_run_in_progress_grows_on_the_page(page: Any, served: tuple[Path, str]
             sent = time.time()
             file.write(json.dumps({"steps": 5000 + step, "return": -1.0, "delay": 7.25}) + "\n")
             file.flush()
-            until(lambda step=step: page.execute_script("return heard.length") > step)
-            delays.append(page.execute_script("return heard[heard.length - 1]") / 1000 - sent)
+            until(lambda step=step: page.execute_script("return updates.length") > step)
+            delays.append(page.execute_script("return updates[updates.length - 1]") / 1000 - sent)
             time.sleep(0.13)
     assert texts(page, "[data-progress]")[0].startswith(" 5,009 steps, 4,000 asked for")
     assert sorted(delays)[5] < 1.0

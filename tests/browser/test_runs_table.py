@@ -9,7 +9,7 @@ import pytest
 from report_support import make_comparison, make_run
 from test_browser import texts, until
 
-from sandbox.records.words import RULE, percent
+from sandbox.records.words import RULE_OF_COMPARISONS, percent
 from sandbox.runs.checksums import seal
 
 ROWS = "#main table tbody tr"
@@ -135,6 +135,32 @@ def test_hovering_tells_the_value_of_the_point_that_it_marks(three: Any) -> None
     assert marked == 8
 
 
+def test_a_single_point_is_drawn_and_held_against_the_baselines(three: Any) -> None:
+    drawn = three.execute_async_script(
+        """
+        const done = arguments[0];
+        const host = document.createElement('div');
+        document.getElementById('main').prepend(host);
+        host.style.width = '600px';
+        const axis = { label: '' };
+        const lines = [{ name: 'clever (test)', value: 4 }];
+        const chart = new sandboxCharts.Chart(host, { x: axis, y: axis, series: [], lines });
+        const before = [host.textContent, host.querySelector('.tools button').hidden];
+        const ppo = { name: 'ppo', x: [40], y: [2], colour: 0, pale: true };
+        chart.update({ x: axis, y: axis, series: [ppo], lines });
+        requestAnimationFrame(() => done([before, chart.plot.series[1].points.show(chart.plot, 1),
+          [...host.querySelectorAll('.legend button')].map((button) => button.textContent),
+          chart.plot.data.map((column) => [...column])]));
+        """
+    )
+    before, marked, legend, data = drawn
+    assert before == ["log scalereset zoomNo figures yet.", True]
+    assert marked, "no line leads to a single point"
+    assert legend == ["ppo", "clever (test)"]
+    assert data[0] == [0, 40]
+    assert data[2] == [4, 4]
+
+
 def test_a_comparison_says_what_its_figures_rest_on_and_writes_percentages_as_the_terminal_does(
     served: tuple[Path, str], page: Any
 ) -> None:
@@ -144,7 +170,7 @@ def test_a_comparison_says_what_its_figures_rest_on_and_writes_percentages_as_th
     until(lambda: len(texts(page, "#grids .item button")) == 1)
     page.execute_script("document.querySelector('#grids .item').click()")
     until(lambda: len(texts(page, "#main table.sortable")) == 2)
-    assert all(RULE in said for said in texts(page, "#main .overview + p"))
+    assert all(RULE_OF_COMPARISONS in said for said in texts(page, "#main .overview + p"))
     assert "-5.00 (-20 %) " in texts(page, "#main table.sortable")[0]
     figures = [0.004, 0.0449, 0.996, 2.27, -3.16, 9.96, 11.09, -123.4, 36726.2, 0]
     written = page.execute_script("return arguments[0].map(sandboxCharts.percent)", figures)

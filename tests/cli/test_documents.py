@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from calls import Outcome, files
 
+from sandbox.records.words import RULE
 from sandbox.registry.discover import registry
 from sandbox.runs.checksums import seal, unseal
 
@@ -145,8 +147,25 @@ def test_run_shows_the_verdict_and_where_everything_is(sandbox: Sandbox) -> None
     words = " ".join(outcome.out.split())
     verdicts = ("reinforce beats ", "reinforce loses to ", "No clear difference between reinforce and ")
     assert sum(verdict + "the best baseline, " in words for verdict in verdicts) == 1
+    assert RULE in words
+    assert "Holm" not in words, "an evaluation corrects nothing"
     assert "Everything is in runs/toy/corridor/reinforce/0-" in words
     assert outcome.err == ""
+
+
+def test_what_a_run_keeps_is_shown_with_the_verdict_that_it_got(sandbox: Sandbox) -> None:
+    made = sandbox("run", "toy/corridor", "--algo", "reinforce", "--episodes", 8, *SHORT).out
+    agents = [line.split()[0] for line in made.splitlines() if re.match(r" \w\S* +-?\d", line)]
+    assert {"reinforce", "random"} < set(agents)
+    words = " ".join(made.partition(" an agent, the same ones for all.")[2].split())
+    verdict = re.search(r"(reinforce (beats|loses to)|No clear difference).*? called clear", words)
+    assert verdict
+    for again in (sandbox("runs", "show", "latest").out, sandbox("resume", "latest").out):
+        results = again.partition("Results: steps")[2]
+        kept = [line.split()[0] for line in results.splitlines() if re.match(r" \w\S* +-?\d", line)]
+        assert kept == [name for name in agents if name in kept], "best first"
+        assert {"reinforce", "random"} < set(kept)
+        assert verdict[0] in " ".join(results.split())
 
 
 def test_run_from_a_run_repeats_it_to_the_last_digit(sandbox: Sandbox, tmp_path: Path) -> None:

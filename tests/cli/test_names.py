@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +18,20 @@ SHORT = ("--algo", "reinforce", "--steps", "300", "--set", "evaluation.validatio
 def test_listing_keeps_what_has_all_words_in_either_case(sandbox: Sandbox) -> None:
     listed = sandbox("list", "scenarios", "Traffic", "grid-4x4", "--json").document["scenarios"]
     assert {scenario["id"] for scenario in listed} == {"traffic/grid-4x4", "traffic/grid-4x4-peak"}
-    assert "There are no scenarios with 'traffic' and 'nowhere'." in (
-        sandbox("list", "scenarios", "traffic", "nowhere").out
-    )
+    none = sandbox("list", "scenarios", "traffic", "qqqqqqqq").out
+    assert none == "There are no scenarios with 'traffic' and 'qqqqqqqq'.\n"
+
+
+def test_a_word_that_nothing_has_is_answered_with_the_nearest(sandbox: Sandbox) -> None:
+    assert "with 'trafic'. Did you mean traffic" in sandbox("list", "scenarios", "trafic").out
+    refused = sandbox("info", "pp0")
+    assert refused.code == 2
+    assert refused.err.startswith("Error: Unknown domain or algorithm 'pp0'.\nDid you mean ppo")
+
+
+def test_info_says_where_the_weights_are_not_those_of_the_preset(sandbox: Sandbox) -> None:
+    assert "Reward: preset 'cost' with weights of the scenario" in sandbox("info", "inventory").out
+    assert "Reward: preset 'delay'\n" in re.sub(r" +\n", "\n", sandbox("info", "traffic").out)
 
 
 def test_suites_are_listed_with_what_they_compare_and_broken_ones_with_the_reason(
@@ -113,3 +125,25 @@ def test_latest_without_any_run_is_refused_and_a_folder_of_that_name_is_itself(
     assert "no run in 'runs'" in refused.err
     (tmp_path / "latest").mkdir()
     assert "is not a run directory" in sandbox("resume", "latest").err
+
+
+def test_latest_and_short_names_are_looked_for_where_runs_dir_says(sandbox: Sandbox, tmp_path: Path) -> None:
+    kept = sandbox("train", "toy/corridor", *SHORT, "--json").document["run_dir"]
+    apart = sandbox("train", "toy/corridor", *SHORT, "--seed", "1", "--runs-dir", "b", "--json").document
+    short = Path(apart["run_dir"]).name
+    time.sleep(1.1)  # a run's start is recorded in whole seconds
+    newest = sandbox("train", "toy/corridor", *SHORT, "--seed", "2", "--json").document["run_dir"]
+    there = ("--runs-dir", "b", "--json")
+    for name in ("latest", short, f"reinforce/{short}"):
+        (shown,) = sandbox("runs", "show", name, *there).document["runs"]
+        assert shown["run_dir"] == apart["run_dir"]
+    played = sandbox("eval", "latest", "--episodes", "2", "--quiet", *there).document
+    assert played["run_dir"] == apart["run_dir"]
+    again = sandbox("run", "--from", short, "--episodes", "2", "--quiet", *there)
+    assert again.document["seed"] == 1
+    tuned = sandbox("train", "toy/corridor", *SHORT, "--init-from", short, *there)
+    assert tuned.code == 0, tuned.err
+    assert sandbox("runs", "rm", "latest", "--yes", *there).code == 0
+    assert Path(kept).is_dir()
+    assert Path(newest).is_dir(), "runs of another folder are not touched"
+    assert "no run in 'c'" in sandbox("eval", "latest", "--runs-dir", "c").err

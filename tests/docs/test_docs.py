@@ -1,5 +1,6 @@
 """The documentation is up to date, its links lead somewhere, and its examples run."""
 
+import importlib
 import os
 import re
 import subprocess
@@ -17,6 +18,9 @@ SCENARIOS = sorted(file for file in (ROOT / "scenarios").glob("*/*.yaml") if fil
 
 FENCE = re.compile(r"^(`{3,})(\w*)(?: title=\"([^\"]+)\")?\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 TESTABLE = re.compile(r"<!-- testable -->\n```(\w+)\n(.*?)```", re.DOTALL)
+CODE_NAME = re.compile(r"`{1,2}((?:sandbox|sandbox_[a-z]+|benchmarks)(?:\.\w+)+)[:(`]")
+TREES = ("sandbox", "plugins", "benchmarks", "sandbox_course")
+ENTRY_POINT_GROUPS = {f"sandbox.{kind}" for kind in ("domains", "algorithms", "extensions", "claims")}
 LINK = re.compile(r"(?<!\\)\[[^\]]*\]\(([^)\s]+)\)")
 
 TWO_COMMANDS = (
@@ -86,6 +90,47 @@ def test_continuous_integration_finds_the_test_command():
     )
     lines = [line for line in marked[1].splitlines() if line.startswith("python3 -m venv")]
     assert lines == [TWO_COMMANDS[1]]
+
+
+def names_of_code():
+    """Dotted names of the code in the documentation and in docstrings, and a file where each stands."""
+    sources = [source for tree in TREES for source in (ROOT / tree).rglob("*.py")]
+    names = {}
+    for file in [*PAGES, *(ROOT / "plugins").rglob("*.md"), *sources]:
+        if file.name != "CHANGELOG.md":  # names what has gone, too
+            for name in CODE_NAME.findall(file.read_text()):
+                names.setdefault(name, str(file.relative_to(ROOT)))
+    return names
+
+
+def is_there(name):
+    """Whether a dotted name is that of a module, or of something in one."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:count]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[count:]:
+            if part in {*getattr(found, "__annotations__", {}), *getattr(found, "model_fields", {})}:
+                return True
+            if not hasattr(found, part):
+                return False
+            found = getattr(found, part)
+        return True
+    return False
+
+
+def test_names_of_code_in_the_documentation_and_in_docstrings_exist():
+    names = {name: file for name, file in names_of_code().items() if name not in ENTRY_POINT_GROUPS}
+    assert len(names) > 100
+    assert {name: file for name, file in names.items() if not is_there(name)} == {}
+
+
+@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"])
+def test_lines_of_the_first_pages_can_be_skimmed_and_compared(page):
+    lines = (ROOT / page).read_text().splitlines()
+    assert [number for number, line in enumerate(lines, 1) if len(line) > 200] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

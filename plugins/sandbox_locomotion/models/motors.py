@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from sandbox_locomotion.arrays import Flags, Floats
+from sandbox_locomotion.arrays import Floats
 
 TRN = mujoco.mjtTrn
 GAIN, BIAS, DYN, WRAP, JOINT = (
@@ -222,11 +222,3 @@ def _has_input(model: mujoco.MjModel, index: int, name: str) -> bool:
 
 def _name(name: str, index: int) -> str:
     return name or f"#{index}"
-
-
-def plain_controls(motors: tuple[Motor, ...], count: int) -> Flags:
-    """Whether each control is that of a `Motor.plain` motor, ``(controls,)``."""
-    flags = np.zeros(count, np.bool_)
-    for motor in motors:
-        flags[list(motor.controls)] = motor.plain
-    return flags

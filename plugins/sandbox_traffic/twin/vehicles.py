@@ -43,7 +43,7 @@ class Kind:
     """A kind of vehicles.
 
     Attributes:
-        row: Its row of `sandbox_traffic.twin.arrays.World.profiles`.
+        row: The fields of its record of `sandbox_traffic.twin.arrays.KIND`, in their order.
         vclass: SUMO's class.
         factor: Mean, deviation and bounds of the desired speed as a share of the limit.
     """

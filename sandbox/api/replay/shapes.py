@@ -46,8 +46,9 @@ Box = tuple[Number, Number, Positive, Positive]
 """Lower left corner x, y, then width and height."""
 
 Points = Annotated[list[Point], BeforeValidator(_lists)]
-"""A list of pairs, or an array of shape ``(points, 2)``; likewise boxes."""
+"""A list of pairs, or an array of shape ``(points, 2)``."""
 Boxes = Annotated[list[Box], BeforeValidator(_lists)]
+"""A list of boxes, or an array of shape ``(boxes, 4)``."""
 Polyline = Annotated[Points, Field(min_length=2)]
 Polygon = Annotated[Points, Field(min_length=3)]
 

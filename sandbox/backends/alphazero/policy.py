@@ -40,7 +40,7 @@ class AlphaZeroPolicy:
 
     Args:
         observation_space: Space of one row: the planes.
-        action_space: Likewise: the actions.
+        action_space: Space of one row's action.
         config: Decides on the network and the search.
         seed: Seeds the first weights; the process's own torch generator is left as it was.
 

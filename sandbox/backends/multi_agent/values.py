@@ -108,7 +108,7 @@ def team_loss(
 
     Args:
         utilities: As for `independent_loss`.
-        later: Likewise.
+        later: As for `independent_loss`.
         batch: What happened; r, the team's reward, is the mean over all k agents, of whom absent ones earn 0.
         gamma: Discount a step.
         values: The learning team value and its target.

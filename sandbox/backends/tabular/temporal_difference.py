@@ -196,7 +196,7 @@ class Sarsa(TableLearner):
         return float(step.reward[row] + self.config.gamma * following_value)
 
     def get_state(self) -> dict[str, Any]:
-        """Likewise, with the action that is to be played."""
+        """The state of the learner, with the action that is to be played."""
         return {**super().get_state(), "coming": self.coming}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
@@ -236,7 +236,7 @@ class DynaQ(TableLearner):
         return error
 
     def get_state(self) -> dict[str, Any]:
-        """Likewise, with the model as one row an outcome."""
+        """The state of the learner, with the model as one row an outcome."""
         rows = [
             (*pair, outcome[0], outcome[1], outcome[2], count)
             for pair in self.tried

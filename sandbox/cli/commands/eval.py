@@ -34,7 +34,6 @@ def evaluate(
     agents: Annotated[
         list[str],
         typer.Argument(
-            parser=run_name,
             metavar="AGENT...",
             help="Runs (DIR, DIR@best, DIR@STEP, latest), names of baselines, random, or MODEL.zip of SB3.",
         ),
@@ -72,6 +71,7 @@ def evaluate(
     from sandbox.outputs.import_sb3 import import_sb3, is_sb3_archive, require_trust
     from sandbox.registry.policies import load_policy
 
+    agents = [run_name(agent, runs_dir) for agent in agents]
     for agent in filter(is_sb3_archive, agents):
         require_trust(agent, trust_pickle)
     runs = _runs(agents)

@@ -35,6 +35,7 @@ def info(
     as_json: AsJson = False,
 ) -> dict[str, Any] | None:
     """Show all there is to know about a scenario or an algorithm."""
+    from sandbox.api.errors import UnknownNameError, nearest
     from sandbox.cli.show.scenario import show_scenario
     from sandbox.registry.discover import registry
     from sandbox.scenarios.resolve import load_scenario
@@ -43,7 +44,13 @@ def info(
     if scenario in known.algorithms.names() and scenario not in known.domains.names():
         drawn = [f"--picture {picture}"] if picture is not None else []
         return _algorithm(scenario, [*(changes or ()), *(wrap or ()), *(reward or ()), *drawn], as_json)
-    resolved = load_scenario(scenario, changed(changes, wrap), reward or ())
+    try:
+        resolved = load_scenario(scenario, changed(changes, wrap), reward or ())
+    except UnknownNameError:
+        algorithms = known.algorithms.names()
+        if "/" in scenario or nearest(scenario, known.domains.names()) or not nearest(scenario, algorithms):
+            raise
+        raise UnknownNameError("domain or algorithm", scenario, algorithms) from None
     document = describe(resolved)
     if picture is not None:
         from sandbox.outputs.picture import draw_start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,55 +38,67 @@ def list_(
     """Show what there is to run, and to run it with."""
     import sandbox
     from sandbox.api.errors import UnknownNameError
+    from sandbox.cli.show.console import stdout
     from sandbox.scenarios.listing import entries, readable
 
     if what is not None and what not in KINDS:
         raise UnknownNameError("kind of thing", what, KINDS)
     kinds = ALL if what is None else (what,)
     files = entries() if "scenarios" in kinds else []
-    listed = {}
-    for kind in kinds:  # found by name, so that only what is asked for is imported
-        items = readable(files) if kind == "scenarios" else getattr(sandbox, f"list_{kind}")()
-        listed[kind] = _with(items, words or ())
+    everything = {  # found by name, so that only what is asked for is imported
+        kind: readable(files) if kind == "scenarios" else getattr(sandbox, f"list_{kind}")() for kind in kinds
+    }
+    listed = {kind: _with(items, words or ()) for kind, items in everything.items()}
     if as_json:
         return listed
     unreadable = [] if words else [entry for entry in files if entry.error is not None]
-    _show(listed, unreadable, everything=what is None, words=words or ())
+    _show(listed, unreadable, summary=what is None)
+    for kind, items in listed.items():
+        if not items:
+            stdout().print(_none_of(kind, words or (), everything[kind]))
+    if what is None:
+        stdout().print("Next: sandbox info SCENARIO, or sandbox run SCENARIO --algo ALGORITHM.")
     return None
+
+
+def _text(item: Json) -> str:
+    return " ".join(str(value) for value in item.values()).casefold()
 
 
 def _with(items: list[Json], words: Sequence[str]) -> list[Json]:
     """The items in whose texts all words stand, in upper or lower case."""
-    texts = [" ".join(str(value) for value in item.values()).casefold() for item in items]
-    return [
-        item
-        for item, text in zip(items, texts, strict=True)
-        if all(word.casefold() in text for word in words)
+    return [item for item in items if all(word.casefold() in _text(item) for word in words)]
+
+
+def _none_of(kind: str, words: Sequence[str], items: list[Json]) -> str:
+    """That nothing has all the words, and what may have been meant by those that nothing has."""
+    from sandbox.api.errors import nearest
+
+    texts = " ".join(map(_text, items))
+    vocabulary = sorted(set(re.findall(r"\w[\w-]*", texts)))
+    meant = [
+        near
+        for word in words
+        if word.casefold() not in texts
+        for near in nearest(word.casefold(), vocabulary)
     ]
+    among = f" with {' and '.join(repr(word) for word in words)}" if words else ""
+    return f"There are no {kind}{among}." + (f" Did you mean {' or '.join(meant)}?" if meant else "")
 
 
-def _show(
-    listed: dict[str, list[Json]],
-    unreadable: Sequence[ScenarioEntry],
-    everything: bool,
-    words: Sequence[str],
-) -> None:
+def _show(listed: dict[str, list[Json]], unreadable: Sequence[ScenarioEntry], summary: bool) -> None:
+    """Print the tables; in a summary, of the plugins only those that are broken."""
     from sandbox.cli.show.console import stdout
     from sandbox.cli.show.tables import show
 
     console = stdout()
-    among = f" with {' and '.join(repr(word) for word in words)}" if words else ""
     for kind, items in listed.items():
-        if kind == "plugins" and everything:
-            _summary(console, items)
+        if kind == "plugins" and summary:
+            _broken(console, items)
         elif items:
             show(console, _TABLES[kind](items))
-        else:
-            console.print(f"There are no {kind}{among}.")
     for entry in unreadable:
         console.print(f"The scenario {entry.id} cannot be used: {entry.error}", style="red")
-    if everything:
-        console.print("Next: sandbox info SCENARIO, or sandbox run SCENARIO --algo ALGORITHM.")
 
 
 def _domains(items: list[Json]) -> Table:
@@ -180,7 +193,7 @@ _TABLES = {
 }
 
 
-def _summary(console: Console, plugins: list[Json]) -> None:
-    broken = [plugin for plugin in plugins if plugin["status"] != "ok"]
-    for plugin in broken:
-        console.print(f"The plugin '{plugin['name']}' is broken: {plugin['error']}", style="red")
+def _broken(console: Console, plugins: list[Json]) -> None:
+    for plugin in plugins:
+        if plugin["status"] != "ok":
+            console.print(f"The plugin '{plugin['name']}' is broken: {plugin['error']}", style="red")

@@ -31,7 +31,6 @@ def moves(
     agent: Annotated[
         str,
         typer.Argument(
-            parser=run_name,
             metavar="RUN",
             help="Run directory (DIR, DIR@best, latest), or a baseline's name with --scenario.",
         ),
@@ -39,7 +38,6 @@ def moves(
     against: Annotated[
         list[str] | None,
         typer.Option(
-            parser=run_name,
             metavar="NAME",
             help="Baseline or run to hold it against; default: the scenario's classical methods. Repeatable.",
         ),
@@ -97,9 +95,9 @@ def moves(
     if measure is not None and measure not in measures:
         raise UnknownNameError("measure", measure, list(measures))
     result = find_moves(
-        agent,
+        run_name(agent, runs_dir),
         scenario,
-        against=against or (),
+        against=[run_name(name, runs_dir) for name in against or ()],
         changes=changed(changes, wrap),
         settings=Settings(
             episodes=episodes,

@@ -32,6 +32,7 @@ from sandbox.cli.options import (
     Wrap,
     changed,
     initial_policy,
+    run_name,
     run_path,
 )
 
@@ -48,12 +49,7 @@ def run(
     ] = None,
     repeat: Annotated[
         Path | None,
-        typer.Option(
-            "--from",
-            parser=run_path,
-            metavar="RUN",
-            help="Repeat a run instead, exactly as it was.",
-        ),
+        typer.Option("--from", metavar="RUN", help="Repeat a run instead, exactly as it was."),
     ] = None,
     seed: Seed = 0,
     steps: Steps = None,
@@ -83,7 +79,7 @@ def run(
     if repeat is not None:
         given = (scenario, algo, seed or None, steps, num_envs, changes, wrap, reward, hp, init_from)
         sources = (data, expert)
-        resolved, arguments = _as_it_was(repeat, (*given, *sources))
+        resolved, arguments = _as_it_was(run_path(repeat, runs_dir), (*given, *sources))
     else:
         resolved, algo = _asked(context, scenario, algo, changed(changes, wrap), reward)
         arguments = {
@@ -94,7 +90,7 @@ def run(
             "hp": hp or (),
             "init_from": initial_policy(init_from, algo, trust_pickle, runs_dir),
             "data": data,
-            "expert": expert,
+            "expert": None if expert is None else run_name(expert, runs_dir),
         }
     if episodes is not None:
         arguments["episodes"] = episodes

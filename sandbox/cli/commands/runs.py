@@ -29,7 +29,6 @@ def runs(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            parser=run_name,
             metavar="[RUN...]",
             help="Run directories to show, check, label, archive, restore or remove; or latest.",
         ),
@@ -54,7 +53,7 @@ def runs(
 
     if action not in ACTIONS:
         raise UnknownNameError("action", action, ACTIONS)
-    names = targets or []
+    names = [run_name(target, runs_dir) for target in targets or ()]
     _require_fitting(action, name, tag, untag, everything)
     if action == "ls":
         if names:
@@ -232,8 +231,7 @@ def describe(run: Run) -> None:
     """Print what is in a run directory, and its results."""
     from sandbox.cli.show.console import stdout
     from sandbox.cli.show.runs import labels_of
-    from sandbox.cli.show.tables import show, table
-    from sandbox.records.words import number
+    from sandbox.cli.show.tables import show, show_results, table
 
     record, console = run.record, stdout()
     shown = table(str(run.path), "", "")
@@ -261,14 +259,8 @@ def describe(run: Run) -> None:
             shown.add_row(name, str(value))
     show(console, shown)
     evaluation = run.evaluation()
-    if evaluation is None:
-        return
-    figures = table(f"Results: {evaluation.metric} ({evaluation.unit})", "agent", "mean", "return")
-    for name, agent in evaluation.agents.items():
-        figures.add_row(
-            name, *("nan" if value is None else number(value) for value in (agent.mean, agent.ret))
-        )
-    show(console, figures)
+    if evaluation is not None:
+        show_results(run, evaluation)
 
 
 def _pairs(values: Mapping[str, Any]) -> str | None:

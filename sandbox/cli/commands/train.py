@@ -31,6 +31,7 @@ from sandbox.cli.options import (
     Wrap,
     changed,
     initial_policy,
+    run_name,
 )
 
 
@@ -74,7 +75,7 @@ def train(
         runs_dir=runs_dir,
         init_from=initial_policy(init_from, algo, trust_pickle, runs_dir),
         data=data,
-        expert=expert,
+        expert=None if expert is None else run_name(expert, runs_dir),
         checkpoint_every=checkpoint_every,
         keep=keep,
         track=track or (),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.cli.show.console import stderr, stdout
 from sandbox.cli.show.tables import WIDE_TABLE, gap_text, print_gap, show, standing, table
-from sandbox.records.words import MIN_EPISODES, RULE, distance, number, plural, verdict
+from sandbox.records.words import MIN_EPISODES, RULE_OF_COMPARISONS, distance, number, plural, verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -178,7 +178,7 @@ def show_comparison(compared: ComparisonResult) -> None:
     for line in verdicts(record):
         console.print(line, soft_wrap=True)
     if any(score.against_best_baseline for agents in record.scores.values() for score in agents.values()):
-        console.print(RULE, style="dim")
+        console.print(RULE_OF_COMPARISONS, style="dim")
     if record.exploratory:
         console.print("Fewer than five training runs of some agent: exploratory.", style="yellow")
     clashing = [

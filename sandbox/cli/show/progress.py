@@ -81,7 +81,7 @@ class PlainProgress:
         now = self._clock()
         self._phases[phase] = {
             "begun": now,
-            "told": now,
+            "written": now,
             "total": total,
             "unit": unit,
             "done": done,
@@ -89,7 +89,7 @@ class PlainProgress:
             "first": None,
             "values": {},
         }
-        if phase != "validate":  # many small ones: the training lines tell enough
+        if phase != "validate":  # many small ones: the lines of training say enough
             what = f"{title}, {total:,} {unit}" if phase == "train" else title
             self._write(f"{_TITLES[phase]}: {what}")
 
@@ -99,8 +99,8 @@ class PlainProgress:
         now = self._clock()
         if state["first"] is None and done > state["before"]:
             state["first"] = (now, done)
-        if now - state["told"] >= PLAIN_EVERY:
-            state["told"] = now
+        if now - state["written"] >= PLAIN_EVERY:
+            state["written"] = now
             self._tell(phase, state, now)
 
     def message(self, text: str) -> None:

@@ -72,13 +72,21 @@ def show_scenario(document: Json) -> None:
     console.print(f"\nNext: sandbox run {document['scenario']} --algo ALGORITHM")
 
 
+def _reward_title(reward: Json) -> str:
+    """Which preset the reward is; with weights of the scenario's own it is none."""
+    weights = {term["name"]: term["weight"] for term in reward["terms"]}
+    preset = {term["name"]: term["weight"] for term in reward["presets"][reward["preset"]]}
+    changed = "" if weights == preset else " with weights of the scenario"
+    return f"Reward: preset '{reward['preset']}'{changed}"
+
+
 def _sections(document: Json, number: Callable[[float | None], str]) -> dict[str, list[tuple[str, ...]]]:
     """Table title to header and rows; a section without rows is not shown."""
     reward = document["reward"]
     return {
         "Spaces": [("agent", "observation", "action"), *_space_rows(document)],
         **_observation_sections(document),
-        f"Reward: preset '{reward['preset']}'": [
+        _reward_title(reward): [
             ("term", "weight", "unit", "definition"),
             *((t["name"], f"{t['weight']:g}", t["unit"], t["description"]) for t in reward["terms"]),
         ],

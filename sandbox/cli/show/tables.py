@@ -8,17 +8,16 @@ from sandbox.cli.show.console import stdout
 from sandbox.records.words import (
     MIN_EPISODES,
     RULE,
-    distance,
     number,
     percent,
     plural,
     signed,
-    verdict,
+    signed_percent,
     with_unit,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from rich.console import Console
     from rich.table import Table
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from sandbox.api.metric import Metric
     from sandbox.evaluation.result import EvaluationResult
     from sandbox.records.base import Interval
-    from sandbox.records.evaluation import DifferenceRecord, LimitRecord
+    from sandbox.records.evaluation import DifferenceRecord, EvaluationRecord, LimitRecord
     from sandbox.runs.directory import Run
     from sandbox.scenarios.resolve import ResolvedScenario
 
@@ -66,9 +65,11 @@ WIDE_TABLE = 100
 
 def show_verdict(evaluation: EvaluationResult, trained: Run | None = None) -> None:
     """The agents best first, known values below, and in a sentence who won."""
-    console = stdout()
-    for name in _verdict_table(console, evaluation, trained):
-        console.print(_verdict(name, evaluation))
+    from sandbox.evaluation.shown import sentence
+
+    console, record = stdout(), evaluation.record()
+    for name in _verdict_table(console, evaluation, record, trained):
+        console.print(sentence(name, record))
     if evaluation.best_baseline() is not None:
         console.print(RULE, style="dim")
     if trained is not None:
@@ -76,34 +77,69 @@ def show_verdict(evaluation: EvaluationResult, trained: Run | None = None) -> No
         _print_run(console, trained)
 
 
-def _verdict_table(console: Console, evaluation: EvaluationResult, trained: Run | None) -> list[str]:
-    """Print the table and its notes; the learned agents that deserve a sentence."""
-    metric = evaluation.metric
-    unit = "" if metric.unit == "1" else f" ({metric.unit})"
-    count = len(evaluation.seeds)
-    title = f"{evaluation.scenario.spec.id}: {metric.name}{unit}, {metric.better} is better"
-    summary, best, optimum = evaluation.record().agents, evaluation.best_baseline(), evaluation.optimum()
-    wide = console.width >= WIDE_TABLE
-    mean = "mean [95 % interval]" if count >= MIN_EPISODES else "mean"
-    shown = table(title, "agent", mean, "against best baseline", "gap", *(["return"] if wide else []))
-    learned = [agent.name for agent in evaluation.agents if agent.baseline is None]
-    for name in evaluation.ranking():
-        result = summary[name]
-        classical = name not in learned and name == best
+def show_results(run: Run, record: EvaluationRecord) -> None:
+    """The test results that a run keeps: agents best first, and in a sentence who won."""
+    from sandbox.evaluation.shown import ranked, sentence
+
+    console = stdout()
+    shown = _agents_table(console, "Results", record)
+    learned = [name for name in (run.algorithm, f"{run.algorithm}-best") if name in record.agents]
+    _add_agents(shown, record, ranked(record), learned)
+    show(console, shown)
+    print_gap(console, record.limit)
+    console.print(_episodes(record.episodes), style="dim")
+    console.print()
+    for name in learned[:1] if _best_is_last(run) else learned:
+        console.print(sentence(name, record))
+    if record.best_baseline is not None:
+        console.print(RULE, style="dim")
+
+
+def _agents_table(console: Console, of: str, record: EvaluationRecord) -> Table:
+    """An empty table of agents; a wide terminal has room for their returns."""
+    unit = "" if record.unit in ("", "1") else f" ({record.unit})"
+    mean = "mean [95 % interval]" if record.episodes >= MIN_EPISODES else "mean"
+    more = ["return"] if console.width >= WIDE_TABLE else []
+    title = f"{of}: {record.metric}{unit}, {record.better} is better"
+    return table(title, "agent", mean, "against best baseline", "gap", *more)
+
+
+def _add_agents(
+    shown: Table, record: EvaluationRecord, ranking: Sequence[str], learned: Collection[str]
+) -> None:
+    """A row for every agent."""
+    wide = len(shown.columns) > 4
+    for name in ranking:
+        result = record.agents[name]
+        classical = name not in learned and name == record.best_baseline
         shown.add_row(
             name,
             _interval(result.mean, result.ci95),
-            standing(name, optimum, result.against_best_baseline, classical=classical, interval=wide),
+            standing(name, record.optimum, result.against_best_baseline, classical=classical, interval=wide),
             gap_text(result.gap),
             *([number(result.ret)] if wide else []),
             style="bold" if name in learned else None,
         )
+
+
+def _episodes(count: int) -> str:
+    few = "" if count >= MIN_EPISODES else f" Under {MIN_EPISODES} there is no 95 % interval."
+    return f"{plural(count, 'test episode')} an agent, the same ones for all.{few}"
+
+
+def _verdict_table(
+    console: Console, evaluation: EvaluationResult, record: EvaluationRecord, trained: Run | None
+) -> list[str]:
+    """Print the table and its notes; the learned agents that deserve a sentence."""
+    wide = console.width >= WIDE_TABLE
+    shown = _agents_table(console, evaluation.scenario.spec.id, record)
+    learned = [agent.name for agent in evaluation.agents if agent.baseline is None]
+    _add_agents(shown, record, evaluation.ranking(), learned)
     _references(shown, evaluation.scenario, wide)
     _bound(shown, evaluation, wide)
     show(console, shown)
-    print_gap(console, evaluation.limit())
-    few = "" if count >= MIN_EPISODES else f" Under {MIN_EPISODES} there is no 95 % interval."
-    console.print(f"{plural(count, 'test episode')} an agent, the same ones for all.{few}", style="dim")
+    print_gap(console, record.limit)
+    console.print(_episodes(record.episodes), style="dim")
     if evaluation.kept:
         console.print(
             f"{plural(evaluation.kept, 'episode')} of baselines kept from before; --fresh plays them again.",
@@ -114,7 +150,7 @@ def _verdict_table(console: Console, evaluation: EvaluationResult, trained: Run 
         console.print(f"{' and '.join(sampling)} sampled: the policy is meant to be stochastic.", style="dim")
     if trained is not None:
         console.print("One training run: exploratory; other seeds may do otherwise.", style="dim")
-        _print_best(console, trained, metric)
+        _print_best(console, trained, evaluation.metric)
     console.print()
     return learned[:1] if trained is not None and _best_is_last(trained) else learned
 
@@ -157,17 +193,8 @@ def standing(
     span = ""
     if interval and against.ci95[0] is not None:
         span = f" [{signed(against.ci95[0])}, {signed(against.ci95[1])}]"
-    share = f" ({'+' if against.percent > 0 else ''}{percent(against.percent)})" if against.percent else ""
+    share = f" ({signed_percent(against.percent)})" if against.percent else ""
     return f"{signed(against.difference)}{share}{span} {against.verdict}"
-
-
-def _verdict(agent: str, evaluation: EvaluationResult) -> str:
-    difference, metric = evaluation.compare(agent), evaluation.metric
-    against = difference.record() if difference is not None else None
-    sentence = verdict(
-        agent, against, metric.name, metric.unit, len(evaluation.seeds), beats=evaluation.beats(agent)
-    )
-    return sentence + distance(evaluation.mean(agent), evaluation.limit(), evaluation.bound(), metric.better)
 
 
 def show_trained(trained: Run, metric: Metric) -> None:

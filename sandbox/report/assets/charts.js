@@ -83,12 +83,14 @@ const sandboxCharts = (() => {
     update(spec) { this.spec = spec; this.build(true); }
 
     lines() {
-      const series = this.spec.series.filter((one) => one.x.length);
-      const xs = series.flatMap((one) => [one.x[0], one.x[one.x.length - 1]]);
-      const ends = xs.length ? [Math.min(...xs), Math.max(...xs)] : [0, 1];
-      const fixed = (this.spec.lines || []).filter((one) => one.value !== null).map((one) => (
-        { name: one.name, x: ends, y: [one.value, one.value], colour: -2, dash: true }));
-      return ends[0] === ends[1] ? series : [...series, ...fixed];
+      const series = this.spec.series.filter((line) => line.x.length);
+      const xs = series.flatMap((line) => [line.x[0], line.x[line.x.length - 1]]);
+      if (!xs.length) return [];
+      const last = Math.max(...xs), first = Math.min(...xs);
+      const ends = first < last ? [first, last] : [Math.min(0, last - 1), last]; // of curves of a single point
+      const fixed = (this.spec.lines || []).filter((line) => line.value !== null).map((line) => (
+        { name: line.name, x: ends, y: [line.value, line.value], colour: -2, dash: true }));
+      return [...series, ...fixed];
     }
 
     build(keep) {
@@ -97,8 +99,9 @@ const sandboxCharts = (() => {
       this.area.replaceChildren();
       const shown = this.lines();
       this.legend.replaceChildren();
+      this.scaleButton.hidden = !shown.length;
       if (!shown.length) { this.area.append(element("p", "soft small", "No figures yet.")); this.plot = null; return; }
-      const positive = shown.every((one) => one.y.every((value) => value === null || value === undefined || value > 0));
+      const positive = shown.every((line) => line.y.every((value) => value === null || value === undefined || value > 0));
       const log = this.log && positive;
       this.scaleButton.hidden = !positive;
       this.scaleButton.setAttribute("aria-pressed", String(log));
@@ -106,19 +109,20 @@ const sandboxCharts = (() => {
       const series = [{}];
       const bands = [];
       this.entries = [];
-      for (const one of shown) {
-        const ink = one.colour === -2 ? css("--ink") : colour(one.colour);
-        const stroke = one.pale ? faded(ink, 0.5) : ink;
-        const show = !this.hidden.has(one.name);
-        const columns = [one.x, one.y];
+      for (const line of shown) {
+        const ink = line.colour === -2 ? css("--ink") : colour(line.colour);
+        const stroke = line.pale ? faded(ink, 0.5) : ink;
+        const show = !this.hidden.has(line.name);
+        const columns = [line.x, line.y];
+        const single = line.y.filter((value) => value !== null && value !== undefined).length === 1; // no line leads to it
         const at = series.length;
         series.push({
-          label: one.name, stroke, show, width: one.pale ? 1.3 : 2, dash: one.dash ? [6, 5] : undefined,
-          points: { show: Boolean(one.points), size: 6, fill: stroke }, spanGaps: true,
+          label: line.name, stroke, show, width: line.pale ? 1.3 : 2, dash: line.dash ? [6, 5] : undefined,
+          points: { show: Boolean(line.points) || single, size: 6, fill: stroke }, spanGaps: true,
         });
         const parts = [at];
-        if (one.low && one.high) {
-          columns.push(one.low, one.high);
+        if (line.low && line.high) {
+          columns.push(line.low, line.high);
           for (const unused of [0, 1]) {
             parts.push(series.length);
             series.push({ stroke: "transparent", width: 0, show, points: { show: false }, spanGaps: true });
@@ -126,7 +130,7 @@ const sandboxCharts = (() => {
           bands.push({ series: [at + 2, at + 1], fill: faded(ink, 0.16) });
         }
         tables.push(columns);
-        this.entries.push(this.entry(one, ink, at, parts, show));
+        this.entries.push(this.entry(line, ink, at, parts, show));
       }
       const data = uPlot.join(tables);
       const axis = { stroke: css("--soft"), font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif",
@@ -152,18 +156,18 @@ const sandboxCharts = (() => {
       this.tell(this.plot);
     }
 
-    entry(one, ink, at, parts, show) {
+    entry(line, ink, at, parts, show) {
       const button = element("button");
       button.type = "button";
       button.setAttribute("aria-pressed", String(show));
       button.title = "show or hide";
-      const key = element("span", `key${one.dash ? " dash" : ""}${one.pale ? " pale" : ""}`);
+      const key = element("span", `key${line.dash ? " dash" : ""}${line.pale ? " pale" : ""}`);
       key.style.borderTopColor = ink;
       const value = element("span", "value");
-      button.append(key, document.createTextNode(one.name), value);
+      button.append(key, document.createTextNode(line.name), value);
       button.addEventListener("click", () => {
-        const next = this.hidden.has(one.name);
-        if (next) this.hidden.delete(one.name); else this.hidden.add(one.name);
+        const next = this.hidden.has(line.name);
+        if (next) this.hidden.delete(line.name); else this.hidden.add(line.name);
         button.setAttribute("aria-pressed", String(next));
         for (const part of parts) this.plot.setSeries(part, { show: next });
       });
@@ -226,7 +230,7 @@ const sandboxCharts = (() => {
   function theme(button) {
     const root = document.documentElement;
     const dark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-    const again = () => { for (const one of drawn) if (one.host.isConnected) one.build(true); else drawn.delete(one);
+    const again = () => { for (const chart of drawn) if (chart.host.isConnected) chart.build(true); else drawn.delete(chart);
       document.dispatchEvent(new Event("sandbox-theme")); };
     try { const kept = localStorage.getItem("theme"); if (kept === "dark" || kept === "light") root.dataset.theme = kept; } catch { /* a page without storage */ }
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);

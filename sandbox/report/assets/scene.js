@@ -246,7 +246,7 @@ const sandboxScene = (() => {
       stage.append(frame);
       const below = element("div", "keys");
       for (const { colour: name, text } of scene.legend || []) below.append(this.key(name, text));
-      const layers = [...new Set([...(scene.shapes || []), ...this.groups].map((one) => one.layer || "").filter(Boolean))];
+      const layers = [...new Set([...(scene.shapes || []), ...this.groups].map((part) => part.layer || "").filter(Boolean))];
       for (const layer of layers) below.append(this.toggle(layer));
       below.append(this.tools());
       stage.append(below);
@@ -317,7 +317,7 @@ const sandboxScene = (() => {
       const dense = Math.min(window.devicePixelRatio || 1, 2);
       const [w, h] = [Math.round(width * dense), Math.round(height * dense)];
       if (this.canvas.width !== w || this.canvas.height !== h) {
-        for (const one of [this.canvas, this.ground]) Object.assign(one, { width: w, height: h });
+        for (const canvas of [this.canvas, this.ground]) Object.assign(canvas, { width: w, height: h });
         this.canvas.style.height = `${height}px`;
         this.version++;
       }

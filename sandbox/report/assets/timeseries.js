@@ -66,11 +66,11 @@ const sandboxSeries = (() => {
       this.area.replaceChildren();
       const axis = { stroke: css("--soft"), font: "11px system-ui, sans-serif", grid: { stroke: css("--line"), width: 1 }, ticks: { show: false } };
       const paths = { step: uPlot.paths.stepped({ align: 1 }), bars: uPlot.paths.bars({ size: [0.8, 40] }), line: uPlot.paths.linear() };
-      const series = this.panel.series.map((one, place) => {
+      const series = this.panel.series.map((line, place) => {
         const ink = this.ink(place);
-        const lone = one.values.filter((value) => value !== null).length === 1;
-        return { stroke: ink, width: one.style === "bars" ? 1 : 1.6, fill: one.style === "bars" ? faded(ink, 0.5) : undefined,
-          paths: paths[one.style || "line"], points: { show: lone }, spanGaps: false };
+        const lone = line.values.filter((value) => value !== null).length === 1;
+        return { stroke: ink, width: line.style === "bars" ? 1 : 1.6, fill: line.style === "bars" ? faded(ink, 0.5) : undefined,
+          paths: paths[line.style || "line"], points: { show: lone }, spanGaps: false };
       });
       let [low, high] = this.range;
       if (!(low <= high)) [low, high] = [0, 1];
@@ -90,7 +90,7 @@ const sandboxSeries = (() => {
         cursor: { show: false },
         legend: { show: false },
         hooks: { drawClear: [(u) => this.shade(u)] },
-      }, [this.times, ...this.panel.series.map((one) => one.values)], this.area);
+      }, [this.times, ...this.panel.series.map((line) => line.values)], this.area);
       this.now = element("div", "now");
       this.plot.over.append(this.now);
       this.plot.over.addEventListener("pointerdown", (event) => { this.plot.over.setPointerCapture(event.pointerId); this.seek(event); });

@@ -53,9 +53,9 @@ const sandboxPlay = (() => {
       desk.replaceChildren();
       const left = element("div"), right = element("div", "thoughts");
       left.append(game.board ? board(game.board) : element("pre", "", game.text));
-      if (!game.board || game.choices.some((one) => !one.cell)) {
+      if (!game.board || game.choices.some((choice) => !choice.cell)) {
         const row = element("div", "row");
-        for (const one of game.choices) row.append(button(one.label, () => pick(one.label)));
+        for (const choice of game.choices) row.append(button(choice.label, () => pick(choice.label)));
         left.append(row);
       }
       const turns = game.turns.map((turn, index) => `${index + 1}. ${turn.choice}`).join("  ");
@@ -74,8 +74,8 @@ const sandboxPlay = (() => {
       const grid = element("div", "board");
       const columns = given.cells[0].length;
       grid.dataset.columns = String(columns);
-      const byCell = new Map(game.choices.filter((one) => one.cell).map((one) => [one.cell.join(), one.label]));
-      const byColumn = new Map(game.choices.filter((one) => one.cell).map((one) => [one.cell[1], one.label]));
+      const byCell = new Map(game.choices.filter((choice) => choice.cell).map((choice) => [choice.cell.join(), choice.label]));
+      const byColumn = new Map(game.choices.filter((choice) => choice.cell).map((choice) => [choice.cell[1], choice.label]));
       const drops = game.choices.length > 0 && byColumn.size === game.choices.length && given.row_names.length === 0;
       given.cells.forEach((cells, row) => {
         const line = element("div", "boardline");

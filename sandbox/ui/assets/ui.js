@@ -94,9 +94,9 @@
       if (!groups.has(run.scenario)) groups.set(run.scenario, []);
       groups.get(run.scenario).push(run);
     }
-    for (const [scenario, own] of groups) {
+    for (const [scenario, members] of groups) {
       list.append(element("div", "group", scenario));
-      for (const run of own) list.append(item(run));
+      for (const run of members) list.append(item(run));
     }
     if (!runs.length) list.append(element("p", "empty", "No runs yet. They appear here by themselves: sandbox run SCENARIO --algo ALGORITHM"));
     else if (!groups.size) list.append(element("p", "empty", "No run fits the filter."));
@@ -177,7 +177,7 @@
 
   function toggle(id) {
     state.grid = state.study = null;
-    state.chosen = state.chosen.includes(id) ? state.chosen.filter((one) => one !== id) : [...state.chosen, id];
+    state.chosen = state.chosen.includes(id) ? state.chosen.filter((other) => other !== id) : [...state.chosen, id];
     changed();
   }
 
@@ -290,7 +290,7 @@
     for (const name of same && first.evaluation ? [first.evaluation.best_baseline, first.evaluation.optimum] : []) {
       if (name && first.evaluation.agents[name]) lines.push({ name: `${name} (test)`, value: first.evaluation.agents[name].mean });
     }
-    const values = series.flatMap((one) => one.y).concat(lines.map((one) => one.value));
+    const values = series.flatMap((line) => line.y).concat(lines.map((line) => line.value));
     const low = values.reduce((a, b) => Math.min(a, b), Infinity), high = values.reduce((a, b) => Math.max(a, b), -Infinity);
     const { name, unit, better } = first.metric;
     return { x: axis(), y: { label: `${name}${["", "1"].includes(unit) ? "" : ` (${unit})`}${better ? `, ${better} is better` : ""}`, log: low > 0 && high > 20 * low }, series, lines };
@@ -339,8 +339,8 @@
   }
 
   function chart(host, make) {
-    const own = { chart: new Chart(host, make()), make };
-    state.charts.push(own);
+    const entry = { chart: new Chart(host, make()), make };
+    state.charts.push(entry);
     return host;
   }
   const headline = (run) => `${shortName(run)} on ${run.scenario}`;
@@ -350,12 +350,12 @@
     state.charts = [];
     main.replaceChildren();
     const runs = all.filter((run) => !run.broken);
-    for (const run of all.filter((one) => one.broken)) main.append(element("p", "notes", `${run.id}: ${run.broken}`));
+    for (const run of all.filter((run) => run.broken)) main.append(element("p", "notes", `${run.id}: ${run.broken}`));
     if (!runs.length) return;
     state.commonScenario = runs.every((run) => run.scenario === runs[0].scenario) ? runs[0].scenario : null;
-    const one = runs.length === 1 ? runs[0] : null;
+    const single = runs.length === 1 ? runs[0] : null;
     const top = element("div", "top");
-    top.append(element("h1", "", one ? headline(one) : `${runs.length} runs side by side`));
+    top.append(element("h1", "", single ? headline(single) : `${runs.length} runs side by side`));
     const link = element("a", "small", "Report");
     link.href = `/report?${new URLSearchParams(runs.map((run) => ["run", run.id]))}`;
     link.target = "_blank";
@@ -365,7 +365,7 @@
     const list = element("ul", "chosenlist");
     for (const run of runs) {
       const entry = element("li");
-      entry.append(dot(colourOf(run.id)), document.createTextNode(one ? "" : `${run.scenario} ${shortName(run)} `), badge(run.status));
+      entry.append(dot(colourOf(run.id)), document.createTextNode(single ? "" : `${run.scenario} ${shortName(run)} `), badge(run.status));
       const progress = element("span", "soft small");
       progress.dataset.progress = run.id;
       entry.append(progress);
@@ -374,22 +374,22 @@
     }
     main.append(list);
     runs.forEach(showProgress);
-    if (one && one.title) main.append(element("p", "soft", one.title));
-    if (one) main.append(sandboxLabels.form(one, () => loadIndex().then(() => { main.querySelector("h1").textContent = headline(one); })));
+    if (single && single.title) main.append(element("p", "soft", single.title));
+    if (single) main.append(sandboxLabels.form(single, () => loadIndex().then(() => { main.querySelector("h1").textContent = headline(single); })));
     main.append(heading("Learning"), chart(element("div", "chart"), () => metricChart(runs)));
 
     main.append(controls(runs));
     const host = element("div");
     main.append(host);
     showFigures(host, runs);
-    if (one && Object.keys(one.curves).some((name) => name.startsWith("term/"))) {
-      main.append(heading("What the reward was made of"), chart(element("div", "chart"), () => termsChart(one)));
+    if (single && Object.keys(single.curves).some((name) => name.startsWith("term/"))) {
+      main.append(heading("What the reward was made of"), chart(element("div", "chart"), () => termsChart(single)));
     }
     showResults(main, runs);
     showEpisodes(main, runs);
     showPolicies(main, runs);
     showMoves(main, runs);
-    if (one && one.play) { main.append(heading("Play against it")); sandboxPlay.mount(main.appendChild(element("div")), one); }
+    if (single && single.play) { main.append(heading("Play against it")); sandboxPlay.mount(main.appendChild(element("div")), single); }
     if (sandboxSystem.known(runs).length) {
       main.append(heading("Machine"));
       sandboxSystem.show(main.appendChild(element("div")), runs, chart, (name, text) => ({ ...figureChart(runs, name), y: { label: text }, height: 200 }));
@@ -466,7 +466,7 @@
       const head = ["agent", ...(several ? ["run"] : []), `mean ${evaluation.metric}`, "95 % interval", "against best baseline", ...(limit ? [`worse than ${limit.kind}`] : []), "return"];
       main.append(table(head, resultRows(part.runs), orderOf("results")));
       const chance = part.runs.some((run) => Object.values(run.evaluation.agents).some((agent) => agent.gap < 0)) ? ` Below the ${limit.kind} of these episodes lies only what was luckier in them.` : "";
-      main.append(basis(evaluation.episodes, chance));
+      main.append(basis(evaluation.episodes, document.body.dataset.rule, chance));
     }
   }
 
@@ -480,17 +480,17 @@
       const sign = run.evaluation.better === "lower" ? 1 : -1;
       agents.sort(([, a], [, b]) => sign * ((a.mean ?? Infinity) - (b.mean ?? Infinity)));
       for (const [name, row] of agents) {
-        const own = name === run.algorithm || name === `${run.algorithm}-best`;
+        const learned = name === run.algorithm || name === `${run.algorithm}-best`;
         const key = name;
-        if (!own && seen.has(key)) continue;
-        if (!own) seen.add(key);
+        if (!learned && seen.has(key)) continue;
+        if (!learned) seen.add(key);
         const cell = element("span");
-        cell.append(dot(own ? colourOf(run.id) : -1), document.createTextNode(name));
+        cell.append(dot(learned ? colourOf(run.id) : -1), document.createTextNode(name));
         const against = row.against_best_baseline;
         const standing = name === run.evaluation.optimum ? "optimum" : name === run.evaluation.best_baseline ? "best baseline" : against ? differenceText(against) : "–";
         const difference = element("span", "", standing);
         if (against && name !== run.evaluation.optimum) difference.append(badge(against.verdict));
-        rows.push([sign * (row.mean ?? Infinity), cell, ...(runs.length > 1 ? [own ? shortName(run) : ""] : []), row.mean, span(row.ci95),
+        rows.push([sign * (row.mean ?? Infinity), cell, ...(runs.length > 1 ? [learned ? shortName(run) : ""] : []), row.mean, span(row.ci95),
           valued(difference, against ? against.difference : null), ...(run.evaluation.limit ? [percent(row.gap)] : []), row.return]);
       }
     }
@@ -504,8 +504,8 @@
   }
 
   /* What a table of results rests on, and when a difference in it is clear. */
-  function basis(episodes, more = "") {
-    return element("p", "soft small", `${episodes} test ${episodes === 1 ? "episode" : "episodes"} an agent. ${document.body.dataset.rule}${more}`);
+  function basis(episodes, rule, more = "") {
+    return element("p", "soft small", `${episodes} test ${episodes === 1 ? "episode" : "episodes"} an agent. ${rule}${more}`);
   }
 
   function showEpisodes(main, runs) {
@@ -600,7 +600,7 @@
   }
 
   function showProgress(run) {
-    const host = [...document.querySelectorAll("[data-progress]")].find((one) => one.dataset.progress === run.id);
+    const host = [...document.querySelectorAll("[data-progress]")].find((place) => place.dataset.progress === run.id);
     if (!host) return;
     const rate = run.curves.steps_per_second;
     const now = rate && rate.y[rate.y.length - 1];
@@ -649,7 +649,7 @@
       row.insertCell().textContent = scenario;
       for (const agent of agents) {
         const squares = element("span", "squares");
-        for (const cell of grid.cells.filter((one) => one.scenario === scenario && one.agent === agent)) {
+        for (const cell of grid.cells.filter((other) => other.scenario === scenario && other.agent === agent)) {
           const square = element("i");
           if (/^[a-z]+$/.test(cell.status)) square.classList.add(cell.status);
           square.title = `${agent}, ${cell.seed === null ? "no seed" : `seed ${cell.seed}`}: ${cell.status}${cell.value === null ? "" : `, ${figure(cell.value)}`}${cell.error ? `, ${cell.error}` : ""}`;
@@ -665,9 +665,9 @@
     for (const [scenario, facts] of Object.entries(grid.scenarios)) {
       main.append(heading(scenario));
       const series = [];
-      for (const [agent, own] of Object.entries(grid.curves[scenario] || {})) {
-        const curve = own.validation || own.training;
-        if (curve) series.push({ name: agent, x: curve.steps, y: curve.mean, low: curve.low, high: curve.high, colour: colour(agent), points: Boolean(own.validation) });
+      for (const [agent, curves] of Object.entries(grid.curves[scenario] || {})) {
+        const curve = curves.validation || curves.training;
+        if (curve) series.push({ name: agent, x: curve.steps, y: curve.mean, low: curve.low, high: curve.high, colour: colour(agent), points: Boolean(curves.validation) });
       }
       if (series.length) main.append(chart(element("div", "chart"), () => ({ x: { label: "steps" }, y: { label: `${facts.metric}${["", "1"].includes(facts.unit) ? "" : ` (${facts.unit})`}, ${facts.better} is better` }, series, lines: [] })));
       const sign = facts.better === "lower" ? 1 : -1;
@@ -684,12 +684,12 @@
       if (!rows.length) continue;
       const scores = table(["agent", "runs", facts.metric, "95 % interval", facts.limit ? `worse than ${facts.limit.kind}` : "gap", "normalised", "against best baseline"], rows, orderOf(scenario));
       scores.classList.add("overview");
-      main.append(scores, basis(facts.episodes));
+      main.append(scores, basis(facts.episodes, document.body.dataset.ruleOfComparisons));
     }
   }
 
   /* ---- live ---- */
-  function refresh() { for (const { chart: one, make } of state.charts) one.update(make()); }
+  function refresh() { for (const { chart: drawn, make } of state.charts) drawn.update(make()); }
 
   let due = null;
   function soon(work) { clearTimeout(due); due = setTimeout(work, 150); }
@@ -711,12 +711,12 @@
       broken = false;
     });
     stream.addEventListener("error", () => { broken = true; live.textContent = "not connected"; live.className = "live off"; });
-    stream.addEventListener("progress", (event) => heard(JSON.parse(event.data)));
+    stream.addEventListener("progress", (event) => onProgress(JSON.parse(event.data)));
     stream.addEventListener("state", () => soon(() => loadIndex().then(showMain)));
     stream.addEventListener("index", () => loadIndex().then(() => { if (state.grid || state.study || !state.chosen.length) showMain(); }));
   }
 
-  function heard({ id, records, offset }) {
+  function onProgress({ id, records, offset }) {
     const run = state.loaded.get(id);
     if (!run || offset <= run.offset) return;
     run.offset = offset;
@@ -734,7 +734,7 @@
     }
     showProgress(run);
     refresh();
-    byId("live").dataset.heard = String(performance.now());
+    byId("live").dataset.updated = String(performance.now());
   }
 
   async function loadIndex() {

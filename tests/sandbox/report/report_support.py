@@ -8,6 +8,7 @@ from typing import Any
 
 from sandbox.records.run import FORMAT, RunRecord
 from sandbox.records.tuning import TuningRecord
+from sandbox.runs.checksums import add_artifact
 from sandbox.runs.directory import Run
 from sandbox.runs.writer import RunWriter
 
@@ -74,7 +75,7 @@ def make_run(
     }
     writer.update(status=status, **facts, **({"error": error} if error else {}))
     if evaluated:
-        writer.write_file("evaluation.json", json.dumps(evaluation(algorithm, mean)).encode())
+        add_artifact(writer.path, "evaluation.json", json.dumps(evaluation(algorithm, mean)).encode())
     return Run.open(writer.path)
 
 

@@ -17,6 +17,7 @@ from report_support import HOSTILE, evaluation, make_comparison, make_run
 from sandbox.api.errors import DamagedRunError, InvalidValueError, UnknownNameError
 from sandbox.api.metric import Metric
 from sandbox.api.replay import Episode, Labels, Scene, Series, write_replay
+from sandbox.records.words import RULE, RULE_OF_COMPARISONS
 from sandbox.report.charts import intervals, terms_chart
 from sandbox.report.data import data_of_runs, read_report_data
 from sandbox.report.make import make_report
@@ -51,6 +52,15 @@ def test_one_run_is_told_with_its_verdict_and_as_exploratory(tmp_path: Path) -> 
     assert "Exploratory" in text
     assert "sandbox run toy/queue --algo ppo --seed 0" in text
     assert "numpy 2.4.6" in text
+
+
+def test_the_rule_below_the_figures_is_the_one_that_they_were_judged_by(tmp_path: Path) -> None:
+    single = html(data_of_runs([make_run(tmp_path)]))
+    assert f"{RULE}<" in single
+    assert "Holm" not in single, "nothing is corrected in an evaluation"
+    compared = html(read_report_data([make_comparison(tmp_path)])).replace("&#39;", "'")
+    assert RULE_OF_COMPARISONS in compared
+    assert RULE not in compared
 
 
 def test_runs_with_the_same_settings_are_one_agent_scored_over_runs(tmp_path: Path) -> None:
@@ -137,6 +147,7 @@ def test_a_comparison_is_told_as_its_file_says(tmp_path: Path) -> None:
     text = " ".join(page.text)
     assert path == folder / "report.html"
     assert "ppo beats the best baseline, clever: its delay is 5.00 s (20 %) lower" in text
+    assert "-5.00 (-20 %) [-6.00, -4.00], p = 0.002" in text, "signs as in the terminal"
     assert "Probability of improvement" in text
     assert "optimum" in text
     charts = {attrs["data-chart"] for _, attrs in page.tags if "data-chart" in attrs}

@@ -45,7 +45,7 @@ class Net(NamedTuple):
         widths: ``(L + 1,)``: F and the units of each hidden layer.
         weights: ``(2, L + 1)``: where in θ the matrices of actor and critic begin, of shape
             (outputs, inputs); the last column is the output layer.
-        biases: ``(2, L + 1)``, likewise.
+        biases: ``(2, L + 1)``: where in θ their biases begin.
         outputs: O.
         log_std: Where in θ the P log standard deviations begin, or -1.
         activation: One of `ACTIVATIONS`.

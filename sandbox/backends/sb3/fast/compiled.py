@@ -170,7 +170,7 @@ def advantages(
 
     Args:
         rewards: ``(steps, rows)``.
-        values: Likewise, of the observations that were acted on.
+        values: ``(steps, rows)``, of the observations that were acted on.
         starts: ``(steps + 1, rows)``, 1 where an episode began with that observation.
         last_values: ``(rows,)``, of the observations after the last step.
         gamma: Discount factor per step.
