@@ -39,7 +39,10 @@ RULE_BELOW_HEAD = re.compile(r"\|\s*:?-{3}")
 SUMMARY = "-summary"
 """A block of this name has the lines of a table up to the first empty one."""
 
-FILLED = ("README.md", "docs/tutorials/the-course.md", "plugins/sandbox_traffic/README.md")
+FILLED = (
+    "README.md", "docs/explanation/self-play.md", "docs/tutorials/the-course.md",
+    "plugins/sandbox_traffic/README.md",
+)  # fmt: skip
 """Files with blocks that are filled from the store."""
 
 DISTRIBUTIONS = (

@@ -78,7 +78,7 @@ def _tuned(env: InventoryEnvironment, name: str, rule: ParametricRule, highest: 
         return {"parameters": best, "cost": cost}
 
     question = solver_question(env) | {"orders": env.core.model.config.orders}
-    result = cached(f"dual-sourcing-{name}", 3, question, search)
+    result = cached(f"dual-sourcing-{name}", 4, question, search)
     best = result["parameters"]
     return RulePolicy(
         env, with_parameters(rule, best), {"values": best.tolist(), "cost": float(result["cost"])}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from inventory_support import days, money, ordered, play, series
 
+from sandbox.api import InvalidValueError
 from sandbox_inventory.core.demand.families import Demand
 from sandbox_inventory.dual_sourcing import rules
 from sandbox_inventory.dual_sourcing.config import DualSourcingConfig
@@ -124,6 +125,19 @@ def test_topping_up_to_the_largest_demand_costs_its_stock() -> None:
     # S_e = 4 and nothing regular: 2 units a day at 105, and 4 - d on hand in the evening, 2 on average.
     cost = rules.exact_cost(_env(), rules.tailored_base_surge, np.array([4.0, 0.0]))
     assert cost == pytest.approx(2 * 105 + 2 * 5, abs=1e-6)
+
+
+def test_stock_without_end_is_not_a_cost_where_purchases_are_free() -> None:
+    """Stock beyond the largest of the exact evaluation vanished, so that ordering 4 of 2 was the best."""
+    config = DualSourcingConfig(regular_lead_time=2, expedited_cost=105, horizon=1_500, warmup=100)
+    weights = {"holding": -0.1, "shortage": -0.1, "purchase": 0, "expedite": -0.005}
+    reward = REWARDS["cost"].reweighted(weights)
+    envs = make_vec(config, reward, 50)
+    policy = rules.make_tailored_base_surge(envs)
+    assert policy.parameters["values"][1] < 2
+    assert play(envs, policy)["cost"].mean() < 225
+    with pytest.raises(InvalidValueError, match="grow without end"):
+        rules.exact_cost(make(config, reward), rules.tailored_base_surge, np.array([4.0, 3.0]))
 
 
 def test_the_optimum_plays_the_cost_that_it_states() -> None:

@@ -19,6 +19,10 @@ OFFSET = 32_768
 MAX_PERIODS = 1_500
 """Periods after which a chain that still reaches new states is refused: its stock or backlog has no bound."""
 
+HELD = 1e-6
+"""Largest share of the periods that begin where `max_value` or `min_value` holds a state: with more of them
+the rule lets stock or backlog grow without end, and what is held back would vanish for free."""
+
 WINDOW = 32
 """Sweeps over which the cost is averaged before it is compared."""
 
@@ -43,11 +47,13 @@ def average_cost(
         tail: Demand outcomes less likely than this are left out.
         tolerance: Of the cost.
         max_states: Most states that may be reachable.
-        max_value: State columns are held at this value, for rules under which stock could grow without end.
+        max_value: State columns are held at this value, for rules under which stock could grow without end,
+            though hardly ever does.
         min_value: Likewise, for backlog that could grow without end.
 
     Raises:
-        InvalidValueError: If more than ``max_states`` states can be reached.
+        InvalidValueError: If more than ``max_states`` states can be reached, or if a column is held in more
+            than a share `HELD` of the periods.
     """
     return long_run(
         model,
@@ -98,7 +104,14 @@ def long_run(
         InvalidValueError: As `average_cost`.
     """
     rows, chain, cost = _reachable_chain(model, choose, reward, tail, max_states, (min_value, max_value))
-    return LongRun(rows, _stationary_shares(chain, cost, tolerance), cost)
+    share = _stationary_shares(chain, cost, tolerance)
+    held = share[((rows >= max_value) | (rows <= min_value)).any(1)].sum()
+    if held > HELD:
+        raise InvalidValueError(
+            f"The rule lets stock or backlog grow without end: its cost cannot be computed exactly, since "
+            f"{100 * held:.2g} % of the periods begin at {max_value:,.0f} or {min_value:,.0f}."
+        )
+    return LongRun(rows, share, cost)
 
 
 def _reachable_chain(
