@@ -102,10 +102,13 @@ def markdown(out: str, err: str, runs: Path) -> list[str]:
 
 
 def of_comparison(out: str, err: str, runs: Path) -> list[str]:
-    """The Markdown report of the one comparison in the folder."""
+    """The Markdown report of the comparison in the folder that was written last.
+
+    Earlier ones are there where a scenario or a preset has changed since.
+    """
     from sandbox.report.make import make_report
 
-    (record,) = runs.glob("**/comparison.json")
+    record = max(runs.glob("**/comparison.json"), key=lambda file: file.stat().st_mtime)
     text = make_report([str(record.parent)], "md", None).read_text()
     text = re.sub(r"^```\n.*?^```\n?", "", text, flags=re.DOTALL | re.MULTILINE)
     _, _, body = text.partition("\n")
