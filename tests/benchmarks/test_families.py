@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.course_systems import __main__ as systems
-from benchmarks.families import __main__ as families
+from benchmarks import parts
 from benchmarks.families import same_task, tables
 from benchmarks.families._known import known_tasks
 from benchmarks.families._lost_sales import solved
@@ -54,9 +53,12 @@ def test_cells_of_another_task_are_measured_and_kept_apart(name, algorithm, tmp_
     assert f"| {algorithm} | " in shown
 
 
-@pytest.mark.parametrize(("package", "names"), [(families, families.TABLES), (systems, systems.SYSTEMS)])
-def test_without_a_name_every_table_is_made(package, names, monkeypatch):
-    made = []
+@pytest.mark.parametrize(
+    ("package", "part"), [("benchmarks.families", "same-task"), ("benchmarks.course_systems", "games")]
+)
+def test_without_a_name_every_table_is_made(package, part, monkeypatch):
+    made, names = [], parts.names_of(package)
+    assert part in names
 
     class Table:
         def __init__(self, module):
@@ -66,9 +68,9 @@ def test_without_a_name_every_table_is_made(package, names, monkeypatch):
             made.append((self.module.rpartition(".")[2].replace("_", "-"), arguments))
             return 0
 
-    monkeypatch.setattr(package, "import_module", Table)
-    assert package.main([]) == 0
+    monkeypatch.setattr(parts, "import_module", Table)
+    assert parts.hand_over(package, []) == 0
     assert made == [(name, []) for name in names]
-    assert package.main([names[0], "--seeds", "1"]) == 0
-    assert made[-1] == (names[0], ["--seeds", "1"])
-    assert package.main(["no-such-table"]) == 2
+    assert parts.hand_over(package, [part, "--seeds", "1"]) == 0
+    assert made[-1] == (part, ["--seeds", "1"])
+    assert parts.hand_over(package, ["no-such-table"]) == 2
