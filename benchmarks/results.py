@@ -205,6 +205,25 @@ def family(name: str, title: str, seeds: int, *more: str) -> Table:
     return Table(f"families-{name}", title, arguments, seeds, markdown)
 
 
+SAME_TASKS = {
+    "lost-sales-1": "lost sales with a lead time of 1",
+    "lost-sales-2": "lost sales with a lead time of 2",
+    "s-S": "a fixed cost of each order",
+    "perishable": "a perishable item",
+}
+"""Tasks of `benchmarks.families._known`."""
+
+
+def same_task(name: str) -> Table:
+    """The table of all families on one task whose optimum is known."""
+    arguments = (
+        "-m", "benchmarks.families", "same-task", "--task", name, "--seeds", "{seeds}",
+        "--seconds", "300", "--store", "{runs}",
+    )  # fmt: skip
+    title = f"Every family on one task: {SAME_TASKS[name]}"
+    return Table(f"families-same-task-{name}", title, arguments, 5, markdown)
+
+
 COURSE = (
     "-m", "sandbox.cli.main", "compare", "course", "--sabotage", "--seed-offset", "{offset}", "--json",
     "--quiet", "--runs-dir", "{runs}",
@@ -255,7 +274,7 @@ TABLES: tuple[Table, ...] = (
         of_learning,
     ),
     family("ladder", "REINFORCE's ladder", 10),
-    family("same-task", "Every family on one task", 10, "--seconds", "600", "--store", "{runs}"),
+    *(same_task(name) for name in SAME_TASKS),
     family("bandits", "Exploration: regret", 200),
     family("imitation", "Cloning and DAgger", 10),
     family("offline", "From records alone", 10),
