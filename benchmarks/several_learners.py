@@ -1,11 +1,12 @@
 """Several learners on cooperative games, the beer game and traffic networks, beside tuned baselines.
 
-    python -m benchmarks.several_learners TASK… [--seeds 5] [--share 1] [--agents A,B] [--runs-dir DIR]
+    python -m benchmarks.several_learners TASK… [--seeds 5] [--share 1] [--agents A,B] [--twin] [--runs-dir D]
 
 Prints, for each task, the mean of the scenario's metric on its test seeds by the final policies and by the
 best-validation policies (chosen on the validation seeds), over training seeds. Cells are those of `sandbox
 compare`: what is there is not run again, and a stopped command goes on where it was. ``--share`` shortens the
-training of every agent alike, parameter-shared PPO's too.
+training of every agent alike, parameter-shared PPO's too. ``--twin`` trains on the twin of a traffic network;
+validation and test episodes are SUMO's all the same.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from sandbox.records.comparison import Score
 from sandbox.registry.discover import add_plugins
 
 COOPERATION = Path(__file__).resolve().parents[1] / "tests" / "toys" / "cooperation.py"
+ON_THE_TWIN = ("config.simulator=twin", "evaluation.config.simulator=sumo")
 Agent = dict[str, Any]
 
 
@@ -158,6 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=5, help="training seeds of every agent")
     parser.add_argument("--share", type=float, default=1.0, help="of the training steps")
     parser.add_argument("--agents", default="", help="only these, separated by commas")
+    parser.add_argument("--twin", action="store_true", help="train on the twin, judge on SUMO")
     parser.add_argument("--workers", type=int, default=None, help="cells at the same time")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs/several-learners"))
     parser.add_argument("--json", action="store_true")
@@ -182,7 +185,7 @@ def measure(name: str, chosen: argparse.Namespace) -> Measured:
         setting.scenario,
         setting.grid(chosen.share, only),
         seeds=chosen.seeds,
-        changes=list(setting.changes),
+        changes=[*setting.changes, *(ON_THE_TWIN if chosen.twin else ())],
         runs_dir=chosen.runs_dir,
         launching=Launching("inline" if chosen.workers == 1 else "local", chosen.workers),
         command=["python", "-m", "benchmarks.several_learners", name],
