@@ -218,7 +218,7 @@ def same_task(name: str) -> Table:
     """The table of all families on one task whose optimum is known."""
     arguments = (
         "-m", "benchmarks.families", "same-task", "--task", name, "--seeds", "{seeds}",
-        "--seconds", "300", "--store", "{runs}",
+        "--seconds", "100", "--store", "{runs}",
     )  # fmt: skip
     title = f"Every family on one task: {SAME_TASKS[name]}"
     return Table(f"families-same-task-{name}", title, arguments, 5, markdown)
