@@ -234,7 +234,7 @@ OFFSETS = ("700", "800", "900")
 
 TRAFFIC = (
     "single-intersection", "cologne1", "cologne3", "cologne8", "ingolstadt1", "ingolstadt7", "grid4x4",
-    "two-way-single", "crossing", "twin",
+    "two-way-single", "crossing", "arterial-5", "twin",
 )  # fmt: skip
 
 SYSTEMS = ("-m", "benchmarks.course_systems")
