@@ -1,9 +1,10 @@
-"""Logs of three tasks, each by a behaviour drawn at random, and ways to spoil them.
+"""Logs of four tasks, each by a behaviour drawn at random, and ways to spoil them.
 
 Lost sales: a base-stock rule of level 7 to 16 that orders at random in 15 to 60 % of the periods; 40, 80 or
 160 episodes of 100 periods. CartPole: a tilt rule with random pushes in 20 to 60 % of the steps; 60, 120 or
 240 episodes of at most 200 steps. Junction: green for the most loaded phase, or a fixed cycle, with random
 requests in 15 to 60 % of the decisions; 40, 80 or 160 times ten minutes with traffic already on the road.
+Pendulum is in `benchmarks.families._pendulum_logs`.
 """
 
 from __future__ import annotations
@@ -107,7 +108,10 @@ def random_player(share: float = 1.0) -> Behaviour:
 
 def tasks() -> dict[str, Callable[[], Task]]:
     """How each is made."""
-    return {"lost sales": lost_sales_task, "junction": junction_task, "CartPole": cart_pole_task}
+    from benchmarks.families._pendulum_logs import pendulum_task
+
+    made: dict[str, Callable[[], Task]] = {"lost sales": lost_sales_task, "junction": junction_task}
+    return {**made, "CartPole": cart_pole_task, "Pendulum": pendulum_task}
 
 
 def lost_sales_task() -> Task:
@@ -139,7 +143,7 @@ def lost_sales_task() -> Task:
 
     spaces = probe.single_observation_space, probe.single_action_space
     random = random_player()
-    reference = _reference(play(random, random, 6, 777))
+    reference = reference_from(play(random, random, 6, 777))
     return Task(0.95, spaces, behaviour, lambda seed: behaviour(seed, 3), play, reference)
 
 
@@ -265,7 +269,7 @@ def cart_pole_task() -> Task:
         )
 
     random = random_player()
-    reference = _reference(_cart_poles(random, random, 10, 777))
+    reference = reference_from(_cart_poles(random, random, 10, 777))
     spaces = env.observation_space, env.action_space
     return Task(0.98, spaces, behaviour, lambda seed: behaviour(seed, -1), _cart_poles, reference)
 
@@ -282,13 +286,26 @@ def _cart_poles(player: Behaviour, start: Behaviour, episodes: int, seed: int) -
     for _ in range(PUSHES):
         action, probability = recorder.choose(seen, None)
         following, _, terminated, _, _ = envs.step(action)
-        kept.append((seen.copy(), action, probability, terminated & alive, alive.copy(), following.copy()))
+        ones = np.ones(episodes)
+        kept.append(
+            (seen.copy(), action, probability, ones, terminated & alive, alive.copy(), following.copy())
+        )
         alive &= ~terminated
         seen = following
         if not alive.any():
             break
     envs.close()
-    before, actions, probabilities, ended, present, after = (
+    return joined_episodes(kept)
+
+
+def joined_episodes(kept: list[tuple[Any, ...]]) -> Dataset:
+    """Episodes of different lengths, one after the other, from steps of rows side by side.
+
+    Args:
+        kept: Of every step what was seen, the actions, their probabilities, the rewards, which rows
+            terminated, which were in their first episode, and what was seen next.
+    """
+    before, actions, probabilities, rewards, ended, present, after = (
         np.stack(part, 1) for part in zip(*kept, strict=True)
     )
     lengths = present.sum(1)
@@ -300,7 +317,7 @@ def _cart_poles(player: Behaviour, start: Behaviour, episodes: int, seed: int) -
     return Dataset(
         observations=np.concatenate(rows),
         actions=actions[present],
-        rewards=np.ones(len(terminated)),
+        rewards=np.asarray(rewards[present], np.float64),
         terminated=terminated,
         truncated=truncated,
         lengths=lengths,
@@ -308,7 +325,8 @@ def _cart_poles(player: Behaviour, start: Behaviour, episodes: int, seed: int) -
     )
 
 
-def _reference(dataset: Dataset) -> Reference:
+def reference_from(dataset: Dataset) -> Reference:
+    """Largest sizes in a log of random play."""
     from sandbox.improvement.checks import columns
 
     largest = {name: float(np.abs(values).max()) for name, values in columns(dataset)}

@@ -2,7 +2,7 @@
 
     python -m benchmarks.families improve [--datasets 200] [--spoiled 100] [--store FOLDER]
 
-Logs of three tasks, as `benchmarks.families._logs` describes them, each by a behaviour drawn at random. What
+Logs of four tasks, as `benchmarks.families._logs` describes them, each by a behaviour drawn at random. What
 ``sandbox improve --updates 400`` would do with each is done, without run directories. The simulator plays
 what is deployed and the behaviour afterwards, for judgement alone, in the same episodes. Spoiled logs are
 sound ones with one fault. With ``--store`` each log's result is kept as soon as it is there, so that a run
@@ -34,7 +34,7 @@ from sandbox.improvement.judge import Verdict
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
 
-JUDGED = {"lost sales": 60, "junction": 30, "CartPole": 60}
+JUDGED = {"lost sales": 60, "junction": 30, "CartPole": 60, "Pendulum": 60}
 """Episodes by which the simulator says what is better."""
 
 UPDATES = 400
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--datasets", type=int, default=200)
     parser.add_argument("--spoiled", type=int, default=100)
     parser.add_argument("--first", type=int, default=0, help="seed of the first log")
-    parser.add_argument("--tasks", default="lost sales,junction,CartPole")
+    parser.add_argument("--tasks", default="lost sales,junction,CartPole,Pendulum")
     parser.add_argument("--store", type=Path, help="folder with what has been measured")
     chosen = parser.parse_args(arguments)
     for name in chosen.tasks.split(","):

@@ -103,8 +103,7 @@ def features(images: Array) -> Array:
 
         return log_odds(judge_classifier(), 2 * images.reshape(len(images), -1) - 1, features=True)
     grey = images.mean(axis=1)
-    rows = np.array_split(np.arange(grey.shape[1]), POOLED)
-    columns = np.array_split(np.arange(grey.shape[2]), POOLED)
+    rows, columns = (np.array_split(np.arange(size), min(POOLED, size)) for size in grey.shape[1:])
     cells = [grey[:, down][:, :, right].mean(axis=(1, 2)) for down in rows for right in columns]
     return np.stack(cells, axis=1)
 

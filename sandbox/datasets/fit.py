@@ -9,11 +9,11 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from sandbox.api.data import Dataset, Observations
-from sandbox.api.errors import MisfitError
-from sandbox.api.masks import mask_size
+from sandbox.api.errors import BrokenFileError, MisfitError
+from sandbox.api.masks import is_allowed, mask_size
 from sandbox.api.spaces import describe
 from sandbox.api.types import Array, Space
-from sandbox.datasets.places import place_of
+from sandbox.datasets.places import line_of, place_of
 
 SLACK = 1e-5
 """How far outside a box's bounds, as a share of its width, a logged action may lie: other software rounds."""
@@ -30,6 +30,7 @@ def require_fit(dataset: Dataset, observation_space: Space, action_space: Space,
 
     Raises:
         MisfitError: Says what differs.
+        BrokenFileError: If in a table an action was taken that its own mask forbids; names the line.
     """
     complaint = (
         _observations(dataset, dataset.observations, observation_space)
@@ -42,6 +43,18 @@ def require_fit(dataset: Dataset, observation_space: Space, action_space: Space,
             f"{task} has the observation {describe(observation_space)} and the action "
             f"{describe(action_space)}.",
         )
+    _require_allowed(dataset, action_space)
+
+
+def _require_allowed(dataset: Dataset, space: Space) -> None:
+    """Of tables alone: who plays in a task may take what is forbidden there, and a record says so."""
+    if dataset.masks is None or line_of(dataset, 0) is None:
+        return
+    allowed = is_allowed(space, dataset.masks[np.arange(len(dataset)) + dataset.episode_of], dataset.actions)
+    if not allowed.all():
+        step = int(allowed.argmin())
+        reason = f"the action {dataset.actions[step]} is not allowed by its mask"
+        raise BrokenFileError(dataset.path, reason, line_of(dataset, step))
 
 
 def _observations(

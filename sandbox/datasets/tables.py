@@ -11,15 +11,18 @@
     probability: p                 # how likely the behaviour was to take this action (its density)
     terminated: failed             # optional: 1 where the process itself ended
     truncated: stopped             # optional
+    mask: [may_wait, may_order]    # optional: 1 where allowed; a name alone for cells such as 1 0 1
 
 A row is a step. A row without an action holds what was seen last in its episode; where there is none, the
-last step of an episode that did not terminate is left out and its observation is that.
+last step of an episode that did not terminate is left out and its observation is that. What was allowed
+belongs to what was seen, so that every row has it.
 """
 
 from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -55,17 +58,21 @@ class Mapped(BaseModel):
     probability: str | None = Field(None, description="column of the action's probability or density")
     terminated: str | None = Field(None, description="column that is 1 where the process itself ended")
     truncated: str | None = Field(None, description="column that is 1 where a limit ended the episode")
+    mask: Names | None = Field(
+        None, description="columns that are 1 where an action was allowed, or one that holds all: 1 0 1"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row of the table: where it stands and its numbers by column."""
+    """A row of the table: where it stands, its numbers by column, and what was allowed."""
 
     line: int
     episode: str
     step: float
     values: Mapping[str, float]
     acts: bool
+    mask: tuple[bool, ...]
 
 
 def read_table(path: Path, mapping: Path) -> Dataset:
@@ -112,7 +119,8 @@ def _rows(path: Path, mapped: Mapped) -> Iterator[_Row]:
     names, actions = _columns(mapped), _listed(mapped.action)
     flags = [name for name in (mapped.terminated, mapped.truncated) if name is not None]
     seen = {name for name in names if name not in {*actions, *_after(mapped)}}
-    for line, record in _records(path, [mapped.episode, mapped.step, *names]):
+    masks = [] if mapped.mask is None else _listed(mapped.mask)
+    for line, record in _records(path, [mapped.episode, mapped.step, *names, *masks]):
         acts = any(_given(record[name]) for name in actions)
         values = {name: _number(path, line, name, record[name]) for name in names if acts or name in seen}
         for name in flags:
@@ -121,7 +129,25 @@ def _rows(path: Path, mapped: Mapped) -> Iterator[_Row]:
         step = _number(path, line, mapped.step, record[mapped.step])
         if not _given(record[mapped.episode]):
             raise BrokenFileError(path, f"{mapped.episode} is empty", line)
-        yield _Row(line, str(record[mapped.episode]), step, values, acts)
+        mask = () if mapped.mask is None else _mask(path, line, mapped.mask, record)
+        if acts and mask and not any(mask):
+            raise BrokenFileError(path, f"{', '.join(masks)} allows no action", line)
+        yield _Row(line, str(record[mapped.episode]), step, values, acts, mask)
+
+
+def _mask(path: Path, line: int, names: Names, record: Mapping[str, object]) -> tuple[bool, ...]:
+    """Which actions were allowed: a column an action, or all in one, as a text or a list of Parquet."""
+    if isinstance(names, str):
+        cell = record[names]
+        whole = cell if isinstance(cell, list) else re.split(r"[\s,;]+", str(cell or "").strip("[]() \t"))
+        entries = [(names, entry) for entry in whole]
+    else:
+        entries = [(name, record[name]) for name in names]
+    numbers = [(name, _number(path, line, name, entry)) for name, entry in entries]
+    for name, number in numbers:
+        if number not in (0, 1):
+            raise BrokenFileError(path, f"{name} is {number:g}, neither 0 nor 1", line)
+    return tuple(bool(number) for _, number in numbers)
 
 
 def _after(mapped: Mapped) -> list[str]:
@@ -221,6 +247,7 @@ def _dataset(path: Path, mapped: Mapped, episodes: list[tuple[list[_Row], _Row |
         "truncated": flags(mapped.truncated),
         "lengths": np.array([len(rows) for rows, _ in episodes]),
         "probabilities": None if mapped.probability is None else _array(steps, mapped.probability),
+        "masks": None if mapped.mask is None else _masks(path, seen),
     }
     facts = {
         "agent": path.stem,
@@ -228,6 +255,15 @@ def _dataset(path: Path, mapped: Mapped, episodes: list[tuple[list[_Row], _Row |
         LINES: {"steps": [row.line for row in steps], "observations": [row.line for row in seen]},
     }
     return build(path, digest_of(path), columns, facts)
+
+
+def _masks(path: Path, rows: list[_Row]) -> Array:
+    first = rows[0]
+    for row in rows:
+        if len(row.mask) != len(first.mask):
+            reason = f"its mask has {len(row.mask)} entries, that of line {first.line} has {len(first.mask)}"
+            raise BrokenFileError(path, reason, row.line)
+    return np.array([row.mask for row in rows])
 
 
 def _array(rows: list[_Row], names: Names) -> Array:

@@ -11,9 +11,9 @@ from sandbox.api.policy import Policy
 from sandbox.envs.models import models_of
 from sandbox.evaluation.rollout import RandomPolicy
 from sandbox.evaluation.same_spaces import require_same_spaces
-from sandbox.evaluation.simple_policy import as_policy
 from sandbox.registry.policies import load_policy
 from sandbox.registry.resolve import resolve
+from sandbox.registry.simple_policy import as_policy
 from sandbox.scenarios.resolve import ResolvedScenario
 
 

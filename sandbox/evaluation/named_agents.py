@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from sandbox.api.errors import DamagedRunError, InvalidValueError, MisfitError, UnknownNameError
 from sandbox.api.policy import Policy
 from sandbox.evaluation.agents import Agent
-from sandbox.evaluation.simple_policy import as_policy
+from sandbox.registry.simple_policy import as_policy
 from sandbox.runs.directory import Run
 from sandbox.runs.names import split_policy
 from sandbox.scenarios.resolve import ResolvedScenario

@@ -30,6 +30,7 @@ from sandbox.backends.models.planning import read_settings, require_no_start, se
 from sandbox.backends.policy_files import write_policy
 from sandbox.registry.discover import registry
 from sandbox.registry.resolve import resolve
+from sandbox.registry.simple_policy import as_policy
 
 NAME = "rollout"
 
@@ -150,8 +151,7 @@ def make_base(name: str, env: Any, task: str) -> Policy:
     baselines = registry().task(task).baselines
     for baseline in baselines:
         if baseline.name == name:
-            made: Policy = resolve(baseline.make)(env)
-            return made
+            return as_policy(resolve(baseline.make)(env))
     raise UnknownNameError("baseline", name, [baseline.name for baseline in baselines])
 
 

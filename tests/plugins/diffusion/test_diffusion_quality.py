@@ -81,3 +81,8 @@ def test_other_goals_are_judged_by_themselves() -> None:
 
 def test_features_of_other_images_are_coarse_pixels() -> None:
     assert features(np.ones((5, 3, 6, 7))).tolist() == np.ones((5, 16)).tolist()
+
+
+def test_images_smaller_than_the_grid_have_a_feature_for_every_pixel() -> None:
+    images = np.arange(12.0).reshape(2, 1, 2, 3)
+    assert features(images).tolist() == images.reshape(2, 6).tolist()

@@ -100,11 +100,6 @@ def test_the_discriminator_sees_actions_as_the_environment_does(space, raw, feat
     assert seen.shape[1] == feature_size(distribution)
 
 
-def test_an_expert_that_plays_first_is_passed_for():
-    run = train("toy/shelf", "gail", expert="fill", steps=12_000, num_envs=8)
-    assert run.policy.act(STOCKS, ROOM).tolist() == FILLED.tolist()
-
-
 def test_records_are_enough_and_the_reward_of_the_task_is_not_used():
     data = records(20)
     # A reward that is turned round would teach the opposite to an algorithm that looked at it.

@@ -123,16 +123,6 @@ def test_implicit_and_least_squares_values_choose_the_arm_that_pays(tmp_path):
         assert trained(learner(context(dataset, config, CHOICE, 300))).policy().act(seen).tolist() == [5]
 
 
-def test_least_squares_values_of_a_chain_are_exact():
-    """The same state for ever with a reward of 1: V = 1/(1 - γ) = 2 under the logged policy."""
-    dataset = logged(np.tile([4, 5, 6], 30), [1.0] * 90, length=90, terminated=False)
-    learner = trained(
-        LeastSquares(context(dataset, LSPIConfig(gamma=0.5, features=2, ridge=1e-6), CHOICE, 5))
-    )
-    values = learner.learned.actor(torch.zeros(1, 1)).detach().numpy()[0]
-    assert values == pytest.approx([2.0, 2.0, 2.0], abs=1e-3)
-
-
 def test_a_transformer_does_what_led_to_the_return_that_is_asked_for(tmp_path):
     """Arms 4 and 6 pay 1 and 0: asked for 1 or 0 it pulls the one or the other."""
     dataset = logged(np.tile([4, 6], 100), np.tile([1.0, 0.0], 100))

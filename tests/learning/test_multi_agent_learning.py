@@ -33,10 +33,6 @@ def test_a_sum_cannot_represent_2b_so_vdn_gets_7_with_the_values_of_least_square
     assert first[:, None] + second == pytest.approx(np.array([[-1.5, 2.5], [2.5, 6.5]]), abs=0.6)
 
 
-def test_a_monotonic_mixer_can_so_qmix_gets_8(tmp_path):
-    assert payoff("cooperation/two-step", "qmix", 40_000, tmp_path, hp=UNIFORM)[0] == 8
-
-
 def test_independent_learners_value_the_mean_over_the_others_and_get_7(tmp_path):
     reached, policy = payoff("cooperation/two-step", "iql-marl", 40_000, tmp_path, hp=UNIFORM)
     assert reached == 7

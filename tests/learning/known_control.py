@@ -1,0 +1,129 @@
+"""Algorithms that try: on the shelf, the short corridor and the regulator of `tests/toys`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import toy_corridor
+from answer import Answer
+
+import sandbox
+from sandbox.backends.tabular.planning import begin, evaluate_policy, improve
+from sandbox.envs.models import models_of
+from sandbox.scenarios.given import as_scenario
+
+QUIET = ["evaluation.validations=0"]
+
+
+def shelf_share(run: Any) -> float:
+    """Exact value of a run's policy on the shelf over the optimal one, in the worst state."""
+    model = models_of(as_scenario("toy/shelf")).finite
+    solution = begin(model)
+    while not solution.done:
+        solution = improve(model, solution, 1e-10)
+    seen = model.observe(np.arange(model.num_states))
+    orders = run.policy.act(seen, model.allowed)
+    # The shelf leaves out what does not fit.
+    room = model.num_states - 1 - np.arange(model.num_states)
+    values, _ = evaluate_policy(model, np.minimum(orders, room))
+    return float((values / solution.values).min())
+
+
+def on_the_shelf(bound: float, steps: int, num_envs: int = 1, **hp: Any) -> Answer:
+    """An evening's order from a stock of at most five: the share of the optimal discounted value."""
+
+    def reached(name: str) -> float:
+        run = sandbox.train("toy/shelf", name, steps=steps, num_envs=num_envs, hp=hp)
+        return shelf_share(run)
+
+    return Answer("shelf, optimum by policy iteration", 1.0, bound, reached, untrained=0.8)
+
+
+def in_the_corridor(steps: int, **hp: Any) -> Answer:
+    """Blind to where it is, a policy does best to go right with probability 2 − √2."""
+
+    def reached(name: str) -> float:
+        run = sandbox.train("toy/corridor", name, steps=steps, num_envs=64, hp=hp, changes=QUIET)
+        return toy_corridor.value(right(run.policy))
+
+    value = -(6 + 4 * math.sqrt(2))
+    return Answer("short corridor, Sutton & Barto (2018), Example 13.1", value, 0.12, reached, -16.0)
+
+
+def right(policy: Any) -> float:
+    """Share of 20,000 draws of a policy in the corridor that go right."""
+    policy.reset(20_000, 0)
+    drawn = policy.act(np.ones((20_000, 1), np.float32), deterministic=False)
+    return float(np.mean(drawn == toy_corridor.RIGHT))
+
+
+def with_memory(name: str) -> float:
+    """Steps that a policy with a memory needs in the corridor: right, then left where that leads right."""
+    hp = {"n_steps": 32, "batch_size": 256, "learning_rate": 0.01, "lstm_hidden_size": 16, "net_arch": [],
+          "gamma": 0.95, "n_epochs": 5}  # fmt: skip
+    run = sandbox.train("toy/corridor", name, steps=8_000, num_envs=16, hp=hp, changes=QUIET)
+    table = sandbox.evaluate([run], "toy/corridor", episodes=4)
+    return float(np.mean(table.values(name)))
+
+
+def on_the_regulator(
+    bound: float, steps: int, num_envs: int = 1, changes: tuple[str, ...] = (), **hp: Any
+) -> Answer:
+    """A linear system held at the origin: the cost over that of the Riccati gains, on the same noise."""
+
+    def reached(name: str) -> float:
+        scenario = as_scenario("toy/regulator", [*QUIET, *changes])
+        run = sandbox.train(scenario, name, steps=steps, num_envs=num_envs, hp=hp)
+        return regulator_cost(run, name)
+
+    return Answer("regulator, optimum by the Riccati equation", 1.0, bound, reached, untrained=15.0)
+
+
+def regulator_cost(run: Any, name: str, episodes: int = 40) -> float:
+    """Mean cost of a run's policy over that of the optimal controller, on the same episodes."""
+    table = sandbox.evaluate([run, "optimal"], "toy/regulator", episodes=episodes)
+    learned, best = (float(np.mean(table.values(player))) for player in (name, "optimal"))
+    return learned / best
+
+
+EXPLORING = {"gamma": 0.95, "epsilon_final": 0.3}
+DEEP = {"gamma": 0.95, "learning_rate": 0.003, "learning_starts": 200, "batch_size": 64, "net_arch": [32],
+        "target_update_interval": 100, "exploration_fraction": 0.5}  # fmt: skip
+SOFT: dict[str, Any] = {"gamma": 0.8, "learning_rate": 0.003, "learning_starts": 100, "batch_size": 64,
+                        "net_arch": [32], "buffer_size": 10_000}  # fmt: skip
+NEAR = ("config.horizon=6",)
+"""Short episodes in training, so that all that is learned of lies where good play stays."""
+
+BLIND: dict[str, Any] = {"gamma": 1.0, "net_arch": [], "n_steps": 64, "stochastic": True,
+                         "learning_rate_schedule": "linear"}  # fmt: skip
+
+ANSWERS: dict[str, Answer] = {
+    "value-iteration": on_the_shelf(1e-9, 2_000),
+    "policy-iteration": on_the_shelf(1e-9, 100),
+    "q-learning": on_the_shelf(0.03, 20_000, 20, **EXPLORING),
+    "sarsa": on_the_shelf(0.1, 60_000, 20, gamma=0.95, epsilon_final=0.02),
+    "dyna-q": on_the_shelf(0.01, 20_000, 20, **EXPLORING, planning_steps=3),
+    "dqn": on_the_shelf(0.05, 4_000, **DEEP),
+    "qr-dqn": on_the_shelf(0.05, 4_000, **DEEP | {"learning_rate": 0.01}, n_quantiles=10),
+    "maskable-ppo": on_the_shelf(
+        0.05, 16_000, 16, gamma=0.95, learning_rate=0.003, n_steps=64, batch_size=256
+    ),
+    "reinforce": in_the_corridor(
+        200_000, net_arch=[], episodes_per_update=512, learning_rate=0.04, schedule="linear",
+        reward_to_go=True, baseline=True, value_epochs=1, value_batch_size=2048,
+    ),
+    "ppo": in_the_corridor(100_000, **BLIND, learning_rate=0.02, batch_size=1024),
+    "a2c": in_the_corridor(100_000, **BLIND | {"n_steps": 32}, learning_rate=0.02),
+    "trpo": in_the_corridor(100_000, **BLIND, batch_size=1024, learning_rate=0.05),
+    "recurrent-ppo": Answer(
+        "short corridor with a memory: three steps, counted in its picture", 3.0, 1e-9, with_memory, 11.66
+    ),
+    "ars": on_the_regulator(0.05, 15_000, n_delta=4, learning_rate=0.05, delta_std=0.1),
+    "sac": on_the_regulator(0.15, 1_000, changes=NEAR, **SOFT, tau=0.02, ent_coef=0.005),
+    "td3": on_the_regulator(0.15, 1_000, changes=NEAR, **SOFT, tau=0.02, action_noise_std=0.2),
+    "tqc": on_the_regulator(0.15, 1_000, changes=NEAR, **SOFT, tau=0.02, ent_coef=0.005, n_quantiles=5),
+    "crossq": on_the_regulator(0.15, 1_000, changes=NEAR, **SOFT, ent_coef=0.005),
+    "pathwise": on_the_regulator(0.02, 64 * 32 * 120, copies=64, learning_rate=0.02, net_arch=[]),
+}  # fmt: skip
