@@ -289,11 +289,13 @@ class TwinBatch(SignalBatch):
         until = np.minimum(cars.clock["now"][:, 0] + self.network.config.decision_interval, self.ends)
         requested = np.ascontiguousarray(phases, np.int64)
         self._advance(requested, until)
-        read(self._readings, cars, self._values)
         self._requested = requested
 
     def _advance(self, phases: NDArray[np.int64], until: NDArray[np.float64]) -> None:
-        advance(self._net, self._signals, self._demand.book.steps, self.require(), phases, until)
+        advance(
+            self._net, self._signals, self._demand.book.steps, self.require(), phases, until,
+            self._readings, self._values,
+        )  # fmt: skip
 
     def step_wait(self) -> NDArray[np.bool_]:
         """Look at what has happened; see `SignalBatch.step`."""

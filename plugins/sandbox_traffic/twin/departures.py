@@ -96,6 +96,7 @@ def _fits_at(net: Net, row: Row, car: int, lane: int, position: float) -> bool:
             return False
         safe = min(safe, follow_speed(
             speed, gap, row.cars[leader].speed, other.decel, profile.decel, profile.hardest, profile.tau,
+            speed,
         ))  # fmt: skip
     seen = net.lanes[lane].length - position
     if row.cars[car].last > place and seen < brake_gap(safe, profile.decel) + 2.5:

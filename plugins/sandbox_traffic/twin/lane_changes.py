@@ -63,13 +63,16 @@ def _consider(net: Net, row: Row, steps: Steps, car: int, right: int, left: int)
     if row.cars[car].speed < HALTING:
         return
     kind = row.cars[car].profile
-    here = _speed_behind(net, row, car, lane, row.cars[car].ahead)
+    lanes = net.edges[net.lanes[lane].edge].lanes
+    to_left = number + 1 < lanes and _suits(net, steps, kind, place, lane + 1)
+    to_right = number > 0 and _suits(net, steps, kind, place, lane - 1)
+    here = _speed_behind(net, row, car, lane, row.cars[car].ahead) if to_left or to_right else 0.0
     wish, keep = row.cars[car].wish, row.cars[car].keep
-    if number + 1 < net.edges[net.lanes[lane].edge].lanes and _suits(net, steps, kind, place, lane + 1):
+    if to_left:
         there = _speed_behind(net, row, car, lane + 1, _ahead_of(row, left, lane + 1))
         gain = (there - here) / max(there, 1.0)
         wish = wish + gain if gain > 0.0 else (wish * 0.5 if wish > 0.0 else wish)
-    if number > 0 and _suits(net, steps, kind, place, lane - 1):
+    if to_right:
         there = _speed_behind(net, row, car, lane - 1, _ahead_of(row, right, lane - 1))
         gain = (there - here) / max(there, 1.0)
         wish = wish - gain if gain > 0.0 else (wish * 0.5 if wish < 0.0 else wish)
@@ -117,7 +120,7 @@ def _speed_behind(net: Net, row: Row, car: int, lane: int, leader: int) -> float
     gap -= row.cars[car].position + profile.gap
     safe = follow_speed(
         row.cars[car].speed, gap, row.cars[leader].speed,
-        net.kinds[row.cars[leader].profile].decel, profile.decel, profile.hardest, profile.tau,
+        net.kinds[row.cars[leader].profile].decel, profile.decel, profile.hardest, profile.tau, top,
     )  # fmt: skip
     return max(min(safe, top if safe > fastest else fastest), 0.0)
 
