@@ -103,7 +103,9 @@ class SignalBatch:
         """All simulations at the present time."""
         if not self._begun:
             raise RuntimeError("no episode has begun: call reset() first")
-        if self._state is None:
+        if self._state is None and self._digest is not None:
+            self._state = self._digest.state()
+        elif self._state is None:
             now = [simulation.now for simulation in self.simulations]
             self._state = read_state(self.network, self._values, now, self._clocks())
         return self._state

@@ -201,7 +201,9 @@ class TwinBatch(SignalBatch):
     def state(self) -> NetworkState:
         """All rows at the present time."""
         cars = self.require()
-        if self._state is None:
+        if self._state is None and self._digest is not None:
+            self._state = self._digest.state()
+        elif self._state is None:
             signals = len(self.network.signals)
             self._state = make_state(
                 self.network, self._values, cars.clock["now"][:, 0], cars.signals["phase"][:, :signals],

@@ -88,6 +88,12 @@ def free_speed(distance: float, target: float, decel: float) -> float:
 
 
 @inlined
+def slowed(speed: float, distance: float, target: float, decel: float) -> float:
+    """``speed``, or less where a vehicle has to slow down to ``target`` within ``distance``."""
+    return min(speed, free_speed(distance, target, decel)) if speed > target else speed
+
+
+@inlined
 def dawdled(speed: float, accel: float, sigma: float, draw: float) -> float:
     """The speed that is driven for lack of attention; ``draw`` is uniform in [0, 1)."""
     return max(0.0, speed - sigma * min(speed, accel) * draw)

@@ -22,7 +22,7 @@ from sandbox_traffic.twin.junction import (
     speed_at_stop_line,
     speed_for_foes,
 )  # fmt: skip
-from sandbox_traffic.twin.krauss import FREE, brake_gap, dawdled, follow_speed, free_speed, stop_speed
+from sandbox_traffic.twin.krauss import FREE, brake_gap, dawdled, follow_speed, slowed, stop_speed
 from sandbox_traffic.twin.lane_changes import change_lanes
 from sandbox_traffic.twin.lanes import put, take, uniform
 
@@ -131,8 +131,7 @@ def _safe_speed(net: Net, row: Row, steps: Steps, car: int) -> float:
         else:
             following = net.lanes[lane].following
         limit = min(net.lanes[following].limit * factor, profile.top)
-        if safe > limit:  # it is never slower than the limit ahead
-            safe = min(safe, free_speed(seen, limit, decel))
+        safe = slowed(safe, seen, limit, decel)
         stretch, ahead = net.lanes[following].length, FREE
         leader = row.lanes[following].tail
         if leader != NOBODY and not followed:
