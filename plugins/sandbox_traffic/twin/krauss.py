@@ -30,6 +30,12 @@ def brake_gap(speed: float, decel: float) -> float:
 
 
 @inlined
+def braking_distance(speed: float, decel: float, distance: float) -> float:
+    """`brake_gap` where ``distance`` may not be enough for it, 0 elsewhere."""
+    return brake_gap(speed, decel) if 2.0 * decel * distance <= speed * speed else 0.0
+
+
+@inlined
 def stop_speed(gap: float, decel: float, headway: float) -> float:
     """Greatest speed from which a vehicle can stop within ``gap``, after ``headway`` s at that speed."""
     room = gap - EPSILON
@@ -68,11 +74,12 @@ def follow_speed(
     """
     if gap < 0.0:
         return max(speed - hardest, 0.0)
-    room = gap + brake_gap(leader, max(decel, leader_decel))
-    # Stopping from a speed v takes v * headway + v² / (2 decel) - v / 2 + decel / 8 at the most.
-    if 2.0 * decel * (room - EPSILON - enough * headway - decel) >= enough * enough:
+    # Stopping from a speed v takes v * headway + v² / (2 decel) - v / 2 + decel / 8 at the most, and the
+    # leader's way is v² / (2 decel) - v / 2 at the least.
+    rest = gap - EPSILON - enough * headway - decel - 0.5 * leader
+    if leader_decel <= decel and 2.0 * decel * rest + leader * leader >= enough * enough:
         return FREE
-    return stop_speed(room, decel, headway)
+    return stop_speed(gap + brake_gap(leader, max(decel, leader_decel)), decel, headway)
 
 
 @inlined

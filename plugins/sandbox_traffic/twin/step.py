@@ -22,7 +22,15 @@ from sandbox_traffic.twin.junction import (
     speed_at_stop_line,
     speed_for_foes,
 )  # fmt: skip
-from sandbox_traffic.twin.krauss import FREE, brake_gap, dawdled, follow_speed, slowed, stop_speed
+from sandbox_traffic.twin.krauss import (
+    FREE,
+    brake_gap,
+    braking_distance,
+    dawdled,
+    follow_speed,
+    slowed,
+    stop_speed,
+)
 from sandbox_traffic.twin.lane_changes import change_lanes
 from sandbox_traffic.twin.lanes import put, take, uniform
 
@@ -106,8 +114,8 @@ def _safe_speed(net: Net, row: Row, steps: Steps, car: int) -> float:
     safe = min(safe, ahead)
     if row.cars[car].lets != NOBODY or row.cars[car].beside != NOBODY:
         safe = min(safe, _considerate_speed(net, row, car))
-    horizon = fastest + brake_gap(fastest, decel)
     seen = net.lanes[lane].length - row.cars[car].position
+    horizon = fastest + braking_distance(fastest, decel, seen - fastest)
     stretch, beyond, followed, asks, note = seen, 0.0, False, False, NOBODY
     row.cars[car].least = 0.0
     if net.lanes[lane].link >= 0:

@@ -18,7 +18,16 @@ from sandbox_traffic.simulators import make_batch
 from sandbox_traffic.twin.arrays import ARRIVED, DRIVING, OUTSIDE
 from sandbox_traffic.twin.batch import TwinBatch
 from sandbox_traffic.twin.geometry import crossing
-from sandbox_traffic.twin.krauss import FREE, brake_gap, dawdled, follow_speed, free_speed, slowed, stop_speed
+from sandbox_traffic.twin.krauss import (
+    FREE,
+    brake_gap,
+    braking_distance,
+    dawdled,
+    follow_speed,
+    free_speed,
+    slowed,
+    stop_speed,
+)
 
 HEAD = (
     '<routes><vType id="calm" sigma="0" speedFactor="1" speedDev="0" {more}/>'
@@ -81,6 +90,7 @@ def test_what_is_not_computed_makes_no_difference_to_the_last_bit() -> None:
     for gap, leader, enough, speed in rng.uniform(0.0, [60.0, 20.0, 20.0, 20.0], (3000, 4)).tolist():
         short, decel = 0.1 * gap, 4.5
         assert brake_gap(leader, decel) == way_to_a_stop(leader, decel)
+        assert (gap <= brake_gap(leader, decel)) == (gap <= braking_distance(leader, decel, gap))
         assert stop_speed(short, decel, 1.0) == speed_to_stop(short, decel)
         exact = speed_to_stop(gap + way_to_a_stop(leader, decel), decel)
         followed = follow_speed(0.0, gap, leader, 4.0, decel, 9.0, 1.0, enough)
