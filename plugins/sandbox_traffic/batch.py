@@ -243,6 +243,17 @@ class SignalBatch:
         assert self._previous is not None
         return self._reward(Transition.between(self._previous, self.state))
 
+    def rewards_of(self, env: int) -> list[tuple[float, dict[str, float]]]:
+        """`rewards` of one simulation as numbers: for each signal the reward, and its terms by name."""
+        if self._digest is not None:
+            return self._digest.rewards_of(env)
+        breakdown = self.rewards()
+        terms = {name: values[env].tolist() for name, values in breakdown.terms.items()}
+        return [
+            (total, {name: values[index] for name, values in terms.items()})
+            for index, total in enumerate(breakdown.total[env].tolist())
+        ]
+
     def action_masks(self) -> NDArray[np.bool_]:
         """Phases that may be requested, shape ``(num_envs, signals, max_phases)``, padded with false."""
         return (self.state.action_mask if self._digest is None else self._digest.mask).copy()

@@ -113,7 +113,7 @@ class Digest:
         known = [block.values for block in BLOCKS]
         self._update = _load(path).digest_update
         self._names = [term.name for term in reward.terms]
-        self._network, self._values = network, values
+        self._network, self._values, self._parts = network, values, spec.parts
         self.observation = np.zeros((envs, signals, observer.width), dtype=np.float32)
         self.mask = np.zeros((envs, signals, network.max_phases), dtype=np.bool_)
         self.terms = np.zeros((len(TERMS), envs, signals))
@@ -199,13 +199,21 @@ class Digest:
         """The state that was digested last, with copies of all arrays."""
         return NetworkState(
             self._network,
-            Snapshot.from_values(self._values.copy(), self._network.spec),
+            Snapshot.split(self._values.copy(), self._parts),
             self.now.copy(),
             self.phase.copy(),
             self._green_since.copy(),
             self.approaches.copy(),
             self.mask.copy(),
         )
+
+    def rewards_of(self, env: int) -> list[tuple[float, dict[str, float]]]:
+        """Reward of each signal of one simulation, and its terms by name."""
+        terms = self.terms[:, env].T.tolist()
+        return [
+            (total, dict(zip(self._names, row, strict=True)))
+            for total, row in zip(self.total[env].tolist(), terms, strict=True)
+        ]
 
     def reward_terms(self) -> dict[str, NDArray[np.float64]]:
         """Reward terms of the last interval by name, shape ``(num_envs, signals)`` each."""

@@ -108,6 +108,11 @@ def test_controllers_are_given_the_same_state(name: str) -> None:
             given, expected = getattr(batch.state, field), getattr(made, field)
             assert (given.shape, given.tobytes()) == (expected.shape, expected.tobytes()), field
         assert batch.state.snapshot.count.tobytes() == made.snapshot.count.tobytes()
+        breakdown = batch.rewards()
+        for env in range(2):
+            for signal, (total, terms) in enumerate(batch.rewards_of(env)):
+                assert total == breakdown.total[env, signal]
+                assert terms == {name: values[env, signal] for name, values in breakdown.terms.items()}
     envs.close()
 
 
