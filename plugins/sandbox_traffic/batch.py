@@ -103,7 +103,9 @@ class SignalBatch:
         """All simulations at the present time."""
         if not self._begun:
             raise RuntimeError("no episode has begun: call reset() first")
-        if self._state is None:
+        if self._state is None and self._digest is not None:
+            self._state = self._digest.state()
+        elif self._state is None:
             now = [simulation.now for simulation in self.simulations]
             self._state = read_state(self.network, self._values, now, self._clocks())
         return self._state
@@ -240,6 +242,17 @@ class SignalBatch:
             return RewardBreakdown(self._digest.total.copy(), self._digest.reward_terms())
         assert self._previous is not None
         return self._reward(Transition.between(self._previous, self.state))
+
+    def rewards_of(self, env: int) -> list[tuple[float, dict[str, float]]]:
+        """`rewards` of one simulation as numbers: for each signal the reward, and its terms by name."""
+        if self._digest is not None:
+            return self._digest.rewards_of(env)
+        breakdown = self.rewards()
+        terms = {name: values[env].tolist() for name, values in breakdown.terms.items()}
+        return [
+            (total, {name: values[index] for name, values in terms.items()})
+            for index, total in enumerate(breakdown.total[env].tolist())
+        ]
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Phases that may be requested, shape ``(num_envs, signals, max_phases)``, padded with false."""

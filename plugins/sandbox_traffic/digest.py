@@ -22,7 +22,9 @@ from sandbox_traffic.metrics import SUMS
 from sandbox_traffic.network.roads import VEHICLE_SPACE
 from sandbox_traffic.network.signal_network import SignalNetwork
 from sandbox_traffic.observations import Observation, Observer
+from sandbox_traffic.state import APPROACH_FIELDS, NetworkState
 from sandbox_traffic.sumo.compiled import library
+from sandbox_traffic.sumo.interface import Snapshot
 
 BLOCKS = (
     blocks.phase, blocks.may_switch, blocks.green_time, blocks.occupied, blocks.standing, blocks.outside,
@@ -55,8 +57,8 @@ ARRAYS = (
     "crossing_table", "movement_approach", "movement_exit", "upstream_signal", "capacity", "lane_length",
     "exit_length", "upstream_green", "ring_phases", "min_green", "max_green", "phase_exists", "block_kinds",
     "block_starts", "column_table", "weights", "values", "now", "phase", "green_since", "arriving",
-    "observation", "mask", "terms", "total", "sums", "seconds", "before_waiting", "before_passed",
-    "before_braking", "before_now", "before_phase",
+    "observation", "mask", "terms", "total", "sums", "seconds", "approach_values", "before_waiting",
+    "before_passed", "before_braking", "before_now", "before_phase",
 )  # fmt: skip
 
 
@@ -94,6 +96,7 @@ class Digest:
         phase: The phase that is green or being changed to, shape ``(num_envs, signals)``.
         sums: Sums for `SignalMetrics`, shape ``(5, num_envs, signals)``.
         seconds: Length of the episodes so far, s, shape ``(num_envs, 1)``.
+        approaches: As `NetworkState` has them.
     """
 
     def __init__(
@@ -110,18 +113,21 @@ class Digest:
         known = [block.values for block in BLOCKS]
         self._update = _load(path).digest_update
         self._names = [term.name for term in reward.terms]
+        self._network, self._values, self._parts = network, values, spec.parts
         self.observation = np.zeros((envs, signals, observer.width), dtype=np.float32)
         self.mask = np.zeros((envs, signals, network.max_phases), dtype=np.bool_)
         self.terms = np.zeros((len(TERMS), envs, signals))
         self.total = np.zeros((envs, signals))
         self.sums = np.zeros((len(SUMS), envs, signals))
         self.seconds = np.zeros((envs, 1))
+        self.approaches = np.zeros((len(APPROACH_FIELDS), envs, signals, network.approach_table.shape[1]))
         self.now, self.phase = np.zeros(envs), np.zeros((envs, signals), dtype=np.int64)
         self._green_since = np.zeros((envs, signals, network.max_rings))
         loops = len(spec.loops)
         start = sum(spec.layout[:5])
         self._gap = values[:, start : start + loops]
         self._arriving = np.zeros((envs, loops))
+        self._observes_arriving = blocks.arriving.values in kinds
         lanes, edges = network.approach_lanes, network.approach_edges
         sizes = (
             envs, signals, len(spec.lanes), len(spec.edges), loops, len(spec.crossings), spec.layout[9],
@@ -141,8 +147,8 @@ class Digest:
         given = [np.ascontiguousarray(array) for array in arrays]
         state = [
             values, self.now, self.phase, self._green_since, self._arriving, self.observation, self.mask,
-            self.terms, self.total, self.sums, self.seconds, *np.zeros((2, envs, signals)),
-            *np.zeros((2, envs)), np.zeros((envs, signals), dtype=np.int64),
+            self.terms, self.total, self.sums, self.seconds, self.approaches,
+            *np.zeros((2, envs, signals)), *np.zeros((2, envs)), np.zeros((envs, signals), dtype=np.int64),
         ]  # fmt: skip
         self._kept = [*given, *state]  # the struct holds addresses alone
         self._struct = _Struct(
@@ -184,9 +190,30 @@ class Digest:
 
     def _run(self, now: NDArray[np.float64], moment: Moment) -> None:
         self.now[:] = now
-        np.divide(self._gap, -blocks.LOOP_DECAY, out=self._arriving)
-        np.exp(self._arriving, out=self._arriving)
+        if self._observes_arriving:
+            np.divide(self._gap, -blocks.LOOP_DECAY, out=self._arriving)
+            np.exp(self._arriving, out=self._arriving)
         self._update(self._pointer, moment)
+
+    def state(self) -> NetworkState:
+        """The state that was digested last, with copies of all arrays."""
+        return NetworkState(
+            self._network,
+            Snapshot.split(self._values.copy(), self._parts),
+            self.now.copy(),
+            self.phase.copy(),
+            self._green_since.copy(),
+            self.approaches.copy(),
+            self.mask.copy(),
+        )
+
+    def rewards_of(self, env: int) -> list[tuple[float, dict[str, float]]]:
+        """Reward of each signal of one simulation, and its terms by name."""
+        terms = self.terms[:, env].T.tolist()
+        return [
+            (total, dict(zip(self._names, row, strict=True)))
+            for total, row in zip(self.total[env].tolist(), terms, strict=True)
+        ]
 
     def reward_terms(self) -> dict[str, NDArray[np.float64]]:
         """Reward terms of the last interval by name, shape ``(num_envs, signals)`` each."""

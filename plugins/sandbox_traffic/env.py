@@ -91,12 +91,7 @@ class _SingleBatch:
 
     def rewards(self) -> list[tuple[float, dict[str, float]]]:
         """Reward and reward terms of each signal."""
-        breakdown = self.batch.rewards()
-        terms = {name: values[0].tolist() for name, values in breakdown.terms.items()}
-        return [
-            (total, {name: values[index] for name, values in terms.items()})
-            for index, total in enumerate(breakdown.total[0].tolist())
-        ]
+        return self.batch.rewards_of(0)
 
     def frame(self) -> NDArray[np.uint8]:
         """The network from above; after the end of the episode, with the vehicles of the last frame."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ from sandbox_traffic.sumo.interface import (
 )
 from sandbox_traffic.sumo.remote import EpisodeProcess, RemoteSimulation
 from sandbox_traffic.sumo.trips import Trips
+
+KEPT_DEMANDS = 16
+"""Routes files of generated demand that are kept: all controllers play the same few test episodes."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class SignalSimulation:
         self._started = False
         self._sumo: Simulation | None = None
         self._folder: TemporaryFolder | None = None
+        self._written: dict[int, Path] = {}  # by seed, which decides the scale as well; the latest last
 
     @property
     def end(self) -> int:
@@ -238,7 +243,12 @@ class SignalSimulation:
         if routes:
             return ",".join(map(str, routes)), scale
         if self._folder is None:
-            self._folder = TemporaryFolder()
-        path = self._folder.path / "demand.rou.xml"
-        write_demand(path, self._config, seed, scale)
+            self._folder, self._written = TemporaryFolder(), {}
+        path = self._written.pop(seed, None)
+        if path is None:
+            path = self._folder.path / f"demand-{seed}.rou.xml"
+            write_demand(path, self._config, seed, scale)
+        self._written[seed] = path
+        if len(self._written) > KEPT_DEMANDS:
+            self._written.pop(next(iter(self._written))).unlink()
         return str(path), 1.0

@@ -40,6 +40,7 @@ class NetworkState:
         phase: The phase that is green or being changed to, shape ``(num_envs, signals)``.
         green_since: Time at which the green of each ring starts, s, shape ``(num_envs, signals, max_rings)``.
         approaches: `APPROACH_FIELDS` of all approaches, shape ``(8, num_envs, signals, max_approaches)``.
+        allowed: `action_mask` where it has been computed already, else None.
     """
 
     network: SignalNetwork
@@ -48,6 +49,7 @@ class NetworkState:
     phase: NDArray[np.int64]
     green_since: Array
     approaches: Array
+    allowed: NDArray[np.bool_] | None = None
 
     @cached_property
     def count(self) -> Array:
@@ -166,6 +168,8 @@ class NetworkState:
     def action_mask(self) -> NDArray[np.bool_]:
         """Phases that may be requested, shape ``(num_envs, signals, max_phases)``, padded with false."""
         network = self.network
+        if self.allowed is not None:
+            return self.allowed
         return allowed_phases(
             self.now[:, None],
             network.config.decision_interval,

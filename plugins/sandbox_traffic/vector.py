@@ -132,7 +132,7 @@ class _BatchVectorEnv(VectorEnv[Any, Any, Any]):
         observations = self._observations(batch)
         rewards, outcome = self._outcome(batch, done)
         info = self._infos(batch) | outcome
-        if done.any():
+        if not batch.running:
             final_obs = np.empty(len(done), dtype=object)
             final_obs[:] = list(observations)
             final_info = info | {"metrics": batch.metrics(), "_metrics": done}

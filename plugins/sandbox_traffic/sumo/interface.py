@@ -105,6 +105,11 @@ class SimulationSpec:
         )
 
     @property
+    def parts(self) -> tuple[tuple[int, int], ...]:
+        """Begin and end of each part of the vector of values."""
+        return tuple(pairwise(accumulate(self.layout, initial=0)))
+
+    @property
     def size(self) -> int:
         """Length of the vector of values that is read at one time."""
         return sum(self.layout)
@@ -154,8 +159,12 @@ class Snapshot:
     @classmethod
     def from_values(cls, values: NDArray[np.float64], spec: SimulationSpec) -> Snapshot:
         """Split vectors of values, shape ``(…, spec.size)``; the parts are views, not copies."""
-        bounds = list(accumulate(spec.layout, initial=0))
-        parts = [values[..., start:end] for start, end in pairwise(bounds)]
+        return cls.split(values, spec.parts)
+
+    @classmethod
+    def split(cls, values: NDArray[np.float64], places: Sequence[tuple[int, int]]) -> Snapshot:
+        """As `from_values`, by `SimulationSpec.parts`."""
+        parts = [values[..., start:end] for start, end in places]
         parts[-1] = parts[-1][..., 0]  # the last value is one for the whole network
         return cls(*parts)
 

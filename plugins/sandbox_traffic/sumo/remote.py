@@ -145,6 +145,7 @@ class EpisodeProcess:
             self.pid = self._server.fork(worker_end) if source is None else source.fork(worker_end)
         self._connection = Connection(environment_end.detach())
         self._received = b""  # what has been read of the next message
+        self._header, self._values = bytearray(HEADER.size), np.zeros(0)
         self.end = weakref.finalize(self, _disconnect, self._owner, self._connection)
 
     @property
@@ -168,16 +169,39 @@ class EpisodeProcess:
     def send_bytes(self, request: bytes) -> None:
         if os.getpid() != self._owner:
             raise RunFailedError("A traffic environment was used after a fork of its process.")
+        message = HEADER.pack(len(request)) + request  # as `Connection.send_bytes`, with one call of Python
         try:
-            self._connection.send_bytes(request)
+            while message:
+                message = message[os.write(self._connection.fileno(), message) :]
         except OSError:
             raise self._death() from None
 
     def receive_values(self, out: NDArray[np.float64]) -> None:
+        if self._receive_at_once(out):
+            return
         answer = self._receive(out.nbytes)
         if answer == OBJECT:  # an error in place of values
             self.receive_object(announced=True)
         out[:] = np.frombuffer(answer)
+
+    def _receive_at_once(self, out: NDArray[np.float64]) -> bool:
+        """Take values in one call of the system; false where something else has come, which is kept."""
+        if self._received:
+            return False
+        if self._values.nbytes != out.nbytes:
+            self._values = np.zeros(out.shape)
+        place = memoryview(self._values).cast("B")
+        try:
+            number = os.readv(self._connection.fileno(), [self._header, place])
+        except OSError:
+            raise self._death() from None
+        if not number:
+            raise self._death()
+        if number == HEADER.size + out.nbytes and HEADER.unpack(self._header)[0] == out.nbytes:
+            out[:] = self._values
+            return True
+        self._received = (bytes(self._header) + place.tobytes())[:number]
+        return False
 
     def receive_object(self, announced: bool = False) -> Any:
         if not announced:

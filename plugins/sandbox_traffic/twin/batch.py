@@ -201,7 +201,9 @@ class TwinBatch(SignalBatch):
     def state(self) -> NetworkState:
         """All rows at the present time."""
         cars = self.require()
-        if self._state is None:
+        if self._state is None and self._digest is not None:
+            self._state = self._digest.state()
+        elif self._state is None:
             signals = len(self.network.signals)
             self._state = make_state(
                 self.network, self._values, cars.clock["now"][:, 0], cars.signals["phase"][:, :signals],
@@ -289,11 +291,13 @@ class TwinBatch(SignalBatch):
         until = np.minimum(cars.clock["now"][:, 0] + self.network.config.decision_interval, self.ends)
         requested = np.ascontiguousarray(phases, np.int64)
         self._advance(requested, until)
-        read(self._readings, cars, self._values)
         self._requested = requested
 
     def _advance(self, phases: NDArray[np.int64], until: NDArray[np.float64]) -> None:
-        advance(self._net, self._signals, self._demand.book.steps, self.require(), phases, until)
+        advance(
+            self._net, self._signals, self._demand.book.steps, self.require(), phases, until,
+            self._readings, self._values,
+        )  # fmt: skip
 
     def step_wait(self) -> NDArray[np.bool_]:
         """Look at what has happened; see `SignalBatch.step`."""

@@ -14,7 +14,7 @@ from sandbox_traffic.twin.arrays import (
     Row,
     Steps,
 )  # fmt: skip
-from sandbox_traffic.twin.jit import njit
+from sandbox_traffic.twin.jit import inlined, njit
 from sandbox_traffic.twin.krauss import brake_gap, follow_speed, secure_gap, stop_speed
 from sandbox_traffic.twin.lanes import put, uniform
 
@@ -64,6 +64,8 @@ def depart(net: Net, row: Row, steps: Steps) -> None:
 def _fits(net: Net, row: Row, steps: Steps, car: int, edge: int) -> bool:
     """Put a vehicle on the lane that it departs from; returns whether there was room."""
     profile = net.kinds[row.cars[car].profile]
+    if profile.depart_pos != ANYWHERE and not _has_room(net, row, car, edge):
+        return False  # on whichever lane: those of jammed edges need not be compared
     lane = _lane(net, row, steps, car, edge)
     if lane == NOWHERE:
         return False
@@ -71,10 +73,29 @@ def _fits(net: Net, row: Row, steps: Steps, car: int, edge: int) -> bool:
         for _ in range(TRIES):
             if _fits_at(net, row, car, lane, uniform(row) * net.lanes[lane].length):
                 return True
+    return _fits_at(net, row, car, lane, _position(net, row, car, lane))
+
+
+@inlined
+def _position(net: Net, row: Row, car: int, lane: int) -> float:
+    """Where a vehicle departs on a lane, m, unless it does anywhere."""
+    profile = net.kinds[row.cars[car].profile]
     position = profile.depart_pos
-    if position < 0.0:
-        position = min(profile.length + 0.1, net.lanes[lane].length)
-    return _fits_at(net, row, car, lane, position)
+    return min(profile.length + 0.1, net.lanes[lane].length) if position < 0.0 else position
+
+
+@njit
+def _has_room(net: Net, row: Row, car: int, edge: int) -> bool:
+    """Whether some lane of an edge has room for a vehicle behind who is last on it."""
+    profile, first = net.kinds[row.cars[car].profile], net.edges[edge].first
+    for lane in range(first, first + net.edges[edge].lanes):
+        leader = row.lanes[lane].tail
+        if leader == NOBODY:
+            return True
+        length = net.kinds[row.cars[leader].profile].length
+        if row.cars[leader].position - length - _position(net, row, car, lane) - profile.gap >= 0.0:
+            return True
+    return False
 
 
 @njit
@@ -96,6 +117,7 @@ def _fits_at(net: Net, row: Row, car: int, lane: int, position: float) -> bool:
             return False
         safe = min(safe, follow_speed(
             speed, gap, row.cars[leader].speed, other.decel, profile.decel, profile.hardest, profile.tau,
+            speed,
         ))  # fmt: skip
     seen = net.lanes[lane].length - position
     if row.cars[car].last > place and seen < brake_gap(safe, profile.decel) + 2.5:

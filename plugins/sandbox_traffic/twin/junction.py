@@ -21,7 +21,7 @@ from sandbox_traffic.twin.arrays import (
     Steps,
 )  # fmt: skip
 from sandbox_traffic.twin.jit import inlined, njit
-from sandbox_traffic.twin.krauss import brake_gap, follow_speed, stop_speed
+from sandbox_traffic.twin.krauss import FREE, brake_gap, follow_speed, stop_speed
 
 STOP_LINE = 1.0
 """Distance at which vehicles stop before red, m (SUMO's ``jmStoplineGap``)."""
@@ -55,8 +55,6 @@ SLOWEST = 1e-3
 
 LEAST = 1e-4
 """Speed from which a vehicle is expected to move, m/s."""
-
-FREE = 1e9
 
 
 @inlined
@@ -240,7 +238,7 @@ def speed_for_foes(net: Net, row: Row, car: int, link: int, done: float) -> tupl
                         decel = net.kinds[row.cars[other].profile].decel
                         safe = min(safe, follow_speed(
                             row.cars[car].speed, room, row.cars[other].speed, decel, profile.decel,
-                            profile.hardest, profile.tau,
+                            profile.hardest, profile.tau, FREE,
                         ))  # fmt: skip
                     else:
                         stop = max(room, -done) if merges else room

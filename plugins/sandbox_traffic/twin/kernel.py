@@ -25,15 +25,23 @@ from sandbox_traffic.twin.step import second
 
 @njit
 def advance(
-    net: Net, signals: Signals, steps: Steps, state: State, phases: NDArray[np.int64], until: Floats
+    net: Net,
+    signals: Signals,
+    steps: Steps,
+    state: State,
+    phases: NDArray[np.int64],
+    until: Floats,
+    readings: Readings,
+    values: Floats,
 ) -> None:
-    """Request phases in every row, and simulate.
+    """Request phases in every row, simulate, and read the row's values while they are in the cache.
 
     Args:
         net, signals, steps: What never changes.
         state: Changed in place.
         phases: Phase for each signal that is controlled, shape ``(rows, signals)``.
         until: Time to simulate to, s, shape ``(rows,)``.
+        readings, values: See `read`.
     """
     for number in range(len(until)):
         if state.clock[number, 0].mode == REQUESTS:
@@ -46,6 +54,7 @@ def advance(
         while row.clock[0].now < until[number]:
             show(net, signals, state, number)
             second(net, row, steps)
+        _read_row(readings, state, number, values[number])
 
 
 @njit
@@ -65,21 +74,26 @@ def read(readings: Readings, state: State, values: Floats) -> None:
         values: Written, in the order of `sandbox_traffic.sumo.interface.SimulationSpec.layout`.
     """
     for row in range(len(values)):
-        out = values[row]
-        _read_lanes(readings, state, row, out)
-        start = 4 * len(readings.lanes)
-        for place in range(len(readings.edges)):
-            out[start + place] = state.edges[row, readings.edges[place]].count
-        start += len(readings.edges)
-        loops = state.loops.shape[1]
-        for loop in range(loops):
-            since = state.clock[row, 0].now - state.loops[row, loop].left
-            out[start + loop] = 0.0 if state.loops[row, loop].on else since
-            out[start + loops + loop] = state.loops[row, loop].passed
-        start += 2 * loops
-        for signal in range(len(out) - 1 - start):
-            follows = state.clock[row, 0].mode == PROGRAMS
-            out[start + signal] = state.signals[row, signal].phase if follows else -1.0
+        _read_row(readings, state, row, values[row])
+
+
+@njit
+def _read_row(readings: Readings, state: State, row: int, out: Floats) -> None:
+    """Read the values of one row."""
+    _read_lanes(readings, state, row, out)
+    start = 4 * len(readings.lanes)
+    for place in range(len(readings.edges)):
+        out[start + place] = state.edges[row, readings.edges[place]].count
+    start += len(readings.edges)
+    loops = state.loops.shape[1]
+    for loop in range(loops):
+        since = state.clock[row, 0].now - state.loops[row, loop].left
+        out[start + loop] = 0.0 if state.loops[row, loop].on else since
+        out[start + loops + loop] = state.loops[row, loop].passed
+    start += 2 * loops
+    for signal in range(len(out) - 1 - start):
+        follows = state.clock[row, 0].mode == PROGRAMS
+        out[start + signal] = state.signals[row, signal].phase if follows else -1.0
 
 
 @njit

@@ -13,12 +13,26 @@ from sandbox_traffic.twin.jit import inlined
 EPSILON = 0.001
 """SUMO's margin of distances, m."""
 
+FREE = 1e9
+"""A speed that hinders nobody, m/s."""
+
+SURELY = 0.999
+"""Share of a bound below which rounding does not matter."""
+
 
 @inlined
 def brake_gap(speed: float, decel: float) -> float:
     """Distance to a stop without reaction time."""
+    if speed < decel:
+        return 0.0
     steps = math.floor(speed / decel)
     return float(steps * speed - decel * steps * (steps + 1) / 2)
+
+
+@inlined
+def braking_distance(speed: float, decel: float, distance: float) -> float:
+    """`brake_gap` where ``distance`` may not be enough for it, 0 elsewhere."""
+    return brake_gap(speed, decel) if 2.0 * decel * distance <= speed * speed else 0.0
 
 
 @inlined
@@ -27,6 +41,8 @@ def stop_speed(gap: float, decel: float, headway: float) -> float:
     room = gap - EPSILON
     if room < 0.0:
         return 0.0
+    if headway == 1.0 and room < SURELY * decel:
+        return room  # what the formula gives without a full step of braking: most vehicles in a queue
     root = math.sqrt(1.0 + 4.0 * (2.0 * room / decel - headway + headway * headway))
     steps = math.floor(0.5 - (headway - 0.5 * root))
     covered = 0.5 * steps * (steps - 1) * decel + steps * decel * headway
@@ -35,9 +51,16 @@ def stop_speed(gap: float, decel: float, headway: float) -> float:
 
 @inlined
 def follow_speed(
-    speed: float, gap: float, leader: float, leader_decel: float, decel: float, hardest: float, headway: float
+    speed: float,
+    gap: float,
+    leader: float,
+    leader_decel: float,
+    decel: float,
+    hardest: float,
+    headway: float,
+    enough: float,
 ) -> float:
-    """Greatest speed that is safe behind a leader that may brake.
+    """Greatest speed that is safe behind a leader that may brake; `FREE` where ``enough`` surely is safe.
 
     Args:
         speed: Of the vehicle.
@@ -47,9 +70,15 @@ def follow_speed(
         decel: Of the vehicle.
         hardest: Its emergency deceleration.
         headway: Its reaction time, s.
+        enough: Speed beyond which it makes no difference how fast it might drive.
     """
     if gap < 0.0:
         return max(speed - hardest, 0.0)
+    # Stopping from a speed v takes v * headway + v² / (2 decel) - v / 2 + decel / 8 at the most, and the
+    # leader's way is v² / (2 decel) - v / 2 at the least.
+    rest = gap - EPSILON - enough * headway - decel - 0.5 * leader
+    if leader_decel <= decel and 2.0 * decel * rest + leader * leader >= enough * enough:
+        return FREE
     return stop_speed(gap + brake_gap(leader, max(decel, leader_decel)), decel, headway)
 
 
@@ -63,6 +92,12 @@ def free_speed(distance: float, target: float, decel: float) -> float:
     full = math.floor(steps)
     exact = (full * full + full) * 0.5 * decel + full * target + (target if steps > full else 0.0)
     return float(max(0.0, distance - exact) / (full + 1.0) + full * decel + target)
+
+
+@inlined
+def slowed(speed: float, distance: float, target: float, decel: float) -> float:
+    """``speed``, or less where a vehicle has to slow down to ``target`` within ``distance``."""
+    return min(speed, free_speed(distance, target, decel)) if speed > target else speed
 
 
 @inlined

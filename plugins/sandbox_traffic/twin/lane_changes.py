@@ -37,41 +37,54 @@ def change_lanes(net: Net, row: Row, steps: Steps) -> None:
             left = row.lanes[lane + 1].head if lane + 1 < first + lanes else NOBODY
             car = row.lanes[lane].head
             while car != NOBODY:
-                after, position = row.cars[car].behind, row.cars[car].position
-                while right != NOBODY and row.cars[right].position >= position:
-                    right = row.cars[right].behind
-                while left != NOBODY and row.cars[left].position >= position:
-                    left = row.cars[left].behind
-                if row.cars[car].odometer > 0.0:
-                    _consider(net, row, steps, car, right, left)
+                after = row.cars[car].behind
+                offset = steps[row.cars[car].place, net.lanes[lane].place].offset
+                if offset != 0:
+                    considers = _is_urgent(net, row, steps, car, offset)
+                else:
+                    considers = row.cars[car].speed >= HALTING
+                if considers and row.cars[car].odometer > 0.0:
+                    right = _first_behind(row, right, row.cars[car].position)
+                    left = _first_behind(row, left, row.cars[car].position)
+                    if offset != 0:
+                        _follow_route(net, row, car, offset, right, left)
+                    else:
+                        _consider(net, row, steps, car, right, left)
                 car = after
 
 
 @inlined
+def _first_behind(row: Row, car: int, position: float) -> int:
+    """The first vehicle behind a position, from a vehicle of its lane on."""
+    while car != NOBODY and row.cars[car].position >= position:
+        car = row.cars[car].behind
+    return car
+
+
+@inlined
+def _follow_route(net: Net, row: Row, car: int, offset: int, right: int, left: int) -> None:
+    """Change to the lane beside since the route asks for it."""
+    lane, side = row.cars[car].lane, 1 if offset > 0 else -1
+    behind = left if side > 0 else right
+    if not _change(net, row, car, side, behind):
+        _ask(net, row, car, lane + side, behind)
+
+
+@inlined
 def _consider(net: Net, row: Row, steps: Steps, car: int, right: int, left: int) -> None:
-    """Change to the lane beside where the route, speed or the rule to keep right ask for it."""
+    """Change to the lane beside where speed or the rule to keep right ask for it."""
     lane, place = row.cars[car].lane, row.cars[car].place
-    number = net.lanes[lane].place
-    offset = steps[place, number].offset
-    if offset != 0:
-        side = 1 if offset > 0 else -1
-        if _is_urgent(net, row, steps, car, offset):
-            behind = left if side > 0 else right
-            if not _change(net, row, car, side, behind):
-                _ask(net, row, car, lane + side, behind)
-        return
-    if row.cars[car].speed < HALTING:
-        return
-    kind = row.cars[car].profile
-    here = _speed_behind(net, row, car, lane, row.cars[car].ahead)
+    number, kind = net.lanes[lane].place, row.cars[car].profile
+    lanes = net.edges[net.lanes[lane].edge].lanes
+    to_left = number + 1 < lanes and _suits(net, steps, kind, place, lane + 1)
+    to_right = number > 0 and _suits(net, steps, kind, place, lane - 1)
+    here = _speed_behind(net, row, car, lane, row.cars[car].ahead) if to_left or to_right else 0.0
     wish, keep = row.cars[car].wish, row.cars[car].keep
-    if number + 1 < net.edges[net.lanes[lane].edge].lanes and _suits(net, steps, kind, place, lane + 1):
-        there = _speed_behind(net, row, car, lane + 1, _ahead_of(row, left, lane + 1))
-        gain = (there - here) / max(there, 1.0)
+    if to_left:
+        gain = _gain(net, row, car, lane + 1, _ahead_of(row, left, lane + 1), here)
         wish = wish + gain if gain > 0.0 else (wish * 0.5 if wish > 0.0 else wish)
-    if number > 0 and _suits(net, steps, kind, place, lane - 1):
-        there = _speed_behind(net, row, car, lane - 1, _ahead_of(row, right, lane - 1))
-        gain = (there - here) / max(there, 1.0)
+    if to_right:
+        gain = _gain(net, row, car, lane - 1, _ahead_of(row, right, lane - 1), here)
         wish = wish - gain if gain > 0.0 else (wish * 0.5 if wish < 0.0 else wish)
         keep += _ease(net, row, car, lane - 1, _ahead_of(row, right, lane - 1))
     else:
@@ -117,9 +130,18 @@ def _speed_behind(net: Net, row: Row, car: int, lane: int, leader: int) -> float
     gap -= row.cars[car].position + profile.gap
     safe = follow_speed(
         row.cars[car].speed, gap, row.cars[leader].speed,
-        net.kinds[row.cars[leader].profile].decel, profile.decel, profile.hardest, profile.tau,
+        net.kinds[row.cars[leader].profile].decel, profile.decel, profile.hardest, profile.tau, top,
     )  # fmt: skip
     return max(min(safe, top if safe > fastest else fastest), 0.0)
+
+
+@inlined
+def _gain(net: Net, row: Row, car: int, lane: int, leader: int, here: float) -> float:
+    """Gain of speed on a lane beside over ``here`` as a share of the speed there, 0 where there is none."""
+    if here >= min(net.lanes[lane].limit * row.cars[car].factor, net.kinds[row.cars[car].profile].top):
+        return 0.0
+    there = _speed_behind(net, row, car, lane, leader)
+    return (there - here) / max(there, 1.0) if there > here else 0.0
 
 
 @inlined
@@ -131,6 +153,8 @@ def _ease(net: Net, row: Row, car: int, lane: int, leader: int) -> float:
     if leader != NOBODY:
         gap = row.cars[leader].position - net.kinds[row.cars[leader].profile].length
         gap -= row.cars[car].position + profile.gap
+        if gap <= 0.0:
+            return 0.0
         decel = net.kinds[row.cars[leader].profile].decel
         room = gap - secure_gap(top, profile.decel, profile.tau, row.cars[leader].speed, decel)
     accepted = ACCEPTED * max(1.0, round(row.cars[car].speed))

@@ -9,7 +9,6 @@ from sandbox_traffic.twin.departures import depart, schedule
 from sandbox_traffic.twin.jit import inlined, njit
 from sandbox_traffic.twin.junction import (
     AT_THE_LINE,
-    FREE,
     HALTING,
     LEAST,
     VISIBILITY,
@@ -23,7 +22,15 @@ from sandbox_traffic.twin.junction import (
     speed_at_stop_line,
     speed_for_foes,
 )  # fmt: skip
-from sandbox_traffic.twin.krauss import brake_gap, dawdled, follow_speed, free_speed, stop_speed
+from sandbox_traffic.twin.krauss import (
+    FREE,
+    brake_gap,
+    braking_distance,
+    dawdled,
+    follow_speed,
+    slowed,
+    stop_speed,
+)
 from sandbox_traffic.twin.lane_changes import change_lanes
 from sandbox_traffic.twin.lanes import put, take, uniform
 
@@ -59,8 +66,8 @@ def second(net: Net, row: Row, steps: Steps) -> None:
 
 
 @inlined
-def _behind(net: Net, row: Row, car: int, leader: int, gap: float) -> float:
-    """Safe speed behind a leader."""
+def _behind(net: Net, row: Row, car: int, leader: int, gap: float, enough: float) -> float:
+    """Safe speed behind a leader; `FREE` where ``enough`` surely is safe."""
     profile = net.kinds[row.cars[car].profile]
     return follow_speed(
         row.cars[car].speed,
@@ -70,16 +77,20 @@ def _behind(net: Net, row: Row, car: int, leader: int, gap: float) -> float:
         profile.decel,
         profile.hardest,
         profile.tau,
+        enough,
     )
 
 
 @inlined
-def _leader_speed(net: Net, row: Row, car: int) -> float:
-    """Safe speed behind who is ahead on the same lane, or has not left it with its whole length."""
+def _leader_speed(net: Net, row: Row, car: int, enough: float) -> float:
+    """Safe speed behind who is ahead on the same lane, or has not left it with its whole length.
+
+    `FREE` where ``enough`` surely is safe.
+    """
     lane, leader = row.cars[car].lane, row.cars[car].ahead
     if leader != NOBODY:
         back = row.cars[leader].position - net.kinds[row.cars[leader].profile].length
-        return _behind(net, row, car, leader, back - row.cars[car].position)
+        return _behind(net, row, car, leader, back - row.cars[car].position, enough)
     leader = row.lanes[lane].leaver
     if leader == NOBODY or row.cars[leader].where == ARRIVED:
         return FREE
@@ -87,7 +98,7 @@ def _leader_speed(net: Net, row: Row, car: int) -> float:
     beyond -= net.kinds[row.cars[leader].profile].length
     if beyond >= 0.0:
         return FREE
-    return _behind(net, row, car, leader, net.lanes[lane].length + beyond - row.cars[car].position)
+    return _behind(net, row, car, leader, net.lanes[lane].length + beyond - row.cars[car].position, enough)
 
 
 @inlined
@@ -99,12 +110,12 @@ def _safe_speed(net: Net, row: Row, steps: Steps, car: int) -> float:
     fastest = min(speed + profile.accel, profile.top)
     limit = min(net.lanes[lane].limit * factor, profile.top)
     safe = min(fastest, max(limit, speed - decel))
-    ahead = _leader_speed(net, row, car)
+    ahead = _leader_speed(net, row, car, max(safe, limit))
     safe = min(safe, ahead)
     if row.cars[car].lets != NOBODY or row.cars[car].beside != NOBODY:
         safe = min(safe, _considerate_speed(net, row, car))
-    horizon = fastest + brake_gap(fastest, decel)
     seen = net.lanes[lane].length - row.cars[car].position
+    horizon = fastest + braking_distance(fastest, decel, seen - fastest)
     stretch, beyond, followed, asks, note = seen, 0.0, False, False, NOBODY
     row.cars[car].least = 0.0
     if net.lanes[lane].link >= 0:
@@ -128,12 +139,12 @@ def _safe_speed(net: Net, row: Row, steps: Steps, car: int) -> float:
         else:
             following = net.lanes[lane].following
         limit = min(net.lanes[following].limit * factor, profile.top)
-        safe = min(safe, free_speed(seen, limit, decel))
+        safe = slowed(safe, seen, limit, decel)
         stretch, ahead = net.lanes[following].length, FREE
         leader = row.lanes[following].tail
         if leader != NOBODY and not followed:
             back = row.cars[leader].position - net.kinds[row.cars[leader].profile].length
-            ahead = _behind(net, row, car, leader, seen + back)
+            ahead = _behind(net, row, car, leader, seen + back, max(safe, limit))
             safe = min(safe, ahead)
             if note != NOBODY and net.lanes[following].link >= 0:
                 leave_at(row, note, ahead)
@@ -258,7 +269,7 @@ def _considerate_speed(net: Net, row: Row, car: int) -> float:
     for other in (row.cars[car].lets, row.cars[car].beside):
         if other != NOBODY and row.cars[other].where == DRIVING:
             back = row.cars[other].position - net.kinds[row.cars[other].profile].length
-            safe = min(safe, _behind(net, row, car, other, back - row.cars[car].position))
+            safe = min(safe, _behind(net, row, car, other, back - row.cars[car].position, FREE))
     row.cars[car].lets = row.cars[car].beside = NOBODY
     return max(safe, row.cars[car].speed - net.kinds[row.cars[car].profile].decel)
 

@@ -19,6 +19,7 @@ from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.network.signal_network import load_network
 from sandbox_traffic.observations import OBSERVATIONS
 from sandbox_traffic.reward import PRESETS
+from sandbox_traffic.state import read_state
 from sandbox_traffic.sumo import allocator, compiled
 from sandbox_traffic.sumo.interface import SimulationSpec
 from sandbox_traffic.sumo.protocol import decode_advance, encode_advance
@@ -90,6 +91,29 @@ def test_learners_are_given_the_same_bits(name: str, monkeypatch: pytest.MonkeyP
         plain = play()
     assert (fast[0], plain[0]) == (True, False)
     assert fast[1] == plain[1]
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", CASES)
+def test_controllers_are_given_the_same_state(name: str) -> None:
+    envs = make_signals_vec(SignalConfig(**{"duration": 150, **CASES[name]}), PRESETS["saturated"], 2)
+    mask, rng = envs.reset(seed=0)[1]["action_mask"], np.random.default_rng(0)
+    for _ in range(25):
+        mask = envs.step((rng.random(mask.shape) * mask).argmax(axis=2))[4]["action_mask"]
+        batch = envs.batch
+        made = read_state(batch.network, batch._values, batch.times().tolist(), batch._clocks())
+        assert batch.state.allowed is not None
+        assert made.allowed is None
+        for field in ("now", "phase", "green_since", "approaches", "action_mask"):
+            given, expected = getattr(batch.state, field), getattr(made, field)
+            assert (given.shape, given.tobytes()) == (expected.shape, expected.tobytes()), field
+        assert batch.state.snapshot.count.tobytes() == made.snapshot.count.tobytes()
+        breakdown = batch.rewards()
+        for env in range(2):
+            for signal, (total, terms) in enumerate(batch.rewards_of(env)):
+                assert total == breakdown.total[env, signal]
+                assert terms == {name: values[env, signal] for name, values in breakdown.terms.items()}
+    envs.close()
 
 
 @needs_compiler

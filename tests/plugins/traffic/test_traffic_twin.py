@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,16 @@ from sandbox_traffic.simulators import make_batch
 from sandbox_traffic.twin.arrays import ARRIVED, DRIVING, OUTSIDE
 from sandbox_traffic.twin.batch import TwinBatch
 from sandbox_traffic.twin.geometry import crossing
-from sandbox_traffic.twin.krauss import brake_gap, dawdled, free_speed, stop_speed
+from sandbox_traffic.twin.krauss import (
+    FREE,
+    brake_gap,
+    braking_distance,
+    dawdled,
+    follow_speed,
+    free_speed,
+    slowed,
+    stop_speed,
+)
 
 HEAD = (
     '<routes><vType id="calm" sigma="0" speedFactor="1" speedDev="0" {more}/>'
@@ -59,6 +69,36 @@ def test_speeds_are_those_of_krauss_in_steps_of_a_second() -> None:
     assert free_speed(14.5, 5.0, 4.5) == pytest.approx(9.5, abs=0.01)
     assert dawdled(1.0, 2.6, 0.5, 1.0) == pytest.approx(0.5)
     assert dawdled(10.0, 2.6, 0.5, 0.5) == pytest.approx(9.35)
+
+
+def way_to_a_stop(speed: float, decel: float) -> float:
+    steps = math.floor(speed / decel)
+    return steps * speed - decel * steps * (steps + 1) / 2
+
+
+def speed_to_stop(gap: float, decel: float) -> float:
+    room = gap - 0.001
+    if room < 0.0:
+        return 0.0
+    steps = math.floor(0.5 - (1.0 - 0.5 * math.sqrt(1.0 + 4.0 * (2.0 * room / decel))))
+    return steps * decel + (room - (0.5 * steps * (steps - 1) * decel + steps * decel)) / (steps + 1.0)
+
+
+def test_what_is_not_computed_makes_no_difference_to_the_last_bit() -> None:
+    rng = np.random.default_rng(0)
+    skipped = 0
+    for gap, leader, enough, speed in rng.uniform(0.0, [60.0, 20.0, 20.0, 20.0], (3000, 4)).tolist():
+        short, decel = 0.1 * gap, 4.5
+        assert brake_gap(leader, decel) == way_to_a_stop(leader, decel)
+        assert (gap <= brake_gap(leader, decel)) == (gap <= braking_distance(leader, decel, gap))
+        assert stop_speed(short, decel, 1.0) == speed_to_stop(short, decel)
+        exact = speed_to_stop(gap + way_to_a_stop(leader, decel), decel)
+        followed = follow_speed(0.0, gap, leader, 4.0, decel, 9.0, 1.0, enough)
+        assert min(followed, enough) == min(exact, enough)
+        assert followed in (exact, FREE)
+        skipped += followed == FREE
+        assert slowed(speed, gap, enough, decel) == min(speed, free_speed(gap, enough, decel))
+    assert 500 < skipped < 2500
 
 
 def test_ways_cross_where_they_do() -> None:

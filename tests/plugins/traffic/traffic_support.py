@@ -74,6 +74,7 @@ def show_state(
         approaches=approaches,
         snapshot=snapshot,
         now=state.now if now is None else np.array([float(now)]),
+        allowed=None,
     )
 
 

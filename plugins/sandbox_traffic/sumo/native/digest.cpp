@@ -58,7 +58,7 @@ struct Digest {
     Real weights;
     // What is read, and what is written.
     Real values, now; Index phase; Real green_since, arriving;
-    float* observation; uint8_t* mask; double *terms, *total, *sums, *seconds;
+    float* observation; uint8_t* mask; double *terms, *total, *sums, *seconds, *approach_values;
     double *before_waiting, *before_passed, *before_braking, *before_now; int64_t* before_phase;
 };
 
@@ -102,7 +102,10 @@ void digest_update(const Digest* d, int moment) {
             for (int field = 0; field < FIELDS; field++)
                 for (int64_t a = 0; a < A; a++) table[field * A + a] = g[field * (N + 1) + d->approach_table[s * A + a]];
             double total[FIELDS];
-            for (int field = 0; field < FIELDS; field++) total[field] = sum(table.data() + field * A, A);
+            for (int field = 0; field < FIELDS; field++) {
+                total[field] = sum(table.data() + field * A, A);
+                std::copy_n(table.data() + field * A, A, d->approach_values + ((field * d->envs + env) * S + s) * A);
+            }
             for (int64_t e = 0; e < d->exits; e++) {
                 const int64_t lane = d->exit_table[s * d->exits + e];
                 out[e] = lane < L ? count[lane] : 0.0;

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <new>
-#include <pthread.h>
 #include <sys/mman.h>
 
 namespace {
@@ -22,13 +21,13 @@ char *region = nullptr, *fresh = nullptr;
 Free* free_lists[LARGEST / STEP + 1];
 char *cursor[LARGEST / STEP + 1], *limit[LARGEST / STEP + 1];
 uint8_t* kinds = nullptr;  // of each page
-pthread_t owner;
+__attribute__((tls_model("initial-exec"))) thread_local bool mine = false;  // on the thread that has the region
 
 bool reserve() {
     static bool tried = false;
     if (tried) return false;
     tried = true;
-    owner = pthread_self();
+    mine = true;
     auto map = [](size_t bytes) {
         void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         return memory == MAP_FAILED ? nullptr : (char*)memory;
@@ -54,7 +53,7 @@ void* refill(size_t kind) {
 }
 
 inline void* allocate(size_t bytes) {
-    if (__builtin_expect(bytes <= LARGEST && (!region || pthread_equal(pthread_self(), owner)), 1)) {
+    if (__builtin_expect(bytes <= LARGEST && (mine || !region), 1)) {
         const size_t kind = bytes ? (bytes + STEP - 1) / STEP : 1;
         if (Free* first = free_lists[kind]) {
             free_lists[kind] = first->next;
@@ -73,9 +72,9 @@ inline void* allocate(size_t bytes) {
 }
 
 inline void release(void* object) noexcept {
-    const size_t place = size_t((char*)object - region);
-    if (region && object && (char*)object >= region && place < REGION) {
-        if (!pthread_equal(pthread_self(), owner)) return;  // of another thread: left until the process ends
+    const size_t place = size_t((char*)object - region);  // of what lies before the region, a great number
+    if (__builtin_expect(region && place < REGION, 1)) {
+        if (!mine) return;  // of another thread: left until the process ends
         const size_t kind = kinds[place / PAGE];
         ((Free*)object)->next = free_lists[kind];
         free_lists[kind] = (Free*)object;

@@ -38,11 +38,12 @@ from sandbox.backends.sb3.fast.passes import (
     forward_pass,
     new_space,
     pack,
+    packed,
     unpack,
 )
 from sandbox.backends.sb3.fast.products import PAD
 
-__all__ = ["advantages", "choose", "epoch", "forward"]
+__all__ = ["advantages", "choose", "epoch", "forward", "packed"]
 
 
 @njit

@@ -51,9 +51,20 @@ class Core:
         self.net, self.head = network(policy), distribution(policy)
         self._no_masks = np.zeros((0, 0), np.bool_)
 
-    def forward(self, features: Array) -> tuple[Array, Array]:
-        """Outputs of the actor ``(n, O)`` and values ``(n,)`` for features ``(n, F)``."""
-        outputs, values = self.kernels.forward(self.net, self.optimizer.weights.theta, features)
+    def packed(self) -> Any:
+        """The weights in the form in which `forward` reads them, until they change."""
+        return self.kernels.packed(self.net, self.optimizer.weights.theta)
+
+    def forward(self, features: Array, packed: Any = None) -> tuple[Array, Array]:
+        """Outputs of the actor ``(n, O)`` and values ``(n,)`` for features ``(n, F)``.
+
+        Args:
+            features: Of the observations.
+            packed: What `packed` gave, so that many calls with the same weights copy these once.
+        """
+        outputs, values = self.kernels.forward(
+            self.net, self.packed() if packed is None else packed, features
+        )
         return outputs, values
 
     def choose(self, outputs: Array, masks: Array) -> tuple[Array, Array]:

@@ -202,12 +202,25 @@ def _scale(values: Array, factors: Array, sums: Array) -> None:
 
 
 @njit
-def forward(net: Net, theta: Array, features: Array) -> tuple[Array, Array]:
-    """Outputs of the actor ``(n, O)`` and values ``(n,)`` for features ``(n, F)``."""
-    rows, width = features.shape
-    space = new_space(net, theta, min(rows, TILE), False)
+def packed(net: Net, theta: Array) -> Space:
+    """The weights as `forward` reads them, and its memory; of use until the weights change."""
+    space = new_space(net, theta, TILE, False)
     pack(net, theta, space, False)
-    outputs, values = np.empty((rows, net.outputs), theta.dtype), np.empty(rows, theta.dtype)
+    return space
+
+
+@njit
+def forward(net: Net, space: Space, features: Array) -> tuple[Array, Array]:
+    """Outputs of the actor ``(n, O)`` and values ``(n,)`` for features ``(n, F)``.
+
+    Args:
+        net: The networks.
+        space: What `packed` has made.
+        features: Of the observations.
+    """
+    rows, width = features.shape
+    kind = space.turned.dtype
+    outputs, values = np.empty((rows, net.outputs), kind), np.empty(rows, kind)
     for start in range(0, rows, TILE):
         count = min(TILE, rows - start)
         for row in range(count):

@@ -41,6 +41,11 @@ from sandbox.backends.sb3.fast.arrays import (
 _HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 
 
+def packed(net: Net, theta: Array) -> Array:
+    """The weights as `forward` reads them: as they are."""
+    return theta
+
+
 def forward(net: Net, theta: Array, features: Array) -> tuple[Array, Array]:
     """Outputs of the actor and values; see `compiled.forward`."""
     outputs = _pass(net, theta, ACTOR, features)[0][-1]

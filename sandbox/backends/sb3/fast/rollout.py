@@ -45,6 +45,8 @@ class Rollout:
         self.rewards, self.values, self.log_probs = (np.zeros(shape, kind) for _ in range(3))
         self.advantages, self.returns = np.zeros(shape, kind), np.zeros(shape, kind)
         self.starts = np.zeros((self.steps + 1, self.rows), kind)
+        # Where each transition of SB3's buffer stands in this one.
+        self._places = np.arange(self.steps * self.rows).reshape(shape).T.ravel()
 
     def samples(self) -> Samples:
         """All transitions, step by step."""
@@ -62,5 +64,5 @@ class Rollout:
     def order(self) -> NDArray[np.int64]:
         """A random order of the transitions: the one that SB3 draws, whose buffer goes row by row."""
         drawn: Array = np.random.permutation(self.steps * self.rows)
-        order: NDArray[np.int64] = drawn % self.steps * self.rows + drawn // self.steps
+        order: NDArray[np.int64] = self._places[drawn]
         return order
