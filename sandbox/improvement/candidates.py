@@ -30,11 +30,16 @@ def steps_of(dataset: Dataset, action_space: Space) -> Steps:
         MisfitError: For actions that are neither choices nor numbers.
     """
     steps = dataset.batch(slice(None))
-    count = 0
+    count, bounds = 0, None
     action: Array = np.asarray(steps.action)
     if isinstance(action_space, gym.spaces.Discrete):
         count, action = int(action_space.n), action.reshape(-1) - int(action_space.start)
-    elif not isinstance(action_space, gym.spaces.Box):
+    elif isinstance(action_space, gym.spaces.Box):
+        low, high = (
+            np.asarray(bound, np.float64).reshape(-1) for bound in (action_space.low, action_space.high)
+        )
+        bounds = low, high
+    else:
         raise MisfitError(
             f"Policies over {type(action_space).__name__} actions are not evaluated from logs.",
             "Discrete and Box actions are.",
@@ -53,6 +58,7 @@ def steps_of(dataset: Dataset, action_space: Space) -> Steps:
         count=count,
         mask=steps.mask,
         next_mask=steps.next_mask,
+        bounds=bounds,
     )
 
 
