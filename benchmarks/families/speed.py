@@ -101,7 +101,7 @@ def measure(chosen: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
             f"{statistics.median(theirs):,.0f} | {statistics.median(ratios):.2f} | "
             f"{min(ratios):.2f} to {max(ratios):.2f} |"
         )
-        print(lines[-1], file=sys.stderr, flush=True)
+        print(f"{name}: {statistics.median(ratios):.2f}", file=sys.stderr, flush=True)
     return document, lines
 
 
