@@ -17,7 +17,7 @@ from sandbox.api.types import Array, Space
 from sandbox.datasets.places import LINES
 from sandbox.improvement.checks import columns
 from sandbox.improvement.estimators import Decisions
-from sandbox.statistics.linear_q import Steps
+from sandbox.statistics.linear_q import Reals, Steps
 
 ROWS = 4096
 """Observations that a policy is asked about at a time."""
@@ -30,16 +30,11 @@ def steps_of(dataset: Dataset, action_space: Space) -> Steps:
         MisfitError: For actions that are neither choices nor numbers.
     """
     steps = dataset.batch(slice(None))
-    count, bounds = 0, None
+    count = 0
     action: Array = np.asarray(steps.action)
     if isinstance(action_space, gym.spaces.Discrete):
         count, action = int(action_space.n), action.reshape(-1) - int(action_space.start)
-    elif isinstance(action_space, gym.spaces.Box):
-        low, high = (
-            np.asarray(bound, np.float64).reshape(-1) for bound in (action_space.low, action_space.high)
-        )
-        bounds = low, high
-    else:
+    elif not isinstance(action_space, gym.spaces.Box):
         raise MisfitError(
             f"Policies over {type(action_space).__name__} actions are not evaluated from logs.",
             "Discrete and Box actions are.",
@@ -58,8 +53,15 @@ def steps_of(dataset: Dataset, action_space: Space) -> Steps:
         count=count,
         mask=steps.mask,
         next_mask=steps.next_mask,
-        bounds=bounds,
+        bounds=_bounds(action_space),
     )
+
+
+def _bounds(action_space: Space) -> tuple[Reals, Reals] | None:
+    if not isinstance(action_space, gym.spaces.Box):
+        return None
+    low, high = (np.asarray(bound, np.float64).reshape(-1) for bound in (action_space.low, action_space.high))
+    return low, high
 
 
 def decisions_of(policy: Policy, dataset: Dataset, action_space: Space) -> Decisions:
