@@ -280,6 +280,13 @@ TABLES: tuple[Table, ...] = (
     family("offline", "From records alone", 10),
     family("pathwise", "The gradient through the simulator", 5, "--into", "{runs}/pathwise.json"),
     Table(
+        "families-speed",
+        "Training speed beside the reference libraries",
+        ("-m", "benchmarks.families", "speed"),
+        0,
+        markdown,
+    ),
+    Table(
         "diffusion",
         "Diffusion models by reward",
         (*SYSTEMS, "diffusion", "--seeds", "{seeds}"),

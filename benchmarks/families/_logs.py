@@ -65,6 +65,7 @@ class Task:
         play: ``(player, start, episodes, seed) -> Dataset``: what a player does after the start-up, if the
             task has any, which is the behaviour's.
         reference: What random play shows.
+        updates: Of each fit; least squares has rounds instead.
     """
 
     gamma: float
@@ -73,6 +74,7 @@ class Task:
     other: Callable[[int], Behaviour]
     play: Callable[[Behaviour, Behaviour, int, int], Dataset]
     reference: Reference
+    updates: int = 400
 
     def log(self, behaviour: Behaviour, seed: int) -> Dataset:
         """What the behaviour's episodes show."""

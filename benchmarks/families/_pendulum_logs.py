@@ -117,4 +117,5 @@ def pendulum_task() -> Task:
         lambda seed: behaviour(seed, -1.0),
         play,
         reference_from(play(random, random, 6, 777)),
+        updates=2000,
     )

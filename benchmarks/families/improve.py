@@ -3,10 +3,10 @@
     python -m benchmarks.families improve [--datasets 200] [--spoiled 100] [--store FOLDER]
 
 Logs of four tasks, as `benchmarks.families._logs` describes them, each by a behaviour drawn at random. What
-``sandbox improve --updates 400`` would do with each is done, without run directories. The simulator plays
-what is deployed and the behaviour afterwards, for judgement alone, in the same episodes. Spoiled logs are
-sound ones with one fault. With ``--store`` each log's result is kept as soon as it is there, so that a run
-that was stopped goes on.
+``sandbox improve --updates 400`` would do with each is done, with 2000 updates on Pendulum, without run
+directories. The simulator plays what is deployed and the behaviour afterwards, for judgement alone, in the
+same episodes. Spoiled logs are sound ones with one fault. With ``--store`` each log's result is kept as soon
+as it is there, so that a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -36,9 +36,6 @@ from sandbox.registry.resolve import resolve
 
 JUDGED = {"lost sales": 60, "junction": 30, "CartPole": 60, "Pendulum": 60}
 """Episodes by which the simulator says what is better."""
-
-UPDATES = 400
-"""Of the mode's fit; least squares has rounds instead."""
 
 SPOILED = {"lost sales": None, "junction": 40}
 """Tasks whose logs are spoiled, and how many episodes these have; as many as drawn if None."""
@@ -161,7 +158,7 @@ def _trained(name: str, settings: dict[str, Any], dataset: Dataset, task: Task, 
         observation_space=task.spaces[0],
         action_space=task.spaces[1],
         config=resolve(algorithm.config)(**settings),
-        steps=UPDATES,
+        steps=task.updates,
         seed=seed,
         num_envs=1,
         update=lambda steps, policy, values=None, state=None: None,

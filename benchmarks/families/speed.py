@@ -7,8 +7,9 @@ but no run directory, which ``python -m benchmarks.overhead`` measures) beside
 ``MODEL("MlpPolicy", env, …).learn(steps)`` with the same settings, on Gymnasium's CartPole-v1 or
 Pendulum-v1. Offline algorithms: ours on records beside TorchRL's objective in a plain loop
 (``pip install torchrl==0.14.1``), with networks, batch and records of the same size. Both sides take turns
-within one run and are measured in processor time, so that the ratio holds on a busy machine; a figure is the
-median over the repeats, after one that is not counted.
+within one run and are measured in processor time, so that the ratio holds on a busy machine. From each
+training the time of a short one is subtracted, so that what is made at the start does not count; a figure is
+the median over the repeats, after one that is not counted.
 """
 
 from __future__ import annotations
@@ -32,19 +33,24 @@ from sandbox.registry.resolve import resolve
 from sandbox.scenarios.given import as_scenario
 from sandbox.training.plan import make_plan
 
-Run = Callable[[], object]
+Run = Callable[[int], object]
+"""Trains for so many steps or updates."""
 
 CART_POLE, PENDULUM = "CartPole-v1", "Pendulum-v1"
 
 TASKS = {
-    "ppo": CART_POLE, "a2c": CART_POLE, "trpo": CART_POLE, "recurrent-ppo": CART_POLE, "ars": CART_POLE,
+    "ppo": CART_POLE, "a2c": CART_POLE, "trpo": CART_POLE, "recurrent-ppo": CART_POLE,
     "dqn": CART_POLE, "qr-dqn": CART_POLE,
     "sac": PENDULUM, "td3": PENDULUM, "tqc": PENDULUM, "crossq": PENDULUM,
 }  # fmt: skip
-"""Algorithms with a script of SB3 or sb3-contrib, and what they are trained on; maskable-ppo is ppo here."""
+"""Algorithms with a script of SB3 or sb3-contrib, and what they are trained on. Left out are maskable-ppo,
+which is ppo here, and ars, whose trainings end with whole sets of episodes, after more or fewer steps."""
+
+UNCOUNTED = 100
+"""Steps or updates before those that count."""
 
 ON_POLICY = 8
-"""Times as many steps where there are no gradient steps between any two of them."""
+"""Times as many steps, of whole rollouts, where there are no gradient steps between any two of them."""
 
 OFFLINE = ("bc", "iql", "cql", "td3-bc", "decision-transformer")
 """Algorithms with an objective of TorchRL. It has none of DAgger, whose learning is that of bc, and of GAIL
@@ -77,14 +83,14 @@ def measure(chosen: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
              "| --- | --- | --- | ---: | ---: | ---: | ---: |"]  # fmt: skip
     for name in chosen.only.split(","):
         offline = name in OFFLINE
-        count = chosen.updates if offline else _steps(name, chosen.steps)
+        count, first = (chosen.updates, UNCOUNTED) if offline else _steps(name, chosen.steps)
         try:
-            sides = offline_sides(name, count) if offline else online_sides(name, count)
+            sides = offline_sides(name) if offline else online_sides(name)
         except ImportError as error:
             document[name] = f"not installed: {error}"
             lines.append(f"| {name} | not installed | | | | | |")
             continue
-        rows = alternated(sides, chosen.repeats)
+        rows = alternated(sides, count, first, chosen.repeats)
         ours, theirs = ([count / row[side] for row in rows] for side in range(2))
         ratios = [mine / its for mine, its in zip(ours, theirs, strict=True)]
         what = "updates" if offline else "steps"
@@ -95,34 +101,43 @@ def measure(chosen: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
             f"{statistics.median(theirs):,.0f} | {statistics.median(ratios):.2f} | "
             f"{min(ratios):.2f} to {max(ratios):.2f} |"
         )
-        print(lines[-1], file=sys.stderr, flush=True)
+        print(f"{name}: {statistics.median(ratios):.2f}", file=sys.stderr, flush=True)
     return document, lines
 
 
-def alternated(sides: tuple[Run, Run], repeats: int) -> list[tuple[float, float]]:
-    """Processor seconds of both sides, by turns; a first round, in which much is compiled, is left out."""
+def alternated(sides: tuple[Run, Run], count: int, first: int, repeats: int) -> list[tuple[float, float]]:
+    """Processor seconds of both sides by turns, of ``count`` steps after the ``first`` ones.
+
+    The first round, in which much is loaded and compiled, is left out.
+    """
+
+    def seconds(run: Run, steps: int) -> float:
+        begun = time.process_time()
+        run(steps)
+        return time.process_time() - begun
+
     rows = []
     for _ in range(repeats + 1):
-        seconds = []
-        for run in sides:
-            begun = time.process_time()
-            run()
-            seconds.append(time.process_time() - begun)
-        rows.append((seconds[0], seconds[1]))
+        each = [seconds(run, first + count) - seconds(run, first) for run in sides]
+        rows.append((each[0], each[1]))
     return rows[1:]
 
 
-def _steps(name: str, steps: int) -> int:
-    kind = resolve(registry().algorithm(name).config).model_fields
-    return steps if "buffer_size" in kind else ON_POLICY * steps
+def _steps(name: str, steps: int) -> tuple[int, int]:
+    """Steps that count, and those before."""
+    fields = resolve(registry().algorithm(name).config).model_fields
+    if "buffer_size" in fields:
+        return steps, UNCOUNTED
+    rollout = int(fields["n_steps"].default)
+    return -(-ON_POLICY * steps // rollout) * rollout, rollout
 
 
 def _library(name: str) -> str:
-    return "sb3-contrib" if name in ("trpo", "recurrent-ppo", "ars", "qr-dqn", "tqc", "crossq") else "SB3"
+    return "sb3-contrib" if name in ("trpo", "recurrent-ppo", "qr-dqn", "tqc", "crossq") else "SB3"
 
 
-def online_sides(name: str, steps: int) -> tuple[Run, Run]:
-    """Our training and the script, with SB3's defaults; off-policy ones learn after 100 steps."""
+def online_sides(name: str) -> tuple[Run, Run]:
+    """Our training and the script, with SB3's defaults; off-policy ones learn once steps count."""
     import gymnasium as gym
     from stable_baselines3.common.env_util import make_vec_env
 
@@ -131,28 +146,28 @@ def online_sides(name: str, steps: int) -> tuple[Run, Run]:
     algorithm = registry().algorithm(name)
     scenario = as_scenario(f"gym:{TASKS[name]}", ["evaluation.validations=0"])
     fields = resolve(algorithm.config).model_fields
-    hp = {"learning_starts": 100} if "learning_starts" in fields else {}
+    hp = {"learning_starts": UNCOUNTED} if "learning_starts" in fields else {}
     hp |= {"buffer_size": 10_000} if "buffer_size" in fields else {}
-    plan = make_plan(scenario, name, seed=0, steps=steps, num_envs=1, hp=hp)
+    plan = make_plan(scenario, name, seed=0, steps=10**6, num_envs=1, hp=hp)
     model = resolve(catalogue()[name].model)
     accepted = inspect.signature(model.__init__).parameters
     settings = {key: value for key, value in plan.config if key in accepted and key not in ("policy",)}
-    policy = "LinearPolicy" if name == "ars" else "MlpLstmPolicy" if name == "recurrent-ppo" else "MlpPolicy"
+    policy = "MlpLstmPolicy" if name == "recurrent-ppo" else "MlpPolicy"
 
-    def ours() -> None:
+    def ours(steps: int) -> None:
         context = TrainContext(
             make_envs=lambda num_envs: make_training(plan.scenario, num_envs, 0),
             observation_space=plan.observation_space,
             action_space=plan.action_space,
             config=plan.config,
-            steps=plan.steps,
+            steps=steps,
             seed=0,
             num_envs=1,
             update=lambda steps, policy, values=None, state=None: None,
         )
         resolve(algorithm.train)(context)
 
-    def theirs() -> None:
+    def theirs(steps: int) -> None:
         envs = make_vec_env(lambda: gym.make(TASKS[name]), n_envs=1, seed=0)
         model(policy, envs, seed=0, device="cpu", **settings).learn(steps)
         envs.close()
@@ -174,7 +189,7 @@ def records(episodes: int = 40, length: int = 200, inputs: int = 3) -> Dataset:
     )
 
 
-def offline_sides(name: str, updates: int) -> tuple[Run, Run]:
+def offline_sides(name: str) -> tuple[Run, Run]:
     """Our learner on records, and TorchRL's objective on the same with networks of the same sizes."""
     import gymnasium as gym
 
@@ -187,7 +202,7 @@ def offline_sides(name: str, updates: int) -> tuple[Run, Run]:
     def refuse(num_envs: int) -> Any:
         raise AssertionError("an environment was asked for in training")
 
-    def ours() -> None:
+    def ours(updates: int) -> None:
         context = TrainContext(
             make_envs=refuse,
             observation_space=gym.spaces.Box(-10.0, 10.0, (dataset.observations.shape[1],)),  # type: ignore[union-attr]
@@ -201,4 +216,4 @@ def offline_sides(name: str, updates: int) -> tuple[Run, Run]:
         )
         resolve(algorithm.train)(context)
 
-    return ours, lambda: loop(updates)
+    return ours, loop

@@ -51,6 +51,9 @@ MODE_RATE = 0.003
 LSPI_ROUNDS, LSPI_RIDGE = 3, 0.2
 """Of the candidate by least squares: a single round errs more than three, and more gain nothing."""
 
+IQL = {"temperature": 10.0, "learning_rate": 1e-3, "net_arch": [64, 64], "batch_size": 128}
+"""Of the candidate with continuous actions, for a few thousand updates."""
+
 LSPI_FEATURES = (64, 256)
 """Least and most random features; twice as many as the observation has numbers, in between."""
 
@@ -287,7 +290,7 @@ def _usual(observation_space: Space, action_space: Space) -> Candidates:
     """The behaviour's mode, and what learns from few steps."""
     mode: Candidates = {"the behaviour's mode": (CLONE, {"learning_rate": MODE_RATE})}
     if not isinstance(action_space, gym.spaces.Discrete):
-        return {**mode, "iql": ("iql", {}), "td3-bc": ("td3-bc", {})}
+        return {**mode, "iql": ("iql", IQL)}
     least, most = LSPI_FEATURES
     numbers = gym.spaces.flatdim(observation_space)
     settings = {"features": min(max(2 * numbers, least), most), "ridge": LSPI_RIDGE}

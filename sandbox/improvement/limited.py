@@ -11,6 +11,11 @@ values as a baseline alone, so that features that are too coarse make them noisy
 over a whole episode is useless; over a few steps it is not. Beyond the horizon the advantage is taken to stay
 what it is there. Horizon 0 asks whether single steps by π would be better, horizon 1 whether they still are
 where a step by π has led. Nothing here depends on how many numbers an observation has.
+
+A deterministic policy of continuous actions has no density. In its place stands the policy that acts
+normally around it, with half the behaviour's deviation: narrow enough to tell what the policy does, and wide
+enough that logged actions fall into it. Where both have the same mean, its density is at most twice the
+behaviour's in each dimension.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
+from scipy.special import ndtr
 
 from sandbox.improvement.estimators import MAX_BLOCKS, Decisions, Estimate, Log
 from sandbox.statistics.linear_q import Reals, block_of
@@ -32,6 +38,39 @@ LAMBDA = 0.85
 """Of the advantages: 1 sums all that was earned later, 0 trusts the baseline after one step."""
 
 
+NARROWER = 0.5
+"""Deviation of the policy that stands for a deterministic one, as a share of the behaviour's."""
+
+
+def step_ratios(log: Log, decisions: Decisions) -> Reals:
+    """π(a|s)/b(a|s) of every logged step, shape ``(N,)``."""
+    steps = log.steps
+    if steps.count:
+        return np.where(decisions.now == steps.action, 1 / log.probability, 0.0)
+    action, mean = (np.asarray(x, np.float64).reshape(len(steps), -1) for x in (steps.action, decisions.now))
+    sigma = NARROWER * deviation(log.probability, action)
+    low, high = steps.bounds or (np.array(-np.inf), np.array(np.inf))
+    inside = ndtr((high - mean) / sigma) - ndtr((low - mean) / sigma)
+    density = np.exp(-(((action - mean) / sigma) ** 2) / 2) / (np.sqrt(2 * np.pi) * sigma * inside)
+    return np.asarray(density.prod(1) / log.probability, np.float64)
+
+
+def deviation(probability: Reals, action: Reals) -> Reals:
+    """Deviation in each dimension of normal noise that has the entropy of the behaviour's actions.
+
+    -E log b(a|s) is that entropy, k log(σ √(2 π e)) for normal ones. Between the dimensions σ is in
+    proportion to the deviations of the logged actions.
+
+    Args:
+        probability: Densities of the actions, shape ``(N,)``.
+        action: Shape ``(N, k)``.
+    """
+    number = action.shape[1]
+    together = np.exp(-np.log(probability).mean() / number) / np.sqrt(2 * np.pi * np.e)
+    varied = np.log(np.maximum(action.std(0), 1e-9))
+    return np.asarray(together * np.exp(varied - varied.mean()), np.float64)
+
+
 def advantages(log: Log) -> Reals:
     """Σ_k (γ λ)^k δ_{t+k} with δ = r + γ V(s') - V(s), to the end of each episode; shape ``(N,)``."""
     steps, gamma, (before, after) = log.steps, log.gamma, log.baseline
@@ -44,13 +83,13 @@ def advantages(log: Log) -> Reals:
 
 
 def limited(log: Log, decisions: Decisions) -> list[Estimate]:
-    """The difference of a policy's return from the behaviour's, at all these horizons; for discrete actions.
+    """The difference of a policy's return from the behaviour's, at all these horizons.
 
     Both returns are discounted and begin at a logged step drawn at random. Errors are by a jackknife over
     blocks of episodes; the effective number of episodes is of the weights at the horizon.
     """
     steps, gamma = log.steps, log.gamma
-    ratio = np.where(decisions.now == steps.action, 1 / log.probability, 0.0)
+    ratio = step_ratios(log, decisions)
     gain = (ratio - 1) * advantages(log)
     time = np.arange(len(steps)) - steps.first[steps.episode]
     blocks = block_of(steps, MAX_BLOCKS)

@@ -62,8 +62,8 @@ def right(policy: Any) -> float:
 def with_memory(name: str) -> float:
     """Steps that a policy with a memory needs in the corridor: right, then left where that leads right."""
     hp = {"n_steps": 32, "batch_size": 256, "learning_rate": 0.01, "lstm_hidden_size": 16, "net_arch": [],
-          "gamma": 0.95, "n_epochs": 5}  # fmt: skip
-    run = sandbox.train("toy/corridor", name, steps=8_000, num_envs=16, hp=hp, changes=QUIET)
+          "gamma": 0.95}  # fmt: skip
+    run = sandbox.train("toy/corridor", name, steps=20_000, num_envs=16, hp=hp, changes=QUIET)
     table = sandbox.evaluate([run], "toy/corridor", episodes=4)
     return float(np.mean(table.values(name)))
 
@@ -91,9 +91,9 @@ def regulator_cost(run: Any, name: str, episodes: int = 40) -> float:
 EXPLORING = {"gamma": 0.95, "epsilon_final": 0.3}
 DEEP = {"gamma": 0.95, "learning_rate": 0.003, "learning_starts": 200, "batch_size": 64, "net_arch": [32],
         "target_update_interval": 100, "exploration_fraction": 0.5}  # fmt: skip
-SOFT: dict[str, Any] = {"gamma": 0.8, "learning_rate": 0.003, "learning_starts": 100, "batch_size": 64,
-                        "net_arch": [32], "buffer_size": 10_000}  # fmt: skip
-NEAR = ("config.horizon=6",)
+SOFT = {"gamma": 0.5, "learning_rate": 0.003, "batch_size": 64, "learning_starts": 100, "net_arch": [32],
+        "buffer_size": 10_000}  # fmt: skip
+NEAR = ("config.horizon=12",)
 """Short episodes in training, so that all that is learned of lies where good play stays."""
 
 BLIND: dict[str, Any] = {"gamma": 1.0, "net_arch": [], "n_steps": 64, "stochastic": True,
@@ -121,9 +121,9 @@ ANSWERS: dict[str, Answer] = {
         "short corridor with a memory: three steps, counted in its picture", 3.0, 1e-9, with_memory, 11.66
     ),
     "ars": on_the_regulator(0.05, 15_000, n_delta=4, learning_rate=0.05, delta_std=0.1),
-    "sac": on_the_regulator(0.15, 1_000, changes=NEAR, **SOFT, tau=0.02, ent_coef=0.005),
-    "td3": on_the_regulator(0.15, 1_000, changes=NEAR, **SOFT, tau=0.02, action_noise_std=0.2),
-    "tqc": on_the_regulator(0.15, 1_000, changes=NEAR, **SOFT, tau=0.02, ent_coef=0.005, n_quantiles=5),
-    "crossq": on_the_regulator(0.15, 1_000, changes=NEAR, **SOFT, ent_coef=0.005),
+    "sac": on_the_regulator(0.5, 1_500, **SOFT),
+    "td3": on_the_regulator(0.5, 1_500, **SOFT, action_noise_std=0.2),
+    "tqc": on_the_regulator(0.5, 1_500, **SOFT, n_quantiles=5),
+    "crossq": on_the_regulator(0.5, 1_500, **SOFT | {"batch_size": 128, "learning_rate": 0.001}),
     "pathwise": on_the_regulator(0.02, 64 * 32 * 120, copies=64, learning_rate=0.02, net_arch=[]),
 }  # fmt: skip

@@ -21,20 +21,24 @@ BETA = 0.4
 
 
 class TwoPixels(nn.Module):
-    """Two normal pixels, whose noise is known; an offset of each pixel by the level is learned."""
+    """Two normal pixels, whose noise is known; what is learned is linear in each, by the level."""
 
     image_shape = (1, 1, 2)
 
     def __init__(self) -> None:
         super().__init__()
-        self.offset = nn.Linear(2, 2)
-        nn.init.zeros_(self.offset.weight)
-        nn.init.zeros_(self.offset.bias)
+        last = nn.Linear(16, 4)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.of_level = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), last)
 
     def forward(self, image: Tensor, timestep: Tensor) -> Tensor:
         level = (timestep / 1000.0).view(-1, 1)
-        offset: Tensor = self.offset(torch.cat([level, level**2], 1))
-        return 0.9 * image + offset.view(-1, 1, 1, 2)
+        scale, offset = self.of_level(torch.cat([level, level**2], 1)).view(-1, 2, 1, 1, 2).unbind(1)
+        noise: Tensor = (0.9 + scale) * image + offset
+        return noise
 
 
 def two_pixels() -> TwoPixels:
@@ -146,7 +150,7 @@ def preferred(name: str) -> float:
 ANSWERS: dict[str, Answer] = {
     "ddpo-is": generated_grey(60_000, learning_rate=0.01, clip_range=0.01),
     "ddpo-sf": generated_grey(40_000, learning_rate=0.01),
-    "rwr": generated_grey(80_000, learning_rate=0.03, temperature=0.2),
+    "rwr": generated_grey(80_000, learning_rate=0.01, temperature=0.2),
     "grpo": regularised(12_000, learning_rate=0.01),
     "rlhf-ppo": regularised(12_000, learning_rate=0.01),
     "rejection-sampling": Answer("ten words: always the best", 1.0, 0.1, kept_best, 0.0),

@@ -250,7 +250,7 @@ ANSWERS: dict[str, Answer] = {
         0.0,
     ),
     "rollout": Answer("shelf: one round of policy iteration from `fill`", 1.0, 0.0, improved_orders, 0.2),
-    "pets": Answer("regulator, optimum by the Riccati equation", 1.0, 0.2, in_its_model, 15.0),
+    "pets": Answer("regulator, optimum by the Riccati equation", 1.0, 0.4, in_its_model, 15.0),
     "mbpo": on_the_regulator(
         0.15, 500, changes=NEAR, random_steps=200, steps_per_fit=100, net_arch=[32], policy_arch=[32],
         members=3, gamma=0.8,
