@@ -245,10 +245,10 @@ class SignalSimulation:
         if self._folder is None:
             self._folder, self._written = TemporaryFolder(), {}
         path = self._written.pop(seed, None)
-        if path is None:
+        if path is None or not path.is_file():
             path = self._folder.path / f"demand-{seed}.rou.xml"
             write_demand(path, self._config, seed, scale)
         self._written[seed] = path
         if len(self._written) > KEPT_DEMANDS:
-            self._written.pop(next(iter(self._written))).unlink()
+            self._written.pop(next(iter(self._written))).unlink(missing_ok=True)
         return str(path), 1.0

@@ -190,7 +190,7 @@ class EpisodeProcess:
             return False
         if self._values.nbytes != out.nbytes:
             self._values = np.zeros(out.shape)
-        place = memoryview(self._values).cast("B")
+        place = self._values.data.cast("B")
         try:
             number = os.readv(self._connection.fileno(), [self._header, place])
         except OSError:

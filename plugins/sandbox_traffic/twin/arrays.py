@@ -60,27 +60,15 @@ STEP = np.dtype([("link", "i4"), ("offset", "i4"), ("reach", "f8")], align=True)
 """What a lane is good for at a place of a route: the link to take, −1 where none leads on; lanes to change to
 the left to get on, negative to the right; how far one gets without changing lanes, m."""
 
-_CAR = np.dtype([
+CAR = np.dtype([
     ("position", "f8"), ("speed", "f8"), ("plan", "f8"), ("factor", "f8"), ("odometer", "f8"), ("wait", "f8"),
-    ("wish", "f8"), ("keep", "f8"), ("lost", "f8"), ("least", "f8"),
-    ("lane", "i4"), ("place", "i4"), ("profile", "i4"), ("ahead", "i4"), ("behind", "i4"), ("lets", "i4"),
-    ("beside", "i4"), ("last", "i4"), ("where", "i4"), ("origin", "i4"),
-    ("waited", "f8"), ("entered", "f8"), ("depart", "f8"), ("departed", "f8"), ("arrived", "f8"),
+    ("wish", "f8"), ("keep", "f8"), ("depart", "f8"), ("departed", "f8"), ("arrived", "f8"), ("waited", "f8"),
+    ("lost", "f8"), ("entered", "f8"), ("least", "f8"),
+    ("lane", "i4"), ("place", "i4"), ("last", "i4"), ("origin", "i4"),
+    ("profile", "i4"),    ("ahead", "i4"), ("behind", "i4"), ("where", "i4"),
+    ("lets", "i4"), ("beside", "i4"),
 ], align=True)  # fmt: skip
-
-_LINE = 64
-"""Bytes that a processor reads at once."""
-
-CAR = np.dtype(
-    {
-        "names": list(_CAR.fields or ()),
-        "formats": [_CAR[name] for name in _CAR.fields or ()],
-        "offsets": [offset for _, offset, *_ in (_CAR.fields or {}).values()],
-        "itemsize": -(-_CAR.itemsize // _LINE) * _LINE,
-    },
-    align=True,
-)
-"""Vehicles in order of their scheduled departure. What is needed every second lies in the first two lines.
+"""Vehicles in order of their scheduled departure.
 
 - position of the front from the start of the lane, m; speed, the speed that is safe in this step, and the
   least that takes it over a link for which it has found a gap, m/s

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sandbox_traffic import simulation
+from sandbox_traffic.config import SignalConfig
 from sandbox_traffic.env import SignalEnv
 from sandbox_traffic.network.demand import draw_types
 
@@ -40,3 +43,28 @@ def test_without_them_the_demand_is_the_same(signal_env: Callable[..., SignalEnv
             *_, over, info = env.step(np.int64(0))
         counts.append(info["metrics"]["unfinished"] + info["metrics"]["throughput"] / 60)
     assert counts[0] == pytest.approx(counts[1])
+
+
+def test_the_demand_of_an_episode_is_written_once_and_few_files_are_kept(
+    signal_env: Callable[..., SignalEnv], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    write = simulation.write_demand
+
+    def note(path: Path, config: SignalConfig, seed: int, scale: float) -> None:
+        written.append(seed)
+        write(path, config, seed, scale)
+
+    monkeypatch.setattr(simulation, "write_demand", note)
+    network = signal_env(duration=60).batch.network
+    made = simulation.SignalSimulation(network, np.zeros(network.spec.size))
+    more = [*range(simulation.KEPT_DEMANDS - 1), 99]
+    first = Path(made._demand(7_000, 1.0)[0])
+    content = first.read_text()
+    assert Path(made._demand(7_000, 1.0)[0]) == first
+    files = {made._demand(seed, 1.0)[0] for seed in more}
+    assert written == [7_000, *more]
+    assert len(files) == simulation.KEPT_DEMANDS == len(list(first.parent.iterdir()))
+    assert not first.exists()  # the one that was used the longest time ago
+    assert Path(made._demand(7_000, 1.0)[0]).read_text() == content
+    made.close()
