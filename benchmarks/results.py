@@ -40,8 +40,8 @@ SUMMARY = "-summary"
 """A block of this name has the lines of a table up to the first empty one."""
 
 FILLED = (
-    "README.md", "docs/explanation/self-play.md", "docs/tutorials/the-course.md",
-    "plugins/sandbox_traffic/README.md",
+    "README.md", "docs/explanation/offline.md", "docs/explanation/self-play.md", "docs/explanation/values.md",
+    "docs/tutorials/the-course.md", "plugins/sandbox_traffic/README.md",
 )  # fmt: skip
 """Files with blocks that are filled from the store."""
 

@@ -59,12 +59,16 @@ def measure(chosen: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         document["recorded"][kind] = recorded
     rows = {"as recorded": document["recorded"], **copy.deepcopy(document["gaps"])}
     for label, gaps in rows.items():
-        cells = (f"{statistics.median(runs):.1f} % (worst {max(runs):.1f})" for runs in gaps.values())
+        cells = (f"{_text(statistics.median(runs))} (worst {_text(max(runs))})" for runs in gaps.values())
         lines.append(f"| {label} | {' | '.join(cells)} |")
     for gaps in document["gaps"].values():  # JSON has no infinity
         for kind, runs in gaps.items():
             gaps[kind] = [value if math.isfinite(value) else None for value in runs]
     return document, lines
+
+
+def _text(gap: float) -> str:
+    return f"{gap:.1f} %" if math.isfinite(gap) else "without end"
 
 
 def _records(level: int, explored: float, seed: int) -> Dataset:

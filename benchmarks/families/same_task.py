@@ -135,11 +135,13 @@ def table(
         if 0 < some < len(closes):
             reached = f"{some} of {len(closes)} runs"
         seconds = statistics.median(run["seconds"] for run in runs)
-        lines.append(
-            f"| {name} | {samples:,.0f} | {statistics.median(gaps):.2f} % | {max(gaps):.2f} % | {reached} "
-            f"| {seconds:.0f} |"
-        )
+        median, worst = _percent(statistics.median(gaps)), _percent(max(gaps))
+        lines.append(f"| {name} | {samples:,.0f} | {median} | {worst} | {reached} | {seconds:.0f} |")
     return {"optimum": best, "rounds": rounds, "cells": cells}, lines
+
+
+def _percent(gap: float) -> str:
+    return f"{round(gap, 2) + 0.0:.2f} %"  # a rounding error below the optimum is no minus
 
 
 def _first_close(run: dict[str, Any]) -> float:
