@@ -60,8 +60,8 @@ LSPI_FEATURES = (64, 256)
 UPDATES, GAMMA = 3000, 0.97
 
 FEATURES, FEATURES_OF_NUMBERS = 24, 100
-"""Random features of the values for discrete and for continuous actions. Where a step by itself changes little,
-its advantage is small beside what coarse values leave unexplained."""
+"""Random features of the values for discrete and for continuous actions. Where a step by itself changes
+little, its advantage is small beside what coarse values leave unexplained."""
 
 REFERENCE_STEPS = 600
 """Steps of random play in the scenario that units are compared with."""

@@ -171,6 +171,6 @@ ANSWERS: dict[str, Answer] = {
     "sac": matching(900, **SOFT),
     "td3": matching(900, **SOFT, action_noise_std=0.3),
     "tqc": matching(900, **SOFT, n_quantiles=5),
-    "crossq": matching(900, **SOFT),
+    "crossq": matching(1_400, **SOFT),
     "pathwise": on_the_regulator(0.02, 64 * 32 * 120, copies=64, learning_rate=0.02, net_arch=[]),
 }  # fmt: skip
