@@ -57,7 +57,12 @@ IQL = {"temperature": 10.0, "learning_rate": 1e-3, "net_arch": [64, 64], "batch_
 LSPI_FEATURES = (64, 256)
 """Least and most random features; twice as many as the observation has numbers, in between."""
 
-UPDATES, GAMMA, FEATURES = 3000, 0.97, 24
+UPDATES, GAMMA = 3000, 0.97
+
+FEATURES, FEATURES_OF_NUMBERS = 24, 100
+"""Random features of the values for discrete and for continuous actions. Where a step by itself changes
+little, its advantage is small beside what coarse values leave unexplained."""
+
 REFERENCE_STEPS = 600
 """Steps of random play in the scenario that units are compared with."""
 
@@ -254,7 +259,8 @@ def verdict_of(
         level: Of the lower bounds.
     """
     learned_from, held_out = (steps_of(half, action_space) for half in halves)
-    log = log_of(held_out, np.asarray(halves[1].probabilities), gamma, FEATURES, seed, learned_from)
+    features = FEATURES if held_out.count else FEATURES_OF_NUMBERS
+    log = log_of(held_out, np.asarray(halves[1].probabilities), gamma, features, seed, learned_from)
     decided = {name: decisions_of(policy, halves[1], action_space) for name, policy in policies.items()}
     return judge(log, decided, seed, level)
 

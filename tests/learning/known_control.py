@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import toy_corridor
 from answer import Answer
+from tabular_support import copies
 
 import sandbox
+from sandbox.api import TrainContext
 from sandbox.backends.tabular.planning import begin, evaluate_policy, improve
 from sandbox.envs.models import models_of
+from sandbox.registry.discover import registry
+from sandbox.registry.resolve import resolve
 from sandbox.scenarios.given import as_scenario
 
 QUIET = ["evaluation.validations=0"]
@@ -88,13 +93,55 @@ def regulator_cost(run: Any, name: str, episodes: int = 40) -> float:
     return learned / best
 
 
+class Match(gym.Env[Any, Any]):
+    """One step: a number from −1 to 1 is shown, and a push a pays −(a − x)²."""
+
+    observation_space = gym.spaces.Box(-1.0, 1.0, (1,), np.float32)
+    action_space = gym.spaces.Box(-2.0, 2.0, (1,), np.float32)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.shown = self.np_random.uniform(-1, 1, 1).astype(np.float32)
+        return self.shown, {}
+
+    def step(self, action: Any) -> Any:
+        return self.shown, -float((action[0] - self.shown[0]) ** 2), True, False, {}
+
+
+def matching(steps: int, **hp: Any) -> Answer:
+    """Mean distance of the push from the number that is shown."""
+
+    def reached(name: str) -> float:
+        algorithm = registry().algorithm(name)
+        context = TrainContext(
+            make_envs=lambda num_envs: copies(Match, num_envs),
+            observation_space=Match.observation_space,
+            action_space=Match.action_space,
+            config=resolve(algorithm.config)(**hp),
+            steps=steps,
+            seed=0,
+            num_envs=1,
+            update=lambda steps, policy, values=None, state=None: None,
+        )
+        shown = np.linspace(-1, 1, 41, dtype=np.float32)[:, None]
+        pushed = resolve(algorithm.train)(context).act(shown)
+        return float(np.abs(pushed - shown).mean())
+
+    return Answer("a push that matches the number that is shown", 0.0, 0.2, reached, untrained=0.5)
+
+
 EXPLORING = {"gamma": 0.95, "epsilon_final": 0.3}
 DEEP = {"gamma": 0.95, "learning_rate": 0.003, "learning_starts": 200, "batch_size": 64, "net_arch": [32],
         "target_update_interval": 100, "exploration_fraction": 0.5}  # fmt: skip
-SOFT = {"gamma": 0.5, "learning_rate": 0.003, "batch_size": 64, "learning_starts": 100, "net_arch": [32],
-        "buffer_size": 10_000}  # fmt: skip
+SOFT = {
+    "learning_rate": 0.003,
+    "batch_size": 64,
+    "learning_starts": 300,
+    "net_arch": [32],
+    "buffer_size": 10_000,
+}
 NEAR = ("config.horizon=12",)
-"""Short episodes in training, so that all that is learned of lies where good play stays."""
+"""Short episodes in training, so that what is learned of lies where good play stays."""
 
 BLIND: dict[str, Any] = {"gamma": 1.0, "net_arch": [], "n_steps": 64, "stochastic": True,
                          "learning_rate_schedule": "linear"}  # fmt: skip
@@ -121,9 +168,9 @@ ANSWERS: dict[str, Answer] = {
         "short corridor with a memory: three steps, counted in its picture", 3.0, 1e-9, with_memory, 11.66
     ),
     "ars": on_the_regulator(0.05, 15_000, n_delta=4, learning_rate=0.05, delta_std=0.1),
-    "sac": on_the_regulator(0.5, 1_500, **SOFT),
-    "td3": on_the_regulator(0.5, 1_500, **SOFT, action_noise_std=0.2),
-    "tqc": on_the_regulator(0.5, 1_500, **SOFT, n_quantiles=5),
-    "crossq": on_the_regulator(0.5, 1_500, **SOFT | {"batch_size": 128, "learning_rate": 0.001}),
+    "sac": matching(900, **SOFT),
+    "td3": matching(900, **SOFT, action_noise_std=0.3),
+    "tqc": matching(900, **SOFT, n_quantiles=5),
+    "crossq": matching(1_400, **SOFT),
     "pathwise": on_the_regulator(0.02, 64 * 32 * 120, copies=64, learning_rate=0.02, net_arch=[]),
 }  # fmt: skip
