@@ -119,7 +119,8 @@ class _Evidence:
                 self.estimates["doubly_robust"] = weighted_doubly_robust(log, decisions, theta, ratio)
             self.estimates["weighted_importance_sampling"] = weighted_importance_sampling(log, ratio)
             self.estimates["importance_sampling"] = importance_sampling(log, ratio)
-        usable = [each for each in self.horizons[: len(HORIZONS)] if each.usable]
+        asked = len(HORIZONS) if log.steps.count else len(self.horizons)
+        usable = [each for each in self.horizons[:asked] if each.usable]
         self.difference = min(usable, key=self._lower, default=Estimate(0.0, np.inf))
         self.lower = self._lower(self.difference)
 

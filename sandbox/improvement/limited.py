@@ -32,7 +32,8 @@ HORIZONS = (0, 1)
 """At which a candidate has to be better."""
 
 LONGER = (2, 4)
-"""At which it must not be worse: products of so many ratios have wide intervals."""
+"""At which it must not be worse where actions are discrete: products of so many ratios have wide intervals.
+Those of continuous actions are small, and a single step says little: it has to be better at these as well."""
 
 LAMBDA = 0.85
 """Of the advantages: 1 sums all that was earned later, 0 trusts the baseline after one step."""
