@@ -141,7 +141,8 @@ def table(
 
 
 def _percent(gap: float) -> str:
-    return f"{round(gap, 2) + 0.0:.2f} %"  # a rounding error below the optimum is no minus
+    # Without end: the policy reaches states in which stock or backlog grows for ever.
+    return f"{round(gap, 2) + 0.0:.2f} %" if math.isfinite(gap) else "without end"
 
 
 def _first_close(run: dict[str, Any]) -> float:
