@@ -17,7 +17,7 @@ from sandbox.api.types import Array, Space
 from sandbox.datasets.places import LINES
 from sandbox.improvement.checks import columns
 from sandbox.improvement.estimators import Decisions
-from sandbox.statistics.linear_q import Reals, Steps
+from sandbox.statistics.linear_q import Steps
 
 ROWS = 4096
 """Observations that a policy is asked about at a time."""
@@ -53,15 +53,7 @@ def steps_of(dataset: Dataset, action_space: Space) -> Steps:
         count=count,
         mask=steps.mask,
         next_mask=steps.next_mask,
-        bounds=_bounds(action_space),
     )
-
-
-def _bounds(action_space: Space) -> tuple[Reals, Reals] | None:
-    if not isinstance(action_space, gym.spaces.Box):
-        return None
-    low, high = (np.asarray(bound, np.float64).reshape(-1) for bound in (action_space.low, action_space.high))
-    return low, high
 
 
 def decisions_of(policy: Policy, dataset: Dataset, action_space: Space) -> Decisions:

@@ -51,18 +51,10 @@ MODE_RATE = 0.003
 LSPI_ROUNDS, LSPI_RIDGE = 3, 0.2
 """Of the candidate by least squares: a single round errs more than three, and more gain nothing."""
 
-IQL = {"temperature": 10.0, "learning_rate": 1e-3, "net_arch": [64, 64], "batch_size": 128}
-"""Of the candidate with continuous actions, for a few thousand updates."""
-
 LSPI_FEATURES = (64, 256)
 """Least and most random features; twice as many as the observation has numbers, in between."""
 
-UPDATES, GAMMA = 3000, 0.97
-
-FEATURES, FEATURES_OF_NUMBERS = 24, 100
-"""Random features of the values for discrete and for continuous actions. Where a step by itself changes
-little, its advantage is small beside what coarse values leave unexplained."""
-
+UPDATES, GAMMA, FEATURES = 3000, 0.97, 24
 REFERENCE_STEPS = 600
 """Steps of random play in the scenario that units are compared with."""
 
@@ -259,8 +251,7 @@ def verdict_of(
         level: Of the lower bounds.
     """
     learned_from, held_out = (steps_of(half, action_space) for half in halves)
-    features = FEATURES if held_out.count else FEATURES_OF_NUMBERS
-    log = log_of(held_out, np.asarray(halves[1].probabilities), gamma, features, seed, learned_from)
+    log = log_of(held_out, np.asarray(halves[1].probabilities), gamma, FEATURES, seed, learned_from)
     decided = {name: decisions_of(policy, halves[1], action_space) for name, policy in policies.items()}
     return judge(log, decided, seed, level)
 
@@ -296,7 +287,7 @@ def _usual(observation_space: Space, action_space: Space) -> Candidates:
     """The behaviour's mode, and what learns from few steps."""
     mode: Candidates = {"the behaviour's mode": (CLONE, {"learning_rate": MODE_RATE})}
     if not isinstance(action_space, gym.spaces.Discrete):
-        return {**mode, "iql": ("iql", IQL)}
+        return {**mode, "iql": ("iql", {}), "td3-bc": ("td3-bc", {})}
     least, most = LSPI_FEATURES
     numbers = gym.spaces.flatdim(observation_space)
     settings = {"features": min(max(2 * numbers, least), most), "ridge": LSPI_RIDGE}

@@ -11,11 +11,6 @@ values as a baseline alone, so that features that are too coarse make them noisy
 over a whole episode is useless; over a few steps it is not. Beyond the horizon the advantage is taken to stay
 what it is there. Horizon 0 asks whether single steps by π would be better, horizon 1 whether they still are
 where a step by π has led. Nothing here depends on how many numbers an observation has.
-
-A deterministic policy of continuous actions has no density. In its place stands the policy that acts
-normally around it, with half the behaviour's deviation: narrow enough to tell what the policy does, and wide
-enough that logged actions fall into it. Where both have the same mean, its density is at most twice the
-behaviour's in each dimension.
 """
 
 from __future__ import annotations
@@ -23,7 +18,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
-from scipy.special import ndtr
 
 from sandbox.improvement.estimators import MAX_BLOCKS, Decisions, Estimate, Log
 from sandbox.statistics.linear_q import Reals, block_of
@@ -32,44 +26,10 @@ HORIZONS = (0, 1)
 """At which a candidate has to be better."""
 
 LONGER = (2, 4)
-"""At which it must not be worse where actions are discrete: products of so many ratios have wide intervals.
-Those of continuous actions are small, and a single step says little: it has to be better at these as well."""
+"""At which it must not be worse: products of so many ratios have wide intervals."""
 
 LAMBDA = 0.85
 """Of the advantages: 1 sums all that was earned later, 0 trusts the baseline after one step."""
-
-
-NARROWER = 0.5
-"""Deviation of the policy that stands for a deterministic one, as a share of the behaviour's."""
-
-
-def step_ratios(log: Log, decisions: Decisions) -> Reals:
-    """π(a|s)/b(a|s) of every logged step, shape ``(N,)``."""
-    steps = log.steps
-    if steps.count:
-        return np.where(decisions.now == steps.action, 1 / log.probability, 0.0)
-    action, mean = (np.asarray(x, np.float64).reshape(len(steps), -1) for x in (steps.action, decisions.now))
-    sigma = NARROWER * deviation(log.probability, action)
-    low, high = steps.bounds or (np.array(-np.inf), np.array(np.inf))
-    inside = ndtr((high - mean) / sigma) - ndtr((low - mean) / sigma)
-    density = np.exp(-(((action - mean) / sigma) ** 2) / 2) / (np.sqrt(2 * np.pi) * sigma * inside)
-    return np.asarray(density.prod(1) / log.probability, np.float64)
-
-
-def deviation(probability: Reals, action: Reals) -> Reals:
-    """Deviation in each dimension of normal noise that has the entropy of the behaviour's actions.
-
-    -E log b(a|s) is that entropy, k log(σ √(2 π e)) for normal ones. Between the dimensions σ is in
-    proportion to the deviations of the logged actions.
-
-    Args:
-        probability: Densities of the actions, shape ``(N,)``.
-        action: Shape ``(N, k)``.
-    """
-    number = action.shape[1]
-    together = np.exp(-np.log(probability).mean() / number) / np.sqrt(2 * np.pi * np.e)
-    varied = np.log(np.maximum(action.std(0), 1e-9))
-    return np.asarray(together * np.exp(varied - varied.mean()), np.float64)
 
 
 def advantages(log: Log) -> Reals:
@@ -84,13 +44,13 @@ def advantages(log: Log) -> Reals:
 
 
 def limited(log: Log, decisions: Decisions) -> list[Estimate]:
-    """The difference of a policy's return from the behaviour's, at all these horizons.
+    """The difference of a policy's return from the behaviour's, at all these horizons; for discrete actions.
 
     Both returns are discounted and begin at a logged step drawn at random. Errors are by a jackknife over
     blocks of episodes; the effective number of episodes is of the weights at the horizon.
     """
     steps, gamma = log.steps, log.gamma
-    ratio = step_ratios(log, decisions)
+    ratio = np.where(decisions.now == steps.action, 1 / log.probability, 0.0)
     gain = (ratio - 1) * advantages(log)
     time = np.arange(len(steps)) - steps.first[steps.episode]
     blocks = block_of(steps, MAX_BLOCKS)

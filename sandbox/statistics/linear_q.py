@@ -41,7 +41,6 @@ class Steps:
         count: Choices that there are; 0 for continuous actions.
         mask: Allowed choices at ``seen``, shape ``(N, count)``, or None.
         next_mask: At ``following``, or None.
-        bounds: Least and greatest continuous actions, shape ``(k,)`` each; without limits if absent.
     """
 
     seen: Reals
@@ -53,7 +52,6 @@ class Steps:
     count: int
     mask: Masks | None = None
     next_mask: Masks | None = None
-    bounds: tuple[Reals, Reals] | None = None
 
     def __len__(self) -> int:
         return len(self.reward)

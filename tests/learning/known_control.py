@@ -124,7 +124,9 @@ def matching(steps: int, **hp: Any) -> Answer:
             update=lambda steps, policy, values=None, state=None: None,
         )
         shown = np.linspace(-1, 1, 41, dtype=np.float32)[:, None]
-        pushed = resolve(algorithm.train)(context).act(shown)
+        policy = resolve(algorithm.train)(context)
+        policy.reset(len(shown), 0)
+        pushed = policy.act(shown)
         return float(np.abs(pushed - shown).mean())
 
     return Answer("a push that matches the number that is shown", 0.0, 0.2, reached, untrained=0.5)

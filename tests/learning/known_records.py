@@ -12,7 +12,7 @@ import torch
 import toy_regulator
 import toy_shelf
 from answer import Answer
-from known_control import NEAR, QUIET, on_the_regulator, regulator_cost
+from known_control import matching
 
 import sandbox
 from sandbox.api import Dataset, TrainContext
@@ -211,13 +211,8 @@ def improved_orders(name: str) -> float:
     return float(np.mean(chosen == best))
 
 
-def in_its_model(name: str) -> float:
-    """Cost on the regulator over the optimal one of planning in a model that was learned from 300 steps."""
-    hp = {"candidates": 80, "horizon": 3, "random_steps": 300, "steps_per_fit": 100, "max_epochs": 120,
-          "net_arch": [32], "members": 3, "learning_rate": 0.005, "patience": 20}  # fmt: skip
-    run = sandbox.train("toy/regulator", name, steps=320, num_envs=1, hp=hp, changes=[*QUIET, *NEAR])
-    return regulator_cost(run, name, episodes=4)
-
+IN_A_MODEL = {"random_steps": 150, "steps_per_fit": 100, "net_arch": [32], "members": 3, "max_epochs": 100,
+              "learning_rate": 5e-3, "patience": 20}  # fmt: skip
 
 ANSWERS: dict[str, Answer] = {
     "bc": Answer("two arms, pulled 1 to 3: log-odds log 3", float(np.log(3)), 0.1, cloned_odds, 0.0),
@@ -250,11 +245,9 @@ ANSWERS: dict[str, Answer] = {
         0.0,
     ),
     "rollout": Answer("shelf: one round of policy iteration from `fill`", 1.0, 0.0, improved_orders, 0.2),
-    "pets": Answer("regulator, optimum by the Riccati equation", 1.0, 0.4, in_its_model, 15.0),
-    "mbpo": on_the_regulator(
-        0.15, 500, changes=NEAR, random_steps=200, steps_per_fit=100, net_arch=[32], policy_arch=[32],
-        members=3, gamma=0.8,
-        updates_per_step=3, rollouts=500, policy_learning_rate=5e-3, max_epochs=150, learning_rate=5e-3,
-        patience=30, batch_of_policy=128,
+    "pets": matching(400, **IN_A_MODEL, candidates=50, horizon=2),
+    "mbpo": matching(
+        400, **IN_A_MODEL, policy_arch=[32], updates_per_step=3, rollouts=300, policy_learning_rate=3e-3,
+        batch_of_policy=64,
     ),
 }  # fmt: skip

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from sandbox.improvement.chains import chained, is_dense
 from sandbox.improvement.estimators import (
@@ -19,7 +18,7 @@ from sandbox.improvement.estimators import (
     weighted_importance_sampling,
 )
 from sandbox.improvement.judge import judge
-from sandbox.improvement.limited import deviation, limited, step_ratios
+from sandbox.improvement.limited import limited
 from sandbox.statistics.linear_q import Steps
 
 
@@ -144,67 +143,63 @@ def test_chained_steps_earn_what_the_arm_pays():
     assert estimate.mean == pytest.approx(1 + 0.5 + 0.25 + 0.125, abs=0.05)
 
 
-def pushes(count=400, seed=0, number=1):
-    """Continuous actions whose squares are paid for, drawn around 1 with σ = 0.5; 0 would be best."""
+def pushes(count=400, seed=0):
+    """A continuous action whose square is paid for, drawn around 1; 0 would be best."""
     rng = np.random.default_rng(seed)
-    action = 1 + 0.5 * rng.standard_normal((count, number))
+    action = 1 + 0.5 * rng.standard_normal((count, 1))
     seen = rng.uniform(-1, 1, (count, 1))
     steps = Steps(
         seen=seen,
         following=np.roll(seen, -1, 0),
         action=action,
-        reward=-(action**2).sum(1),
+        reward=-(action[:, 0] ** 2),
         goes_on=np.zeros(count),
         episode=np.arange(count),
         count=0,
     )
-    return steps, stats.norm(1, 0.5).pdf(action).prod(1)
+    return steps, np.full(count, 0.5)
 
 
 def pushed(level, steps):
-    actions = np.full(steps.action.shape, level)
+    actions = np.full((len(steps), 1), level)
     return Decisions(actions, actions)
 
 
-@pytest.mark.parametrize("number", [1, 3])
-def test_the_noise_of_a_behaviour_is_told_by_its_densities(number):
-    steps, probability = pushes(4_000, number=number)
-    assert deviation(probability, steps.action) == pytest.approx([0.5] * number, rel=0.05)
-    other_units = steps.action * 10.0 ** np.arange(number)
-    scaled = deviation(probability / 10.0 ** sum(range(number)), other_units)
-    assert scaled == pytest.approx(0.5 * 10.0 ** np.arange(number), rel=0.05)
-
-
-@pytest.mark.parametrize("level", [0.5, 1.0, 1.3])
-def test_the_difference_of_a_push_is_that_of_the_narrow_policy_around_it(level):
-    """E[-a²] is -(0.5² / 4 + level²) by the policy with half the noise, and -(0.5² + 1) by the behaviour."""
-    steps, probability = pushes(4_000)
-    estimate = limited(log_of(steps, probability, 0.0, 4, 0), pushed(level, steps))[0]
-    exact = (0.25 + 1) - (0.0625 + level**2)
-    assert estimate.mean == pytest.approx(exact, abs=4 * estimate.error)
-    assert estimate.error < 0.1
-
-
-def test_near_a_bound_the_density_is_of_what_can_be_drawn():
-    steps, _ = pushes(20_000)
-    low, high = (0.0 - 1) / 0.5, np.inf
-    action = stats.truncnorm(low, high, 1, 0.5).rvs((20_000, 1), random_state=0)
-    probability = stats.truncnorm(low, high, 1, 0.5).pdf(action[:, 0])
-    bounds = np.zeros(1), np.full(1, np.inf)
-    bounded = replace(steps, action=action, bounds=bounds)
-    ratio = step_ratios(log_of(bounded, probability, 0.0, 4, 0), pushed(0.3, bounded))
-    assert ratio.mean() == pytest.approx(1.0, abs=0.05)
-
-
-def test_a_gentler_push_is_deployed_and_a_harder_one_and_an_unknown_one_are_not():
+@pytest.mark.parametrize(("beyond", "deployed"), [(0.0, "gentle"), (0.1, "gentle"), (0.9, None)])
+def test_what_an_estimate_exceeds_the_possible_by_is_taken_off_its_bound(monkeypatch, beyond, deployed):
     steps, probability = pushes()
     log = log_of(steps, probability, 0.9, 4, 0)
-    candidates = {"gentle": pushed(0.6, steps), "hard": pushed(1.4, steps), "unknown": pushed(-3.0, steps)}
+    candidates = {"gentle": pushed(0.5, steps)}
+
+    def generous(log, decisions, draws, seed):
+        value, difference, theta = fitted_q(log, decisions, draws, seed)
+        return replace(value, mean=beyond), difference, theta  # no push earns more than 0
+
+    honest = judge(log, candidates, 0).candidates["gentle"]
+    monkeypatch.setattr("sandbox.improvement.judge.fitted_q", generous)
     verdict = judge(log, candidates, 0)
-    assert verdict.deployed == "gentle"
-    assert not verdict.candidates["hard"].accepted
-    assert not verdict.candidates["unknown"].accepted
-    assert "importance_sampling" not in verdict.candidates["gentle"].estimates
+    judged = verdict.candidates["gentle"]
+    assert judged.lower == pytest.approx(honest.lower - beyond)
+    assert 0.1 < honest.lower < 0.9
+    assert verdict.deployed == deployed
+    assert ("beyond what any policy can earn" in judged.reason) == (deployed is None)
+
+
+def test_an_estimate_beyond_the_possible_needs_chained_steps_that_say_the_same(monkeypatch):
+    steps, probability = pushes()
+    log = log_of(steps, probability, 0.9, 4, 0)
+    candidates, worse = {"gentle": pushed(0.5, steps)}, chained(log, pushed(1.5, steps), 0)
+
+    def generous(log, decisions, draws, seed):
+        value, difference, theta = fitted_q(log, decisions, draws, seed)
+        return replace(value, mean=0.1), difference, theta
+
+    monkeypatch.setattr("sandbox.improvement.judge.fitted_q", generous)
+    assert judge(log, candidates, 0).deployed == "gentle"
+    monkeypatch.setattr("sandbox.improvement.judge.chained", lambda *arguments: worse)
+    judged = judge(log, candidates, 0).candidates["gentle"]
+    assert not judged.accepted
+    assert "chained" in judged.reason
 
 
 def test_the_difference_of_a_single_step_is_that_of_the_arms():
