@@ -41,10 +41,14 @@ def rate(step: Callable[[], None], steps: int) -> float:
 
 
 def native(scenario: str, num_envs: int) -> float:
-    """Steps a second of a scenario's native environment under random actions, drawn beforehand."""
+    """Steps a second of a scenario's native environment under random actions, drawn beforehand.
+
+    or-gym's scenarios take whole quantities here, as or-gym's own environments do.
+    """
     import sandbox
 
-    envs = sandbox.make_vec(scenario, num_envs)
+    changes = ["config.orders=discrete"] if "or-gym" in scenario else []
+    envs = sandbox.make_vec(scenario, num_envs, changes=changes)
     envs.reset(seed=list(range(num_envs)))
     actions = cycle([envs.action_space.sample() for _ in range(DRAWN)])
 

@@ -7,6 +7,7 @@ steps.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -105,8 +106,7 @@ def pendulum_task() -> Task:
             seen = pendulums.observe()
             steps.add(action[:, 0].astype(np.float32), density, earned, seen)
         dataset = steps.dataset()
-        dataset.actions.shape = (-1, 1)
-        return dataset
+        return replace(dataset, actions=dataset.actions[:, None])
 
     random = Behaviour(lambda seen, mask: np.zeros((len(seen), 1)), EVERYWHERE, 6)
     high = np.array([1.0, 1.0, MAX_SPEED], np.float32)

@@ -86,9 +86,9 @@ def assert_left_alone(
 ) -> None:
     """The trips are those of SUMO's own program, which is asked again where it says otherwise.
 
-    SUMO was seen twice to give other trips for cologne1 than in thousands of runs before and after, with the
-    same options on the same machine: once its program, once its library. A second run of each tells a fault
-    of the plugin from that; ``play`` makes the trips anew.
+    Trips of cologne1 were seen twice to differ from those of thousands of runs before and after, with the
+    same options on the same machine: once those of SUMO's own program, once those played here. A fault of the
+    plugin that is no such chance is there in a second run; ``play`` makes the trips anew.
     """
     assert len(trips.depart) > 0
     alone = sumo_alone(folder, options)
