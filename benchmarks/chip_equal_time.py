@@ -142,8 +142,10 @@ def generated(count: int, macros: list[int]) -> Iterator[tuple[str, ChipConfig]]
 def files(designs: list[str]) -> Iterator[tuple[str, ChipConfig]]:
     """Designs from FILE:GRID."""
     for text in designs:
-        path, _, grid = text.rpartition(":")
-        yield f"{Path(path).stem}, G={grid}", ChipConfig(netlist=str(Path(path).resolve()), grid=int(grid))
+        name, _, grid = text.rpartition(":")
+        path = Path(name)
+        design = path.parent.name if path.name == "netlist.pb.txt" else path.stem
+        yield f"{design}, G={grid}", ChipConfig(netlist=str(path.resolve()), grid=int(grid))
 
 
 def measure(

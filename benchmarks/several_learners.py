@@ -1,6 +1,7 @@
 """Several learners on cooperative games, the beer game and traffic networks, beside tuned baselines.
 
-    python -m benchmarks.several_learners TASK… [--seeds 5] [--share 1] [--agents A,B] [--twin] [--runs-dir D]
+    python -m benchmarks.several_learners TASK… [--seeds 5] [--share 1] [--agents A,B] [--twin]
+        [--episodes 10] [--runs-dir D]
 
 Prints, for each task, the mean of the scenario's metric on its test seeds by the final policies and by the
 best-validation policies (chosen on the validation seeds), over training seeds. Cells are those of `sandbox
@@ -161,6 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--share", type=float, default=1.0, help="of the training steps")
     parser.add_argument("--agents", default="", help="only these, separated by commas")
     parser.add_argument("--twin", action="store_true", help="train on the twin, judge on SUMO")
+    parser.add_argument("--episodes", type=int, help="test episodes; the scenario's own number if absent")
     parser.add_argument("--workers", type=int, default=None, help="cells at the same time")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs/several-learners"))
     parser.add_argument("--json", action="store_true")
@@ -181,11 +183,14 @@ def measure(name: str, chosen: argparse.Namespace) -> Measured:
     """Bring the grid of a task to its end and say what it came to."""
     setting = SETTINGS[name]
     only = [each for each in chosen.agents.split(",") if each]
+    changes = [*setting.changes, *(ON_THE_TWIN if chosen.twin else ())]
+    if chosen.episodes:
+        changes.append(f"evaluation.episodes={chosen.episodes}")
     compared = sandbox.compare(
         setting.scenario,
         setting.grid(chosen.share, only),
         seeds=chosen.seeds,
-        changes=[*setting.changes, *(ON_THE_TWIN if chosen.twin else ())],
+        changes=changes,
         runs_dir=chosen.runs_dir,
         launching=Launching("inline" if chosen.workers == 1 else "local", chosen.workers),
         command=["python", "-m", "benchmarks.several_learners", name],

@@ -132,9 +132,10 @@ speed on the lane."""
 BASE, ANYWHERE = -1.0, -2.0
 """Positions of departure: as far back as the vehicle fits, and drawn at random."""
 
-RED, YELLOW, STOP, EQUAL, MINOR, MAJOR = range(6)
+RED, YELLOW, STOP, EQUAL, MINOR, MAJOR, ZIPPER = range(7)
 """Lights of links, and what they have without a signal: after `YELLOW` and before `MAJOR` come those that
-give way, at `STOP` after a stop, and at `EQUAL` to whom comes from the right."""
+give way, at `STOP` after a stop, and at `EQUAL` to whom comes from the right. At `ZIPPER` two lanes become
+one, and vehicles fall in behind who is nearer."""
 
 OUTSIDE, DRIVING, ARRIVED = range(3)
 """Where a vehicle is; `OUTSIDE` before its departure."""

@@ -16,6 +16,7 @@ from sandbox_traffic.twin.arrays import (
     RED,
     STOP,
     YELLOW,
+    ZIPPER,
     Net,
     Row,
     Steps,
@@ -125,11 +126,35 @@ def find_gaps(net: Net, row: Row) -> None:
     number = row.clock[0].asks
     while number != NOBODY:
         note = row.notes[number]
-        if _is_open(net, row, number):
+        if row.links[note.link].light == ZIPPER:
+            row.cars[note.car].plan = min(_zipper_speed(net, row, number), row.cars[note.car].plan)
+        elif _is_open(net, row, number):
             row.cars[note.car].least = min(note.distance + AT_THE_LINE, row.cars[note.car].plan)
         else:
             row.cars[note.car].plan = min(note.halt, row.cars[note.car].plan)
         number = note.ask
+
+
+@njit
+def _zipper_speed(net: Net, row: Row, number: int) -> float:
+    """Speed that lets a vehicle fall in behind those who are nearer to where two lanes become one."""
+    mine, safe = row.notes[number], FREE
+    car, link, profile = mine.car, mine.link, net.kinds[row.cars[mine.car].profile]
+    rest = mine.distance + net.links[link].way
+    for conflict in range(net.links[link].first, net.links[link].end):
+        foe = net.conflicts[conflict].foe
+        other = row.links[foe].first
+        while other != NOBODY:
+            rival = row.notes[other].car
+            ahead = rest - row.notes[other].distance - net.links[foe].way
+            if ahead > 0.0 or (ahead == 0.0 and rival < car):
+                kind = net.kinds[row.cars[rival].profile]
+                safe = min(safe, follow_speed(
+                    row.cars[car].speed, ahead - kind.length - profile.gap, row.cars[rival].speed, kind.decel,
+                    profile.decel, profile.hardest, profile.tau, FREE,
+                ))  # fmt: skip
+            other = row.notes[other].next
+    return max(safe, row.cars[car].speed - profile.decel)
 
 
 @njit
@@ -255,6 +280,10 @@ def _room(net: Net, row: Row, conflict: int, link: int, car: int, other: int, do
     place = row.cars[other].position + net.lanes[lane].passed
     back = place - net.kinds[row.cars[other].profile].length
     mine, theirs = net.conflicts[conflict].mine, net.conflicts[conflict].theirs
+    halfway = net.links[foe].halfway
+    waits = halfway > 0.0 and place <= halfway + 0.1  # for a gap, inside the junction
+    if waits and (mine == MERGES or theirs > halfway):
+        return FREE
     if mine == MERGES:  # they merge: who is nearer to the end of its link goes first
         rest = net.links[link].way - done
         other_rest = net.links[foe].way - place
@@ -270,12 +299,6 @@ def _room(net: Net, row: Row, conflict: int, link: int, car: int, other: int, do
         return FREE
     if done >= 0.0 and _goes_first(row, car, other):
         return FREE
-    if (
-        net.links[foe].halfway > 0.0
-        and place <= net.links[foe].halfway + 0.1
-        and theirs > net.links[foe].halfway
-    ):
-        return FREE  # it waits for a gap itself
     return mine - done - 2.0
 
 
@@ -383,6 +406,8 @@ def speed_at_gap(
     far = waits and not unstoppable and distance > VISIBILITY
     arrival = min(most, fastest_arrival(profile.accel, profile.decel)) if far else most
     note = announce(net, row, car, link, distance, speed, arrival, False) if speed > LEAST else NOBODY
+    if row.links[link].light == ZIPPER and note != NOBODY and not asks:
+        ask(row, note, FREE)
     if not waits or unstoppable:
         return FREE
     halt = stop_speed(max(distance - AT_THE_LINE, 0.0), profile.decel, 1.0)

@@ -47,7 +47,7 @@ def change_lanes(net: Net, row: Row, steps: Steps) -> None:
                     right = _first_behind(row, right, row.cars[car].position)
                     left = _first_behind(row, left, row.cars[car].position)
                     if offset != 0:
-                        _follow_route(net, row, car, offset, right, left)
+                        _follow_route(net, row, steps, car, offset, right, left)
                     else:
                         _consider(net, row, steps, car, right, left)
                 car = after
@@ -62,12 +62,12 @@ def _first_behind(row: Row, car: int, position: float) -> int:
 
 
 @inlined
-def _follow_route(net: Net, row: Row, car: int, offset: int, right: int, left: int) -> None:
+def _follow_route(net: Net, row: Row, steps: Steps, car: int, offset: int, right: int, left: int) -> None:
     """Change to the lane beside since the route asks for it."""
-    lane, side = row.cars[car].lane, 1 if offset > 0 else -1
+    side = 1 if offset > 0 else -1
     behind = left if side > 0 else right
     if not _change(net, row, car, side, behind):
-        _ask(net, row, car, lane + side, behind)
+        _ask(net, row, steps, car, side, behind)
 
 
 @inlined
@@ -162,23 +162,35 @@ def _ease(net: Net, row: Row, car: int, lane: int, leader: int) -> float:
 
 
 @njit
-def _ask(net: Net, row: Row, car: int, lane: int, behind: int) -> None:
+def _ask(net: Net, row: Row, steps: Steps, car: int, side: int, behind: int) -> None:
     """Ask who is behind on the lane beside for a gap, and drop back behind who is ahead there.
 
-    Who is too near to leave one is not asked: standing at red, both would wait for each other for ever.
+    Who is too near to leave a gap is not asked: standing at red, both would wait for each other for ever.
     """
-    ahead, back = (
-        _ahead_of(row, behind, lane),
-        row.cars[car].position - net.kinds[row.cars[car].profile].length,
-    )
+    profile, position = net.kinds[row.cars[car].profile], row.cars[car].position
+    ahead = _ahead_of(row, behind, row.cars[car].lane + side)
     while behind != NOBODY:
-        if row.cars[behind].position + net.kinds[row.cars[behind].profile].gap <= back:
+        follower = row.cars[behind].position + net.kinds[row.cars[behind].profile].gap
+        if follower <= position - profile.length:
             break
         behind = row.cars[behind].behind
     if behind != NOBODY:
         row.cars[behind].lets = car
-    if ahead != NOBODY and row.cars[ahead].speed > HALTING:
+    if ahead != NOBODY and (row.cars[ahead].speed > HALTING or _stays_ahead(net, row, steps, car, ahead)):
         row.cars[car].beside = ahead
+
+
+@inlined
+def _stays_ahead(net: Net, row: Row, steps: Steps, car: int, ahead: int) -> bool:
+    """Whether a vehicle cannot pass who stands ahead on the lane beside before its own lane ends.
+
+    Only who will drive on is worth waiting for: two who want each other's lanes would wait for ever.
+    """
+    there, here = row.cars[ahead].lane, row.cars[car].lane
+    if steps[row.cars[ahead].place, net.lanes[there].place].offset != 0:
+        return False
+    needed = net.kinds[row.cars[ahead].profile].gap + net.kinds[row.cars[car].profile].length
+    return row.cars[ahead].position + needed > steps[row.cars[car].place, net.lanes[here].place].reach
 
 
 @njit

@@ -29,6 +29,7 @@ from sandbox_traffic.twin.arrays import (
     MERGES,
     MINOR,
     STOP,
+    ZIPPER,
     Records,
 )  # fmt: skip
 from sandbox_traffic.twin.geometry import Points, crossing, read_shape
@@ -38,7 +39,7 @@ WAY_OUT = "Use traffic/signal or traffic/signals on SUMO (simulator: sumo)."
 NOT_DRIVEN = frozenset({"crossing", "walkingarea"})
 """Functions of edges for pedestrians."""
 
-RIGHTS = {"m": MINOR, "o": MINOR, "s": STOP, "w": STOP, "=": EQUAL}
+RIGHTS = {"m": MINOR, "o": MINOR, "s": STOP, "w": STOP, "=": EQUAL, "Z": ZIPPER}
 """Lights of links without a signal by SUMO's state; all others have priority."""
 
 GIVING_WAY, TURNING_ROUND = 1.5, 5.0
@@ -148,8 +149,6 @@ def _check_junction(element: Element) -> None:
     kind = element.get("type", "")
     if kind in RAILS:
         raise InvalidValueError(f"The twin has no rails: junction '{element.get('id')}' is one.", WAY_OUT)
-    if kind == "zipper":
-        raise InvalidValueError(f"The twin has no zipper junctions, as '{element.get('id')}' is.", WAY_OUT)
 
 
 def _read_edge(element: Element, contents: _Contents) -> None:

@@ -138,6 +138,7 @@ def _safe_speed(net: Net, row: Row, steps: Steps, car: int) -> float:
             place += 1
         else:
             following = net.lanes[lane].following
+            safe, asks = _before_halfway(net, row, car, lane, seen, safe, min(limit, ahead), stretch, asks)
         limit = min(net.lanes[following].limit * factor, profile.top)
         safe = slowed(safe, seen, limit, decel)
         stretch, ahead = net.lanes[following].length, FREE
@@ -156,6 +157,41 @@ def _safe_speed(net: Net, row: Row, steps: Steps, car: int) -> float:
     if net.yields and safe > LEAST:
         _announce_ahead(net, row, steps, car, lane, place, seen, safe, min(limit, ahead), beyond)
     return safe
+
+
+@inlined
+def _before_halfway(
+    net: Net,
+    row: Row,
+    car: int,
+    lane: int,
+    seen: float,
+    safe: float,
+    limit: float,
+    stretch: float,
+    asks: bool,
+) -> tuple[float, bool]:
+    """Speed before the end of an inner lane ahead, where who gives way waits inside the junction.
+
+    An inner lane is shorter than a step at speed: who did not look ahead would drive over it.
+
+    Args:
+        seen: Distance to its end, m.
+        safe: Speed of the vehicle if nothing stops it there, m/s.
+        limit, stretch: Speed at most on the lane, m/s, and its length, m.
+        asks: Whether it asks for a gap already.
+
+    Returns:
+        The speed, and whether it asks for a gap now.
+    """
+    link, profile = net.lanes[lane].link, net.kinds[row.cars[car].profile]
+    passed = lane == row.cars[car].lane or net.lanes[lane].passed > 0.0
+    if passed or net.links[link].halfway == 0.0 or row.links[link].light == MAJOR:
+        return safe, asks
+    if asks:
+        return min(safe, stop_speed(max(seen - AT_THE_LINE, 0.0), profile.decel, 1.0)), True
+    most = min(limit, math.sqrt(2.0 * profile.accel * stretch + safe * safe))
+    return min(safe, speed_at_halfway(net, row, car, link, seen, safe, most, safe)), seen <= VISIBILITY
 
 
 @inlined

@@ -81,7 +81,7 @@ def _give_way(links: Records, signals: Signals) -> NDArray[np.bool_]:
             states |= {*signals.state[start : start + count].tolist()}
         shown[np.ix_([*states], links["signal"] == number)] = True
     minor = shown & (table > YELLOW) & (table < MAJOR)
-    without = (links["signal"] < 0) & (links["right"] < MAJOR)
+    without = (links["signal"] < 0) & (links["right"] != MAJOR)
     return np.asarray(minor.any(axis=0) | without)
 
 

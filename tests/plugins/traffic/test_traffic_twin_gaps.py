@@ -19,15 +19,16 @@ ARMS = {"north": (0, 200), "east": (200, 0), "south": (0, -200), "west": (-200, 
 MINOR, MAJOR = "south_to north_from", "east_to west_from"
 
 
-def crossroads(folder: Path, kind: str) -> Path:
+def crossroads(folder: Path, kind: str, north: tuple[int, int] = (0, 200)) -> Path:
     """A junction without a signal, whose road from east to west has priority, 2 km from one with a signal."""
+    arms = {**ARMS, "north": north}
     nodes = [
         '<node id="mid" x="2000" y="0" type="traffic_light"/>',
         f'<node id="cross" x="0" y="0" type="{kind}"/>',
     ]
     edges = []
-    for name, (x, y) in ARMS.items():
-        rank = 'priority="1"' if kind == "right_before_left" or x == 0 else 'priority="9"'
+    for name, (x, y) in arms.items():
+        rank = 'priority="1"' if kind == "right_before_left" or name in ("north", "south") else 'priority="9"'
         nodes += [f'<node id="{name}" x="{x}" y="{y}"/>', f'<node id="{name}2" x="{x + 2000}" y="{y}"/>']
         edges += [
             f'<edge id="{name}_to" from="{name}" to="cross" {rank}/>',
@@ -81,3 +82,55 @@ def test_vehicles_that_depart_anywhere_find_room(tmp_path: Path) -> None:
     assert (trips.depart >= 0).all()
     assert (trips.arrival > 0).all()
     assert len(set(trips.arrival.tolist())) > 6, "they begin at places of their own"
+
+
+@pytest.mark.parametrize("north", [(0, 200), (-120, 150)])
+def test_who_turns_left_waits_inside_and_holds_up_nobody_who_turns_right(
+    tmp_path: Path, north: tuple[int, int]
+) -> None:
+    """A stream without gaps crosses the left turner's way; the right turner takes the same road as it.
+
+    In the sharp turn who waits inside is nearer to that road than the right turner.
+    """
+    net = crossroads(tmp_path, "priority", north)
+    left, right = (10.0, "west_to north_from"), (40.0, "east_to north_from")
+    order = sorted([*((1.6 * number, MAJOR) for number in range(70)), left, right])
+    vehicles = [vehicle(number, *trip, 'departSpeed="max"') for number, trip in enumerate(order)]
+    trips = play(tmp_path, "twin", net, vehicles, 240)
+    assert trips.time_loss[order.index(left)] > 60.0
+    assert trips.time_loss[order.index(right)] < 5.0, "who waits for a gap is in nobody's way"
+
+
+def zipper(folder: Path) -> Path:
+    """Two lanes that become one like a zipper, 2 km from a junction with a signal."""
+    nodes = [
+        '<node id="mid" x="2000" y="0" type="traffic_light"/>',
+        '<node id="merge" x="0" y="0" type="zipper"/>',
+    ]
+    edges = []
+    for name, (x, y) in ARMS.items():
+        nodes.append(f'<node id="{name}2" x="{x + 2000}" y="{y}"/>')
+        edges += [
+            f'<edge id="{name}_in" from="{name}2" to="mid"/>',
+            f'<edge id="{name}_out" from="mid" to="{name}2"/>',
+        ]
+    nodes += ['<node id="west" x="-300" y="0"/>', '<node id="east" x="300" y="0"/>']
+    edges += [
+        '<edge id="two" from="west" to="merge" numLanes="2"/>',
+        '<edge id="one" from="merge" to="east"/>',
+    ]
+    return network(folder, nodes, edges, program(TWO_PHASES), {"--no-turnarounds": "true"})
+
+
+@pytest.mark.parametrize("apart", [1.2, 3.0])
+def test_two_lanes_become_one_like_a_zipper(tmp_path: Path, apart: float) -> None:
+    """Both lanes take turns, and the delay is SUMO's, with a queue and without one."""
+    net = zipper(tmp_path)
+    vehicles = [
+        vehicle(number, apart * number, "two one", f'departLane="{number % 2}" departSpeed="max"')
+        for number in range(60)
+    ]
+    ours, theirs = (play(tmp_path, simulator, net, vehicles, 400) for simulator in ("twin", "sumo"))
+    assert (ours.arrival > 0).all()
+    assert abs(ours.time_loss[0::2].mean() - ours.time_loss[1::2].mean()) < 0.1 * ours.time_loss.mean() + 1.0
+    assert abs(ours.time_loss.mean() - theirs.time_loss.mean()) < 0.25 * theirs.time_loss.mean() + 1.0
