@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("numba")
 
 from benchmarks import chip_equal_time
-from benchmarks.chip_equal_time import Ledger, Row, generated, measure, table
+from benchmarks.chip_equal_time import Ledger, Row, draw, generated, measure, table
 from sandbox_chip.placers.greedy import start_placement
 from sandbox_chip.placers.search import SearchBudget, SearchResult
 from sandbox_chip.problem import Problem
@@ -102,3 +102,26 @@ def test_designs_are_of_all_families_and_sizes() -> None:
         f"generated:{family}" for family in ("heavy", "banks", "tiles", "blocks")
     }
     assert {config.macros_max for config in designs.values()} == {60, 120}
+
+
+def test_the_picture_has_a_panel_for_each_design_with_all_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        Row(design, agent, seconds, seed, 100.0 / seconds + seed)
+        for design, times in (("a", (0.3, 1.0)), ("b", (0.3,)), ("c", (0.3, 1.0)))
+        for agent in ("rebuild", "policy", "policy + rebuild")
+        for seconds in times
+        for seed in (0, 1)
+    ]
+    drawn = []
+    monkeypatch.setattr(
+        chip_equal_time,
+        "FigureCanvasAgg",
+        lambda figure: SimpleNamespace(print_figure=lambda path, dpi: drawn.append(figure)),
+    )
+    draw(rows, tmp_path / "curves.png")
+    panels = [panel for panel in drawn[0].axes if panel.get_title()]
+    assert [panel.get_title() for panel in panels] == ["a", "c"]
+    assert [line.get_label() for line in panels[0].get_lines()] == ["rebuild", "policy + rebuild"]
+    np.testing.assert_allclose(panels[0].get_lines()[0].get_ydata(), [100.0 / 0.3 + 0.5, 100.5])
