@@ -99,6 +99,8 @@ def main() -> int:
         trainer = Trainer(arguments.runs_dir, arguments.steps)
         designs = [*generated(arguments.generated, arguments.macros), *files(arguments.designs)]
         measure(ledger, trainer, designs, arguments.seconds, arguments.seeds)
+    if not ledger.rows:
+        parser.error(f"Nothing has been measured in {arguments.runs_dir}.")
     print(json.dumps([asdict(row) for row in ledger.rows], indent=2))
     print(table(ledger.rows), file=sys.stderr)
     if arguments.picture:

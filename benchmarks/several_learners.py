@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import sandbox
+from sandbox.api import InvalidValueError
 from sandbox.launch import Launching
 from sandbox.records.comparison import Score
 from sandbox.registry.discover import add_plugins
@@ -168,9 +169,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args(arguments)
     add_plugins([str(COOPERATION)])
+    known = {agent for name in chosen.tasks for agent in SETTINGS[name].agents}
+    if unknown := {each for each in chosen.agents.split(",") if each} - known:
+        parser.error(
+            f"No agent is called {', '.join(sorted(unknown))}. There are: {', '.join(sorted(known))}."
+        )
     documents = {}
     for name in chosen.tasks:
-        measured = measure(name, chosen)
+        try:
+            measured = measure(name, chosen)
+        except InvalidValueError as error:
+            parser.error(str(error))
         documents[name] = measured.document
         if not chosen.json:
             print("\n".join([f"{name}:", "", *measured.lines, ""]), flush=True)
@@ -184,7 +193,7 @@ def measure(name: str, chosen: argparse.Namespace) -> Measured:
     setting = SETTINGS[name]
     only = [each for each in chosen.agents.split(",") if each]
     changes = [*setting.changes, *(ON_THE_TWIN if chosen.twin else ())]
-    if chosen.episodes:
+    if chosen.episodes is not None:
         changes.append(f"evaluation.episodes={chosen.episodes}")
     compared = sandbox.compare(
         setting.scenario,

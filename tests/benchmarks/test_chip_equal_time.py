@@ -125,3 +125,16 @@ def test_the_picture_has_a_panel_for_each_design_with_all_times(
     assert [panel.get_title() for panel in panels] == ["a", "c"]
     assert [line.get_label() for line in panels[0].get_lines()] == ["rebuild", "policy + rebuild"]
     np.testing.assert_allclose(panels[0].get_lines()[0].get_ydata(), [100.0 / 0.3 + 0.5, 100.5])
+
+
+def test_a_folder_without_results_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "curves.png"
+    arguments = ["--only-table", "--runs-dir", str(tmp_path / "none"), "--picture", str(picture)]
+    monkeypatch.setattr("sys.argv", ["chip_equal_time", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        chip_equal_time.main()
+    assert stopped.value.code == 2
+    assert "Nothing has been measured" in capsys.readouterr().err
+    assert not picture.exists()
