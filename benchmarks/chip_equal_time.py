@@ -31,6 +31,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from benchmarks.chip_learning import BASE, Trainer
+from benchmarks.mistakes import explained
 from sandbox_chip.config import FAMILIES, ChipConfig
 from sandbox_chip.env import make, spaces
 from sandbox_chip.placers.overlap_annealing import overlap_annealing
@@ -313,4 +314,5 @@ def draw(rows: list[Row], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with explained():
+        sys.exit(main())

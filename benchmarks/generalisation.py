@@ -16,6 +16,7 @@ import sys
 from typing import Any
 
 import sandbox
+from benchmarks.mistakes import explained
 from sandbox.records.base import strict
 from sandbox.scenarios.resolve import load_scenario
 
@@ -63,4 +64,5 @@ def place(runs: list[str], where: str, episodes: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with explained():
+        sys.exit(main())

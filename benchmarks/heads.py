@@ -26,6 +26,7 @@ import torch
 from gymnasium import spaces
 
 import sandbox
+from benchmarks.mistakes import explained
 from sandbox.api.processes import one_thread
 from sandbox.backends.sb3.policy import SB3Policy, _to_tensor
 from sandbox.envs.make import native
@@ -129,4 +130,5 @@ def _player(scenario: ResolvedScenario, seeds: Sequence[int]) -> Callable[[Any],
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with explained():
+        sys.exit(main())

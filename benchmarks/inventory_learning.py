@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 import sandbox
+from benchmarks.mistakes import explained
 from sandbox.evaluation.evaluate import evaluate
 from sandbox.registry.policies import load_policy
 from sandbox.runs.directory import Run
@@ -277,4 +278,5 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with explained():
+        sys.exit(main())

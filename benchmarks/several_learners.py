@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import sandbox
-from sandbox.api import InvalidValueError
+from benchmarks.mistakes import explained
 from sandbox.launch import Launching
 from sandbox.records.comparison import Score
 from sandbox.registry.discover import add_plugins
@@ -176,10 +176,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     documents = {}
     for name in chosen.tasks:
-        try:
+        with explained():
             measured = measure(name, chosen)
-        except InvalidValueError as error:
-            parser.error(str(error))
         documents[name] = measured.document
         if not chosen.json:
             print("\n".join([f"{name}:", "", *measured.lines, ""]), flush=True)

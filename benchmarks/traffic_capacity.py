@@ -21,6 +21,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from benchmarks.mistakes import explained
 from sandbox.scenarios.resolve import load_scenario
 from sandbox_traffic.capacity import MAX_GROWTH, capacity
 from sandbox_traffic.config import SignalConfig
@@ -103,4 +104,5 @@ def _maker(name: str) -> Callable[[Any], Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with explained():
+        sys.exit(main())

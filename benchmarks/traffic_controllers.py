@@ -14,6 +14,7 @@ import json
 import sys
 from typing import Any
 
+from benchmarks.mistakes import explained
 from sandbox.scenarios.resolve import load_scenario
 from sandbox_traffic.baselines.parameters import PARAMETERS_FILE, tuning_key
 from sandbox_traffic.config import SignalConfig
@@ -49,4 +50,5 @@ def _write(key: str, parameters: dict[str, Any], trials: dict[str, Any]) -> None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with explained():
+        sys.exit(main())

@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.mistakes import explained
+from sandbox.api.errors import UnknownNameError
 from sandbox.registry.resolve import resolve
 from sandbox.scenarios.resolve import ResolvedScenario, load_scenario
 from sandbox_traffic.batch import SignalBatch
@@ -76,7 +78,10 @@ def controller(name: str, batch: SignalBatch) -> Act:
     """A controller by name."""
     if name in GREENS:
         return _cyclic(GREENS[name]) if GREENS[name] else _random()
-    made: Any = next(resolve(each.make) for each in BASELINES if each.name == name)
+    found = {each.name: each.make for each in BASELINES}
+    if name not in found:
+        raise UnknownNameError("controller", name, [*found, *GREENS])
+    made: Any = resolve(found[name])
     policy = made(SimpleNamespace(batch=batch))
     policy.reset(len(batch.simulations), 0)
     return lambda batch: policy.act(None, None).reshape(len(batch.simulations), -1)
@@ -194,4 +199,5 @@ def rank_correlation(table: NDArray[np.float64]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    with explained():
+        main()
